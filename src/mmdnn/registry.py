@@ -1,0 +1,128 @@
+"""Frameworks: how they are declared, found and told apart.
+
+A framework is a package with the rooms `graph`, `reader`, `writer`, `importer`, `exporter`,
+`codegen` and `engine`; it may lack a room and never has another one. Its `__init__` declares a
+`Framework` and imports nothing heavy. Frameworks are found through the entry-point group
+`mmdnn.frameworks`, so another package can add one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from mmdnn.errors import UsageError
+
+ROOMS = ("graph", "reader", "writer", "importer", "exporter", "codegen", "engine")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one model, and what the user said about them.
+
+    Attributes:
+        network: The file with the structure, or with everything.
+        weights: The file with the weights, where they stand apart.
+        input_shapes: Input name to shape; a name of "" gives inputs in order ("", "1", "2", ...).
+        phase: "test" or "train", for formats whose one file describes both.
+        stages: Named stages, for formats that have them (Caffe's NetStateRule).
+        outputs: Names of the values to end at; empty for the model's own outputs.
+    """
+
+    network: Path | None = None
+    weights: Path | None = None
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    phase: str = "test"
+    stages: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files given, structure first."""
+        return tuple(path for path in (self.network, self.weights) if path is not None)
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What the rest of the program knows of a framework.
+
+    Attributes:
+        name: Its name on the command line.
+        title: Its name in sentences.
+        package: The Python package with its rooms.
+        extra: The extra of `mmdnn` that installs its engine, or "" where none is needed.
+        arrange: Sorts files into a `Source`, or returns None where they are not this framework's.
+        aliases: Other names users know it by.
+    """
+
+    name: str
+    title: str
+    package: str
+    extra: str
+    arrange: Callable[[Sequence[Path]], Source | None]
+    aliases: tuple[str, ...] = ()
+
+    def room(self, name: str) -> ModuleType:
+        """Import one of the framework's rooms.
+
+        Raises:
+            UsageError: The framework has no such room.
+        """
+        if not self.has(name):
+            raise UsageError(f"{self.title} has no {name} here", hint="'mmlist' shows what is supported.")
+        return importlib.import_module(f"{self.package}.{name}")
+
+    def has(self, name: str) -> bool:
+        """Whether the framework has this room."""
+        return importlib.util.find_spec(f"{self.package}.{name}") is not None
+
+
+@cache
+def frameworks() -> dict[str, Framework]:
+    """All frameworks, by name."""
+    found: dict[str, Framework] = {}
+    for entry in sorted(entry_points(group="mmdnn.frameworks"), key=lambda entry: entry.name):
+        found[entry.name] = entry.load()
+    return found
+
+
+def framework(name: str) -> Framework:
+    """The framework of that name or alias.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for candidate in frameworks().values():
+        if name.lower() in (candidate.name, *candidate.aliases):
+            return candidate
+    known = ", ".join(frameworks())
+    raise UsageError(f"'{name}' is not a framework that mmdnn knows", hint=f"Known: {known}.")
+
+
+def detect(files: Sequence[Path]) -> tuple[Framework, Source]:
+    """Find the framework that these files belong to.
+
+    Raises:
+        UsageError: A file is missing, or no framework claims them.
+    """
+    for path in files:
+        if not path.exists():
+            raise UsageError("there is no such file", file=path)
+    for candidate in frameworks().values():
+        source = candidate.arrange(files)
+        if source is not None:
+            return candidate, source
+    names = ", ".join(path.name for path in files)
+    raise UsageError(
+        f"cannot tell which framework saved {names}",
+        hint="Say it with -sf/--srcFramework; 'mmlist' shows the formats.",
+    )
+
+
+__all__ = ["ROOMS", "Framework", "Source", "detect", "framework", "frameworks", "replace"]
