@@ -1,0 +1,14 @@
+"""The intermediate representation: a standard ONNX graph, channels-first, at one fixed opset.
+
+The IR is an `onnx_ir.Model`. Each node records the layer it came from in its metadata
+(`LAYER`, `TYPE`), and each value keeps the name it had in the source model.
+"""
+
+OPSET = 22
+IR_VERSION = 10
+
+FUNCTION_DOMAIN = "mmdnn"
+"""Local functions live in `mmdnn.<framework>`; their bodies are standard ONNX."""
+
+LAYER = "mmdnn.layer"
+TYPE = "mmdnn.type"

@@ -1,0 +1,292 @@
+"""Building IR graphs, one operator at a time, with every type and shape known at once.
+
+    builder = Builder("mmdnn.caffe")
+    x = builder.input("data", ("batch", 3, 224, 224))
+    with builder.layer("conv1", "Convolution"):
+        y = builder.op.Conv(x, builder.weight("weight", tensor), kernel_shape=[3, 3])
+
+Shapes come from ONNX's own inference, run on each node as it is made. A batch that may vary is a
+symbolic dimension; code that needs its size calls `static`, which raises `NeedsStatic`, and the
+importer starts again with the sizes of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Union
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx import shape_inference
+
+from mmdnn.errors import ShapeError
+from mmdnn.ir import IR_VERSION, LAYER, OPSET, TYPE
+
+SMALL = 1024
+"""Constants up to this many bytes take part in shape inference."""
+
+Dimension = Union[int, str, None]
+Operand = Union[ir.Value, np.ndarray, float, Sequence[float], None]
+
+
+class NeedsStatic(Exception):  # noqa: N818 - a signal between importer and builder, not an error
+    """A dimension must be known that the graph leaves open."""
+
+
+class Builder:
+    """Builds one graph.
+
+    Args:
+        domain: Domain of the local functions that the graph may define, e.g. "mmdnn.caffe".
+        name: The graph's name.
+    """
+
+    def __init__(self, domain: str, name: str = "graph") -> None:
+        self.domain = domain
+        self.graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name=name)
+        self.functions: dict[tuple[str, str, str], ir.Function] = {}
+        self._function_keys: dict[object, str] = {}
+        self.op = _Operators(self)
+        self._names: set[str] = set()
+        self._layer: tuple[str, str] = ("", "")
+
+    @contextmanager
+    def layer(self, name: str, type_: str) -> Iterator[None]:
+        """Nodes made inside are recorded as coming from this layer."""
+        before, self._layer = self._layer, (name, type_)
+        try:
+            yield
+        finally:
+            self._layer = before
+
+    def unique(self, name: str) -> str:
+        """`name`, or `name_1`, `name_2`, ... where it is taken."""
+        candidate, count = name, 0
+        while candidate in self._names:
+            count += 1
+            candidate = f"{name}_{count}"
+        self._names.add(candidate)
+        return candidate
+
+    def reserve(self, names: Sequence[str]) -> None:
+        """Keep these names for values that will be named later by `rename`."""
+        self._names.update(names)
+
+    def input(
+        self, name: str, shape: Sequence[Dimension], dtype: ir.DataType = ir.DataType.FLOAT
+    ) -> ir.Value:
+        """A graph input."""
+        value = ir.val(name, dtype=dtype, shape=ir.Shape(shape))
+        self._names.add(name)
+        self.graph.inputs.append(value)
+        return value
+
+    def weight(self, name: str, tensor: ir.TensorProtocol) -> ir.Value:
+        """A named initializer, `<layer>.<name>`; the tensor is not read."""
+        layer = self._layer[0]
+        name = self.unique(f"{layer}.{name}" if layer else name)
+        tensor.name = name
+        value = ir.val(name, const_value=tensor)
+        self.graph.initializers[name] = value
+        return value
+
+    def constant(self, data: Any, dtype: Any = None) -> ir.Value:
+        """A small constant, as an initializer."""
+        array = np.asarray(data, dtype)
+        name = self.unique(f"{self._layer[0]}/const")
+        value = ir.val(name, const_value=ir.tensor(array, name=name))
+        self.graph.initializers[name] = value
+        return value
+
+    def node(
+        self,
+        op_type: str,
+        inputs: Sequence[Operand],
+        attributes: Mapping[str, Any],
+        *,
+        domain: str = "",
+        outputs: int = 1,
+    ) -> tuple[ir.Value, ...]:
+        """Append a node and infer its outputs' types and shapes.
+
+        Raises:
+            ShapeError: The operator does not accept inputs of these shapes.
+        """
+        layer, type_ = self._layer
+        dtype = next((v.dtype for v in inputs if isinstance(v, ir.Value)), None)
+        node = ir.node(
+            op_type,
+            [self._operand(value, dtype) for value in inputs],
+            {key: value for key, value in attributes.items() if value is not None},
+            domain=domain,
+            num_outputs=outputs,
+            name=self.unique(f"{layer}/{op_type}" if layer else op_type),
+            metadata_props={LAYER: layer, TYPE: type_} if layer else None,
+        )
+        for output in node.outputs:
+            output.name = self.unique(str(node.name))
+        if domain == "":
+            self._infer(node)
+        self.graph.append(node)
+        return tuple(node.outputs)
+
+    def function(
+        self,
+        name: str,
+        inputs: Sequence[ir.Value],
+        attributes: Mapping[str, Any],
+        body: Callable[..., Sequence[ir.Value] | ir.Value],
+    ) -> tuple[ir.Value, ...]:
+        """Append a call of a local function whose body is standard ONNX.
+
+        The body is built for these attributes and input shapes; a call with others gets an
+        overload of its own. The attributes stay on the node for exporters that know the name.
+        """
+        kept = {key: value for key, value in attributes.items() if value is not None}
+        key = (name, repr(sorted(kept.items())), tuple(f"{v.dtype} {v.shape}" for v in inputs))
+        inner = Builder(self.domain, name)
+        parameters = [_parameter(inner, f"input_{i}", value) for i, value in enumerate(inputs)]
+        results = body(inner.op, *parameters)
+        results = [results] if isinstance(results, ir.Value) else list(results)
+        inner.graph.outputs.extend(results)
+        if key not in self._function_keys:
+            taken = sum(1 for other in self._function_keys if other[0] == name)  # type: ignore[index]
+            unique = name if not taken else f"{name}_{taken + 1}"
+            self._function_keys[key] = unique
+            function = _as_function(inner.graph, self.domain, unique, kept)
+            self.functions[function.identifier()] = function
+            self.graph.opset_imports[self.domain] = 1
+        outputs = self.node(
+            self._function_keys[key], inputs, kept, domain=self.domain, outputs=len(results)
+        )
+        for output, result in zip(outputs, results, strict=True):
+            output.shape, output.type = result.shape, result.type
+        return outputs
+
+    def rename(self, value: ir.Value, name: str) -> None:
+        """Give a value the name it had in the source."""
+        self._names.add(name)
+        value.name = name
+
+    def model(self, **metadata: str) -> ir.Model:
+        """The finished model."""
+        return ir.Model(
+            self.graph,
+            ir_version=IR_VERSION,
+            producer_name="mmdnn",
+            functions=list(self.functions.values()),
+            metadata_props=metadata,
+        )
+
+    def _operand(self, value: Operand, dtype: ir.DataType | None) -> ir.Value | None:
+        if value is None or isinstance(value, ir.Value):
+            return value
+        array = np.asarray(value)
+        if array.dtype == np.float64:
+            array = array.astype((dtype or ir.DataType.FLOAT).numpy())
+        return self.constant(array)
+
+    def _infer(self, node: ir.Node) -> None:
+        present = [value for value in node.inputs if value is not None]
+        try:
+            types = shape_inference.infer_node_outputs(
+                onnx.defs.get_schema(node.op_type, OPSET, node.domain),
+                ir.serde.serialize_node(node),
+                {str(v.name): ir.serde.serialize_value(v).type for v in present},
+                {str(v.name): _small(v) for v in present if _is_small(v)},
+                opset_imports=[onnx.OperatorSetIdProto(domain="", version=OPSET)],
+                ir_version=IR_VERSION,
+            )
+        except shape_inference.InferenceError as error:
+            raise ShapeError(
+                _plain(str(error)), layer=self._layer[0], operator=self._layer[1]
+            ) from None
+        for output in node.outputs:
+            found = types.get(str(output.name))
+            if found is not None:
+                output.type = ir.serde.deserialize_type_proto_for_type(found)
+                output.shape = ir.serde.deserialize_type_proto_for_shape(found)
+
+
+class _Operators:
+    """`op.Conv(x, w, kernel_shape=[3, 3])`: one method for each ONNX operator.
+
+    Python numbers, lists and arrays among the inputs become constants (floats in the type of the
+    first tensor). Attributes that are None are left out. `outputs=n` asks for several outputs.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+
+    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+        def call(*inputs: Operand, outputs: int = 1, **attributes: Any) -> Any:
+            made = self.builder.node(op_type, inputs, attributes, outputs=outputs)
+            return made[0] if outputs == 1 else made
+
+        return call
+
+
+def shape(value: ir.Value) -> tuple[int | None, ...]:
+    """The value's dimensions, None where they are open.
+
+    Raises:
+        NeedsStatic: Not even the rank is known.
+    """
+    if value.shape is None:
+        raise NeedsStatic(value.name)
+    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
+
+
+def static(value: ir.Value) -> tuple[int, ...]:
+    """The value's dimensions, all of them known.
+
+    Raises:
+        NeedsStatic: One is not.
+    """
+    dims = shape(value)
+    if None in dims:
+        raise NeedsStatic(value.name)
+    return tuple(dim for dim in dims if dim is not None)
+
+
+def _parameter(inner: Builder, name: str, value: ir.Value) -> ir.Value:
+    parameter = inner.input(name, [])
+    parameter.type, parameter.shape = value.type, value.shape
+    return parameter
+
+
+def _as_function(
+    graph: ir.Graph, domain: str, name: str, attributes: Mapping[str, Any]
+) -> ir.Function:
+    """Functions have no initializers, so constants become nodes; attributes have no defaults."""
+    for value in list(graph.initializers.values()):
+        node = ir.node(
+            "Constant", [], {"value": value.const_value}, outputs=[_detached(graph, value)]
+        )
+        graph.insert_before(graph[0], node) if len(graph) else graph.append(node)
+    declared = [ir.Attr(key, ir.AttributeType.UNDEFINED, None) for key in attributes]
+    return ir.Function(domain, name, graph=graph, attributes=declared)
+
+
+def _detached(graph: ir.Graph, value: ir.Value) -> ir.Value:
+    del graph.initializers[str(value.name)]
+    fresh = ir.Value(name=value.name, shape=value.shape, type=value.type)
+    value.replace_all_uses_with(fresh)
+    return fresh
+
+
+def _is_small(value: ir.Value) -> bool:
+    tensor = value.const_value
+    return tensor is not None and tensor.nbytes <= SMALL and isinstance(tensor, ir.Tensor)
+
+
+def _small(value: ir.Value) -> onnx.TensorProto:
+    assert value.const_value is not None
+    return ir.serde.serialize_tensor(value.const_value)
+
+
+def _plain(message: str) -> str:
+    """ONNX's message without its prefixes ("[ShapeInferenceError] (op_type:Conv): ...")."""
+    return message.rsplit("] ", 1)[-1].strip()

@@ -1,0 +1,63 @@
+"""Tables of operators: the one place where importers and exporters register themselves.
+
+Each framework's importer and exporter has a table. An operator is a function with a decorator:
+
+    @importer("Pooling", doc="https://caffe.berkeleyvision.org/tutorial/layers/pooling.html")
+    def pooling(layer, op, x): ...
+
+`mmlist` prints these tables, so what it shows is what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Entry(Generic[F]):
+    """One registered operator: its type, its function, and where its semantics are written."""
+
+    type: str
+    function: F
+    doc: str
+
+
+@dataclass
+class Operators(Generic[F]):
+    """Operators by type. Calling the table gives the decorator that registers into it.
+
+    Args:
+        verb: What the table does with an operator, as a participle for messages ("read from Caffe").
+        entries: What is registered.
+    """
+
+    verb: str
+    entries: dict[str, Entry[F]] = field(default_factory=dict)
+
+    def __call__(self, *types: str, doc: str = "") -> Callable[[F], F]:
+        """Register a function for one or several operator types."""
+
+        def register(function: F) -> F:
+            for type_ in types:
+                if type_ in self.entries:
+                    raise ValueError(f"{type_} is {self.verb} twice")
+                self.entries[type_] = Entry(type_, function, doc)
+            return function
+
+        return register
+
+    def __getitem__(self, type_: str) -> F:
+        return self.entries[type_].function
+
+    def __contains__(self, type_: object) -> bool:
+        return type_ in self.entries
+
+    def __iter__(self) -> Iterator[Entry[F]]:
+        return iter(sorted(self.entries.values(), key=lambda entry: entry.type.lower()))
+
+    def __len__(self) -> int:
+        return len(self.entries)
