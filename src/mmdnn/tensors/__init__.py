@@ -1,0 +1,1 @@
+"""Weights by reference: finding them in files, describing them, streaming them into new files."""
