@@ -1,0 +1,183 @@
+"""Outputs that appear when they are complete, together, or not at all.
+
+    with outputs() as place:
+        write(place(target))            # writes `.mmdnn-….partial/<name>`, in the target's folder
+        write(place(weights))
+    # here both were moved into place
+
+Whatever ends the block otherwise (an error, Ctrl-C, SIGTERM) removes what was written. After
+SIGKILL the hidden folder stays, and the next command that writes there removes it: a folder that
+is in use is locked, and the lock ends with its process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from mmdnn.errors import UsageError
+
+_PREFIX, _SUFFIX = ".mmdnn-", ".partial"
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Staging:
+    """Hands out places to write to; `outputs` makes it and ends it."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, tuple[Path, int | None]] = {}
+        self._targets: dict[Path, Path] = {}
+        self._made: list[Path] = []
+
+    def __call__(self, target: Path | str, *, directory: bool = False) -> Path:
+        """Where to write what shall become `target`: same name, in a hidden folder beside it.
+
+        Folders above the target are made. What is asked for first is moved into place last, so ask
+        for a model's main file first. A place where nothing is written is forgotten.
+
+        Args:
+            target: The final place; what is there already is replaced at the end.
+            directory: Whether a directory will be written, else a file.
+
+        Raises:
+            UsageError: Nothing can be written there.
+        """
+        final = Path(os.path.realpath(target))
+        if final.exists() and not (final.is_dir() if directory else final.is_file()):
+            kind = "directory" if directory else "file"
+            raise UsageError(f"is in the way: it is no {kind}", file=target)
+        try:
+            staged = self._folder(final.parent) / final.name
+        except OSError as error:
+            raise UsageError(f"cannot be written: {error.strerror}", file=target) from error
+        self._targets[staged] = final
+        return staged
+
+    def commit(self) -> list[Path]:
+        """Move everything into place; returns the final places, main file first."""
+        moved = []
+        with _uninterrupted():
+            for staged, final in reversed(self._targets.items()):
+                if staged.exists():
+                    _move(staged, final)
+                    moved.append(final)
+            self._made.clear()
+        self.discard()
+        return moved[::-1]
+
+    def discard(self) -> None:
+        """Remove everything that was not moved."""
+        with _uninterrupted():
+            for folder, lock in self._folders.values():
+                shutil.rmtree(folder, ignore_errors=True)
+                if lock is not None:
+                    os.close(lock)
+            for parent in reversed(self._made):
+                with suppress(OSError):
+                    parent.rmdir()
+            self._folders.clear()
+            self._targets.clear()
+            self._made.clear()
+
+    def _folder(self, parent: Path) -> Path:
+        if parent not in self._folders:
+            self._make(parent)
+            _clean(parent)
+            with _uninterrupted():
+                folder = Path(tempfile.mkdtemp(_SUFFIX, _PREFIX, parent))
+                self._folders[parent] = (folder, _lock(folder))
+        return self._folders[parent][0]
+
+    def _make(self, folder: Path) -> None:
+        if not folder.exists():
+            self._make(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self._made.append(folder)
+
+
+@contextmanager
+def outputs() -> Iterator[Staging]:
+    """A block whose outputs appear at its end, all of them, or never."""
+    staging = Staging()
+    with _signals_raise():
+        try:
+            yield staging
+            staging.commit()
+        finally:
+            staging.discard()
+
+
+def _move(staged: Path, final: Path) -> None:
+    if final.is_dir():
+        old = Path(tempfile.mkdtemp(_SUFFIX, _PREFIX, final.parent))
+        final.rename(old / final.name)
+        staged.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        staged.replace(final)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder for the life of this process; None where it is locked, or nothing can be."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _clean(parent: Path) -> None:
+    """Remove what commands that were killed left here."""
+    for folder in parent.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError):
+            lock = _lock(folder)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as an exception, where nobody else handles them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _leave)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold signals back while a step is taken that must not be left half done."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *_SIGNALS})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
