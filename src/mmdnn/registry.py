@@ -59,6 +59,8 @@ class Framework:
         extra: The extra of `mmdnn` that installs its engine, or "" where none is needed.
         arrange: Sorts files into a `Source`, or returns None where they are not this framework's.
         aliases: Other names users know it by.
+        writes: Suffixes of the files it writes, the usual one first, e.g. (".onnx",).
+        help: Its files in a few words, for lists: "net.prototxt and net.caffemodel".
     """
 
     name: str
@@ -67,6 +69,8 @@ class Framework:
     extra: str
     arrange: Callable[[Sequence[Path]], Source | None]
     aliases: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    help: str = ""
 
     def room(self, name: str) -> ModuleType:
         """Import one of the framework's rooms.
@@ -75,7 +79,9 @@ class Framework:
             UsageError: The framework has no such room.
         """
         if not self.has(name):
-            raise UsageError(f"{self.title} has no {name} here", hint="'mmlist' shows what is supported.")
+            raise UsageError(
+                f"{self.title} has no {name} here", hint="'mmlist' shows what is supported."
+            )
         return importlib.import_module(f"{self.package}.{name}")
 
     def has(self, name: str) -> bool:
@@ -105,6 +111,23 @@ def framework(name: str) -> Framework:
     raise UsageError(f"'{name}' is not a framework that mmdnn knows", hint=f"Known: {known}.")
 
 
+def writer_of(target: Path) -> Framework:
+    """The framework that writes files of this suffix.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for candidate in frameworks().values():
+        if target.suffix.lower() in candidate.writes:
+            return candidate
+    known = sorted(suffix for candidate in frameworks().values() for suffix in candidate.writes)
+    raise UsageError(
+        "cannot tell from its name for which framework it is",
+        file=target,
+        hint=f"Say it with -df/--dstFramework, or end it with one of {', '.join(known)}.",
+    )
+
+
 def detect(files: Sequence[Path]) -> tuple[Framework, Source]:
     """Find the framework that these files belong to.
 
@@ -125,4 +148,13 @@ def detect(files: Sequence[Path]) -> tuple[Framework, Source]:
     )
 
 
-__all__ = ["ROOMS", "Framework", "Source", "detect", "framework", "frameworks", "replace"]
+__all__ = [
+    "ROOMS",
+    "Framework",
+    "Source",
+    "detect",
+    "framework",
+    "frameworks",
+    "replace",
+    "writer_of",
+]
