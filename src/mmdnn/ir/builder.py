@@ -14,21 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
-from onnx import shape_inference
 
-from mmdnn.errors import ShapeError
 from mmdnn.ir import IR_VERSION, LAYER, OPSET, TYPE
+from mmdnn.ir.inference import infer
 
-SMALL = 1024
-"""Constants up to this many bytes take part in shape inference."""
-
-Dimension = Union[int, str, None]
-Operand = Union[ir.Value, np.ndarray, float, Sequence[float], None]
+Dimension = int | str | None
+Operand = ir.Value | np.ndarray | float | Sequence[float] | None
 
 
 class NeedsStatic(Exception):  # noqa: N818 - a signal between importer and builder, not an error
@@ -128,7 +123,7 @@ class Builder:
         for output in node.outputs:
             output.name = self.unique(str(node.name))
         if domain == "":
-            self._infer(node)
+            infer(node)
         self.graph.append(node)
         return tuple(node.outputs)
 
@@ -187,27 +182,6 @@ class Builder:
         if array.dtype == np.float64:
             array = array.astype((dtype or ir.DataType.FLOAT).numpy())
         return self.constant(array)
-
-    def _infer(self, node: ir.Node) -> None:
-        present = [value for value in node.inputs if value is not None]
-        try:
-            types = shape_inference.infer_node_outputs(
-                onnx.defs.get_schema(node.op_type, OPSET, node.domain),
-                ir.serde.serialize_node(node),
-                {str(v.name): ir.serde.serialize_value(v).type for v in present},
-                {str(v.name): _small(v) for v in present if _is_small(v)},
-                opset_imports=[onnx.OperatorSetIdProto(domain="", version=OPSET)],
-                ir_version=IR_VERSION,
-            )
-        except shape_inference.InferenceError as error:
-            raise ShapeError(
-                _plain(str(error)), layer=self._layer[0], operator=self._layer[1]
-            ) from None
-        for output in node.outputs:
-            found = types.get(str(output.name))
-            if found is not None:
-                output.type = ir.serde.deserialize_type_proto_for_type(found)
-                output.shape = ir.serde.deserialize_type_proto_for_shape(found)
 
 
 class _Operators:
@@ -275,18 +249,3 @@ def _detached(graph: ir.Graph, value: ir.Value) -> ir.Value:
     fresh = ir.Value(name=value.name, shape=value.shape, type=value.type)
     value.replace_all_uses_with(fresh)
     return fresh
-
-
-def _is_small(value: ir.Value) -> bool:
-    tensor = value.const_value
-    return tensor is not None and tensor.nbytes <= SMALL and isinstance(tensor, ir.Tensor)
-
-
-def _small(value: ir.Value) -> onnx.TensorProto:
-    assert value.const_value is not None
-    return ir.serde.serialize_tensor(value.const_value)
-
-
-def _plain(message: str) -> str:
-    """ONNX's message without its prefixes ("[ShapeInferenceError] (op_type:Conv): ...")."""
-    return message.rsplit("] ", 1)[-1].strip()

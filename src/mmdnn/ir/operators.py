@@ -5,11 +5,14 @@ Each framework's importer and exporter has a table. An operator is a function wi
     @importer("Pooling", doc="https://caffe.berkeleyvision.org/tutorial/layers/pooling.html")
     def pooling(layer, op, x): ...
 
-`mmlist` prints these tables, so what it shows is what there is.
+`mmlist` prints these tables, so what it shows is what there is. The modules of an importer or exporter
+are operator families; `load_families` imports them all, so that a new file needs no mention elsewhere.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -31,7 +34,7 @@ class Operators(Generic[F]):
     """Operators by type. Calling the table gives the decorator that registers into it.
 
     Args:
-        verb: What the table does with an operator, as a participle for messages ("read from Caffe").
+        verb: What the table does with an operator, as in messages: "read from Caffe".
         entries: What is registered.
     """
 
@@ -61,3 +64,9 @@ class Operators(Generic[F]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+def load_families(package: str, path: list[str]) -> None:
+    """Import every module of a package, so that its operators are registered."""
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")

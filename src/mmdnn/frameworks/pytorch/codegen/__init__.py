@@ -1,0 +1,57 @@
+"""PyTorch source code: what an engineer would write by hand and keep."""
+
+from __future__ import annotations
+
+import re
+
+from mmdnn.frameworks.pytorch.codegen.printing import TORCH_TYPES, Record, print_module
+from mmdnn.frameworks.pytorch.graph import Program
+
+__all__ = ["TORCH_TYPES", "Record", "source"]
+
+
+def source(program: Program, *, weights: str = "", record: Record | None = None) -> str:
+    """The source of a program: one file, importable with nothing but torch.
+
+    Args:
+        program: What the exporter made.
+        weights: The file name of the weights, for the words at the top.
+        record: See `print_module`.
+    """
+    blocks = [print_module(block, record) for block in program.blocks]
+    main = print_module(program.main, record)
+    body = "\n\n\n".join("\n".join(lines) for lines in [*blocks, main])
+    helpers = _helpers(program)
+    text = f"{helpers}\n\n\n{body}" if helpers else body
+    return f"{_header(program, weights)}\n\n{_imports(text)}\n\n\n{text}\n"
+
+
+def _header(program: Program, weights: str) -> str:
+    name = program.main.name
+    lines = [f'"""{name}, a PyTorch module.']
+    if weights.endswith(".safetensors"):
+        lines += ["", f"    model = {name}()"]
+        lines += [f'    model.load_state_dict(safetensors.torch.load_file("{weights}"))']
+        lines += ['"""']
+    elif weights:
+        lines += ["", f"    model = {name}()"]
+        lines += [f'    model.load_state_dict(torch.load("{weights}", weights_only=True))', '"""']
+    else:
+        lines[0] += '"""'
+    return "\n".join(lines)
+
+
+def _imports(text: str) -> str:
+    plain = [f"import {name}" for name in ("math",) if re.search(rf"\b{name}\.", text)]
+    lines = ["import torch"] if re.search(r"(?<![\w.])torch\.", text) else []
+    lines += ["import torch.nn.functional as F"] if re.search(r"\bF\.", text) else []
+    lines += ["from torch import nn"]
+    return "\n".join([*plain, *([""] if plain else []), *lines])
+
+
+def _helpers(program: Program) -> str:
+    if not program.helpers:
+        return ""
+    from mmdnn.frameworks.pytorch.helpers import sources
+
+    return "\n\n\n".join(sources(program.helpers))

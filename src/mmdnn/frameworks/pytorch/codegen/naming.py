@@ -1,0 +1,195 @@
+"""Names of members and variables: the source model's own where Python allows them."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+
+from mmdnn.frameworks.pytorch.graph import Member, Module, Statement, Variable
+
+MODULE_ATTRIBUTES = frozenset(
+    [
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_module",
+        "register_parameter",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+        "T_destination",
+    ]
+)
+"""What `nn.Module` has already (https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html)."""
+
+TAKEN = frozenset({"torch", "nn", "F", "math", "self", *keyword.kwlist, *dir(builtins)})
+
+
+def identifier(name: str) -> str:
+    """A Python identifier as close to the name as can be."""
+    text = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "value"
+    return f"n{text}" if text[0].isdigit() else text
+
+
+class Names:
+    """Hands out each name once."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+
+    def fresh(self, name: str) -> str:
+        candidate, count = name, 1
+        while candidate in self.taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self.taken.add(candidate)
+        return candidate
+
+
+def name_members(module: Module) -> None:
+    """Give each member its attribute name."""
+    names = Names(TAKEN | MODULE_ATTRIBUTES)
+    for member in module.members:
+        member.name = names.fresh(identifier(member.name or wish(member)))
+
+
+def wish(member: Member) -> str:
+    """The name a member would have: that of its weights without `.weight`, else its layer's."""
+    prefixes = {
+        str(tensor.name).removesuffix(f".{key}")
+        for key, tensor in member.tensors.items()
+        if key and str(tensor.name).endswith(f".{key}")
+    }
+    if len(prefixes) == 1 and len(member.tensors) == sum(
+        str(t.name).endswith(f".{k}") for k, t in member.tensors.items()
+    ):
+        return prefixes.pop()
+    return layer_name(member.layer)
+
+
+def layer_name(layer: str) -> str:
+    """A layer's name without what exporters add: "/layer1/layer1.0/conv/Conv" is "layer1.0.conv"."""
+    parts = [part for part in layer.split("/") if part]
+    if len(parts) > 1 and layer.startswith("/"):
+        parts = parts[:-1]
+        parts = [
+            part
+            for part, following in zip(parts, [*parts[1:], ""], strict=True)
+            if not following.startswith(f"{part}.")
+        ]
+    return ".".join(parts) if layer.startswith("/") else layer
+
+
+def name_variables(module: Module) -> dict[Variable, str]:
+    """A name for each variable: `x` along the main path, the source's names where paths branch."""
+    return _Naming(module).names
+
+
+class _Naming:
+    def __init__(self, module: Module) -> None:
+        self.pool = Names(TAKEN)
+        self.names: dict[Variable, str] = {}
+        self.last: dict[Variable, int] = {}
+        self.clock = 0
+        for variable in module.inputs:
+            self.names[variable] = self.pool.fresh(identifier(variable.hint))
+        self._measure(module.statements)
+        for variable in module.outputs:
+            self.last[variable] = self.clock + 1
+        self.clock = 0
+        self.holder: dict[str, Variable] = {name: v for v, name in self.names.items()}
+        self._assign(module.statements, top=True)
+
+    def _measure(self, statements: list[Statement]) -> None:
+        for statement in statements:
+            self.clock += 1
+            start = self.clock
+            used = list(statement.code.variables())
+            for header, body in statement.bodies:
+                used += header.variables()
+                self._measure(body)
+            for variable in used:
+                self.last[variable] = self.clock if statement.bodies else start
+            if statement.bodies:
+                inner = _all_variables(statement)
+                self.clock += 1
+                for variable in inner:
+                    self.last[variable] = self.clock
+
+    def _assign(self, statements: list[Statement], *, top: bool) -> None:
+        for statement in statements:
+            self.clock += 1
+            if statement.bodies:
+                for target in statement.targets:
+                    self._own(target)
+                for _, body in statement.bodies:
+                    self._assign(body, top=False)
+                self.clock += 1
+                continue
+            for target in statement.targets:
+                if target in self.names:
+                    continue
+                if top and len(statement.targets) == 1 and self._free("x"):
+                    self.names[target] = "x"
+                    self.pool.taken.add("x")
+                    self.holder["x"] = target
+                else:
+                    self._own(target)
+
+    def _own(self, target: Variable) -> None:
+        if target not in self.names:
+            self.names[target] = self.pool.fresh(identifier(layer_name(target.hint)))
+            self.holder[self.names[target]] = target
+
+    def _free(self, name: str) -> bool:
+        holder = self.holder.get(name)
+        return holder is None or self.last.get(holder, 0) <= self.clock
+
+
+def _all_variables(statement: Statement) -> list[Variable]:
+    found = [*statement.targets, *statement.code.variables()]
+    for header, body in statement.bodies:
+        found += header.variables()
+        for inner in body:
+            found += _all_variables(inner)
+    return found

@@ -1,0 +1,221 @@
+"""Printing a module: its `__init__` and its `forward`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from mmdnn.frameworks.pytorch.codegen.layout import INDENT, lay_out
+from mmdnn.frameworks.pytorch.codegen.naming import name_members, name_variables
+from mmdnn.frameworks.pytorch.exporter.table import Raw, literal, source
+from mmdnn.frameworks.pytorch.graph import (
+    ANY,
+    Code,
+    Member,
+    Module,
+    Operand,
+    Statement,
+    Variable,
+)
+
+NESTING = 3
+"""How many calls may stand inside one another on a line."""
+
+INLINE_WIDTH = 76
+LITERAL = 8
+"""Buffers of up to this many elements are written out."""
+
+TORCH_TYPES = {
+    "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
+    "INT64": "int64", "INT32": "int32", "INT16": "int16", "INT8": "int8", "UINT8": "uint8",
+    "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "BOOL": "bool",
+    "COMPLEX64": "complex64", "COMPLEX128": "complex128",
+    "FLOAT8E4M3FN": "float8_e4m3fn", "FLOAT8E5M2": "float8_e5m2",
+    "FLOAT8E4M3FNUZ": "float8_e4m3fnuz", "FLOAT8E5M2FNUZ": "float8_e5m2fnuz",
+}  # fmt: skip
+"""ONNX element types as torch's (https://docs.pytorch.org/docs/stable/tensor_attributes.html)."""
+
+Record = Callable[[Variable, str], str]
+
+
+def print_module(module: Module, record: Record | None = None) -> list[str]:
+    """The lines of one class.
+
+    Args:
+        module: The class.
+        record: Wraps the expression of each variable, for runs that keep every layer's output.
+    """
+    name_members(module)
+    lines = [f"class {module.name}(nn.Module):"]
+    if module.doc:
+        lines += [f'{INDENT}"""{module.doc}"""', ""]
+    if module.members:
+        lines += [*_init(module), ""]
+    return [*lines, *_forward(module, record)]
+
+
+def _init(module: Module) -> list[str]:
+    lines = [f"{INDENT}def __init__({', '.join(['self', *module.parameters])}):"]
+    lines = lay_out(lines[0])
+    body = 2 * INDENT
+    lines.append(f"{body}super().__init__()")
+    for member in module.members:
+        lines += lay_out(body + construct(member))
+    return lines
+
+
+def construct(member: Member) -> str:
+    """The statement that makes a member."""
+    if member.type in {"nn.Parameter", "buffer"}:
+        return _tensor_member(member)
+    args = [source(arg) for arg in member.args]
+    args += [f"{key}={source(value)}" for key, value in member.kwargs.items()]
+    return f"self.{member.name} = {member.type}({', '.join(args)})"
+
+
+def _tensor_member(member: Member) -> str:
+    tensor = member.tensors[""]
+    dtype = f"torch.{TORCH_TYPES[tensor.dtype.name]}"
+    plain = tensor.dtype.name in {"FLOAT", "DOUBLE", "INT64", "INT32", "BOOL"}
+    typed = "" if tensor.dtype.name == "FLOAT" else f", dtype={dtype}"
+    if member.type == "buffer" and tensor.size <= LITERAL and plain:
+        value = f"torch.tensor({source(literal(tensor.numpy()))}{typed})"
+    else:
+        sizes = ", ".join(map(str, tensor.shape.numpy())) or "()"
+        value = f"torch.zeros({sizes}{typed})"
+    if member.type == "nn.Parameter":
+        return f"self.{member.name} = nn.Parameter({value})"
+    return f'self.register_buffer("{member.name}", {value})'
+
+
+def _forward(module: Module, record: Record | None) -> list[str]:
+    statements = inline(module)
+    names = name_variables(
+        Module(module.name, module.inputs, module.outputs, statements=statements)
+    )
+    printer = Printer(names, record)
+    inputs = [names[variable] for variable in module.inputs]
+    lines = lay_out(f"{INDENT}def forward({', '.join(['self', *inputs])}):")
+    lines += printer.statements(statements, 2 * INDENT)
+    outputs = ", ".join(names[output] for output in module.outputs)
+    return [*lines, *lay_out(f"{2 * INDENT}return {outputs}")]
+
+
+class Printer:
+    """Expressions and statements as text, once names are given."""
+
+    def __init__(self, names: dict[Variable, str], record: Record | None) -> None:
+        self.names = names
+        self.record = record
+        self.shape: str = ""
+
+    def statements(self, statements: Sequence[Statement], indent: str) -> list[str]:
+        lines: list[str] = []
+        for statement in statements:
+            lines += self._statement(statement, indent)
+        return lines or [f"{indent}pass"]
+
+    def _statement(self, statement: Statement, indent: str) -> list[str]:
+        if statement.bodies:
+            lines = []
+            for header, body in statement.bodies:
+                lines += [
+                    *lay_out(indent + self.code(header)),
+                    *self.statements(body, indent + INDENT),
+                ]
+            return lines
+        text = self.code(statement.code)
+        if not statement.targets:
+            return lay_out(indent + text)
+        if self.record is not None and len(statement.targets) == 1:
+            text = self.record(statement.targets[0], text)
+        targets = ", ".join(self.names.get(target, "_") for target in statement.targets)
+        lines = lay_out(f"{indent}{targets} = {text}", self._comment(statement))
+        if self.record is not None and len(statement.targets) > 1:
+            lines += [
+                indent + self.record(target, self.names[target]) for target in statement.targets
+            ]
+        return lines
+
+    def code(self, code: Code) -> str:
+        parts = [self._operand(operand, code.need(i)) for i, operand in enumerate(code.operands)]
+        return code.text.format(*parts)
+
+    def _operand(self, operand: Operand, need: int) -> str:
+        if isinstance(operand, Member):
+            return f"self.{operand.name}"
+        if isinstance(operand, Variable):
+            return self.names[operand]
+        text = self.code(operand)
+        if operand.variable is not None and self.record is not None:
+            return self.record(operand.variable, text)
+        return f"({text})" if operand.binds < need else text
+
+    def _comment(self, statement: Statement) -> str:
+        """The shape, where it has changed."""
+        shape = statement.targets[0].shape if len(statement.targets) == 1 else None
+        if not shape or None in shape:
+            return ""
+        text = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        changed, self.shape = text != self.shape, text
+        return text if changed else ""
+
+
+def inline(module: Module) -> list[Statement]:
+    """The statements, those used once and at once moved into the expression that uses them."""
+    uses = Counter(_used(module.statements)) + Counter(module.outputs)
+    kept: list[Statement] = []
+    for statement in module.statements:
+        code = statement.code
+        before = kept[-1] if kept else None
+        if before is not None and _movable(before, uses) and not statement.bodies:
+            moved = replace(before.code, variable=before.targets[0])
+            inner = _substitute(code, before.targets[0], moved)
+            if inner is not code and _fits(inner):
+                kept.pop()
+                code = inner
+        kept.append(replace(statement, code=code))
+    return kept
+
+
+def _movable(statement: Statement, uses: Counter[Variable]) -> bool:
+    return len(statement.targets) == 1 and not statement.bodies and uses[statement.targets[0]] == 1
+
+
+def _substitute(code: Code, variable: Variable, by: Code) -> Code:
+    """The same code object where the variable does not occur."""
+    operands = tuple(
+        by if x is variable else _substitute(x, variable, by) if isinstance(x, Code) else x
+        for x in code.operands
+    )
+    same = all(a is b for a, b in zip(operands, code.operands, strict=True))
+    return code if same else replace(code, operands=operands)
+
+
+def _fits(code: Code) -> bool:
+    nesting, length = _size(code)
+    return nesting <= NESTING and length <= INLINE_WIDTH
+
+
+def _size(code: Code) -> tuple[int, int]:
+    """How deep an expression nests, and about how long it is."""
+    inner, length = 0, len(code.text)
+    for operand in code.operands:
+        if isinstance(operand, Code):
+            deep, long = _size(operand)
+            inner, length = max(inner, deep), length + long
+        else:
+            length += 5 + len(operand.name) if isinstance(operand, Member) else 5
+    return 1 + inner, length
+
+
+def _used(statements: Iterable[Statement]) -> Iterable[Variable]:
+    for statement in statements:
+        yield from statement.code.variables()
+        for header, body in statement.bodies:
+            yield from header.variables()
+            yield from _used(body)
+
+
+__all__ = ["ANY", "Printer", "Raw", "construct", "inline", "print_module"]

@@ -1,0 +1,50 @@
+"""Initializers used in expressions: `nn.Parameter`s where they can be trained, else buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.pytorch.graph import Code, Member, Operand, Program, Statement, Variable
+
+TRAINABLE = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE}
+
+
+def place(program: Program) -> None:
+    """Replace every constant variable in the program's code by a member that holds it."""
+    members: dict[Variable, Member] = {}
+
+    def member(variable: Variable) -> Member:
+        if variable not in members:
+            tensor = variable.constant
+            assert tensor is not None
+            kind = "nn.Parameter" if tensor.dtype in TRAINABLE and tensor.size > 1 else "buffer"
+            members[variable] = Member("", kind, tensors={"": tensor}, layer=variable.hint)
+            program.main.members.append(members[variable])
+        return members[variable]
+
+    def visit(code: Code) -> Code:
+        operands: list[Operand] = []
+        for operand in code.operands:
+            if isinstance(operand, Code):
+                operand = visit(operand)
+            elif isinstance(operand, Variable) and operand.constant is not None:
+                operand = member(operand)
+            operands.append(operand)
+        return replace(code, operands=tuple(operands))
+
+    def walk(statements: Iterable[Statement]) -> None:
+        for statement in statements:
+            statement.code = visit(statement.code)
+            statement.bodies = [(visit(header), body) for header, body in statement.bodies]
+            for _, body in statement.bodies:
+                walk(body)
+
+    walk(program.main.statements)
+    for index, output in enumerate(program.main.outputs):
+        if output.constant is not None:
+            fresh = Variable(output.hint, None)
+            program.main.statements.append(Statement([fresh], Code("{0}", (member(output),))))
+            program.main.outputs[index] = fresh

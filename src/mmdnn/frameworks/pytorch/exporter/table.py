@@ -1,0 +1,293 @@
+"""The table of ONNX operators, and what an exporting function is given.
+
+    @exporter("Gelu", doc="Gelu")
+    def gelu(node, torch, x):
+        return torch.call("F.gelu", x, approximate=node.attribute("approximate", "none"))
+
+A function gets the node, the `torch` it writes with, and a `Variable` for each input (None for one
+left out). It returns the `Code` of its output, or one for each output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.pytorch.graph import (
+    ANY,
+    ATOM,
+    POWER,
+    PRODUCT,
+    SUM,
+    UNARY,
+    Code,
+    Member,
+    Operand,
+    Variable,
+)
+from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.operators import Operators
+
+if TYPE_CHECKING:
+    from mmdnn.frameworks.pytorch.exporter.lowering import Scope
+
+exporter: Operators[Callable[..., Any]] = Operators("written as PyTorch")
+"""Registers a function `(node, torch, *inputs) -> code or codes` for an ONNX operator."""
+
+BINDS = {
+    "+": SUM,
+    "-": SUM,
+    "*": PRODUCT,
+    "/": PRODUCT,
+    "//": PRODUCT,
+    "%": PRODUCT,
+    "@": PRODUCT,
+    "**": POWER,
+}
+FOLDABLE = 1 << 20
+"""Constants larger than this many bytes are weights, never literals."""
+
+
+class Exporting:
+    """A node on its way out: its attributes, each of which must be read."""
+
+    def __init__(self, node: ir.Node) -> None:
+        self.node = node
+        self.type = node.op_type
+        self.layer = node.metadata_props.get(LAYER) or node.name or node.op_type
+        self._unread = set(node.attributes)
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs are used or named, up to the last one that is."""
+        return max(
+            (i + 1 for i, v in enumerate(self.node.outputs) if v.name and wanted(v)), default=0
+        )
+
+    def wants(self, index: int) -> bool:
+        """Whether anything uses that output."""
+        return index < len(self.node.outputs) and wanted(self.node.outputs[index])
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute as a Python value: int, float, str, list, numpy-able tensor or graph."""
+        self._unread.discard(name)
+        found = self.node.attributes.get(name)
+        if found is None:
+            return default
+        if found.type == ir.AttributeType.FLOAT:
+            return float(np.format_float_positional(np.float32(found.value), trim="0"))
+        if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
+            return list(found.value)
+        return found.value
+
+    def ignore(self, *names: str) -> None:
+        """These attributes do not change the result."""
+        self._unread.difference_update(names)
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Stop, naming this layer."""
+        kind = self.node.metadata_props.get(TYPE) or self.type
+        raise UnsupportedError(reason, layer=self.layer, operator=kind)
+
+    def check_read(self) -> None:
+        """Refuse attributes that nobody has read."""
+        if self._unread:
+            self.refuse(f"its attribute {min(self._unread)} is not handled for PyTorch")
+
+
+class Writing:
+    """What an exporting function writes with."""
+
+    def __init__(self, scope: Scope, node: Exporting) -> None:
+        self.scope = scope
+        self.node = node
+
+    def call(self, function: str, *args: Any, **kwargs: Any) -> Code:
+        """`function(args, name=value)`; variables, code and Python values alike."""
+        operands: list[Operand] = []
+        parts = [self._hole(arg, operands) for arg in args]
+        parts += [f"{key}={self._hole(value, operands)}" for key, value in kwargs.items()]
+        return Code(f"{function}({', '.join(parts)})", tuple(operands))
+
+    def method(self, x: Operand, name: str, *args: Any, **kwargs: Any) -> Code:
+        """`x.name(args, name=value)`."""
+        operands: list[Operand] = [x]
+        parts = [self._hole(arg, operands) for arg in args]
+        parts += [f"{key}={self._hole(value, operands)}" for key, value in kwargs.items()]
+        return Code(f"{{0}}.{name}({', '.join(parts)})", tuple(operands), needs=(ATOM,))
+
+    def binary(self, symbol: str, a: Any, b: Any) -> Code:
+        """`a symbol b`; a constant of one element becomes a number where that changes nothing."""
+        binds = BINDS[symbol]
+        a, b = self._scalar(a, b), self._scalar(b, a)
+        left, right = (binds, binds + 1) if symbol != "**" else (binds + 1, UNARY)
+        operands: list[Operand] = []
+        text = f"{self._hole(a, operands)} {symbol} {self._hole(b, operands)}"
+        needs = [
+            need for x, need in ((a, left), (b, right)) if isinstance(x, (Code, Variable, Member))
+        ]
+        return Code(text, tuple(operands), binds, tuple(needs))
+
+    def unary(self, symbol: str, x: Operand) -> Code:
+        """`symbol x`."""
+        return Code(f"{symbol}{{0}}", (x,), UNARY, (UNARY,))
+
+    def code(
+        self, text: str, *operands: Any, binds: int = ATOM, needs: tuple[int, ...] = ()
+    ) -> Code:
+        """Any expression: `{0}`, `{1}`, ... are the operands (variables, code, or Python values)."""
+        holes: list[Operand] = []
+        parts = [self._hole(operand, holes) for operand in operands]
+        return Code(text.format(*parts), tuple(holes), binds, needs)
+
+    def module(
+        self, type_: str, *args: Any, tensors: dict[str, Any] | None = None, **kwargs: Any
+    ) -> Callable[..., Code]:
+        """A member such as `nn.Conv2d(*args, **kwargs)`, to be called: `torch.module(...)(x)`.
+
+        Args:
+            type_: The class.
+            args: Its positional arguments, Python values.
+            tensors: Its parameters and buffers: name to initializer (a `Variable`) or tensor.
+            kwargs: Its keyword arguments; leave out what is the default.
+        """
+        member = self.scope.member(type_, args, kwargs, tensors or {}, self.node.layer)
+
+        def apply(*inputs: Any) -> Code:
+            operands: list[Operand] = [member]
+            parts = [self._hole(x, operands) for x in inputs]
+            return Code(f"{{0}}({', '.join(parts)})", tuple(operands))
+
+        return apply
+
+    def helper(self, name: str, *args: Any, **kwargs: Any) -> Code:
+        """A call of a function of `helpers/`, whose source goes into the generated file."""
+        self.scope.use_helper(name)
+        return self.call(name, *args, **kwargs)
+
+    def let(self, hint: str, code: Code) -> Variable:
+        """A local variable: for an intermediate result that is used more than once."""
+        return self.scope.let(hint, code)
+
+    def static(self, x: Variable | None) -> np.ndarray | None:
+        """The value of a small constant input, or None where it is not constant."""
+        if x is None or x.constant is None or x.constant.nbytes > FOLDABLE:
+            return None
+        return x.constant.numpy()
+
+    def ints(self, x: Variable | None, what: str) -> list[int]:
+        """A constant input of integers.
+
+        Raises:
+            UnsupportedError: It is computed while the model runs.
+        """
+        found = self.static(x)
+        if found is None:
+            self.node.refuse(f"its {what} is computed while the model runs")
+        return [int(i) for i in found.reshape(-1)]
+
+    def size(self, x: Variable, axis: int) -> int | Code:
+        """The size of an axis: a number, or `x.shape[axis]` where it is open."""
+        dims = x.shape
+        if dims is not None and isinstance(dims[axis], int):
+            return int(dims[axis])  # type: ignore[arg-type]
+        return Code(f"{{0}}.shape[{axis}]", (x,), needs=(ATOM,))
+
+    def _scalar(self, x: Any, other: Any) -> Any:
+        if (
+            not isinstance(x, Variable)
+            or x.constant is None
+            or not isinstance(other, (Variable, Code))
+        ):
+            return x
+        array = self.static(x)
+        if array is None or array.size != 1 or array.dtype.kind not in "fiu":
+            return x
+        rank = other.rank if isinstance(other, Variable) else None
+        if array.ndim and (rank is None or array.ndim > rank):
+            return x
+        if isinstance(other, Variable) and other.constant is not None:
+            return x
+        return literal(array.reshape(()))
+
+    def _hole(self, x: Any, operands: list[Operand]) -> str:
+        if not isinstance(x, (Code, Variable, Member)):
+            return _nested(x, operands)
+        operands.append(x)
+        return f"{{{len(operands) - 1}}}"
+
+
+class Raw(str):
+    """Text that stands in the source as it is, e.g. `torch.int64`."""
+
+    __slots__ = ()
+
+
+def _nested(x: Any, operands: list[Operand]) -> str:
+    """A Python value as source; lists and tuples may hold code."""
+    if isinstance(x, (list, tuple)) and any(isinstance(i, (Code, Variable, Member)) for i in x):
+        parts = []
+        for item in x:
+            if isinstance(item, (Code, Variable, Member)):
+                operands.append(item)
+                parts.append(f"{{{len(operands) - 1}}}")
+            else:
+                parts.append(_nested(item, operands))
+        text = ", ".join(parts) + ("," if isinstance(x, tuple) and len(x) == 1 else "")
+        return f"({text})" if isinstance(x, tuple) else f"[{text}]"
+    return source(x).replace("{", "{{").replace("}", "}}")
+
+
+def source(x: Any) -> str:
+    """A Python value as source text."""
+    if isinstance(x, Raw):
+        return str(x)
+    if isinstance(x, str):
+        return '"' + repr(x)[1:-1].replace('"', '\\"') + '"' if "'" not in x else repr(x)
+    if isinstance(x, (np.generic, np.ndarray)):
+        return source(literal(np.asarray(x)))
+    if isinstance(x, float) and not np.isfinite(x):
+        return f'float("{x}")'
+    if isinstance(x, tuple):
+        return f"({', '.join(map(source, x))}{',' if len(x) == 1 else ''})"
+    if isinstance(x, list):
+        return f"[{', '.join(map(source, x))}]"
+    return repr(x)
+
+
+def literal(array: np.ndarray) -> Any:
+    """Numbers as Python's own; a float32 as the shortest decimal that gives it back."""
+    if array.ndim:
+        return [literal(item) for item in array]
+    if array.dtype == np.float32 and np.isfinite(array):
+        return float(str(array[()]))
+    return array.item()
+
+
+def wanted(value: ir.Value) -> bool:
+    """Whether a value is used by a node or is an output."""
+    return value.is_graph_output() or bool(value.uses())
+
+
+def pair(sizes: Any) -> Any:
+    """`3` for `(3, 3)`: torch's shorthand for equal sizes."""
+    sizes = tuple(int(size) for size in sizes)
+    return sizes[0] if len(set(sizes)) == 1 else sizes
+
+
+__all__ = [
+    "ANY",
+    "ATOM",
+    "Exporting",
+    "Raw",
+    "Writing",
+    "exporter",
+    "literal",
+    "pair",
+    "source",
+    "wanted",
+]

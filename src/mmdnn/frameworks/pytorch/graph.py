@@ -1,0 +1,178 @@
+"""PyTorch's native graph here: modules with members, and the statements of their `forward`.
+
+It is what source code and weight files are both printed from, so they cannot disagree. Expressions are
+Python text with holes, so that an operator is one line and inlining needs no parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import onnx_ir as ir
+
+ATOM, UNARY, POWER, PRODUCT, SUM, SHIFT, AND, XOR, OR, COMPARE, ANY = range(20, 9, -1)
+"""How tightly an expression binds (https://docs.python.org/3/reference/expressions.html)."""
+
+
+@dataclass(eq=False)
+class Variable:
+    """A value in `forward`.
+
+    Attributes:
+        hint: The name it would like to have.
+        value: The IR value it holds; None for a helper's intermediate result.
+        aliases: Further IR values that are the same.
+    """
+
+    hint: str
+    value: ir.Value | None = None
+    aliases: list[ir.Value] = field(default_factory=list)
+
+    @property
+    def constant(self) -> ir.TensorProtocol | None:
+        """The tensor, where the value is an initializer."""
+        if self.value is None or self.value.is_graph_input():
+            return None
+        return self.value.const_value
+
+    @property
+    def shape(self) -> tuple[int | str | None, ...] | None:
+        """Its dimensions: sizes, names, or None; None as a whole where not even the rank is known."""
+        if self.value is None or self.value.shape is None:
+            return None
+        return tuple(d if isinstance(d, int) else d.value for d in self.value.shape)
+
+    @property
+    def rank(self) -> int | None:
+        return None if self.shape is None else len(self.shape)
+
+    @property
+    def dtype(self) -> ir.DataType | None:
+        return None if self.value is None else self.value.dtype
+
+
+@dataclass(eq=False)
+class Member:
+    """An attribute of a module, made in `__init__`.
+
+    Attributes:
+        name: The attribute, e.g. "conv1"; final after naming.
+        type: "nn.Conv2d" and the like, a class of the program, "nn.Parameter", or "buffer".
+        args: Positional arguments, Python values.
+        kwargs: Keyword arguments, Python values.
+        tensors: What the state dict holds for it, by name below the member ("" for itself).
+        layer: The source layer's name.
+    """
+
+    name: str
+    type: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, ir.TensorProtocol] = field(default_factory=dict)
+    layer: str = ""
+    block: Module | None = None
+    children: tuple[Member, ...] = ()
+
+
+Operand = Union["Code", Variable, Member]
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """A Python expression: `text` with `{0}`, `{1}`, ... for its operands.
+
+    Attributes:
+        text: The template; literal braces are doubled.
+        operands: What goes into the holes.
+        binds: How tightly the whole binds.
+        needs: How tightly each operand must bind to stand without parentheses.
+        variable: What it was assigned to before it was moved into another expression.
+    """
+
+    text: str
+    operands: tuple[Operand, ...] = ()
+    binds: int = ATOM
+    needs: tuple[int, ...] = ()
+    variable: Variable | None = None
+
+    def need(self, index: int) -> int:
+        return self.needs[index] if index < len(self.needs) else ANY
+
+    def variables(self) -> Iterator[Variable]:
+        """Every variable in it, nested ones included, in order."""
+        for operand in self.operands:
+            if isinstance(operand, Variable):
+                yield operand
+            elif isinstance(operand, Code):
+                yield from operand.variables()
+
+    def members(self) -> Iterator[Member]:
+        """Every member in it, nested ones included, in order."""
+        for operand in self.operands:
+            if isinstance(operand, Member):
+                yield operand
+            elif isinstance(operand, Code):
+                yield from operand.members()
+
+
+@dataclass(eq=False)
+class Statement:
+    """`targets = code`, or, with bodies, a compound statement (`if`, `for`, `while`).
+
+    Attributes:
+        targets: The variables assigned; empty for a bare expression.
+        code: The right side, or the header of a compound statement ("if {0}:").
+        bodies: For a compound statement, pairs of header and statements ("else:" has no operands).
+        node: The IR node it came from.
+    """
+
+    targets: list[Variable]
+    code: Code
+    bodies: list[tuple[Code, list[Statement]]] = field(default_factory=list)
+    node: ir.Node | None = None
+
+
+@dataclass(eq=False)
+class Module:
+    """A class of the program: the whole network, or a block that repeats."""
+
+    name: str
+    inputs: list[Variable] = field(default_factory=list)
+    outputs: list[Variable] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    parameters: list[str] = field(default_factory=list)
+    doc: str = ""
+
+
+@dataclass(eq=False)
+class Program:
+    """Everything in one source file and its weights.
+
+    Attributes:
+        main: The network.
+        blocks: Classes of repeated blocks, each before its first use.
+        helpers: Names of functions from `helpers/` that the source carries with it.
+        model: The IR it was made from.
+    """
+
+    main: Module
+    blocks: list[Module] = field(default_factory=list)
+    helpers: list[str] = field(default_factory=list)
+    model: ir.Model | None = None
+
+    def state(self) -> Iterator[tuple[str, ir.TensorProtocol]]:
+        """The state dict: key and tensor, in the order of the members."""
+        yield from _state(self.main.members, "")
+
+
+def _state(
+    members: tuple[Member, ...] | list[Member], prefix: str
+) -> Iterator[tuple[str, ir.TensorProtocol]]:
+    for member in members:
+        path = f"{prefix}{member.name}"
+        for key, tensor in member.tensors.items():
+            yield (f"{path}.{key}" if key else path), tensor
+        yield from _state(member.children, f"{path}.")

@@ -1,0 +1,159 @@
+"""Writing a PyTorch program: source code and weights, or one self-contained file.
+
+* `net.py` with `net.safetensors` (https://huggingface.co/docs/safetensors) or `net.pth`, a state dict that
+  `torch.load(weights_only=True)` takes;
+* `net.pt2` by `torch.export`; `net.pt` by `torch.jit.trace` or, with control flow, `torch.jit.script`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.errors import MissingExtraError, UnsupportedError
+from mmdnn.frameworks.pytorch import codegen
+from mmdnn.frameworks.pytorch.graph import Program
+from mmdnn.tensors import stream
+
+Progress = Callable[[int], object]
+
+SAFETENSORS_TYPES = {
+    "FLOAT": "F32", "DOUBLE": "F64", "FLOAT16": "F16", "BFLOAT16": "BF16", "INT64": "I64",
+    "INT32": "I32", "INT16": "I16", "INT8": "I8", "UINT8": "U8", "UINT16": "U16", "UINT32": "U32",
+    "UINT64": "U64", "BOOL": "BOOL", "FLOAT8E4M3FN": "F8_E4M3", "FLOAT8E5M2": "F8_E5M2",
+    "COMPLEX64": "C64",
+}  # fmt: skip
+
+
+def write(
+    program: Program,
+    target: Path,
+    *,
+    weights: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write the program to the files that the target's suffix asks for.
+
+    Args:
+        program: What the exporter made.
+        target: `.py`, `.safetensors`, `.pth`, `.pt2` or `.pt`.
+        weights: The weights' file for a `.py`; beside it, with `.safetensors`, unless given.
+        progress: Told of the bytes of weights written.
+
+    Returns:
+        The files written, the main one first.
+
+    Raises:
+        MissingExtraError: torch is needed for that kind of file and is not installed.
+        UnsupportedError: torch cannot put the program into one file.
+    """
+    if target.suffix in {".pt", ".pt2"}:
+        _self_contained(program, target)
+        return [target]
+    code = target if target.suffix == ".py" else target.with_suffix(".py")
+    if weights is None:
+        weights = (
+            target
+            if target.suffix in {".pth", ".safetensors"}
+            else target.with_suffix(".safetensors")
+        )
+    code.write_text(codegen.source(program, weights=weights.name), encoding="utf-8")
+    write_state(program, weights, progress=progress)
+    return [code, weights]
+
+
+def write_state(program: Program, target: Path, *, progress: Progress | None = None) -> None:
+    """Write the weights alone; see `write`."""
+    codegen.source(program)
+    if target.suffix == ".safetensors":
+        _write_safetensors(program, target, progress)
+    else:
+        _write_state_dict(program, target)
+
+
+def _write_safetensors(program: Program, target: Path, progress: Progress | None) -> None:
+    """A header of names, dtypes and offsets, then the tensors; shared ones are written once a name."""
+    header: dict[str, Any] = {}
+    offset = 0
+    state = dict(program.state())
+    for name, tensor in state.items():
+        header[name] = {
+            "dtype": SAFETENSORS_TYPES[tensor.dtype.name],
+            "shape": list(tensor.shape.numpy()),
+            "data_offsets": [offset, offset + tensor.nbytes],
+        }
+        offset += tensor.nbytes
+    header["__metadata__"] = {"format": "pt"}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with target.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in state.values():
+            stream.write(tensor, file, progress)
+
+
+def _write_state_dict(program: Program, target: Path) -> None:
+    torch = import_torch()
+    torch.save({name: as_torch(tensor) for name, tensor in program.state()}, target)
+
+
+def import_torch() -> Any:
+    """Torch, or an error that names the extra.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError("torch", "pytorch") from None
+    return torch
+
+
+def as_torch(tensor: ir.TensorProtocol) -> Any:
+    """A tensor of the state dict as torch's own, of the same dtype and shape."""
+    torch = import_torch()
+    shape = tuple(tensor.shape.numpy())
+    name = codegen.TORCH_TYPES[tensor.dtype.name]
+    data = bytearray(tensor.tobytes())
+    if not data:
+        return torch.zeros(shape, dtype=getattr(torch, name))
+    return torch.frombuffer(data, dtype=getattr(torch, name)).reshape(shape)
+
+
+def instantiate(program: Program, text: str | None = None, **names: Any) -> Any:
+    """The program as a live module in evaluation mode, with its weights.
+
+    Args:
+        program: What the exporter made.
+        text: Its source, if it is at hand.
+        names: Further names that the source may use.
+    """
+    torch = import_torch()
+    text = text or codegen.source(program)
+    namespace: dict[str, Any] = {"__name__": "mmdnn_generated", **names}
+    exec(compile(text, f"<generated {program.main.name}>", "exec"), namespace)  # noqa: S102 - our own text
+    module = namespace[program.main.name]()
+    module.load_state_dict({name: as_torch(tensor) for name, tensor in program.state()})
+    del torch
+    return module.eval()
+
+
+def _self_contained(program: Program, target: Path) -> None:
+    from mmdnn.frameworks.pytorch.engine import example_inputs
+
+    torch = import_torch()
+    module = instantiate(program)
+    inputs = example_inputs(program)
+    try:
+        if target.suffix == ".pt2":
+            torch.export.save(torch.export.export(module, inputs), target)
+        else:
+            torch.jit.save(torch.jit.trace(module, inputs), str(target))
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnsupportedError(f"torch cannot export the program: {reason}", file=target) from error

@@ -1,0 +1,104 @@
+"""The canonical form: what every exporter may expect of a model.
+
+* Local functions are inlined, but for those the exporter knows by name.
+* Constants are initializers, and what can be computed from constants and known shapes is computed.
+* Types and shapes are inferred, through `Reshape`s whose target is computed from an open batch too.
+* Nothing is left that no output needs.
+
+The model given is not changed, and no weight is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from mmdnn.errors import ShapeError
+from mmdnn.ir import OPSET
+from mmdnn.ir.folding import Folding, fold
+from mmdnn.ir.inference import infer
+
+
+def canonical(model: ir.Model, keep: Container[str] = ()) -> ir.Model:
+    """A copy of the model in canonical form.
+
+    Args:
+        model: Any IR model.
+        keep: Functions, as "domain::name", that the exporter takes as one operator.
+    """
+    model = model.clone()
+    common.InlinePass(_unless(keep))(model)
+    common.RemoveUnusedFunctionsPass()(model)
+    _fold_graph(model.graph, Folding(), model.opset_imports.get("", OPSET))
+    common.RemoveUnusedNodesPass()(model)
+    return model
+
+
+def _unless(keep: Container[str]) -> Callable[[ir.Function], bool]:
+    return lambda function: f"{function.domain}::{function.name}" not in keep
+
+
+def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
+    for node in list(graph):
+        for attribute in node.attributes.values():
+            if attribute.type == ir.AttributeType.GRAPH:
+                _fold_graph(attribute.as_graph(), folding, opset)
+        known = fold(node, folding)
+        if known is not None:
+            _replace(graph, node, known)
+        elif node.domain == "" and any(_unknown(output) for output in node.outputs):
+            _infer(node, opset)
+
+
+def _infer(node: ir.Node, opset: int) -> None:
+    """What inference cannot tell stays open; a model that runs may be beyond it."""
+    for index, output in enumerate(node.outputs):
+        output.name = output.name or f"{node.name}_unused_{index}"
+    declared = [(output.type, output.shape) for output in node.outputs]
+    try:
+        infer(node, opset)
+    except ShapeError:
+        return
+    for output, (type_, shape) in zip(node.outputs, declared, strict=True):
+        output.type = output.type or type_
+        output.shape = _merge(output.shape, shape)
+
+
+def _merge(found: ir.Shape | None, declared: ir.Shape | None) -> ir.Shape | None:
+    if found is None or declared is None or len(found) != len(declared):
+        return found if found is not None else declared
+    dims = [
+        theirs if not isinstance(ours, int) and isinstance(theirs, int) else ours
+        for ours, theirs in zip(found, declared, strict=True)
+    ]
+    return ir.Shape(dims)
+
+
+def _unknown(value: ir.Value) -> bool:
+    return value.type is None or value.shape is None or not value.shape.is_static()
+
+
+def _replace(graph: ir.Graph, node: ir.Node, known: np.ndarray | ir.TensorProtocol) -> None:
+    output = node.outputs[0]
+    tensor = ir.tensor(known, name=output.name) if isinstance(known, np.ndarray) else known
+    name = output.name or f"{node.name}_value"
+    value = ir.Value(name=name, const_value=tensor, type=ir.TensorType(tensor.dtype))
+    value.shape = ir.Shape(tensor.shape)
+    value.metadata_props.update(output.metadata_props)
+    if output.is_graph_output():
+        output.type, output.shape = value.type, value.shape
+        value.name = f"{name}_constant"
+        tensor.name = value.name
+        identity = ir.node(
+            "Identity", [value], outputs=[ir.Value(name=name, type=value.type, shape=value.shape)]
+        )
+        graph.insert_before(node, identity)
+        output.replace_all_uses_with(identity.outputs[0], replace_graph_outputs=True)
+    else:
+        tensor.name = name
+        output.replace_all_uses_with(value)
+    graph.remove(node, safe=True)
+    graph.register_initializer(value)

@@ -1,0 +1,285 @@
+"""Computing what is already known: constants, and shapes with open dimensions.
+
+Only small integer arithmetic and rearrangement is folded, so that no engine's rounding enters a model.
+A shape with open dimensions is a list of sizes and names ("batch", 64, 7, 7); a `Reshape` or `Expand`
+to such a shape becomes one with constants where ONNX's 0 and -1 can say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+LIMIT = 1 << 16
+"""Elements that are folded at most."""
+
+Partial = list[Any]
+
+
+@dataclass
+class Folding:
+    """What is known of values that are not constants: 1-D (or 0-D) integer values in part."""
+
+    partial: dict[ir.Value, Partial] = field(default_factory=dict)
+    scalar: set[ir.Value] = field(default_factory=set)
+
+
+def fold(node: ir.Node, folding: Folding) -> np.ndarray | ir.TensorProtocol | None:
+    """The node's value where it is known, else None; partial knowledge is noted in `folding`."""
+    if node.domain != "":
+        return None
+    if node.op_type == "Constant":
+        return _constant(node)
+    if node.op_type == "Shape":
+        return _shape(node, folding)
+    if node.op_type == "ConstantOfShape":
+        return _constant_of_shape(node)
+    if len(node.outputs) == 1 and node.op_type in TABLE:
+        arrays = [_array(value) for value in node.inputs]
+        if all(
+            array is not None or value is None
+            for array, value in zip(arrays, node.inputs, strict=True)
+        ):
+            return _evaluate(node, arrays)
+        _propagate(node, folding)
+    if node.op_type in {"Reshape", "Expand"}:
+        _freeze_target(node, folding)
+    return None
+
+
+def _constant(node: ir.Node) -> np.ndarray | ir.TensorProtocol | None:
+    (name, attribute), *_ = node.attributes.items()
+    kinds = {
+        "value_int": np.int64,
+        "value_ints": np.int64,
+        "value_float": np.float32,
+        "value_floats": np.float32,
+    }
+    if name == "value":
+        return attribute.as_tensor()
+    return np.asarray(attribute.value, kinds[name]) if name in kinds else None
+
+
+def _shape(node: ir.Node, folding: Folding) -> np.ndarray | None:
+    value = node.inputs[0]
+    if value is None or value.shape is None:
+        return None
+    start, end = (_integer(node, "start", 0), _integer(node, "end", None))
+    dims = list(value.shape)[start:end]
+    if all(isinstance(dim, int) for dim in dims):
+        return np.asarray(dims, np.int64)
+    offset = range(len(value.shape))[start:end]
+    folding.partial[node.outputs[0]] = [
+        dim if isinstance(dim, int) else (dim.value or (id(value), axis))
+        for dim, axis in zip(dims, offset, strict=True)
+    ]
+    return None
+
+
+def _constant_of_shape(node: ir.Node) -> ir.TensorProtocol | None:
+    """A filled tensor, made when it is needed."""
+    target = _array(node.inputs[0])
+    if target is None:
+        return None
+    attribute = node.attributes.get("value")
+    fill = attribute.as_tensor().numpy().reshape(()) if attribute else np.float32(0)
+    shape = tuple(int(dim) for dim in target)
+    dtype = attribute.as_tensor().dtype if attribute else ir.DataType.FLOAT
+    return ir.LazyTensor(
+        lambda: ir.tensor(np.full(shape, fill), dtype=dtype),
+        dtype,
+        ir.Shape(shape),
+        name=node.outputs[0].name,
+    )
+
+
+def _array(value: ir.Value | None) -> np.ndarray | None:
+    if value is None or value.const_value is None or value.is_graph_input():
+        return None
+    tensor = value.const_value
+    if (
+        tensor.size > LIMIT
+        or tensor.dtype == ir.DataType.STRING
+        or isinstance(tensor, ir.LazyTensor)
+    ):
+        return None
+    return tensor.numpy()
+
+
+def _integer(node: ir.Node, name: str, default: Any) -> Any:
+    return node.attributes[name].as_int() if name in node.attributes else default
+
+
+def _slice(
+    _node: ir.Node, x: np.ndarray, starts: Any, ends: Any, axes: Any = None, steps: Any = None
+) -> np.ndarray:
+    index = [slice(None)] * x.ndim
+    axes = range(len(starts)) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        stop: int | None = int(end)
+        if step < 0 and end < -x.shape[axis]:
+            stop = None
+        index[axis] = slice(int(start), stop, int(step))
+    return x[tuple(index)]
+
+
+def _unsqueeze(_node: ir.Node, x: np.ndarray, axes: Any) -> np.ndarray:
+    rank = x.ndim + axes.size
+    return np.expand_dims(x, tuple(int(axis) % rank for axis in axes.reshape(-1)))
+
+
+def _squeeze(_node: ir.Node, x: np.ndarray, axes: Any = None) -> np.ndarray:
+    return np.squeeze(x, None if axes is None else tuple(int(axis) for axis in axes.reshape(-1)))
+
+
+def _cast(node: ir.Node, x: np.ndarray) -> np.ndarray | None:
+    target = ir.DataType(node.attributes["to"].as_int())
+    plain = {
+        ir.DataType.INT64,
+        ir.DataType.INT32,
+        ir.DataType.BOOL,
+        ir.DataType.FLOAT,
+        ir.DataType.DOUBLE,
+    }
+    if target not in plain or x.dtype.kind not in "iub":
+        return None
+    return x.astype(target.numpy())
+
+
+def _integers(function: Callable[..., Any]) -> Callable[..., Any]:
+    def evaluate(_node: ir.Node, *arrays: np.ndarray) -> Any:
+        return function(*arrays) if all(array.dtype.kind in "iu" for array in arrays) else None
+
+    return evaluate
+
+
+def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+    if not np.all(b) or np.any((a < 0) | (b < 0)):
+        return None
+    return a // b
+
+
+def _gather(node: ir.Node, x: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return np.take(x, index, axis=_integer(node, "axis", 0))
+
+
+def _reshape(node: ir.Node, x: np.ndarray, target: np.ndarray) -> np.ndarray:
+    zero = _integer(node, "allowzero", 0)
+    return x.reshape(
+        [x.shape[i] if size == 0 and not zero else size for i, size in enumerate(target)]
+    )
+
+
+TABLE: dict[str, Callable[..., Any]] = {
+    "Add": _integers(np.add),
+    "Cast": _cast,
+    "Concat": lambda node, *arrays: np.concatenate(arrays, _integer(node, "axis", 0)),
+    "Div": _integers(_divide),
+    "Equal": _integers(np.equal),
+    "Expand": lambda _node, x, shape: x * np.ones(shape, x.dtype) if x.dtype.kind in "iu" else None,
+    "Gather": _gather,
+    "Greater": _integers(np.greater),
+    "Less": _integers(np.less),
+    "Max": _integers(lambda *arrays: np.maximum.reduce(np.broadcast_arrays(*arrays))),
+    "Min": _integers(lambda *arrays: np.minimum.reduce(np.broadcast_arrays(*arrays))),
+    "Mul": _integers(np.multiply),
+    "Range": _integers(np.arange),
+    "Reshape": _reshape,
+    "Slice": _slice,
+    "Squeeze": _squeeze,
+    "Sub": _integers(np.subtract),
+    "Transpose": lambda node, x: np.transpose(
+        x, node.attributes["perm"].as_ints() if "perm" in node.attributes else None
+    ),
+    "Unsqueeze": _unsqueeze,
+    "Where": lambda _node, c, a, b: np.where(c, a, b) if a.dtype.kind in "iu" else None,
+}
+
+
+def _evaluate(node: ir.Node, arrays: list[np.ndarray | None]) -> np.ndarray | None:
+    try:
+        found = TABLE[node.op_type](node, *arrays)
+    except (ValueError, IndexError, TypeError):
+        return None  # a faulty node is reported where it is converted
+    if found is None or np.size(found) > LIMIT:
+        return None
+    return np.ascontiguousarray(found).reshape(np.shape(found))
+
+
+def _propagate(node: ir.Node, folding: Folding) -> None:
+    """Follow a shape with open dimensions through the operators shapes are computed with."""
+    known = [_partial(value, folding) for value in node.inputs]
+    if any(entry is None for entry in known):
+        return
+    if node.op_type in {"Concat", "Gather", "Slice", "Squeeze", "Unsqueeze", "Cast"}:
+        arrays = [
+            _objects(entry, value, folding) for entry, value in zip(known, node.inputs, strict=True)
+        ]
+        if node.op_type == "Cast":
+            arrays[0] = arrays[0] if arrays[0].dtype == object else arrays[0].astype(object)
+        try:
+            found = arrays[0] if node.op_type == "Cast" else TABLE[node.op_type](node, *arrays)
+        except (ValueError, IndexError, TypeError):
+            return
+        if found is not None and found.ndim <= 1:
+            output = node.outputs[0]
+            folding.partial[output] = list(found.reshape(-1))
+            if found.ndim == 0:
+                folding.scalar.add(output)
+
+
+def _partial(value: ir.Value | None, folding: Folding) -> Partial | None:
+    if value is None:
+        return None
+    if value in folding.partial:
+        return folding.partial[value]
+    array = _array(value)
+    return None if array is None or array.ndim > 1 else list(array.reshape(-1))
+
+
+def _objects(entry: Any, value: ir.Value | None, folding: Folding) -> np.ndarray:
+    if value in folding.partial:
+        array = np.empty(len(entry), object)
+        array[:] = entry
+        return array.reshape(()) if value in folding.scalar else array
+    found = _array(value)
+    assert found is not None
+    return found
+
+
+def _freeze_target(node: ir.Node, folding: Folding) -> None:
+    target = node.inputs[1]
+    data = node.inputs[0]
+    if target not in folding.partial or data is None or node.op_type != "Reshape":
+        return
+    dims = list(data.shape) if data.shape is not None else []
+    names = [
+        dim if isinstance(dim, int) else (dim.value or (id(data), axis))
+        for axis, dim in enumerate(dims)
+    ]
+    sizes: list[int] = []
+    for axis, entry in enumerate(folding.partial[target]):
+        if isinstance(entry, (int, np.integer)):
+            sizes.append(int(entry))
+        else:
+            sizes.append(0 if axis < len(names) and names[axis] == entry else -1)
+    if (
+        sizes.count(-1) > 1
+        or _integer(node, "allowzero", 0)
+        or any(e == 0 for e in folding.partial[target])
+    ):
+        return
+    array = np.asarray(sizes, np.int64)
+    name = f"{node.outputs[0].name}_shape"
+    value = ir.Value(
+        name=name, const_value=ir.tensor(array, name=name), type=ir.TensorType(ir.DataType.INT64)
+    )
+    value.shape = ir.Shape(array.shape)
+    if node.graph is not None:
+        node.graph.register_initializer(value)
+        node.replace_input_with(1, value)
