@@ -1,0 +1,66 @@
+"""Caffe: prototxt, caffemodel (binary or HDF5) and binaryproto files, read without Caffe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdnn.registry import Framework, Source
+
+_TEXT = {".prototxt", ".pt", ".txt", ".pbtxt", ".prototext"}
+_WEIGHTS = {".caffemodel", ".h5", ".hdf5"}
+_BINARY = {".caffemodel", ".binaryproto"}
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_NETWORK = re.compile(rb"^[\s\S]*?\b(?:layers?|input|input_dim|input_shape)\s*[:{]")
+
+
+def arrange(files: Sequence[Path]) -> Source | None:
+    """Sort files into structure and weights, by their suffixes and first bytes.
+
+    Returns:
+        None where they are not Caffe's: at most one structure and one file of weights are.
+    """
+    texts, weights = [], []
+    for path in files:
+        suffix = path.suffix.lower()
+        if suffix in _TEXT and _is_network(path):
+            texts.append(path)
+        elif suffix in _BINARY or (suffix in _WEIGHTS and len(files) > 1 and _is_hdf5(path)):
+            weights.append(path)
+        else:
+            return None
+    if len(texts) > 1 or len(weights) > 1 or not files:
+        return None
+    if not texts:
+        return Source(network=weights[0])
+    return Source(network=texts[0], weights=weights[0] if weights else None)
+
+
+def _head(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
+def _is_hdf5(path: Path) -> bool:
+    return _head(path, len(_HDF5_MAGIC)) == _HDF5_MAGIC
+
+
+def _is_network(path: Path) -> bool:
+    """Whether a text file begins as a Caffe network; any `.prototxt` is taken for one."""
+    if path.suffix.lower() == ".prototxt":
+        return True
+    lines = [line.split(b"#")[0] for line in _head(path, 1 << 16).splitlines()]
+    return bool(_NETWORK.match(b"\n".join(lines)))
+
+
+FRAMEWORK = Framework(
+    name="caffe",
+    title="Caffe",
+    package="mmdnn.frameworks.caffe",
+    extra="caffe",
+    arrange=arrange,
+)

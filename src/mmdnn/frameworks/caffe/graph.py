@@ -1,0 +1,302 @@
+"""A Caffe network as plain objects: layers in file order, their parameters and weights.
+
+The parameters are protobuf messages of `caffe.proto`; the weights are references into the files.
+What is not in the files, a filler makes (include/caffe/filler.hpp of BVLC Caffe).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import FormatError, ShapeError, UsageError
+from mmdnn.registry import Source
+from mmdnn.tensors import protobuf, references
+
+Unknown: TypeAlias = dict[str, Any]
+"""Fields that `caffe.proto` lacks: names to values, blocks as nested ones, repetition as lists."""
+
+
+def message(name: str) -> Any:
+    """An empty message of `caffe.proto`, e.g. `message("LayerParameter")`."""
+    return schema()[f"caffe.{name}"]()
+
+
+def schema() -> protobuf.Schema:
+    """The message classes of `caffe.proto`."""
+    return protobuf.schema("mmdnn.frameworks.caffe", "caffe.desc")
+
+
+@dataclass(eq=False)
+class Filler:
+    """Stands for a weight blob that no file holds; its shape is not known before it is asked for.
+
+    Attributes:
+        type: As in FillerParameter: "constant", "bilinear", "xavier", ...
+        value: Of a constant.
+        why: What to tell the user when the filler is random and the numbers are needed.
+    """
+
+    type: str = "constant"
+    value: float = 0.0
+    why: str = "no caffemodel is given"
+
+    def tensor(self, shape: Sequence[int], name: str) -> ir.TensorProtocol:
+        """The blob, computed when it is read.
+
+        Args:
+            shape: The shape of the blob.
+            name: The tensor's name.
+
+        Raises:
+            UsageError: The filler is random, so nothing determines the numbers.
+            ShapeError: A bilinear filler wants four axes and a square window.
+        """
+        if self.type not in _FILLERS:
+            raise UsageError(
+                f"the numbers of blob '{name}' are not determined: {self.why}, and the filler"
+                f" '{self.type}' is random",
+                hint="Give the .caffemodel that was trained with this network.",
+            )
+        if self.type == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
+            raise ShapeError(f"a bilinear filler needs a square window, not {list(shape)}")
+
+        def compute() -> ir.TensorProtocol:
+            return ir.tensor(_FILLERS[self.type](self, tuple(shape)), name=name)
+
+        return ir.LazyTensor(compute, ir.DataType.FLOAT, ir.Shape(shape), name=name)
+
+
+def _constant(filler: Filler, shape: tuple[int, ...]) -> np.ndarray:
+    return np.full(shape, filler.value, np.float32)
+
+
+def _bilinear(_: Filler, shape: tuple[int, ...]) -> np.ndarray:
+    """A tent over the window: (1 - |x/f - c|)(1 - |y/f - c|)."""
+    size = shape[-1]
+    factor = math.ceil(size / 2)
+    centre = np.float32((size - 1) / (2.0 * factor)) if factor else np.float32(0)
+    tent = 1 - np.abs(np.arange(size, dtype=np.float32) / np.float32(factor or 1) - centre)
+    window = (tent[:, None] * tent[None, :]).astype(np.float32)
+    return np.ascontiguousarray(np.broadcast_to(window, shape))
+
+
+_FILLERS: dict[str, Callable[[Filler, tuple[int, ...]], np.ndarray]] = {
+    "constant": _constant,
+    "bilinear": _bilinear,
+}
+
+Blob: TypeAlias = ir.TensorProtocol | Filler
+
+
+@dataclass(eq=False)
+class Layer:
+    """One layer.
+
+    Attributes:
+        name: Its name; not unique in some files.
+        type: Its type in the current spelling, e.g. "InnerProduct".
+        bottoms: Names of the blobs it reads.
+        tops: Names of the blobs it writes.
+        message: Its LayerParameter, without blobs.
+        blobs: Its weights, float32, in the shapes stored (a legacy one has four axes). Layers that
+            share a weight by `param { name }` hold the same object.
+        phase: "TEST" or "TRAIN".
+        unknown: What its message says that `caffe.proto` does not know.
+        permissive: Indices of blobs that are shared under another shape of equal count.
+    """
+
+    name: str
+    type: str
+    bottoms: list[str]
+    tops: list[str]
+    message: Any
+    blobs: list[Blob] = field(default_factory=list)
+    phase: str = "TEST"
+    unknown: Unknown = field(default_factory=dict)
+    permissive: frozenset[int] = frozenset()
+
+    def param(self, block: str) -> Any:
+        """A parameter block with the defaults of `caffe.proto`, e.g. `param("pooling_param")`."""
+        return getattr(self.message, block)
+
+    def blob(self, index: int, shape: Sequence[int]) -> ir.TensorProtocol:
+        """A weight blob in the shape that the layer works with.
+
+        Args:
+            index: Its place among the layer's blobs.
+            shape: The shape wanted. The stored one may differ by axes of size 1 (legacy files
+                store four axes), and by more only where blobs are shared permissively.
+
+        Raises:
+            FormatError: There is no such blob.
+            ShapeError: It is stored in a shape that cannot be taken for the one wanted.
+            UsageError: No file holds it, and its filler is random.
+        """
+        if index >= len(self.blobs):
+            raise FormatError(
+                f"it has {len(self.blobs)} weight blobs; blob {index} is missing",
+                layer=self.name,
+                operator=self.type,
+            )
+        blob, wanted = self.blobs[index], tuple(shape)
+        name = f"{self.name}.{index}"
+        try:
+            if isinstance(blob, Filler):
+                return blob.tensor(wanted, name)
+            stored = tuple(blob.shape.numpy())
+            same = _without_ones(stored) == _without_ones(wanted)
+            if not same and not (index in self.permissive and blob.size == math.prod(wanted)):
+                raise ShapeError(
+                    f"weight blob {index} is stored with the shape {list(stored)}; "
+                    f"the layer needs {list(wanted)}"
+                )
+            return blob if stored == wanted else _reshaped(blob, wanted)
+        except (ShapeError, UsageError) as error:
+            error.layer, error.operator = self.name, self.type
+            raise
+
+
+def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(dim for dim in shape if dim != 1)
+
+
+def _reshaped(tensor: ir.TensorProtocol, shape: tuple[int, ...]) -> ir.TensorProtocol:
+    name = str(tensor.name)
+    if isinstance(tensor, ir.ExternalTensor):
+        offset, length = tensor.offset or 0, tensor.length or 0
+        return references.external(tensor.path, offset, length, tensor.dtype, shape, name)
+    return references.lazy(tensor, lambda array: array.reshape(shape), shape=shape)
+
+
+@dataclass(eq=False)
+class Network:
+    """A network ready to run in one phase: rules applied, old forms brought to the current one.
+
+    Attributes:
+        name: The network's name.
+        layers: In file order, inputs included (type "Input").
+        inputs: Each input blob's shape, or None where no file says it.
+        files: Where it was read from, and what the user said about it.
+    """
+
+    name: str
+    layers: list[Layer]
+    inputs: dict[str, tuple[int, ...] | None]
+    files: Source
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """Where a layer's message says how a blob is filled."""
+
+    block: str = ""
+    field: str = ""
+    value: float = 0.0
+
+    def filler(self, layer: Any) -> Filler:
+        block = getattr(layer, self.block) if self.block else None
+        if block is None or not self.field or not block.HasField(self.field):
+            return Filler(value=self.value)
+        said = getattr(block, self.field)
+        return Filler(said.type, said.value)
+
+
+def _weight_and_bias(block: str) -> Callable[[Any], list[_Slot]]:
+    def slots(layer: Any) -> list[_Slot]:
+        both = [_Slot(block, "weight_filler"), _Slot(block, "bias_filler")]
+        return both if getattr(layer, block).bias_term else both[:1]
+
+    return slots
+
+
+def _scale(layer: Any) -> list[_Slot]:
+    own = [_Slot("scale_param", "filler", 1.0)] if len(layer.bottom) < 2 else []
+    return own + ([_Slot("scale_param", "bias_filler")] if layer.scale_param.bias_term else [])
+
+
+def _recurrent(count: int, states: int) -> Callable[[Any], list[_Slot]]:
+    """Blobs of an LSTM or RNN: Wx, b, [W of a static input], W of the state, and of the output."""
+
+    def slots(layer: Any) -> list[_Slot]:
+        block = "recurrent_param"
+        exposed = states if layer.recurrent_param.expose_hidden else 0
+        static = len(layer.bottom) > 2 + exposed
+        weight, bias = _Slot(block, "weight_filler"), _Slot(block, "bias_filler")
+        tail = [weight] if count == 3 else [weight, weight, bias]
+        return [weight, bias, *([weight] if static else []), *tail]
+
+    return slots
+
+
+def _fixed(*slots: _Slot) -> Callable[[Any], list[_Slot]]:
+    return lambda layer: list(slots)
+
+
+_BLOBS: dict[str, Callable[[Any], list[_Slot]]] = {
+    "BatchNorm": _fixed(_Slot(), _Slot(), _Slot()),
+    "Bias": lambda layer: [_Slot("bias_param", "filler")] if len(layer.bottom) < 2 else [],
+    "Convolution": _weight_and_bias("convolution_param"),
+    "ConvolutionDepthwise": _weight_and_bias("convolution_param"),
+    "Deconvolution": _weight_and_bias("convolution_param"),
+    "DepthwiseConvolution": _weight_and_bias("convolution_param"),
+    "Embed": _weight_and_bias("embed_param"),
+    "InnerProduct": _weight_and_bias("inner_product_param"),
+    "LSTM": _recurrent(3, 2),
+    "Normalize": _fixed(_Slot("norm_param", "scale_filler", 1.0)),
+    "Parameter": _fixed(_Slot()),
+    "PReLU": _fixed(_Slot("prelu_param", "filler", 0.25)),
+    "RNN": _recurrent(5, 1),
+    "Scale": _scale,
+}
+_WITHOUT_BLOBS = frozenset(
+    {
+        *(
+            "AbsVal",
+            "BNLL",
+            "Clip",
+            "ELU",
+            "Exp",
+            "Log",
+            "Power",
+            "ReLU",
+            "Sigmoid",
+            "Swish",
+            "TanH",
+        ),
+        *("ArgMax", "BatchReindex", "Concat", "Crop", "Dropout", "Eltwise", "Filter", "Flatten"),
+        *("Im2col", "LRN", "LSTMUnit", "MVN", "Pooling", "Reduction", "Reshape", "SPP", "Silence"),
+        *("Slice", "Softmax", "Split", "Threshold", "Tile"),
+        *("Data", "DummyData", "HDF5Data", "ImageData", "Input", "MemoryData", "WindowData"),
+        *(
+            "Accuracy",
+            "ContrastiveLoss",
+            "EuclideanLoss",
+            "HDF5Output",
+            "HingeLoss",
+            "InfogainLoss",
+        ),
+        *("MultinomialLogisticLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"),
+    }
+)
+
+
+def fillers(layer_type: str, layer: Any) -> list[Filler] | None:
+    """The weight blobs that a layer has before any weights are loaded.
+
+    Args:
+        layer_type: The layer's type.
+        layer: Its LayerParameter.
+
+    Returns:
+        One filler a blob, or None where the type is not one that says how many there are.
+    """
+    if layer_type in _WITHOUT_BLOBS:
+        return []
+    slots = _BLOBS.get(layer_type)
+    return [slot.filler(layer) for slot in slots(layer)] if slots else None

@@ -1,0 +1,203 @@
+"""Turns a training network (one with data layers) into what it computes for its users.
+
+Data layers become inputs. A loss that squashes its input (a softmax, a sigmoid) leaves that behind,
+other losses and all metrics go, and with them what only they needed: the labels and their paths.
+A network whose inputs are all Input layers is left as it is, losses included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe.reader.rules import is_data
+from mmdnn.frameworks.caffe.reader.upgrade import Draft
+
+Shape = tuple[int, ...] | None
+
+_SQUASHING = {
+    "InfogainLoss": "Softmax",
+    "SigmoidCrossEntropyLoss": "Sigmoid",
+    "SoftmaxWithLoss": "Softmax",
+}
+_HEADS = frozenset(
+    {
+        *("Accuracy", "DetectionEvaluate", "HDF5Output", "Silence"),
+        *("ContrastiveLoss", "EuclideanLoss", "HingeLoss", "InfogainLoss", "MultiBoxLoss"),
+        *("MultinomialLogisticLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"),
+    }
+)
+
+
+def for_inference(drafts: list[Draft]) -> tuple[list[Draft], dict[str, Shape]]:
+    """The layers left, and every input's shape.
+
+    Args:
+        drafts: A filtered network.
+
+    Returns:
+        The layers, with data layers as Input layers; each input blob's shape, None where the file
+        does not say it.
+    """
+    if not any(is_data(draft.message) for draft in drafts):
+        return drafts, _input_shapes(drafts)
+    needed = _live(_squashed(drafts), _predictions(drafts))
+    read = {bottom for draft in needed for bottom in draft.message.bottom}
+    inputs: dict[str, Shape] = {}
+    layers = []
+    for draft in needed:
+        layer = draft.message
+        if is_data(layer):
+            shapes = dict(zip(layer.top, _data_shapes(layer), strict=True))
+            tops = {top: shape for top, shape in shapes.items() if top in read}
+            if not tops:
+                continue
+            inputs.update(tops)
+            layers.append(input_draft(layer.name, tops))
+        else:
+            inputs.update(_input_shapes([draft]))
+            layers.append(draft)
+    return layers, inputs
+
+
+def input_draft(name: str, tops: Iterable[str]) -> Draft:
+    """An Input layer of that name, without shapes."""
+    layer = graph.message("LayerParameter")
+    layer.name, layer.type = name, "Input"
+    layer.top.extend(tops)
+    return Draft(layer)
+
+
+def _input_shapes(drafts: list[Draft]) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    for draft in drafts:
+        layer = draft.message
+        if layer.type == "Input":
+            said = [tuple(shape.dim) for shape in layer.input_param.shape]
+            said = said * len(layer.top) if len(said) == 1 else said
+            shapes.update(dict.fromkeys(layer.top, None))
+            shapes.update(zip(layer.top, said, strict=False))
+    return shapes
+
+
+def _squashed(drafts: list[Draft]) -> list[Draft]:
+    """Losses that squash as the layer that does it; other heads left out.
+
+    The probabilities are called "prob", as in Caffe's own deploy files, where one layer makes them.
+    """
+    losses = [draft.message for draft in drafts if draft.message.type in _SQUASHING]
+    names = {draft.message.name for draft in drafts}
+    blobs = {top for draft in drafts for top in draft.message.top}
+    there = {(draft.message.type, *draft.message.bottom) for draft in drafts}
+    result = []
+    for draft in drafts:
+        layer = draft.message
+        if layer.type not in _HEADS:
+            result.append(draft)
+        elif layer.type in _SQUASHING and layer.bottom:
+            kind = _SQUASHING[layer.type]
+            if (kind, layer.bottom[0]) in there:
+                continue
+            new = graph.message("LayerParameter")
+            new.type = kind
+            new.bottom.append(layer.bottom[0])
+            new.softmax_param.CopyFrom(layer.softmax_param)
+            alone = len(losses) == 1 and "prob" not in blobs | names
+            new.name = "prob" if alone else layer.name
+            new.top.append("prob" if alone else (layer.top[-1] if layer.top else layer.name))
+            result.append(Draft(new, unknown=draft.unknown))
+    return result
+
+
+def _predictions(drafts: list[Draft]) -> set[str]:
+    """Blobs that the heads judge, and blobs that nobody reads: what the network is for.
+
+    What reaches a head from the data without passing a layer with weights is a label.
+    """
+    raw: set[str] = set()
+    for draft in drafts:
+        layer = draft.message
+        from_data = bool(layer.bottom) and raw.issuperset(layer.bottom)
+        weighted = graph.fillers(layer.type, layer) != []
+        if is_data(layer) or (from_data and not weighted):
+            raw.update(layer.top)
+        else:
+            raw.difference_update(layer.top)
+    heads = [draft.message for draft in drafts if draft.message.type in _HEADS]
+    judged = {bottom for head in heads if head.type != "Silence" for bottom in head.bottom} - raw
+    if heads and not judged:
+        judged = {head.bottom[0] for head in heads if head.bottom}
+    return judged | _unread(drafts)
+
+
+def _unread(drafts: list[Draft]) -> set[str]:
+    unread: set[str] = set()
+    for draft in drafts:
+        unread.difference_update(draft.message.bottom)
+        if not is_data(draft.message) and draft.message.type not in _HEADS:
+            unread.update(draft.message.top)
+    return unread
+
+
+def _live(drafts: list[Draft], wanted: set[str]) -> list[Draft]:
+    """The layers that wanted blobs depend on, with those that squash wanted blobs."""
+    wanted = set(wanted)
+    heads = {id(draft) for draft in drafts if _squashes(draft, wanted)}
+    live = []
+    for draft in reversed(drafts):
+        layer = draft.message
+        if is_data(layer) or id(draft) in heads or wanted.intersection(layer.top):
+            live.append(draft)
+            wanted.difference_update(layer.top)
+            wanted.update(layer.bottom)
+    return live[::-1]
+
+
+def _squashes(draft: Draft, wanted: set[str]) -> bool:
+    kind = draft.message.type in _SQUASHING.values()
+    return kind and bool(wanted.intersection(draft.message.bottom))
+
+
+def _data_shapes(layer: Any) -> list[Shape]:
+    """The shape of each top, as far as the file is certain (src/caffe/layers/*_data_layer.cpp)."""
+    image, batch = _image(layer)
+    rest: list[Shape] = [(batch,) if batch and layer.type in _LABELLED else None]
+    return [image, *rest * (len(layer.top) - 1)][: len(layer.top)]
+
+
+_LABELLED = frozenset({"Data", "ImageData", "MemoryData", "WindowData"})
+_BLOCKS = {
+    "Data": "data_param",
+    "ImageData": "image_data_param",
+    "MemoryData": "memory_data_param",
+    "WindowData": "window_data_param",
+}
+
+
+def _image(layer: Any) -> tuple[Shape, int]:
+    """The shape of the first top and the batch size, 0 where it is not said."""
+    if layer.type not in _BLOCKS:
+        return None, 0
+    block, transform = getattr(layer, _BLOCKS[layer.type]), layer.transform_param
+    batch, crop = block.batch_size, transform.crop_size
+    if layer.type == "MemoryData":
+        return (batch, block.channels, block.height, block.width), batch
+    height = width = crop
+    if layer.type == "ImageData" and not crop:
+        height, width = block.new_height, block.new_width
+    if not (batch and height and width):
+        return None, batch
+    channels = _channels(layer, block, transform)
+    return ((batch, channels, height, width) if channels else None), batch
+
+
+def _channels(layer: Any, block: Any, transform: Any) -> int:
+    """Channels, where the file says them; a mean value for each channel does. Else 0."""
+    if layer.type == "ImageData":
+        return 3 if block.is_color else 1
+    if layer.type == "WindowData" or transform.force_color:
+        return 3
+    if transform.force_gray:
+        return 1
+    return len(transform.mean_value) if len(transform.mean_value) > 1 else 0
