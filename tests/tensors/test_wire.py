@@ -24,6 +24,8 @@ from mmdnn.tensors.wire import (
     encode,
     records,
     varint,
+    weave,
+    woven_size,
 )
 
 TENSOR: Tree = {9: TAKE, 4: TAKE}
@@ -204,3 +206,19 @@ def test_mapped_files(tmp_path: Path) -> None:
         Mapped(tmp_path / "absent")
     with pytest.raises(UsageError):
         Mapped(tmp_path)
+
+
+@given(graphs)
+def test_weaving_gives_back_what_was_carved(graph: onnx.GraphProto) -> None:
+    model = onnx.ModelProto(ir_version=8, graph=graph)
+    data = model.SerializeToString()
+    carved = carve(data, MODEL)
+    payloads = {
+        path: data[piece.offset : piece.offset + piece.length]
+        for path, (piece,) in carved.pieces.items()
+    }
+    sizes = {path: len(payload) for path, payload in payloads.items()}
+    recipe = weave(carved.rest, sizes)
+    written = b"".join(part if isinstance(part, bytes) else payloads[part] for part in recipe)
+    assert onnx.ModelProto.FromString(written) == model
+    assert woven_size(recipe, sizes) == len(written) == len(data)

@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.ir import protos
+from mmdnn.ir.writing import graphs
 from mmdnn.tensors.references import external, from_pieces, size_of
 from mmdnn.tensors.wire import Carved, Mapped, Path_, Piece, carve
 
@@ -80,14 +81,13 @@ def deserialize(
     """
     with refusing(path, "no valid ONNX model"):
         model = ir.serde.deserialize_model(proto)
-        for graph in _graphs(model):
+        for graph in graphs(model):
             for value in graph.initializers.values():
                 value.const_value = _resolved(value.const_value, outside)
             _resolve_attributes(graph, outside)
-            if isinstance(graph, ir.Graph):
-                kept = [value for value in graph.inputs if value.name not in graph.initializers]
-                if len(kept) != len(graph.inputs):
-                    graph.inputs[:] = kept
+            kept = [value for value in graph.inputs if value.name not in graph.initializers]
+            if len(kept) != len(graph.inputs):
+                graph.inputs[:] = kept
         _check_edges(model)
     return model
 
@@ -250,9 +250,7 @@ def _resolved(tensor: Any, outside: Sequence[ir.TensorProtocol]) -> Any:
     return tensor
 
 
-def _resolve_attributes(
-    graph: ir.Graph | ir.Function, outside: Sequence[ir.TensorProtocol]
-) -> None:
+def _resolve_attributes(graph: ir.Graph, outside: Sequence[ir.TensorProtocol]) -> None:
     for node in graph:
         for attr in list(node.attributes.values()):
             if attr.is_ref():
@@ -263,13 +261,6 @@ def _resolve_attributes(
             elif attr.type == ir.AttributeType.TENSORS:
                 tensors = [_resolved(tensor, outside) for tensor in attr.as_tensors()]
                 node.attributes[attr.name] = ir.AttrTensors(attr.name, tensors)
-
-
-def _graphs(model: ir.Model) -> Iterator[Any]:
-    """The main graph, the functions' graphs, and all inside their nodes."""
-    for root in (model.graph, *(function.graph for function in model.functions.values())):
-        yield root
-        yield from root.subgraphs()
 
 
 def _check_edges(model: ir.Model) -> None:
