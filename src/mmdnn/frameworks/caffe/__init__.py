@@ -9,10 +9,9 @@ from pathlib import Path
 from mmdnn.registry import Framework, Source
 
 _TEXT = {".prototxt", ".pt", ".txt", ".pbtxt", ".prototext"}
-_WEIGHTS = {".caffemodel", ".h5", ".hdf5"}
-_BINARY = {".caffemodel", ".binaryproto"}
+_HDF5 = {".h5", ".hdf5"}
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_NETWORK = re.compile(rb"^[\s\S]*?\b(?:layers?|input|input_dim|input_shape)\s*[:{]")
+_NETWORK = re.compile(rb"\blayers?\s*:?\s*[{<]")
 
 
 def arrange(files: Sequence[Path]) -> Source | None:
@@ -21,12 +20,14 @@ def arrange(files: Sequence[Path]) -> Source | None:
     Returns:
         None where they are not Caffe's: at most one structure and one file of weights are.
     """
+    if len(files) == 1 and files[0].suffix.lower() == ".binaryproto":
+        return Source(network=files[0])
     texts, weights = [], []
     for path in files:
         suffix = path.suffix.lower()
         if suffix in _TEXT and _is_network(path):
             texts.append(path)
-        elif suffix in _BINARY or (suffix in _WEIGHTS and len(files) > 1 and _is_hdf5(path)):
+        elif suffix == ".caffemodel" or (suffix in _HDF5 and len(files) > 1 and _is_hdf5(path)):
             weights.append(path)
         else:
             return None
@@ -53,8 +54,9 @@ def _is_network(path: Path) -> bool:
     """Whether a text file begins as a Caffe network; any `.prototxt` is taken for one."""
     if path.suffix.lower() == ".prototxt":
         return True
-    lines = [line.split(b"#")[0] for line in _head(path, 1 << 16).splitlines()]
-    return bool(_NETWORK.match(b"\n".join(lines)))
+    head = _head(path, 1 << 16)
+    text = b"\n".join(line.split(b"#")[0] for line in head.splitlines())
+    return b"\0" not in head and bool(_NETWORK.search(text))
 
 
 FRAMEWORK = Framework(

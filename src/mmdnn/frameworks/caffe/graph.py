@@ -37,7 +37,7 @@ class Filler:
     """Stands for a weight blob that no file holds; its shape is not known before it is asked for.
 
     Attributes:
-        type: As in FillerParameter: "constant", "bilinear", "xavier", ...
+        type: As in FillerParameter: "constant", "bilinear", "xavier", ...; "" where none is said.
         value: Of a constant.
         why: What to tell the user when the filler is random and the numbers are needed.
     """
@@ -58,9 +58,9 @@ class Filler:
             ShapeError: A bilinear filler wants four axes and a square window.
         """
         if self.type not in _FILLERS:
+            how = f", and the filler '{self.type}' is random" if self.type else ""
             raise UsageError(
-                f"the numbers of blob '{name}' are not determined: {self.why}, and the filler"
-                f" '{self.type}' is random",
+                f"the numbers of blob '{name}' are not determined: {self.why}{how}",
                 hint="Give the .caffemodel that was trained with this network.",
             )
         if self.type == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):

@@ -52,7 +52,7 @@ def read(source: Source) -> Network:
     )
     drafts = rules.applied(drafts, state, path, saved=binary)
     if binary:
-        given += [name for name in _unwritten(drafts) if name not in given]
+        given = _unwritten(drafts)
     rules.check(drafts, given, path)
     store = weights.Store(drafts, path)
     if binary:
@@ -88,7 +88,7 @@ def _from_binary(path: Path) -> tuple[Any, list[Draft], list[str]]:
 
 
 def _unwritten(drafts: list[Draft]) -> list[str]:
-    """Blobs that are read before anything writes them: a saved network's undeclared inputs."""
+    """Blobs that are read before anything writes them: a saved network's inputs."""
     written: set[str] = set()
     missing: dict[str, None] = {}
     for draft in drafts:

@@ -42,7 +42,7 @@ def load(store: Store, path: Path) -> None:
             raise FormatError("it has no group 'data': these are not Caffe's weights", file=path)
         for name in sorted(data.keys()):
             if name in last:
-                _load_layer(store, last[name], data[name], path)
+                _load_layer(store, last[name], _member(data, name, path), path)
     store.explain(path)
 
 
@@ -59,16 +59,29 @@ def _load_layer(store: Store, index: int, group: Any, path: Path) -> None:
         raise FormatError(problem, file=path, layer=layer.name, operator=layer.type)
     for number, cell in enumerate(own):
         if str(number) in keys:
-            store.cells[cell] = _tensor(group[str(number)], path, f"{layer.name}.{number}")
+            store.cells[cell] = _tensor(
+                _member(group, str(number), path), path, f"{layer.name}.{number}"
+            )
         elif owned[number]:
             problem = f"weight blob {number} is not stored for it"
             raise FormatError(problem, file=path, layer=layer.name, operator=layer.type)
+
+
+def _member(group: Any, name: str, path: Path) -> Any:
+    """A member that lies in this very file: links to others are not followed."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise FormatError(f"'{name}' is a link and not followed", file=path)
+    return group[name]
 
 
 def _tensor(dataset: Any, path: Path, name: str) -> ir.TensorProtocol:
     kind = getattr(dataset, "dtype", None)
     if not isinstance(kind, np.dtype) or kind.kind != "f":
         raise FormatError(f"'{name}' is no array of floats", file=path)
+    if dataset.external or dataset.is_virtual:
+        raise FormatError(f"'{name}' lies in another file", file=path)
     shape = tuple(dataset.shape)
     offset = dataset.id.get_offset()
     if offset is not None and kind == np.dtype("<f4"):

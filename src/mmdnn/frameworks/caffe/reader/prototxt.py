@@ -168,7 +168,7 @@ class _Parser:
             own: Unknown = {}
             by_field[known.name].append(own)
             self._block(value, own)
-        elif unknown is None:
+        elif unknown is None or known.message_type.name == "NetStateRule":
             self._block(value, None)
         else:
             inner: Unknown = {}

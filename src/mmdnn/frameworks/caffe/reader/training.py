@@ -42,7 +42,9 @@ def for_inference(drafts: list[Draft]) -> tuple[list[Draft], dict[str, Shape]]:
     """
     if not any(is_data(draft.message) for draft in drafts):
         return drafts, _input_shapes(drafts)
-    needed = _live(_squashed(drafts), _predictions(drafts))
+    heads = _heads(drafts)
+    body = _squashed(drafts, heads)
+    needed = _live(body, _predictions(drafts, heads))
     read = {bottom for draft in needed for bottom in draft.message.bottom}
     inputs: dict[str, Shape] = {}
     layers = []
@@ -81,7 +83,19 @@ def _input_shapes(drafts: list[Draft]) -> dict[str, Shape]:
     return shapes
 
 
-def _squashed(drafts: list[Draft]) -> list[Draft]:
+def _heads(drafts: list[Draft]) -> set[int]:
+    """The ids of losses and metrics, and of layers that read what those give."""
+    heads = set()
+    judged: set[str] = set()
+    for draft in drafts:
+        layer = draft.message
+        if layer.type in _HEADS or judged.intersection(layer.bottom):
+            heads.add(id(draft))
+            judged.update(layer.top[:1] if layer.type in _SQUASHING else layer.top)
+    return heads
+
+
+def _squashed(drafts: list[Draft], heads: set[int]) -> list[Draft]:
     """Losses that squash as the layer that does it; other heads left out.
 
     The probabilities are called "prob", as in Caffe's own deploy files, where one layer makes them.
@@ -93,7 +107,7 @@ def _squashed(drafts: list[Draft]) -> list[Draft]:
     result = []
     for draft in drafts:
         layer = draft.message
-        if layer.type not in _HEADS:
+        if id(draft) not in heads:
             result.append(draft)
         elif layer.type in _SQUASHING and layer.bottom:
             kind = _SQUASHING[layer.type]
@@ -110,7 +124,7 @@ def _squashed(drafts: list[Draft]) -> list[Draft]:
     return result
 
 
-def _predictions(drafts: list[Draft]) -> set[str]:
+def _predictions(drafts: list[Draft], heads: set[int]) -> set[str]:
     """Blobs that the heads judge, and blobs that nobody reads: what the network is for.
 
     What reaches a head from the data without passing a layer with weights is a label.
@@ -124,18 +138,18 @@ def _predictions(drafts: list[Draft]) -> set[str]:
             raw.update(layer.top)
         else:
             raw.difference_update(layer.top)
-    heads = [draft.message for draft in drafts if draft.message.type in _HEADS]
-    judged = {bottom for head in heads if head.type != "Silence" for bottom in head.bottom} - raw
-    if heads and not judged:
-        judged = {head.bottom[0] for head in heads if head.bottom}
-    return judged | _unread(drafts)
+    judges = [draft.message for draft in drafts if draft.message.type in _HEADS - {"Silence"}]
+    judged = {bottom for judge in judges for bottom in judge.bottom} - raw
+    if judges and not judged:
+        judged = {judge.bottom[0] for judge in judges if judge.bottom}
+    return judged | _unread(drafts, heads)
 
 
-def _unread(drafts: list[Draft]) -> set[str]:
+def _unread(drafts: list[Draft], heads: set[int]) -> set[str]:
     unread: set[str] = set()
     for draft in drafts:
         unread.difference_update(draft.message.bottom)
-        if not is_data(draft.message) and draft.message.type not in _HEADS:
+        if not is_data(draft.message) and id(draft) not in heads:
             unread.update(draft.message.top)
     return unread
 
@@ -143,11 +157,11 @@ def _unread(drafts: list[Draft]) -> set[str]:
 def _live(drafts: list[Draft], wanted: set[str]) -> list[Draft]:
     """The layers that wanted blobs depend on, with those that squash wanted blobs."""
     wanted = set(wanted)
-    heads = {id(draft) for draft in drafts if _squashes(draft, wanted)}
+    squashing = {id(draft) for draft in drafts if _squashes(draft, wanted)}
     live = []
     for draft in reversed(drafts):
         layer = draft.message
-        if is_data(layer) or id(draft) in heads or wanted.intersection(layer.top):
+        if is_data(layer) or id(draft) in squashing or wanted.intersection(layer.top):
             live.append(draft)
             wanted.difference_update(layer.top)
             wanted.update(layer.bottom)

@@ -200,7 +200,8 @@ def _from_v0(draft: Draft, file: Path | None) -> Draft:
             setattr(new.transform_param, _V0_TRANSFORMS[known.name], value)
         elif known.name == "hdf5_output_param":
             new.hdf5_output_param.CopyFrom(value)
-    return Draft(new, draft.blobs, draft.unknown.get("layer", {}))
+    beside = {name: value for name, value in draft.unknown.items() if name != "layer"}
+    return Draft(new, draft.blobs, {**beside, **draft.unknown.get("layer", {})})
 
 
 def _assign(block: Any, name: str, value: Any) -> None:

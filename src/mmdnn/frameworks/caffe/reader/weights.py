@@ -195,7 +195,7 @@ class Store:
             raise FormatError(problem, file=file, layer=layer.name, operator=layer.type)
         if fillers is None:
             missing = len(layer.param) - len(blobs)
-            blobs = [*blobs, *(graph.Filler("unknown") for _ in range(missing))]
+            blobs = [*blobs, *(graph.Filler("") for _ in range(missing))]
         own, owned = [], []
         for index, blob in enumerate(blobs):
             spec = layer.param[index] if index < len(layer.param) else None
@@ -235,7 +235,7 @@ class Store:
     def grow(self, index: int, count: int) -> None:
         """Make room for a number of blobs in a layer whose type does not say how many it has."""
         while len(self.own[index]) < count:
-            self.cells.append(graph.Filler("unknown"))
+            self.cells.append(graph.Filler(""))
             self.own[index].append(len(self.cells) - 1)
             self.owned[index].append(True)
 
@@ -251,12 +251,10 @@ class Store:
         first: dict[str, int] = {}
         for index, draft in enumerate(self.drafts):
             first.setdefault(draft.message.name, index)
-        loaded = set()
         for draft in source:
             index = first.get(draft.message.name, -1)
             if index >= 0:
                 self.load(index, draft.blobs, file=file)
-                loaded.add(index)
         self.explain(file)
 
     def explain(self, file: Path) -> None:
