@@ -81,6 +81,7 @@ def deserialize(
     """
     with refusing(path, "no valid ONNX model"):
         model = ir.serde.deserialize_model(proto)
+        model.ir_version = max(model.ir_version, 4)
         for graph in graphs(model):
             for value in graph.initializers.values():
                 value.const_value = _resolved(value.const_value, outside)

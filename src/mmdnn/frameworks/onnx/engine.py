@@ -1,0 +1,145 @@
+"""Running a model in onnxruntime, and returning the output of every layer.
+
+https://onnxruntime.ai/docs/api/python/api_summary.html. Graph optimisations are off, so that
+every value is computed by the operator that makes it and keeps its name.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import Error, MissingExtraError, ShapeError
+from mmdnn.ir import protos
+from mmdnn.ir.writing import detach, locate
+from mmdnn.registry import Source
+from mmdnn.tensors.references import read
+
+TITLE = "onnxruntime"
+
+_FOREIGN = {
+    "bfloat16": ir.DataType.BFLOAT16,
+    "float8e4m3fn": ir.DataType.FLOAT8E4M3FN,
+    "float8e4m3fnuz": ir.DataType.FLOAT8E4M3FNUZ,
+    "float8e5m2": ir.DataType.FLOAT8E5M2,
+    "float8e5m2fnuz": ir.DataType.FLOAT8E5M2FNUZ,
+}
+"""Types that onnxruntime does not give to numpy, by its names of them."""
+
+
+def run(model: ir.Model | Source | Path, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Run a model.
+
+    Args:
+        model: A model, or the files of one.
+        feeds: Input name to array.
+
+    Returns:
+        Value name to array: the feeds, and every tensor that the main graph's nodes make.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ShapeError: The inputs do not fit the model.
+        Error: onnxruntime cannot run it; the message is its own.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("onnxruntime", "verify") from error
+    if not isinstance(model, ir.Model):
+        from mmdnn.frameworks.onnx import reader
+
+        model = reader.read(model if isinstance(model, Source) else Source(model))
+    proto, outside = detach(model, _in_main_graph(model))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    weights = {place.message.name: _given(place.tensor) for place in outside}
+    if weights:
+        for place in outside:
+            locate(place, "given", 0, place.tensor.nbytes)
+        options.add_external_initializers(list(weights), list(weights.values()))
+    names = _observed(proto)
+    known = {str(value.name): value for value in model.graph.inputs}
+    fed = {name: array for name, array in feeds.items() if name in known}
+    try:
+        session = onnxruntime.InferenceSession(
+            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        inputs = {name: _ort_value(array, known[name].dtype) for name, array in fed.items()}
+        results = session.run_with_ort_values(names, inputs)
+        found = {name: _array(value) for name, value in zip(names, results, strict=True)}
+    except ValueError as error:
+        raise ShapeError(f"onnxruntime: {_plain(error)}") from error
+    except Exception as error:  # its exceptions have no other base
+        raise _refusal(error) from error
+    return fed | {name: array for name, array in found.items() if array is not None}
+
+
+def _in_main_graph(model: ir.Model) -> Any:
+    main = {id(value) for value in model.graph.initializers.values()}
+
+    def choose(value: ir.Value | None, tensor: ir.TensorProtocol) -> bool:
+        return tensor.nbytes >= protos.SMALL and id(value) in main
+
+    return choose
+
+
+def _given(tensor: ir.TensorProtocol) -> Any:
+    """A weight handed over as it is, not through the message."""
+    return _ort_value(read(tensor), tensor.dtype)
+
+
+def _ort_value(array: Any, dtype: ir.DataType | None) -> Any:
+    """An array (or a list of them) as onnxruntime takes it."""
+    from onnxruntime import OrtValue
+
+    if isinstance(array, np.ndarray) and array.dtype.kind == "V":  # numpy's own have other kinds
+        data = np.ascontiguousarray(array)
+        return OrtValue.ortvalue_from_numpy_with_onnx_type(data, int(dtype or 0))
+    return OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """A tensor as an array of its own type; None for sequences, maps and absent optionals."""
+    if not value.has_value() or not value.is_tensor():
+        return None
+    kind = value.data_type().removeprefix("tensor(").removesuffix(")")
+    if kind not in _FOREIGN:
+        return np.asarray(value.numpy())
+    dtype, shape = _FOREIGN[kind].numpy(), value.shape()
+    size = math.prod(shape) * dtype.itemsize
+    return np.frombuffer(ctypes.string_at(value.data_ptr(), size), dtype).reshape(shape)
+
+
+def _observed(proto: Any) -> list[str]:
+    """Make every value of the main graph an output."""
+    names = [value.name for value in proto.graph.output]
+    known = {*names, *(value.name for value in proto.graph.input)}
+    types = {value.name: value for value in proto.graph.value_info}
+    for node in proto.graph.node:
+        for name in node.output:
+            if name and name not in known:
+                known.add(name)
+                names.append(name)
+                if name in types:
+                    proto.graph.output.append(types[name])
+                else:
+                    proto.graph.output.add(name=name)
+    return names
+
+
+def _refusal(error: Exception) -> Error:
+    kind = ShapeError if type(error).__name__ == "InvalidArgument" else Error
+    return kind(f"onnxruntime: {_plain(error)}")
+
+
+def _plain(error: Exception) -> str:
+    """Its message without the prefixes "[ONNXRuntimeError] : 1 : FAIL : "."""
+    return str(error).split(" : ", 3)[-1].strip()
