@@ -1,0 +1,303 @@
+"""Running both sides of a comparison, and choosing what runs them.
+
+A side is the engine of the model's own framework on the model's own files. Where that engine is not
+installed, or cannot be trusted with this model, the IR on onnxruntime stands in for a *source*, and
+the report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn import registry
+from mmdnn.errors import Error, MismatchError, MissingExtraError, ShapeError
+from mmdnn.ir import LAYER, TYPE
+from mmdnn.progress import Silent
+from mmdnn.verify.compare import Difference, Tolerance, difference
+from mmdnn.verify.feeds import Feed, Feeds, Sizes, candidates, feeds, has_free_batch, inputs, probe
+from mmdnn.verify.report import Layer, Report
+
+PROBES = 3
+"""How often the source is run on slightly changed inputs, where a layer disagrees."""
+
+Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What runs a model.
+
+    Attributes:
+        title: In words, e.g. "OpenCV's dnn on net.prototxt".
+        run: From input name and array to every layer's output by value name.
+        rename: The model's own names to those of the other side, where they differ.
+    """
+
+    title: str
+    run: Runner
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, values: Feeds) -> dict[str, np.ndarray]:
+        """Run on inputs named as on the other side, giving outputs named as there."""
+        own = {theirs: ours for ours, theirs in self.rename.items()}
+        result = self.run({own.get(name, name): value for name, value in values.items()})
+        return {self.rename.get(name, name): value for name, value in result.items()}
+
+
+def engine_side(framework: registry.Framework, source: registry.Source) -> Side:
+    """The framework's own engine on the model's files.
+
+    Raises:
+        MissingExtraError: The engine's package is not installed.
+        UsageError: The framework has no engine here.
+    """
+    try:
+        room = framework.room("engine")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), framework.extra) from None
+    names = ", ".join(path.name for path in source.files)
+    title = f"{getattr(room, 'TITLE', framework.title)} on {names}"
+    return Side(title, lambda values: room.run(source, values))
+
+
+def ir_side(model: ir.Model) -> Side:
+    """The IR on onnxruntime.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+    """
+    onnx = registry.framework("onnx")
+    try:
+        room = onnx.room("engine")
+        import onnxruntime  # noqa: F401 - asked for before anything is run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), "verify") from None
+    return Side("onnxruntime on the IR", lambda values: room.run(model, values))
+
+
+def source_sides(
+    framework: registry.Framework, source: registry.Source, model: ir.Model
+) -> Iterator[tuple[Side | None, str]]:
+    """What may run the source, the best first, each with what the user should know about it.
+
+    Yields:
+        A side and a note ("" for the framework's own engine), or None and why there is none.
+    """
+    try:
+        yield engine_side(framework, source), ""
+    except Error as error:
+        yield None, f"The source is not run in {framework.title} itself: {_sentence(error)}"
+    try:
+        yield ir_side(model), ""
+    except MissingExtraError as error:
+        yield None, f"The IR cannot stand in for it: {_sentence(error)}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source that runs, what to feed it, and what came out of it.
+
+    Attributes:
+        side: What runs it.
+        results: Each feed with the source's outputs.
+        notes: What the user should know.
+    """
+
+    side: Side
+    results: list[tuple[Feed, dict[str, np.ndarray]]]
+    notes: tuple[str, ...]
+
+
+def run_source(
+    sides: Iterator[tuple[Side | None, str]],
+    model: ir.Model,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    progress: Silent | None = None,
+) -> Found:
+    """Run the source on all feeds, in the first engine that can.
+
+    Args:
+        sides: What may run it; see `source_sides`.
+        model: Its IR, which says what the inputs are.
+        shapes: Input name to shape, where the user has said it.
+        progress: Told of each run.
+
+    Raises:
+        Error: Nothing can run it; the message has every reason.
+    """
+    notes: list[str] = []
+    for side, note in sides:
+        if note:
+            notes.append(note)
+        if side is None:
+            continue
+        try:
+            results, more = _run_all(side, model, shapes, progress or Silent())
+        except Error as error:
+            notes.append(f"{side.title}: {_sentence(error)}")
+        else:
+            return Found(side, results, (*notes, *more))
+    raise Error("no engine can run the source.\n" + "\n".join(f"  {note}" for note in notes))
+
+
+def _run_all(
+    side: Side,
+    model: ir.Model,
+    shapes: Mapping[str, tuple[int, ...]] | None,
+    progress: Silent,
+) -> tuple[list[tuple[Feed, dict[str, np.ndarray]]], tuple[str, ...]]:
+    sizes, first = _fitting(side, model, shapes)
+    results = [first]
+    todo = list(feeds(model, sizes, shapes))[1:]
+    runs = progress.each(todo, f"running {side.title}")
+    results.extend((feed, side(feed.values)) for feed in runs)
+    if not has_free_batch(model) or shapes:
+        return results, ()
+    pair = next(feeds(model, replace(sizes, batch=2)))
+    try:
+        results.append((pair, side(pair.values)))
+    except Error:
+        return results, ("The source does not take a batch of 2, so only 1 was tried.",)
+    return results, ()
+
+
+def _fitting(
+    side: Side, model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None
+) -> tuple[Sizes, tuple[Feed, dict[str, np.ndarray]]]:
+    """The first sizes of the free dimensions that the model takes, and its outputs there."""
+    failure: Error | None = None
+    for sizes in candidates(model):
+        feed = next(feeds(model, sizes, shapes))
+        try:
+            return sizes, (feed, side(feed.values))
+        except MissingExtraError:
+            raise
+        except Error as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
+
+
+def verify(
+    found: Found,
+    target: Side,
+    model: ir.Model,
+    *,
+    tolerance: Tolerance | None = None,
+    progress: Silent | None = None,
+) -> Report:
+    """Run the target on what the source was run on, and compare every layer both know.
+
+    Args:
+        found: The source and its results.
+        target: What runs the other model.
+        model: The source's IR: the order of the layers, and their names.
+        tolerance: For floats.
+        progress: Told of each run.
+
+    Raises:
+        MismatchError: The target cannot be run on what the source takes.
+    """
+    progress = progress or Silent()
+    order = {name: place for place, name in enumerate(_values(model))}
+    worst: dict[str, Layer] = {}
+    only_source: set[str] = set()
+    only_target: set[str] = set()
+    for feed, was in progress.each(found.results, f"running {target.title}"):
+        now = _run_target(target, feed)
+        only_source |= was.keys() - now.keys()
+        only_target |= now.keys() - was.keys()
+        common = sorted(was.keys() & now.keys(), key=lambda name: order.get(name, len(order)))
+        gaps = _differences(found.side, feed, was, now, common, tolerance)
+        for name, gap in gaps.items():
+            layer = _layer(model, name, was[name], gap, feed.kind)
+            if name not in worst or _rank(layer) > _rank(worst[name]):
+                worst[name] = layer
+    layers = sorted(worst.values(), key=lambda layer: order.get(layer.value, len(order)))
+    return Report(
+        source=found.side.title,
+        target=target.title,
+        layers=tuple(layers),
+        feeds=tuple(feed.kind for feed, _ in found.results),
+        only_source=tuple(sorted(only_source)),
+        only_target=tuple(sorted(only_target)),
+        notes=found.notes,
+    )
+
+
+def _run_target(target: Side, feed: Feed) -> dict[str, np.ndarray]:
+    try:
+        return target(feed.values)
+    except MissingExtraError:
+        raise
+    except Error as error:
+        raise MismatchError(
+            f"the source runs with the input '{feed.kind}', the result does not: {error}"
+        ) from error
+
+
+def _differences(
+    source: Side,
+    feed: Feed,
+    was: Mapping[str, np.ndarray],
+    now: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    tolerance: Tolerance | None,
+) -> dict[str, Difference]:
+    """Every value's difference; where one fails, the source's own rounding noise is measured."""
+    gaps = {name: difference(was[name], now[name], tolerance) for name in names}
+    failed = [name for name, gap in gaps.items() if not gap.ok]
+    if failed:
+        probes = [source(probe(feed.values, seed)) for seed in range(PROBES)]
+        for name in failed:
+            moved = [values[name] for values in probes if name in values]
+            gaps[name] = difference(was[name], now[name], tolerance, moved)
+    return gaps
+
+
+def _rank(layer: Layer) -> tuple[bool, bool, float]:
+    gap = layer.difference
+    return not gap.ok, gap.noisy, gap.excess
+
+
+def _layer(model: ir.Model, name: str, value: np.ndarray, gap: Difference, feed: str) -> Layer:
+    node = _producers(model).get(name)
+    metadata = node.metadata_props if node is not None else {}
+    type_ = metadata.get(TYPE) or (node.op_type if node is not None else "Input")
+    own = metadata.get(LAYER) or (node.name if node is not None else "") or name
+    return Layer(name, str(own), type_, value.shape, str(value.dtype), gap, feed)
+
+
+def _producers(model: ir.Model) -> dict[str, ir.Node]:
+    return {str(out.name): node for node in model.graph for out in node.outputs}
+
+
+def _values(model: ir.Model) -> list[str]:
+    made = [str(out.name) for node in model.graph for out in node.outputs]
+    return [*(str(value.name) for value in inputs(model)), *made]
+
+
+def missing_outputs(model: ir.Model, report: Report) -> list[str]:
+    """The model's outputs that were not compared."""
+    compared = {layer.value for layer in report.layers}
+    return [str(v.name) for v in model.graph.outputs if str(v.name) not in compared]
+
+
+def check_shapes(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse shapes for inputs that there are none of.
+
+    Raises:
+        ShapeError: Naming the inputs that there are.
+    """
+    known = [str(value.name) for value in inputs(model)]
+    for name in shapes:
+        if name not in known:
+            raise ShapeError(f"--inputShape: no input is named '{name}'; there are {known}")
+
+
+def _sentence(error: Error) -> str:
+    return " ".join(str(error).split())
