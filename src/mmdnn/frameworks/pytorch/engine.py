@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
+from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch import codegen
-from mmdnn.frameworks.pytorch.graph import Program, Variable
+from mmdnn.frameworks.pytorch.graph import Member, Program, Variable
 from mmdnn.frameworks.pytorch.writer import import_torch, instantiate
 
 Arrays = dict[str, np.ndarray]
+
+FOREIGN = frozenset({"bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"})
+"""torch's types that numpy has from ml_dtypes."""
 
 
 def run(program: Program, feeds: Mapping[str, np.ndarray]) -> Arrays:
@@ -23,23 +28,26 @@ def run(program: Program, feeds: Mapping[str, np.ndarray]) -> Arrays:
     """
     torch = import_torch()
     kept: Arrays = {}
-    variables: dict[str, Variable] = {}
+    variables: list[Variable] = []
+    blocks: dict[Any, Member] = {}
 
     def record(variable: Variable, text: str) -> str:
-        if variable.value is None:
-            return text
-        variables[str(variable.value.name)] = variable
-        return f"record({str(variable.value.name)!r}, {text})"
+        variables.append(variable)
+        return f"record(self, {len(variables) - 1}, {text})"
 
-    def keep(name: str, value: Any) -> Any:
+    def keep(module: Any, index: int, value: Any) -> Any:
+        variable = variables[index]
+        if module in blocks:
+            variable = blocks[module].originals.get(variable, variable)
         if isinstance(value, torch.Tensor):
-            array = as_numpy(value)
-            for alias in [variables[name].value, *variables[name].aliases]:
-                kept[str(alias.name)] = array  # type: ignore[union-attr]
+            for alias in [variable.value, *variable.aliases]:
+                if alias is not None:
+                    kept[str(alias.name)] = as_numpy(value)
         return value
 
     module = instantiate(program, codegen.source(program, record=record), record=keep)
-    inputs = [torch.from_numpy(np.array(feeds[str(v.value.name)])) for v in program.main.inputs]  # type: ignore[union-attr]
+    blocks.update({getattr(module, m.name): m for m in program.main.members if m.block})
+    inputs = [as_tensor(feeds[str(v.value.name)]) for v in program.main.inputs]  # type: ignore[union-attr]
     with torch.no_grad():
         results = module(*inputs)
     results = results if len(program.main.outputs) > 1 else (results,)
@@ -50,9 +58,39 @@ def run(program: Program, feeds: Mapping[str, np.ndarray]) -> Arrays:
     return kept
 
 
+_WIDTHS = {1: "uint8", 2: "int16"}
+
+
 def as_numpy(tensor: Any) -> np.ndarray:
-    """A tensor as an array of its own memory."""
-    return np.array(tensor.detach().cpu().numpy())
+    """A tensor as an array of its own memory; numpy's missing types are those of ml_dtypes."""
+    torch = import_torch()
+    tensor = tensor.detach().cpu()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in FOREIGN:
+        return np.array(tensor.numpy())
+    bits = tensor.contiguous().view(getattr(torch, _WIDTHS[tensor.itemsize]))
+    return np.array(bits.numpy()).view(np.dtype(getattr(ml_dtypes, name)))
+
+
+def as_tensor(value: Any) -> Any:
+    """An array as a tensor, a list as a list, None as None.
+
+    Raises:
+        UnsupportedError: torch has no such type.
+    """
+    torch = import_torch()
+    if value is None or isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [as_tensor(item) for item in value]
+    array = np.array(value)
+    name = array.dtype.name
+    if name in FOREIGN:
+        bits = torch.from_numpy(array.view(_WIDTHS[array.itemsize]))
+        return bits.view(getattr(torch, name))
+    if array.dtype.kind not in "biufc":
+        raise UnsupportedError(f"torch has no tensors of {name}")
+    return torch.from_numpy(array)
 
 
 def example_inputs(program: Program) -> tuple[Any, ...]:

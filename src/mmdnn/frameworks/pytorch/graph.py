@@ -6,7 +6,7 @@ Python text with holes, so that an operator is one line and inlining needs no pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -64,6 +64,9 @@ class Member:
         kwargs: Keyword arguments, Python values.
         tensors: What the state dict holds for it, by name below the member ("" for itself).
         layer: The source layer's name.
+        block: The class, where it is one of the program.
+        children: The members below it, in the order of the class's members (or of nn.Sequential).
+        originals: For a block's variables, those of the network that this one stands for.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Member:
     layer: str = ""
     block: Module | None = None
     children: tuple[Member, ...] = ()
+    originals: dict[Variable, Variable] = field(default_factory=dict)
 
 
 Operand = Union["Code", Variable, Member]
@@ -169,10 +173,15 @@ class Program:
 
 
 def _state(
-    members: tuple[Member, ...] | list[Member], prefix: str
+    members: Sequence[Member], prefix: str, names: Sequence[str] = ()
 ) -> Iterator[tuple[str, ir.TensorProtocol]]:
-    for member in members:
-        path = f"{prefix}{member.name}"
+    for member, name in zip(members, names or [m.name for m in members], strict=True):
+        path = f"{prefix}{name}"
         for key, tensor in member.tensors.items():
             yield (f"{path}.{key}" if key else path), tensor
-        yield from _state(member.children, f"{path}.")
+        if member.block is not None:
+            yield from _state(member.children, f"{path}.", [m.name for m in member.block.members])
+        elif member.children:
+            yield from _state(
+                member.children, f"{path}.", [str(i) for i in range(len(member.children))]
+            )

@@ -69,9 +69,17 @@ def construct(member: Member) -> str:
     """The statement that makes a member."""
     if member.type in {"nn.Parameter", "buffer"}:
         return _tensor_member(member)
+    return f"self.{member.name} = {_made(member)}"
+
+
+def _made(member: Member) -> str:
+    if member.type == "nn.Sequential":
+        layers = f"nn.Sequential({', '.join(map(_made, member.children))})"
+        condition = member.kwargs.get("unless")
+        return f"{layers} if {condition} else nn.Identity()" if condition else layers
     args = [source(arg) for arg in member.args]
     args += [f"{key}={source(value)}" for key, value in member.kwargs.items()]
-    return f"self.{member.name} = {member.type}({', '.join(args)})"
+    return f"{member.type}({', '.join(args)})"
 
 
 def _tensor_member(member: Member) -> str:

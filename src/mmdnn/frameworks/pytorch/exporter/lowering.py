@@ -8,6 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.pytorch.exporter.blocks import fold_blocks
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
 from mmdnn.ir import LAYER, TYPE
@@ -41,6 +42,7 @@ def from_ir(model: ir.Model, *, name: str = "Net") -> Program:
     program.main.statements = scope.nodes(model.graph)
     program.main.outputs = [scope.variable(value) for value in model.graph.outputs]
     scope.place_constants()
+    fold_blocks(program)
     return program
 
 

@@ -1,0 +1,350 @@
+"""Classes for what repeats: a ResNet's bottleneck is written once, and used sixteen times.
+
+Pieces with the same text become one class; where their numbers differ, the class takes parameters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from os.path import commonprefix
+from typing import Any
+
+from mmdnn.frameworks.pytorch.codegen.naming import Names, identifier, layer_name, wish
+from mmdnn.frameworks.pytorch.exporter.cells import (
+    SHORTCUT,
+    SMALLEST_CELL,
+    Piece,
+    cells,
+    chains,
+    private,
+    unique,
+)
+from mmdnn.frameworks.pytorch.exporter.table import Raw, source
+from mmdnn.frameworks.pytorch.graph import (
+    Code,
+    Member,
+    Module,
+    Operand,
+    Program,
+    Statement,
+    Variable,
+)
+
+DEFAULTS: dict[str, Any] = {
+    "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "eps": 1e-5,
+    "momentum": 0.1, "affine": True, "output_padding": 0,
+}  # fmt: skip
+"""What torch assumes where an argument is not given."""
+
+POSITIONS = {
+    "nn.Conv": ("in_channels", "out_channels"),
+    "nn.Linear": ("in_features", "out_features"),
+}
+"""The names of positional arguments, by how the class's name begins."""
+
+
+def fold_blocks(program: Program) -> None:
+    """Replace what repeats in the network's `forward` by calls of block classes."""
+    names = Names({program.main.name})
+    for find in (_repeated_cells, chains):
+        pieces = list(find(program.main.statements, program.main.outputs))
+        uses = Counter(m for s in program.main.statements for m in _all_members(s))
+        groups: dict[str, list[Piece]] = defaultdict(list)
+        for piece in pieces:
+            if private(piece, uses):
+                groups[piece.key].append(piece)
+        for group in groups.values():
+            if len(group) > 1:
+                _make_class(program, group, names)
+
+
+def _all_members(statement: Statement) -> Iterable[Member]:
+    yield from statement.code.members()
+    for header, body in statement.bodies:
+        yield from header.members()
+        for inner in body:
+            yield from _all_members(inner)
+
+
+def _repeated_cells(statements: Sequence[Statement], outputs: Sequence[Variable]) -> list[Piece]:
+    """The outermost cells that occur at least twice, and do not overlap."""
+    found = [
+        p for p in cells(statements, outputs) if len(p.statements) >= SMALLEST_CELL and p.members()
+    ]
+    counts = Counter(piece.key for piece in found)
+    chosen: list[Piece] = []
+    for piece in sorted(found, key=lambda p: (p.start - p.stop, p.start)):
+        apart = all(piece.stop <= other.start or other.stop <= piece.start for other in chosen)
+        if counts[piece.key] > 1 and apart:
+            chosen.append(piece)
+    remaining = Counter(piece.key for piece in chosen)
+    return sorted((p for p in chosen if remaining[p.key] > 1), key=lambda p: p.start)
+
+
+def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
+    block = Module(names.fresh(_title(pieces[0])))
+    template = next((p for p in pieces if p.shortcut), pieces[0])
+    columns = [piece.members() for piece in pieces]
+    pattern = columns[pieces.index(template)]
+    parameters = _Parameters()
+    inner: dict[Member, Member] = {}
+    for index, member in enumerate(pattern):
+        if member is SHORTCUT:
+            inner[member] = _shortcut_member(pieces, parameters)
+        else:
+            inner[member] = _generic([column[index] for column in columns], parameters)
+    _name_inner(list(inner.values()), columns)
+    block.members = [m for m in inner.values() if m.type != "identity"]
+    variables = {template.entry: Variable("x")}
+    for statement in template.statements:
+        variables[statement.targets[0]] = Variable(_role(statement, inner))
+    block.inputs = [variables[template.entry]]
+    block.outputs = [variables[template.exit]]
+    block.statements = [
+        Statement([variables[s.targets[0]]], _rewrite(s.code, variables, inner))
+        for s in template.statements
+    ]
+    block.parameters = parameters.declare()
+    program.blocks.append(block)
+    replacement = {
+        piece.start: _instance(block, piece, template, variables, column, parameters.arguments(i))
+        for i, (piece, column) in enumerate(zip(pieces, columns, strict=True))
+    }
+    _replace(program.main, pieces, replacement)
+
+
+def _instance(
+    block: Module,
+    piece: Piece,
+    template: Piece,
+    variables: dict[Variable, Variable],
+    members: list[Member],
+    arguments: tuple[list[Any], dict[str, Any]],
+) -> tuple[Statement, Member]:
+    children = [_shortcut_instance(piece) if m is SHORTCUT else m for m in members]
+    kept = [c for c in children if c.type != "identity"]
+    originals = {
+        variables[ours.targets[0]]: theirs.targets[0]
+        for ours, theirs in zip(template.statements, piece.statements, strict=True)
+    }
+    member = Member(
+        _instance_name(piece), block.name, tuple(arguments[0]), arguments[1],
+        layer=_instance_name(piece), block=block, children=tuple(kept), originals=originals,
+    )  # fmt: skip
+    node = piece.statements[-1].node
+    return Statement([piece.exit], Code("{0}({1})", (member, piece.entry)), node=node), member
+
+
+def _replace(
+    main: Module, pieces: list[Piece], replacement: dict[int, tuple[Statement, Member]]
+) -> None:
+    """Put the calls in place of the pieces, and their members in place of the pieces' own."""
+    inside = {i: p for p in pieces for i in range(p.start, p.stop)}
+    gone = {
+        m: p for p in pieces for s in [*p.statements, *(p.shortcut or [])] for m in s.code.members()
+    }
+    main.statements = [
+        replacement[i][0] if i in replacement else statement
+        for i, statement in enumerate(main.statements)
+        if i not in inside or i in replacement
+    ]
+    members: list[Member] = []
+    for member in main.members:
+        members.append(replacement[gone[member].start][1] if member in gone else member)
+    main.members = unique(members)
+
+
+class _Parameters:
+    """What differs between the pieces, each distinct column of values once."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, tuple[str, list[Any]]] = {}
+        self.names = Names({"self", "x"})
+
+    def value(self, values: list[Any], wanted: str) -> Any:
+        """The value itself where all are equal, else the name of the parameter that carries it."""
+        if all(source(v) == source(values[0]) for v in values):
+            return values[0]
+        key = repr([source(v) for v in values])
+        if key not in self.columns:
+            self.columns[key] = (self.names.fresh(wanted), values)
+        return Raw(self.columns[key][0])
+
+    def declare(self) -> list[str]:
+        """The parameters of `__init__`; those with a torch default come last."""
+        plain = [name for name, _ in self.columns.values() if not self._default(name)]
+        keyed = [f"{n}={source(DEFAULTS[n])}" for n, _ in self.columns.values() if self._default(n)]
+        flags = [f"{name}=False" for name, _ in self.columns.values() if name == "shortcut"]
+        return [*(n for n in plain if n != "shortcut"), *keyed, *flags]
+
+    def arguments(self, index: int) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments for one piece."""
+        args = [
+            values[index]
+            for name, values in self.columns.values()
+            if not self._default(name) and name != "shortcut"
+        ]
+        kwargs = {
+            name: values[index]
+            for name, values in self.columns.values()
+            if (self._default(name) and values[index] != DEFAULTS[name])
+            or (name == "shortcut" and values[index])
+        }
+        return args, kwargs
+
+    @staticmethod
+    def _default(name: str) -> bool:
+        return name in DEFAULTS
+
+
+def _generic(column: list[Member], parameters: _Parameters) -> Member:
+    """The member as the class makes it, for those of all pieces."""
+    first = column[0]
+    names = next((n for begin, n in POSITIONS.items() if first.type.startswith(begin)), ())
+    args = [
+        parameters.value([m.args[i] for m in column], names[i] if i < len(names) else "channels")
+        for i in range(len(first.args))
+    ]
+    keys = unique_keys(m.kwargs for m in column)
+    kwargs = {}
+    for key in keys:
+        value = parameters.value([m.kwargs.get(key, DEFAULTS.get(key)) for m in column], key)
+        if isinstance(value, Raw) or value != DEFAULTS.get(key):
+            kwargs[key] = value
+    return Member("", first.type, tuple(args), kwargs, dict(first.tensors), first.layer)
+
+
+def unique_keys(mappings: Iterable[dict[str, Any]]) -> list[str]:
+    """Every key, in order of appearance."""
+    return list(dict.fromkeys(key for mapping in mappings for key in mapping))
+
+
+def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
+    """The residual path: nothing, modules, or modules in some of the pieces."""
+    paths = [[m for s in piece.shortcut or [] for m in s.code.members()] for piece in pieces]
+    present = [path for path in paths if path]
+    if not present:
+        return Member("", "identity")
+    layers = [
+        _generic([path[i] if path else present[0][i] for path in paths], parameters)
+        for i in range(len(present[0]))
+    ]
+    member = Member("shortcut", "nn.Sequential", children=tuple(layers))
+    if len(present) < len(paths):
+        parameters.value([bool(path) for path in paths], "shortcut")
+        member.kwargs["unless"] = "shortcut"
+    return member
+
+
+def _shortcut_instance(piece: Piece) -> Member:
+    members = [m for s in piece.shortcut or [] for m in s.code.members()]
+    if not members:
+        return Member("shortcut", "nn.Identity")
+    return Member("shortcut", "nn.Sequential", children=tuple(members))
+
+
+def _rewrite(
+    code: Code, variables: dict[Variable, Variable], members: dict[Member, Member]
+) -> Code:
+    operands: list[Operand] = []
+    for x in code.operands:
+        if isinstance(x, Code):
+            inner = x.operands
+            if inner and inner[0] is SHORTCUT and members[SHORTCUT].type == "identity":
+                operands.append(variables[inner[1]])  # type: ignore[index]
+            else:
+                operands.append(_rewrite(x, variables, members))
+        else:
+            operands.append(members[x] if isinstance(x, Member) else variables[x])
+    return replace(code, operands=tuple(operands))
+
+
+def _name_inner(members: list[Member], columns: list[list[Member]]) -> None:
+    """Names inside the class: those the source uses in every piece, else conv1, bn1, ..."""
+    suffixes = [_suffixes(column) for column in columns]
+    if all(s == suffixes[0] for s in suffixes) and len(set(suffixes[0])) == len(suffixes[0]):
+        for member, name in zip(members, suffixes[0], strict=True):
+            member.name = member.name or name
+        return
+    counts = Counter(_short(m) for m in members)
+    seen: Counter[str] = Counter()
+    for member in members:
+        short = _short(member)
+        seen[short] += 1
+        member.name = member.name or (f"{short}{seen[short]}" if counts[short] > 1 else short)
+
+
+def _suffixes(members: list[Member]) -> list[str]:
+    """The members' names without the part they share, if what remains are names."""
+    wishes = [wish(m) for m in members if m is not SHORTCUT]
+    cut = _separated(commonprefix(wishes))
+    rest = iter([w[len(cut) :] for w in wishes])
+    names = ["shortcut" if m is SHORTCUT else next(rest) for m in members]
+    plausible = all(name.isidentifier() and len(name) > 1 for name in names)
+    return names if plausible and cut else [f"?{id(members)}{i}" for i in range(len(names))]
+
+
+def _separated(prefix: str) -> str:
+    """A common prefix up to its last separator."""
+    ends = max(prefix.rfind(sign) for sign in "._/")
+    return prefix[: ends + 1]
+
+
+SHORT_NAMES = {
+    "nn.Conv": "conv", "nn.BatchNorm": "bn", "nn.Linear": "fc", "nn.PReLU": "prelu",
+    "nn.Dropout": "dropout", "nn.LayerNorm": "norm", "nn.Parameter": "weight", "buffer": "constant",
+    "nn.InstanceNorm": "norm", "nn.GroupNorm": "norm",
+}  # fmt: skip
+
+
+def _short(member: Member) -> str:
+    found = [short for begin, short in SHORT_NAMES.items() if member.type.startswith(begin)]
+    return found[0] if found else identifier(member.type.rpartition(".")[2].lower())
+
+
+def _role(statement: Statement, inner: dict[Member, Member]) -> str:
+    """What a variable in a class is called: after the member that makes it."""
+    members = [inner[m].name for m in statement.code.members() if m in inner]
+    return f"{members[-1]}_out" if members and members[-1] != "shortcut" else "y"
+
+
+def _instance_name(piece: Piece) -> str:
+    """What the pieces' layers share, else the name of the layer at its end."""
+    wishes = [wish(m) for m in piece.members() if m is not SHORTCUT]
+    shared = _separated(commonprefix(wishes)).strip("._/")
+    if len(wishes) > 1 and shared:
+        return shared
+    last = [s for s in piece.statements if not s.code.text.startswith("F.")][-1]
+    return layer_name(last.targets[0].hint)
+
+
+def _title(piece: Piece) -> str:
+    """The name an engineer would give the class."""
+    members = [m for m in piece.members() if m is not SHORTCUT]
+    convolutions = sum(m.type.startswith("nn.Conv") for m in members)
+    text = " ".join(s.code.text for s in piece.statements)
+    rules: list[tuple[Callable[[], bool], str]] = [
+        (lambda: piece.shortcut is not None and convolutions == 3, "Bottleneck"),
+        (lambda: piece.shortcut is not None and convolutions == 2, "BasicBlock"),
+        (lambda: piece.shortcut is not None, "ResidualBlock"),
+        (lambda: "torch.cat" in text and _keeps_entry(piece), "DenseLayer"),
+        (lambda: "torch.cat" in text, "Inception"),
+    ]
+    for applies, title in rules:
+        if applies():
+            return title
+    parts = [_TITLES.get(_short(m), m.type.rpartition(".")[2]) for m in members]
+    parts += ["ReLU"] if "F.relu(" in text else []
+    return "".join(dict.fromkeys(parts)) if len(parts) <= 4 else "Block"
+
+
+_TITLES = {"conv": "Conv", "bn": "BN", "prelu": "PReLU", "fc": "Linear"}
+
+
+def _keeps_entry(piece: Piece) -> bool:
+    return any(
+        "torch.cat" in s.code.text and piece.entry in set(s.code.variables())
+        for s in piece.statements
+    )
