@@ -1,0 +1,41 @@
+# `make` sets everything up; `make demo` shows what mmdnn does; `make test` runs the tests.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: all demo test lint bench onnx-suite schemas clean
+
+all: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mmdnn needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python examples/digits/demo.py
+
+test: lint
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python benchmarks/conversion.py
+	$(BIN)/python benchmarks/resnet_speed.py
+	$(BIN)/python benchmarks/onnx2torch_peer.py
+
+onnx-suite: $(READY)
+	$(BIN)/python tools/backend_suite.py
+
+schemas: $(READY)
+	$(BIN)/python tools/build_schemas.py
+
+clean:
+	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
