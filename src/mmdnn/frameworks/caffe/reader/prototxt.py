@@ -21,7 +21,7 @@ from mmdnn.frameworks.caffe.reader.tokens import INTEGER, Tokens, unescape
 
 MAX_BYTES = 256 << 20
 MAX_DEPTH = 60
-MAX_BLOCKS = 200_000
+MAX_BLOCKS = 100_000
 _OPENING = {"{": "}", "<": ">"}
 _INTEGERS = {
     Field.TYPE_INT32: (-(1 << 31), (1 << 31) - 1),

@@ -20,7 +20,7 @@ from mmdnn.frameworks.caffe import graph
 from mmdnn.frameworks.caffe.graph import Blob
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 from mmdnn.tensors import references
-from mmdnn.tensors.wire import TAKE, Mapped, Piece, Tree, carve
+from mmdnn.tensors.wire import LEN, TAKE, Mapped, Piece, Tree, carve
 
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9
 _BLOB: Tree = {_DATA: TAKE, _DIFF: TAKE, _DOUBLE_DATA: TAKE, _DOUBLE_DIFF: TAKE}
@@ -44,6 +44,7 @@ def read(path: Path) -> tuple[Any, list[Draft], list[Draft]]:
     with Mapped(path) as view:
         carved = carve(view, _TREE, path)
     net = graph.schema().parse("caffe.NetParameter", carved.rest, path)
+    _decode(net)
     if not (net.layer or net.layers or net.input):
         raise FormatError("no layers in it: this is not a caffemodel", file=path)
     layer = [
@@ -57,6 +58,20 @@ def read(path: Path) -> tuple[Any, list[Draft], list[Draft]]:
         held = message.layer.blobs if v0 else message.blobs
         layers.append(_draft(message, held, where, 50 if v0 else 6, carved.pieces, path))
     return net, layer, layers
+
+
+def _decode(message: Any) -> None:
+    """Make text of every string: protobuf leaves one that is not UTF-8 as bytes."""
+    for known, value in message.ListFields():
+        if known.message_type is not None:
+            for inner in value if hasattr(value, "add") else (value,):
+                _decode(inner)
+        elif isinstance(value, bytes):
+            setattr(message, known.name, value.decode("utf-8", "backslashreplace"))
+        elif known.type == known.TYPE_STRING and not isinstance(value, str):
+            for index, text in enumerate(value):
+                if isinstance(text, bytes):
+                    value[index] = text.decode("utf-8", "backslashreplace")
 
 
 def read_blob(path: Path) -> ir.TensorProtocol:
@@ -128,13 +143,24 @@ def _tensor(
 ) -> ir.TensorProtocol:
     try:
         shape = stored_shape(proto)
-        double, single = pieces.get((*where, _DOUBLE_DATA)), pieces.get((*where, _DATA))
-        if double and any(piece.size for piece in double):
+        double = _numbers(pieces.get((*where, _DOUBLE_DATA), []), 8, name)
+        single = _numbers(pieces.get((*where, _DATA), []), 4, name)
+        if double:
             return references.from_pieces(path, double, ir.DataType.FLOAT, shape, name, "<f8")
-        return references.from_pieces(path, single or [], ir.DataType.FLOAT, shape, name)
+        if not single and not math.prod(shape):
+            return ir.tensor(np.zeros(shape, np.float32), name=name)
+        return references.from_pieces(path, single, ir.DataType.FLOAT, shape, name)
     except Error as error:
         error.file = path
         raise
+
+
+def _numbers(pieces: Sequence[Piece], width: int, name: str) -> list[Piece]:
+    """The pieces that are not empty, each of them whole numbers of that many bytes."""
+    for piece in pieces:
+        if piece.size % width or (piece.wire_type != LEN and piece.length != width):
+            raise FormatError(f"tensor '{name}' has numbers of a wrong size")
+    return [piece for piece in pieces if piece.size]
 
 
 def from_text(message: Any, blobs: Any, file: Path | None) -> list[Blob]:
