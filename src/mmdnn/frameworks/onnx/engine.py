@@ -72,14 +72,13 @@ def run(model: ir.Model | Source | Path, feeds: Mapping[str, np.ndarray]) -> dic
         session = onnxruntime.InferenceSession(
             proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        inputs = {name: _ort_value(array, known[name].dtype) for name, array in fed.items()}
-        results = session.run_with_ort_values(names, inputs)
-        found = {name: _array(value) for name, value in zip(names, results, strict=True)}
+        results = _run(session, names, fed, known)
     except ValueError as error:
         raise ShapeError(f"onnxruntime: {_plain(error)}") from error
     except Exception as error:  # its exceptions have no other base
         raise _refusal(error) from error
-    return fed | {name: array for name, array in found.items() if array is not None}
+    made = zip(names, results, strict=True)
+    return fed | {name: array for name, array in made if isinstance(array, np.ndarray)}
 
 
 def _in_main_graph(model: ir.Model) -> Any:
@@ -91,16 +90,32 @@ def _in_main_graph(model: ir.Model) -> Any:
     return choose
 
 
+def _run(
+    session: Any,
+    names: list[str],
+    feeds: Mapping[str, np.ndarray],
+    inputs: Mapping[str, ir.Value],
+) -> list[Any]:
+    """Types unknown to numpy pass as onnxruntime's own values, strings and sequences cannot."""
+    if all(
+        isinstance(array, np.ndarray) and array.dtype.kind not in "OSUT" for array in feeds.values()
+    ):
+        values = {name: _ort_value(array, inputs[name].dtype) for name, array in feeds.items()}
+        return [_array(value) for value in session.run_with_ort_values(names, values)]
+    results: list[Any] = session.run(names, dict(feeds))
+    return results
+
+
 def _given(tensor: ir.TensorProtocol) -> Any:
     """A weight handed over as it is, not through the message."""
     return _ort_value(read(tensor), tensor.dtype)
 
 
-def _ort_value(array: Any, dtype: ir.DataType | None) -> Any:
-    """An array (or a list of them) as onnxruntime takes it."""
+def _ort_value(array: np.ndarray, dtype: ir.DataType | None) -> Any:
+    """An array as onnxruntime takes it."""
     from onnxruntime import OrtValue
 
-    if isinstance(array, np.ndarray) and array.dtype.kind == "V":  # numpy's own have other kinds
+    if array.dtype.kind == "V":  # numpy's own have other kinds
         data = np.ascontiguousarray(array)
         return OrtValue.ortvalue_from_numpy_with_onnx_type(data, int(dtype or 0))
     return OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
