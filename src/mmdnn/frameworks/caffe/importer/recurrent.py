@@ -1,0 +1,228 @@
+"""Recurrent layers (src/caffe/layers/recurrent_layer.cpp, lstm_layer.cpp, rnn_layer.cpp).
+
+    x [T, N, ...]    cont [T, N]    static [N, ...], optional    h0 (and c0) [1, N, H], if exposed
+
+`cont` multiplies the state before each step: 0 begins a new sequence, 1 continues it, and fractions
+work. Unless the state is exposed, it starts at zero. (Caffe keeps it from one forward pass to the
+next; a model here has no memory, so each run is a first one.)
+
+A layer becomes a local function, `mmdnn.caffe::LSTM` or `mmdnn.caffe::RNN`, of the layer's bottoms
+followed by its weights, all in Caffe's order. Its attributes say which of the optional inputs are there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.ir.builder import Builder, NeedsStatic, shape
+
+DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
+Step = Callable[[Any, list[ir.Value], ir.Value, ir.Value, ir.Value], list[ir.Value]]
+"""`(op, states, input, cont, weight)` -> the states after one step."""
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """A layer's bottoms, or the function's inputs in their place."""
+
+    x: ir.Value
+    cont: ir.Value
+    static: ir.Value | None
+    states: Sequence[ir.Value]
+
+
+@dataclass(frozen=True)
+class _Bottoms:
+    """Which of the optional bottoms a layer has."""
+
+    static: bool
+    states: int
+
+    @property
+    def count(self) -> int:
+        return 2 + self.static + self.states
+
+    def named(self, values: Sequence[ir.Value]) -> _Inputs:
+        static = values[2] if self.static else None
+        return _Inputs(values[0], values[1], static, values[2 + self.static : self.count])
+
+
+def _bottoms(layer: Importing, given: Sequence[ir.Value], states: int) -> _Bottoms:
+    exposed = states if layer.param("recurrent_param").expose_hidden else 0
+    bottoms = _Bottoms(static=len(given) > 2 + exposed, states=exposed)
+    if len(given) != bottoms.count:
+        layer.refuse(f"it has {len(given)} bottoms, and takes {2 + exposed} or {3 + exposed}")
+    if len(layer.tops) != 1 + exposed:
+        layer.refuse(f"it has {len(layer.tops)} tops, and gives {1 + exposed}")
+    for value, rank in zip(given[:2], (None, 2), strict=True):
+        axes = len(shape(value))
+        if axes < 2 or (rank and axes != rank):
+            layer.refuse(f"its bottom '{value.name}' has {axes} axes")
+    return bottoms
+
+
+def _attributes(layer: Importing, bottoms: _Bottoms) -> dict[str, int]:
+    return {
+        "num_output": layer.param("recurrent_param").num_output,
+        "expose_hidden": int(bottoms.states > 0),
+        "static_input": int(bottoms.static),
+    }
+
+
+def _length(value: ir.Value, axis: int) -> int:
+    """The number of elements from `axis` on."""
+    dims = shape(value)[axis:]
+    if None in dims:
+        raise NeedsStatic(value.name)
+    return math.prod(dim for dim in dims if dim is not None)
+
+
+def _as_steps(op: Any, flat: ir.Value, like: ir.Value) -> ir.Value:
+    """[T * N, H] as [T, N, H], T and N being those of `like`."""
+    steps, streams = shape(like)[:2]
+    size = shape(flat)[1]
+    if steps is None and streams is None:
+        target = op.Concat(op.Shape(like, end=2), [size], axis=0)
+    else:
+        target = [*(-1 if dim is None else dim for dim in (steps, streams)), size]
+    steps_first: ir.Value = op.Reshape(flat, target)
+    steps_first.shape = ir.Shape([*_symbols(like), size])
+    return steps_first
+
+
+def _symbols(value: ir.Value) -> list[int | ir.SymbolicDim]:
+    """T and N, by name where they are open."""
+    return list(value.shape or [])[:2]
+
+
+def _project(op: Any, x: ir.Value, weight: ir.Value, bias: ir.Value) -> ir.Value:
+    """An inner product of each step of each stream."""
+    flat = op.Reshape(x, [-1, _length(x, 2)])
+    return _as_steps(op, op.Gemm(flat, weight, bias, transB=1), x)
+
+
+def _initial(op: Any, given: _Inputs, count: int, size: int) -> list[ir.Value]:
+    """The state before the first step, [N, H] each."""
+    if given.states:
+        return [op.Squeeze(state, [0]) for state in given.states]
+    streams = shape(given.x)[1]
+    if streams is not None:
+        zeros = op.ConstantOfShape([streams, size])
+    else:
+        zeros = op.ConstantOfShape(op.Concat(op.Shape(given.x, start=1, end=2), [size], axis=0))
+    return [zeros] * count
+
+
+def _scan(
+    op: Any, step: Step, states: Sequence[ir.Value], inputs: ir.Value, cont: ir.Value, w: ir.Value
+) -> tuple[ir.Value, ...]:
+    """Run the steps: the final states, and the first state (h) after every step, [T, N, H]."""
+    body = Builder("mmdnn.caffe", "step")
+    (steps, streams), size = _symbols(inputs), shape(states[0])[1]
+    with body.layer("step", ""):
+        before = [body.input(f"step/state_{i}", [streams, size]) for i in range(len(states))]
+        now = body.input("step/input", [streams, shape(inputs)[2]])
+        going = body.input("step/cont", [streams, 1])
+        after = step(body.op, before, now, going, w)
+        each = body.op.Identity(after[0])
+    body.graph.outputs.extend([*after, each])
+    results = op.Scan(
+        *states,
+        inputs,
+        op.Unsqueeze(cont, [2]),
+        body=body.graph,
+        num_scan_inputs=2,
+        outputs=len(states) + 1,
+    )
+    for result, state in zip(results, states, strict=False):
+        result.type, result.shape = state.type, ir.Shape([streams, size])
+    results[-1].type = states[0].type
+    results[-1].shape = ir.Shape([steps, streams, size])
+    return tuple(results)
+
+
+def _lstm_step(
+    op: Any, states: list[ir.Value], gates: ir.Value, cont: ir.Value, weight: ir.Value
+) -> list[ir.Value]:
+    h, c = states
+    gates = op.Gemm(op.Mul(h, cont), weight, gates, transB=1)
+    i, f, o, g = op.Split(gates, axis=1, num_outputs=4, outputs=4)
+    kept = op.Mul(op.Mul(op.Sigmoid(f), cont), c)
+    c = op.Add(kept, op.Mul(op.Sigmoid(i), op.Tanh(g)))
+    return [op.Mul(op.Sigmoid(o), op.Tanh(c)), c]
+
+
+def _rnn_step(
+    op: Any, states: list[ir.Value], hidden: ir.Value, cont: ir.Value, weight: ir.Value
+) -> list[ir.Value]:
+    return [op.Tanh(op.Gemm(op.Mul(states[0], cont), weight, hidden, transB=1))]
+
+
+def _unroll(
+    op: Any, given: _Inputs, weights: list[ir.Value], step: Step, count: int
+) -> tuple[ir.Value, list[ir.Value]]:
+    """Of every step h, and the final states [1, N, H] where they are exposed.
+
+    The weights are those of x, the bias, of the static input where there is one, and of the state.
+    """
+    inputs = _project(op, given.x, weights[0], weights[1])
+    if given.static is not None:
+        flat = op.Reshape(given.static, [-1, _length(given.static, 1)])
+        inputs = op.Add(inputs, op.Gemm(flat, weights[2], transB=1))
+    recurrent = weights[2 + (given.static is not None)]
+    states = _initial(op, given, count, shape(recurrent)[1] or 0)
+    *last, steps = _scan(op, step, states, inputs, given.cont, recurrent)
+    return steps, [op.Unsqueeze(state, [0]) for state in last] if given.states else []
+
+
+def _weights(layer: Importing, bottoms: _Inputs, gates: int) -> list[ir.Value]:
+    size = layer.param("recurrent_param").num_output
+    if not size:
+        layer.refuse("it has no num_output")
+    rows = gates * size
+    shapes: dict[str, tuple[int, ...]] = {
+        "weight_x": (rows, _length(bottoms.x, 2)),
+        "bias": (rows,),
+    }
+    if bottoms.static is not None:
+        shapes["weight_static"] = (rows, _length(bottoms.static, 1))
+    shapes["weight_h"] = (rows, size)
+    if gates == 1:
+        shapes |= {"weight_o": (size, size), "bias_o": (size,)}
+    return [layer.weight(i, *item) for i, item in enumerate(shapes.items())]
+
+
+@importer("LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
+def lstm(layer: Importing, _op: Any, *given: ir.Value) -> tuple[ir.Value, ...]:
+    """Gates i, f, o, g; c = cont f c + i g; h = o tanh(c)."""
+    bottoms = _bottoms(layer, given, states=2)
+    weights = _weights(layer, bottoms.named(given), gates=4)
+
+    def body(op: Any, *values: ir.Value) -> list[ir.Value]:
+        rest = list(values[bottoms.count :])
+        h, last = _unroll(op, bottoms.named(values), rest, _lstm_step, 2)
+        return [h, *last]
+
+    attributes = _attributes(layer, bottoms)
+    return layer.builder.function("LSTM", [*given, *weights], attributes, body)
+
+
+@importer("RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
+def rnn(layer: Importing, _op: Any, *given: ir.Value) -> tuple[ir.Value, ...]:
+    """The state is h = tanh(W_h (cont h) + W_x x + b), the output o = tanh(W_o h + b_o)."""
+    bottoms = _bottoms(layer, given, states=1)
+    weights = _weights(layer, bottoms.named(given), gates=1)
+
+    def body(op: Any, *values: ir.Value) -> list[ir.Value]:
+        *rest, weight_o, bias_o = values[bottoms.count :]
+        h, last = _unroll(op, bottoms.named(values), rest, _rnn_step, 1)
+        return [op.Tanh(_project(op, h, weight_o, bias_o)), *last]
+
+    attributes = _attributes(layer, bottoms)
+    return layer.builder.function("RNN", [*given, *weights], attributes, body)
