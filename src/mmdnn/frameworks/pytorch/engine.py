@@ -2,60 +2,126 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from mmdnn.errors import UnsupportedError
+from mmdnn.errors import FormatError, MissingExtraError, UnsupportedError
 from mmdnn.frameworks.pytorch import codegen
-from mmdnn.frameworks.pytorch.graph import Member, Program, Variable
-from mmdnn.frameworks.pytorch.writer import import_torch, instantiate
+from mmdnn.frameworks.pytorch.graph import Program
+from mmdnn.frameworks.pytorch.writer import LAYERS, import_torch, instantiate, read_layers
+from mmdnn.registry import Source
 
 Arrays = dict[str, np.ndarray]
 
-FOREIGN = frozenset({"bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"})
+FOREIGN = frozenset(
+    {"bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"}
+)
 """torch's types that numpy has from ml_dtypes."""
 
 
-def run(program: Program, feeds: Mapping[str, np.ndarray]) -> Arrays:
-    """Run a program and return the value of each of its variables, by the IR's names.
+def run(model: Program | Source, feeds: Mapping[str, np.ndarray]) -> Arrays:
+    """Run a program, or the files of one, and return every layer's output by the IR's names.
+
+    Source code is executed: whoever calls this trusts it.
 
     Args:
-        program: What the exporter made.
-        feeds: An array for each input, by name.
+        model: What the exporter made, or source and weights, or a `.pt2` or `.pt` file.
+        feeds: An array for each input, by name; by order where the files do not say the names.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+        FormatError: A file is damaged or does not fit the other.
     """
+    if isinstance(model, Program):
+        return _run_program(model, feeds)
+    assert model.network is not None
+    if model.network.suffix == ".py":
+        return _run_source(model.network, model.weights, feeds)
+    return _run_whole(model.network, feeds)
+
+
+def _run_program(program: Program, feeds: Mapping[str, np.ndarray]) -> Arrays:
+    text, variables = codegen.recorded(program)
+    recorder = _Recorder(codegen.layer_map(program, text, variables))
+    module = instantiate(program, text, record=recorder)
+    return recorder.run(module, feeds)
+
+
+def _run_source(code: Path, weights: Path | None, feeds: Mapping[str, np.ndarray]) -> Arrays:
     torch = import_torch()
-    kept: Arrays = {}
-    variables: list[Variable] = []
-    blocks: dict[Any, Member] = {}
+    layers = read_layers(weights) if weights is not None else {}
+    recorder = _Recorder(layers)
+    try:
+        tree = codegen.instrument(code.read_text(encoding="utf-8"), layers.get("classes", {}))
+        namespace: dict[str, Any] = {"__name__": code.stem, "record": recorder}
+        exec(compile(tree, str(code), "exec"), namespace)  # noqa: S102 - the caller trusts it
+    except (SyntaxError, ValueError) as error:
+        raise FormatError(f"is no Python source: {error}", file=code) from None
+    classes = [c for c in namespace.values() if isinstance(c, type) and c.__module__ == code.stem]
+    if not classes:
+        raise FormatError("defines no class", file=code)
+    module = classes[-1]().eval()
+    if weights is not None:
+        module.load_state_dict(_load_state(torch, weights))
+    return recorder.run(module, feeds)
 
-    def record(variable: Variable, text: str) -> str:
-        variables.append(variable)
-        return f"record(self, {len(variables) - 1}, {text})"
 
-    def keep(module: Any, index: int, value: Any) -> Any:
-        variable = variables[index]
-        if module in blocks:
-            variable = blocks[module].originals.get(variable, variable)
-        if isinstance(value, torch.Tensor):
-            for alias in [variable.value, *variable.aliases]:
-                if alias is not None:
-                    kept[str(alias.name)] = as_numpy(value)
+def _load_state(torch: Any, weights: Path) -> dict[str, Any]:
+    if weights.suffix == ".safetensors":
+        try:
+            from safetensors.torch import load_file
+        except ImportError:
+            raise MissingExtraError("safetensors", "pytorch") from None
+        return dict(load_file(weights))
+    return dict(torch.load(weights, weights_only=True))
+
+
+def _run_whole(file: Path, feeds: Mapping[str, np.ndarray]) -> Arrays:
+    torch = import_torch()
+    extra = {f"{LAYERS}.json": ""}
+    if file.suffix == ".pt2":
+        module = torch.export.load(file, extra_files=extra).module()
+    else:
+        module = torch.jit.load(str(file), _extra_files=extra)
+    return _Recorder(json.loads(extra[f"{LAYERS}.json"] or "{}")).run(module, feeds)
+
+
+class _Recorder:
+    """Keeps what `record(self, index, value)` is told, under the names of the map."""
+
+    def __init__(self, layers: dict[str, Any]) -> None:
+        self.layers = layers
+        self.kept: Arrays = {}
+        self.paths: dict[Any, str] = {}
+
+    def __call__(self, module: Any, index: int, value: Any) -> Any:
+        names = self.layers["names"].get(self.paths.get(module, ""), {})
+        if _is_tensor(value):
+            for name in names.get(str(index), ()):
+                self.kept[name] = as_numpy(value)
         return value
 
-    module = instantiate(program, codegen.source(program, record=record), record=keep)
-    blocks.update({getattr(module, m.name): m for m in program.main.members if m.block})
-    inputs = [as_tensor(feeds[str(v.value.name)]) for v in program.main.inputs]  # type: ignore[union-attr]
-    with torch.no_grad():
-        results = module(*inputs)
-    results = results if len(program.main.outputs) > 1 else (results,)
-    assert program.model is not None
-    for output, result in zip(program.model.graph.outputs, results, strict=True):
-        if isinstance(result, torch.Tensor):
-            kept[str(output.name)] = as_numpy(result)
-    return kept
+    def run(self, module: Any, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        torch = import_torch()
+        self.paths = {part: path for path, part in module.named_modules()}
+        names = self.layers.get("inputs", list(feeds))
+        with torch.no_grad():
+            results = module(*[as_tensor(feeds[name]) for name in names])
+        results = results if isinstance(results, tuple) else (results,)
+        outputs = self.layers.get("outputs", [f"output_{i}" for i in range(len(results))])
+        for name, result in zip(outputs, results, strict=True):
+            if _is_tensor(result):
+                self.kept[name] = as_numpy(result)
+        return self.kept
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, import_torch().Tensor)
 
 
 _WIDTHS = {1: "uint8", 2: "int16"}

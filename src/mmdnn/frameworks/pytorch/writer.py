@@ -8,18 +8,25 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.errors import MissingExtraError, UnsupportedError
+from mmdnn.errors import FormatError, MissingExtraError, UnsupportedError
 from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.graph import Program
 from mmdnn.tensors import stream
 
 Progress = Callable[[int], object]
+
+LAYERS = "mmdnn.layers"
+"""Where weights files carry the map from source to layers (`codegen.layers`)."""
+
+HEADER_LIMIT = 100_000_000
+"""What safetensors allows for a header, in bytes."""
 
 SAFETENSORS_TYPES = {
     "FLOAT": "F32", "DOUBLE": "F64", "FLOAT16": "F16", "BFLOAT16": "BF16", "INT64": "I64",
@@ -87,7 +94,7 @@ def _write_safetensors(program: Program, target: Path, progress: Progress | None
             "data_offsets": [offset, offset + tensor.nbytes],
         }
         offset += tensor.nbytes
-    header["__metadata__"] = {"format": "pt"}
+    header["__metadata__"] = {"format": "pt", LAYERS: json.dumps(codegen.layers(program))}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with target.open("wb") as file:
@@ -99,6 +106,32 @@ def _write_safetensors(program: Program, target: Path, progress: Progress | None
 def _write_state_dict(program: Program, target: Path) -> None:
     torch = import_torch()
     torch.save({name: as_torch(tensor) for name, tensor in program.state()}, target)
+    with zipfile.ZipFile(target, "a") as archive:
+        folder = archive.namelist()[0].partition("/")[0]
+        archive.writestr(f"{folder}/{LAYERS}.json", json.dumps(codegen.layers(program)))
+
+
+def read_layers(weights: Path) -> dict[str, Any]:
+    """The map of layers that a weights file carries; empty where it has none.
+
+    Raises:
+        FormatError: The file is damaged.
+    """
+    try:
+        if weights.suffix == ".safetensors":
+            with weights.open("rb") as file:
+                size = int.from_bytes(file.read(8), "little")
+                if size > min(weights.stat().st_size, HEADER_LIMIT):
+                    raise ValueError("its header is longer than it may be")
+                header = json.loads(file.read(size))
+            found = header.get("__metadata__", {}).get(LAYERS, "{}")
+        else:
+            with zipfile.ZipFile(weights) as archive:
+                names = [name for name in archive.namelist() if name.endswith(f"/{LAYERS}.json")]
+                found = archive.read(names[0]) if names else "{}"
+        return dict(json.loads(found))
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise FormatError(f"cannot be read as weights: {error}", file=weights) from None
 
 
 def import_torch() -> Any:

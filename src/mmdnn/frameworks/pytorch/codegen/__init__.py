@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import re
 
+from mmdnn.frameworks.pytorch.codegen.layers import Map, instrument, layer_map
 from mmdnn.frameworks.pytorch.codegen.printing import TORCH_TYPES, Record, print_module
-from mmdnn.frameworks.pytorch.graph import Program
+from mmdnn.frameworks.pytorch.graph import Program, Variable
 
-__all__ = ["TORCH_TYPES", "Record", "source"]
+__all__ = ["TORCH_TYPES", "Record", "instrument", "layer_map", "layers", "recorded", "source"]
+
+
+def recorded(program: Program) -> tuple[str, list[Variable]]:
+    """The source with every expression `record(self, index, expression)`, and the variables by index."""
+    variables: list[Variable] = []
+
+    def record(variable: Variable, text: str) -> str:
+        variables.append(variable)
+        return f"record(self, {len(variables) - 1}, {text})"
+
+    return source(program, record=record), variables
+
+
+def layers(program: Program) -> Map:
+    """The map from the source's expressions to the IR's values; see `layer_map`."""
+    return layer_map(program, *recorded(program))
 
 
 def source(program: Program, *, weights: str = "", record: Record | None = None) -> str:

@@ -1,0 +1,144 @@
+"""Which expression of the source is which layer: a map that travels with the weights.
+
+Expressions are counted in the syntax tree of each class's `forward`, so the map holds however the file is
+laid out, and for a file whose code was changed it is not used at all. Running the source with every
+marked expression wrapped in `record(self, index, expression)` gives every layer's output.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from mmdnn.frameworks.pytorch.codegen.naming import name_members
+from mmdnn.frameworks.pytorch.graph import Program, Variable
+
+Map = dict[str, Any]
+
+
+def layer_map(program: Program, recorded: str, variables: list[Variable]) -> Map:
+    """The map for a program.
+
+    Args:
+        program: What the exporter made.
+        recorded: Its source with every expression recorded.
+        variables: The variables by their index in the recorded source.
+
+    Returns:
+        `inputs` and `outputs`: the IR's names in order; `classes`: for each the number of nodes of
+        `forward` and the marks, pairs of node and index; `names`: for each module path, index to names.
+    """
+    assert program.model is not None
+    name_members(program.main)
+    names = {"": {str(i): _names(v) for i, v in enumerate(variables) if _names(v)}}
+    for member in program.main.members:
+        if member.block is not None:
+            standing = [(i, member.originals.get(v)) for i, v in enumerate(variables)]
+            names[member.name] = {str(i): _names(v) for i, v in standing if v is not None}
+    tree = _Strip().visit(ast.parse(recorded))
+    return {
+        "inputs": [str(value.name) for value in program.model.graph.inputs],
+        "outputs": [str(value.name) for value in program.model.graph.outputs],
+        "classes": {name: _marks(function) for name, function in _forwards(tree).items()},
+        "names": names,
+    }
+
+
+def instrument(text: str, classes: Mapping[str, Any]) -> ast.Module:
+    """The syntax tree of a source file, with the marked expressions recorded."""
+    tree = ast.parse(text)
+    for name, function in _forwards(tree).items():
+        nodes = list(ast.walk(function))
+        known = classes.get(name)
+        if known is not None and known["nodes"] == len(nodes):
+            for position, index in known["marks"]:
+                nodes[position].mark = index  # type: ignore[attr-defined]
+    return ast.fix_missing_locations(_Wrap().visit(tree))  # type: ignore[no-any-return]
+
+
+def _names(variable: Variable) -> list[str]:
+    values = [variable.value, *variable.aliases]
+    return [str(value.name) for value in values if value is not None]
+
+
+def _forwards(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {
+        item.name: part
+        for item in tree.body
+        if isinstance(item, ast.ClassDef)
+        for part in item.body
+        if isinstance(part, ast.FunctionDef) and part.name == "forward"
+    }
+
+
+def _marks(function: ast.FunctionDef) -> dict[str, Any]:
+    nodes = list(ast.walk(function))
+    marks = [(i, node.mark) for i, node in enumerate(nodes) if hasattr(node, "mark")]
+    return {"nodes": len(nodes), "marks": marks}
+
+
+def _is_record(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "record"
+    )
+
+
+class _Strip(ast.NodeTransformer):
+    """Takes the calls of `record` out and marks what they recorded."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if not _is_record(node):
+            return self.generic_visit(node)
+        inner: ast.AST = self.visit(node.args[2])
+        inner.mark = ast.literal_eval(node.args[1])  # type: ignore[attr-defined]
+        return inner
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        for part in ("body", "orelse"):
+            statements = getattr(node, part, None)
+            if isinstance(statements, list):
+                setattr(node, part, self._without_records(statements))
+        return super().generic_visit(node)
+
+    @staticmethod
+    def _without_records(statements: list[ast.stmt]) -> list[ast.stmt]:
+        """A record that stands alone names a target of the assignment before it."""
+        kept: list[ast.stmt] = []
+        for statement in statements:
+            if isinstance(statement, ast.Expr) and _is_record(statement.value):
+                call = statement.value
+                assert isinstance(call, ast.Call)
+                for node in ast.walk(kept[-1]):
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                        if node.id == ast.unparse(call.args[2]):
+                            node.mark = ast.literal_eval(call.args[1])  # type: ignore[attr-defined]
+            else:
+                kept.append(statement)
+        return kept
+
+
+class _Wrap(ast.NodeTransformer):
+    """Puts the calls of `record` back in."""
+
+    def visit(self, node: ast.AST) -> Any:
+        visited = super().visit(node)
+        if isinstance(node, ast.Assign):
+            return [visited, *_late_records(node)]
+        if hasattr(node, "mark") and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            return _record(node.mark, visited)
+        return visited
+
+
+def _late_records(node: ast.Assign) -> list[ast.stmt]:
+    marked = [n for target in node.targets for n in ast.walk(target) if hasattr(n, "mark")]
+    return [
+        ast.Expr(_record(n.mark, ast.Name(n.id, ast.Load())))
+        for n in marked
+        if isinstance(n, ast.Name)
+    ]
+
+
+def _record(index: int, value: ast.expr) -> ast.Call:
+    name = ast.Name("record", ast.Load())
+    return ast.Call(name, [ast.Name("self", ast.Load()), ast.Constant(index), value], [])
