@@ -96,9 +96,10 @@ def _as_steps(op: Any, flat: ir.Value, like: ir.Value) -> ir.Value:
     return steps_first
 
 
-def _symbols(value: ir.Value) -> list[int | ir.SymbolicDim]:
+def _symbols(value: ir.Value) -> list[int | str | None]:
     """T and N, by name where they are open."""
-    return list(value.shape or [])[:2]
+    dims = list(value.shape or [])[:2]
+    return [dim if isinstance(dim, int) else dim.value for dim in dims]
 
 
 def _project(op: Any, x: ir.Value, weight: ir.Value, bias: ir.Value) -> ir.Value:
