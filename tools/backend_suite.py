@@ -113,15 +113,14 @@ def _model(case: Any) -> Any:
 
 
 def _read(path: Path) -> Any:
-    from mmdnn.frameworks.onnx import reader
+    from mmdnn.frameworks.onnx import importer, reader
     from mmdnn.registry import Source
 
-    return reader.read(Source(network=path))
+    return importer.to_ir(reader.read(Source(network=path)))
 
 
 def data_sets(case: Any) -> Iterator[tuple[list[Any], list[Any]]]:
     """Pairs of inputs and wanted outputs."""
-    import onnx
     from onnx.backend.test.runner import Runner, _normalize_tensor
 
     if case.data_sets is not None:
@@ -140,7 +139,6 @@ def data_sets(case: Any) -> Iterator[tuple[list[Any], list[Any]]]:
                 Runner._load_proto(Runner, str(folder / f"{side}_{i}.pb"), values, declared[i].type)
             sides.append(values)
         yield sides[0], sides[1]
-    del onnx
 
 
 def execute(program: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -188,10 +186,10 @@ def run_all(cases: Sequence[Any], jobs: int) -> Iterator[Result]:
     """Every case in a process of its own, with bounds on time and memory."""
     import torch
 
-    from mmdnn.frameworks.onnx import reader
+    from mmdnn.frameworks.onnx import importer, reader
     from mmdnn.frameworks.pytorch import exporter, writer
 
-    del reader, exporter, writer
+    del importer, reader, exporter, writer
     torch.set_num_threads(1)
     skipped = excluded()
     waiting, running = list(reversed(cases)), {}
@@ -234,10 +232,11 @@ def _start(case: Any) -> tuple[int, int]:
 
 def report(results: Sequence[Result], show: Sequence[str]) -> str:
     """The figures, by operator where not all pass, and the cases asked for."""
-    lines = []
-    for result in results:
-        if result.outcome in show:
-            lines.append(f"{result.outcome:8} {result.name} [{result.operator}] {result.reason}")
+    lines = [
+        f"{result.outcome:8} {result.name} [{result.operator}] {result.reason}"
+        for result in results
+        if result.outcome in show
+    ]
     table: dict[str, Counter[str]] = defaultdict(Counter)
     for result in results:
         table[result.operator][result.outcome] += 1

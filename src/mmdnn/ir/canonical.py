@@ -18,21 +18,27 @@ from onnx_ir.passes import common
 
 from mmdnn.errors import ShapeError
 from mmdnn.ir import OPSET
+from mmdnn.ir.expansion import expand
 from mmdnn.ir.folding import Folding, fold
 from mmdnn.ir.inference import infer
 
 
-def canonical(model: ir.Model, keep: Container[str] = ()) -> ir.Model:
+def canonical(model: ir.Model, keep: Container[str] | None = None) -> ir.Model:
     """A copy of the model in canonical form.
 
     Args:
         model: Any IR model.
-        keep: Functions, as "domain::name", that the exporter takes as one operator.
+        keep: The operators that the exporter knows, those outside ONNX's domain as "domain::name".
+            Other operators are expanded where the standard defines them by simpler ones. Without it,
+            local functions are inlined and operators stay.
     """
     model = model.clone()
-    common.InlinePass(_unless(keep))(model)
+    common.InlinePass(_unless(keep or ()))(model)
     common.RemoveUnusedFunctionsPass()(model)
-    _fold_graph(model.graph, Folding(), model.opset_imports.get("", OPSET))
+    opset = model.opset_imports.get("", OPSET)
+    _fold_graph(model.graph, Folding(), opset)
+    while keep is not None and expand(model, keep):
+        _fold_graph(model.graph, Folding(), opset)
     common.RemoveUnusedNodesPass()(model)
     return model
 

@@ -1,0 +1,98 @@
+"""Operators spelled out in simpler ones, where the standard says how.
+
+Many operators of ONNX are functions: their schema carries a body, fixed or built for the types of one
+node (https://onnx.ai/onnx/repo-docs/IR.html#functions). An exporter that does not know such an operator
+knows the operators of its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from mmdnn.ir import LAYER, OPSET, TYPE
+
+_MARK = "expanded_"
+
+DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
+
+
+def expand(model: ir.Model, keep: Container[str]) -> bool:
+    """Replace, in place, every node by its operator's body that is not in `keep` and has one.
+
+    Types must be known, for bodies that depend on them.
+
+    Returns:
+        Whether there was one.
+    """
+    found = False
+    for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
+        if node.domain not in DOMAINS or node.overload or _name(node) in keep:
+            continue
+        function = _function(node, model.opset_imports)
+        if function is not None:
+            node.metadata_props.setdefault(TYPE, node.op_type)
+            node.metadata_props.setdefault(LAYER, node.name or str(node.outputs[0].name))
+            node.overload = function.overload = f"{_MARK}{len(model.functions)}"
+            model.functions[function.identifier()] = function
+            found = True
+    if found:
+        common.InlinePass(lambda function: function.overload.startswith(_MARK))(model)
+    return found
+
+
+def _name(node: ir.Node) -> str:
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+
+
+def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
+    version = opsets.get(node.domain, OPSET if node.domain == "" else 1)
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, node.domain)
+    except onnx.defs.SchemaError:
+        return None
+    proto = _body(schema, node, opsets.get("", OPSET))
+    if proto is None:
+        return None
+    function = ir.serde.deserialize_function(proto)
+    function.domain, function.name = node.domain, node.op_type
+    function.opset_imports.clear()
+    del function.graph.outputs[len(node.outputs) :]
+    _default(node, schema)
+    return function
+
+
+def _body(schema: onnx.defs.OpSchema, node: ir.Node, opset: int) -> onnx.FunctionProto | None:
+    """The body written for the newest opset that is not later than the model's."""
+    if schema.has_function:
+        versions = [v for v in schema.function_opset_versions if v <= opset]
+        text = schema.get_function_with_opset_version(max(versions)) if versions else None
+    elif schema.has_context_dependent_function and _typed(node):
+        versions = [v for v in schema.context_dependent_function_opset_versions if v <= opset]
+        types = [
+            ir.serde.serialize_value(value).type.SerializeToString() if value is not None else b""
+            for value in node.inputs
+        ]
+        message = ir.serde.serialize_node(node).SerializeToString()
+        text = (
+            schema.get_context_dependent_function_with_opset_version(max(versions), message, types)
+            if versions
+            else None
+        )
+    else:
+        return None
+    return onnx.FunctionProto.FromString(text) if text else None
+
+
+def _typed(node: ir.Node) -> bool:
+    return all(value is None or value.type is not None for value in node.inputs)
+
+
+def _default(node: ir.Node, schema: onnx.defs.OpSchema) -> None:
+    """Give the node the attributes that the schema supplies."""
+    for name, attribute in schema.attributes.items():
+        if name not in node.attributes and attribute.default_value.type:
+            node.attributes[name] = ir.serde.deserialize_attribute(attribute.default_value)
