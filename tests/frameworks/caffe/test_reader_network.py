@@ -11,7 +11,7 @@ import pytest
 from mmdnn.errors import FormatError, ShapeError, UsageError
 from mmdnn.frameworks.caffe import arrange, graph
 from mmdnn.frameworks.caffe.graph import Layer, Network
-from mmdnn.frameworks.caffe.reader import read
+from mmdnn.frameworks.caffe.reader import read, weights
 from mmdnn.registry import Source
 from mmdnn.tensors import references
 
@@ -529,6 +529,16 @@ def test_second_tops_that_are_needed_are_inputs(tmp_path):
     assert shape_of(network)[0] == ("h", "Input", [], ["x", "cont"])
 
 
+def test_dummy_data_that_is_constant_stays(tmp_path):
+    text = (
+        'layer { name: "c" type: "DummyData" top: "c" dummy_data_param { shape { dim: 2 dim: 3 }'
+        " data_filler { value: 4 } } }"
+    )
+    network = net(tmp_path, text + inner_product("fc", "c", "fc"))
+    assert network.inputs == {}
+    assert [layer.type for layer in network.layers] == ["DummyData", "InnerProduct"]
+
+
 def test_losses_of_a_network_with_inputs_stay(tmp_path):
     text = DATA + DATA.replace('"d"', '"label"') + inner_product("fc", "d", "fc") + LOSS
     assert names(net(tmp_path, text)) == ["d", "label", "fc", "loss"]
@@ -551,6 +561,10 @@ def test_losses_of_a_network_with_inputs_stay(tmp_path):
          (2, 3, 6, 6)),
         ('type: "AnnotatedData" annotated_data_param {}', None),
         ('type: "Python" python_param { module: "m" layer: "L" }', None),
+        ('type: "DummyData" dummy_data_param { data_filler { type: "gaussian" }'
+         " num: 2 channels: [3, 4] height: 5 width: 6 }", (2, 3, 5, 6)),
+        ('type: "DummyData" dummy_data_param { data_filler { type: "gaussian" } shape { dim: 2 } }',
+         (2,)),
         ('type: "DenseImageData" dense_image_data_param { batch_size: 4 }', None),
     ],
 )  # fmt: skip
@@ -618,6 +632,15 @@ def test_binary_fields_beyond_the_schema_are_kept(tmp_path):
     path.write_bytes(b"\xa2\x06" + bytes([len(data)]) + data)
     layer = read(Source(path)).layers[1]
     assert layer.unknown == {"field 149": b"\x08\x05"}
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"), [("MAX_FIELDS", "too many"), ("MAX_REST", "too large")]
+)
+def test_networks_are_bounded(tmp_path, monkeypatch, bound, words):
+    monkeypatch.setattr(weights, bound, 3)
+    with pytest.raises(FormatError, match=words):
+        read(Source(saved_network(tmp_path, 1)))
 
 
 # Files

@@ -18,9 +18,6 @@ _LEVEL = 0
 """Caffe's own interfaces ask for level 0, whatever the file says."""
 
 
-_NOT_READ_FROM_FILES = frozenset({"Input", "DummyData", "Parameter"})
-
-
 @dataclass(frozen=True)
 class State:
     """What a network's rules are held against.
@@ -35,9 +32,14 @@ class State:
 
 
 def is_data(layer: Any) -> bool:
-    """Whether a layer brings data from outside: a type that says so, or Python without bottoms."""
-    if layer.bottom or layer.type in _NOT_READ_FROM_FILES:
+    """Whether a layer brings data from outside, or random numbers in their stead.
+
+    Its type says so; or it is a Python layer without bottoms.
+    """
+    if layer.bottom:
         return False
+    if layer.type == "DummyData":
+        return any(filler.type != "constant" for filler in layer.dummy_data_param.data_filler)
     return bool(layer.type.endswith("Data") or layer.type == "Python")
 
 

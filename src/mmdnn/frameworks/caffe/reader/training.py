@@ -175,9 +175,23 @@ def _squashes(draft: Draft, wanted: set[str]) -> bool:
 
 def _data_shapes(layer: Any) -> list[Shape]:
     """The shape of each top, as far as the file is certain (src/caffe/layers/*_data_layer.cpp)."""
+    if layer.type == "DummyData":
+        return _dummy_shapes(layer.dummy_data_param, len(layer.top))
     image, batch = _image(layer)
     rest: list[Shape] = [(batch,) if batch and layer.type in _LABELLED else None]
     return [image, *rest * (len(layer.top) - 1)][: len(layer.top)]
+
+
+def _dummy_shapes(block: Any, count: int) -> list[Shape]:
+    """One shape for all tops or one each, in the present form or as four sizes."""
+    said: list[Shape] = [tuple(shape.dim) for shape in block.shape]
+    if not said:
+        sizes = [block.num, block.channels, block.height, block.width]
+        rows = max(len(values) for values in sizes)
+        if all(values for values in sizes):
+            said = [tuple(v[min(row, len(v) - 1)] for v in sizes) for row in range(rows)]
+    said = said * count if len(said) == 1 else said
+    return [*said, *[None] * count][:count]
 
 
 _LABELLED = frozenset({"Data", "ImageData", "MemoryData", "WindowData"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mmdnn.frameworks.caffe import graph
 from mmdnn.frameworks.caffe.graph import Blob
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 from mmdnn.tensors import references
-from mmdnn.tensors.wire import LEN, TAKE, Mapped, Piece, Tree, carve
+from mmdnn.tensors.wire import LEN, TAKE, Mapped, Piece, Tree, carve, records
 
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9
 _BLOB: Tree = {_DATA: TAKE, _DIFF: TAKE, _DOUBLE_DATA: TAKE, _DOUBLE_DIFF: TAKE}
@@ -28,6 +29,10 @@ _V0, _V1, _V2 = 1, 2, 100
 _TREE: Tree = {_V2: {7: _BLOB}, _V1: {6: _BLOB, _V0: {50: _BLOB}}}
 _LEGACY = ("num", "channels", "height", "width")
 _MAX_AXES = 32
+MAX_FIELDS = 100_000
+"""Layers, and other fields at the top, that a file may have."""
+MAX_REST = 64 << 20
+"""Bytes that a network may take without its weights."""
 _Where = tuple[tuple[int, int] | int, ...]
 
 
@@ -42,7 +47,11 @@ def read(path: Path) -> tuple[Any, list[Draft], list[Draft]]:
         UsageError: It cannot be opened.
     """
     with Mapped(path) as view:
+        if any(islice(records(view, file=path), MAX_FIELDS, None)):
+            raise FormatError("too many layers", file=path)
         carved = carve(view, _TREE, path)
+    if len(carved.rest) > MAX_REST:
+        raise FormatError("too large, without its weights, for a network", file=path)
     net = graph.schema().parse("caffe.NetParameter", carved.rest, path)
     _decode(net)
     if not (net.layer or net.layers or net.input):
