@@ -18,12 +18,17 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.graph import (
+    AND,
     ANY,
     ATOM,
+    COMPARE,
+    OR,
     POWER,
     PRODUCT,
+    SHIFT,
     SUM,
     UNARY,
+    XOR,
     Code,
     Member,
     Operand,
@@ -47,7 +52,15 @@ BINDS = {
     "%": PRODUCT,
     "@": PRODUCT,
     "**": POWER,
+    "<<": SHIFT,
+    ">>": SHIFT,
+    "&": AND,
+    "^": XOR,
+    "|": OR,
+    **dict.fromkeys(("<", "<=", ">", ">=", "=="), COMPARE),
 }
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+"""A comparison with its sides exchanged: a number stands on the right."""
 FOLDABLE = 1 << 20
 """Constants larger than this many bytes are weights, never literals."""
 
@@ -83,6 +96,16 @@ class Exporting:
         if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
             return list(found.value)
         return found.value
+
+    def rank(self, x: Variable) -> int:
+        """The number of its axes; without it the node is refused."""
+        if x.rank is None:
+            self.refuse("the rank of its input is not known")
+        return x.rank
+
+    def axis(self, x: Variable, axis: int) -> int:
+        """An axis counted from the front, where the rank is known."""
+        return axis if x.rank is None or axis >= 0 else axis + x.rank
 
     def ignore(self, *names: str) -> None:
         """These attributes do not change the result."""
@@ -123,8 +146,12 @@ class Writing:
     def binary(self, symbol: str, a: Any, b: Any) -> Code:
         """`a symbol b`; a constant of one element becomes a number where that changes nothing."""
         binds = BINDS[symbol]
-        a, b = self._scalar(a, b), self._scalar(b, a)
+        a, b = self.scalar(a, b), self.scalar(b, a)
+        if symbol in MIRRORED and isinstance(a, (int, float)):
+            a, b, symbol = b, a, MIRRORED[symbol]
         left, right = (binds, binds + 1) if symbol != "**" else (binds + 1, UNARY)
+        if binds == COMPARE:
+            left = COMPARE + 1
         operands: list[Operand] = []
         text = f"{self._hole(a, operands)} {symbol} {self._hole(b, operands)}"
         needs = [
@@ -197,7 +224,8 @@ class Writing:
             return int(dims[axis])  # type: ignore[arg-type]
         return Code(f"{{0}}.shape[{axis}]", (x,), needs=(ATOM,))
 
-    def _scalar(self, x: Any, other: Any) -> Any:
+    def scalar(self, x: Any, other: Any) -> Any:
+        """A constant of one element as a number, where that changes neither type nor shape."""
         if (
             not isinstance(x, Variable)
             or x.constant is None
