@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,13 +15,28 @@ from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statem
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
 
+MADE_UP = {
+    "",
+    "graph",
+    "maingraph",
+    "torchjit",
+    "torchjitexport",
+    "network",
+    "net",
+    "model",
+    "tf2onnx",
+}
+"""Names of graphs that say nothing about the model."""
 
-def from_ir(model: ir.Model, *, name: str = "Net") -> Program:
+LONGEST_NAME = 40
+
+
+def from_ir(model: ir.Model, *, name: str = "") -> Program:
     """A PyTorch program that computes what the model computes.
 
     Args:
         model: Any IR model; it is not changed.
-        name: The name of the class.
+        name: The name of the class; the model's own name, as a class's, unless given.
 
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
@@ -36,7 +52,7 @@ def from_ir(model: ir.Model, *, name: str = "Net") -> Program:
     ]
     if refused:
         raise UnsupportedError.listing(refused, action="written as PyTorch")
-    program = Program(Module(name), model=model)
+    program = Program(Module(name or _class_name(model.graph.name or "")), model=model)
     scope = Scope(program, model.graph)
     program.main.inputs = [scope.variable(value) for value in model.graph.inputs]
     program.main.statements = scope.nodes(model.graph)
@@ -44,6 +60,14 @@ def from_ir(model: ir.Model, *, name: str = "Net") -> Program:
     scope.place_constants()
     fold_blocks(program)
     return program
+
+
+def _class_name(graph: str) -> str:
+    """ "ResNet-50" is ResNet50; names that exporters make up are Net."""
+    parts = re.findall(r"[A-Za-z0-9]+", graph)
+    name = "".join(part[:1].upper() + part[1:] for part in parts)
+    plain = name.lower() in MADE_UP or not name[:1].isalpha() or len(name) > LONGEST_NAME
+    return "Net" if plain else name
 
 
 def operator(node: ir.Node) -> str:
