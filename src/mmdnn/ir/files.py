@@ -1,14 +1,198 @@
-"""The IR's files (being written)."""
+"""The IR on disk: `net.pb`, `net.npy` and `net.json`, together a valid ONNX model.
+
+* `net.pb` is an ONNX ModelProto whose weights are external data within `net.npy`.
+* `net.npy` is one numpy record with a field for each weight, named and aligned:
+  `np.load("net.npy", mmap_mode="r", max_header_size=1 << 30)["conv1.weight"]`. Types that numpy does
+  not have are fields of unsigned integers, or of bytes where they are packed. The format:
+  https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
+* `net.json` is the same graph as protobuf's JSON, for people and viewers.
+"""
 
 from __future__ import annotations
 
+import ast
+import struct
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.reading import load
+from mmdnn.errors import FormatError, UsageError
+from mmdnn.ir.protos import SMALL
+from mmdnn.ir.reading import deserialize, load_proto
+from mmdnn.ir.writing import Outside, detach, locate
+from mmdnn.tensors import stream
+
+ALIGNMENT = 64
+MAGIC = b"\x93NUMPY\x03\x00"
+HEADER_LIMIT = 1 << 26
+"""The longest header that is read, in bytes."""
+
+SHAPING = {"Resize"}
+"""Operators whose small float inputs decide shapes; these stay in the graph."""
+
+
+class Field(NamedTuple):
+    """A weight in the record: its name, numpy's word for its type, shape, and place in the file."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    offset: int
+    length: int
+
+
+def write_ir(model: ir.Model, prefix: Path, progress: stream.Progress | None = None) -> list[Path]:
+    """Write `<prefix>.pb`, `<prefix>.npy` and `<prefix>.json`.
+
+    Args:
+        model: The model; it is left as it is.
+        prefix: A path without suffix; dots in its name are kept.
+        progress: Told of the bytes of weights written.
+
+    Returns:
+        The files written, the `.pb` first.
+    """
+    from google.protobuf.json_format import MessageToJson
+
+    graph, weights, text = (prefix.with_name(prefix.name + end) for end in (".pb", ".npy", ".json"))
+    proto, outside = detach(model, _is_weight)
+    fields, header, size = _layout(outside)
+    with weights.open("wb") as file:
+        file.write(header)
+        for place, field in zip(outside, fields, strict=True):
+            file.write(bytes(field.offset - file.tell()))
+            stream.write(place.tensor, file, progress)
+            locate(place, weights.name, field.offset, field.length)
+        file.write(bytes(size - file.tell()))
+    graph.write_bytes(proto.SerializeToString())
+    text.write_text(MessageToJson(proto), encoding="utf-8")
+    return [graph, weights, text]
 
 
 def read_ir(path: Path) -> ir.Model:
-    """Read."""
-    return load(path.with_suffix(".pb"))
+    """Read an IR; weights stay in the `.npy`.
+
+    Args:
+        path: One of its files, or their common prefix.
+
+    Raises:
+        FormatError: A file is malformed, or the two do not belong together.
+        UsageError: There is no such IR.
+    """
+    graph = path.with_suffix(".pb") if path.suffix in (".npy", ".json") else path
+    if graph.suffix != ".pb":
+        graph = graph.with_name(graph.name + ".pb")
+    if not graph.is_file():
+        raise UsageError("there is no such file", file=graph)
+    proto, outside = load_proto(graph)
+    weights = graph.with_suffix(".npy")
+    external = [tensor for tensor in outside if isinstance(tensor, ir.ExternalTensor)]
+    inside = [tensor for tensor in external if Path(tensor.path).name == weights.name]
+    if inside:
+        _check_belongs(inside, weights)
+    return deserialize(proto, outside, graph)
+
+
+def read_fields(path: Path) -> dict[str, Field]:
+    """The fields of a `.npy` file with one record, read without numpy's unbounded parser.
+
+    Raises:
+        FormatError: It is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            begin, header = _read_header(file, path)
+        return {field.name: field for field in _fields(header, begin)}
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, KeyError) as error:
+        raise FormatError("no .npy file with one record of weights", file=path) from error
+
+
+def _is_weight(value: ir.Value | None, tensor: ir.TensorProtocol) -> bool:
+    """Big tensors, and named floats that are no single number and decide no shape."""
+    if tensor.nbytes >= SMALL:
+        return True
+    if value is None or not tensor.dtype.is_floating_point() or not len(tensor.shape):
+        return False
+    return tensor.size > 0 and not any(node.op_type in SHAPING for node, _ in value.uses())
+
+
+def _layout(outside: Iterable[Outside]) -> tuple[list[Field], bytes, int]:
+    """Where each weight goes in the file, the header before them, and the file's size."""
+    names: set[str] = set()
+    entries: list[tuple[str, str, tuple[int, ...], int, int]] = []
+    place = 0
+    for index, (_, message, tensor) in enumerate(outside):
+        name = message.name or f"tensor {index}"
+        while name in names:
+            name += "'"
+        names.add(name)
+        entries.append((name, *_described(tensor), place, tensor.nbytes))
+        place += tensor.nbytes + -tensor.nbytes % ALIGNMENT
+    header = _header(entries, place)
+    fields = [
+        Field(n, kind, shape, len(header) + at, length) for n, kind, shape, at, length in entries
+    ]
+    return fields, header, len(header) + place
+
+
+def _described(tensor: ir.TensorProtocol) -> tuple[str, tuple[int, ...]]:
+    """Numpy's word for a type, and the shape; foreign types as integers of their size."""
+    if tensor.dtype.itemsize < 1:
+        return "|u1", (tensor.nbytes,)
+    kind = tensor.dtype.numpy()
+    if kind.isbuiltin != 1:
+        kind = np.dtype(f"u{kind.itemsize}")
+    return kind.newbyteorder("<").str, tuple(tensor.shape.numpy())
+
+
+def _header(entries: Iterable[tuple[str, str, tuple[int, ...], int, int]], size: int) -> bytes:
+    """The record's description, with unnamed bytes where there is padding."""
+    described: list[tuple[Any, ...]] = []
+    for name, kind, shape, _, length in entries:
+        described.append((name, kind, shape) if shape else (name, kind))
+        if gap := -length % ALIGNMENT:
+            described.append(("", f"|V{gap}"))
+    text = repr({"descr": described, "fortran_order": False, "shape": ()}).encode()
+    text += b" " * (-(len(MAGIC) + 4 + len(text) + 1) % ALIGNMENT) + b"\n"
+    return MAGIC + struct.pack("<I", len(text)) + text
+
+
+def _read_header(file: BinaryIO, path: Path) -> tuple[int, dict[str, Any]]:
+    start = file.read(12)
+    if start[:6] != MAGIC[:6] or len(start) < 12 or start[6] not in (1, 2, 3):
+        raise FormatError("no .npy file", file=path)
+    begin = 10 if start[6] == 1 else 12
+    (length,) = struct.unpack("<H" if begin == 10 else "<I", start[8:begin])
+    if length > min(HEADER_LIMIT, path.stat().st_size):
+        raise FormatError(f"its header claims {length} bytes", file=path)
+    file.seek(begin)
+    text = file.read(length).decode("utf-8" if start[6] == 3 else "latin1")
+    header = ast.literal_eval(text)
+    if set(header) != {"descr", "fortran_order", "shape"} or header["shape"] != ():
+        raise FormatError("no .npy file of one record", file=path)
+    return begin + length, header
+
+
+def _fields(header: dict[str, Any], begin: int) -> Iterable[Field]:
+    place = begin
+    for name, kind, *rest in header["descr"]:
+        shape = tuple(int(dim) for dim in rest[0]) if rest else ()
+        length = np.dtype(kind).itemsize
+        for dim in shape:
+            length *= dim
+        if name:
+            yield Field(str(name), str(kind), shape, place, length)
+        place += length
+
+
+def _check_belongs(tensors: Iterable[ir.ExternalTensor], weights: Path) -> None:
+    places = {(field.offset, field.length) for field in read_fields(weights).values()}
+    for tensor in tensors:
+        if (tensor.offset, tensor.nbytes) not in places:
+            raise FormatError(
+                f"tensor '{tensor.name}' is no field there: the files do not belong together",
+                file=weights,
+            )

@@ -28,7 +28,8 @@ def arrange(files: Sequence[Path]) -> Source | None:
     stems = {path.with_suffix("") for path in files}
     if len(stems) != 1 or any(path.suffix.lower() not in _IR for path in files):
         return None
-    network = stems.pop().with_suffix(".pb")
+    stem = stems.pop()
+    network = stem.with_name(stem.name + ".pb")
     return Source(network) if network.is_file() and _begins_as_model(network) else None
 
 

@@ -61,6 +61,7 @@ def to_ir(model: ir.Model) -> ir.Model:
             continue
         root.opset_imports[""] = OPSET
     _validate(model, roots)
+    _drop_unused_weights(model)
     model.ir_version = newest
     return model
 
@@ -190,6 +191,13 @@ def _misfits(node: ir.Node, version: int) -> Iterator[str]:
     for name, attribute in schema.attributes.items():
         if attribute.required and name not in node.attributes:
             yield f"attribute '{name}' is missing"
+
+
+def _drop_unused_weights(model: ir.Model) -> None:
+    for graph in graphs(model):
+        for name, value in list(graph.initializers.items()):
+            if not value.uses() and not value.is_graph_output():
+                del graph.initializers[name]
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:

@@ -7,7 +7,10 @@ ONNX's own test `resize_downsample_scales_nearest` of that opset).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import onnx_ir as ir
 
 from mmdnn.frameworks.onnx.importer.rewriting import Rewriter, constant_of, since
 
@@ -28,18 +31,23 @@ def upsample(node: Rewriter) -> None:
 
 @since("Upsample", version=10)
 def upsample_to_resize(node: Rewriter) -> None:
-    """Resize took its place."""
+    """Resize took its place; it only ever enlarged."""
     node.node.op_type = "Resize"
+    _as_resize(node, lambda scales: "floor")
 
 
-@since("Upsample", "Resize", version=11)
+@since("Resize", version=11)
 def resize(node: Rewriter) -> None:
     """Regions came in between, and words for how coordinates are found."""
+    _as_resize(node, lambda scales: _rounding(node, constant_of(scales)))
+
+
+def _as_resize(node: Rewriter, rounding: Callable[[ir.Value | None], str]) -> None:
     scales = node.inputs[1]
     mode = node.pop("mode", "nearest")
     node.set(mode=mode, coordinate_transformation_mode="asymmetric")
     if mode == "nearest":
-        node.set(nearest_mode=_rounding(node, constant_of(scales)))
+        node.set(nearest_mode=rounding(scales))
     node.put(1, None)
     node.put(2, scales)
 
