@@ -15,6 +15,16 @@ import onnx_ir as ir
 ATOM, UNARY, POWER, PRODUCT, SUM, SHIFT, AND, XOR, OR, COMPARE, ANY = range(20, 9, -1)
 """How tightly an expression binds (https://docs.python.org/3/reference/expressions.html)."""
 
+TORCH_TYPES = {
+    "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
+    "INT64": "int64", "INT32": "int32", "INT16": "int16", "INT8": "int8", "UINT8": "uint8",
+    "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "BOOL": "bool",
+    "COMPLEX64": "complex64", "COMPLEX128": "complex128",
+    "FLOAT8E4M3FN": "float8_e4m3fn", "FLOAT8E5M2": "float8_e5m2",
+    "FLOAT8E4M3FNUZ": "float8_e4m3fnuz", "FLOAT8E5M2FNUZ": "float8_e5m2fnuz",
+}  # fmt: skip
+"""ONNX element types as torch's (https://docs.pytorch.org/docs/stable/tensor_attributes.html)."""
+
 
 @dataclass(eq=False)
 class Variable:
@@ -24,11 +34,13 @@ class Variable:
         hint: The name it would like to have.
         value: The IR value it holds; None for a helper's intermediate result.
         aliases: Further IR values that are the same.
+        derived: Where it is a constant: what was made of it (a transpose, ...), by how.
     """
 
     hint: str
     value: ir.Value | None = None
     aliases: list[ir.Value] = field(default_factory=list)
+    derived: dict[Any, ir.TensorProtocol] = field(default_factory=dict)
 
     @property
     def constant(self) -> ir.TensorProtocol | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from mmdnn.frameworks.pytorch.codegen.layers import Map, instrument, layer_map
-from mmdnn.frameworks.pytorch.codegen.printing import TORCH_TYPES, Record, print_module
-from mmdnn.frameworks.pytorch.graph import Program, Variable
+from mmdnn.frameworks.pytorch.codegen.printing import Record, print_module
+from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Program, Variable
 
 __all__ = ["TORCH_TYPES", "Record", "instrument", "layer_map", "layers", "recorded", "source"]
 

@@ -11,6 +11,7 @@ from mmdnn.frameworks.pytorch.codegen.naming import name_members, name_variables
 from mmdnn.frameworks.pytorch.exporter.table import Raw, literal, source
 from mmdnn.frameworks.pytorch.graph import (
     ANY,
+    TORCH_TYPES,
     Code,
     Member,
     Module,
@@ -25,16 +26,6 @@ NESTING = 3
 INLINE_WIDTH = 76
 LITERAL = 8
 """Buffers of up to this many elements are written out."""
-
-TORCH_TYPES = {
-    "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
-    "INT64": "int64", "INT32": "int32", "INT16": "int16", "INT8": "int8", "UINT8": "uint8",
-    "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "BOOL": "bool",
-    "COMPLEX64": "complex64", "COMPLEX128": "complex128",
-    "FLOAT8E4M3FN": "float8_e4m3fn", "FLOAT8E5M2": "float8_e5m2",
-    "FLOAT8E4M3FNUZ": "float8_e4m3fnuz", "FLOAT8E5M2FNUZ": "float8_e5m2fnuz",
-}  # fmt: skip
-"""ONNX element types as torch's (https://docs.pytorch.org/docs/stable/tensor_attributes.html)."""
 
 Record = Callable[[Variable, str], str]
 
@@ -173,8 +164,12 @@ class Printer:
 def inline(module: Module) -> list[Statement]:
     """The statements, those used once and at once moved into the expression that uses them."""
     uses = Counter(_used(module.statements)) + Counter(module.outputs)
+    return _inlined(module.statements, uses)
+
+
+def _inlined(statements: Sequence[Statement], uses: Counter[Variable]) -> list[Statement]:
     kept: list[Statement] = []
-    for statement in module.statements:
+    for statement in statements:
         code = statement.code
         before = kept[-1] if kept else None
         if before is not None and _movable(before, uses) and not statement.bodies:
@@ -183,7 +178,8 @@ def inline(module: Module) -> list[Statement]:
             if inner is not code and _fits(inner):
                 kept.pop()
                 code = inner
-        kept.append(replace(statement, code=code))
+        bodies = [(header, _inlined(body, uses)) for header, body in statement.bodies]
+        kept.append(replace(statement, code=code, bodies=bodies))
     return kept
 
 

@@ -27,6 +27,7 @@ from mmdnn.frameworks.pytorch.graph import (
     PRODUCT,
     SHIFT,
     SUM,
+    TORCH_TYPES,
     UNARY,
     XOR,
     Code,
@@ -182,6 +183,9 @@ class Writing:
             tensors: Its parameters and buffers: name to initializer (a `Variable`) or tensor.
             kwargs: Its keyword arguments; leave out what is the default.
         """
+        kinds = {t.dtype for t in (tensors or {}).values() if t is not None}
+        if type_.startswith("nn.") and len(kinds) == 1 and kinds != {ir.DataType.FLOAT}:
+            kwargs["dtype"] = torch_type(self.node, *kinds)
         member = self.scope.member(type_, args, kwargs, tensors or {}, self.node.layer)
 
         def apply(*inputs: Any) -> Code:
@@ -270,6 +274,16 @@ def _nested(x: Any, operands: list[Operand]) -> str:
     return source(x).replace("{", "{{").replace("}", "}}")
 
 
+def torch_type(node: Exporting, dtype: ir.DataType | int | None) -> Raw:
+    """An element type as `torch.float32` and the like; refused where torch has none."""
+    if dtype is None:
+        node.refuse("the type of its input is not known")
+    name = ir.DataType(dtype).name
+    if name not in TORCH_TYPES:
+        node.refuse(f"torch has no tensors of {name}")
+    return Raw(f"torch.{TORCH_TYPES[name]}")
+
+
 def source(x: Any) -> str:
     """A Python value as source text."""
     if isinstance(x, Raw):
@@ -317,5 +331,6 @@ __all__ = [
     "literal",
     "pair",
     "source",
+    "torch_type",
     "wanted",
 ]

@@ -1,0 +1,170 @@
+"""Activation functions: `torch.nn.functional` where it has them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mmdnn.frameworks.pytorch.exporter.convolution import without_defaults
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Raw, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.weights import reshaped
+from mmdnn.frameworks.pytorch.graph import Code, Variable
+
+SELU = (1.6732631921768188, 1.0507010221481323)
+"""Alpha and gamma of ONNX, which are torch's (https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html)."""
+
+PLAIN = {
+    "Relu": "F.relu",
+    "Sigmoid": "torch.sigmoid",
+    "Tanh": "torch.tanh",
+    "Softplus": "F.softplus",
+    "Softsign": "F.softsign",
+    "Mish": "F.mish",
+    "HardSwish": "F.hardswish",
+}
+
+
+def _plain(function: str) -> None:
+    operator = next(name for name, called in PLAIN.items() if called == function)
+
+    @exporter(operator, doc=operator)
+    def activation(_node: Exporting, torch: Writing, x: Variable) -> Code:
+        return torch.call(function, x)
+
+
+for _function in PLAIN.values():
+    _plain(_function)
+
+
+@exporter("Gelu", doc="Gelu")
+def gelu(node: Exporting, torch: Writing, x: Variable) -> Code:
+    approximate = node.attribute("approximate", "none")
+    return torch.call("F.gelu", x, **without_defaults(approximate=(approximate, "none")))
+
+
+@exporter("Elu", doc="Elu")
+def elu(node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("F.elu", x, **without_defaults(alpha=(node.attribute("alpha", 1.0), 1.0)))
+
+
+@exporter("Celu", doc="Celu")
+def celu(node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("F.celu", x, **without_defaults(alpha=(node.attribute("alpha", 1.0), 1.0)))
+
+
+@exporter("Selu", doc="Selu")
+def selu(node: Exporting, torch: Writing, x: Variable) -> Code:
+    alpha, gamma = node.attribute("alpha", SELU[0]), node.attribute("gamma", SELU[1])
+    if np.allclose((alpha, gamma), SELU, rtol=1e-6):
+        return torch.call("F.selu", x)
+    return torch.binary("*", gamma, torch.call("F.elu", x, alpha))
+
+
+@exporter("LeakyRelu", doc="LeakyRelu")
+def leaky_relu(node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("F.leaky_relu", x, node.attribute("alpha", 0.01))
+
+
+@exporter("ThresholdedRelu", doc="ThresholdedRelu")
+def thresholded_relu(node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("F.threshold", x, node.attribute("alpha", 1.0), 0.0)
+
+
+@exporter("HardSigmoid", doc="HardSigmoid")
+def hard_sigmoid(node: Exporting, torch: Writing, x: Variable) -> Code:
+    alpha, beta = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
+    if math.isclose(alpha, 1 / 6, rel_tol=1e-6) and beta == 0.5:
+        return torch.call("F.hardsigmoid", x)
+    line = torch.binary("+", torch.binary("*", alpha, x), beta)
+    return torch.method(line, "clamp", 0, 1)
+
+
+@exporter("Swish", doc="Swish")
+def swish(node: Exporting, torch: Writing, x: Variable) -> Code:
+    alpha = node.attribute("alpha", 1.0)
+    if alpha == 1:
+        return torch.call("F.silu", x)
+    return torch.binary("*", x, torch.call("torch.sigmoid", torch.binary("*", alpha, x)))
+
+
+@exporter("Shrink", doc="Shrink")
+def shrink(node: Exporting, torch: Writing, x: Variable) -> Code:
+    bias, lambd = node.attribute("bias", 0.0), node.attribute("lambd", 0.5)
+    if x.dtype is None or not x.dtype.is_floating_point():
+        node.refuse("torch shrinks floating-point numbers only")
+    if bias == 0:
+        return torch.call("F.hardshrink", x, lambd)
+    if bias == lambd:
+        return torch.call("F.softshrink", x, lambd)
+    outside = torch.call(
+        "torch.where", torch.binary(">", x, lambd), torch.binary("-", x, bias), 0.0
+    )
+    below = torch.binary("<", x, -lambd)
+    return torch.call("torch.where", below, torch.binary("+", x, bias), outside)
+
+
+@exporter("Softmax", doc="Softmax")
+def softmax(node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("F.softmax", x, dim=node.attribute("axis", -1))
+
+
+@exporter("LogSoftmax", doc="LogSoftmax")
+def log_softmax(node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("F.log_softmax", x, dim=node.attribute("axis", -1))
+
+
+@exporter("Hardmax", doc="Hardmax")
+def hardmax(node: Exporting, torch: Writing, x: Variable) -> Code:
+    axis = node.axis(x, node.attribute("axis", -1))
+    best = torch.method(x, "argmax", axis, keepdim=True)
+    zeros = torch.call("torch.zeros_like", x)
+    return torch.method(zeros, "scatter", axis, best, 1)
+
+
+@exporter("PRelu", doc="PRelu")
+def prelu(node: Exporting, torch: Writing, x: Variable, slope: Variable) -> Code:
+    floating = x.dtype is not None and x.dtype.is_floating_point()
+    per_channel = floating and slope.constant is not None and _is_per_channel(x, slope)
+    if not per_channel:
+        return torch.call("torch.where", torch.binary("<", x, 0), torch.binary("*", slope, x), x)
+    count = int(np.prod(slope.shape or (1,)))  # type: ignore[arg-type]
+    layer = torch.module(
+        "nn.PReLU",
+        *([] if count == 1 else [count]),
+        tensors={"weight": reshaped(slope, (count,))},
+    )
+    return layer(x)
+
+
+def _is_per_channel(x: Variable, slope: Variable) -> bool:
+    """Whether the slope varies along axis 1 at most, as torch's does."""
+    dims = slope.shape or ()
+    if all(dim == 1 for dim in dims):
+        return x.rank is not None and len(dims) <= x.rank
+    if x.rank is None or x.shape is None or x.rank < 2 or len(dims) > x.rank:
+        return False
+    aligned = (1,) * (x.rank - len(dims)) + dims
+    return aligned[1] == x.shape[1] and all(d == 1 for i, d in enumerate(aligned) if i != 1)
+
+
+@exporter("Dropout", doc="Dropout")
+def dropout(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    ratio: Variable | None = None,
+    training: Variable | None = None,
+) -> list[Code | Variable]:
+    node.ignore("seed")
+    share = torch.static(ratio)
+    p = 0.5 if ratio is None else None if share is None else float(f"{float(share):.7g}")
+    if training is not None:
+        mode = torch.static(training)
+        if mode is None:
+            node.refuse("whether it trains is computed while the model runs")
+        if mode and p != 0:
+            node.refuse("it drops at random when the model runs")
+    result = x if p is None else torch.module("nn.Dropout", **without_defaults(p=(p, 0.5)))(x)
+    mask = torch.call("torch.ones_like", x, dtype=Raw("torch.bool"))
+    return [result, mask]

@@ -1,0 +1,128 @@
+"""Matrix products: `nn.Linear` where a weight is known, else operators."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.pytorch.exporter.elementwise import is_floating
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.weights import broadcast, scaled, transposed
+from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
+
+
+@exporter("Gemm", doc="Gemm")
+def gemm(
+    node: Exporting, torch: Writing, a: Variable, b: Variable, c: Variable | None = None
+) -> Code:
+    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
+    across_a, across_b = node.attribute("transA", 0), node.attribute("transB", 0)
+    left: Any = torch.code("{0}.T", a, needs=(ATOM,)) if across_a else a
+    if b.constant is not None and is_floating(node, b):
+        weight = b.constant if across_b else transposed(b)
+        return _affine(node, torch, left, scaled(weight, alpha), c, beta)
+    right: Any = torch.code("{0}.T", b, needs=(ATOM,)) if across_b else b
+    product = torch.binary("@", left, right)
+    if alpha != 1:
+        product = torch.binary("*", _number(node, a, alpha), product)
+    if c is None or beta == 0:
+        return product
+    return torch.binary(
+        "+", product, c if beta == 1 else torch.binary("*", _number(node, a, beta), c)
+    )
+
+
+def _number(node: Exporting, x: Variable, factor: float) -> float | int:
+    if is_floating(node, x):
+        return factor
+    if not factor.is_integer():
+        node.refuse(f"it multiplies integers by {factor}")
+    return int(factor)
+
+
+def _affine(
+    node: Exporting,
+    torch: Writing,
+    x: Any,
+    weight: ir.TensorProtocol,
+    c: Variable | None,
+    beta: float,
+) -> Code:
+    """`x @ weight.T + beta * c` as a layer, and what of `c` the layer cannot hold."""
+    out = int(weight.shape.numpy()[0])
+    bias = None
+    if c is not None and beta != 0 and c.constant is not None and _is_row(c, out):
+        bias = scaled(broadcast(c, (out,)), beta)
+    product = linear(torch, x, weight, bias)
+    if c is None or beta == 0 or bias is not None:
+        return product
+    return torch.binary("+", product, c if beta == 1 else torch.binary("*", beta, c))
+
+
+def _is_row(c: Variable, out: int) -> bool:
+    dims = c.shape
+    return dims is not None and (math.prod(dims) == 1 or (dims[-1] == out == math.prod(dims)))  # type: ignore[arg-type]
+
+
+def linear(torch: Writing, x: Any, weight: ir.TensorProtocol, bias: Any) -> Code:
+    """`nn.Linear` with a weight of (out, in)."""
+    out, inner = (int(dim) for dim in weight.shape.numpy())
+    options = {} if bias is not None else {"bias": False}
+    layer = torch.module(
+        "nn.Linear", inner, out, **options, tensors={"weight": weight, "bias": bias}
+    )
+    return layer(x)
+
+
+@exporter("MatMul", doc="MatMul")
+def matmul(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code | None:
+    if not is_weight(b):
+        return torch.binary("@", a, b)
+    if bias_of(node.node) is not None:
+        return None
+    return linear(torch, a, transposed(b), None)
+
+
+def is_weight(x: Variable) -> bool:
+    """Whether it is a constant matrix of floating-point numbers."""
+    return x.constant is not None and x.rank == 2 and x.constant.dtype.is_floating_point()
+
+
+def bias_of(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
+    """The `Add` of a constant row that alone uses this product, and the row."""
+    (product,) = node.outputs
+    uses = product.uses()
+    weight = node.inputs[1]
+    if len(uses) != 1 or product.is_graph_output() or weight is None or weight.shape is None:
+        return None
+    (user,) = (use.node for use in uses)
+    if user.op_type != "Add" or user.domain != "" or user.graph is not node.graph:
+        return None
+    row = next(value for value in user.inputs if value is not product)
+    if row is None or row.const_value is None or row.is_graph_input():
+        return None
+    return (user, row) if tuple(row.const_value.shape.numpy()) == (weight.shape[1],) else None
+
+
+@exporter("Add", doc="Add")
+def add(_node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
+    for product, row in ((a, b), (b, a)):
+        maker = product.value.producer() if product.value is not None else None
+        if maker is None or maker.op_type != "MatMul" or maker.domain != "":
+            continue
+        x, weight = (torch.scope.variable(value) for value in maker.inputs)  # type: ignore[arg-type]
+        if is_weight(weight) and bias_of(maker) is not None:
+            return linear(torch, x, transposed(weight), row)
+    return torch.binary("+", a, b)
+
+
+@exporter("Einsum", doc="Einsum")
+def einsum(node: Exporting, torch: Writing, *xs: Variable) -> Code:
+    return torch.call("torch.einsum", node.attribute("equation"), *xs)
+
+
+@exporter("Det", doc="Det")
+def det(_node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("torch.linalg.det", x)
