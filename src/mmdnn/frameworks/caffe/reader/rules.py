@@ -186,12 +186,15 @@ def _wiring(layer: Any, readers: Counter[tuple[str, int]], version: dict[str, in
     for bottom in layer.bottom:
         if bottom not in version:
             return f"nothing before it writes its bottom '{bottom}'"
+    bottoms = list(layer.bottom)
+    own: set[str] = set()
     for index, top in enumerate(layer.top):
-        if top in layer.top[:index]:
+        if top in own:
             return f"it writes its top '{top}' twice"
+        own.add(top)
         if top not in version:
             continue
-        in_place = index < len(layer.bottom) and layer.bottom[index] == top
+        in_place = bottoms[index : index + 1] == [top]
         if not in_place:
             return f"its top '{top}' is written by another layer already"
         if readers[top, version[top]] > 1:

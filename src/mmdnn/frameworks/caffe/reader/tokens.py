@@ -14,10 +14,10 @@ from mmdnn.errors import FormatError
 
 _PATTERN = re.compile(
     r"""
-      (?P<blank>  (?: [ \t\r\n\v\f]+ | \#[^\n]* )+ )
+      (?P<blank>  (?: [ \t\r\n\v\f]++ | \#[^\n]*+ )++ )
     | (?P<name>   [A-Za-z_][A-Za-z0-9_]* )
     | (?P<number> (?: 0[xX][0-9a-fA-F]+ | (?: \d+\.?\d* | \.\d+ ) (?: [eE][+-]?\d+ )? [fF]? ) )
-    | (?P<string> " (?: [^"\\\n] | \\[^\n] )* " | ' (?: [^'\\\n] | \\[^\n] )* ' )
+    | (?P<string> " (?: [^"\\\n]++ | \\[^\n] )*+ " | ' (?: [^'\\\n]++ | \\[^\n] )*+ ' )
     | (?P<symbol> [{}\[\]<>:;,\-] )
     """,
     re.VERBOSE | re.ASCII,
