@@ -47,6 +47,23 @@ def test_commit_names_the_main_file_first(tmp_path: Path) -> None:
         assert place.commit() == [tmp_path / "net.onnx", tmp_path / "net.data"]
 
 
+def test_what_is_written_beside_an_output_goes_with_it(tmp_path: Path) -> None:
+    with outputs() as place:
+        main = place(tmp_path / "net.onnx")
+        main.write_text("main")
+        main.with_name("net.onnx.data").write_text("data")
+        assert place.commit() == [tmp_path / "net.onnx", tmp_path / "net.onnx.data"]
+    assert (tmp_path / "net.onnx.data").read_text() == "data"
+
+
+def test_a_folder_in_the_way_of_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx.data").mkdir()
+    with pytest.raises(UsageError, match=r"net\.onnx\.data"), outputs() as place:
+        place(tmp_path / "net.onnx").touch()
+        place(tmp_path / "net.onnx").with_name("net.onnx.data").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx.data"]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "net.onnx"

@@ -41,7 +41,8 @@ class Staging:
         """Where to write what shall become `target`: same name, in a hidden folder beside it.
 
         Folders above the target are made. What is asked for first is moved into place last, so ask
-        for a model's main file first. A place where nothing is written is forgotten.
+        for a model's main file first. What is written beside it goes with it; a place where nothing
+        is written is forgotten.
 
         Args:
             target: The final place; what is there already is replaced at the end.
@@ -65,13 +66,26 @@ class Staging:
         """Move everything into place; returns the final places, main file first."""
         moved = []
         with _uninterrupted():
-            for staged, final in reversed(self._targets.items()):
-                if staged.exists():
-                    _move(staged, final)
-                    moved.append(final)
+            for staged, final in self._ready():
+                _move(staged, final)
+                moved.append(final)
             self._made.clear()
         self.discard()
         return moved[::-1]
+
+    def _ready(self) -> list[tuple[Path, Path]]:
+        """What was written, in the order in which it shall appear."""
+        asked = [(staged, final) for staged, final in self._targets.items() if staged.exists()]
+        beside = [
+            (staged, parent / staged.name)
+            for parent, (folder, _) in self._folders.items()
+            for staged in sorted(folder.iterdir())
+            if staged not in self._targets
+        ]
+        for _, final in beside:
+            if final.is_dir():
+                raise UsageError("is in the way: it is no file", file=final)
+        return [*beside, *reversed(asked)]
 
     def discard(self) -> None:
         """Remove everything that was not moved."""
