@@ -142,17 +142,29 @@ class Statement:
         code: The right side, or the header of a compound statement ("if {0}:").
         bodies: For a compound statement, pairs of header and statements ("else:" has no operands).
         node: The IR node it came from.
+        form: How several targets stand on the left, e.g. "{0}, ({1}, {2})"; plainly in a row if empty.
     """
 
     targets: list[Variable]
     code: Code
     bodies: list[tuple[Code, list[Statement]]] = field(default_factory=list)
     node: ir.Node | None = None
+    form: str = ""
 
 
 @dataclass(eq=False)
 class Module:
-    """A class of the program: the whole network, or a block that repeats."""
+    """A class of the program: the whole network, or a block that repeats.
+
+    Attributes:
+        name: The class's name.
+        inputs: The parameters of `forward`.
+        outputs: What it returns.
+        members: What `__init__` makes.
+        statements: The body of `forward`.
+        parameters: Those of `__init__`, with their defaults.
+        local_names: Names to use again and again for variables, before the source's.
+    """
 
     name: str
     inputs: list[Variable] = field(default_factory=list)
@@ -160,7 +172,7 @@ class Module:
     members: list[Member] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     parameters: list[str] = field(default_factory=list)
-    doc: str = ""
+    local_names: tuple[str, ...] = ("x",)
 
 
 @dataclass(eq=False)

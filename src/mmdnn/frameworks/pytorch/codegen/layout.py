@@ -34,9 +34,10 @@ def lay_out(line: str, comment: str = "", width: int = WIDTH) -> list[str]:
     items = split(inside)
     if len(inner) + len(inside) <= width:
         return [head, inner + inside, indent + tail]
+    comma = "," if len(items) > 1 else ""
     lines = [head]
     for item in items:
-        lines += lay_out(f"{inner}{item},", width=width)
+        lines += lay_out(f"{inner}{item}{comma}", width=width)
     return [*lines, indent + tail]
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from mmdnn.frameworks.pytorch.graph import Member, Module, Statement, Variable
+from mmdnn.frameworks.pytorch.helpers import helper_names
 
 MODULE_ATTRIBUTES = frozenset(
     [
@@ -127,7 +128,8 @@ def name_variables(module: Module) -> dict[Variable, str]:
 
 class _Naming:
     def __init__(self, module: Module) -> None:
-        self.pool = Names(TAKEN)
+        self.pool = Names(TAKEN | helper_names())
+        self.local_names = module.local_names
         self.names: dict[Variable, str] = {}
         self.last: dict[Variable, int] = {}
         self.clock = 0
@@ -169,10 +171,11 @@ class _Naming:
             for target in statement.targets:
                 if target in self.names:
                     continue
-                if top and len(statement.targets) == 1 and self._free("x"):
-                    self.names[target] = "x"
-                    self.pool.taken.add("x")
-                    self.holder["x"] = target
+                plain = [n for n in self.local_names if self._free(n)]
+                if top and len(statement.targets) == 1 and plain:
+                    self.names[target] = plain[0]
+                    self.pool.taken.add(plain[0])
+                    self.holder[plain[0]] = target
                 else:
                     self._own(target)
 

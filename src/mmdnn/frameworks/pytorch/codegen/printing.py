@@ -39,8 +39,6 @@ def print_module(module: Module, record: Record | None = None) -> list[str]:
     """
     name_members(module)
     lines = [f"class {module.name}(nn.Module):"]
-    if module.doc:
-        lines += [f'{INDENT}"""{module.doc}"""', ""]
     if module.members:
         lines += [*_init(module), ""]
     return [*lines, *_forward(module, record)]
@@ -52,22 +50,27 @@ def _init(module: Module) -> list[str]:
     body = 2 * INDENT
     lines.append(f"{body}super().__init__()")
     for member in module.members:
-        lines += lay_out(body + construct(member))
+        lines += construct(member, body)
     return lines
 
 
-def construct(member: Member) -> str:
-    """The statement that makes a member."""
+def construct(member: Member, indent: str = "") -> list[str]:
+    """The lines that make a member."""
     if member.type in {"nn.Parameter", "buffer"}:
-        return _tensor_member(member)
-    return f"self.{member.name} = {_made(member)}"
+        return lay_out(indent + _tensor_member(member))
+    condition = member.kwargs.get("when") if member.type == "nn.Sequential" else None
+    if condition is None:
+        return lay_out(f"{indent}self.{member.name} = {_made(member)}")
+    return [
+        f"{indent}self.{member.name} = nn.Identity()",
+        f"{indent}if {condition}:",
+        *lay_out(f"{indent}{INDENT}self.{member.name} = {_made(member)}"),
+    ]
 
 
 def _made(member: Member) -> str:
     if member.type == "nn.Sequential":
-        layers = f"nn.Sequential({', '.join(map(_made, member.children))})"
-        condition = member.kwargs.get("unless")
-        return f"{layers} if {condition} else nn.Identity()" if condition else layers
+        return f"nn.Sequential({', '.join(map(_made, member.children))})"
     args = [source(arg) for arg in member.args]
     args += [f"{key}={source(value)}" for key, value in member.kwargs.items()]
     return f"{member.type}({', '.join(args)})"
@@ -90,12 +93,13 @@ def _tensor_member(member: Member) -> str:
 
 def _forward(module: Module, record: Record | None) -> list[str]:
     statements = inline(module)
-    names = name_variables(
-        Module(module.name, module.inputs, module.outputs, statements=statements)
-    )
+    names = name_variables(replace(module, statements=statements))
     printer = Printer(names, record)
     inputs = [names[variable] for variable in module.inputs]
     lines = lay_out(f"{INDENT}def forward({', '.join(['self', *inputs])}):")
+    if statements and [statements[-1].targets, []] == [module.outputs, statements[-1].bodies]:
+        lines += printer.lines(statements[:-1], 2 * INDENT)
+        return [*lines, *printer.result(statements[-1], 2 * INDENT)]
     lines += printer.statements(statements, 2 * INDENT)
     outputs = ", ".join(names[output] for output in module.outputs)
     return [*lines, *lay_out(f"{2 * INDENT}return {outputs}")]
@@ -110,10 +114,19 @@ class Printer:
         self.shape: str = ""
 
     def statements(self, statements: Sequence[Statement], indent: str) -> list[str]:
-        lines: list[str] = []
-        for statement in statements:
-            lines += self._statement(statement, indent)
-        return lines or [f"{indent}pass"]
+        """The lines of a body, which must not be empty."""
+        return self.lines(statements, indent) or [f"{indent}pass"]
+
+    def lines(self, statements: Sequence[Statement], indent: str) -> list[str]:
+        """The lines of these statements."""
+        return [line for statement in statements for line in self._statement(statement, indent)]
+
+    def result(self, statement: Statement, indent: str) -> list[str]:
+        """The last statement, as what is returned."""
+        text = self.code(statement.code)
+        if self.record is not None:
+            text = self.record(statement.targets[0], text)
+        return lay_out(f"{indent}return {text}", self._comment(statement))
 
     def _statement(self, statement: Statement, indent: str) -> list[str]:
         if statement.bodies:
@@ -129,7 +142,8 @@ class Printer:
             return lay_out(indent + text)
         if self.record is not None and len(statement.targets) == 1:
             text = self.record(statement.targets[0], text)
-        targets = ", ".join(self.names.get(target, "_") for target in statement.targets)
+        names = [self.names.get(target, "_") for target in statement.targets]
+        targets = statement.form.format(*names) if statement.form else ", ".join(names)
         lines = lay_out(f"{indent}{targets} = {text}", self._comment(statement))
         if self.record is not None and len(statement.targets) > 1:
             lines += [
@@ -184,7 +198,10 @@ def _inlined(statements: Sequence[Statement], uses: Counter[Variable]) -> list[S
 
 
 def _movable(statement: Statement, uses: Counter[Variable]) -> bool:
-    return len(statement.targets) == 1 and not statement.bodies and uses[statement.targets[0]] == 1
+    simple = len(statement.targets) == 1 and not statement.bodies
+    called = next(statement.code.members(), None)
+    block = called is not None and called.block is not None
+    return simple and not block and uses[statement.targets[0]] == 1
 
 
 def _substitute(code: Code, variable: Variable, by: Code) -> Code:

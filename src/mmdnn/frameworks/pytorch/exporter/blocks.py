@@ -5,6 +5,7 @@ Pieces with the same text become one class; where their numbers differ, the clas
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -38,11 +39,18 @@ DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 """What torch assumes where an argument is not given."""
 
+ORDER = ("kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "bias")
+"""The order in which torch documents a convolution's arguments."""
+
 POSITIONS = {
     "nn.Conv": ("in_channels", "out_channels"),
     "nn.Linear": ("in_features", "out_features"),
 }
 """The names of positional arguments, by how the class's name begins."""
+
+
+PROJECTION = "projection"
+"""The parameter that says whether a block's residual path has modules."""
 
 
 def fold_blocks(program: Program) -> None:
@@ -84,7 +92,7 @@ def _repeated_cells(statements: Sequence[Statement], outputs: Sequence[Variable]
 
 
 def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
-    block = Module(names.fresh(_title(pieces[0])))
+    block = Module(names.fresh(_title(pieces[0])), local_names=("x", "y"))
     template = next((p for p in pieces if p.shortcut), pieces[0])
     columns = [piece.members() for piece in pieces]
     pattern = columns[pieces.index(template)]
@@ -109,8 +117,12 @@ def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
     block.parameters = parameters.declare()
     program.blocks.append(block)
     replacement = {
-        piece.start: _instance(block, piece, template, variables, column, parameters.arguments(i))
-        for i, (piece, column) in enumerate(zip(pieces, columns, strict=True))
+        piece.start: _instance(
+            block, piece, template, variables, column, parameters.arguments(i), name
+        )
+        for i, (piece, column, name) in enumerate(
+            zip(pieces, columns, _instance_names(pieces), strict=True)
+        )
     }
     _replace(program.main, pieces, replacement)
 
@@ -122,16 +134,21 @@ def _instance(
     variables: dict[Variable, Variable],
     members: list[Member],
     arguments: tuple[list[Any], dict[str, Any]],
+    name: str,
 ) -> tuple[Statement, Member]:
-    children = [_shortcut_instance(piece) if m is SHORTCUT else m for m in members]
-    kept = [c for c in children if c.type != "identity"]
+    optional = any(member.name == "shortcut" for member in block.members)
+    children = [
+        _shortcut_instance(piece) if member is SHORTCUT else member
+        for member in members
+        if member is not SHORTCUT or optional
+    ]
     originals = {
         variables[ours.targets[0]]: theirs.targets[0]
         for ours, theirs in zip(template.statements, piece.statements, strict=True)
     }
     member = Member(
-        _instance_name(piece), block.name, tuple(arguments[0]), arguments[1],
-        layer=_instance_name(piece), block=block, children=tuple(kept), originals=originals,
+        name, block.name, tuple(arguments[0]), arguments[1],
+        layer=name, block=block, children=tuple(children), originals=originals,
     )  # fmt: skip
     node = piece.statements[-1].node
     return Statement([piece.exit], Code("{0}({1})", (member, piece.entry)), node=node), member
@@ -160,37 +177,47 @@ class _Parameters:
     """What differs between the pieces, each distinct column of values once."""
 
     def __init__(self) -> None:
-        self.columns: dict[str, tuple[str, list[Any]]] = {}
+        self.columns: list[tuple[str, list[Any]]] = []
         self.names = Names({"self", "x"})
 
     def value(self, values: list[Any], wanted: str) -> Any:
         """The value itself where all are equal, else the name of the parameter that carries it."""
         if all(source(v) == source(values[0]) for v in values):
             return values[0]
-        key = repr([source(v) for v in values])
-        if key not in self.columns:
-            self.columns[key] = (self.names.fresh(wanted), values)
-        return Raw(self.columns[key][0])
+        for name, column in self.columns:
+            if list(map(source, column)) == list(map(source, values)):
+                return Raw(name)
+        self.columns.append((self.names.fresh(wanted), values))
+        return Raw(self.columns[-1][0])
+
+    def optional(self, values: list[Any], wanted: str) -> Any:
+        """The same for what only some pieces have (None elsewhere): a parameter that fits is preferred."""
+        present = [i for i, value in enumerate(values) if value is not None]
+        for name, column in self.columns:
+            if all(source(column[i]) == source(values[i]) for i in present):
+                return Raw(name)
+        filled = [values[present[0]] if value is None else value for value in values]
+        return self.value(filled, wanted)
 
     def declare(self) -> list[str]:
         """The parameters of `__init__`; those with a torch default come last."""
-        plain = [name for name, _ in self.columns.values() if not self._default(name)]
-        keyed = [f"{n}={source(DEFAULTS[n])}" for n, _ in self.columns.values() if self._default(n)]
-        flags = [f"{name}=False" for name, _ in self.columns.values() if name == "shortcut"]
-        return [*(n for n in plain if n != "shortcut"), *keyed, *flags]
+        plain = [name for name, _ in self.columns if not self._default(name)]
+        keyed = [f"{n}={source(DEFAULTS[n])}" for n, _ in self.columns if self._default(n)]
+        flags = [f"{name}=False" for name, _ in self.columns if name == PROJECTION]
+        return [*(n for n in plain if n != PROJECTION), *keyed, *flags]
 
     def arguments(self, index: int) -> tuple[list[Any], dict[str, Any]]:
         """The arguments for one piece."""
         args = [
             values[index]
-            for name, values in self.columns.values()
-            if not self._default(name) and name != "shortcut"
+            for name, values in self.columns
+            if not self._default(name) and name != PROJECTION
         ]
         kwargs = {
             name: values[index]
-            for name, values in self.columns.values()
+            for name, values in self.columns
             if (self._default(name) and values[index] != DEFAULTS[name])
-            or (name == "shortcut" and values[index])
+            or (name == PROJECTION and values[index])
         }
         return args, kwargs
 
@@ -199,26 +226,27 @@ class _Parameters:
         return name in DEFAULTS
 
 
-def _generic(column: list[Member], parameters: _Parameters) -> Member:
-    """The member as the class makes it, for those of all pieces."""
-    first = column[0]
+def _generic(column: list[Member | None], parameters: _Parameters) -> Member:
+    """The member as the class makes it, for those of all pieces; None where a piece has none."""
+    first = next(m for m in column if m is not None)
+    choose = parameters.optional if None in column else parameters.value
     names = next((n for begin, n in POSITIONS.items() if first.type.startswith(begin)), ())
     args = [
-        parameters.value([m.args[i] for m in column], names[i] if i < len(names) else "channels")
+        choose([m and m.args[i] for m in column], names[i] if i < len(names) else "channels")
         for i in range(len(first.args))
     ]
-    keys = unique_keys(m.kwargs for m in column)
     kwargs = {}
-    for key in keys:
-        value = parameters.value([m.kwargs.get(key, DEFAULTS.get(key)) for m in column], key)
+    for key in unique_keys(m.kwargs for m in column if m is not None):
+        value = choose([m and m.kwargs.get(key, DEFAULTS.get(key)) for m in column], key)
         if isinstance(value, Raw) or value != DEFAULTS.get(key):
             kwargs[key] = value
     return Member("", first.type, tuple(args), kwargs, dict(first.tensors), first.layer)
 
 
 def unique_keys(mappings: Iterable[dict[str, Any]]) -> list[str]:
-    """Every key, in order of appearance."""
-    return list(dict.fromkeys(key for mapping in mappings for key in mapping))
+    """Every key: torch's documented order first, then by appearance."""
+    keys = list(dict.fromkeys(key for mapping in mappings for key in mapping))
+    return sorted(keys, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
 
 
 def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
@@ -228,13 +256,13 @@ def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
     if not present:
         return Member("", "identity")
     layers = [
-        _generic([path[i] if path else present[0][i] for path in paths], parameters)
+        _generic([path[i] if path else None for path in paths], parameters)
         for i in range(len(present[0]))
     ]
     member = Member("shortcut", "nn.Sequential", children=tuple(layers))
     if len(present) < len(paths):
-        parameters.value([bool(path) for path in paths], "shortcut")
-        member.kwargs["unless"] = "shortcut"
+        parameters.value([bool(path) for path in paths], PROJECTION)
+        member.kwargs["when"] = PROJECTION
     return member
 
 
@@ -307,7 +335,15 @@ def _short(member: Member) -> str:
 def _role(statement: Statement, inner: dict[Member, Member]) -> str:
     """What a variable in a class is called: after the member that makes it."""
     members = [inner[m].name for m in statement.code.members() if m in inner]
-    return f"{members[-1]}_out" if members and members[-1] != "shortcut" else "y"
+    return f"{members[-1]}_out" if members and members[-1] != "shortcut" else "out"
+
+
+def _instance_names(pieces: list[Piece]) -> list[str]:
+    """The source's names, or numbers where it has none."""
+    found = [_instance_name(piece) for piece in pieces]
+    if any(not name for name in found):
+        return [f"block{i}" for i in range(1, len(pieces) + 1)]
+    return found
 
 
 def _instance_name(piece: Piece) -> str:
@@ -317,7 +353,10 @@ def _instance_name(piece: Piece) -> str:
     if len(wishes) > 1 and shared:
         return shared
     last = [s for s in piece.statements if not s.code.text.startswith("F.")][-1]
-    return layer_name(last.targets[0].hint)
+    made_up = last.node is not None and re.fullmatch(
+        rf"{last.node.op_type}(_\d+)?", last.targets[0].hint
+    )
+    return "" if made_up else layer_name(last.targets[0].hint)
 
 
 def _title(piece: Piece) -> str:
