@@ -6,6 +6,7 @@ the caller goes on to the next of `candidates` when the model cannot take one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from zlib import crc32
@@ -15,8 +16,10 @@ import onnx_ir as ir
 
 LARGE = 100.0
 """Scale of the large values, about that of pictures from 0 to 255 with their mean taken away."""
-FREE_SIZES = (16, 64, 224, 2, 1)
+FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
 """What a free dimension that is not the batch is tried with, in this order."""
+MOST_ELEMENTS = 1 << 22
+"""Of one input with free dimensions; sizes that make more are not tried."""
 PROBE = 2.0**-21
 """Relative change of the probe's inputs: four units in the last place of a float32."""
 
@@ -51,8 +54,14 @@ class Feed:
 
 def candidates(model: ir.Model) -> list[Sizes]:
     """The sizes worth trying, the likeliest first; one for a model without free dimensions."""
-    free = [dim for value in inputs(model) for dim in list(value.shape or ())[1:] if _free(dim)]
-    return [Sizes(batch=1, other=size) for size in (FREE_SIZES if free else FREE_SIZES[:1])]
+    values = inputs(model)
+    free = [dim for value in values for dim in list(value.shape or ())[1:] if _free(dim)]
+    tried = [Sizes(batch=1, other=size) for size in (FREE_SIZES if free else FREE_SIZES[:1])]
+    return [
+        sizes
+        for sizes in tried
+        if sizes is tried[0] or all(math.prod(_shape(v, sizes)) <= MOST_ELEMENTS for v in values)
+    ]
 
 
 def has_free_batch(model: ir.Model) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn import registry
-from mmdnn.errors import Error, MismatchError, MissingExtraError, ShapeError
+from mmdnn.errors import Error, MismatchError, MissingExtraError
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.progress import Silent
 from mmdnn.verify.compare import Difference, Tolerance, difference
@@ -25,6 +25,13 @@ PROBES = 3
 """How often the source is run on slightly changed inputs, where a layer disagrees."""
 
 Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
+
+
+class NothingRunsError(Error):
+    """No engine can run a model; the message has every reason."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("no engine can run it.\n" + "\n".join(f"  {each}" for each in reasons))
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,14 @@ def ir_side(model: ir.Model) -> Side:
 
 
 def source_sides(
-    framework: registry.Framework, source: registry.Source, model: ir.Model
+    framework: registry.Framework, source: registry.Source, model: ir.Model | None
 ) -> Iterator[tuple[Side | None, str]]:
-    """What may run the source, the best first, each with what the user should know about it.
+    """What may run a model, the best first, each with what the user should know about it.
+
+    Args:
+        framework: Whose model it is.
+        source: Its files.
+        model: Its IR, if it can be read.
 
     Yields:
         A side and a note ("" for the framework's own engine), or None and why there is none.
@@ -91,6 +103,8 @@ def source_sides(
         yield engine_side(framework, source), ""
     except Error as error:
         yield None, f"The source is not run in {framework.title} itself: {_sentence(error)}"
+    if model is None:
+        return
     try:
         yield ir_side(model), ""
     except MissingExtraError as error:
@@ -127,7 +141,7 @@ def run_source(
         progress: Told of each run.
 
     Raises:
-        Error: Nothing can run it; the message has every reason.
+        NothingRunsError: Nothing can run it.
     """
     notes: list[str] = []
     for side, note in sides:
@@ -141,7 +155,27 @@ def run_source(
             notes.append(f"{side.title}: {_sentence(error)}")
         else:
             return Found(side, results, (*notes, *more))
-    raise Error("no engine can run the source.\n" + "\n".join(f"  {note}" for note in notes))
+    raise NothingRunsError(notes)
+
+
+def first_that_runs(sides: Iterator[tuple[Side | None, str]], feed: Feed) -> tuple[Side, list[str]]:
+    """The first side that runs on these inputs, and what the user should know about it.
+
+    Raises:
+        NothingRunsError: There is none.
+    """
+    notes: list[str] = []
+    for side, note in sides:
+        notes += [note] if note else []
+        if side is None:
+            continue
+        try:
+            side(feed.values)
+        except Error as error:
+            notes.append(f"{side.title}: {_sentence(error)}")
+        else:
+            return side, notes
+    raise NothingRunsError(notes)
 
 
 def _run_all(
@@ -152,17 +186,43 @@ def _run_all(
 ) -> tuple[list[tuple[Feed, dict[str, np.ndarray]]], tuple[str, ...]]:
     sizes, first = _fitting(side, model, shapes)
     results = [first]
+    varying = _varying(model)
     todo = list(feeds(model, sizes, shapes))[1:]
     runs = progress.each(todo, f"running {side.title}")
-    results.extend((feed, side(feed.values)) for feed in runs)
+    results.extend((feed, _only(side(feed.values), varying)) for feed in runs)
     if not has_free_batch(model) or shapes:
         return results, ()
     pair = next(feeds(model, replace(sizes, batch=2)))
     try:
-        results.append((pair, side(pair.values)))
+        results.append((pair, _only(side(pair.values), varying)))
     except Error:
         return results, ("The source does not take a batch of 2, so only 1 was tried.",)
     return results, ()
+
+
+def _only(values: Mapping[str, np.ndarray], varying: set[str] | None) -> dict[str, np.ndarray]:
+    return {name: array for name, array in values.items() if varying is None or name in varying}
+
+
+def _varying(model: ir.Model) -> set[str]:
+    """The values that depend on the inputs; the others are compared once, not for every feed."""
+    found: set[ir.Value | None] = set(inputs(model))
+    for node in model.graph:
+        reads = {*node.inputs, *_captured(node)}
+        if reads & found or node.op_type.startswith(_RANDOM):
+            found.update(node.outputs)
+    return {str(value.name) for value in found if value is not None}
+
+
+_RANDOM = ("Random", "Bernoulli", "Multinomial")
+
+
+def _captured(node: ir.Node) -> Iterator[ir.Value]:
+    """What a node's subgraphs read."""
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            for inner in ir.traversal.RecursiveGraphIterator(attribute.as_graph()):
+                yield from (value for value in inner.inputs if value is not None)
 
 
 def _fitting(
@@ -204,17 +264,19 @@ def verify(
     """
     progress = progress or Silent()
     order = {name: place for place, name in enumerate(_values(model))}
+    makers = {str(out.name): node for node in model.graph for out in node.outputs}
     worst: dict[str, Layer] = {}
     only_source: set[str] = set()
     only_target: set[str] = set()
+    first = found.results[0][1]
     for feed, was in progress.each(found.results, f"running {target.title}"):
         now = _run_target(target, feed)
         only_source |= was.keys() - now.keys()
-        only_target |= now.keys() - was.keys()
+        only_target |= now.keys() - was.keys() - first.keys()
         common = sorted(was.keys() & now.keys(), key=lambda name: order.get(name, len(order)))
         gaps = _differences(found.side, feed, was, now, common, tolerance)
         for name, gap in gaps.items():
-            layer = _layer(model, name, was[name], gap, feed.kind)
+            layer = _layer(makers.get(name), name, was[name], gap, feed.kind)
             if name not in worst or _rank(layer) > _rank(worst[name]):
                 worst[name] = layer
     layers = sorted(worst.values(), key=lambda layer: order.get(layer.value, len(order)))
@@ -264,16 +326,11 @@ def _rank(layer: Layer) -> tuple[bool, bool, float]:
     return not gap.ok, gap.noisy, gap.excess
 
 
-def _layer(model: ir.Model, name: str, value: np.ndarray, gap: Difference, feed: str) -> Layer:
-    node = _producers(model).get(name)
+def _layer(node: ir.Node | None, name: str, value: np.ndarray, gap: Difference, feed: str) -> Layer:
     metadata = node.metadata_props if node is not None else {}
     type_ = metadata.get(TYPE) or (node.op_type if node is not None else "Input")
     own = metadata.get(LAYER) or (node.name if node is not None else "") or name
     return Layer(name, str(own), type_, value.shape, str(value.dtype), gap, feed)
-
-
-def _producers(model: ir.Model) -> dict[str, ir.Node]:
-    return {str(out.name): node for node in model.graph for out in node.outputs}
 
 
 def _values(model: ir.Model) -> list[str]:
@@ -285,18 +342,6 @@ def missing_outputs(model: ir.Model, report: Report) -> list[str]:
     """The model's outputs that were not compared."""
     compared = {layer.value for layer in report.layers}
     return [str(v.name) for v in model.graph.outputs if str(v.name) not in compared]
-
-
-def check_shapes(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse shapes for inputs that there are none of.
-
-    Raises:
-        ShapeError: Naming the inputs that there are.
-    """
-    known = [str(value.name) for value in inputs(model)]
-    for name in shapes:
-        if name not in known:
-            raise ShapeError(f"--inputShape: no input is named '{name}'; there are {known}")
 
 
 def _sentence(error: Error) -> str:

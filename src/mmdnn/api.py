@@ -1,0 +1,413 @@
+"""Load, save, convert, compare: the four verbs, for programs and for the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import onnx_ir as ir
+
+from mmdnn import registry, shapes
+from mmdnn.errors import MissingExtraError, UsageError
+from mmdnn.outputs import Staging, outputs
+from mmdnn.progress import Silent
+from mmdnn.registry import Framework, Source
+from mmdnn.verify import run as verification
+from mmdnn.verify.compare import Tolerance
+from mmdnn.verify.feeds import inputs
+from mmdnn.verify.report import Report
+
+PathLike: TypeAlias = str | Path
+Files: TypeAlias = PathLike | Sequence[PathLike]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a conversion made.
+
+    Attributes:
+        paths: The files written, the main one first.
+        source: The framework it was converted from.
+        target: The framework it was converted to.
+        report: The comparison of every layer; None where nothing was compared.
+        notes: What the user should know, such as why nothing was compared.
+        model: The intermediate representation.
+    """
+
+    paths: tuple[Path, ...]
+    source: str
+    target: str
+    report: Report | None
+    notes: tuple[str, ...]
+    model: ir.Model
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model's files, the framework they are of, and how the user wants them read."""
+
+    framework: Framework
+    source: Source
+
+    @property
+    def readable(self) -> bool:
+        """Whether it can become an IR."""
+        return self.framework.has("reader")
+
+    def model(self) -> ir.Model:
+        """Read the files and bring them to the IR."""
+        native = self.framework.room("reader").read(self.source)
+        if not self.framework.has("importer"):
+            return native  # type: ignore[no-any-return]
+        return self.framework.room("importer").to_ir(native)  # type: ignore[no-any-return]
+
+
+def load(
+    network: Files,
+    weights: PathLike | None = None,
+    *,
+    framework: str | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    phase: str = "test",
+    stages: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+) -> ir.Model:
+    """Read a model, of any framework that can be read.
+
+        model = mmdnn.load("net.prototxt", "net.caffemodel")
+        model = mmdnn.load("net.onnx", input_shapes={"data": (3, 224, 224)})
+
+    Args:
+        network: The file with the structure, or with everything; or all files.
+        weights: The file with the weights, where they stand apart.
+        framework: Whose files they are; found from the files if not given.
+        input_shapes: Input name to shape, with or without its batch. The name "" is the first
+            input, "1" the second, and so on.
+        phase: "test" or "train", for formats whose one file describes both.
+        stages: Named stages, for formats that have them (Caffe).
+        outputs: Names of the values to end at, instead of the model's own outputs.
+
+    Returns:
+        A standard ONNX graph at the opset of `mmdnn.ir.OPSET`, channels-first; weights are
+        references into the files.
+
+    Raises:
+        FormatError: A file is damaged.
+        UnsupportedError: Layers that cannot be expressed exactly; all of them are listed.
+        UsageError: The files are not there, or belong to no framework.
+    """
+    said = Source(phase=phase, stages=tuple(stages), outputs=tuple(outputs))
+    return open_model(_paths(network, weights), framework, input_shapes, said).model()
+
+
+def save(
+    model: ir.Model,
+    target: PathLike,
+    *,
+    framework: str | None = None,
+    weights: PathLike | None = None,
+    progress: Silent | None = None,
+) -> list[Path]:
+    """Write a model for a framework; its files appear complete, together, or not at all.
+
+        mmdnn.save(model, "net.py")               # PyTorch source, weights in net.safetensors
+        mmdnn.save(model, "net.py", weights="net.pth")
+
+    Args:
+        model: As `load` gives it.
+        target: The main file; its suffix says which kind, and which framework.
+        framework: For which framework, where the suffix does not say.
+        weights: Where the weights go, for formats that keep them apart.
+        progress: Told how far the work is.
+
+    Returns:
+        The files written, the main one first.
+
+    Raises:
+        UnsupportedError: Operators that the framework has no counterpart for; all are listed.
+        UsageError: The target cannot be written, or is of no framework.
+    """
+    final = Path(target)
+    to = registry.framework(framework) if framework else registry.writer_of(final)
+    with outputs() as place:
+        written = write(model, to, final, weights, place, progress or Silent())
+    return [final_path for final_path, _ in written]
+
+
+def convert(
+    *files: PathLike,
+    framework: str | None = None,
+    to: str | None = None,
+    weights: PathLike | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    phase: str = "test",
+    stages: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    verify: bool = True,
+    keep: bool = False,
+    tolerance: Tolerance | None = None,
+    progress: Silent | None = None,
+) -> Result:
+    """Convert a model's files, and prove the result: every layer is run on both sides.
+
+        result = mmdnn.convert("net.prototxt", "net.caffemodel", "net.onnx")
+        print(result.report.summary())
+
+    Args:
+        files: The model's files, and last the target, as for `cp`.
+        framework: Whose files they are; found from the files if not given.
+        to: For which framework; found from the target's suffix if not given.
+        weights: Where the target's weights go, for formats that keep them apart.
+        input_shapes: See `load`.
+        phase: See `load`.
+        stages: See `load`.
+        outputs: See `load`.
+        verify: Whether to run and compare.
+        keep: Whether a result that disagrees is left in its place, for a closer look.
+        tolerance: What floats may differ by.
+        progress: Told how far the work is.
+
+    Raises:
+        MismatchError: The two disagree; the first layer at fault is named, nothing is written.
+        UnsupportedError: Layers that have no exact counterpart; all of them are listed.
+        UsageError: The files are not there, or belong to no framework.
+    """
+    *given, last = _paths(files)
+    said = Source(phase=phase, stages=tuple(stages), outputs=tuple(outputs))
+    opened = open_model(given, framework, input_shapes, said)
+    to_framework = registry.framework(to) if to else registry.writer_of(last)
+    return convert_opened(
+        opened,
+        to_framework,
+        last,
+        weights=weights,
+        verify=verify,
+        keep=keep,
+        tolerance=tolerance,
+        progress=progress,
+    )
+
+
+def convert_opened(
+    opened: Opened,
+    to: Framework,
+    target: Path,
+    *,
+    weights: PathLike | None = None,
+    verify: bool = True,
+    keep: bool = False,
+    tolerance: Tolerance | None = None,
+    progress: Silent | None = None,
+) -> Result:
+    """`convert`, once it is known what is what."""
+    progress = progress or Silent()
+    model = opened.model()
+    report: Report | None = None
+    notes: tuple[str, ...] = ()
+    with outputs() as place:
+        written = write(model, to, target, weights, place, progress)
+        if verify:
+            staged = to.arrange([path for _, path in written])
+            report, notes = _verified(opened, model, to, staged, tolerance, progress)
+            if report is not None and not keep:
+                report.require()
+    paths = tuple(final for final, _ in written)
+    result = Result(paths, opened.framework.name, to.name, report, notes, model)
+    if report is not None:
+        report.require()
+    return result
+
+
+def compare(
+    a: Files,
+    b: Files,
+    *,
+    frameworks: tuple[str | None, str | None] = (None, None),
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    phase: str = "test",
+    trust: bool = False,
+    tolerance: Tolerance | None = None,
+    progress: Silent | None = None,
+) -> Report:
+    """Run two models on the same inputs and compare every layer that both know.
+
+        report = mmdnn.compare(["net.prototxt", "net.caffemodel"], "net.onnx")
+        print(report.ok, report.first_fault)
+
+    Values are matched by name; inputs and outputs of other names by their order.
+
+    Args:
+        a: The files of the one model, which says what is right.
+        b: The files of the other.
+        frameworks: Whose files they are; found from the files where None.
+        input_shapes: See `load`; for both.
+        phase: See `load`.
+        trust: Whether files may be executed: Python source, and files that hold programs.
+        tolerance: What floats may differ by.
+        progress: Told how far the work is.
+
+    Raises:
+        UsageError: A file would have to be executed, or neither model can be read.
+        MissingExtraError: The engine for one of them is not installed.
+    """
+    progress = progress or Silent()
+    sides = [
+        open_model(_paths(files), framework, input_shapes, Source(phase=phase))
+        for files, framework in zip((a, b), frameworks, strict=True)
+    ]
+    for side in sides:
+        _check_trust(side, trust)
+    models = [side.model() if side.readable else None for side in sides]
+    model = next((model for model in models if model is not None), None)
+    if model is None:
+        raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
+    found = verification.run_source(_sides(sides[0], models[0]), model, progress=progress)
+    rename = _rename(models[1], model) if models[0] is not None and models[1] is not None else {}
+    renamed = (
+        (side and replace(side, rename=rename), note) for side, note in _sides(sides[1], models[1])
+    )
+    target, notes = verification.first_that_runs(renamed, found.results[0][0])
+    found = replace(found, notes=(*found.notes, *notes))
+    return verification.verify(found, target, model, tolerance=tolerance, progress=progress)
+
+
+def open_model(
+    files: Sequence[Path],
+    framework: str | None,
+    input_shapes: Mapping[str, Sequence[int]] | None,
+    said: Source,
+) -> Opened:
+    """Find out whose files these are, and which is which.
+
+    Args:
+        files: The model's files in any order.
+        framework: Whose, if the user said it.
+        input_shapes: As the user said them.
+        said: The rest of what the user said; its files are ignored.
+    """
+    if not files:
+        raise UsageError("there is no model to read", hint="Give its files.")
+    chosen, source = _arranged(files, framework)
+    source = replace(said, network=source.network, weights=source.weights)
+    opened = Opened(chosen, source)
+    if not input_shapes:
+        return opened
+    wanted = {name: tuple(shape) for name, shape in input_shapes.items()}
+    known = shapes.of_inputs(chosen.room("reader").read(source))
+    return Opened(chosen, replace(source, input_shapes=shapes.resolved(wanted, known)))
+
+
+def _arranged(files: Sequence[Path], framework: str | None) -> tuple[Framework, Source]:
+    if framework is None:
+        return registry.detect(files)
+    chosen = registry.framework(framework)
+    for path in files:
+        if not path.exists():
+            raise UsageError("there is no such file", file=path)
+    source = chosen.arrange(files)
+    if source is None and len(files) > 2:
+        raise UsageError(f"these are not the files of one {chosen.title} model")
+    return chosen, source or Source(files[0], files[1] if len(files) > 1 else None)
+
+
+def write(
+    model: ir.Model,
+    to: Framework,
+    target: Path,
+    weights: PathLike | None,
+    place: Staging,
+    progress: Silent,
+) -> list[tuple[Path, Path]]:
+    """Write a model's files where `place` says.
+
+    Returns:
+        For each file the place where it will be, and the one where it is until then.
+    """
+    native = to.room("exporter").from_ir(model.clone()) if to.has("exporter") else model
+    staged = place(target)
+    options: dict[str, Any] = {}
+    if weights is not None:
+        options["weights"] = place(weights)
+    tensors = [value.const_value for value in model.graph.initializers.values()]
+    total = sum(t.nbytes for t in tensors if t is not None and t.dtype != ir.DataType.STRING)
+    with progress.bytes(total, f"writing {target.name}") as wrote:
+        written = to.room("writer").write(native, staged, progress=wrote, **options)
+    return [(_final(path, staged, target, options, weights, place), path) for path in written]
+
+
+def _final(
+    path: Path,
+    staged: Path,
+    target: Path,
+    options: Mapping[str, Any],
+    weights: PathLike | None,
+    place: Staging,
+) -> Path:
+    if weights is not None and path == options.get("weights"):
+        return Path(weights)
+    final = target.parent / path.relative_to(staged.parent)
+    place(final)
+    return final
+
+
+def _verified(
+    opened: Opened,
+    model: ir.Model,
+    to: Framework,
+    staged: Source | None,
+    tolerance: Tolerance | None,
+    progress: Silent,
+) -> tuple[Report | None, tuple[str, ...]]:
+    """The comparison of a conversion's two sides, or why there is none."""
+    if staged is None or not to.has("engine"):
+        return None, (f"Not verified: {to.title} has no engine here.",)
+    try:
+        target = verification.engine_side(to, staged)
+        found = verification.run_source(_sides(opened, model), model, progress=progress)
+        report = verification.verify(found, target, model, tolerance=tolerance, progress=progress)
+    except MissingExtraError as error:
+        return None, (f"Not verified: {' '.join(str(error).split())}",)
+    except verification.NothingRunsError as error:
+        return None, (f"Not verified: {error}",)
+    return report, report.notes
+
+
+def _sides(
+    opened: Opened, model: ir.Model | None
+) -> Iterator[tuple[verification.Side | None, str]]:
+    return verification.source_sides(opened.framework, opened.source, model)
+
+
+def _check_trust(opened: Opened, trust: bool) -> None:
+    if not opened.readable and not trust:
+        names = ", ".join(path.name for path in opened.source.files)
+        raise UsageError(
+            f"to run {names}, the code in it must be executed",
+            hint="If you trust it, say so with --trust.",
+        )
+
+
+def _rename(model: ir.Model, onto: ir.Model) -> dict[str, str]:
+    """A model's inputs and outputs to those of another: by name, else by order."""
+    pairs: dict[str, str] = {}
+    ends = (
+        (inputs(model), inputs(onto)),
+        (model.graph.outputs, onto.graph.outputs),
+    )
+    for own, other in ends:
+        names, theirs = [str(v.name) for v in own], [str(v.name) for v in other]
+        if set(names) != set(theirs) and len(names) == len(theirs):
+            pairs |= {name: new for name, new in zip(names, theirs, strict=True) if name != new}
+    return pairs
+
+
+def _paths(*groups: Files | None) -> list[Path]:
+    paths: list[Path] = []
+    for group in groups:
+        if isinstance(group, (str, Path)):
+            paths.append(Path(group))
+        elif group is not None:
+            paths.extend(Path(file) for file in group)
+    return paths

@@ -1,0 +1,172 @@
+"""The flags that several commands share, and a parser that refuses what it does not know."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mmdnn.errors import UsageError
+
+NOT_HERE = {
+    "--inNodeName": ("-inode", "TensorFlow models are not read yet; it names their input nodes"),
+    "--dump_tag": ("", "TensorFlow models are not written yet; it tags a SavedModel"),
+    "--darknetStart": ("", "Darknet models are not read yet; it says where their weights begin"),
+}
+"""Documented flags of frameworks that are not here: the short form, and why they are refused."""
+
+SHAPE_HELP = (
+    "the inputs' shapes, one item for each input, in order: 3,224,224 (without batch) or "
+    "1,3,224,224 (with it), or by name: data:3,224,224"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that takes flags only as they are written, and suggests near ones."""
+
+    def __init__(self, prog: str, description: str, examples: str) -> None:
+        self.flags: set[str] = set()
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"examples:\n{examples.rstrip()}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        general = self.add_argument_group("general")
+        self.flag(general, "-h", "--help", action="help", help="show this and end")
+        self.flag(general, "--version", action=_Version, nargs=0, help="show the version and end")
+        self.general = general
+
+    def flag(self, group: Any, *names: str, **settings: Any) -> None:
+        """Add a flag to a group."""
+        self.flags.update(names)
+        group.add_argument(*names, **settings)
+
+    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parse, refusing every flag that was not added under exactly that name."""
+        given = list(sys.argv[1:] if argv is None else argv)
+        for token in given:
+            if token == "--":  # noqa: S105 - the end of the flags
+                break
+            name = token.split("=")[0]
+            if re.match(r"-[^\d.]", name) and name not in self.flags:
+                near = difflib.get_close_matches(name, sorted(self.flags), 1)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                self.error(f"unrecognized arguments: {token}{hint}")
+        return self.parse_args(given)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in the command and end with 2."""
+        self.exit(2, f"{self.prog}: {message}\n  '{self.prog} --help' shows the flags.\n")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"mmdnn {version('mmdnn')}")
+        parser.exit()
+
+
+class _Refused(argparse.Action):
+    def __init__(self, why: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.why = why
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _: Any, __: Any, option_string: str | None = None
+    ) -> NoReturn:
+        parser.error(f"{option_string} cannot be used: {self.why}")
+
+
+def add_json(parser: Parser) -> None:
+    """Add `--json`, and what goes with it."""
+    parser.flag(
+        parser.general,
+        "--json",
+        action="store_true",
+        help="print the result as JSON, and nothing else, on standard output",
+    )
+
+
+def add_source(parser: Parser, group: Any) -> None:
+    """Add the flags that say how a source model is to be read."""
+    parser.flag(group, "--inputShape", nargs="+", metavar="SHAPE", default=[], help=SHAPE_HELP)
+    parser.flag(
+        group,
+        "-node",
+        "--dstNodeName",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="names of the values to end at, instead of the model's own outputs",
+    )
+    parser.flag(
+        group,
+        "--caffePhase",
+        type=phase,
+        default="test",
+        metavar="{TEST,TRAIN}",
+        help="for which phase a Caffe network's rules are applied (default TEST)",
+    )
+    parser.flag(
+        group,
+        "--caffeStage",
+        nargs="+",
+        default=[],
+        metavar="STAGE",
+        help="the stages for which a Caffe network's rules are applied",
+    )
+
+
+def add_refused(parser: Parser, *names: str) -> None:
+    """Accept documented flags that cannot work here only to say why."""
+    for name in names:
+        short, why = NOT_HERE[name]
+        parser.flag(
+            parser,
+            *filter(None, (short, name)),
+            action=_Refused,
+            why=why,
+            nargs="*",
+            help=argparse.SUPPRESS,
+        )
+
+
+def phase(text: str) -> str:
+    """`test` or `train`, in either case."""
+    if text.lower() not in ("test", "train"):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither TEST nor TRAIN")
+    return text.lower()
+
+
+def shapes(items: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """What `--inputShape` says: input name, or "", "1", "2", ... for the place, to dimensions.
+
+    Raises:
+        UsageError: An item is not a shape; the message names the flag.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for place, item in enumerate(items):
+        name, _, dims = item.rpartition(":")
+        key = name or (str(place) if place else "")
+        if not re.fullmatch(r"\d+(,\d+)*,?", dims) or "0" in dims.strip(",").split(","):
+            raise UsageError(
+                f"--inputShape: '{item}' is not a shape",
+                hint="Write sizes with commas, one item an input: --inputShape 3,224,224",
+            )
+        if key in found:
+            raise UsageError(f"--inputShape: '{name}' is given twice")
+        found[key] = tuple(int(dim) for dim in dims.strip(",").split(","))
+    return found
+
+
+def paths(*files: str | None) -> list[Path]:
+    """The files that were given."""
+    return [Path(file) for file in files if file]

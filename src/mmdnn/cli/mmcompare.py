@@ -1,0 +1,107 @@
+"""`mmcompare`: two models on the same inputs, every layer compared."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from mmdnn.cli import arguments, command
+from mmdnn.errors import UsageError
+
+EXAMPLES = """
+  mmcompare net.prototxt,net.caffemodel net.onnx
+  mmcompare -a net.prototxt net.caffemodel -b net.py net.safetensors --trust
+  mmcompare old.onnx new.onnx --inputShape 3,224,224 --json
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    return command.run(parser(), work, argv)
+
+
+def parser() -> arguments.Parser:
+    """The command's flags."""
+    made = arguments.Parser(
+        "mmcompare",
+        "Run two models on the same random and edge-case inputs, and compare every layer that both "
+        "know, element by element. Ends with 1 if they disagree.",
+        EXAMPLES,
+    )
+    models = made.add_argument_group("the models")
+    models.add_argument(
+        "models", nargs="*", metavar="A B", help="the two models; several files with commas between"
+    )
+    made.flag(models, "-a", nargs="+", metavar="FILE", default=[], help="the one that is right")
+    made.flag(models, "-b", nargs="+", metavar="FILE", default=[], help="the one to be judged")
+    made.flag(models, "-af", "--aFramework", metavar="NAME", help="whose A is; seen from the files")
+    made.flag(models, "-bf", "--bFramework", metavar="NAME", help="whose B is; seen from the files")
+    made.flag(
+        models,
+        "--trust",
+        action="store_true",
+        help="execute files that are programs, such as PyTorch source",
+    )
+    made.flag(
+        models,
+        "--inputShape",
+        nargs="+",
+        metavar="SHAPE",
+        default=[],
+        help=arguments.SHAPE_HELP,
+    )
+    rule = made.add_argument_group("the rule: |error| <= atol * max(1, rms) + rtol * |value|")
+    made.flag(rule, "--atol", type=_number, default=1e-5, metavar="X", help="default 1e-5")
+    made.flag(rule, "--rtol", type=_number, default=1e-4, metavar="X", help="default 1e-4")
+    arguments.add_json(made)
+    return made
+
+
+def work(args: Namespace) -> dict[str, Any]:
+    """Compare, and print the table."""
+    from mmdnn import api, progress
+    from mmdnn.verify.compare import Tolerance
+
+    a, b = _two(args)
+    report = api.compare(
+        a,
+        b,
+        frameworks=(args.aFramework, args.bFramework),
+        input_shapes=arguments.shapes(args.inputShape),
+        trust=args.trust,
+        tolerance=Tolerance(args.atol, args.rtol),
+        progress=progress.bars(),
+    )
+    if not args.json:
+        from rich.console import Console
+
+        report.show(Console())
+    if not report.ok:
+        raise command.Failed(report.to_json())
+    return report.to_json()
+
+
+def _two(args: Namespace) -> tuple[list[Path], list[Path]]:
+    groups = [re.split(r"[,\s]+", group.strip(", ")) for group in args.models]
+    given = [group for group in (args.a, args.b) if group]
+    models = [*given[:1], *groups, *given[1:]] if args.a else [*groups, *given]
+    if len(models) != 2:
+        raise UsageError(
+            f"there must be two models, not {len(models)}",
+            hint="Write commas between the files of one: mmcompare net.prototxt,net.caffemodel "
+            "net.onnx",
+        )
+    return arguments.paths(*models[0]), arguments.paths(*models[1])
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
