@@ -58,9 +58,15 @@ def test_what_is_written_beside_an_output_goes_with_it(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_way_of_it_is_said(tmp_path: Path) -> None:
     (tmp_path / "net.onnx.data").mkdir()
-    with pytest.raises(UsageError, match=r"net\.onnx\.data"), outputs() as place:
-        place(tmp_path / "net.onnx").touch()
-        place(tmp_path / "net.onnx").with_name("net.onnx.data").touch()
+
+    def attempt() -> None:
+        with outputs() as place:
+            main = place(tmp_path / "net.onnx")
+            main.touch()
+            main.with_name("net.onnx.data").touch()
+
+    with pytest.raises(UsageError, match=r"net\.onnx\.data"):
+        attempt()
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx.data"]
 
 
