@@ -1,0 +1,153 @@
+"""Layers of the SSD fork that make boxes (https://github.com/weiliu89/caffe, branch ssd).
+
+Each file named is in its src/caffe/layers. Boxes are [xmin, ymin, xmax, ymax] in fractions of the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.ir.builder import NeedsStatic, shape
+
+SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
+
+
+def _image_size(layer: Importing, value: ir.Value) -> tuple[int, int]:
+    if len(shape(value)) != 4:
+        layer.refuse(f"its bottom '{value.name}' has {len(shape(value))} axes, not 4")
+    height, width = shape(value)[2:]
+    if height is None or width is None:
+        raise NeedsStatic(value.name)
+    return height, width
+
+
+@importer("Permute", doc=f"{SSD}/permute_layer.cpp")
+def permute(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Axes that `order` leaves out follow in their own order."""
+    rank, order = len(shape(x)), list(layer.param("permute_param").order)
+    if len(set(order)) != len(order) or any(axis >= rank for axis in order):
+        layer.refuse(f"order {order} does not fit {rank} axes")
+    order += [axis for axis in range(rank) if axis not in order]
+    moved: ir.Value = op.Transpose(x, perm=order) if order != list(range(rank)) else x
+    return moved
+
+
+@importer("Normalize", doc=f"{SSD}/normalize_layer.cpp")
+def normalize(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Divide by sqrt(sum x² + eps), over the channels or over all of an image, and scale."""
+    p = layer.param("norm_param")
+    channels, *spatial = shape(x)[1:] if 2 <= len(shape(x)) <= 4 else [None]
+    if channels is None:
+        layer.refuse("it takes 2 to 4 axes and a known number of channels")
+    axes = list(range(1, len(shape(x)))) if p.across_spatial else [1]
+    norm = op.Sqrt(op.Add(op.ReduceSumSquare(x, axes, keepdims=1), p.eps))
+    scale = () if p.channel_shared else (channels, *[1] * len(spatial))
+    scaled: ir.Value = op.Mul(op.Div(x, norm), layer.weight(0, "scale", scale))
+    return scaled
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """What PriorBox needs to know of its bottoms: (height, width) of the map and of the image."""
+
+    cells: tuple[int, int]
+    image: tuple[int, int]
+    step: tuple[float, float]
+
+
+def _pair(layer: Importing, p: Any, name: str) -> tuple[Any, Any] | None:
+    """`<name>_h` and `<name>_w`, or `<name>` (`<name>_size`) for both, or nothing."""
+    single = name if name == "step" else f"{name}_size"
+    if p.HasField(f"{name}_h") or p.HasField(f"{name}_w"):
+        pair = (getattr(p, f"{name}_h"), getattr(p, f"{name}_w"))
+        if p.HasField(single):
+            layer.refuse(f"both {single} and {name}_h/{name}_w are given")
+    elif p.HasField(single):
+        pair = (getattr(p, single),) * 2
+    else:
+        return None
+    if min(pair) <= 0:
+        layer.refuse(f"{name} must be positive, and is {pair}")
+    return pair
+
+
+def _grid(layer: Importing, p: Any, x: ir.Value, image: ir.Value) -> _Grid:
+    cells = _image_size(layer, x)
+    size = _pair(layer, p, "img") or _image_size(layer, image)
+    step = _pair(layer, p, "step") or (size[0] / cells[0], size[1] / cells[1])
+    return _Grid(cells, size, step)
+
+
+def _aspect_ratios(p: Any) -> list[float]:
+    ratios = [1.0]
+    for ratio in p.aspect_ratio:
+        if all(abs(ratio - other) >= 1e-6 for other in ratios):
+            ratios += [ratio, 1.0 / ratio] if p.flip else [ratio]
+    return ratios
+
+
+def _box_sizes(layer: Importing, p: Any) -> np.ndarray:
+    """Width and height of each box of a cell, in pixels. Caffe cuts min_size and max_size to integers."""
+    if not p.min_size or len(p.max_size) not in {0, len(p.min_size)}:
+        layer.refuse("it takes a min_size, and a max_size for each min_size or none")
+    sizes = []
+    for index, low in enumerate(int(size) for size in p.min_size):
+        sizes.append((low, low))
+        if p.max_size:
+            sizes.append((np.sqrt(low * int(p.max_size[index])),) * 2)
+        sizes += [
+            (low * np.sqrt(ratio), low / np.sqrt(ratio))
+            for ratio in _aspect_ratios(p)
+            if abs(ratio - 1) >= 1e-6
+        ]
+    return np.asarray(sizes, np.float32).astype(np.float64)
+
+
+def _variances(layer: Importing, p: Any) -> list[float]:
+    if len(p.variance) not in {0, 1, 4} or any(variance <= 0 for variance in p.variance):
+        layer.refuse(f"it takes one or four positive variances, not {list(p.variance)}")
+    given = list(p.variance) or [0.1]
+    return given if len(given) == 4 else given * 4
+
+
+def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float]) -> np.ndarray:
+    """[1, 2, cells * boxes * 4]: the boxes, row by row, and their variances."""
+    rows, columns = (
+        ((np.arange(count, dtype=np.float32) + np.float32(p.offset)) * np.float32(step))
+        for count, step in zip(grid.cells, grid.step, strict=True)
+    )
+    centres = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64)[:, :, None, :]
+    half, image = sizes / 2, np.asarray(grid.image[::-1])
+    boxes = np.concatenate([(centres - half) / image, (centres + half) / image], axis=-1)
+    boxes = boxes.astype(np.float32).clip(*((0, 1) if p.clip else (None, None)))
+    spread = np.broadcast_to(np.asarray(variances, np.float32), boxes.shape)
+    return np.stack([boxes, spread]).reshape(1, 2, -1)
+
+
+@importer("PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
+def prior_box(layer: Importing, _op: Any, x: ir.Value, image: ir.Value) -> Any:
+    """Nothing depends on the bottoms but their sizes, so the function's body is a constant."""
+    p = layer.param("prior_box_param")
+    grid, sizes, variances = _grid(layer, p, x, image), _box_sizes(layer, p), _variances(layer, p)
+    attributes = {
+        "min_size": list(p.min_size),
+        "max_size": list(p.max_size) or None,
+        "aspect_ratio": list(p.aspect_ratio) or None,
+        "flip": int(p.flip),
+        "clip": int(p.clip),
+        "variance": variances,
+        "image": list(grid.image),
+        "step": [float(step) for step in grid.step],
+        "offset": p.offset,
+    }
+
+    def body(op: Any, _x: ir.Value, _image: ir.Value) -> ir.Value:
+        boxes: ir.Value = op.Constant(value=ir.tensor(_prior_boxes(p, grid, sizes, variances)))
+        return boxes
+
+    return layer.builder.function("PriorBox", [x, image], attributes, body)
