@@ -169,7 +169,8 @@ class _Naming:
                 self.clock += 1
                 continue
             for target in statement.targets:
-                if target in self.names:
+                unused = target not in self.last
+                if target in self.names or (unused and len(statement.targets) > 1):
                     continue
                 plain = [n for n in self.local_names if self._free(n)]
                 if top and len(statement.targets) == 1 and plain:

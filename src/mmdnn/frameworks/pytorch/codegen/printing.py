@@ -97,12 +97,17 @@ def _forward(module: Module, record: Record | None) -> list[str]:
     printer = Printer(names, record)
     inputs = [names[variable] for variable in module.inputs]
     lines = lay_out(f"{INDENT}def forward({', '.join(['self', *inputs])}):")
-    if statements and [statements[-1].targets, []] == [module.outputs, statements[-1].bodies]:
+    if statements and _returns(statements[-1], module):
         lines += printer.lines(statements[:-1], 2 * INDENT)
         return [*lines, *printer.result(statements[-1], 2 * INDENT)]
     lines += printer.statements(statements, 2 * INDENT)
     outputs = ", ".join(names[output] for output in module.outputs)
     return [*lines, *lay_out(f"{2 * INDENT}return {outputs}")]
+
+
+def _returns(statement: Statement, module: Module) -> bool:
+    """Whether a statement makes just what the module returns."""
+    return statement.targets == module.outputs and not statement.bodies and not statement.form
 
 
 class Printer:
@@ -147,7 +152,9 @@ class Printer:
         lines = lay_out(f"{indent}{targets} = {text}", self._comment(statement))
         if self.record is not None and len(statement.targets) > 1:
             lines += [
-                indent + self.record(target, self.names[target]) for target in statement.targets
+                indent + self.record(target, self.names[target])
+                for target in statement.targets
+                if target in self.names
             ]
         return lines
 

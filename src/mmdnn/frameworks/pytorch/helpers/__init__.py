@@ -30,6 +30,11 @@ def _functions() -> dict[str, tuple[str, frozenset[str]]]:
     return found
 
 
+def helper_names() -> frozenset[str]:
+    """The names of all helpers."""
+    return frozenset(_functions())
+
+
 def sources(names: Sequence[str]) -> list[str]:
     """The source of these helpers and of those they call, callees first."""
     table = _functions()
