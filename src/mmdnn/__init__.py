@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mmdnn import _lazy_sympy
+
 if TYPE_CHECKING:
     from mmdnn.api import Result, compare, convert, load, save
     from mmdnn.errors import (
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     )
     from mmdnn.verify.compare import Tolerance
     from mmdnn.verify.report import Report
+
+_lazy_sympy.install()
 
 __all__ = [
     "Error",

@@ -4,10 +4,6 @@ The IR is an `onnx_ir.Model`. Each node records the layer it came from in its me
 (`LAYER`, `TYPE`), and each value keeps the name it had in the source model.
 """
 
-from mmdnn.ir import _lazy_sympy
-
-_lazy_sympy.install()
-
 OPSET = 22
 IR_VERSION = 10
 

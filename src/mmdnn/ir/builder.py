@@ -12,7 +12,7 @@ importer starts again with the sizes of the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +27,16 @@ Operand = ir.Value | np.ndarray | float | Sequence[float] | None
 
 
 class NeedsStatic(Exception):  # noqa: N818 - a signal between importer and builder, not an error
-    """A dimension must be known that the graph leaves open."""
+    """A dimension must be known that the graph leaves open.
+
+    Args:
+        name: The value whose dimensions are wanted.
+        symbols: The symbolic dimensions that must get a number, where it is known which.
+    """
+
+    def __init__(self, name: str | None, symbols: Iterable[str] = ()) -> None:
+        self.symbols = frozenset(symbols)
+        super().__init__(name)
 
 
 class Builder:
@@ -219,10 +228,21 @@ def static(value: ir.Value) -> tuple[int, ...]:
     Raises:
         NeedsStatic: One is not.
     """
-    dims = shape(value)
-    if None in dims:
+    dims = dimensions(value)
+    if not all(isinstance(dim, int) for dim in dims):
+        raise NeedsStatic(value.name, [dim for dim in dims if isinstance(dim, str)])
+    return tuple(dim for dim in dims if isinstance(dim, int))
+
+
+def dimensions(value: ir.Value) -> tuple[Dimension, ...]:
+    """The value's dimensions: numbers, the names of symbolic ones, None where nothing is known.
+
+    Raises:
+        NeedsStatic: Not even the rank is known.
+    """
+    if value.shape is None:
         raise NeedsStatic(value.name)
-    return tuple(dim for dim in dims if dim is not None)
+    return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
 
 
 def _parameter(inner: Builder, name: str, value: ir.Value) -> ir.Value:

@@ -1,4 +1,4 @@
-"""`import mmdnn.ir` first, and onnx_ir comes without sympy but still calculates with it."""
+"""`import mmdnn` first, and onnx_ir comes without sympy but still calculates with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import sys
-import mmdnn.ir
+import mmdnn
 import onnx_ir as ir
 
 def loaded():
