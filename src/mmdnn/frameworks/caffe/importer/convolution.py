@@ -10,10 +10,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import shape
+from mmdnn.ir.builder import dimensions, shape
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
@@ -23,9 +25,9 @@ def spatial(layer: Importing, p: Any, name: str, count: int, default: int) -> li
     short = name.removesuffix("_size")
     if p.HasField(f"{short}_h") or p.HasField(f"{short}_w"):
         if count != 2:
-            layer.refuse(f"{short}_h and {short}_w are for two spatial axes, and there are {count}")
+            layer.unfit(f"{short}_h and {short}_w are for two spatial axes, and there are {count}")
         if len(getattr(p, name)):
-            layer.refuse(f"both {name} and {short}_h/{short}_w are given")
+            layer.unfit(f"both {name} and {short}_h/{short}_w are given")
         return [getattr(p, f"{short}_h"), getattr(p, f"{short}_w")]
     return repeated(layer, list(getattr(p, name)), name, count, default)
 
@@ -35,19 +37,22 @@ def repeated(
 ) -> list[int]:
     """A size for each spatial axis, from a field given never, once, or once an axis."""
     if len(sizes) not in {0, 1, count}:
-        layer.refuse(f"{name} is given {len(sizes)} times for {count} spatial axes")
+        layer.unfit(f"{name} is given {len(sizes)} times for {count} spatial axes")
     return [default] * count if not sizes else list(sizes) * (count if len(sizes) == 1 else 1)
 
 
 def window(layer: Importing, p: Any, count: int) -> dict[str, list[int]]:
     """The window's attributes in ONNX's terms."""
     pads = spatial(layer, p, "pad", count, 0)
-    return {
+    attributes = {
         "kernel_shape": spatial(layer, p, "kernel_size", count, 0),
         "strides": spatial(layer, p, "stride", count, 1),
         "dilations": repeated(layer, list(p.dilation), "dilation", count, 1),
-        "pads": pads + pads,
     }
+    for name, sizes in attributes.items():
+        if any(size < 1 for size in sizes):
+            layer.unfit(f"its {name.replace('_', ' ')} {sizes} should be 1 or more")
+    return {**attributes, "pads": pads + pads}
 
 
 def _convolve(
@@ -55,46 +60,31 @@ def _convolve(
 ) -> ir.Value:
     p = layer.param("convolution_param")
     axis = layer.axis(p.axis, x)
-    dims = shape(x)
-    channels, count = dims[axis], len(dims) - axis - 1
-    if channels is None:
-        layer.refuse("its number of channels is not known")
-    attributes = window(layer, p, count)
-    group = group or p.group
-    if channels % group or p.num_output % group:
-        layer.refuse(f"{channels} channels to {p.num_output} do not divide into {group} groups")
-    kernel = tuple(attributes["kernel_shape"])
+    channels, attributes = known(x, axis), window(layer, p, len(shape(x)) - axis - 1)
+    group = p.group if group is None else group
+    if group < 1 or p.num_output < 1 or channels % group or p.num_output % group:
+        layer.unfit(f"{channels} channels to {p.num_output} do not divide into {group} groups")
+    kernel = attributes["kernel_shape"]
     pair = (channels, p.num_output // group) if transposed else (p.num_output, channels // group)
-    weights = [layer.weight(0, "weight", (*pair, *kernel))]
-    if p.bias_term:
-        weights.append(layer.weight(1, "bias", (p.num_output,)))
-    if count == 0:
-        return _pointwise(layer, op, x, weights, transposed=transposed, group=group)
+    bias = [layer.weight(1, "bias", (p.num_output,))] if p.bias_term else []
     flat = _as_batch(op, x, axis)
-    operator = op.ConvTranspose if transposed else op.Conv
-    y = operator(flat, *weights, group=group, **attributes)
+    if not kernel and group == 1:
+        weight = layer.weight(0, "weight", pair)
+        y = op.Gemm(flat, weight, *bias, transB=int(not transposed))
+    else:
+        weight = layer.weight(0, "weight", (*pair, *(kernel or [1])))
+        operator = op.ConvTranspose if transposed else op.Conv
+        lengthened = flat if kernel else op.Unsqueeze(flat, [2])
+        y = operator(lengthened, weight, *bias, group=group, **attributes if kernel else {})
+        y = y if kernel else op.Squeeze(y, [2])
     return _as_leading(op, y, x, axis)
-
-
-def _pointwise(
-    layer: Importing, op: Any, x: ir.Value, weights: list[ir.Value], *, transposed: bool, group: int
-) -> ir.Value:
-    """No spatial axes: a matrix product."""
-    if group != 1:
-        layer.refuse("groups without spatial axes")
-    matrix = weights[0] if transposed else op.Transpose(weights[0], perm=[1, 0])
-    y = op.MatMul(x, matrix)
-    return op.Add(y, weights[1]) if len(weights) > 1 else y
 
 
 def _as_batch(op: Any, x: ir.Value, axis: int) -> ir.Value:
     """All axes before `axis` as one."""
     if axis == 1:
         return x
-    if axis == 0:
-        return op.Unsqueeze(x, [0])
-    rest = [dim if dim is not None else -1 for dim in shape(x)[axis:]]
-    return op.Reshape(x, [-1, *rest])
+    return op.Unsqueeze(x, [0]) if axis == 0 else reshape(op, x, [None, *dimensions(x)[axis:]])
 
 
 def _as_leading(op: Any, y: ir.Value, x: ir.Value, axis: int) -> ir.Value:
@@ -103,18 +93,26 @@ def _as_leading(op: Any, y: ir.Value, x: ir.Value, axis: int) -> ir.Value:
         return y
     if axis == 0:
         return op.Squeeze(y, [0])
-    lead, rest = shape(x)[:axis], shape(y)[1:]
-    target = [-1 if dim is None else dim for dim in (*lead, *rest)]
-    return op.Reshape(y, target)
+    dims = [*dimensions(x)[:axis], *dimensions(y)[1:]]
+    y = reshape(op, y, [dim if isinstance(dim, int) else None for dim in dims])
+    y.shape = ir.Shape(dims)
+    return y
+
+
+def _all_alike(bottoms: Sequence[ir.Value]) -> None:
+    for other in bottoms[1:]:
+        agree(bottoms[0], other)
 
 
 @importer("Convolution", doc=f"{TUTORIAL}/convolution.html")
 def convolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
+    _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=False) for x in bottoms]
 
 
 @importer("Deconvolution", doc=f"{TUTORIAL}/deconvolution.html")
 def deconvolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
+    _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=True) for x in bottoms]
 
 
@@ -124,7 +122,7 @@ def deconvolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Valu
     doc="https://github.com/yonghenglh6/DepthwiseConvolution",
 )
 def depthwise_convolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
-    return [_convolve(layer, op, x, transposed=False, group=shape(x)[1]) for x in bottoms]
+    return [_convolve(layer, op, x, transposed=False, group=known(x, 1)) for x in bottoms]
 
 
 @importer("Im2col", doc=f"{TUTORIAL}/im2col.html")
@@ -134,20 +132,14 @@ def im2col(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
 
 
 def _im2col(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
-    import numpy as np
-
     p = layer.param("convolution_param")
     axis = layer.axis(p.axis, x)
-    channels, count = shape(x)[axis], len(shape(x)) - axis - 1
-    if channels is None:
-        layer.refuse("its number of channels is not known")
+    channels, count = known(x, axis), len(shape(x)) - axis - 1
+    if count == 0:
+        layer.unfit("there are no axes after the channels")
     attributes = window(layer, p, count)
     kernel = attributes["kernel_shape"]
     one = np.eye(math.prod(kernel), dtype=np.float32).reshape(-1, 1, *kernel)
-    y = op.Conv(
-        _as_batch(op, x, axis),
-        np.tile(one, (channels, *[1] * (count + 1))),
-        group=channels,
-        **attributes,
-    )
+    weight = np.tile(one, (channels, *[1] * (count + 1)))
+    y = op.Conv(_as_batch(op, x, axis), weight, group=channels, **attributes)
     return _as_leading(op, y, x, axis)

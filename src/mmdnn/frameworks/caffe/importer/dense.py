@@ -1,15 +1,17 @@
-"""Inner products and embeddings (src/caffe/layers/inner_product_layer.cpp, embed_layer.cpp)."""
+"""Inner products, embeddings (src/caffe/layers/inner_product_layer.cpp, embed_layer.cpp)."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
+from mmdnn.frameworks.caffe.importer.shapes import count, reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import NeedsStatic, shape
+from mmdnn.ir.builder import dimensions
+from mmdnn.tensors import references
 
 
 @importer("InnerProduct", doc=f"{TUTORIAL}/innerproduct.html")
@@ -17,16 +19,34 @@ def inner_product(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     """All axes from `axis` on are one vector; the axes before stay."""
     p = layer.param("inner_product_param")
     axis = layer.axis(p.axis, x)
-    lead, rest = shape(x)[:axis], shape(x)[axis:]
-    if None in rest:
-        raise NeedsStatic(x.name)
-    length = math.prod(dim for dim in rest if dim is not None)
+    length = count(x, axis)
     stored = (length, p.num_output) if p.transpose else (p.num_output, length)
-    weights = [layer.weight(0, "weight", stored)]
-    if p.bias_term:
-        weights.append(layer.weight(1, "bias", (p.num_output,)))
-    flat = x if axis == 1 and len(rest) == 1 else op.Flatten(x, axis=axis)
-    y = op.Gemm(flat, *weights, transB=int(not p.transpose))
+    bias = [layer.weight(1, "bias", (p.num_output,))] if p.bias_term else []
     if axis == 1:
-        return y
-    return op.Reshape(y, [*(-1 if dim is None else dim for dim in lead), p.num_output])
+        flat = x if len(dimensions(x)) == 2 else op.Flatten(x, axis=1)
+        weight = layer.weight(0, "weight", stored)
+        return op.Gemm(flat, weight, *bias, transB=int(not p.transpose))
+    y = op.MatMul(
+        reshape(op, x, [*dimensions(x)[:axis], length]),
+        layer.weight(0, "weight", stored) if p.transpose else _transposed(layer, stored),
+    )
+    return op.Add(y, *bias) if bias else y
+
+
+def _transposed(layer: Importing, stored: tuple[int, int]) -> ir.Value:
+    blob = layer.blob(0, stored)
+    return layer.once(
+        (id(layer.layer.blobs[0]), stored, "transposed"),
+        lambda: layer.builder.weight(
+            "weight", references.lazy(blob, np.transpose, shape=stored[::-1])
+        ),
+    )
+
+
+@importer("Embed", doc=f"{TUTORIAL}/embed.html")
+def embed(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """A row of the table for each number, cut to an integer."""
+    p = layer.param("embed_param")
+    table = layer.weight(0, "weight", (p.input_dim, p.num_output))
+    rows = op.Gather(table, op.Cast(x, to=ir.DataType.INT64), axis=0)
+    return op.Add(rows, layer.weight(1, "bias", (p.num_output,))) if p.bias_term else rows

@@ -1,20 +1,35 @@
 """From a Caffe network to the IR, layer by layer, blobs named as Caffe names them.
 
 A blob that is changed in place has several values; the last one carries the blob's name, the ones
-before are `<blob>@<layer>`. Outputs are the blobs nobody reads, in alphabetical order, as in Caffe
-(src/caffe/net.cpp, Net::Init).
+before are `<blob>@<layer>`. (An input keeps its name: there the last one is `<input>@<layer>`.)
+Outputs are the blobs nobody reads, in alphabetical order, as in Caffe (src/caffe/net.cpp,
+Net::Init).
+
+Blobs may share memory (a Reshape's top and bottom do, see Blob::ShareData): a layer that works in
+place on one of them changes the others, and whoever reads these later reads the change.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.caffe.graph import Layer, Network
+from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import Builder, NeedsStatic
+from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
+
+NOT_IN_PLACE = frozenset(
+    {
+        *("ArgMax", "Concat", "Convolution", "Crop", "Deconvolution", "Embed", "Flatten", "Im2col"),
+        *("InnerProduct", "LRN", "LSTM", "LSTMUnit", "Pooling", "RNN", "Reduction", "Reshape"),
+        *("SPP", "Slice", "Split", "Tile", "BatchReindex", "Filter"),
+    }
+)
+"""Types whose bottom is overwritten while it is still read, where the top is the same blob."""
 
 
 def to_ir(network: Network) -> ir.Model:
@@ -36,21 +51,30 @@ def to_ir(network: Network) -> ir.Model:
         raise UnsupportedError.listing(
             refused, action="read from Caffe", file=network.files.network
         )
-    try:
-        return _Lowering(network, layers, dynamic=True).run()
-    except NeedsStatic:
-        pass
-    try:
-        return _Lowering(network, layers, dynamic=False).run()
-    except NeedsStatic as missing:
-        raise ShapeError(f"the shape of '{missing}' cannot be told") from None
+    symbols = _symbols(network)
+    while True:
+        try:
+            return _Lowering(network, layers, symbols).run()
+        except NeedsStatic as missing:
+            if not symbols:
+                raise ShapeError(
+                    f"the shape of '{missing}' cannot be told", file=network.files.network
+                ) from None
+            wanted = missing.symbols.intersection(symbols.values()) or set(symbols.values())
+            symbols = {size: name for size, name in symbols.items() if name not in wanted}
+
+
+def _symbols(network: Network) -> dict[int, str]:
+    """A name for each size of a first axis: inputs that agree there share their batch."""
+    sizes = dict.fromkeys(dims[0] for dims in network.inputs.values() if dims)
+    return {size: f"batch_{size}" if place else "batch" for place, size in enumerate(sizes)}
 
 
 def _needed(network: Network) -> list[Layer]:
     """The layers that the wanted outputs depend on: all of them where none are named."""
     wanted = set(network.files.outputs)
     if not wanted:
-        return [layer for layer in network.layers if layer.type != "Silence"]
+        return network.layers
     unknown = wanted - {top for layer in network.layers for top in layer.tops}
     if unknown:
         raise UsageError(f"the network has no blob '{min(unknown)}'", file=network.files.network)
@@ -62,29 +86,54 @@ def _needed(network: Network) -> list[Layer]:
     return needed[::-1]
 
 
+def _followers(layers: Sequence[Layer]) -> dict[int, Layer]:
+    """By index, a layer and the one after it that works in place on its only top."""
+    found = {}
+    for index, layer in enumerate(layers):
+        if len(layer.tops) != 1:
+            continue
+        touching = (other for other in layers[index + 1 :] if layer.tops[0] in other.bottoms)
+        after = next(touching, None)
+        if after is not None and after.bottoms == after.tops == layer.tops:
+            found[index] = after
+    return found
+
+
+def _shares(layer: Layer) -> bool:
+    """Whether the tops are views of the bottom."""
+    alone = len(layer.bottoms) == len(layer.tops) == 1
+    return layer.type in {"Flatten", "Reshape", "Split"} or (
+        layer.type in {"Concat", "Slice"} and alone
+    )
+
+
 class _Lowering:
-    def __init__(self, network: Network, layers: Sequence[Layer], *, dynamic: bool) -> None:
+    def __init__(self, network: Network, layers: Sequence[Layer], symbols: dict[int, str]) -> None:
         self.network = network
         self.layers = layers
-        self.dynamic = dynamic
+        self.symbols = symbols
         self.builder = Builder("mmdnn.caffe", network.name or "network")
         self.values: dict[str, ir.Value] = {}
+        self.named: set[ir.Value] = set()
         self.writer: dict[str, str] = {}
+        self.memory: dict[str, str] = {}
         self.unread: set[str] = set()
-        self.shared: dict[tuple[int, tuple[int, ...]], ir.Value] = {}
+        self.shared: dict[object, ir.Value] = {}
 
     def run(self) -> ir.Model:
         self.builder.reserve([top for layer in self.layers for top in layer.tops])
         self._inputs()
-        for layer in self.layers:
-            if layer.type != "Input":
-                self._layer(layer)
+        followers, done = _followers(self.layers), set[int]()
+        for index, layer in enumerate(self.layers):
+            if layer.type == "Input" or id(layer) in done:
+                continue
+            if self._layer(layer, followers.get(index)):
+                done.add(id(followers[index]))
         outputs = self.network.files.outputs or sorted(self.unread)
         self.builder.graph.outputs.extend(self.values[name] for name in outputs)
         return self.builder.model(**{"mmdnn.framework": "caffe"})
 
     def _inputs(self) -> None:
-        symbols: dict[int, str] = {}
         for name, dims in self.network.inputs.items():
             if dims is None:
                 raise ShapeError(
@@ -93,47 +142,78 @@ class _Lowering:
                     hint=f"Give it with --inputShape {name}:1,3,224,224 (or whatever it is).",
                 )
             shape: list[int | str] = list(dims)
-            if self.dynamic and shape:
-                size = dims[0]
-                symbols.setdefault(size, f"batch_{size}" if symbols else "batch")
-                shape[0] = symbols[size]
+            if shape:
+                shape[0] = self.symbols.get(dims[0], dims[0])
             self.values[name] = self.builder.input(name, shape)
+            self.named.add(self.values[name])
+            self.memory[name] = name
+            self.unread.add(name)
 
-    def _layer(self, layer: Layer) -> None:
-        bottoms = [self._bottom(layer, name) for name in layer.bottoms]
-        importing = Importing(layer, self.builder, self.shared, self.writer)
-        with self.builder.layer(layer.name, layer.type):
-            try:
-                tops = importer[layer.type](importing, self.builder.op, *bottoms)
-            except Error as error:
-                error.layer, error.operator = (
-                    error.layer or layer.name,
-                    error.operator or layer.type,
-                )
-                error.file = error.file or self.network.files.network
-                raise
-            importing.check_read()
-            tops = [tops] if isinstance(tops, ir.Value) else list(tops)
-            for name, value in zip(layer.tops, tops, strict=True):
-                self._top(layer, name, value)
+    def _layer(self, layer: Layer, follower: Layer | None) -> bool:
+        """Import a layer; whether it took its follower along."""
+        importing = Importing(layer, self.builder, self.shared, follower)
+        try:
+            bottoms = [self._bottom(name) for name in layer.bottoms]
+            with self.builder.layer(layer.name, layer.type):
+                tops = self._import(importing, bottoms)
+                for name, value in zip(layer.tops, tops, strict=True):
+                    self._top(layer, name, value)
+        except Error as error:
+            error.layer = error.layer or layer.name
+            error.operator = error.operator or layer.type
+            error.file = error.file or self.network.files.network
+            raise
+        return importing.took_follower
 
-    def _bottom(self, layer: Layer, name: str) -> ir.Value:
+    def _import(self, importing: Importing, bottoms: Sequence[ir.Value]) -> list[ir.Value]:
+        layer, function = importing.layer, importer[importing.type]
+        try:
+            inspect.signature(function).bind(importing, self.builder.op, *bottoms)
+        except TypeError:
+            importing.refuse(f"it cannot have {len(bottoms)} bottoms")
+        if layer.type in NOT_IN_PLACE and set(layer.tops).intersection(layer.bottoms):
+            importing.refuse("its top is its bottom, which Caffe overwrites while it reads it")
+        made = function(importing, self.builder.op, *bottoms)
+        importing.check_read()
+        tops = [made] if isinstance(made, ir.Value) else list(made)
+        if len(tops) < len(layer.tops):
+            importing.refuse(f"it cannot have {len(layer.tops)} tops")
+        return tops[: len(layer.tops)]
+
+    def _bottom(self, name: str) -> ir.Value:
         if name not in self.values:
-            raise ShapeError(f"nothing writes its bottom '{name}'", layer=layer.name)
+            raise ShapeError(f"nothing writes its bottom '{name}'")
         self.unread.discard(name)
         return self.values[name]
 
     def _top(self, layer: Layer, name: str, value: ir.Value) -> None:
-        if value.producer() is None or value in self.values.values():
+        before = self.values.get(name)
+        self.unread.add(name)
+        self._name(name, layer.name, value)
+        if name not in layer.bottoms:
+            self.memory[name] = self.memory[layer.bottoms[0]] if _shares(layer) else name
+        elif value is not before and layer.type != "Dropout":
+            self._change_views(layer, name)
+
+    def _name(self, name: str, writer: str, value: ir.Value) -> None:
+        """Make this the blob's value, under the blob's name."""
+        if value.producer() is None or value in self.named:
             value = self.builder.op.Identity(value)
         previous = self.values.get(name)
         if previous is None:
             self.builder.rename(value, name)
         elif previous.is_graph_input():
-            self.builder.rename(value, f"{name}@{layer.name}")
+            self.builder.rename(value, self.builder.unique(f"{name}@{writer}"))
         else:
-            self.builder.rename(previous, f"{name}@{self.writer[name]}")
+            self.builder.rename(previous, self.builder.unique(f"{name}@{self.writer[name]}"))
             self.builder.rename(value, name)
         self.values[name] = value
-        self.writer[name] = layer.name
-        self.unread.add(name)
+        self.named.add(value)
+        self.writer[name] = writer
+
+    def _change_views(self, layer: Layer, name: str) -> None:
+        """A blob has changed in place: so have those that share its memory."""
+        for other, memory in self.memory.items():
+            if other != name and memory == self.memory[name]:
+                same = reshape(self.builder.op, self.values[name], dimensions(self.values[other]))
+                self._name(other, layer.name, same)

@@ -6,14 +6,16 @@ padded image. ONNX's `ceil_mode=1` with `count_include_pad=1` (opset 19 and newe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
+from mmdnn.frameworks.caffe.importer.shapes import known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import NeedsStatic, shape
+from mmdnn.ir.builder import shape
 
 MAX, AVE, STOCHASTIC = 0, 1, 2
 CEIL = 0
@@ -31,62 +33,77 @@ class Window:
     kernel: int
     stride: int
     pad: int
-    ceil: bool
-
-    @property
-    def overhang(self) -> int:
-        """How far the last window reaches beyond the padded image."""
-        return (self.positions - 1) * self.stride + self.kernel - self.size - 2 * self.pad
-
-    @property
-    def empty(self) -> bool:
-        """Whether the last window lies wholly beyond the image (a stride larger than the kernel)."""
-        return self.pad == 0 and (self.positions - 1) * self.stride >= self.size
+    ceil: bool = True
+    clip: bool = False
+    """Whether a last window that starts beyond the image is dropped: where any axis is padded."""
 
     @property
     def positions(self) -> int:
         span = self.size + 2 * self.pad - self.kernel
         count = (-(-span // self.stride) if self.ceil else span // self.stride) + 1
-        return count - (self.pad > 0 and (count - 1) * self.stride >= self.size + self.pad)
+        return count - (self.clip and (count - 1) * self.stride >= self.size + self.pad)
 
+    @property
+    def start(self) -> int:
+        """Where the last window starts in the padded image."""
+        return (self.positions - 1) * self.stride
 
-def _pair(p: Any, name: str) -> list[int]:
-    short = name.removesuffix("_size")
-    if p.HasField(f"{short}_h"):
-        return [getattr(p, f"{short}_h"), getattr(p, f"{short}_w")]
-    return [getattr(p, name)] * 2
+    @property
+    def overhang(self) -> int:
+        """How far the last window reaches beyond the padded image."""
+        return self.start + self.kernel - self.size - 2 * self.pad
+
+    @property
+    def empty(self) -> bool:
+        """Whether the last window lies wholly beyond the image (a stride larger than the kernel)."""
+        return not self.pad and self.start >= self.size
 
 
 @importer("Pooling", doc=f"{TUTORIAL}/pooling.html")
 def pooling(layer: Importing, op: Any, x: ir.Value) -> Any:
     p = layer.param("pooling_param")
     if len(shape(x)) != 4:
-        layer.refuse(f"pooling takes 4 axes, and there are {len(shape(x))}")
+        layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
     if p.pool == STOCHASTIC:
         layer.refuse("stochastic pooling is random")
     if len(layer.tops) > 1 and p.pool != MAX:
         layer.refuse("a mask goes with a maximum only")
-    if p.global_pooling and len(layer.tops) == 1:
-        return op.GlobalMaxPool(x) if p.pool == MAX else op.GlobalAveragePool(x)
-    height, width = (dim or 0 for dim in shape(x)[2:])
-    if 0 in (height, width):
-        raise NeedsStatic(x.name)
-    kernel = [height, width] if p.global_pooling else _pair(p, "kernel_size")
-    axes = [
-        Window(size, *rest, ceil=p.round_mode == CEIL)
-        for size, *rest in zip(
-            (height, width), kernel, _pair(p, "stride"), _pair(p, "pad"), strict=True
-        )
-    ]
+    stride, pad = _pair(layer, p, "stride", "stride"), _pair(layer, p, "pad", "pad")
+    if p.global_pooling:
+        if (stride, pad) != ([1, 1], [0, 0]) or p.HasField("kernel_size") or p.HasField("kernel_h"):
+            layer.unfit("global pooling goes with no kernel, padding or stride")
+        if len(layer.tops) == 1:
+            return op.GlobalMaxPool(x) if p.pool == MAX else op.GlobalAveragePool(x)
+    sizes = known(x, 2), known(x, 3)
+    kernel = sizes if p.global_pooling else _pair(layer, p, "kernel_size", "kernel")
+    ceil, clip = p.round_mode == CEIL, any(pad)
+    axes = [Window(*each, ceil, clip) for each in zip(sizes, kernel, stride, pad, strict=True)]
+    return pool(layer, op, x, p.pool, axes, mask=len(layer.tops) > 1)
+
+
+def _pair(layer: Importing, p: Any, name: str, short: str) -> list[int]:
+    """Height and width, given as one number or two."""
+    pair = [p.HasField(f"{short}_{axis}") for axis in "hw"]
+    if any(pair) and (not all(pair) or p.HasField(name)):
+        layer.unfit(f"it takes {name}, or else {short}_h and {short}_w")
+    return (
+        [getattr(p, f"{short}_h"), getattr(p, f"{short}_w")]
+        if all(pair)
+        else [getattr(p, name)] * 2
+    )
+
+
+def pool(
+    layer: Importing, op: Any, x: ir.Value, method: int, axes: list[Window], *, mask: bool = False
+) -> Any:
+    """A maximum with or without its mask, or an average, over these two axes' windows."""
     for axis in axes:
+        if axis.kernel < 1 or axis.stride < 1:
+            layer.unfit("its kernel and stride should be 1 or more")
         if axis.pad >= axis.kernel:
-            layer.refuse(f"padding {axis.pad} is not smaller than the kernel {axis.kernel}")
+            layer.unfit(f"padding {axis.pad} is not smaller than the kernel {axis.kernel}")
         if axis.positions < 1:
-            layer.refuse(f"a kernel of {axis.kernel} does not fit into {axis.size}")
-    return _pool(layer, op, x, p.pool, axes)
-
-
-def _pool(layer: Importing, op: Any, x: ir.Value, method: int, axes: list[Window]) -> Any:
+            layer.unfit(f"a kernel of {axis.kernel} does not fit into {axis.size}")
     pads = [axis.pad for axis in axes] * 2
     attributes = {
         "kernel_shape": [axis.kernel for axis in axes],
@@ -95,12 +112,49 @@ def _pool(layer: Importing, op: Any, x: ir.Value, method: int, axes: list[Window
         "ceil_mode": int(any(axis.overhang > 0 and not axis.empty for axis in axes)),
     }
     if any(axis.empty for axis in axes):
-        ends = [axis.overhang if axis.empty else 0 for axis in axes]
-        x = op.Pad(x, [0] * 6 + ends, LOWEST if method == MAX else 0.0)
+        if mask:
+            layer.refuse("a mask with windows that lie beyond the image")
+        x = _filled(op, x, method, axes)
     if method == AVE:
         return op.AveragePool(x, **attributes, count_include_pad=int(any(pads)))
-    if len(layer.tops) == 1:
+    if not mask:
         return op.MaxPool(x, **attributes)
     y, indices = op.MaxPool(x, **attributes, outputs=2)
-    area = shape(x)[2] * shape(x)[3]  # type: ignore[operator]
+    area = axes[0].size * axes[1].size
     return y, op.Cast(op.Mod(indices, [area]), to=ir.DataType.FLOAT)
+
+
+def _filled(op: Any, x: ir.Value, method: int, axes: list[Window]) -> ir.Value:
+    """The image with what Caffe makes of windows beyond it: -FLT_MAX; 0 over their size, maybe 0."""
+    values = {
+        axis: LOWEST if method == MAX else float("nan") if window.start == window.size else 0.0
+        for axis, window in enumerate(axes, 2)
+        if window.empty
+    }
+    for axis in sorted(values, key=lambda axis: math.isnan(values[axis])):
+        ends = [axes[i - 2].overhang if i == axis else 0 for i in range(4)]
+        x = op.Pad(x, [0] * 4 + ends, values[axis])
+    return x
+
+
+@importer("SPP", doc=f"{TUTORIAL}/spp.html")
+def spatial_pyramid(layer: Importing, op: Any, x: ir.Value) -> Any:
+    """Pooling into 1, 4, 16, ... bins, flattened and side by side; a single level stays as it is."""
+    p = layer.param("spp_param")
+    if p.pool == STOCHASTIC:
+        layer.refuse("stochastic pooling is random")
+    if p.pyramid_height < 1 or len(shape(x)) != 4:
+        layer.unfit("it takes a pyramid height of 1 or more, and 4 axes")
+    levels = []
+    for level in range(p.pyramid_height):
+        bins = 2**level
+        kernels = [-(-known(x, axis) // bins) for axis in (2, 3)]
+        pads = [(k * bins - known(x, i) + 1) // 2 for i, k in enumerate(kernels, 2)]
+        axes = [
+            Window(known(x, i), k, k, pad, clip=any(pads))
+            for i, (k, pad) in enumerate(zip(kernels, pads, strict=True), 2)
+        ]
+        levels.append(pool(layer, op, x, p.pool, axes))
+    if len(levels) == 1:
+        return levels[0]
+    return op.Concat(*(op.Flatten(y, axis=1) for y in levels), axis=1)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import onnx_ir as ir
 
-from mmdnn.errors import UnsupportedError
+from mmdnn.errors import ShapeError, UnsupportedError
 from mmdnn.frameworks.caffe.graph import Layer
 from mmdnn.ir.builder import Builder, shape
 from mmdnn.ir.operators import Operators
@@ -17,23 +17,34 @@ importer: Operators[Callable[..., Any]] = Operators("read from Caffe")
 
 
 class Importing:
-    """A layer on its way into the IR: its parameters, and its weights as IR values."""
+    """A layer on its way into the IR: its parameters, and its weights as IR values.
+
+    Attributes:
+        follower: The layer that works in place on this one's top, before anything else reads it.
+        took_follower: Set by an importing function that has done the follower's work too.
+    """
 
     def __init__(
         self,
         layer: Layer,
         builder: Builder,
-        shared: dict[tuple[int, tuple[int, ...]], ir.Value],
-        names: dict[str, str],
+        shared: dict[object, ir.Value],
+        follower: Layer | None = None,
     ) -> None:
         self.layer = layer
         self.builder = builder
         self.name = layer.name
         self.type = layer.type
         self.tops = layer.tops
+        self.follower = follower
+        self.took_follower = False
         self._shared = shared
-        self._names = names
         self._unread = dict(layer.unknown)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the first top is the first bottom."""
+        return self.tops[:1] == self.layer.bottoms[:1]
 
     def param(self, block: str) -> Any:
         """A parameter block, with the defaults of `caffe.proto`."""
@@ -48,18 +59,40 @@ class Importing:
         return self.layer.blob(index, shape)
 
     def weight(
-        self, index: int, name: str, shape: tuple[int, ...], tensor: ir.TensorProtocol | None = None
+        self,
+        index: int,
+        name: str,
+        shape: tuple[int, ...],
+        tensor: ir.TensorProtocol | None = None,
+        *,
+        of: Layer | None = None,
     ) -> ir.Value:
         """A weight blob as an initializer `<layer>.<name>`.
 
-        Layers that share a blob share the initializer. `tensor` is the blob transformed.
+        Layers that share a blob share the initializer.
+
+        Args:
+            index: The blob's place in the layer.
+            name: What the weight is called.
+            shape: The shape wanted.
+            tensor: The blob transformed, where it is.
+            of: The layer that has the blob, where it is not this one.
         """
         if tensor is not None:
             return self.builder.weight(name, tensor)
-        key = (id(self.layer.blobs[index]) if index < len(self.layer.blobs) else 0, shape)
+        layer = of or self.layer
+        key = (id(layer.blobs[index]) if index < len(layer.blobs) else 0, shape)
+        return self.once(key, lambda: self.builder.weight(name, layer.blob(index, shape)))
+
+    def once(self, key: object, make: Callable[[], ir.Value]) -> ir.Value:
+        """What `make` makes, made once for all layers that ask for it by this key."""
         if key not in self._shared:
-            self._shared[key] = self.builder.weight(name, self.layer.blob(index, shape))
+            self._shared[key] = make()
         return self._shared[key]
+
+    def unfit(self, reason: str) -> NoReturn:
+        """Stop: this is not a network that Caffe would run."""
+        raise ShapeError(reason, layer=self.name, operator=self.type)
 
     def axis(self, axis: int, x: ir.Value) -> int:
         """A canonical axis: negative ones count from the end."""

@@ -1,0 +1,115 @@
+"""Normalising layers: batch_norm_layer.cpp, lrn_layer.cpp, mvn_layer.cpp in src/caffe/layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.graph import Layer
+from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
+from mmdnn.frameworks.caffe.importer.shapes import known, reshape
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.ir.builder import dimensions, shape
+from mmdnn.tensors import references
+
+ACROSS, WITHIN = 0, 1
+
+
+@importer("BatchNorm", doc=f"{TUTORIAL}/batchnorm.html")
+def batch_norm(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Mean and variance are stored as sums, with the factor they are to be divided by.
+
+    A Scale of the channels that follows in place becomes the weight and bias of the same node.
+    """
+    p = layer.param("batch_norm_param")
+    if len(shape(x)) < 2:
+        layer.unfit("it takes 2 axes or more")
+    stored = p.use_global_stats if p.HasField("use_global_stats") else None
+    if not (layer.layer.phase == "TEST" if stored is None else stored):
+        return _by_batch_statistics(op, x, p.eps)
+    channels = known(x, 1)
+    statistics = [_statistic(layer, i, name, channels) for i, name in enumerate(("mean", "var"))]
+    weight, bias = _affine(layer, x, channels)
+    return op.BatchNormalization(x, weight, bias, *statistics, epsilon=p.eps)
+
+
+def _by_batch_statistics(op: Any, x: ir.Value, eps: float) -> ir.Value:
+    axes = [axis for axis in range(len(shape(x))) if axis != 1]
+    centred = op.Sub(x, op.ReduceMean(x, axes))
+    variance = op.ReduceMean(op.Mul(centred, centred), axes)
+    return op.Div(centred, op.Sqrt(op.Add(variance, eps)))
+
+
+def _statistic(layer: Importing, index: int, name: str, channels: int) -> ir.Value:
+    total, factor = layer.blob(index, (channels,)), layer.blob(2, (1,))
+
+    def divide(array: np.ndarray) -> np.ndarray:
+        (divisor,) = references.read(factor)
+        return array * np.float32(0 if divisor == 0 else 1 / divisor)
+
+    blobs = layer.layer.blobs
+    return layer.once(
+        (id(blobs[index]), id(blobs[2]), channels),
+        lambda: layer.builder.weight(name, references.lazy(total, divide)),
+    )
+
+
+def _affine(layer: Importing, x: ir.Value, channels: int) -> tuple[Any, Any]:
+    scale = layer.follower
+    if scale is None or not _is_affine(scale, len(shape(x))):
+        return np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    layer.took_follower = True
+    weight = layer.weight(0, "weight", (channels,), of=scale)
+    if not scale.param("scale_param").bias_term:
+        return weight, np.zeros(channels, np.float32)
+    return weight, layer.weight(1, "bias", (channels,), of=scale)
+
+
+def _is_affine(layer: Layer, rank: int) -> bool:
+    """Whether a layer scales each channel of a blob that has `rank` axes, and does nothing else."""
+    p = layer.param("scale_param")
+    one_axis = p.num_axes == 1 or (p.num_axes == -1 and rank == 2)
+    return layer.type == "Scale" and p.axis in {1, 1 - rank} and one_axis and not layer.unknown
+
+
+@importer("LRN", doc=f"{TUTORIAL}/lrn.html")
+def lrn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    p = layer.param("lrn_param")
+    if len(shape(x)) != 4:
+        layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
+    if p.local_size % 2 == 0:
+        layer.unfit(f"its window of {p.local_size} is not odd")
+    if p.norm_region == ACROSS:
+        return op.LRN(x, alpha=p.alpha, beta=p.beta, bias=p.k, size=p.local_size)
+    attributes = {"alpha": p.alpha, "beta": p.beta, "size": p.local_size}
+
+    def body(op: Any, x: ir.Value) -> ir.Value:
+        return lrn_within_channel(op, x, **attributes)
+
+    return layer.builder.function("LRNWithinChannel", [x], attributes, body)[0]
+
+
+def lrn_within_channel(op: Any, x: ir.Value, alpha: float, beta: float, size: int) -> ir.Value:
+    """x / (1 + alpha mean(x²))^beta, the mean being over a window in the plane, padding included."""
+    mean = op.AveragePool(
+        op.Mul(x, x), kernel_shape=[size] * 2, pads=[size // 2] * 4, count_include_pad=1
+    )
+    return op.Div(x, op.Pow(op.Add(op.Mul(mean, alpha), 1.0), beta))
+
+
+@importer("MVN", doc=f"{TUTORIAL}/mvn.html")
+def mvn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Less the mean, divided by the standard deviation plus eps; the result always has 4 axes."""
+    p = layer.param("mvn_param")
+    dims = dimensions(x)
+    if len(dims) > 4:
+        layer.unfit(f"it takes 4 axes or less, and there are {len(dims)}")
+    x = reshape(op, x, [*dims, *[1] * (4 - len(dims))])
+    axes = [1, 2, 3] if p.across_channels else [2, 3]
+    centred = op.Sub(x, op.ReduceMean(x, axes))
+    if not p.normalize_variance:
+        return centred
+    deviation = op.Sqrt(op.ReduceMean(op.Mul(centred, centred), axes))
+    return op.Div(centred, op.Add(deviation, p.eps))

@@ -1,0 +1,48 @@
+"""Layers without bottoms: dummy_data_layer.cpp, parameter_layer.hpp (inputs are the lowering's)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.graph import Filler
+from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
+
+
+@importer("Input", doc=f"{TUTORIAL}/input.html")
+def input_(layer: Importing, _op: Any) -> list[ir.Value]:
+    layer.refuse("inputs are not imported as layers")
+
+
+@importer("Parameter", doc=f"{TUTORIAL}/parameter.html")
+def parameter(layer: Importing, _op: Any) -> ir.Value:
+    return layer.weight(0, "weight", tuple(layer.param("parameter_param").shape.dim))
+
+
+@importer("DummyData", doc=f"{TUTORIAL}/dummydata.html")
+def dummy_data(layer: Importing, _op: Any) -> list[ir.Value]:
+    """Constants; the number of fillers and shapes is one, or one a top."""
+    p = layer.param("dummy_data_param")
+    fillers = [Filler(f.type, f.value, "it is dummy data") for f in p.data_filler] or [Filler()]
+    shapes = [tuple(each.dim) for each in p.shape]
+    if p.num or p.channels or p.height or p.width:
+        if shapes:
+            layer.unfit("both shape and legacy sizes are given")
+        legacy = [_each(layer, sizes) for sizes in (p.num, p.channels, p.height, p.width)]
+        shapes = list(zip(*legacy, strict=True))
+    return [
+        layer.builder.weight(name, filler.tensor(shape, f"{layer.name}.{name}"))
+        for name, filler, shape in zip(
+            layer.tops, _each(layer, fillers), _each(layer, shapes), strict=True
+        )
+    ]
+
+
+def _each(layer: Importing, given: Sequence[Any]) -> list[Any]:
+    count = len(layer.tops)
+    if len(given) not in {1, count}:
+        layer.unfit(f"{len(given)} shapes or fillers are given for {count} tops")
+    return list(given) * (count if len(given) == 1 else 1)
