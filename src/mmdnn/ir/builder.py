@@ -51,7 +51,7 @@ class Builder:
         self.domain = domain
         self.graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name=name)
         self.functions: dict[tuple[str, str, str], ir.Function] = {}
-        self._function_keys: dict[object, str] = {}
+        self._function_keys: dict[tuple[str, str, tuple[str, ...]], str] = {}
         self.op = _Operators(self)
         self._names: set[str] = set()
         self._layer: tuple[str, str] = ("", "")
@@ -156,7 +156,7 @@ class Builder:
         results = [results] if isinstance(results, ir.Value) else list(results)
         inner.graph.outputs.extend(results)
         if key not in self._function_keys:
-            taken = sum(1 for other in self._function_keys if other[0] == name)  # type: ignore[index]
+            taken = sum(other[0] == name for other in self._function_keys)
             unique = name if not taken else f"{name}_{taken + 1}"
             self._function_keys[key] = unique
             function = _as_function(inner.graph, self.domain, unique, kept)

@@ -34,7 +34,7 @@ def canonical(model: ir.Model, keep: Container[str] | None = None) -> ir.Model:
     """
     model = model.clone()
     common.InlinePass(_unless(keep or ()))(model)
-    common.RemoveUnusedFunctionsPass()(model)
+    common.RemoveUnusedFunctionsPass()(model)  # type: ignore[no-untyped-call]
     opset = model.opset_imports.get("", OPSET)
     _fold_graph(model.graph, Folding(), opset)
     while keep is not None and expand(model, keep):
@@ -92,7 +92,7 @@ def _replace(graph: ir.Graph, node: ir.Node, known: np.ndarray | ir.TensorProtoc
     tensor = ir.tensor(known, name=output.name) if isinstance(known, np.ndarray) else known
     name = output.name or f"{node.name}_value"
     value = ir.Value(name=name, const_value=tensor, type=ir.TensorType(tensor.dtype))
-    value.shape = ir.Shape(tensor.shape)
+    value.shape = ir.Shape(tensor.shape.numpy())
     value.metadata_props.update(output.metadata_props)
     if output.is_graph_output():
         output.type, output.shape = value.type, value.shape

@@ -161,7 +161,7 @@ def _integers(function: Callable[..., Any]) -> Callable[..., Any]:
 def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     if not np.all(b) or np.any((a < 0) | (b < 0)):
         return None
-    return a // b
+    return np.floor_divide(a, b)  # type: ignore[no-any-return]
 
 
 def _gather(node: ir.Node, x: np.ndarray, index: np.ndarray) -> np.ndarray:

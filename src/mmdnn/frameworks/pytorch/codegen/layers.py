@@ -54,7 +54,7 @@ def instrument(text: str, classes: Mapping[str, Any]) -> ast.Module:
         if known is not None and known["nodes"] == len(nodes):
             for position, index in known["marks"]:
                 nodes[position].mark = index  # type: ignore[attr-defined]
-    return ast.fix_missing_locations(_Wrap().visit(tree))  # type: ignore[no-any-return]
+    return ast.fix_missing_locations(_Wrap().visit(tree))
 
 
 def _names(variable: Variable) -> list[str]:
@@ -131,11 +131,12 @@ class _Wrap(ast.NodeTransformer):
 
 
 def _late_records(node: ast.Assign) -> list[ast.stmt]:
-    marked = [n for target in node.targets for n in ast.walk(target) if hasattr(n, "mark")]
+    names = [n for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    marked = [(n.id, getattr(n, "mark", None)) for n in names]
     return [
-        ast.Expr(_record(n.mark, ast.Name(n.id, ast.Load())))
-        for n in marked
-        if isinstance(n, ast.Name)
+        ast.Expr(_record(mark, ast.Name(name, ast.Load())))
+        for name, mark in marked
+        if mark is not None
     ]
 
 
