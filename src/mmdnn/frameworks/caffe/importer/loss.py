@@ -82,7 +82,7 @@ def hinge_loss(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> ir.Va
     """max(0, 1 - x) for the label's class and max(0, 1 + x) for the others, or their squares."""
     flat, label = _rows(op, x, label)
     classes = known(flat, 1)
-    sign = op.Squeeze(op.OneHot(label, [classes], np.float32([1, -1])), [1])
+    sign = op.Squeeze(op.OneHot(label, [classes], np.array([1, -1], np.float32)), [1])
     each = op.Relu(op.Add(op.Mul(flat, sign), 1.0))
     if layer.param("hinge_loss_param").norm == L2:
         each = op.Mul(each, each)
@@ -138,7 +138,7 @@ def accuracy(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> list[ir
         total = op.Div(op.ReduceSum(hits, keepdims=0), many)
     if len(layer.tops) < 2:
         return [total]
-    members = op.OneHot(reshape(op, label, [None]), [classes], np.float32([0, 1]))
+    members = op.OneHot(reshape(op, label, [None]), [classes], np.array([0, 1], np.float32))
     if weight is not None:
         members = op.Mul(members, reshape(op, weight, [None, 1]))
     members_hit = op.Mul(members, reshape(op, hits, [None, 1]))

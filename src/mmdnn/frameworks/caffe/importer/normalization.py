@@ -92,7 +92,7 @@ def lrn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 def lrn_within_channel(op: Any, x: ir.Value, alpha: float, beta: float, size: int) -> ir.Value:
-    """x / (1 + alpha mean(x²))^beta, the mean being over a window in the plane, padding included."""
+    """Divide by (1 + alpha mean(x²))^beta, the mean over a window in the plane and its padding."""
     mean = op.AveragePool(
         op.Mul(x, x), kernel_shape=[size] * 2, pads=[size // 2] * 4, count_include_pad=1
     )

@@ -39,6 +39,7 @@ class Window:
 
     @property
     def positions(self) -> int:
+        """How many windows there are."""
         span = self.size + 2 * self.pad - self.kernel
         count = (-(-span // self.stride) if self.ceil else span // self.stride) + 1
         return count - (self.clip and (count - 1) * self.stride >= self.size + self.pad)
