@@ -410,6 +410,28 @@ def test_wrong_counts_of_numbers(tmp_path):
     assert caught.value.file == path
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x3a\x03\x0a\x01\x03\x42\x0c" + bytes(12),  # doubles in 12 bytes
+        b"\x3a\x03\x0a\x01\x01\x29" + bytes(8),  # a float of 8 bytes
+        b"\x08\x00\x10\x01\x2a\x04" + bytes(4),  # more numbers than the legacy shape 0,1,0,0
+        b"\x3a\x0a\x0a\x08" + b"\xff" * 7 + b"\x7f",  # a huge size
+    ],
+)
+def test_blobs_that_contradict_themselves(tmp_path, data):
+    path = tmp_path / "x.binaryproto"
+    path.write_bytes(data)
+    with pytest.raises(FormatError):
+        read(Source(path))
+
+
+def test_an_empty_blob(tmp_path):
+    path = tmp_path / "x.binaryproto"
+    path.write_bytes(b"\x08\x00\x10\x01")
+    assert numbers(read(Source(path)).layers[0], 0, (0, 1, 0, 0)).size == 0
+
+
 # HDF5
 
 
@@ -444,7 +466,7 @@ def test_hdf5_weights_leave_shared_blobs_out(tmp_path):
     np.testing.assert_array_equal(numbers(b, 0, (2, 3)), W)
 
 
-@pytest.mark.parametrize("blobs", [[], [W, W], [W.astype(np.int32)]])
+@pytest.mark.parametrize("blobs", [[], [W, W], [W.astype(np.int32)], [np.dtype("<f4")]])
 def test_hdf5_weights_that_do_not_fit(tmp_path, blobs):
     with pytest.raises(FormatError):
         net(tmp_path, DATA + inner_product("i", "d", "y"), hdf5(tmp_path, {"i": blobs}))

@@ -77,12 +77,13 @@ def _member(group: Any, name: str, path: Path) -> Any:
 
 
 def _tensor(dataset: Any, path: Path, name: str) -> ir.TensorProtocol:
-    kind = getattr(dataset, "dtype", None)
-    if not isinstance(kind, np.dtype) or kind.kind != "f":
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
         raise FormatError(f"'{name}' is no array of floats", file=path)
     if dataset.external or dataset.is_virtual:
         raise FormatError(f"'{name}' lies in another file", file=path)
-    shape = tuple(dataset.shape)
+    kind, shape = dataset.dtype, tuple(dataset.shape or ())
     offset = dataset.id.get_offset()
     if offset is not None and kind == np.dtype("<f4"):
         length = int(dataset.id.get_storage_size())
