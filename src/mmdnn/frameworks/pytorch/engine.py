@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +106,18 @@ class _Recorder:
                 self.kept[name] = as_numpy(value)
         return value
 
+    def _keeper(self, names: list[str]) -> Callable[..., None]:
+        def keep(_module: Any, _inputs: Any, output: Any) -> None:
+            for name in names:
+                self.kept[name] = as_numpy(output)
+
+        return keep
+
     def run(self, module: Any, feeds: Mapping[str, np.ndarray]) -> Arrays:
         torch = import_torch()
         self.paths = {part: path for path, part in module.named_modules()}
+        for path, names in self.layers.get("modules", {}).items():
+            module.get_submodule(path).register_forward_hook(self._keeper(names))
         names = self.layers.get("inputs", list(feeds))
         with torch.no_grad():
             results = module(*[as_tensor(feeds[name]) for name in names])

@@ -58,10 +58,12 @@ class Variable:
 
     @property
     def rank(self) -> int | None:
+        """How many dimensions it has, where that is known."""
         return None if self.shape is None else len(self.shape)
 
     @property
     def dtype(self) -> ir.DataType | None:
+        """Its element type, where that is known."""
         return None if self.value is None else self.value.dtype
 
 
@@ -79,6 +81,7 @@ class Member:
         block: The class, where it is one of the program.
         children: The members below it, in the order of the class's members (or of nn.Sequential).
         originals: For a block's variables, those of the network that this one stands for.
+        result: What calling it gives, where no statement of the source shows that (in nn.Sequential).
     """
 
     name: str
@@ -90,6 +93,7 @@ class Member:
     block: Module | None = None
     children: tuple[Member, ...] = ()
     originals: dict[Variable, Variable] = field(default_factory=dict)
+    result: Variable | None = None
 
 
 Operand = Union["Code", Variable, Member]
@@ -114,6 +118,7 @@ class Code:
     variable: Variable | None = None
 
     def need(self, index: int) -> int:
+        """How tightly that operand must bind."""
         return self.needs[index] if index < len(self.needs) else ANY
 
     def variables(self) -> Iterator[Variable]:

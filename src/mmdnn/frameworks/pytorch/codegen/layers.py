@@ -15,6 +15,7 @@ from mmdnn.frameworks.pytorch.codegen.naming import name_members
 from mmdnn.frameworks.pytorch.graph import Program, Variable
 
 Map = dict[str, Any]
+MARK = "mark"
 
 
 def layer_map(program: Program, recorded: str, variables: list[Variable]) -> Map:
@@ -27,7 +28,8 @@ def layer_map(program: Program, recorded: str, variables: list[Variable]) -> Map
 
     Returns:
         `inputs` and `outputs`: the IR's names in order; `classes`: for each the number of nodes of
-        `forward` and the marks, pairs of node and index; `names`: for each module path, index to names.
+        `forward` and the marks, pairs of node and index; `names`: for each module path, index to names;
+        `modules`: the names of what a module gives, by its path, for those inside `nn.Sequential`.
     """
     assert program.model is not None
     name_members(program.main)
@@ -42,6 +44,7 @@ def layer_map(program: Program, recorded: str, variables: list[Variable]) -> Map
         "outputs": [str(value.name) for value in program.model.graph.outputs],
         "classes": {name: _marks(function) for name, function in _forwards(tree).items()},
         "names": names,
+        "modules": _inside_sequences(program),
     }
 
 
@@ -53,8 +56,20 @@ def instrument(text: str, classes: Mapping[str, Any]) -> ast.Module:
         known = classes.get(name)
         if known is not None and known["nodes"] == len(nodes):
             for position, index in known["marks"]:
-                nodes[position].mark = index  # type: ignore[attr-defined]
-    return ast.fix_missing_locations(_Wrap().visit(tree))
+                setattr(nodes[position], MARK, index)
+    wrapped: ast.Module = _Wrap().visit(tree)
+    return ast.fix_missing_locations(wrapped)
+
+
+def _inside_sequences(program: Program) -> dict[str, list[str]]:
+    return {
+        f"{member.name}.{part.name}.{index}": _names(child.result)
+        for member in program.main.members
+        if member.block is not None
+        for part, own in zip(member.block.members, member.children, strict=True)
+        for index, child in enumerate(own.children)
+        if child.result is not None
+    }
 
 
 def _names(variable: Variable) -> list[str]:
@@ -109,10 +124,13 @@ class _Strip(ast.NodeTransformer):
             if isinstance(statement, ast.Expr) and _is_record(statement.value):
                 call = statement.value
                 assert isinstance(call, ast.Call)
+                wanted = ast.unparse(call.args[2])
                 for node in ast.walk(kept[-1]):
-                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                        if node.id == ast.unparse(call.args[2]):
-                            node.mark = ast.literal_eval(call.args[1])  # type: ignore[attr-defined]
+                    if isinstance(node, ast.Name) and (node.id, type(node.ctx)) == (
+                        wanted,
+                        ast.Store,
+                    ):
+                        setattr(node, MARK, ast.literal_eval(call.args[1]))
             else:
                 kept.append(statement)
         return kept

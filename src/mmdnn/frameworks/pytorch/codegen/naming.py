@@ -79,6 +79,7 @@ class Names:
         self.taken = set(taken)
 
     def fresh(self, name: str) -> str:
+        """The name, with a number where it is taken."""
         candidate, count = name, 1
         while candidate in self.taken:
             count += 1

@@ -159,6 +159,7 @@ class Printer:
         return lines
 
     def code(self, code: Code) -> str:
+        """An expression."""
         parts = [self._operand(operand, code.need(i)) for i, operand in enumerate(code.operands)]
         return code.text.format(*parts)
 

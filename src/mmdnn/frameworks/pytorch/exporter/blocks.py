@@ -267,7 +267,11 @@ def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
 
 
 def _shortcut_instance(piece: Piece) -> Member:
-    members = [m for s in piece.shortcut or [] for m in s.code.members()]
+    members = []
+    for statement in piece.shortcut or []:
+        member = next(statement.code.members())
+        member.result = statement.targets[0]
+        members.append(member)
     if not members:
         return Member("shortcut", "nn.Identity")
     return Member("shortcut", "nn.Sequential", children=tuple(members))
