@@ -26,8 +26,8 @@ def source(folder: Path) -> Source:
     return found
 
 
-def convert(source: Source) -> ir.Model:
-    return to_ir(reader.read(source))
+def convert(source: Source, *, static: bool = False) -> ir.Model:
+    return to_ir(reader.read(source), static=static)
 
 
 def run(model: ir.Model, feeds: Mapping[str, np.ndarray]) -> Arrays:
@@ -94,3 +94,9 @@ def differences(wanted: Arrays, found: Arrays) -> Iterator[str]:
         elif not np.allclose(found[name], array, rtol=1e-4, atol=1e-5, equal_nan=True):
             with np.errstate(all="ignore"):
                 yield f"{name}: off by {np.nanmax(np.abs(found[name] - array))}"
+
+
+def blob_of(value: ir.Value, blobs: Arrays) -> str:
+    """The blob that a value is, by their names."""
+    name = str(value.name)
+    return name if name in blobs else name.rpartition("@")[0]

@@ -32,11 +32,12 @@ NOT_IN_PLACE = frozenset(
 """Types whose bottom is overwritten while it is still read, where the top is the same blob."""
 
 
-def to_ir(network: Network) -> ir.Model:
+def to_ir(network: Network, *, static: bool = False) -> ir.Model:
     """The IR of a Caffe network. Its batch is dynamic wherever the layers allow.
 
     Args:
         network: A network as the reader gives it.
+        static: Give every dimension the size that the file says.
 
     Returns:
         A model whose values are named as Caffe's blobs, float32, channels first.
@@ -51,7 +52,7 @@ def to_ir(network: Network) -> ir.Model:
         raise UnsupportedError.listing(
             refused, action="read from Caffe", file=network.files.network
         )
-    symbols = _symbols(network)
+    symbols = {} if static else _symbols(network)
     while True:
         try:
             return _Lowering(network, layers, symbols).run()
