@@ -112,7 +112,7 @@ def extreme(node: Exporting, torch: Writing, *xs: Variable) -> Code | Variable:
             return torch.method(a, "clamp", **{bound: b})
         return torch.call(MULTIPLES[node.type], a, b)
 
-    return reduce(two, xs)  # type: ignore[return-value]
+    return reduce(two, xs)
 
 
 @exporter("Sum", doc="Sum")

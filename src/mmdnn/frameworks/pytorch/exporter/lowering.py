@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.exporter.blocks import fold_blocks
+from mmdnn.frameworks.pytorch.exporter.sizes import prune
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
 from mmdnn.ir import LAYER, TYPE
@@ -57,6 +58,7 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
     program.main.inputs = [scope.variable(value) for value in model.graph.inputs]
     program.main.statements = scope.nodes(model.graph)
     program.main.outputs = [scope.variable(value) for value in model.graph.outputs]
+    program.main.statements = prune(program.main.statements, program.main.outputs)
     scope.place_constants()
     fold_blocks(program)
     return program

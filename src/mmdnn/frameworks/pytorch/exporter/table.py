@@ -17,6 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.pytorch.exporter.sizes import trace
 from mmdnn.frameworks.pytorch.graph import (
     AND,
     ANY,
@@ -227,6 +228,27 @@ class Writing:
         if dims is not None and isinstance(dims[axis], int):
             return int(dims[axis])  # type: ignore[arg-type]
         return Code(f"{{0}}.shape[{axis}]", (x,), needs=(ATOM,))
+
+    def sizes(self, x: Variable) -> list[int | Code] | None:
+        """The elements of a vector of sizes, as numbers and code; None where they are not shapes."""
+        return trace(x.value, self.scope.variable)
+
+    def integer(self, x: Variable) -> int | Code:
+        """A single integer: a number, code made of shapes, or `int(x)`."""
+        found = self.sizes(x)
+        return found[0] if found else self.call("int", x)
+
+    def integers(self, x: Variable) -> list[int | Code] | Code:
+        """A vector of integers: numbers, code made of shapes, or `x.tolist()`."""
+        found = self.sizes(x)
+        return self.method(x, "tolist") if found is None else found
+
+    def affine(self, size: int | Code, factor: int, offset: int) -> int | Code:
+        """`size * factor + offset`: a number, or code where the size is open."""
+        if isinstance(size, int):
+            return size * factor + offset
+        product = size if factor == 1 else self.binary("*", size, factor)
+        return self.binary("+" if offset > 0 else "-", product, abs(offset)) if offset else product
 
     def scalar(self, x: Any, other: Any) -> Any:
         """A constant of one element as a number, where that changes neither type nor shape."""

@@ -1,0 +1,226 @@
+"""Reductions, arg reductions, cumulative sums and sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.pytorch.exporter.elementwise import is_floating
+from mmdnn.frameworks.pytorch.exporter.sizes import product
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.graph import Code, Variable
+
+Options = dict[str, Any]
+Axes = tuple[int, ...] | Code | None
+"""Axes to reduce over; None for all of them, code where they are computed."""
+
+Reduction = Callable[[Exporting, Writing, Any, Axes, Options], Any]
+
+
+def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction], Reduction]:
+    """Register how to reduce over the axes (None: all of them), with `keepdim` if it is to be kept.
+
+    Args:
+        operator: The ONNX operator.
+        empty: What an empty set gives, where torch has no answer.
+    """
+
+    def register(function: Reduction) -> Reduction:
+        @exporter(operator, doc=operator)
+        def reduce(
+            node: Exporting, torch: Writing, x: Variable, axes: Variable | None = None
+        ) -> Code | Variable:
+            over = _axes(node, torch, x, axes)
+            options = {"keepdim": True} if node.attribute("keepdims", 1) else {}
+            if over == ():
+                return _elementwise(node, torch, x)
+            if empty is not None and _is_empty(node, x):
+                return _filled(node, torch, empty)
+            if over is None and options:
+                over = tuple(range(node.rank(x)))
+            if over == ():
+                over, options = None, {}
+            return function(node, torch, x, over, options)
+
+        return function
+
+    return register
+
+
+def _axes(node: Exporting, torch: Writing, x: Variable, axes: Variable | None) -> Axes:
+    """The axes to reduce over: None for all, () for none."""
+    none = node.attribute("noop_with_empty_axes", 0)
+    given = node.attribute("axes")
+    if axes is not None and torch.static(axes) is not None:
+        given = torch.ints(axes, "axes")
+    elif axes is not None and axes.shape != (0,):
+        if none and not isinstance((axes.shape or (None,))[0], int):
+            node.refuse("whether it has axes is computed while the model runs")
+        return torch.method(axes, "tolist")
+    if not given:
+        return () if none else None
+    found = tuple(sorted(node.axis(x, axis) for axis in given))
+    return None if x.rank is not None and len(found) == x.rank else found
+
+
+def _elementwise(node: Exporting, torch: Writing, x: Variable) -> Code | Variable:
+    """No axes at all: only what is done to each element remains."""
+    if node.type in {"ReduceL1", "ReduceL2"}:
+        return torch.call("torch.abs", x)
+    if node.type == "ReduceLogSum":
+        return torch.call("torch.log", x)
+    if node.type == "ReduceSumSquare":
+        return torch.call("torch.square", x)
+    return x
+
+
+def _is_empty(node: Exporting, x: Variable) -> bool:
+    out = node.node.outputs[0].shape
+    return 0 in (x.shape or ()) and out is not None and 0 not in out
+
+
+def _filled(node: Exporting, torch: Writing, value: float) -> Code:
+    """The value for empty sets: the type's bound where it has no infinity."""
+    output = node.node.outputs[0]
+    assert output.shape is not None
+    if not output.shape.is_static() or output.dtype is None:
+        node.refuse("it reduces an empty set to a shape that is not known")
+    number: float | int | bool = value
+    if output.dtype == ir.DataType.BOOL:
+        number = value > 0
+    elif not output.dtype.is_floating_point():
+        number = int(output.dtype.max if value > 0 else output.dtype.min)
+    kind = torch_type(node, output.dtype)
+    return torch.call("torch.full", tuple(output.shape.numpy()), number, dtype=kind)
+
+
+def _kept(node: Exporting, x: Variable) -> Options:
+    """`dtype=` for integers that torch would widen."""
+    if is_floating(node, x) or x.dtype == ir.DataType.INT64:
+        return {}
+    return {"dtype": torch_type(node, x.dtype)}
+
+
+def _dims(over: Axes) -> tuple[Any, ...]:
+    """The positional argument for axes."""
+    if over is None:
+        return ()
+    if isinstance(over, Code):
+        return (over,)
+    return (over[0] if len(over) == 1 else over,)
+
+
+@reduction("ReduceSum")
+def reduce_sum(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    return torch.method(x, "sum", *_dims(over), **keep, **_kept(node, x))
+
+
+@reduction("ReduceMean")
+def reduce_mean(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    if is_floating(node, x):
+        return torch.method(x, "mean", *_dims(over), **keep)
+    total = reduce_sum(node, torch, x, over, keep)
+    if isinstance(over, Code):
+        node.refuse("it averages integers over axes computed while the model runs")
+    count = product([torch.size(x, a) for a in over or range(node.rank(x))])
+    return torch.call("torch.div", total, count, rounding_mode="trunc")
+
+
+@reduction("ReduceProd")
+def reduce_prod(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    kind = _kept(node, x)
+    if over is None:
+        return torch.method(x, "prod", **kind)
+    if isinstance(over, Code):
+        return torch.helper("reduce_prod", x, over, **keep)
+    for axis in reversed(over):
+        x = torch.method(x, "prod", axis, **keep, **kind)
+    return x
+
+
+@reduction("ReduceMax", empty=float("-inf"))
+def reduce_max(_node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    return torch.method(x, "amax", *_dims(over), **keep)
+
+
+@reduction("ReduceMin", empty=float("inf"))
+def reduce_min(_node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    return torch.method(x, "amin", *_dims(over), **keep)
+
+
+@reduction("ReduceL1")
+def reduce_l1(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    absolute = torch.method(x, "abs")
+    return torch.method(absolute, "sum", *_dims(over), **keep, **_kept(node, x))
+
+
+@reduction("ReduceL2")
+def reduce_l2(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    if is_floating(node, x):
+        axes = {} if over is None else {"dim": _dims(over)[0]}
+        return torch.call("torch.linalg.vector_norm", x, **axes, **keep)
+    squares = torch.method(
+        torch.method(torch.method(x, "double"), "square"), "sum", *_dims(over), **keep
+    )
+    return torch.method(torch.method(squares, "sqrt"), "to", torch_type(node, x.dtype))
+
+
+@reduction("ReduceSumSquare")
+def reduce_sum_square(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    squares = torch.method(x, "square")
+    return torch.method(squares, "sum", *_dims(over), **keep, **_kept(node, x))
+
+
+@reduction("ReduceLogSum")
+def reduce_log_sum(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    if not is_floating(node, x):
+        node.refuse("it takes logarithms of integers")
+    return torch.method(torch.method(x, "sum", *_dims(over), **keep), "log")
+
+
+@reduction("ReduceLogSumExp")
+def reduce_log_sum_exp(node: Exporting, torch: Writing, x: Any, over: Axes, keep: Options) -> Code:
+    if not is_floating(node, x):
+        node.refuse("it takes logarithms of integers")
+    axes = tuple(range(node.rank(x))) if over is None else over
+    return torch.method(x, "logsumexp", *_dims(axes), **keep)
+
+
+@exporter("ArgMax", "ArgMin", doc="ArgMax")
+def arg_extreme(node: Exporting, torch: Writing, x: Variable) -> Code:
+    axis = node.axis(x, node.attribute("axis", 0))
+    keep = {"keepdim": True} if node.attribute("keepdims", 1) else {}
+    function = node.type.lower()
+    if not node.attribute("select_last_index", 0):
+        return torch.method(x, function, axis, **keep)
+    last = torch.affine(torch.size(x, axis), 1, -1)
+    return torch.binary(
+        "-", last, torch.method(torch.method(x, "flip", axis), function, axis, **keep)
+    )
+
+
+@exporter("CumSum", "CumProd", doc="CumSum")
+def cumulative(node: Exporting, torch: Writing, x: Variable, axis: Variable) -> Code:
+    place = torch.integer(axis)
+    along: Any = node.axis(x, place) if isinstance(place, int) else place
+    if isinstance(along, Code) and node.attribute("reverse", 0):
+        along = torch.let("axis", along)
+    exclusive, reverse = node.attribute("exclusive", 0), node.attribute("reverse", 0)
+    kind = _kept(node, x)
+    start: Any = torch.method(x, "flip", along) if reverse else x
+    if exclusive:
+        function = {"CumSum": "exclusive_cumsum", "CumProd": "exclusive_cumprod"}[node.type]
+        result = torch.helper(function, start, along)
+    else:
+        result = torch.method(start, node.type.lower(), along, **kind)
+    return torch.method(result, "flip", along) if reverse else result
+
+
+@exporter("TopK", doc="TopK")
+def top_k(node: Exporting, torch: Writing, x: Variable, k: Variable) -> Code:
+    node.ignore("sorted")
+    axis = node.axis(x, node.attribute("axis", -1))
+    largest = {} if node.attribute("largest", 1) else {"largest": False}
+    return torch.helper("top_k", x, torch.integer(k), axis, **largest)
