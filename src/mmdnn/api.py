@@ -136,6 +136,29 @@ def save(
     return [final_path for final_path, _ in written]
 
 
+def save_ir(model: ir.Model, prefix: PathLike, progress: Silent | None = None) -> list[Path]:
+    """Write the intermediate representation: `<prefix>.pb`, `<prefix>.npy` and `<prefix>.json`.
+
+    Args:
+        model: As `load` gives it.
+        prefix: A path without suffix.
+        progress: Told how far the work is.
+
+    Returns:
+        The files written.
+    """
+    from mmdnn.ir.files import write_ir
+
+    final = Path(prefix)
+    with outputs() as place:
+        staged = place(final)
+        with (progress or Silent()).bytes(_size(model), f"writing {final.name}") as wrote:
+            written = [final.parent / path.name for path in write_ir(model, staged, wrote)]
+        for path in written:
+            place(path)
+    return written
+
+
 def convert(
     *files: PathLike,
     framework: str | None = None,
@@ -330,11 +353,15 @@ def write(
     options: dict[str, Any] = {}
     if weights is not None:
         options["weights"] = place(weights)
-    tensors = [value.const_value for value in model.graph.initializers.values()]
-    total = sum(t.nbytes for t in tensors if t is not None and t.dtype != ir.DataType.STRING)
-    with progress.bytes(total, f"writing {target.name}") as wrote:
+    with progress.bytes(_size(model), f"writing {target.name}") as wrote:
         written = to.room("writer").write(native, staged, progress=wrote, **options)
     return [(_final(path, staged, target, options, weights, place), path) for path in written]
+
+
+def _size(model: ir.Model) -> int:
+    """The bytes of a model's weights."""
+    tensors = [value.const_value for value in model.graph.initializers.values()]
+    return sum(t.nbytes for t in tensors if t is not None and t.dtype != ir.DataType.STRING)
 
 
 def _final(

@@ -58,8 +58,7 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Read, write the IR, and say so."""
-    from mmdnn import api, registry
-    from mmdnn.ir import files
+    from mmdnn import api, progress, registry
 
     given = arguments.paths(*args.files, args.network, args.weights)
     said = registry.Source(
@@ -67,7 +66,7 @@ def work(args: Namespace) -> dict[str, Any]:
     )
     opened = api.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
     model = opened.model()
-    written = files.write_ir(model, Path(args.dstPath))
+    written = api.save_ir(model, Path(args.dstPath), progress.bars())
     names = {path.suffix: path for path in written}
     for suffix in (".json", ".pb"):
         command.say(args, f"IR network structure is saved as [{names[suffix]}].")

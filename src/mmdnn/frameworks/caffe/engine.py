@@ -46,8 +46,8 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         feeds: Input name to array.
 
     Returns:
-        Value name to float32 array. The last value of a blob has the blob's name; one that a later
-        layer overwrites in place is `blob@layer`.
+        Blob name to float32 array. Of a blob that layers change in place there is the last value
+        only: OpenCV, as Caffe, writes it over the earlier ones.
 
     Raises:
         MissingExtraError: OpenCV is not installed.
@@ -216,7 +216,7 @@ FOUR_AXES = frozenset({"Convolution", "ConvolutionDepthwise", "Deconvolution", "
 def _by_value(
     network: Network, outputs: Mapping[str, list[np.ndarray]], source: Source
 ) -> dict[str, np.ndarray]:
-    """OpenCV's outputs, which go by layer, under the names of the values."""
+    """OpenCV's outputs, which go by layer, under the names of the blobs."""
     layers = [layer for layer in network.layers if layer.type != "Input"]
     named = {layer.name: _opencv_names(layer, outputs) for layer in layers}
     unknown = set(outputs).difference(*named.values())
@@ -237,7 +237,8 @@ def _by_value(
                     layer=layer.name,
                     operator=layer.type,
                 )
-            values[top if last[top] is layer else f"{top}@{layer.name}"] = array
+            if last[top] is layer:
+                values[top] = array
     return values
 
 
