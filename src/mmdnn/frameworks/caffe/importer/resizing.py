@@ -1,0 +1,121 @@
+"""Layers of forks that change the size of an image: Interp, and both layers called Upsample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.importer.forks import YOLO, Fields, channels, image_size
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.ir.builder import shape
+
+SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers"
+
+
+@importer(
+    "Interp",
+    doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/interp_layer.cpp",
+)
+def interp(layer: Importing, op: Any, x: ir.Value, *like: ir.Value) -> Any:
+    """Bilinear, corners on corners, of what the (negative) padding leaves."""
+    fields = Fields(layer, "interp_param")
+    begin, end = -fields.take("pad_beg", 0), -fields.take("pad_end", 0)
+    if begin < 0 or end < 0:
+        layer.refuse("it pads; only cutting is defined")
+    sizes = [size - begin - end for size in image_size(layer, x)]
+    target = _interp_size(layer, fields, sizes, like)
+    fields.close()
+    if min(sizes) < 1 or min(target) < 1:
+        layer.refuse(f"{sizes} to {target}")
+    if begin or end:
+        x = op.Slice(x, [begin] * 2, [begin + size for size in sizes], [2, 3])
+    if target == sizes:
+        return x
+    return op.Resize(
+        x,
+        None,
+        None,
+        np.asarray(target, np.int64),
+        axes=[2, 3],
+        mode="linear",
+        coordinate_transformation_mode="align_corners",
+    )
+
+
+def _interp_size(
+    layer: Importing, fields: Fields, sizes: list[int], like: tuple[ir.Value, ...]
+) -> list[int]:
+    """The size of the result: of the second bottom, or by the factors, or as given."""
+    given = [name for name in ("shrink_factor", "zoom_factor", "height", "width") if name in fields]
+    if like:
+        if given or len(like) > 1:
+            layer.refuse("a second bottom and a size are both given")
+        return list(image_size(layer, like[0]))
+    height, width = fields.take("height", 0), fields.take("width", 0)
+    shrink, zoom = fields.take("shrink_factor", 1), fields.take("zoom_factor", 1)
+    factors = {"shrink_factor", "zoom_factor"}.intersection(given)
+    if {"height", "width"}.issubset(given) and len(factors) != 1:
+        return [height, width]
+    if not factors or min(shrink, zoom) < 1:
+        layer.refuse(f"no size is given, or shrink_factor {shrink}, zoom_factor {zoom}")
+    return [(size - 1) // shrink * zoom + 1 for size in sizes]
+
+
+@importer("Upsample", doc=f"{SEGNET}/upsample_layer.cpp {YOLO}/upsample_layer.cpp")
+def upsample(layer: Importing, op: Any, x: ir.Value, *mask: ir.Value) -> Any:
+    """With a mask, SegNet's: to the places that the maxima had. Without one: each pixel repeated."""
+    fields = Fields(layer, "upsample_param")
+    if mask:
+        return _unpool(layer, op, fields, x, mask[0])
+    scale = fields.take("scale", 1)
+    fields.close()
+    if scale < 1 or len(shape(x)) != 4:
+        layer.refuse(f"a scale of {scale} for {len(shape(x))} axes")
+    return op.Resize(
+        x,
+        None,
+        np.asarray([1, 1, scale, scale], np.float32),
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+
+
+def _unpool(layer: Importing, op: Any, fields: Fields, x: ir.Value, mask: ir.Value) -> Any:
+    """Each value at its place in the plane, zeros elsewhere."""
+    height, width = _unpooled_size(layer, fields, image_size(layer, x))
+    if shape(mask) != shape(x):
+        layer.refuse(f"its mask has the shape {shape(mask)}, and x has {shape(x)}")
+    if _overlaps(mask):
+        layer.refuse("windows of its pooling overlap, so that places can be taken twice")
+    count, area = channels(layer, x), height * width
+    planes = op.ConstantOfShape(op.Concat(op.Shape(x, end=2), [area], axis=0))
+    flat = [-1, count, shape(x)[2] * shape(x)[3]]  # type: ignore[operator]
+    places = op.Reshape(op.Cast(mask, to=ir.DataType.INT64), flat)
+    filled = op.ScatterElements(planes, places, op.Reshape(x, flat), axis=2)
+    return op.Reshape(filled, [-1, count, height, width])
+
+
+def _unpooled_size(layer: Importing, fields: Fields, size: tuple[int, int]) -> list[int]:
+    scale = fields.take("scale", 2)
+    sizes = []
+    for axis, before in zip("hw", size, strict=True):
+        factor, cut = fields.take(f"scale_{axis}", scale), fields.take(f"pad_out_{axis}", 0)
+        if factor < 2 or (cut and factor != 2):
+            layer.refuse(f"a scale of {factor} with pad_out {cut}")
+        sizes.append(fields.take(f"upsample_{axis}", before * factor - cut))
+    fields.close()
+    return sizes
+
+
+def _overlaps(mask: ir.Value) -> bool:
+    """Whether a mask is known to come of a pooling whose windows overlap."""
+    node = mask.producer()
+    while node is not None and node.op_type != "MaxPool":
+        node = node.inputs[0].producer() if node.inputs and node.inputs[0] else None
+    if node is None:
+        return False
+    kernel, strides = (node.attributes[name].as_ints() for name in ("kernel_shape", "strides"))
+    return any(size > stride for size, stride in zip(kernel, strides, strict=True))
