@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import onnx
 
 D = ir.DataType
+_MALFORMED = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What onnx_ir and protobuf raise over messages that make no sense."""
+
 _NARROW = {D.INT4, D.UINT4, D.FLOAT4E2M1, D.INT2, D.UINT2}
 _TYPED = {
     "float_data": {D.FLOAT, D.COMPLEX64},
@@ -94,7 +97,7 @@ def deserialize(
 
 
 @contextmanager
-def refusing(path: Path, problem: str) -> Iterator[None]:
+def refusing(path: Path | None, problem: str) -> Iterator[None]:
     """Turn what parsers raise over bad messages into a FormatError that says the first cause."""
     from google.protobuf.message import DecodeError
 
@@ -102,7 +105,7 @@ def refusing(path: Path, problem: str) -> Iterator[None]:
         yield
     except Error:
         raise
-    except (DecodeError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (DecodeError, *_MALFORMED) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
@@ -118,11 +121,25 @@ def _parse(carved: Carved) -> onnx.ModelProto:
     proto = onnx.ModelProto.FromString(carved.rest)
     if not proto.HasField("graph"):
         raise ValueError("it has no graph")
+    _check_text(proto)
     names = [name for name, _ in protos.sparse(proto)]
     if names:
         refused = [("sparse tensor", name) for name in names]
         raise UnsupportedError.listing(refused, action="read")
     return proto
+
+
+def _check_text(proto: Any) -> None:
+    """Texts must be UTF-8; protobuf hands those that are not on as bytes."""
+    stack = [proto]
+    while stack:
+        for field, value in stack.pop().ListFields():
+            if field.type == field.TYPE_MESSAGE:
+                stack += [value] if hasattr(value, "ListFields") else value
+            elif field.type == field.TYPE_STRING:
+                for text in [value] if isinstance(value, str | bytes) else value:
+                    if not isinstance(text, str):
+                        raise ValueError(f"the {field.name} {text[:40]!r} is no text")
 
 
 def _refer(

@@ -17,6 +17,7 @@ from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.onnx.importer import arithmetic, attributes, resampling
 from mmdnn.frameworks.onnx.importer.rewriting import SHAPED, Names, Rewriter, changes, name_of
 from mmdnn.ir import IR_VERSION, OPSET
+from mmdnn.ir.reading import refusing
 from mmdnn.ir.writing import detach, graphs
 
 WIDENED = {
@@ -28,6 +29,8 @@ WIDENED = {
 
 YOUNG = {ir.DataType(number) for number in range(23, 27) if number in set(ir.DataType)}
 """The types that they added: float4, float8 exponents, integers of two bits."""
+
+_SINGLE = onnx.defs.OpSchema.FormalParameterOption.Single
 
 Root = ir.Graph | ir.Function
 
@@ -44,9 +47,15 @@ def to_ir(model: ir.Model) -> ir.Model:
         FormatError: The model says no opset.
         UnsupportedError: Nodes cannot be brought there exactly, or are not ONNX's.
     """
+    with refusing(None, "no valid ONNX model"):
+        return _to_ir(model)
+
+
+def _to_ir(model: ir.Model) -> ir.Model:
     roots: list[Root] = [model.graph, *model.functions.values()]
     for root in roots:
         _plain_domain(root)
+    _validate(model, roots)
     _infer_where_needed(model, roots)
     names = Names({str(value.name) for value in _values(model)})
     newest = IR_VERSION
@@ -180,6 +189,9 @@ def _misfits(node: ir.Node, version: int) -> Iterator[str]:
         yield f"given up in opset {schema.since_version}"
     if not schema.min_input <= len(node.inputs) <= schema.max_input:
         yield f"{len(node.inputs)} inputs"
+    for index, value in enumerate(node.inputs[: len(schema.inputs)]):
+        if value is None and schema.inputs[index].option == _SINGLE:
+            yield f"input '{schema.inputs[index].name}' is missing"
     if not schema.min_output <= len(node.outputs) <= schema.max_output:
         yield f"{len(node.outputs)} outputs"
     for name, attr in node.attributes.items():
