@@ -65,4 +65,5 @@ FRAMEWORK = Framework(
     package="mmdnn.frameworks.caffe",
     extra="caffe",
     arrange=arrange,
+    help="net.prototxt, net.caffemodel (or .caffemodel.h5); mean.binaryproto",
 )

@@ -30,4 +30,6 @@ FRAMEWORK = Framework(
     extra="pytorch",
     arrange=arrange,
     aliases=("torch",),
+    writes=(".py", ".safetensors", ".pth", ".pt2", ".pt"),
+    help="net.py with net.safetensors or net.pth; net.pt2; net.pt",
 )
