@@ -1,0 +1,221 @@
+"""Quantised numbers: integers with a scale and a zero point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.pytorch.exporter.convolution import explicit_pads
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.graph import Code, Variable
+
+RANGES = {
+    "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767), "UINT16": (0, 65535),
+}  # fmt: skip
+FLOAT8 = {
+    "FLOAT8E4M3FN": 448.0, "FLOAT8E5M2": 57344.0, "FLOAT8E4M3FNUZ": 240.0, "FLOAT8E5M2FNUZ": 57344.0,
+}  # fmt: skip
+"""The largest numbers of the 8-bit floats."""
+
+
+def _spread(node: Exporting, torch: Writing, x: Variable, scale: Variable | None) -> Any:
+    """A scale or zero point in a shape that broadcasts against x."""
+    axis, block = node.attribute("axis", 1), node.attribute("block_size", 0)
+    if scale is None or scale.rank == 0 or scale.shape == (1,):
+        return scale
+    if block:
+        axis = node.axis(x, axis)
+        wide = torch.method(scale, "repeat_interleave", block, dim=axis)
+        return torch.method(wide, "narrow", axis, 0, torch.size(x, axis))
+    if scale.rank != 1:
+        node.refuse("the rank of its scale is not known")
+    trailing = node.rank(x) - 1 - node.axis(x, axis)
+    return torch.method(scale, "reshape", -1, *[1] * trailing) if trailing else scale
+
+
+@exporter("QuantizeLinear", doc="QuantizeLinear")
+def quantize(
+    node: Exporting, torch: Writing, x: Variable, scale: Variable, zero: Variable | None = None
+) -> Code:
+    if node.attribute("precision", 0) not in {0, int(scale.dtype or 0)}:
+        node.refuse("its division has a precision other than its scale's")
+    wanted = node.attribute("output_dtype", 0)
+    kind = zero.dtype if zero is not None else ir.DataType(wanted or ir.DataType.UINT8)
+    name = kind.name if kind is not None else "?"
+    saturate = node.attribute("saturate", 1)
+    divided = torch.binary("/", x, _spread(node, torch, x, scale))
+    if name in FLOAT8:
+        if not saturate:
+            node.refuse("it does not saturate")
+        if zero is not None:
+            divided = torch.binary(
+                "+", divided, torch.method(_spread(node, torch, x, zero), "float")
+            )
+        clamped = torch.method(divided, "clamp", -FLOAT8[name], FLOAT8[name])
+        return torch.method(clamped, "to", torch_type(node, kind))
+    if name not in RANGES:
+        node.refuse(f"torch has no tensors of {name}")
+    rounded: Any = torch.method(divided, "round")
+    if zero is not None and not _is_zero(torch, zero):
+        rounded = torch.binary("+", rounded, torch.method(_spread(node, torch, x, zero), "int"))
+    clamped = torch.method(rounded, "clamp", *RANGES[name])
+    return torch.method(clamped, "to", torch_type(node, kind))
+
+
+def _is_zero(torch: Writing, zero: Variable | None) -> bool:
+    known = torch.static(zero)
+    return zero is None or (known is not None and not known.any())
+
+
+@exporter("DequantizeLinear", doc="DequantizeLinear")
+def dequantize(
+    node: Exporting, torch: Writing, x: Variable, scale: Variable, zero: Variable | None = None
+) -> Code:
+    wanted = node.attribute("output_dtype", 0)
+    torch_type(node, x.dtype)
+    float8 = x.dtype is not None and x.dtype.name in FLOAT8
+    wide = "float" if float8 else "int"
+    numbers: Any = torch.method(x, wide)
+    if not _is_zero(torch, zero):
+        numbers = torch.binary("-", numbers, torch.method(_spread(node, torch, x, zero), wide))
+    if float8 and scale.dtype != ir.DataType.FLOAT:
+        numbers = torch.method(numbers, "to", torch_type(node, scale.dtype))
+    result = torch.binary("*", numbers, _spread(node, torch, x, scale))
+    if wanted and wanted != scale.dtype:
+        return torch.method(result, "to", torch_type(node, wanted))
+    return result
+
+
+def _centred(torch: Writing, x: Variable, zero: Any, zero_is_zero: bool) -> Code:
+    whole = torch.method(x, "int")
+    return whole if zero_is_zero else torch.binary("-", whole, zero)
+
+
+@exporter("MatMulInteger", doc="MatMulInteger")
+def matmul_integer(
+    node: Exporting,
+    torch: Writing,
+    a: Variable,
+    b: Variable,
+    a_zero: Variable | None = None,
+    b_zero: Variable | None = None,
+) -> Code:
+    return _product(node, torch, a, b, a_zero, b_zero)
+
+
+def _product(
+    _node: Exporting, torch: Writing, a: Variable, b: Variable, a_zero: Any, b_zero: Any
+) -> Code:
+    rows: Any = a_zero
+    if a_zero is not None and a_zero.rank == 1 and a_zero.shape != (1,):
+        rows = torch.method(a_zero, "unsqueeze", 1)
+    left = _centred(torch, a, rows, _is_zero(torch, a_zero))
+    right = _centred(torch, b, b_zero, _is_zero(torch, b_zero))
+    return torch.binary("@", left, right)
+
+
+@exporter("QLinearMatMul", doc="QLinearMatMul")
+def qlinear_matmul(
+    node: Exporting,
+    torch: Writing,
+    a: Variable,
+    a_scale: Variable,
+    a_zero: Variable,
+    b: Variable,
+    b_scale: Variable,
+    b_zero: Variable,
+    y_scale: Variable,
+    y_zero: Variable,
+) -> Code:
+    rows: Any = a_scale
+    if a_scale.rank == 1 and a_scale.shape != (1,):
+        rows = torch.method(a_scale, "unsqueeze", 1)
+    product = _product(node, torch, a, b, a_zero, b_zero)
+    return _requantized(node, torch, product, rows, b_scale, y_scale, y_zero)
+
+
+def _requantized(
+    node: Exporting, torch: Writing, sums: Code, a: Any, b: Any, y: Any, zero: Variable
+) -> Code:
+    """Sums of products as quantised numbers of another scale."""
+    name = zero.dtype.name if zero.dtype is not None else "?"
+    if name not in RANGES:
+        node.refuse(f"its result is of {name}")
+    scale = torch.binary("/", torch.binary("*", a, b), y)
+    rounded: Any = torch.method(torch.binary("*", sums, scale), "round")
+    if not _is_zero(torch, zero):
+        rounded = torch.binary("+", rounded, torch.method(zero, "int"))
+    clamped = torch.method(rounded, "clamp", *RANGES[name])
+    return torch.method(clamped, "to", torch_type(node, zero.dtype))
+
+
+def _convolved(
+    node: Exporting, torch: Writing, x: Variable, w: Variable, x_zero: Any, w_zero: Any
+) -> Code:
+    """The convolution of integers; double precision holds them exactly."""
+    if w.shape is None or not all(isinstance(d, int) for d in w.shape):
+        node.refuse("the shape of its weight is not known")
+    kernel = [int(d) for d in w.shape[2:]]  # type: ignore[arg-type]
+    count = len(kernel)
+    if count not in {1, 2, 3}:
+        node.refuse(f"torch convolves 1 to 3 spatial axes, not {count}")
+    node.ignore("kernel_shape")
+    strides = node.attribute("strides", [1] * count)
+    dilations = node.attribute("dilations", [1] * count)
+    pads = explicit_pads(node, x, kernel, strides, dilations)
+    columns: Any = w_zero
+    if w_zero is not None and w_zero.rank == 1 and w_zero.shape != (1,):
+        columns = torch.method(w_zero, "reshape", -1, *[1] * (count + 1))
+    image: Any = _centred(torch, x, x_zero, _is_zero(torch, x_zero))
+    if any(pads):
+        flat = [side for i in reversed(range(count)) for side in (pads[i], pads[count + i])]
+        image = torch.call("F.pad", image, tuple(flat))
+    weight = _centred(torch, w, columns, _is_zero(torch, w_zero))
+    options = {"stride": tuple(strides)} if set(strides) != {1} else {}
+    options |= {"dilation": tuple(dilations)} if set(dilations) != {1} else {}
+    group = node.attribute("group", 1)
+    more = {"groups": group} if group != 1 else {}
+    return torch.call(
+        f"F.conv{count}d",
+        torch.method(image, "double"),
+        torch.method(weight, "double"),
+        **options,
+        **more,
+    )
+
+
+@exporter("ConvInteger", doc="ConvInteger")
+def conv_integer(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    w: Variable,
+    x_zero: Variable | None = None,
+    w_zero: Variable | None = None,
+) -> Code:
+    return torch.method(_convolved(node, torch, x, w, x_zero, w_zero), "int")
+
+
+@exporter("QLinearConv", doc="QLinearConv")
+def qlinear_conv(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    x_scale: Variable,
+    x_zero: Variable,
+    w: Variable,
+    w_scale: Variable,
+    w_zero: Variable,
+    y_scale: Variable,
+    y_zero: Variable,
+    bias: Variable | None = None,
+) -> Code:
+    sums: Any = _convolved(node, torch, x, w, x_zero, w_zero)
+    trailing = [1] * (node.rank(x) - 2)
+    if bias is not None:
+        sums = torch.binary("+", sums, torch.method(bias, "reshape", -1, *trailing))
+    columns: Any = w_scale
+    if w_scale.rank == 1 and w_scale.shape != (1,):
+        columns = torch.method(w_scale, "reshape", -1, *trailing)
+    return _requantized(node, torch, torch.method(sums, "float"), x_scale, columns, y_scale, y_zero)

@@ -1,0 +1,125 @@
+"""Sequences and optionals: Python lists, and None."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.graph import ATOM, COMPARE, SUM, Code, Statement, Variable
+
+
+@exporter("SequenceConstruct", doc="SequenceConstruct")
+def construct(_node: Exporting, torch: Writing, *items: Variable) -> Code:
+    return torch.code("{0}", list(items))
+
+
+@exporter("SequenceEmpty", doc="SequenceEmpty")
+def empty(node: Exporting, torch: Writing) -> Code:
+    node.ignore("dtype")
+    return torch.code("[]")
+
+
+@exporter("SequenceLength", doc="SequenceLength")
+def length(_node: Exporting, torch: Writing, items: Variable) -> Code:
+    return torch.code("torch.tensor(len({0}))", items)
+
+
+@exporter("SequenceAt", doc="SequenceAt")
+def at(_node: Exporting, torch: Writing, items: Variable, position: Variable) -> Code:
+    return torch.code("{0}[{1}]", items, _position(torch, position), needs=(ATOM,))
+
+
+@exporter("SequenceInsert", doc="SequenceInsert")
+def insert(
+    _node: Exporting,
+    torch: Writing,
+    items: Variable,
+    item: Variable,
+    position: Variable | None = None,
+) -> Code:
+    if position is None:
+        return torch.code("{0} + [{1}]", items, item, binds=SUM)
+    index = _position(torch, position)
+    if isinstance(index, Code):
+        index = torch.let("position", index)
+    return torch.code("{0}[:{2}] + [{1}] + {0}[{2}:]", items, item, index, binds=SUM, needs=(ATOM,))
+
+
+@exporter("SequenceErase", doc="SequenceErase")
+def erase(
+    _node: Exporting, torch: Writing, items: Variable, position: Variable | None = None
+) -> Code:
+    index = -1 if position is None else _position(torch, position)
+    if index == -1:
+        return torch.code("{0}[:-1]", items)
+    if isinstance(index, int):
+        return torch.code(f"{{0}}[:{index}] + {{0}}[{index + 1}:]", items, binds=SUM)
+    gone = torch.let("position", torch.code("{0} % len({1})", index, items, binds=SUM + 1))
+    return torch.code("[item for i, item in enumerate({0}) if i != {1}]", items, gone)
+
+
+def _position(torch: Writing, position: Variable) -> int | Code:
+    known = torch.static(position)
+    return torch.call("int", position) if known is None else int(known.reshape(-1)[0])
+
+
+@exporter("ConcatFromSequence", doc="ConcatFromSequence")
+def concat(node: Exporting, torch: Writing, items: Variable) -> Code:
+    function = "torch.stack" if node.attribute("new_axis", 0) else "torch.cat"
+    return torch.call(function, items, dim=node.attribute("axis"))
+
+
+@exporter("SplitToSequence", doc="SplitToSequence")
+def split(node: Exporting, torch: Writing, x: Variable, sizes: Variable | None = None) -> Code:
+    axis = node.attribute("axis", 0)
+    keep = node.attribute("keepdims", 1)
+    if sizes is None:
+        parts = torch.method(x, "split", 1, axis) if keep else torch.method(x, "unbind", axis)
+        return torch.call("list", parts)
+    known = torch.static(sizes)
+    count: Any = torch.method(sizes, "tolist") if known is None else known.tolist()
+    return torch.call("list", torch.method(x, "split", count, axis))
+
+
+@exporter("SequenceMap", doc="SequenceMap")
+def sequence_map(node: Exporting, torch: Writing, first: Variable, *others: Variable) -> list[Any]:
+    graph: ir.Graph = node.attribute("body")
+    inputs = (first, *others)
+    lists = [torch.let(str(output.name), Code("[]")) for output in graph.outputs]
+    items, sources = [], []
+    for value, given in zip(graph.inputs, inputs, strict=True):
+        if given.value is not None and isinstance(given.value.type, ir.SequenceType):
+            items.append(torch.scope.variables.setdefault(value, Variable(str(value.name), value)))
+            sources.append(given)
+        else:
+            torch.scope.variables[value] = given
+    body = torch.scope.nodes(graph)
+    for value, into in zip(graph.outputs, lists, strict=True):
+        made = torch.scope.variable(value)
+        body.append(Statement([], Code("{0}.append({1})", (into, made), needs=(ATOM,))))
+    holes = [f"{{{i}}}" for i in range(2 * len(items))]
+    over = holes[1] if len(items) == 1 else f"zip({', '.join(holes[len(items) :])})"
+    header = Code(f"for {', '.join(holes[: len(items)])} in {over}:", (*items, *sources))
+    torch.scope.statements.append(Statement(items, Code(""), [(header, body)], node.node))
+    return list(lists)
+
+
+@exporter("Optional", doc="Optional")
+def optional(node: Exporting, _torch: Writing, x: Variable | None = None) -> Any:
+    node.ignore("type")
+    return Code("None") if x is None else x
+
+
+@exporter("OptionalGetElement", doc="OptionalGetElement")
+def get_element(_node: Exporting, _torch: Writing, x: Variable) -> Variable:
+    return x
+
+
+@exporter("OptionalHasElement", doc="OptionalHasElement")
+def has_element(_node: Exporting, torch: Writing, x: Variable | None = None) -> Code:
+    if x is None:
+        return torch.code("torch.tensor(False)")
+    present = torch.code("{0} is not None", x, binds=COMPARE, needs=(COMPARE + 1,))
+    return torch.code("torch.tensor({0})", present)
