@@ -8,7 +8,9 @@ from __future__ import annotations
 import torch
 
 
-def recurrent(cell, x, weight, recurrence, bias, states, lengths=None, direction="forward"):
+def recurrent(
+    cell, x, weight, recurrence, bias, states, lengths=None, direction="forward"
+):
     """Run `cell` over x (time, batch, features) in each direction of its weights."""
     results, finals = [], []
     for d in range(len(weight)):
@@ -23,7 +25,9 @@ def recurrent(cell, x, weight, recurrence, bias, states, lengths=None, direction
                 outputs[t] = torch.where(running, new[0], torch.zeros_like(new[0]))
                 new = [torch.where(running, n, s) for n, s in zip(new, state)]
             state = new
-        results.append(torch.stack(outputs) if outputs else x.new_empty(0, *state[0].shape))
+        results.append(
+            torch.stack(outputs) if outputs else x.new_empty(0, *state[0].shape)
+        )
         finals.append(state)
     return torch.stack(results, 1), *[torch.stack(final) for final in zip(*finals)]
 

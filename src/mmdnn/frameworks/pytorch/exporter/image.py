@@ -1,0 +1,247 @@
+"""Resampling images: Resize, GridSample, Col2Im."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair
+from mmdnn.frameworks.pytorch.graph import Code, Variable
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+class Resizing:
+    """The attributes and inputs of a Resize, as far as they are known."""
+
+    def __init__(
+        self,
+        node: Exporting,
+        torch: Writing,
+        x: Variable,
+        roi: Variable | None,
+        scales: Variable | None,
+        sizes: Variable | None,
+    ) -> None:
+        self.mode = node.attribute("mode", "nearest")
+        self.transformation = node.attribute("coordinate_transformation_mode", "half_pixel")
+        self.rounding = node.attribute("nearest_mode", "round_prefer_floor")
+        self.antialias = bool(node.attribute("antialias", 0))
+        self.exclude = bool(node.attribute("exclude_outside", 0))
+        self.cubic = node.attribute("cubic_coeff_a", -0.75)
+        self.outside = node.attribute("extrapolation_value", 0.0)
+        self.policy = node.attribute("keep_aspect_ratio_policy", "stretch")
+        self.rank = node.rank(x)
+        axes = node.attribute("axes") or list(range(self.rank))
+        self.axes = [axis % self.rank for axis in axes]
+        self.roi = roi if self.transformation == "tf_crop_and_resize" else None
+        self.scales_input, self.sizes_input = scales, sizes
+        self.scales, self.sizes = torch.static(scales), torch.static(sizes)
+        self.dims = x.shape or ()
+        if self.scales is not None or self.sizes is not None:
+            self._drop_unchanged()
+
+    @property
+    def spatial(self) -> bool:
+        """Whether just the axes after the second are resized, all of them."""
+        return self.axes == list(range(2, self.rank)) and 3 <= self.rank <= 5
+
+    def _drop_unchanged(self) -> None:
+        """Leave out batch and channels where they keep their sizes."""
+        kept = [i for i, axis in enumerate(self.axes) if axis > 1 or self._changes(i, axis)]
+        if self.policy != "stretch" or self.roi is not None or len(kept) == len(self.axes):
+            return
+        self.axes = [self.axes[i] for i in kept]
+        self.scales = None if self.scales is None else self.scales[kept]
+        self.sizes = None if self.sizes is None else self.sizes[kept]
+
+    def _changes(self, index: int, axis: int) -> bool:
+        if self.scales is not None:
+            return bool(self.scales[index] != 1)
+        assert self.sizes is not None
+        return bool(self.sizes[index] != self.dims[axis])
+
+
+@exporter("Resize", doc="Resize")
+def resize(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    roi: Variable | None = None,
+    scales: Variable | None = None,
+    sizes: Variable | None = None,
+) -> Any:
+    r = Resizing(node, torch, x, roi, scales, sizes)
+    if r.transformation == "align_corners" and scales is not None and not _whole(r):
+        node.refuse(
+            "it aligns corners of a size that is no whole number, on which engines disagree"
+        )
+    mode = _torch_mode(r)
+    if mode is None:
+        return _by_helper(torch, x, r)
+    options: dict[str, Any] = {"mode": mode} if mode != "nearest" else {}
+    if r.sizes is not None:
+        options = {"size": tuple(int(s) for s in r.sizes), **options}
+    else:
+        assert r.scales is not None
+        factors = [float(s) for s in r.scales]
+        options = {"scale_factor": pair_of(factors), **options}
+    if (
+        mode in {"linear", "bilinear", "trilinear", "bicubic"}
+        and r.transformation == "align_corners"
+    ):
+        options["align_corners"] = True
+    if r.antialias:
+        options["antialias"] = True
+    return torch.call("F.interpolate", x, **options)
+
+
+def _whole(r: Resizing) -> bool:
+    """Whether the scales surely give whole sizes."""
+    if r.scales is None:
+        return False
+    return all(
+        float(s).is_integer()
+        or (isinstance(d := r.dims[axis], int) and (d * float(s)).is_integer())
+        for axis, s in zip(r.axes, r.scales, strict=True)
+    )
+
+
+def pair_of(factors: list[float]) -> Any:
+    """One number where all are equal; whole numbers as integers."""
+    plain = [int(f) if f.is_integer() else f for f in factors]
+    return plain[0] if len(set(plain)) == 1 else tuple(plain)
+
+
+def _torch_mode(r: Resizing) -> str | None:
+    """The mode of `F.interpolate` that computes the same, if there is one."""
+    known = r.scales is not None or r.sizes is not None
+    if not known or not r.spatial or r.policy != "stretch" or r.exclude or r.roi is not None:
+        return None
+    if r.mode == "nearest":
+        return None if r.antialias else _nearest_mode(r)
+    single = any(d == 1 for d in _outs(r))
+    if r.transformation == "pytorch_half_pixel" and (single or None in _outs(r)):
+        return None
+    if r.transformation not in {"half_pixel", "align_corners", "pytorch_half_pixel"}:
+        return None
+    if r.mode == "linear":
+        if r.antialias and (r.rank != 4 or r.transformation == "align_corners"):
+            return None
+        return LINEAR[r.rank - 2]
+    return "bicubic" if r.rank == 4 and not r.antialias and r.cubic == -0.75 else None
+
+
+def _outs(r: Resizing) -> list[int | None]:
+    """The new sizes, None where they depend on an open dimension."""
+    if r.sizes is not None:
+        return [int(size) for size in r.sizes]
+    assert r.scales is not None
+    return [
+        math.floor(d * float(s)) if isinstance(d := r.dims[axis], int) else None
+        for axis, s in zip(r.axes, r.scales, strict=True)
+    ]
+
+
+def _nearest_mode(r: Resizing) -> str | None:
+    """Torch's `nearest` or `nearest-exact`, if each place takes the same element as in ONNX."""
+    outs = _outs(r)
+    for mode in ("nearest", "nearest-exact"):
+        if all(_same_indices(r, i, axis, outs[i], mode) for i, axis in enumerate(r.axes)):
+            return mode
+    return None
+
+
+def _same_indices(r: Resizing, i: int, axis: int, out: int | None, mode: str) -> bool:
+    from mmdnn.frameworks.pytorch.helpers.image import resize_coordinates, resize_nearest
+
+    size = r.dims[axis]
+    scale = float(r.scales[i]) if r.scales is not None else None
+    if not isinstance(size, int) or out is None:
+        if scale is None or not scale.is_integer() or r.transformation == "align_corners":
+            return False
+        size, out = 64, int(64 * scale)
+    at = resize_coordinates(size, out, scale or out / size, r.transformation)
+    wanted = resize_nearest(at, r.rounding).clamp(0, size - 1).numpy()
+    step = np.float32(1 / scale) if scale else np.float32(size) / np.float32(out)
+    half = 0.5 if mode == "nearest-exact" else 0.0
+    places = (np.arange(out, dtype=np.float32) + np.float32(half)) * np.float32(step)
+    return bool(np.array_equal(np.minimum(np.floor(places), size - 1), wanted))
+
+
+def _by_helper(torch: Writing, x: Variable, r: Resizing) -> Code:
+    settings = {
+        "mode": (r.mode, "nearest"),
+        "transformation": (r.transformation, "half_pixel"),
+        "rounding": (r.rounding, "round_prefer_floor"),
+        "cubic": (r.cubic, -0.75),
+        "outside": (r.outside, 0.0),
+        "antialias": (r.antialias, False),
+        "exclude_outside": (r.exclude, False),
+    }
+    options = {name: value for name, (value, default) in settings.items() if value != default}
+    wanted: dict[str, Any] = {}
+    if r.sizes_input is not None:
+        wanted["sizes"] = r.sizes_input if r.sizes is None else [int(s) for s in r.sizes]
+        if r.policy != "stretch":
+            larger = r.policy == "not_smaller"
+            fitted = torch.helper("keep_aspect", x, tuple(r.axes), wanted["sizes"], larger)
+            kept = torch.let("sizes", fitted)
+            wanted = {"sizes": torch.code("{0}[0]", kept), "scales": torch.code("{0}[1]", kept)}
+    else:
+        wanted["scales"] = r.scales_input if r.scales is None else [float(s) for s in r.scales]
+    if r.roi is not None:
+        wanted["roi"] = r.roi
+    return torch.helper("resize", x, tuple(r.axes), **wanted, **options)
+
+
+@exporter("GridSample", doc="GridSample")
+def grid_sample(node: Exporting, torch: Writing, x: Variable, grid: Variable) -> Code:
+    mode = node.attribute("mode", "linear")
+    rank = node.rank(x)
+    if rank not in {4, 5} or (mode == "cubic" and rank != 4):
+        node.refuse(f"torch samples no {mode} grid of {rank - 2} dimensions")
+    options: dict[str, Any] = {}
+    if mode != "linear":
+        options["mode"] = {"cubic": "bicubic"}.get(mode, mode)
+    padding = node.attribute("padding_mode", "zeros")
+    if padding != "zeros":
+        options["padding_mode"] = padding
+    align = bool(node.attribute("align_corners", 0))
+    return torch.call("F.grid_sample", x, grid, **options, align_corners=align)
+
+
+@exporter("Col2Im", doc="Col2Im")
+def col2im(
+    node: Exporting, torch: Writing, x: Variable, image_shape: Variable, block_shape: Variable
+) -> Code:
+    if image_shape.shape is None or not isinstance(image_shape.shape[0], int):
+        node.refuse("how many axes its image has is not known")
+    count = image_shape.shape[0]
+    image, block = integers(torch, image_shape), integers(torch, block_shape)
+    strides = node.attribute("strides", [1] * count)
+    dilations = node.attribute("dilations", [1] * count)
+    pads = node.attribute("pads", [0] * 2 * count)
+    if count != 2 or pads[:2] != pads[2:]:
+        return torch.helper("col2im", x, image, block, strides, pads, dilations)
+    options = {
+        "dilation": (pair(dilations), 1),
+        "padding": (pair(pads[:2]), 0),
+        "stride": (pair(strides), 1),
+    }
+    given = {name: value for name, (value, default) in options.items() if value != default}
+    return torch.call("F.fold", x, image, kernel_size=block, **given)
+
+
+def integers(torch: Writing, x: Variable) -> Any:
+    """A one-dimensional input as Python integers."""
+    known = torch.static(x)
+    return torch.method(x, "tolist") if known is None else tuple(known.tolist())
+
+
+@exporter("AffineGrid", doc="AffineGrid")
+def affine_grid(node: Exporting, torch: Writing, theta: Variable, size: Variable) -> Code:
+    align = bool(node.attribute("align_corners", 0))
+    return torch.call("F.affine_grid", theta, integers(torch, size), align_corners=align)

@@ -1,0 +1,124 @@
+"""Fourier transforms, windows and mel spectra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.graph import PRODUCT, Code, Variable
+
+
+def _last(node: Exporting, x: Variable) -> int:
+    """1 for real numbers, 2 for complex ones."""
+    last = x.shape[-1] if x.shape else None
+    if last not in {1, 2}:
+        node.refuse("whether its input is real or complex is not known")
+    return int(last)  # type: ignore[arg-type]
+
+
+def integer(torch: Writing, x: Variable) -> int | Code:
+    """A scalar input as a Python integer."""
+    known = torch.static(x)
+    return torch.call("int", x) if known is None else int(known.reshape(-1)[0])
+
+
+@exporter("DFT", doc="DFT")
+def dft(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    length: Variable | None = None,
+    axis: Variable | None = None,
+) -> Code:
+    inverse, onesided = node.attribute("inverse", 0), node.attribute("onesided", 0)
+    where = -2 if axis is None else integer(torch, axis)
+    rank = node.rank(x)
+    options: dict[str, Any] = {"dim": where % rank} if isinstance(where, int) else {}
+    if isinstance(where, Code):
+        options["dim"] = torch.code(f"{{0}} % {rank}", where, binds=PRODUCT)
+    if length is not None:
+        options["n"] = integer(torch, length)
+    real = _last(node, x) == 1
+    if real and not inverse:
+        spectrum = torch.call(
+            "torch.fft.rfft" if onesided else "torch.fft.fft",
+            torch.method(x, "squeeze", -1),
+            **options,
+        )
+        return torch.call("torch.view_as_real", spectrum)
+    numbers = torch.method(x, "squeeze", -1) if real else torch.call("torch.view_as_complex", x)
+    if inverse and onesided:
+        if real:
+            node.refuse("the inverse of one side of a spectrum that has no imaginary part")
+        return torch.method(torch.call("torch.fft.irfft", numbers, **options), "unsqueeze", -1)
+    if onesided:
+        node.refuse("one side of the spectrum of complex numbers")
+    function = "torch.fft.ifft" if inverse else "torch.fft.fft"
+    return torch.call("torch.view_as_real", torch.call(function, numbers, **options))
+
+
+@exporter("STFT", doc="STFT")
+def stft(
+    node: Exporting,
+    torch: Writing,
+    signal: Variable,
+    step: Variable,
+    window: Variable | None = None,
+    length: Variable | None = None,
+) -> Code:
+    onesided = bool(node.attribute("onesided", 1))
+    hop = integer(torch, step)
+    size: int | Code
+    if length is not None:
+        size = integer(torch, length)
+    elif window is not None:
+        size = torch.size(window, 0)
+    else:
+        node.refuse("the length of its frames is not known")
+    real = _last(node, signal) == 1
+    if onesided and not real:
+        node.refuse("one side of the spectrum of complex numbers")
+    numbers = (
+        torch.method(signal, "squeeze", -1) if real else torch.call("torch.view_as_complex", signal)
+    )
+    if window is not None and torch.size(window, 0) != size and length is not None:
+        node.refuse("whether its window is as long as its frames is not known")
+    if window is not None:
+        spectrum = torch.call(
+            "torch.stft", numbers, size, hop_length=hop, window=window, center=False,
+            onesided=onesided, return_complex=True,
+        )  # fmt: skip
+        return torch.call("torch.view_as_real", torch.method(spectrum, "transpose", 1, 2))
+    frames: Any = torch.method(numbers, "unfold", 1, size, hop)
+    function = "torch.fft.rfft" if onesided else "torch.fft.fft"
+    return torch.call("torch.view_as_real", torch.call(function, frames))
+
+
+def _window(function: str, **extra: float) -> Any:
+    def export(node: Exporting, torch: Writing, size: Variable) -> Code:
+        dtype = torch_type(node, node.attribute("output_datatype", ir.DataType.FLOAT))
+        options: dict[str, Any] = {} if node.attribute("periodic", 1) else {"periodic": False}
+        options |= extra
+        if dtype != "torch.float32":
+            options["dtype"] = dtype
+        return torch.call(function, integer(torch, size), **options)
+
+    return export
+
+
+exporter("HannWindow", doc="HannWindow")(_window("torch.hann_window"))
+exporter("HammingWindow", doc="HammingWindow")(
+    _window("torch.hamming_window", alpha=25 / 46, beta=21 / 46)
+)
+exporter("BlackmanWindow", doc="BlackmanWindow")(_window("torch.blackman_window"))
+
+
+@exporter("MelWeightMatrix", doc="MelWeightMatrix")
+def mel_weight_matrix(node: Exporting, torch: Writing, *inputs: Variable) -> Code:
+    dtype = torch_type(node, node.attribute("output_datatype", ir.DataType.FLOAT))
+    known = [torch.static(x) for x in inputs]
+    values = [x if k is None else k.reshape(()).item() for x, k in zip(inputs, known, strict=True)]
+    weights = torch.helper("mel_weights", *values)
+    return weights if dtype == "torch.float32" else torch.method(weights, "to", dtype)

@@ -1,0 +1,135 @@
+"""Resampling as ONNX defines it, where `F.interpolate` computes something else.
+
+https://onnx.ai/onnx/operators/onnx__Resize.html
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def resize_coordinates(size, out, scale, transformation, start=0.0, end=1.0):
+    """Where each of `out` places along an axis lies among `size` elements."""
+    i = torch.arange(out, dtype=torch.float64)
+    if transformation == "asymmetric":
+        return i / scale
+    if transformation == "align_corners":
+        return i * (size - 1) / (out - 1) if out > 1 else i * 0
+    if transformation == "pytorch_half_pixel":
+        return (i + 0.5) / scale - 0.5 if out > 1 else i * 0
+    if transformation == "half_pixel_symmetric":
+        return size / 2 * (1 - out / (scale * size)) + (i + 0.5) / scale - 0.5
+    if transformation == "tf_crop_and_resize":
+        if out > 1:
+            return start * (size - 1) + i * (end - start) * (size - 1) / (out - 1)
+        return i * 0 + 0.5 * (start + end) * (size - 1)
+    return (i + 0.5) / scale - 0.5
+
+
+def resize_nearest(x, rounding):
+    """The index of the nearest element."""
+    if rounding == "round_prefer_floor":
+        return torch.ceil(x - 0.5)
+    if rounding == "round_prefer_ceil":
+        return torch.floor(x + 0.5)
+    return torch.floor(x) if rounding == "floor" else torch.ceil(x)
+
+
+def resize_kernel(distance, mode, a):
+    """The weight of an element at a distance."""
+    d = distance.abs()
+    if mode == "linear":
+        return (1 - d).clamp(min=0)
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return torch.where(d <= 1, near, torch.where(d < 2, far, torch.zeros_like(d)))
+
+
+def resize_axis(x, axis, out, scale, options, start=0.0, end=1.0):
+    """Resize one axis."""
+    size = x.shape[axis]
+    mode = options.get("mode", "nearest")
+    transformation = options.get("transformation", "half_pixel")
+    at = resize_coordinates(size, out, scale, transformation, start, end)
+    if mode == "nearest":
+        index = resize_nearest(at, options.get("rounding", "round_prefer_floor"))
+        y = x.index_select(axis, index.clamp(0, size - 1).long())
+    else:
+        shrink = min(scale, 1.0) if options.get("antialias") else 1.0
+        reach = (1 if mode == "linear" else 2) / shrink
+        taps = torch.arange(
+            1 - math.ceil(reach), math.ceil(reach) + 1, dtype=torch.float64
+        )
+        index = at.floor().unsqueeze(1) + taps
+        distance = (at.unsqueeze(1) - index) * shrink
+        weights = resize_kernel(distance, mode, options.get("cubic", -0.75))
+        if options.get("exclude_outside"):
+            weights = weights * ((index >= 0) & (index < size))
+        if options.get("exclude_outside") or options.get("antialias"):
+            weights = weights / weights.sum(1, keepdim=True)
+        matrix = torch.zeros(out, size, dtype=torch.float64)
+        matrix = matrix.scatter_add(1, index.clamp(0, size - 1).long(), weights)
+        wide = x if x.is_floating_point() else x.float()
+        y = (wide.movedim(axis, -1) @ matrix.to(wide).T).movedim(-1, axis)
+    if transformation == "tf_crop_and_resize":
+        shape = [1] * x.ndim
+        shape[axis] = out
+        outside = ((at < 0) | (at > size - 1)).reshape(shape)
+        y = torch.where(outside, torch.full_like(y, options.get("outside", 0.0)), y)
+    return y
+
+
+def resize(x, axes, sizes=None, scales=None, roi=None, **options):
+    """ONNX's Resize of these axes; the new sizes are given, or else the scales."""
+    y = x
+    for i, axis in enumerate(axes):
+        size = x.shape[axis]
+        out = (
+            int(sizes[i]) if sizes is not None else math.floor(size * float(scales[i]))
+        )
+        scale = float(scales[i]) if scales is not None else out / size
+        window = (
+            (0.0, 1.0) if roi is None else (float(roi[i]), float(roi[i + len(axes)]))
+        )
+        if out != size or scale != 1 or roi is not None:
+            y = resize_axis(y, axis, out, scale, options, *window)
+    if x.is_floating_point() or y.dtype == x.dtype:
+        return y
+    limits = torch.iinfo(x.dtype)
+    return y.round().clamp(limits.min, limits.max).to(x.dtype)
+
+
+def keep_aspect(x, axes, sizes, larger):
+    """Sizes of the same aspect ratio: none smaller, or else none larger, than these."""
+    ratios = [int(size) / x.shape[axis] for size, axis in zip(sizes, axes)]
+    ratio = max(ratios) if larger else min(ratios)
+    return [math.floor(x.shape[axis] * ratio + 0.5) for axis in axes], [ratio] * len(
+        axes
+    )
+
+
+def col2im(x, image_shape, block_shape, strides, pads, dilations):
+    """Sum the blocks in the columns of x (batch, channels * block, places) into images."""
+    count = len(image_shape)
+    padded = [image_shape[i] + pads[i] + pads[i + count] for i in range(count)]
+    index = torch.zeros(1, 1, dtype=torch.long)
+    for i in range(count):
+        reach = dilations[i] * (block_shape[i] - 1)
+        within = torch.arange(block_shape[i]) * dilations[i]
+        starts = torch.arange(0, padded[i] - reach, strides[i])
+        along = within.unsqueeze(1) + starts
+        index = index[:, None, :, None] * padded[i] + along[None, :, None, :]
+        index = index.flatten(2).flatten(0, 1)
+    batch, rows = x.shape[:2]
+    x = x.reshape(batch, rows // index.shape[0], -1)
+    image = x.new_zeros(batch, x.shape[1], math.prod(padded))
+    image = image.index_add(2, index.flatten().to(x.device), x).reshape(
+        batch, -1, *padded
+    )
+    crop = [
+        side for i in reversed(range(count)) for side in (-pads[i], -pads[i + count])
+    ]
+    return F.pad(image, crop)
