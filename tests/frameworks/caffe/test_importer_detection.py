@@ -185,6 +185,8 @@ def _detections(loc, conf, priors, p):
                 )
                 for i in range(count)
             ]  # fmt: skip
+            if p.get("clip"):
+                boxes = [np.clip(box, 0, 1) for box in boxes]
             lowest = p.get("confidence_threshold", -np.inf)
             order = [i for i in range(count) if scores[image, i, label] > np.float32(lowest)]
             order.sort(key=lambda i: -scores[image, i, label])
@@ -242,6 +244,8 @@ CASES = {
     "own locations": {"share_location": False, "top_k": 9, "keep_top_k": 8},
     "own locations, no background": {"share_location": False, "background_label_id": -1},
     "encoded": {"variance_encoded_in_target": True, "confidence_threshold": 0.5},
+    "clipped": {"clip": True, "confidence_threshold": 0.5, "normalized_bbox": True},
+    "corner clipped": {"code_type": "CORNER", "clip": True, "top_k": 20},
     "corner": {"code_type": "CORNER", "confidence_threshold": 0.3},
     "corner encoded inverts boxes": {
         "code_type": "CORNER", "variance_encoded_in_target": True, "confidence_threshold": 0.1,
@@ -300,6 +304,7 @@ def test_equal_scores_are_taken_in_order():
         "num_classes: 5",
         "num_classes: 4 share_location: false",
         "num_classes: 4 objectness_score: 0.1",
+        "num_classes: 4 normalized_bbox: false",
     ],
 )
 def test_detection_output_refuses(text):
@@ -309,6 +314,48 @@ def test_detection_output_refuses(text):
             {"loc": (1, 120), "conf": (1, 120), "priors": (1, 2, 120)},
         )
     assert caught.value.layer == "layer"
+
+
+def _round(value):
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def _roi_pool(x, rois, size, scale):
+    """ROIPoolingLayer::Forward_cpu."""
+    out = np.zeros((len(rois), x.shape[1], *size), np.float32)
+    for n, (image, *corners) in enumerate(rois):
+        left, top, right, bottom = (_round(np.float32(v) * np.float32(scale)) for v in corners)
+        high, wide = max(bottom - top + 1, 1), max(right - left + 1, 1)
+        for i, j in itertools.product(range(size[0]), range(size[1])):
+            rows = [math.floor(i * high / size[0]), math.ceil((i + 1) * high / size[0])]
+            columns = [math.floor(j * wide / size[1]), math.ceil((j + 1) * wide / size[1])]
+            rows = np.clip([v + top for v in rows], 0, x.shape[2])
+            columns = np.clip([v + left for v in columns], 0, x.shape[3])
+            window = x[int(image), :, rows[0] : rows[1], columns[0] : columns[1]]
+            if window.size:
+                out[n, :, i, j] = window.max((1, 2))
+    return out
+
+
+@pytest.mark.parametrize("axes", [2, 4])
+def test_roi_pooling(axes):
+    x = normal(2, 3, 9, 11) - 2
+    rng = np.random.default_rng(4)
+    low = rng.integers(-10, 120, (20, 2))
+    rois = np.concatenate(
+        [rng.integers(0, 2, (20, 1)), low, low + rng.integers(-9, 80, (20, 2))], 1
+    )
+    rois = rois.astype(np.float32)
+    p = "roi_pooling_param { pooled_h: 3 pooled_w: 4 spatial_scale: 0.0625 }"
+    fed = rois if axes == 2 else rois.reshape(20, 5, 1, 1)
+    y = run(_layer("ROIPooling", "x rois", p), {"x": x, "rois": fed})["y"]
+    np.testing.assert_array_equal(y, _roi_pool(x, rois, (3, 4), 0.0625))
+
+
+def test_roi_pooling_refuses():
+    p = "roi_pooling_param { pooled_h: 3 pooled_w: 4 pad_ratio: 0.1 }"
+    with pytest.raises(UnsupportedError, match="pad_ratio"):
+        model(_layer("ROIPooling", "x rois", p), {"x": (1, 3, 9, 9), "rois": (4, 5)})
 
 
 def test_wechat_qr_detect_agrees_with_opencv(shared):

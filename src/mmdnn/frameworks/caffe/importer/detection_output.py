@@ -1,9 +1,12 @@
 """DetectionOutput of the SSD fork: from offsets and scores to the boxes found.
 
 The source is src/caffe/layers/detection_output_layer.cpp and src/caffe/util/bbox_util.cpp of
-https://github.com/weiliu89/caffe, branch ssd. N is the batch, P the number of prior boxes, C the
-number of classes without the background, L the number of classes whose boxes differ (1 if shared), K how
-many candidates of a class enter the suppression.
+https://github.com/weiliu89/caffe, branch ssd; `clip` and `normalized_bbox` are OpenCV's
+(https://github.com/opencv/opencv/blob/4.x/modules/dnn/src/caffe/opencv-caffe.proto).
+
+N is the batch, P the number of prior boxes, C the number of classes without the background, L the
+number of classes whose boxes differ (1 if shared), K how many candidates of a class enter the
+suppression.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.detection import SSD
+from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import NeedsStatic, shape
 
@@ -30,6 +34,7 @@ class _Output:
 
     p: Any
     priors: int
+    clip: bool
 
     @cached_property
     def labels(self) -> list[int]:
@@ -62,6 +67,7 @@ class _Output:
             "background_label_id": p.background_label_id,
             "code_type": _CODES[p.code_type],
             "variance_encoded_in_target": int(p.variance_encoded_in_target),
+            "clip": int(self.clip),
             "nms_threshold": nms.nms_threshold,
             "top_k": nms.top_k if nms.HasField("top_k") else -1,
             "keep_top_k": p.keep_top_k,
@@ -96,7 +102,12 @@ def detection_output(
     length = shape(priors)[2] if len(shape(priors)) > 2 else None
     if length is None:
         raise NeedsStatic(priors.name)
-    out = _Output(layer.param("detection_output_param"), length // 4)
+    fields = Fields(layer, "detection_output_param")
+    clip = bool(fields.take("clip", 0))
+    if not fields.take("normalized_bbox", 1):
+        layer.refuse("its boxes are in pixels")
+    fields.close()
+    out = _Output(layer.param("detection_output_param"), length // 4, clip)
     _check(layer, out, loc, conf)
 
     def body(op: Any, loc: ir.Value, conf: ir.Value, priors: ir.Value) -> ir.Value:
@@ -122,7 +133,7 @@ def _boxes(op: Any, out: _Output, loc: ir.Value, priors: ir.Value) -> ir.Value:
     if not out.p.variance_encoded_in_target:
         offsets = op.Mul(offsets, variance)
     boxes: ir.Value = _DECODE[out.p.code_type](op, offsets, prior)
-    return boxes
+    return op.Clip(boxes, 0.0, 1.0) if out.clip else boxes
 
 
 def _halves(op: Any, x: ir.Value) -> Any:
