@@ -287,7 +287,7 @@ def compare(
     if model is None:
         raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
     found = verification.run_source(_sides(sides[0], models[0]), model, progress=progress)
-    rename = _rename(models[1], model) if models[0] is not None and models[1] is not None else {}
+    rename = _rename(models[1], model)
     renamed = (
         (side and replace(side, rename=rename), note) for side, note in _sides(sides[1], models[1])
     )
@@ -416,8 +416,13 @@ def _check_trust(opened: Opened, trust: bool) -> None:
         )
 
 
-def _rename(model: ir.Model, onto: ir.Model) -> dict[str, str]:
-    """A model's inputs and outputs to those of another: by name, else by order."""
+def _rename(model: ir.Model | None, onto: ir.Model) -> dict[str, str]:
+    """A model's inputs and outputs to those of another: by name, else by order.
+
+    What cannot be read calls its outputs `output_0`, `output_1`, ... if it has no names for them.
+    """
+    if model is None:
+        return {f"output_{i}": str(value.name) for i, value in enumerate(onto.graph.outputs)}
     pairs: dict[str, str] = {}
     ends = (
         (inputs(model), inputs(onto)),

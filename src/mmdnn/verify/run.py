@@ -49,10 +49,21 @@ class Side:
     rename: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, values: Feeds) -> dict[str, np.ndarray]:
-        """Run on inputs named as on the other side, giving outputs named as there."""
+        """Run on inputs named as on the other side, giving outputs named as there.
+
+        Raises:
+            Error: Whatever goes wrong in the engine.
+        """
         own = {theirs: ours for ours, theirs in self.rename.items()}
-        result = self.run({own.get(name, name): value for name, value in values.items()})
-        return {self.rename.get(name, name): value for name, value in result.items()}
+        try:
+            result = self.run({own.get(name, name): value for name, value in values.items()})
+        except Error:
+            raise
+        except Exception as error:  # engines run code that is not ours
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise Error(f"{self.title} failed: {reason}") from error
+        named = {self.rename.get(name, name): value for name, value in result.items()}
+        return {name: value for name, value in named.items() if name not in values}
 
 
 def engine_side(framework: registry.Framework, source: registry.Source) -> Side:
