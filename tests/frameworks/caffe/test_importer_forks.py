@@ -9,6 +9,8 @@ import pytest
 from one_layer import blobs, evaluate, model, normal, run
 
 from mmdnn.errors import Error, UnsupportedError
+from mmdnn.frameworks.caffe import importer, reader
+from mmdnn.registry import Source
 
 
 def _layer(kind: str, bottoms: str = "x", more: str = "") -> str:
@@ -245,7 +247,9 @@ def _pooled(kernel: int) -> str:
 
 def test_upsample_undoes_its_pooling():
     x = normal(3, 2, 6, 8)
-    y = evaluate(model(_pooled(2), {"x": (1, 2, 6, 8)}), {"x": x})["y"]
+    network = model(_pooled(2), {"x": (1, 2, 6, 8)})
+    assert str(network.graph.outputs[0].shape[0]) == "batch"
+    y = evaluate(network, {"x": x})["y"]
     windows = x.reshape(3, 2, 3, 2, 4, 2).max((3, 5)).repeat(2, 2).repeat(2, 3)
     np.testing.assert_array_equal(y, np.where(x == windows, x, 0))
 
@@ -292,3 +296,44 @@ def test_refuses(kind, more):
     with pytest.raises(UnsupportedError) as caught:
         model(_layer(kind, more=more), FEW)
     assert caught.value.layer == "layer"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("CropCenter", "crop_center_param { crop_size: [0, 0, 1, 1] }"),
+        ("ShuffleChannel", "shuffle_channel_param { group: 2 }"),
+        ("PixelShuffle", "pixel_shuffle_param { upscale_factor: 2 }"),
+        ("Reorg", "reorg_param { stride: 2 }"),
+        ("Reorg", "reorg_param { stride: 2 reverse: true }"),
+        ("BN", FOUR),
+        ("Interp", "interp_param { zoom_factor: 2 pad_beg: -1 }"),
+        ("Upsample", "upsample_param { scale: 2 }"),
+        ("Mish", ""),
+    ],
+)
+def test_one_model_serves_every_batch(kind, more):
+    network = model(_layer(kind, more=more), {"x": (2, 4, 6, 8)})
+    assert str(network.graph.outputs[0].shape[0]) == "batch"
+    x = normal(3, 4, 6, 8)
+    whole = evaluate(network, {"x": x})["y"]
+    parts = [evaluate(network, {"x": x[i : i + 1]})["y"] for i in range(3)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+def test_waifu2x_enlarges_a_picture(shared):
+    cv2 = pytest.importorskip("cv2")
+    folder = shared / "models" / "caffe" / "waifu2x_upresnet10"
+    files = [folder / f"scale2.0x_model.{ending}" for ending in ("prototxt", "caffemodel")]
+    network = importer.to_ir(reader.read(Source(*files)))
+    picture = cv2.imread(str(shared / "models" / "images" / "caffe_examples" / "cat.jpg"))
+    picture = cv2.resize(picture, (180, 180), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small = cv2.resize(picture, (90, 90), interpolation=cv2.INTER_AREA)
+    result = evaluate(network, {"input": small.transpose(2, 0, 1)[None]})
+    (large,) = result.values()
+    assert large.shape == (1, 3, 128, 128)
+    wanted = picture.transpose(2, 0, 1)[None, :, 26:-26, 26:-26]
+    cubic = cv2.resize(small, (180, 180), interpolation=cv2.INTER_CUBIC)
+    cubic = cubic.transpose(2, 0, 1)[None, :, 26:-26, 26:-26]
+    errors = [np.square(image - wanted).mean() for image in (large, cubic)]
+    assert errors[0] < errors[1]

@@ -105,6 +105,15 @@ def test_lstm_static_input_may_have_more_axes():
     np.testing.assert_allclose(found["y"], expected, **TOLERANCE)
 
 
+def test_as_many_steps_as_streams():
+    weights = _weights(4, 4, static=5)
+    feeds = _feeds(2, 2, 4) | {"s": normal(2, 5, seed=3)}
+    zero = np.zeros((2, HIDDEN), np.float32)
+    expected, _, _ = _lstm(feeds["x"], feeds["cont"], feeds["s"], zero, zero, weights)
+    found = run(_layer("LSTM", "x cont s", "y", weights), feeds)
+    np.testing.assert_allclose(found["y"], expected, **TOLERANCE)
+
+
 @pytest.mark.parametrize("static", [False, True])
 @pytest.mark.parametrize("exposed", [False, True])
 def test_rnn(static, exposed):

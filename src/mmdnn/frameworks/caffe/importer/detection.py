@@ -11,19 +11,11 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.importer.forks import channels, image_size
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import NeedsStatic, shape
+from mmdnn.ir.builder import shape
 
 SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
-
-
-def _image_size(layer: Importing, value: ir.Value) -> tuple[int, int]:
-    if len(shape(value)) != 4:
-        layer.refuse(f"its bottom '{value.name}' has {len(shape(value))} axes, not 4")
-    height, width = shape(value)[2:]
-    if height is None or width is None:
-        raise NeedsStatic(value.name)
-    return height, width
 
 
 @importer("Permute", doc=f"{SSD}/permute_layer.cpp")
@@ -41,12 +33,11 @@ def permute(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 def normalize(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     """Divide by sqrt(sum x² + eps), over the channels or over all of an image, and scale."""
     p = layer.param("norm_param")
-    channels, *spatial = shape(x)[1:] if 2 <= len(shape(x)) <= 4 else [None]
-    if channels is None:
-        layer.refuse("it takes 2 to 4 axes and a known number of channels")
+    if not 2 <= len(shape(x)) <= 4:
+        layer.refuse(f"it takes 2 to 4 axes, and there are {len(shape(x))}")
     axes = list(range(1, len(shape(x)))) if p.across_spatial else [1]
     norm = op.Sqrt(op.Add(op.ReduceSumSquare(x, axes, keepdims=1), p.eps))
-    scale = () if p.channel_shared else (channels, *[1] * len(spatial))
+    scale = () if p.channel_shared else (channels(layer, x), *[1] * (len(shape(x)) - 2))
     scaled: ir.Value = op.Mul(op.Div(x, norm), layer.weight(0, "scale", scale))
     return scaled
 
@@ -77,8 +68,8 @@ def _pair(layer: Importing, p: Any, name: str) -> tuple[Any, Any] | None:
 
 
 def _grid(layer: Importing, p: Any, x: ir.Value, image: ir.Value) -> _Grid:
-    cells = _image_size(layer, x)
-    size = _pair(layer, p, "img") or _image_size(layer, image)
+    cells = image_size(layer, x)
+    size = _pair(layer, p, "img") or image_size(layer, image)
     step = _pair(layer, p, "step") or (size[0] / cells[0], size[1] / cells[1])
     return _Grid(cells, size, step)
 

@@ -20,8 +20,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.detection import SSD
 from mmdnn.frameworks.caffe.importer.forks import Fields
+from mmdnn.frameworks.caffe.importer.shapes import known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import NeedsStatic, shape
+from mmdnn.ir.builder import shape
 
 CORNER, CENTER_SIZE, CORNER_SIZE = 1, 2, 3
 _CODES = {CORNER: "CORNER", CENTER_SIZE: "CENTER_SIZE", CORNER_SIZE: "CORNER_SIZE"}
@@ -99,15 +100,14 @@ def detection_output(
 
     Where no image has any detection, each has a row [image, -1, -1, ...].
     """
-    length = shape(priors)[2] if len(shape(priors)) > 2 else None
-    if length is None:
-        raise NeedsStatic(priors.name)
+    if len(shape(priors)) < 3:
+        layer.refuse(f"its prior boxes have {len(shape(priors))} axes, not 3")
     fields = Fields(layer, "detection_output_param")
     clip = bool(fields.take("clip", 0))
     if not fields.take("normalized_bbox", 1):
         layer.refuse("its boxes are in pixels")
     fields.close()
-    out = _Output(layer.param("detection_output_param"), length // 4, clip)
+    out = _Output(layer.param("detection_output_param"), known(priors, 2) // 4, clip)
     _check(layer, out, loc, conf)
 
     def body(op: Any, loc: ir.Value, conf: ir.Value, priors: ir.Value) -> ir.Value:

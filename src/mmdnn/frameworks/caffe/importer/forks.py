@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.importer.shapes import agree, known, needs_static, reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import NeedsStatic, shape
+from mmdnn.ir.builder import dimensions, shape
 
 YOLO = "https://github.com/eric612/MobileNet-YOLO/tree/master/src/caffe/layers"
 T = TypeVar("T", int, float)
@@ -47,9 +48,9 @@ class Fields:
 
 def channels(layer: Importing, x: ir.Value, group: int = 1) -> int:
     """The number of channels, which the groups must divide."""
-    count = shape(x)[1] if len(shape(x)) > 1 else None
-    if count is None:
-        raise NeedsStatic(x.name)
+    if len(shape(x)) < 2:
+        layer.refuse(f"its bottom '{x.name}' has no channels")
+    count = known(x, 1)
     if group < 1 or count % group:
         layer.refuse(f"{count} channels do not divide into {group}")
     return count
@@ -59,10 +60,7 @@ def image_size(layer: Importing, x: ir.Value) -> tuple[int, int]:
     """Height and width of a value with four axes."""
     if len(shape(x)) != 4:
         layer.refuse(f"its bottom '{x.name}' has {len(shape(x))} axes, not 4")
-    height, width = shape(x)[2:]
-    if height is None or width is None:
-        raise NeedsStatic(x.name)
-    return height, width
+    return known(x, 2), known(x, 3)
 
 
 @importer("ReLU6", doc=f"{YOLO}/relu6_layer.cpp")
@@ -94,8 +92,8 @@ def axpy(layer: Importing, op: Any, scale: ir.Value, x: ir.Value, y: ir.Value) -
     rank = len(shape(x))
     if shape(scale)[1:] not in {(channels(layer, x),), (channels(layer, x), 1, 1)}:
         layer.refuse(f"its factors have the shape {shape(scale)}, and x has {shape(x)}")
-    if shape(x) != shape(y):
-        layer.refuse(f"x has the shape {shape(x)}, and y has {shape(y)}")
+    agree(scale, x, [(0, 0), (1, 1)])
+    agree(x, y)
     if len(shape(scale)) != rank:
         if len(shape(scale)) == 4:
             scale = op.Squeeze(scale, [2, 3])
@@ -116,7 +114,7 @@ def crop_center(layer: Importing, op: Any, x: ir.Value) -> Any:
         layer.refuse(f"crop_size {given} for {len(shape(x))} axes")
     for crop, size in zip(crops, shape(x), strict=True):
         if crop and size is None:
-            raise NeedsStatic(x.name)
+            raise needs_static(x)
         if size is not None and 2 * crop >= size:
             layer.refuse(f"crop_size {crops} is too much for {shape(x)}")
     axes = [axis for axis, crop in enumerate(crops) if crop]
@@ -133,9 +131,10 @@ def shuffle_channel(layer: Importing, op: Any, x: ir.Value) -> Any:
     group = fields.take("group", 1)
     fields.close()
     count, (height, width) = channels(layer, x, group), image_size(layer, x)
-    table = op.Reshape(x, [-1, group, count // group, height, width])
+    batch = dimensions(x)[0]
+    table = reshape(op, x, [batch, group, count // group, height, width])
     table = op.Transpose(table, perm=[0, 2, 1, 3, 4])
-    return op.Reshape(table, [-1, count, height, width])
+    return reshape(op, table, [batch, count, height, width])
 
 
 @importer("PixelShuffle", doc="https://github.com/inisis/caffe")
@@ -159,9 +158,10 @@ def reorg(layer: Importing, op: Any, x: ir.Value) -> Any:
         return op.DepthToSpace(x, blocksize=stride, mode="DCR")
     if height % stride or width % stride:
         layer.refuse(f"a stride of {stride} does not divide {height} x {width}")
-    seen = op.Reshape(x, [-1, count // stride**2, height * stride, width * stride])
+    batch = dimensions(x)[0]
+    seen = reshape(op, x, [batch, count // stride**2, height * stride, width * stride])
     moved = op.SpaceToDepth(seen, blocksize=stride)
-    return op.Reshape(moved, [-1, count * stride**2, height // stride, width // stride])
+    return reshape(op, moved, [batch, count * stride**2, height // stride, width // stride])
 
 
 @importer(

@@ -12,15 +12,15 @@ followed by its weights, all in Caffe's order. Its attributes say which of the o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.importer.shapes import count
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import Builder, NeedsStatic, shape
+from mmdnn.ir.builder import Builder, dimensions, shape
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
 Step = Callable[[Any, list[ir.Value], ir.Value, ir.Value, ir.Value], list[ir.Value]]
@@ -75,14 +75,6 @@ def _attributes(layer: Importing, bottoms: _Bottoms) -> dict[str, int]:
     }
 
 
-def _length(value: ir.Value, axis: int) -> int:
-    """The number of elements from `axis` on."""
-    dims = shape(value)[axis:]
-    if None in dims:
-        raise NeedsStatic(value.name)
-    return math.prod(dim for dim in dims if dim is not None)
-
-
 def _as_steps(op: Any, flat: ir.Value, like: ir.Value) -> ir.Value:
     """[T * N, H] as [T, N, H], T and N being those of `like`."""
     steps, streams = shape(like)[:2]
@@ -92,23 +84,17 @@ def _as_steps(op: Any, flat: ir.Value, like: ir.Value) -> ir.Value:
     else:
         target = [*(-1 if dim is None else dim for dim in (steps, streams)), size]
     steps_first: ir.Value = op.Reshape(flat, target)
-    steps_first.shape = ir.Shape([*_symbols(like), size])
+    steps_first.shape = ir.Shape([*dimensions(like)[:2], size])
     return steps_first
-
-
-def _symbols(value: ir.Value) -> list[int | str | None]:
-    """T and N, by name where they are open."""
-    dims = list(value.shape or [])[:2]
-    return [dim if isinstance(dim, int) else dim.value for dim in dims]
 
 
 def _project(op: Any, x: ir.Value, weight: ir.Value, bias: ir.Value) -> ir.Value:
     """An inner product of each step of each stream."""
-    flat = op.Reshape(x, [-1, _length(x, 2)])
+    flat = op.Reshape(x, [-1, count(x, 2)])
     return _as_steps(op, op.Gemm(flat, weight, bias, transB=1), x)
 
 
-def _initial(op: Any, given: _Inputs, count: int, size: int) -> list[ir.Value]:
+def _initial(op: Any, given: _Inputs, number: int, size: int) -> list[ir.Value]:
     """The state before the first step, [N, H] each."""
     if given.states:
         return [op.Squeeze(state, [0]) for state in given.states]
@@ -117,7 +103,7 @@ def _initial(op: Any, given: _Inputs, count: int, size: int) -> list[ir.Value]:
         zeros = op.ConstantOfShape([streams, size])
     else:
         zeros = op.ConstantOfShape(op.Concat(op.Shape(given.x, start=1, end=2), [size], axis=0))
-    return [zeros] * count
+    return [zeros] * number
 
 
 def _scan(
@@ -125,7 +111,7 @@ def _scan(
 ) -> tuple[ir.Value, ...]:
     """Run the steps: the final states, and the first state (h) after every step, [T, N, H]."""
     body = Builder("mmdnn.caffe", "step")
-    (steps, streams), size = _symbols(inputs), shape(states[0])[1]
+    (steps, streams), size = dimensions(inputs)[:2], shape(states[0])[1]
     with body.layer("step", ""):
         before = [body.input(f"step/state_{i}", [streams, size]) for i in range(len(states))]
         now = body.input("step/input", [streams, shape(inputs)[2]])
@@ -166,7 +152,7 @@ def _rnn_step(
 
 
 def _unroll(
-    op: Any, given: _Inputs, weights: list[ir.Value], step: Step, count: int
+    op: Any, given: _Inputs, weights: list[ir.Value], step: Step, number: int
 ) -> tuple[ir.Value, list[ir.Value]]:
     """Of every step h, and the final states [1, N, H] where they are exposed.
 
@@ -174,10 +160,10 @@ def _unroll(
     """
     inputs = _project(op, given.x, weights[0], weights[1])
     if given.static is not None:
-        flat = op.Reshape(given.static, [-1, _length(given.static, 1)])
+        flat = op.Reshape(given.static, [-1, count(given.static, 1)])
         inputs = op.Add(inputs, op.Gemm(flat, weights[2], transB=1))
     recurrent = weights[2 + (given.static is not None)]
-    states = _initial(op, given, count, shape(recurrent)[1] or 0)
+    states = _initial(op, given, number, shape(recurrent)[1] or 0)
     *last, steps = _scan(op, step, states, inputs, given.cont, recurrent)
     return steps, [op.Unsqueeze(state, [0]) for state in last] if given.states else []
 
@@ -188,11 +174,11 @@ def _weights(layer: Importing, bottoms: _Inputs, gates: int) -> list[ir.Value]:
         layer.refuse("it has no num_output")
     rows = gates * size
     shapes: dict[str, tuple[int, ...]] = {
-        "weight_x": (rows, _length(bottoms.x, 2)),
+        "weight_x": (rows, count(bottoms.x, 2)),
         "bias": (rows,),
     }
     if bottoms.static is not None:
-        shapes["weight_static"] = (rows, _length(bottoms.static, 1))
+        shapes["weight_static"] = (rows, count(bottoms.static, 1))
     shapes["weight_h"] = (rows, size)
     if gates == 1:
         shapes |= {"weight_o": (size, size), "bias_o": (size,)}

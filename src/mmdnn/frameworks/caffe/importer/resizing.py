@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import YOLO, Fields, channels, image_size
+from mmdnn.frameworks.caffe.importer.shapes import agree, reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import shape
+from mmdnn.ir.builder import dimensions
 
 SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers"
 
@@ -33,7 +35,7 @@ def interp(layer: Importing, op: Any, x: ir.Value, *like: ir.Value) -> Any:
         x = op.Slice(x, [begin] * 2, [begin + size for size in sizes], [2, 3])
     if target == sizes:
         return x
-    return op.Resize(
+    y = op.Resize(
         x,
         None,
         None,
@@ -42,6 +44,7 @@ def interp(layer: Importing, op: Any, x: ir.Value, *like: ir.Value) -> Any:
         mode="linear",
         coordinate_transformation_mode="align_corners",
     )
+    return _named(y, x, target)
 
 
 def _interp_size(
@@ -71,9 +74,10 @@ def upsample(layer: Importing, op: Any, x: ir.Value, *mask: ir.Value) -> Any:
         return _unpool(layer, op, fields, x, mask[0])
     scale = fields.take("scale", 1)
     fields.close()
-    if scale < 1 or len(shape(x)) != 4:
-        layer.refuse(f"a scale of {scale} for {len(shape(x))} axes")
-    return op.Resize(
+    if scale < 1:
+        layer.refuse(f"its scale is {scale}")
+    height, width = image_size(layer, x)
+    y = op.Resize(
         x,
         None,
         np.asarray([1, 1, scale, scale], np.float32),
@@ -81,21 +85,28 @@ def upsample(layer: Importing, op: Any, x: ir.Value, *mask: ir.Value) -> Any:
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
     )
+    return _named(y, x, [height * scale, width * scale])
+
+
+def _named(y: ir.Value, x: ir.Value, size: list[int]) -> ir.Value:
+    """The batch keeps its name, which ONNX's inference forgets."""
+    y.shape = ir.Shape([*dimensions(x)[:2], *size])
+    return y
 
 
 def _unpool(layer: Importing, op: Any, fields: Fields, x: ir.Value, mask: ir.Value) -> Any:
     """Each value at its place in the plane, zeros elsewhere."""
     height, width = _unpooled_size(layer, fields, image_size(layer, x))
-    if shape(mask) != shape(x):
-        layer.refuse(f"its mask has the shape {shape(mask)}, and x has {shape(x)}")
+    agree(mask, x)
     if _overlaps(mask):
         layer.refuse("windows of its pooling overlap, so that places can be taken twice")
-    count, area = channels(layer, x), height * width
-    planes = op.ConstantOfShape(op.Concat(op.Shape(x, end=2), [area], axis=0))
-    flat = [-1, count, shape(x)[2] * shape(x)[3]]  # type: ignore[operator]
-    places = op.Reshape(op.Cast(mask, to=ir.DataType.INT64), flat)
-    filled = op.ScatterElements(planes, places, op.Reshape(x, flat), axis=2)
-    return op.Reshape(filled, [-1, count, height, width])
+    batch, count = dimensions(x)[0], channels(layer, x)
+    planes = op.ConstantOfShape(op.Concat(op.Shape(x, end=2), [height * width], axis=0))
+    planes.shape = ir.Shape([batch, count, height * width])
+    flat = [batch, count, math.prod(image_size(layer, x))]
+    places = reshape(op, op.Cast(mask, to=ir.DataType.INT64), flat)
+    filled = op.ScatterElements(planes, places, reshape(op, x, flat), axis=2)
+    return reshape(op, filled, [batch, count, height, width])
 
 
 def _unpooled_size(layer: Importing, fields: Fields, size: tuple[int, int]) -> list[int]:
