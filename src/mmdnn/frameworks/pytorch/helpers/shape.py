@@ -1,0 +1,78 @@
+"""Rearranging elements where torch has no single call for ONNX's rule."""
+
+from __future__ import annotations
+
+import torch
+
+
+def reshape(
+    x: torch.Tensor, shape: list[int], allow_zero: bool = False
+) -> torch.Tensor:
+    """A size of 0 stands for the input's own, unless zeros are allowed."""
+    if not allow_zero:
+        shape = [x.shape[i] if size == 0 else size for i, size in enumerate(shape)]
+    return x.reshape(shape)
+
+
+def unsqueeze(x: torch.Tensor, dims: list[int]) -> torch.Tensor:
+    """Several new axes, counted in the result."""
+    rank = x.ndim + len(dims)
+    for dim in sorted(dim % rank for dim in dims):
+        x = x.unsqueeze(dim)
+    return x
+
+
+def flat_pads(pads: list[int], rank: int, axes: list[int] | None = None) -> list[int]:
+    """All begins, then all ends, in the order of `F.pad`: pairs, the last axis first."""
+    places = list(range(rank)) if axes is None else axes
+    flat = [0] * 2 * rank
+    for i, axis in enumerate(places):
+        last = 2 * (rank - 1 - axis)
+        flat[last : last + 2] = pads[i], pads[i + len(places)]
+    return flat
+
+
+def pad(x: torch.Tensor, pads: list[int] | tuple[int, ...], mode: str) -> torch.Tensor:
+    """`F.pad` in any axis, of any type and width, by "reflect", "edge" or "wrap"."""
+    for i in range(len(pads) // 2):
+        dim, size = x.ndim - 1 - i, x.shape[x.ndim - 1 - i]
+        if not pads[2 * i] and not pads[2 * i + 1]:
+            continue
+        at = torch.arange(-pads[2 * i], size + pads[2 * i + 1], device=x.device)
+        if mode == "edge":
+            at = at.clamp(0, size - 1)
+        elif mode == "wrap":
+            at = at % size
+        else:
+            at = at % max(2 * size - 2, 1)
+            at = torch.minimum(at, 2 * size - 2 - at).abs()
+        x = x.index_select(dim, at)
+    return x
+
+
+def depth_to_space(x: torch.Tensor, block_size: int) -> torch.Tensor:
+    """Blocks from channels, the block's place before the channel (unlike `F.pixel_shuffle`)."""
+    n, c, h, w = x.shape
+    x = x.reshape(n, block_size, block_size, c // block_size**2, h, w)
+    x = x.permute(0, 3, 4, 1, 5, 2)
+    return x.reshape(n, c // block_size**2, h * block_size, w * block_size)
+
+
+def space_to_depth(x: torch.Tensor, block_size: int) -> torch.Tensor:
+    """Channels from blocks, the block's place before the channel (unlike `F.pixel_unshuffle`)."""
+    n, c, h, w = x.shape
+    x = x.reshape(n, c, h // block_size, block_size, w // block_size, block_size)
+    x = x.permute(0, 3, 5, 1, 2, 4)
+    return x.reshape(n, c * block_size**2, h // block_size, w // block_size)
+
+
+def reverse_sequence(
+    x: torch.Tensor, lengths: torch.Tensor, time_dim: int, batch_dim: int
+) -> torch.Tensor:
+    """Each sequence of the batch turned round, as far as it is long."""
+    x = x.movedim((batch_dim, time_dim), (0, 1))
+    steps = torch.arange(x.shape[1], device=x.device)
+    ends = lengths[:, None]
+    order = torch.where(steps < ends, ends - 1 - steps, steps)
+    x = x[torch.arange(x.shape[0], device=x.device)[:, None], order]
+    return x.movedim((0, 1), (batch_dim, time_dim))
