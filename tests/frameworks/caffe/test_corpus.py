@@ -14,7 +14,7 @@ from mmdnn.errors import Error
 
 pytest.importorskip("onnxruntime")
 
-import corpus  # noqa: E402 - it needs onnxruntime
+import corpus
 
 FOLDER = Path(__file__).parents[4] / "shared" / "corpus" / "caffe"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/golden.npz"))

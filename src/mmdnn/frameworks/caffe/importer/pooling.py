@@ -7,6 +7,7 @@ padded image. ONNX's `ceil_mode=1` with `count_include_pad=1` (opset 19 and newe
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,30 +113,32 @@ def pool(
         "pads": pads,
         "ceil_mode": int(any(axis.overhang > 0 and not axis.empty for axis in axes)),
     }
-    if any(axis.empty for axis in axes):
-        if mask:
-            layer.refuse("a mask with windows that lie beyond the image")
-        x = _filled(op, x, method, axes)
     if method == AVE:
-        return op.AveragePool(x, **attributes, count_include_pad=int(any(pads)))
+        y = op.AveragePool(x, **attributes, count_include_pad=int(any(pads)))
+        return _with_empty_windows(op, y, axes, _average_of_nothing)
     if not mask:
-        return op.MaxPool(x, **attributes)
+        return _with_empty_windows(op, op.MaxPool(x, **attributes), axes, lambda _: LOWEST)
     y, indices = op.MaxPool(x, **attributes, outputs=2)
-    area = axes[0].size * axes[1].size
-    return y, op.Cast(op.Mod(indices, [area]), to=ir.DataType.FLOAT)
+    indices = op.Cast(op.Mod(indices, [axes[0].size * axes[1].size]), to=ir.DataType.FLOAT)
+    return (
+        _with_empty_windows(op, y, axes, lambda _: LOWEST),
+        _with_empty_windows(op, indices, axes, lambda _: -1.0),
+    )
 
 
-def _filled(op: Any, x: ir.Value, method: int, axes: list[Window]) -> ir.Value:
-    """The image with what Caffe makes of windows beyond it: -FLT_MAX; 0 over their size, maybe 0."""
-    values = {
-        axis: LOWEST if method == MAX else float("nan") if window.start == window.size else 0.0
-        for axis, window in enumerate(axes, 2)
-        if window.empty
-    }
-    for axis in sorted(values, key=lambda axis: math.isnan(values[axis])):
-        ends = [axes[i - 2].overhang if i == axis else 0 for i in range(4)]
-        x = op.Pad(x, [0] * 4 + ends, values[axis])
-    return x
+def _average_of_nothing(axis: Window) -> float:
+    """0 divided by the window's size, which is negative, or 0 where it starts at the image's end."""
+    return math.nan if axis.start == axis.size else 0.0
+
+
+def _with_empty_windows(
+    op: Any, y: ir.Value, axes: list[Window], value: Callable[[Window], float]
+) -> ir.Value:
+    """A row or column appended for the window that lies beyond the image; never more than one."""
+    empty = {axis: value(window) for axis, window in enumerate(axes, 2) if window.empty}
+    for axis in sorted(empty, key=lambda axis: math.isnan(empty[axis])):
+        y = op.Pad(y, [0] * 4 + [int(i == axis) for i in range(4)], empty[axis])
+    return y
 
 
 @importer("SPP", doc=f"{TUTORIAL}/spp.html")
