@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdnn.errors import FormatError, UsageError
+from mmdnn.tensors.weaving import weave, woven_size
 from mmdnn.tensors.wire import (
     I32,
     LEN,
@@ -24,8 +25,6 @@ from mmdnn.tensors.wire import (
     encode,
     records,
     varint,
-    weave,
-    woven_size,
 )
 
 TENSOR: Tree = {9: TAKE, 4: TAKE}

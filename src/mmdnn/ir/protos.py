@@ -28,6 +28,20 @@ _ATTRIBUTE |= {6: _GRAPH, 11: _GRAPH}
 MODEL: Tree = {7: _GRAPH, 25: {7: {5: _ATTRIBUTE}, 11: _ATTRIBUTE}}
 """The big payloads of a ModelProto, for `wire.carve`."""
 
+_VALUES = {
+    "f": "FLOAT",
+    "i": "INT",
+    "s": "STRING",
+    "t": "TENSOR",
+    "g": "GRAPH",
+    "floats": "FLOATS",
+    "ints": "INTS",
+    "strings": "STRINGS",
+    "tensors": "TENSORS",
+    "graphs": "GRAPHS",
+}
+"""The fields of AttributeProto that hold a value, and the type that each means."""
+
 Found = tuple[Path_, "onnx.TensorProto"]
 
 
@@ -63,6 +77,31 @@ def graphs(model: onnx.ModelProto) -> Iterator[Any]:
                 if attribute.HasField("g"):
                     stack.append(attribute.g)
                 stack.extend(attribute.graphs)
+
+
+def check_text(proto: Any) -> None:
+    """Texts must be UTF-8; protobuf hands those that are not on as bytes."""
+    stack = [proto]
+    while stack:
+        for field, value in stack.pop().ListFields():
+            if field.type == field.TYPE_MESSAGE:
+                stack += [value] if hasattr(value, "ListFields") else value
+            elif field.type == field.TYPE_STRING:
+                for text in [value] if isinstance(value, str | bytes) else value:
+                    if not isinstance(text, str):
+                        raise ValueError(f"the {field.name} {text[:40]!r} is no text")
+
+
+def give_types(proto: onnx.ModelProto) -> None:
+    """Attributes of the first IR versions have a value and no type."""
+    for graph in graphs(proto):
+        for attribute in (attr for node in graph.node for attr in node.attribute):
+            if attribute.type or attribute.ref_attr_name:
+                continue
+            found = [f.name for f, _ in attribute.ListFields() if f.name in _VALUES]
+            if len(found) != 1:
+                raise ValueError(f"attribute '{attribute.name}' has no type")
+            attribute.type = attribute.AttributeType.Value(_VALUES[found[0]])
 
 
 def _in_graph(graph: onnx.GraphProto, path: Path_) -> Iterator[Found]:

@@ -39,19 +39,6 @@ _TYPED = {
     - {D.FLOAT, D.COMPLEX64, D.DOUBLE, D.COMPLEX128, D.INT64, D.UINT32, D.UINT64, D.STRING},
 }
 """The fields of TensorProto that hold data, and the types that may stand there."""
-_VALUES = {
-    "f": "FLOAT",
-    "i": "INT",
-    "s": "STRING",
-    "t": "TENSOR",
-    "g": "GRAPH",
-    "floats": "FLOATS",
-    "ints": "INTS",
-    "strings": "STRINGS",
-    "tensors": "TENSORS",
-    "graphs": "GRAPHS",
-}
-"""The fields of AttributeProto that hold a value, and the type that each means."""
 _COMPLEX = {D.COMPLEX64, D.COMPLEX128}
 _FIELDS = {
     protos.FLOAT_DATA: "float_data",
@@ -134,38 +121,13 @@ def _parse(carved: Carved) -> onnx.ModelProto:
     proto = onnx.ModelProto.FromString(carved.rest)
     if not proto.HasField("graph"):
         raise ValueError("it has no graph")
-    _check_text(proto)
-    _give_types(proto)
+    protos.check_text(proto)
+    protos.give_types(proto)
     names = [name for name, _ in protos.sparse(proto)]
     if names:
         refused = [("sparse tensor", name) for name in names]
         raise UnsupportedError.listing(refused, action="read")
     return proto
-
-
-def _check_text(proto: Any) -> None:
-    """Texts must be UTF-8; protobuf hands those that are not on as bytes."""
-    stack = [proto]
-    while stack:
-        for field, value in stack.pop().ListFields():
-            if field.type == field.TYPE_MESSAGE:
-                stack += [value] if hasattr(value, "ListFields") else value
-            elif field.type == field.TYPE_STRING:
-                for text in [value] if isinstance(value, str | bytes) else value:
-                    if not isinstance(text, str):
-                        raise ValueError(f"the {field.name} {text[:40]!r} is no text")
-
-
-def _give_types(proto: onnx.ModelProto) -> None:
-    """Attributes of the first IR versions have a value and no type."""
-    for graph in protos.graphs(proto):
-        for attribute in (attr for node in graph.node for attr in node.attribute):
-            if attribute.type or attribute.ref_attr_name:
-                continue
-            found = [f.name for f, _ in attribute.ListFields() if f.name in _VALUES]
-            if len(found) != 1:
-                raise ValueError(f"attribute '{attribute.name}' has no type")
-            attribute.type = attribute.AttributeType.Value(_VALUES[found[0]])
 
 
 def _refer(

@@ -19,7 +19,8 @@ from mmdnn.errors import UsageError
 from mmdnn.ir import protos
 from mmdnn.tensors import stream
 from mmdnn.tensors.references import read
-from mmdnn.tensors.wire import Path_, weave, woven_size
+from mmdnn.tensors.weaving import weave, woven_size
+from mmdnn.tensors.wire import Path_
 
 if TYPE_CHECKING:
     import onnx

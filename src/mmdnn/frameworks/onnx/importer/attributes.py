@@ -56,15 +56,10 @@ def dropout_mode(node: Rewriter) -> None:
     node.pop("is_test")
 
 
-@since("Dropout", version=10)
-def dropout_mask(node: Rewriter) -> None:
-    """The mask was made of numbers."""
-    node.keep_outputs(1, "its mask of numbers is used")
-
-
 @since("Dropout", version=12)
 def dropout(node: Rewriter) -> None:
-    """The ratio became an input."""
+    """The ratio became an input, and the mask got a meaning where nothing is dropped."""
+    node.keep_outputs(1, "its mask is used")
     if node.has("ratio"):
         node.put(1, node.constant(np.array(node.pop("ratio"), np.float32), "ratio"))
 

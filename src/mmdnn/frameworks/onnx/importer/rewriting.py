@@ -171,15 +171,15 @@ class Rewriter:
 
     def op(self, op_type: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
         """A new node before this one; its output."""
-        base = self.node.outputs[0].name
+        name = self.names(f"{self.node.outputs[0].name}/{op_type}")
         new = ir.node(
             op_type,
             inputs,
             attributes,
-            name=f"{self.node.name or base}/{op_type}",
+            name=name,
             metadata_props=dict(self.node.metadata_props),
         )
-        new.outputs[0].name = self.names(f"{base}/{op_type}")
+        new.outputs[0].name = name
         graph = self.node.graph
         assert graph is not None
         graph.insert_before(self.node, new)
