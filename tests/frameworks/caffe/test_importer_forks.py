@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from one_layer import blobs, evaluate, model, normal, run
 
 from mmdnn.errors import Error, UnsupportedError
@@ -30,6 +33,7 @@ WIDE = WIDE.astype(np.float32)
         ("ReLU6", lambda x: np.minimum(np.maximum(x, 0), 6)),
         ("HardSwish", lambda x: x * np.minimum(np.maximum(x + 3, 0), 6) / 6),
         ("Mish", lambda x: x * np.tanh(np.logaddexp(0, x))),
+        ("HardSigmoid", lambda x: np.minimum(np.maximum(0.2 * x + 0.5, 0), 1)),
     ],
 )
 @pytest.mark.parametrize("shape", [(2, 3, 5, 6), (2, 90)])
@@ -37,6 +41,12 @@ def test_activations(kind, function, shape):
     x = WIDE.reshape(shape)
     y = run(_layer(kind), {"x": x})["y"]
     np.testing.assert_allclose(y, function(x.astype(np.float64)), rtol=1e-5, atol=1e-6)
+
+
+def test_hard_sigmoid_with_another_slope():
+    p = "hard_sigmoid_param { alpha: 0.1666667 beta: 0.4 }"
+    y = run(_layer("HardSigmoid", more=p), {"x": WIDE})["y"]
+    np.testing.assert_allclose(y, np.clip(0.1666667 * WIDE + 0.4, 0, 1), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [(2, 3), (2, 3, 1, 1)])
@@ -282,6 +292,7 @@ FOUR = blobs(*[normal(4)] * 4)
         ("BN", FOUR + " phase: TRAIN"),
         ("BN", blobs(normal(4), normal(4))),
         ("BN", blobs(normal(4), normal(4)) + " bn_param { bn_mode: LEARN }"),
+        ("BN", blobs(normal(4), normal(4)) + " bn_param { bn_mode: [1, 1] }"),
         ("Interp", ""),
         ("Interp", "interp_param { height: 3 }"),
         ("Interp", "interp_param { zoom_factor: 0 }"),
@@ -289,6 +300,10 @@ FOUR = blobs(*[normal(4)] * 4)
         ("Interp", "interp_param { height: 3 width: 3 pad_beg: -3 pad_end: -3 }"),
         ("Interp", "interp_param { height: 3 width: 3 type: NEAREST }"),
         ("Upsample", "upsample_param { scale: 0 }"),
+        ("Upsample", "upsample_param { scale: 18446744073709551615 }"),
+        ("Upsample", "upsample_param { scale: nan }"),
+        ("Upsample", "upsample_param: 2"),
+        ("Upsample", "upsample_param { scale: 2 } upsample_param { scale: 2 }"),
         ("Upsample", "upsample_param { scale: 2 scale_h: 2 }"),
     ],
 )
@@ -319,6 +334,59 @@ def test_one_model_serves_every_batch(kind, more):
     whole = evaluate(network, {"x": x})["y"]
     parts = [evaluate(network, {"x": x[i : i + 1]})["y"] for i in range(3)]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+_VALUES = st.sampled_from(
+    [
+        "0",
+        "1",
+        "2",
+        "-1",
+        "3",
+        "0.5",
+        "true",
+        "'a'",
+        "nan",
+        "inf",
+        "-inf",
+        "1e38",
+        "99999",
+        "LEARN",
+        "[1,2]",
+        "[]",
+        "{a:1}",
+        "18446744073709551615",
+        "4294967295",
+        "-9223372036854775808",
+    ]
+)
+_FIELDS = {
+    "Interp": ("interp_param", ["height", "width", "zoom_factor", "shrink_factor", "pad_beg"]),
+    "Upsample": ("upsample_param", ["scale", "scale_h", "upsample_h", "upsample_w", "pad_out_h"]),
+    "ShuffleChannel": ("shuffle_channel_param", ["group"]),
+    "PixelShuffle": ("pixel_shuffle_param", ["upscale_factor"]),
+    "Reorg": ("reorg_param", ["stride", "reverse"]),
+    "BN": ("bn_param", ["eps", "frozen", "bn_mode"]),
+    "HardSigmoid": ("hard_sigmoid_param", ["alpha", "beta"]),
+    "CropCenter": ("crop_center_param", ["crop_size"]),
+    "ROIPooling": ("roi_pooling_param", ["pooled_h", "pooled_w", "spatial_scale"]),
+    "DetectionOutput": ("detection_output_param", ["clip", "num_classes", "keep_top_k"]),
+}
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_parameters_give_a_model_or_an_error(data):
+    kind = data.draw(st.sampled_from(sorted(_FIELDS)))
+    block, names = _FIELDS[kind]
+    fields = data.draw(st.lists(st.tuples(st.sampled_from(names), _VALUES), max_size=4))
+    text = " ".join(f"{name}: {value}" for name, value in fields)
+    bottoms = data.draw(st.lists(st.sampled_from(["x", "f", "r"]), min_size=1, max_size=3))
+    with contextlib.suppress(Error):
+        model(
+            _layer(kind, " ".join(bottoms), f"{block} {{ {text} }} {FOUR}"),
+            {"x": (2, 4, 6, 5), "f": (2, 80), "r": (4, 5)},
+        )
 
 
 def test_waifu2x_enlarges_a_picture(shared):

@@ -5,6 +5,7 @@ Each file named is in its src/caffe/layers. Boxes are [xmin, ymin, xmax, ymax] i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import shape
 
 SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
+
+MOST_BOXES = 1 << 20
+"""The largest number of prior boxes of one layer that is believed."""
 
 
 @importer("Permute", doc=f"{SSD}/permute_layer.cpp")
@@ -125,6 +129,8 @@ def prior_box(layer: Importing, _op: Any, x: ir.Value, image: ir.Value) -> Any:
     """Nothing depends on the bottoms but their sizes, so the function's body is a constant."""
     p = layer.param("prior_box_param")
     grid, sizes, variances = _grid(layer, p, x, image), _box_sizes(layer, p), _variances(layer, p)
+    if math.prod(grid.cells) * len(sizes) > MOST_BOXES:
+        layer.refuse(f"{len(sizes)} boxes for each of {grid.cells} cells")
     attributes = {
         "min_size": list(p.min_size),
         "max_size": list(p.max_size) or None,

@@ -19,7 +19,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.detection import SSD
-from mmdnn.frameworks.caffe.importer.forks import Fields
+from mmdnn.frameworks.caffe.importer.forks import LIMIT, Fields
 from mmdnn.frameworks.caffe.importer.shapes import known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import shape
@@ -80,6 +80,8 @@ def _check(layer: Importing, out: _Output, loc: ir.Value, conf: ir.Value) -> Non
     p = out.p
     if p.nms_param.eta != 1:
         layer.refuse(f"an overlap threshold that falls (eta {p.nms_param.eta})")
+    if p.num_classes > LIMIT:
+        layer.refuse(f"{p.num_classes} classes")
     if not out.labels:
         layer.refuse("there is no class but the background")
     if p.keep_top_k == 0 or out.candidates == 0:

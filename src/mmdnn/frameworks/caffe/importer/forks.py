@@ -16,6 +16,9 @@ from mmdnn.ir.builder import dimensions, shape
 YOLO = "https://github.com/eric612/MobileNet-YOLO/tree/master/src/caffe/layers"
 T = TypeVar("T", int, float)
 
+LIMIT = 1 << 15
+"""The largest size of an image, or whole number in a parameter, that is believed."""
+
 
 class Fields:
     """A fork's parameter block, field by field; what is left over is refused by `close`."""
@@ -23,6 +26,8 @@ class Fields:
     def __init__(self, layer: Importing, block: str) -> None:
         self.layer = layer
         self.block = block
+        if not isinstance(layer.layer.unknown.get(block, {}), dict):
+            layer.refuse(f"its {block} is not one block")
         self.left = layer.fork(block)
 
     def __contains__(self, name: str) -> bool:
@@ -33,6 +38,8 @@ class Fields:
         value = self.left.pop(name, default)
         if not isinstance(value, (int, float)) or isinstance(default, int) > isinstance(value, int):
             self.layer.refuse(f"{self.block}: {name} is {value!r}")
+        if not abs(value) <= LIMIT:
+            self.layer.refuse(f"{self.block}: {name} is {value}, which is too much")
         return type(default)(value)
 
     def ignore(self, *names: str) -> None:
@@ -60,7 +67,10 @@ def image_size(layer: Importing, x: ir.Value) -> tuple[int, int]:
     """Height and width of a value with four axes."""
     if len(shape(x)) != 4:
         layer.refuse(f"its bottom '{x.name}' has {len(shape(x))} axes, not 4")
-    return known(x, 2), known(x, 3)
+    height, width = known(x, 2), known(x, 3)
+    if max(height, width) > LIMIT:
+        layer.refuse(f"an image of {height} x {width}")
+    return height, width
 
 
 @importer("ReLU6", doc=f"{YOLO}/relu6_layer.cpp")
@@ -86,6 +96,18 @@ def hard_swish(_layer: Importing, op: Any, x: ir.Value) -> Any:
     return op.HardSwish(x)
 
 
+@importer(
+    "HardSigmoid",
+    doc="https://github.com/foss-for-synopsys-dwc-arc-processors/synopsys-caffe"
+    "/blob/development/src/caffe/layers/hard_sigmoid_layer.cpp",
+)
+def hard_sigmoid(layer: Importing, op: Any, x: ir.Value) -> Any:
+    fields = Fields(layer, "hard_sigmoid_param")
+    alpha, beta = fields.take("alpha", 0.2), fields.take("beta", 0.5)
+    fields.close()
+    return op.HardSigmoid(x, alpha=alpha, beta=beta)
+
+
 @importer("Axpy", doc="https://github.com/hujie-frank/SENet")
 def axpy(layer: Importing, op: Any, scale: ir.Value, x: ir.Value, y: ir.Value) -> Any:
     """A factor for each channel of each image, [N, C] or [N, C, 1, 1]: scale · x + y."""
@@ -108,7 +130,9 @@ def axpy(layer: Importing, op: Any, scale: ir.Value, x: ir.Value, y: ir.Value) -
 )
 def crop_center(layer: Importing, op: Any, x: ir.Value) -> Any:
     """Cut `crop_size` from both ends of each axis."""
-    given = layer.fork("crop_center_param").pop("crop_size", [])
+    fields = Fields(layer, "crop_center_param")
+    given = fields.left.pop("crop_size", [])
+    fields.close()
     crops = given if isinstance(given, list) else [given]
     if len(crops) != len(shape(x)) or not all(isinstance(c, int) and c >= 0 for c in crops):
         layer.refuse(f"crop_size {given} for {len(shape(x))} axes")
@@ -187,7 +211,7 @@ def bn(layer: Importing, op: Any, x: ir.Value) -> Any:
 
 
 def _merged(layer: Importing, op: Any, x: ir.Value, fields: Fields, mode: Any) -> Any:
-    if mode not in {"INFERENCE", 1}:
+    if mode not in ("INFERENCE", 1):
         layer.refuse("its statistics are those of the batch")
     fields.ignore("scale_filler", "shift_filler", "engine")
     fields.close()
