@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
-from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from mmdnn.errors import FormatError, ShapeError, UsageError
 from mmdnn.ir.files import read_ir
@@ -42,6 +41,8 @@ def read(source: Source) -> ir.Model:
 
 
 def _end_at(model: ir.Model, names: Sequence[str]) -> None:
+    from onnx_ir.passes.common import RemoveUnusedNodesPass  # half as long to import as onnx_ir
+
     values = {str(value.name): value for value in _values(model.graph)}
     unknown = [name for name in names if name not in values]
     if unknown:
