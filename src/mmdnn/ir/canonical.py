@@ -17,13 +17,17 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from mmdnn.errors import ShapeError
-from mmdnn.ir import OPSET
+from mmdnn.ir import COMPUTED, OPSET
 from mmdnn.ir.expansion import expand
 from mmdnn.ir.folding import Folding, fold
 from mmdnn.ir.inference import infer
 
 
-def canonical(model: ir.Model, keep: Container[str] | None = None) -> ir.Model:
+def canonical(
+    model: ir.Model,
+    keep: Container[str] | None = None,
+    unfit: Callable[[ir.Node], bool] = lambda _: False,
+) -> ir.Model:
     """A copy of the model in canonical form.
 
     Args:
@@ -31,13 +35,14 @@ def canonical(model: ir.Model, keep: Container[str] | None = None) -> ir.Model:
         keep: The operators that the exporter knows, those outside ONNX's domain as "domain::name".
             Other operators are expanded where the standard defines them by simpler ones. Without it,
             local functions are inlined and operators stay.
+        unfit: Which nodes of known operators are expanded all the same.
     """
     model = model.clone()
     common.InlinePass(_unless(keep or ()))(model)
     common.RemoveUnusedFunctionsPass()(model)  # type: ignore[no-untyped-call]
     opset = model.opset_imports.get("", OPSET)
     _fold_graph(model.graph, Folding(), opset)
-    while keep is not None and expand(model, keep):
+    while keep is not None and expand(model, keep, unfit):
         _fold_graph(model.graph, Folding(), opset)
     common.RemoveUnusedNodesPass()(model)
     return model
@@ -94,6 +99,7 @@ def _replace(graph: ir.Graph, node: ir.Node, known: np.ndarray | ir.TensorProtoc
     value = ir.Value(name=name, const_value=tensor, type=ir.TensorType(tensor.dtype))
     value.shape = ir.Shape(tensor.shape.numpy())
     value.metadata_props.update(output.metadata_props)
+    value.metadata_props[COMPUTED] = "yes"
     if output.is_graph_output():
         output.type, output.shape = value.type, value.shape
         value.name = f"{name}_constant"

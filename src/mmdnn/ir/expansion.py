@@ -7,7 +7,7 @@ knows the operators of its body.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import onnx
 import onnx_ir as ir
@@ -20,17 +20,24 @@ _MARK = "expanded_"
 DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 
 
-def expand(model: ir.Model, keep: Container[str]) -> bool:
-    """Replace, in place, every node by its operator's body that is not in `keep` and has one.
+def expand(
+    model: ir.Model, keep: Container[str], unfit: Callable[[ir.Node], bool] = lambda _: False
+) -> bool:
+    """Replace nodes, in place, by the bodies of their operators. Types must be known.
 
-    Types must be known, for bodies that depend on them.
+    Args:
+        model: The model.
+        keep: Operators that are not replaced, those outside ONNX's domain as "domain::name".
+        unfit: Which nodes of these are replaced all the same.
 
     Returns:
         Whether there was one.
     """
     found = False
     for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
-        if node.domain not in DOMAINS or node.overload or _name(node) in keep:
+        if node.domain not in DOMAINS or node.overload or not node.graph:
+            continue
+        if _name(node) in keep and not unfit(node):
             continue
         function = _function(node, model.opset_imports)
         if function is not None:
@@ -57,12 +64,30 @@ def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
     proto = _body(schema, node, opsets.get("", OPSET))
     if proto is None:
         return None
+    if not _trim_outputs(proto, node):
+        return None
     function = ir.serde.deserialize_function(proto)
     function.domain, function.name = node.domain, node.op_type
     function.opset_imports.clear()
-    del function.graph.outputs[len(node.outputs) :]
-    _default(node, schema)
+    if schema.has_function:
+        _default(node, schema)
+    else:
+        node.attributes.clear()
     return function
+
+
+def _trim_outputs(proto: onnx.FunctionProto, node: ir.Node) -> bool:
+    """Make the body's outputs those of the node; False if it does not make one that is used."""
+    made = {*proto.input, *(name for inner in proto.node for name in inner.output)}
+    names = list(proto.output)[: len(node.outputs)]
+    for index, (name, output) in enumerate(zip(names, node.outputs, strict=True)):
+        if name not in made:
+            if output.uses() or output.is_graph_output():
+                return False
+            names[index] = names[0]
+    del proto.output[:]
+    proto.output.extend(names)
+    return True
 
 
 def _body(schema: onnx.defs.OpSchema, node: ir.Node, opset: int) -> onnx.FunctionProto | None:

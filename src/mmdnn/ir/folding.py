@@ -226,11 +226,19 @@ def _propagate(node: ir.Node, folding: Folding) -> None:
             found = arrays[0] if node.op_type == "Cast" else TABLE[node.op_type](node, *arrays)
         except (ValueError, IndexError, TypeError):
             return
+        if isinstance(found, (str, int, tuple)):
+            found = _boxed(found)
         if found is not None and found.ndim <= 1:
             output = node.outputs[0]
             folding.partial[output] = list(found.reshape(-1))
             if found.ndim == 0:
                 folding.scalar.add(output)
+
+
+def _boxed(entry: Any) -> np.ndarray:
+    array = np.empty((), object)
+    array[()] = entry
+    return array
 
 
 def _partial(value: ir.Value | None, folding: Folding) -> Partial | None:

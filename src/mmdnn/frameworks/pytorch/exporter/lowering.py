@@ -11,7 +11,14 @@ import onnx_ir as ir
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.exporter.blocks import fold_blocks
 from mmdnn.frameworks.pytorch.exporter.sizes import prune
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
+from mmdnn.frameworks.pytorch.exporter.table import (
+    Exporting,
+    Writing,
+    exporter,
+    is_spelled_out,
+    wanted,
+)
+from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
@@ -42,7 +49,7 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
     """
-    model = canonical(model, keep=exporter)
+    model = canonical(model, keep=exporter, unfit=is_spelled_out)
     refused = [
         (
             node.metadata_props.get(TYPE) or node.op_type,
@@ -136,8 +143,14 @@ class Scope:
     def _node(self, node: ir.Node) -> None:
         exporting = Exporting(node)
         inputs = [None if value is None else self.variable(value) for value in node.inputs]
-        codes = exporter[operator(node)](exporting, Writing(self, exporting), *inputs)
+        writing = Writing(self, exporting)
+        unsigned = Unsigned(exporting, writing)
+        if unsigned.concerns:
+            unsigned.check()
+            inputs = unsigned.signed(inputs)
+        codes = exporter[operator(node)](exporting, writing, *inputs)
         exporting.check_read()
+        codes = unsigned.back(codes) if unsigned.concerns else codes
         if codes is None:
             return
         outputs = [self.variable(value) for value in node.outputs]

@@ -96,22 +96,19 @@ def stft(
     return torch.call("torch.view_as_real", torch.call(function, frames))
 
 
-def _window(function: str, **extra: float) -> Any:
+def _window(function: str, *extra: float) -> Any:
     def export(node: Exporting, torch: Writing, size: Variable) -> Code:
         dtype = torch_type(node, node.attribute("output_datatype", ir.DataType.FLOAT))
-        options: dict[str, Any] = {} if node.attribute("periodic", 1) else {"periodic": False}
-        options |= extra
-        if dtype != "torch.float32":
-            options["dtype"] = dtype
-        return torch.call(function, integer(torch, size), **options)
+        options: dict[str, Any] = {} if dtype == "torch.float32" else {"dtype": dtype}
+        periodic = bool(node.attribute("periodic", 1))
+        arguments = (periodic, *extra) if extra or not periodic else ()
+        return torch.call(function, integer(torch, size), *arguments, **options)
 
     return export
 
 
 exporter("HannWindow", doc="HannWindow")(_window("torch.hann_window"))
-exporter("HammingWindow", doc="HammingWindow")(
-    _window("torch.hamming_window", alpha=25 / 46, beta=21 / 46)
-)
+exporter("HammingWindow", doc="HammingWindow")(_window("torch.hamming_window", 25 / 46, 21 / 46))
 exporter("BlackmanWindow", doc="BlackmanWindow")(_window("torch.blackman_window"))
 
 
