@@ -113,9 +113,11 @@ def _completed(x: ir.Value, target: Sequence[Dimension]) -> list[Dimension]:
             raise ShapeError(f"{_text(dimensions(x))} cannot become {_text(target)}")
         return list(target)
     rest: Dimension = None
+    if not wanted or size % wanted:
+        if missing:
+            raise needs_static(x)
+        raise ShapeError(f"{_text(dimensions(x))} cannot become {_text(target)}")
     if not missing:
-        if not wanted or size % wanted:
-            raise ShapeError(f"{_text(dimensions(x))} cannot become {_text(target)}")
         rest = size // wanted
     elif missing.total() == 1 and size == wanted:
         rest = next(iter(missing))
