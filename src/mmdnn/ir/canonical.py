@@ -54,6 +54,8 @@ def _unless(keep: Container[str]) -> Callable[[ir.Function], bool]:
 
 def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
     for node in list(graph):
+        if node.op_type in {"Loop", "Scan"} and not node.domain:
+            _type_body(node)
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
                 _fold_graph(attribute.as_graph(), folding, opset)
@@ -62,6 +64,19 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
             _replace(graph, node, known)
         elif node.domain == "" and any(_unknown(output) for output in node.outputs):
             _infer(node, opset)
+
+
+def _type_body(node: ir.Node) -> None:
+    """Tell the inputs of a loop's body the types they are given, where it does not say them."""
+    body = node.attributes["body"].as_graph()
+    given = list(node.inputs)
+    if node.op_type == "Loop":
+        known = [ir.TensorType(ir.DataType.INT64), ir.TensorType(ir.DataType.BOOL)]
+        types = [*known, *(value.type if value is not None else None for value in given[2:])]
+    else:
+        types = [value.type if value is not None else None for value in given]
+    for value, type_ in zip(body.inputs, types, strict=False):
+        value.type = value.type or type_
 
 
 def _infer(node: ir.Node, opset: int) -> None:
