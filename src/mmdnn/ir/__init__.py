@@ -12,3 +12,6 @@ FUNCTION_DOMAIN = "mmdnn"
 
 LAYER = "mmdnn.layer"
 TYPE = "mmdnn.type"
+
+COMPUTED = "mmdnn.computed"
+"""Marks initializers that are no weights: constants, and what was computed from them."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir import IR_VERSION, LAYER, OPSET, TYPE
+from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE
 from mmdnn.ir.inference import infer
 
 Dimension = int | str | None
@@ -101,6 +101,7 @@ class Builder:
         array = np.asarray(data, dtype)
         name = self.unique(f"{self._layer[0]}/const")
         value = ir.val(name, const_value=ir.tensor(array, name=name))
+        value.metadata_props[COMPUTED] = "yes"
         self.graph.initializers[name] = value
         return value
 

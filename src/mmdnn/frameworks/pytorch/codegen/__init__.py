@@ -45,17 +45,12 @@ def source(program: Program, *, weights: str = "", record: Record | None = None)
 
 def _header(program: Program, weights: str) -> str:
     name = program.main.name
-    lines = [f'"""{name}, a PyTorch module.']
-    if weights.endswith(".safetensors"):
-        lines += ["", f"    model = {name}()"]
-        lines += [f'    model.load_state_dict(safetensors.torch.load_file("{weights}"))']
-        lines += ['"""']
-    elif weights:
-        lines += ["", f"    model = {name}()"]
-        lines += [f'    model.load_state_dict(torch.load("{weights}", weights_only=True))', '"""']
-    else:
-        lines[0] += '"""'
-    return "\n".join(lines)
+    if not weights:
+        return f'"""{name}, a PyTorch module."""'
+    safe = weights.endswith(".safetensors")
+    load = f'safetensors.torch.load_file("{weights}")' if safe else f'torch.load("{weights}")'
+    lines = [f"{name}, a PyTorch module.", "", f"model = {name}()", f"model.load_state_dict({load})"]
+    return "\n".join(['"""' + lines[0], *lines[1:], '"""'])
 
 
 def _imports(text: str) -> str:

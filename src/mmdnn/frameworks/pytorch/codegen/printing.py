@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +20,9 @@ from mmdnn.frameworks.pytorch.graph import (
     Statement,
     Variable,
 )
+
+SIMPLE_POWER = re.compile(r"^([\w.]+) \*\* (-?[\w.]+)$")
+"""A power of names and numbers stands without blanks, as formatters have it."""
 
 NESTING = 3
 """How many calls may stand inside one another on a line."""
@@ -161,7 +165,7 @@ class Printer:
     def code(self, code: Code) -> str:
         """An expression."""
         parts = [self._operand(operand, code.need(i)) for i, operand in enumerate(code.operands)]
-        return code.text.format(*parts)
+        return SIMPLE_POWER.sub(r"\1**\2", code.text.format(*parts))
 
     def _operand(self, operand: Operand, need: int) -> str:
         if isinstance(operand, Member):

@@ -96,7 +96,7 @@ def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
     template = next((p for p in pieces if p.shortcut), pieces[0])
     columns = [piece.members() for piece in pieces]
     pattern = columns[pieces.index(template)]
-    parameters = _Parameters()
+    parameters = _Parameters(_final_channels(columns))
     inner: dict[Member, Member] = {}
     for index, member in enumerate(pattern):
         if member is SHORTCUT:
@@ -125,6 +125,12 @@ def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
         )
     }
     _replace(program.main, pieces, replacement)
+
+
+def _final_channels(columns: list[list[Member]]) -> list[Any]:
+    """How many channels the last convolution of each piece gives."""
+    convolutions = [[m for m in column if m.type.startswith("nn.Conv")] for column in columns]
+    return [members[-1].args[1] for members in convolutions if members]
 
 
 def _instance(
@@ -174,9 +180,14 @@ def _replace(
 
 
 class _Parameters:
-    """What differs between the pieces, each distinct column of values once."""
+    """What differs between the pieces, each distinct column of values once.
 
-    def __init__(self) -> None:
+    Args:
+        final: The column that is to be called `out_channels`.
+    """
+
+    def __init__(self, final: list[Any]) -> None:
+        self.final = final
         self.columns: list[tuple[str, list[Any]]] = []
         self.names = Names({"self", "x"})
 
@@ -187,6 +198,8 @@ class _Parameters:
         for name, column in self.columns:
             if list(map(source, column)) == list(map(source, values)):
                 return Raw(name)
+        if wanted == "out_channels" and values != self.final:
+            wanted = "channels"
         self.columns.append((self.names.fresh(wanted), values))
         return Raw(self.columns[-1][0])
 

@@ -65,7 +65,7 @@ def cells(statements: Sequence[Statement], outputs: Sequence[Variable]) -> Itera
     users = _users(statements)
     defined = {t: i for i, s in enumerate(statements) for t in s.targets}
     outside = set(outputs)
-    for entry, positions in users.items():
+    for entry, positions in list(users.items()):
         if len(positions) > 1:
             piece = _close(statements, users, defined, outside, entry, positions[0])
             if piece is not None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.graph import Code, Member, Operand, Program, Statement, Variable
+from mmdnn.ir import COMPUTED
 
 TRAINABLE = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE}
 
@@ -20,7 +21,7 @@ def place(program: Program) -> None:
         if variable not in members:
             tensor = variable.constant
             assert tensor is not None
-            kind = "nn.Parameter" if tensor.dtype in TRAINABLE and tensor.size > 1 else "buffer"
+            kind = "nn.Parameter" if _is_weight(variable) else "buffer"
             members[variable] = Member("", kind, tensors={"": tensor}, layer=variable.hint)
             program.main.members.append(members[variable])
         return members[variable]
@@ -48,3 +49,10 @@ def place(program: Program) -> None:
             fresh = Variable(output.hint, None)
             program.main.statements.append(Statement([fresh], Code("{0}", (member(output),))))
             program.main.outputs[index] = fresh
+
+
+def _is_weight(variable: Variable) -> bool:
+    tensor, value = variable.constant, variable.value
+    assert tensor is not None
+    assert value is not None
+    return tensor.dtype in TRAINABLE and tensor.size > 1 and COMPUTED not in value.metadata_props

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.pytorch.exporter.elementwise import is_floating
 from mmdnn.frameworks.pytorch.exporter.sizes import product
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
 
 Options = dict[str, Any]
 Axes = tuple[int, ...] | Code | None
@@ -223,4 +223,5 @@ def top_k(node: Exporting, torch: Writing, x: Variable, k: Variable) -> Code:
     node.ignore("sorted")
     axis = node.axis(x, node.attribute("axis", -1))
     largest = {} if node.attribute("largest", 1) else {"largest": False}
-    return torch.helper("top_k", x, torch.integer(k), axis, **largest)
+    both = torch.helper("top_k", x, torch.integer(k), axis, **largest)
+    return both if node.wants(1) else torch.code("{0}[0]", both, needs=(ATOM,))

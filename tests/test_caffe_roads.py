@@ -1,0 +1,49 @@
+"""Every Caffe case of the corpus, through files, to PyTorch: source and weights meet each blob."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+pytest.importorskip("torch")
+
+from mmdnn.frameworks.pytorch import engine, writer
+from mmdnn.frameworks.pytorch.exporter import from_ir
+from mmdnn.registry import Source
+
+sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "caffe"))
+
+import corpus
+
+CASES = sorted(
+    path.name
+    for path in (Path(__file__).parents[2] / "shared" / "corpus" / "caffe").glob("*")
+    if path.is_dir()
+)
+
+
+def constants(model: ir.Model) -> set[str | None]:
+    """What depends on no input, and so is no layer of the generated source."""
+    known = set(model.graph.initializers.values())
+    for node in model.graph:
+        if all(value is None or value in known for value in node.inputs):
+            known.update(node.outputs)
+    return {value.name for value in known}
+
+
+@pytest.mark.skipif(not CASES, reason="needs the corpus, beside the checkout")
+@pytest.mark.parametrize("name", CASES)
+def test_every_blob_in_pytorch(name: str, shared: Path, tmp_path: Path) -> None:
+    folder = shared / "corpus" / "caffe" / name
+    feeds, blobs, _ = corpus.golden(folder)
+    model = corpus.convert(corpus.source(folder))
+    source = Source(*writer.write(from_ir(model), tmp_path / "net.py"))
+    values = engine.run(source, {value.name: feeds[value.name] for value in model.graph.inputs})
+    found = corpus.by_blob(model, values, feeds)
+    for blob, expected in blobs.items():
+        if blob in found or blob not in constants(model):
+            np.testing.assert_allclose(found[blob], expected, atol=1e-5, rtol=1e-4, strict=True)
