@@ -132,6 +132,12 @@ def test_prior_box(case):
         "min_size: 3 variance: -1",
         "min_size: 3 step: 3 step_h: 3 step_w: 3",
         "min_size: 3 img_h: 3",
+        "min_size: nan",
+        "min_size: 3 max_size: 3",
+        "min_size: 3 max_size: inf",
+        "min_size: 3 aspect_ratio: -2",
+        "min_size: 3 offset: inf",
+        "min_size: 3 step: inf",
     ],
 )
 def test_prior_box_refuses(text):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import channels, image_size
+from mmdnn.frameworks.caffe.importer.forks import LIMIT, channels, image_size
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import shape
 
@@ -66,7 +66,7 @@ def _pair(layer: Importing, p: Any, name: str) -> tuple[Any, Any] | None:
         pair = (getattr(p, single),) * 2
     else:
         return None
-    if min(pair) <= 0:
+    if not all(0 < value <= LIMIT for value in pair):
         layer.refuse(f"{name} must be positive, and is {pair}")
     return pair
 
@@ -90,13 +90,19 @@ def _box_sizes(layer: Importing, p: Any) -> np.ndarray:
     """Width and height of each box of a cell, in pixels. Caffe cuts min_size and max_size to integers."""
     if not p.min_size or len(p.max_size) not in {0, len(p.min_size)}:
         layer.refuse("it takes a min_size, and a max_size for each min_size or none")
-    sizes = []
+    if not all(0 < size <= LIMIT for size in (*p.min_size, *p.max_size)):
+        layer.refuse(f"sizes {list(p.min_size)} to {list(p.max_size)}")
+    if any(low >= high for low, high in zip(p.min_size, p.max_size, strict=False)):
+        layer.refuse("a max_size is not greater than its min_size")
+    if not all(1e-6 < ratio <= LIMIT for ratio in p.aspect_ratio):
+        layer.refuse(f"aspect ratios {list(p.aspect_ratio)}")
+    sizes: list[tuple[float, float]] = []
     for index, low in enumerate(int(size) for size in p.min_size):
         sizes.append((low, low))
         if p.max_size:
-            sizes.append((np.sqrt(low * int(p.max_size[index])),) * 2)
+            sizes.append((math.sqrt(low * int(p.max_size[index])),) * 2)
         sizes += [
-            (low * np.sqrt(ratio), low / np.sqrt(ratio))
+            (low * math.sqrt(ratio), low / math.sqrt(ratio))
             for ratio in _aspect_ratios(p)
             if abs(ratio - 1) >= 1e-6
         ]
@@ -104,7 +110,9 @@ def _box_sizes(layer: Importing, p: Any) -> np.ndarray:
 
 
 def _variances(layer: Importing, p: Any) -> list[float]:
-    if len(p.variance) not in {0, 1, 4} or any(variance <= 0 for variance in p.variance):
+    if len(p.variance) not in {0, 1, 4} or not all(
+        0 < variance < math.inf for variance in p.variance
+    ):
         layer.refuse(f"it takes one or four positive variances, not {list(p.variance)}")
     given = list(p.variance) or [0.1]
     return given if len(given) == 4 else given * 4
@@ -128,6 +136,8 @@ def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float])
 def prior_box(layer: Importing, _op: Any, x: ir.Value, image: ir.Value) -> Any:
     """Nothing depends on the bottoms but their sizes, so the function's body is a constant."""
     p = layer.param("prior_box_param")
+    if not abs(p.offset) <= LIMIT:
+        layer.refuse(f"its offset is {p.offset}")
     grid, sizes, variances = _grid(layer, p, x, image), _box_sizes(layer, p), _variances(layer, p)
     if math.prod(grid.cells) * len(sizes) > MOST_BOXES:
         layer.refuse(f"{len(sizes)} boxes for each of {grid.cells} cells")
