@@ -142,7 +142,8 @@ def _close(
     noisy = bool(strange.any() or (moved and (error > allowed).any()))
     if noisy:
         allowed = allowed + NOISE * _noise(was, moved)
-    ratio = np.divide(error, allowed, out=np.zeros_like(error), where=error > 0)
+    with np.errstate(divide="ignore"):
+        ratio = np.divide(error, allowed, out=np.zeros_like(error), where=error > 0)
     excess = float(ratio.max(initial=0.0))
     reason = ""
     if excess > 1:

@@ -1,0 +1,124 @@
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from mmdnn.ir.builder import Builder
+from mmdnn.verify import feeds as module
+from mmdnn.verify.feeds import Sizes, candidates, feeds, has_free_batch, inputs, probe
+
+ONE = Sizes(1, 16)
+
+
+def model_of(*shapes, dtype=ir.DataType.FLOAT):
+    builder = Builder("mmdnn.test")
+    values = [builder.input(f"x{i}", shape, dtype) for i, shape in enumerate(shapes)]
+    builder.graph.outputs.extend(builder.op.Identity(value) for value in values)
+    return builder.model()
+
+
+def kinds(model, sizes=ONE, **given):
+    return {feed.kind: feed.values for feed in feeds(model, sizes, **given)}
+
+
+def test_the_kinds_and_their_values():
+    found = kinds(model_of(("batch", 3, 4)))
+    assert list(found) == ["random", "zeros", "large"]
+    assert (found["random"]["x0"] < 0).any()
+    assert (found["random"]["x0"] > 0).any()
+    assert not found["zeros"]["x0"].any()
+    assert np.abs(found["large"]["x0"]).max() > 20
+    assert all(values["x0"].shape == (1, 3, 4) for values in found.values())
+    assert all(values["x0"].dtype == np.float32 for values in found.values())
+
+
+def test_they_are_the_same_every_time():
+    first, second = kinds(model_of((2, 3))), kinds(model_of((2, 3)))
+    assert np.array_equal(first["random"]["x0"], second["random"]["x0"])
+
+
+def test_two_inputs_are_fed_differently():
+    found = kinds(model_of((4, 4), (4, 4)))["random"]
+    assert not np.array_equal(found["x0"], found["x1"])
+
+
+def test_batches_and_free_dimensions():
+    model = model_of(("batch", 3, "height", None))
+    assert has_free_batch(model)
+    values = kinds(model, Sizes(2, 64))
+    assert values["random, batch of 2"]["x0"].shape == (2, 3, 64, 64)
+    assert candidates(model)[0] == Sizes(1, 16)
+    assert len(candidates(model)) > 1
+
+
+def test_sizes_that_make_too_much_are_not_tried():
+    model = model_of(("n", 64, "h", "w"))
+    assert all(64 * size.other**2 <= module.MOST_ELEMENTS for size in candidates(model))
+    assert Sizes(1, 8192) in candidates(model_of(("n", "samples")))
+
+
+def test_a_model_without_free_dimensions_has_one_candidate():
+    assert len(candidates(model_of((1, 3)))) == 1
+    assert len(candidates(model_of(("n", 3)))) == 1
+    assert not has_free_batch(model_of((1, 3)))
+
+
+def test_a_shape_that_the_user_gave():
+    assert kinds(model_of(("n", "m")), shapes={"x0": (5, 7)})["random"]["x0"].shape == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        (ir.DataType.INT64, "i"),
+        (ir.DataType.UINT8, "u"),
+        (ir.DataType.BOOL, "b"),
+        (ir.DataType.FLOAT16, "f"),
+        (ir.DataType.DOUBLE, "f"),
+    ],
+)
+def test_types(dtype, kind):
+    for values in kinds(model_of((50,), dtype=dtype)).values():
+        assert values["x0"].dtype == dtype.numpy()
+        assert values["x0"].dtype.kind == kind
+
+
+def test_initializers_are_not_fed():
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (2,))
+    w = builder.weight("w", ir.tensor(np.ones(2, np.float32)))
+    builder.graph.inputs.append(w)
+    builder.graph.outputs.append(builder.op.Add(x, w))
+    assert [value.name for value in inputs(builder.model())] == ["x"]
+
+
+@pytest.mark.parametrize("passing", [False, True])
+@pytest.mark.parametrize("dtype", [ir.DataType.FLOAT, ir.DataType.INT64])
+def test_indices_stay_within_their_table(passing, dtype):
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (100, 3), dtype)
+    index = builder.op.Reshape(x, np.array([-1])) if passing else x
+    if dtype == ir.DataType.FLOAT:
+        index = builder.op.Cast(index, to=int(ir.DataType.INT64))
+    table = builder.weight("table", ir.tensor(np.ones((5, 2), np.float32)))
+    builder.graph.outputs.append(builder.op.Gather(table, index))
+    drawn = kinds(builder.model())["random"]["x"]
+    assert set(np.unique(drawn)) == {0, 1, 2, 3, 4}
+
+
+def test_indices_are_found_inside_local_functions():
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (100,), ir.DataType.INT64)
+    table = builder.weight("table", ir.tensor(np.ones((3, 2), np.float32)))
+    (y,) = builder.function("Embed", [x, table], {}, lambda op, i, t: op.Gather(t, i))
+    builder.graph.outputs.append(y)
+    assert kinds(builder.model())["large"]["x"].max() == 2
+
+
+def test_a_probe_changes_floats_a_little_and_zeros_not():
+    values = {"x": np.array([0, 1, -1000], np.float32), "i": np.array([3])}
+    changed = probe(values)
+    assert changed["x"][0] == 0
+    assert changed["x"].dtype == np.float32
+    assert 0 < abs(changed["x"][2] + 1000) < 1e-2
+    assert changed["i"] is values["i"]
+    assert not np.array_equal(probe(values, 1)["x"], changed["x"])
