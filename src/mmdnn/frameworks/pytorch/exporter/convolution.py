@@ -90,3 +90,129 @@ def conv(
         tensors={"weight": weight, "bias": bias},
     )
     return layer(x)
+
+
+@exporter("ConvTranspose", doc="ConvTranspose")
+def conv_transpose(
+    node: Exporting, torch: Writing, x: Variable, weight: Variable, bias: Variable | None = None
+) -> Code:
+    if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
+        node.refuse("the shape of its weight is not known")
+    channels, per_group, *kernel = (int(d) for d in weight.shape)  # type: ignore[arg-type]
+    count = len(kernel)
+    if count not in {1, 2, 3}:
+        node.refuse(f"torch convolves 1 to 3 spatial axes, not {count}")
+    node.ignore("kernel_shape")
+    group = node.attribute("group", 1)
+    strides = node.attribute("strides", [1] * count)
+    dilations = node.attribute("dilations", [1] * count)
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
+    begins, ends, extra = transposed_pads(node, x, spans, strides)
+    pads, further, crop = _padding_of_transposed(begins, ends, extra, strides, dilations)
+    options = without_defaults(
+        stride=(pair(strides), 1),
+        padding=(pair(pads), 0),
+        output_padding=(pair(further), 0),
+        groups=(group, 1),
+        dilation=(pair(dilations), 1),
+    )
+    if weight.constant is None or (bias is not None and bias.constant is None):
+        given = [bias] if bias else []
+        y = torch.call(f"F.conv_transpose{count}d", x, weight, *given, **options)
+    else:
+        if bias is None:
+            options["bias"] = False
+        layer = torch.module(
+            f"nn.ConvTranspose{count}d",
+            channels,
+            per_group * group,
+            kernel_size=pair(kernel),
+            **options,
+            tensors={"weight": weight, "bias": bias},
+        )
+        y = layer(x)
+    return torch.call("F.pad", y, tuple(crop)) if any(crop) else y
+
+
+def transposed_pads(
+    node: Exporting, x: Variable, spans: list[int], strides: list[int]
+) -> tuple[list[int], list[int], list[int]]:
+    """What is cut off before and behind, and the size added behind.
+
+    https://onnx.ai/onnx/operators/onnx__ConvTranspose.html; a padding that an `output_shape` would make
+    negative is added behind.
+    """
+    count = len(spans)
+    extra = node.attribute("output_padding", [0] * count)
+    auto = node.attribute("auto_pad", "NOTSET")
+    pads = node.attribute("pads", [0] * 2 * count)
+    wanted = node.attribute("output_shape")
+    if wanted is None and auto in {"NOTSET", "VALID"}:
+        return (
+            (pads[:count], pads[count:], extra)
+            if auto == "NOTSET"
+            else ([0] * count, [0] * count, extra)
+        )
+    sizes = (x.shape or ())[2:]
+    if wanted is not None and not (sizes and all(isinstance(size, int) for size in sizes)):
+        node.refuse("an output_shape for an image whose size is not known")
+    begins, ends = [], []
+    for axis, (span, stride) in enumerate(zip(spans, strides, strict=True)):
+        total = span - stride + extra[axis]
+        if wanted is not None:
+            total = stride * (sizes[axis] - 1) + span + extra[axis] - wanted[-count:][axis]  # type: ignore[operator]
+        if total < 0:
+            extra = [e - total if i == axis else e for i, e in enumerate(extra)]
+            total = 0
+        small, large = total // 2, total - total // 2
+        begins.append(small if auto == "SAME_UPPER" else large)
+        ends.append(large if auto == "SAME_UPPER" else small)
+    return begins, ends, extra
+
+
+def _padding_of_transposed(
+    begins: list[int], ends: list[int], extra: list[int], strides: list[int], dilations: list[int]
+) -> tuple[list[int], list[int], list[int]]:
+    """Torch's `padding` and `output_padding`, and what `F.pad` cuts off or adds afterwards.
+
+    torch cuts off the same on both sides, then adds fewer elements than a stride or a dilation.
+    """
+    pads, further, crop = [], [], []
+    for begin, end, more, stride, dilation in zip(
+        begins, ends, extra, strides, dilations, strict=True
+    ):
+        added = more + begin - end
+        if begin >= 0 and 0 <= added < max(stride, dilation):
+            pads.append(begin)
+            further.append(added)
+            crop.append((0, 0))
+        else:
+            pads.append(0)
+            further.append(0)
+            crop.append((-begin, more - end))
+    return pads, further, [side for both in reversed(crop) for side in both]
+
+
+@exporter("DeformConv", doc="DeformConv")
+def deform_conv(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    weight: Variable,
+    offset: Variable,
+    bias: Variable | None = None,
+    mask: Variable | None = None,
+) -> Code:
+    if weight.rank != 4:
+        node.refuse("only images of two spatial axes are known to deform")
+    node.ignore("kernel_shape")
+    options = without_defaults(
+        bias=(bias, None),
+        mask=(mask, None),
+        stride=(tuple(node.attribute("strides", [1, 1])), (1, 1)),
+        pads=(tuple(node.attribute("pads", [0] * 4)), (0,) * 4),
+        dilation=(tuple(node.attribute("dilations", [1, 1])), (1, 1)),
+        groups=(node.attribute("group", 1), 1),
+        offset_groups=(node.attribute("offset_group", 1), 1),
+    )
+    return torch.helper("deform_conv", x, weight, offset, **options)

@@ -129,7 +129,7 @@ def concat(node: Exporting, torch: Writing, *xs: Variable) -> Code | Variable:
 def split(node: Exporting, torch: Writing, x: Variable, sizes: Variable | None = None) -> Any:
     axis = node.axis(x, node.attribute("axis", 0))
     count = node.attribute("num_outputs", len(node.node.outputs))
-    given = node.attribute("split") if sizes is None else torch.integers(sizes)
+    given: Any = node.attribute("split") if sizes is None else torch.integers(sizes)
     size = torch.size(x, axis)
     if given is None and isinstance(size, int):
         each = -(-size // count)
@@ -196,9 +196,8 @@ def pad(
 ) -> Code | Variable:
     mode = node.attribute("mode", "constant")
     given = torch.sizes(pads)
-    if axes is not None and torch.static(axes) is None:
-        node.refuse("its axes are computed while the model runs")
-    if given is None or not all(isinstance(p, int) for p in given):
+    computed = axes is not None and torch.static(axes) is None
+    if computed or given is None or not all(isinstance(p, int) for p in given):
         return _dynamic_pad(node, torch, x, pads, value, axes, mode)
     count = len(given) // 2
     rank = count if axes is None else node.rank(x)
@@ -265,8 +264,7 @@ def _dynamic_pad(
     """Pads computed while the model runs, in ONNX's order of all begins and all ends."""
     options: dict[str, Any] = {}
     if axes is not None:
-        rank = node.rank(x)
-        options["axes"] = [a % rank for a in torch.ints(axes, "axes")]
+        options["axes"] = torch.integers(axes)
     flat = torch.helper("flat_pads", torch.integers(pads), torch.method(x, "dim"), **options)
     if mode == "constant":
         return torch.call("F.pad", x, flat, **_fill(node, torch, x, value))

@@ -20,10 +20,9 @@ def slice_axes(
         last = size if step > 0 else size - 1
         first = min(max(start + size * (start < 0), 0), last)
         stop = min(max(end + size * (end < 0), 0 if step > 0 else -1), last)
-        at = torch.arange(first, stop, step) if (stop - first) * step > 0 else []
-        x = x.index_select(
-            axis, torch.as_tensor(at, dtype=torch.int64, device=x.device)
-        )
+        count = max(-((first - stop) // step), 0)
+        at = first + step * torch.arange(count, device=x.device)
+        x = x.index_select(axis, at)
     return x
 
 

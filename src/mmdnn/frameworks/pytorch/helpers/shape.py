@@ -27,7 +27,7 @@ def flat_pads(pads: list[int], rank: int, axes: list[int] | None = None) -> list
     places = list(range(rank)) if axes is None else axes
     flat = [0] * 2 * rank
     for i, axis in enumerate(places):
-        last = 2 * (rank - 1 - axis)
+        last = 2 * (rank - 1 - axis % rank)
         flat[last : last + 2] = pads[i], pads[i + len(places)]
     return flat
 
