@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from one_layer import blobs, model, normal, run
+from one_layer import blobs, evaluate, model, normal, run
 
 from mmdnn.errors import Error
+from mmdnn.frameworks.caffe import importer, reader
+from mmdnn.frameworks.caffe.graph import message
+from mmdnn.registry import Source
 
 X = normal(2, 6, 4, 5)
 ROWS = normal(3, 6, seed=1)
@@ -394,6 +398,39 @@ def test_infogain_loss() -> None:
     wanted = -(h[LABEL.astype(int)] * np.log(_softmax(ROWS, 1))).sum() / 3
     found = run(text, {"x": ROWS, "b": LABEL, "h": h})["y"]
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+def test_infogain_loss_of_a_file(tmp_path: Path) -> None:
+    h = normal(6, 6, seed=4)
+    proto = message("BlobProto")
+    proto.shape.dim.extend([1, 1, 6, 6])
+    proto.data.extend(h.ravel())
+    (tmp_path / "h.binaryproto").write_bytes(proto.SerializeToString())
+    inputs = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims} }} }} }}'
+        for name, dims in {"x": "dim: 3 dim: 6", "b": "dim: 3"}.items()
+    )
+    for name, there in {"data/h.binaryproto": True, "other": False}.items():
+        source = f'infogain_loss_param {{ source: "{name}" }}'
+        file = tmp_path / "net.prototxt"
+        file.write_text(inputs + layer("InfogainLoss", more=source, bottoms=BOTH))
+        if there:
+            network = importer.to_ir(reader.read(Source(network=file)))
+            wanted = -(h[LABEL.astype(int)] * np.log(_softmax(ROWS, 1))).sum() / 3
+            found = evaluate(network, {"x": ROWS, "b": LABEL})["y"]
+            np.testing.assert_allclose(found, wanted, rtol=1e-4)
+        else:
+            with pytest.raises(Error, match="'other' is not beside"):
+                importer.to_ir(reader.read(Source(network=file)))
+
+
+def test_filtered_items_can_be_added() -> None:
+    text = (
+        'layer { name: "f" type: "Filter" bottom: "x" bottom: "b" bottom: "s" top: "p" top: "q" }'
+        + layer("Eltwise", bottoms='bottom: "p" bottom: "q"')
+    )
+    found = run(text, {"x": ROWS, "b": ROWS, "s": np.float32([1, 0, 1])})["y"]
+    np.testing.assert_allclose(found, 2 * ROWS[[0, 2]])
 
 
 @pytest.mark.parametrize("legacy", ["true", "false"])

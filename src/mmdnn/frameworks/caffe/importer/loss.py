@@ -7,6 +7,7 @@ Labels are numbers cut to integers, as many as there are predictions, in any sha
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known, reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.reader.weights import read_blob
 from mmdnn.ir.builder import dimensions
+from mmdnn.tensors import references
 
 FULL, VALID, BATCH_SIZE, NONE = range(4)
 L1, L2 = 1, 2
@@ -40,21 +43,35 @@ def infogain_loss(
     layer: Importing, op: Any, x: ir.Value, label: ir.Value, gains: ir.Value | None = None
 ) -> list[ir.Value]:
     """Every class's log probability, weighted by the label's row of a matrix (K x K)."""
-    if gains is None:
-        layer.refuse("its matrix is in a file of its own")
     if layer.param("loss_param").HasField("normalize"):
         layer.unfit("normalize is not for this loss")
     axis = layer.axis(layer.param("infogain_loss_param").axis, x)
     classes, rank = known(x, axis), len(dimensions(x))
     probability = op.Softmax(x, axis=axis)
     label, valid = _labels(layer, op, x, label, axis)
-    rows = op.Gather(reshape(op, gains, [classes, classes]), label, axis=0)
+    gains = _gains(layer, classes) if gains is None else reshape(op, gains, [classes, classes])
+    rows = op.Gather(gains, label, axis=0)
     last = [*range(axis), rank, *range(axis + 1, rank), axis]
     weights = op.Squeeze(op.Transpose(rows, perm=last), [rank])
     terms = op.Mul(weights, op.Log(op.Max(probability, LOG_THRESHOLD)))
     each = op.Neg(op.ReduceSum(terms, [axis]))
     loss = _normalised(op, each, valid, _mode(layer, VALID), count(x, axis + 1))
     return [loss, probability]
+
+
+def _gains(layer: Importing, classes: int) -> ir.Value:
+    """The matrix of a binaryproto that the layer names, looked for beside the network."""
+    name = layer.param("infogain_loss_param").source
+    path = layer.folder / Path(name).name if layer.folder and name else None
+    if path is None or not path.is_file():
+        layer.unfit(f"its matrix '{name}' is not beside the network")
+    matrix = read_blob(path)
+    if matrix.size != classes**2:
+        layer.unfit(f"its matrix has {matrix.size} numbers for {classes} classes")
+    shape = (classes, classes)
+    return layer.builder.weight(
+        "gains", references.lazy(matrix, lambda array: array.reshape(shape), shape=shape)
+    )
 
 
 @importer("SigmoidCrossEntropyLoss", doc=f"{TUTORIAL}/sigmoidcrossentropyloss.html")

@@ -152,7 +152,10 @@ class _Lowering:
 
     def _layer(self, layer: Layer, follower: Layer | None) -> bool:
         """Import a layer; whether it took its follower along."""
-        importing = Importing(layer, self.builder, self.shared, follower)
+        file = self.network.files.network
+        importing = Importing(
+            layer, self.builder, self.shared, follower, file.parent if file else None
+        )
         try:
             bottoms = [self._bottom(name) for name in layer.bottoms]
             with self.builder.layer(layer.name, layer.type):

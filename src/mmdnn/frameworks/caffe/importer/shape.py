@@ -149,4 +149,7 @@ def filter_(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
     for x in items:
         agree(x, selector, [(0, 0)])
     chosen = op.Cast(reshape(op, selector, dimensions(selector)[:1]), to=ir.DataType.BOOL)
-    return [op.Compress(x, chosen, axis=0) for x in items]
+    kept = [op.Compress(x, chosen, axis=0) for x in items]
+    for x in kept:
+        x.shape = ir.Shape([f"{layer.name}.kept", *dimensions(x)[1:]])
+    return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import onnx_ir as ir
@@ -20,6 +21,7 @@ class Importing:
     """A layer on its way into the IR: its parameters, and its weights as IR values.
 
     Attributes:
+        folder: Where the network's file is, for files that a layer names.
         follower: The layer that works in place on this one's top, before anything else reads it.
         took_follower: Set by an importing function that has done the follower's work too.
     """
@@ -30,12 +32,14 @@ class Importing:
         builder: Builder,
         shared: dict[object, ir.Value],
         follower: Layer | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.layer = layer
         self.builder = builder
         self.name = layer.name
         self.type = layer.type
         self.tops = layer.tops
+        self.folder = folder
         self.follower = follower
         self.took_follower = False
         self._shared = shared
