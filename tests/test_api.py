@@ -149,8 +149,10 @@ class Corrupting:
 def test_a_result_that_disagrees_is_not_left_behind(onnx, tmp_path, monkeypatch):
     Corrupting(monkeypatch)
     target = tmp_path / "out" / "net.onnx"
-    with pytest.raises(mmdnn.MismatchError, match=r"first at fault is fc, value 'y' \(InnerProd"):
+    words = r"first at fault is fc, value 'y' \(InnerProd"
+    with pytest.raises(mmdnn.MismatchError, match=words) as caught:
         mmdnn.convert(onnx, target)
+    assert not caught.value.report.ok
     assert not target.parent.exists()
 
 

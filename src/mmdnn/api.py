@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import onnx_ir as ir
 
-from mmdnn import registry, shapes
+from mmdnn import registry
 from mmdnn.errors import MissingExtraError, UsageError
-from mmdnn.outputs import Staging, outputs
+from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
+from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
+from mmdnn.saving import size_of, write
 from mmdnn.verify import run as verification
+from mmdnn.verify import sides
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import inputs
 from mmdnn.verify.report import Report
-
-PathLike: TypeAlias = str | Path
-Files: TypeAlias = PathLike | Sequence[PathLike]
 
 
 @dataclass(frozen=True)
@@ -42,26 +41,6 @@ class Result:
     report: Report | None
     notes: tuple[str, ...]
     model: ir.Model
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A model's files, the framework they are of, and how the user wants them read."""
-
-    framework: Framework
-    source: Source
-
-    @property
-    def readable(self) -> bool:
-        """Whether it can become an IR."""
-        return self.framework.has("reader")
-
-    def model(self) -> ir.Model:
-        """Read the files and bring them to the IR."""
-        native = self.framework.room("reader").read(self.source)
-        if not self.framework.has("importer"):
-            return native  # type: ignore[no-any-return]
-        return self.framework.room("importer").to_ir(native)  # type: ignore[no-any-return]
 
 
 def load(
@@ -99,7 +78,7 @@ def load(
         UsageError: The files are not there, or belong to no framework.
     """
     said = Source(phase=phase, stages=tuple(stages), outputs=tuple(outputs))
-    return open_model(_paths(network, weights), framework, input_shapes, said).model()
+    return open_model(paths_of(network, weights), framework, input_shapes, said).model()
 
 
 def save(
@@ -152,7 +131,7 @@ def save_ir(model: ir.Model, prefix: PathLike, progress: Silent | None = None) -
     final = Path(prefix)
     with outputs() as place:
         staged = place(final)
-        with (progress or Silent()).bytes(_size(model), f"writing {final.name}") as wrote:
+        with (progress or Silent()).bytes(size_of(model), f"writing {final.name}") as wrote:
             written = [final.parent / path.name for path in write_ir(model, staged, wrote)]
         for path in written:
             place(path)
@@ -197,7 +176,7 @@ def convert(
         UnsupportedError: Layers that have no exact counterpart; all of them are listed.
         UsageError: The files are not there, or belong to no framework.
     """
-    *given, last = _paths(files)
+    *given, last = paths_of(files)
     said = Source(phase=phase, stages=tuple(stages), outputs=tuple(outputs))
     opened = open_model(given, framework, input_shapes, said)
     to_framework = registry.framework(to) if to else registry.writer_of(last)
@@ -276,107 +255,24 @@ def compare(
         MissingExtraError: The engine for one of them is not installed.
     """
     progress = progress or Silent()
-    sides = [
-        open_model(_paths(files), framework, input_shapes, Source(phase=phase))
+    two = [
+        open_model(paths_of(files), framework, input_shapes, Source(phase=phase))
         for files, framework in zip((a, b), frameworks, strict=True)
     ]
-    for side in sides:
+    for side in two:
         _check_trust(side, trust)
-    models = [side.model() if side.readable else None for side in sides]
+    models = [side.model() if side.readable else None for side in two]
     model = next((model for model in models if model is not None), None)
     if model is None:
         raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
-    found = verification.run_source(_sides(sides[0], models[0]), model, progress=progress)
+    found = verification.run_source(_sides(two[0], models[0]), model, progress=progress)
     rename = _rename(models[1], model)
     renamed = (
-        (side and replace(side, rename=rename), note) for side, note in _sides(sides[1], models[1])
+        (side and replace(side, rename=rename), note) for side, note in _sides(two[1], models[1])
     )
-    target, notes = verification.first_that_runs(renamed, found.results[0][0])
+    target, notes = sides.first_that_runs(renamed, found.results[0][0])
     found = replace(found, notes=(*found.notes, *notes))
     return verification.verify(found, target, model, tolerance=tolerance, progress=progress)
-
-
-def open_model(
-    files: Sequence[Path],
-    framework: str | None,
-    input_shapes: Mapping[str, Sequence[int]] | None,
-    said: Source,
-) -> Opened:
-    """Find out whose files these are, and which is which.
-
-    Args:
-        files: The model's files in any order.
-        framework: Whose, if the user said it.
-        input_shapes: As the user said them.
-        said: The rest of what the user said; its files are ignored.
-    """
-    if not files:
-        raise UsageError("there is no model to read", hint="Give its files.")
-    chosen, source = _arranged(files, framework)
-    source = replace(said, network=source.network, weights=source.weights)
-    opened = Opened(chosen, source)
-    if not input_shapes:
-        return opened
-    wanted = {name: tuple(shape) for name, shape in input_shapes.items()}
-    known = shapes.of_inputs(chosen.room("reader").read(source))
-    return Opened(chosen, replace(source, input_shapes=shapes.resolved(wanted, known)))
-
-
-def _arranged(files: Sequence[Path], framework: str | None) -> tuple[Framework, Source]:
-    if framework is None:
-        return registry.detect(files)
-    chosen = registry.framework(framework)
-    for path in files:
-        if not path.exists():
-            raise UsageError("there is no such file", file=path)
-    source = chosen.arrange(files)
-    if source is None and len(files) > 2:
-        raise UsageError(f"these are not the files of one {chosen.title} model")
-    return chosen, source or Source(files[0], files[1] if len(files) > 1 else None)
-
-
-def write(
-    model: ir.Model,
-    to: Framework,
-    target: Path,
-    weights: PathLike | None,
-    place: Staging,
-    progress: Silent,
-) -> list[tuple[Path, Path]]:
-    """Write a model's files where `place` says.
-
-    Returns:
-        For each file the place where it will be, and the one where it is until then.
-    """
-    native = to.room("exporter").from_ir(model.clone()) if to.has("exporter") else model
-    staged = place(target)
-    options: dict[str, Any] = {}
-    if weights is not None:
-        options["weights"] = place(weights)
-    with progress.bytes(_size(model), f"writing {target.name}") as wrote:
-        written = to.room("writer").write(native, staged, progress=wrote, **options)
-    return [(_final(path, staged, target, options, weights, place), path) for path in written]
-
-
-def _size(model: ir.Model) -> int:
-    """The bytes of a model's weights."""
-    tensors = [value.const_value for value in model.graph.initializers.values()]
-    return sum(t.nbytes for t in tensors if t is not None and t.dtype != ir.DataType.STRING)
-
-
-def _final(
-    path: Path,
-    staged: Path,
-    target: Path,
-    options: Mapping[str, Any],
-    weights: PathLike | None,
-    place: Staging,
-) -> Path:
-    if weights is not None and path == options.get("weights"):
-        return Path(weights)
-    final = target.parent / path.relative_to(staged.parent)
-    place(final)
-    return final
 
 
 def _verified(
@@ -391,20 +287,20 @@ def _verified(
     if staged is None or not to.has("engine"):
         return None, (f"Not verified: {to.title} has no engine here.",)
     try:
-        target = verification.engine_side(to, staged)
+        target = sides.engine_side(to, staged)
         found = verification.run_source(_sides(opened, model), model, progress=progress)
-        report = verification.verify(found, target, model, tolerance=tolerance, progress=progress)
+        report = verification.verify(
+            found, target, model, whole=True, tolerance=tolerance, progress=progress
+        )
     except MissingExtraError as error:
         return None, (f"Not verified: {' '.join(str(error).split())}",)
-    except verification.NothingRunsError as error:
+    except sides.NothingRunsError as error:
         return None, (f"Not verified: {error}",)
     return report, report.notes
 
 
-def _sides(
-    opened: Opened, model: ir.Model | None
-) -> Iterator[tuple[verification.Side | None, str]]:
-    return verification.source_sides(opened.framework, opened.source, model)
+def _sides(opened: Opened, model: ir.Model | None) -> Iterator[tuple[sides.Side | None, str]]:
+    return sides.source_sides(opened.framework, opened.source, model)
 
 
 def _check_trust(opened: Opened, trust: bool) -> None:
@@ -433,13 +329,3 @@ def _rename(model: ir.Model | None, onto: ir.Model) -> dict[str, str]:
         if set(names) != set(theirs) and len(names) == len(theirs):
             pairs |= {name: new for name, new in zip(names, theirs, strict=True) if name != new}
     return pairs
-
-
-def _paths(*groups: Files | None) -> list[Path]:
-    paths: list[Path] = []
-    for group in groups:
-        if isinstance(group, (str, Path)):
-            paths.append(Path(group))
-        elif group is not None:
-            paths.extend(Path(file) for file in group)
-    return paths

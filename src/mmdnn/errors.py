@@ -15,6 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmdnn.verify.report import Report
 
 
 class Error(Exception):
@@ -85,7 +89,13 @@ class MissingExtraError(Error):
 
 
 class MismatchError(Error):
-    """Source and result disagree; the message names the first layer at fault."""
+    """Source and result disagree; the message names the first layer at fault.
+
+    Attributes:
+        report: The comparison, a `mmdnn.Report`, where there is one.
+    """
+
+    report: Report | None = None
 
 
 class UnsupportedError(Error):

@@ -9,7 +9,7 @@ from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedErr
 from mmdnn.ir.builder import Builder
 from mmdnn.progress import Silent
 from mmdnn.verify import run
-from mmdnn.verify.run import NothingRunsError, Side
+from mmdnn.verify.sides import NothingRunsError, Side, first_that_runs, source_sides
 
 
 def model(shape=("batch", 3)):
@@ -76,6 +76,13 @@ def test_values_known_on_one_side_only_are_listed():
     assert (report.only_source, report.only_target) == (("mine",), ("theirs",))
 
 
+def test_an_output_that_the_result_lacks():
+    source, target = Side("source", right), Side("target", lambda v: {"y": right(v)["y"]})
+    report = run.verify(found(source), target, model(), whole=True)
+    assert report.first_fault.value == "z"
+    assert run.verify(found(source), target, model()).ok
+
+
 def test_the_inputs_are_no_layers():
     report = compared(lambda v: right(v) | v, lambda v: right(v) | {"x": v["x"] + 1})
     assert [layer.value for layer in report.layers] == ["y", "z"]
@@ -135,7 +142,7 @@ def test_nothing_runs():
     with pytest.raises(NothingRunsError, match="only note"):
         run.run_source(iter([(None, "only note")]), model())
     with pytest.raises(NothingRunsError):
-        run.first_that_runs(iter([]), found(Side("s", right)).results[0][0])
+        first_that_runs(iter([]), found(Side("s", right)).results[0][0])
 
 
 def test_values_that_no_input_reaches_are_compared_once():
@@ -179,7 +186,7 @@ def test_source_sides_say_which_extra_is_missing(monkeypatch, tmp_path):
 
     monkeypatch.setattr(registry.Framework, "room", no_engine)
     source = registry.Source(tmp_path / "net.prototxt")
-    sides = list(run.source_sides(registry.framework("caffe"), source, model()))
+    sides = list(source_sides(registry.framework("caffe"), source, model()))
     assert [side for side, _ in sides] == [None, None]
     assert "mmdnn[caffe]" in sides[0][1]
     assert "mmdnn[verify]" in sides[1][1]
@@ -187,7 +194,7 @@ def test_source_sides_say_which_extra_is_missing(monkeypatch, tmp_path):
 
 def test_a_model_that_cannot_be_read_has_one_side_only():
     source = registry.Source()
-    sides = list(run.source_sides(registry.framework("onnx"), source, None))
+    sides = list(source_sides(registry.framework("onnx"), source, None))
     assert len(sides) == 1
 
 

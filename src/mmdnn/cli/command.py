@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmdnn.cli.arguments import Parser
-from mmdnn.errors import Error
+from mmdnn.errors import Error, MismatchError
 
 Work = Callable[[Namespace], dict[str, Any]]
 
@@ -58,7 +58,7 @@ def _result(work: Work, args: Namespace) -> tuple[dict[str, Any], int]:
     except Error as error:
         if not args.json:
             print(f"error: {error}", file=sys.stderr)
-        return {"ok": False, "error": _described(error)}, 1
+        return _described(error), 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         if not args.json:
@@ -85,7 +85,7 @@ def warn(args: Namespace, *lines: str) -> None:
 
 
 def _described(error: Error) -> dict[str, Any]:
-    return {
+    described = {
         "type": type(error).__name__,
         "message": error.message,
         "file": None if error.file is None else str(error.file),
@@ -93,3 +93,6 @@ def _described(error: Error) -> dict[str, Any]:
         "operator": error.operator,
         "hint": error.hint,
     }
+    report = error.report if isinstance(error, MismatchError) else None
+    found = {} if report is None else {"report": report.to_json()}
+    return {"ok": False, "error": described, **found}

@@ -70,13 +70,13 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Convert, verify, and say what was made."""
-    from mmdnn import api, progress, registry
+    from mmdnn import api, opening, progress, registry
 
     given = arguments.paths(*args.files, args.inputNetwork, args.inputWeight)
     said = registry.Source(
         phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
     )
-    opened = api.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
+    opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
     target = Path(args.outputModel)
     to = registry.framework(args.dstFramework) if args.dstFramework else registry.writer_of(target)
     result = api.convert_opened(

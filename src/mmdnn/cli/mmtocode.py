@@ -74,19 +74,19 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Read the IR, write code and weights, and say so."""
-    from mmdnn import api, progress, registry
+    from mmdnn import opening, progress, registry, saving
     from mmdnn.outputs import outputs
 
     to = registry.framework(args.dstFramework)
     codegen = to.room("codegen")
     files = arguments.paths(args.IRModelPath, args.IRWeightPath)
-    model = api.open_model(files, "onnx", None, registry.Source()).model()
+    model = opening.open_model(files, "onnx", None, registry.Source()).model()
     command.say(args, f"Parse file [{args.IRModelPath}] with binary format successfully.")
     target = Path(args.dstModelPath)
     weighted = args.IRWeightPath or args.dstWeightPath
     with outputs() as place:
         if weighted:
-            written = api.write(model, to, target, args.dstWeightPath, place, progress.bars())
+            written = saving.write(model, to, target, args.dstWeightPath, place, progress.bars())
         else:
             native = to.room("exporter").from_ir(model)
             place(target).write_text(codegen.source(native), encoding="utf-8")

@@ -58,13 +58,13 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Read, write the IR, and say so."""
-    from mmdnn import api, progress, registry
+    from mmdnn import api, opening, progress, registry
 
     given = arguments.paths(*args.files, args.network, args.weights)
     said = registry.Source(
         phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
     )
-    opened = api.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
+    opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
     model = opened.model()
     written = api.save_ir(model, Path(args.dstPath), progress.bars())
     names = {path.suffix: path for path in written}

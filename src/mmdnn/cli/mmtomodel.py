@@ -72,7 +72,7 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Read the IR, check code against it, write the model."""
-    from mmdnn import api, progress, registry
+    from mmdnn import api, opening, progress, registry
 
     to = registry.framework(args.framework)
     network, target = Path(args.inputNetwork), Path(args.outputModel)
@@ -80,7 +80,7 @@ def work(args: Namespace) -> dict[str, Any]:
     files = [_beside(network, args.inputWeight)] if from_code else [network]
     if args.inputWeight and not from_code:
         files.append(Path(args.inputWeight))
-    opened = api.open_model(files, None, None, registry.Source())
+    opened = opening.open_model(files, None, None, registry.Source())
     if from_code:
         _check(network, opened.model(), to)
     result = api.convert_opened(

@@ -108,14 +108,16 @@ class Report:
         """Raise if the two disagree.
 
         Raises:
-            MismatchError: Naming the first layer at fault.
+            MismatchError: Naming the first layer at fault; it carries this report.
         """
         fault = self.first_fault
         if fault is not None:
-            raise MismatchError(
+            error = MismatchError(
                 f"source and result disagree. {self.summary()}",
                 hint=f"Compared: {self.source} and {self.target}.",
             )
+            error.report = self
+            raise error
         if not self.layers:
             raise MismatchError("the two models have no value of the same name to compare")
 

@@ -1,125 +1,26 @@
-"""Running both sides of a comparison, and choosing what runs them.
-
-A side is the engine of the model's own framework on the model's own files. Where that engine is not
-installed, or cannot be trusted with this model, the IR on onnxruntime stands in for a *source*, and
-the report says so.
-"""
+"""Running a source on all feeds, the result on the same, and comparing what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn import registry
 from mmdnn.errors import Error, MismatchError, MissingExtraError
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.progress import Silent
 from mmdnn.verify.compare import Difference, Tolerance, difference
-from mmdnn.verify.feeds import Feed, Feeds, Sizes, candidates, feeds, has_free_batch, inputs, probe
+from mmdnn.verify.feeds import Feed, Sizes, candidates, feeds, has_free_batch, inputs, probe
 from mmdnn.verify.report import Layer, Report
+from mmdnn.verify.sides import NothingRunsError, Side, sentence
 
+LOST = Difference("the result does not have this output", *[math.nan] * 3, math.inf)
+"""For an output of the source that the target lacks."""
 PROBES = 3
 """How often the source is run on slightly changed inputs, where a layer disagrees."""
-
-Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
-
-
-class NothingRunsError(Error):
-    """No engine can run a model; the message has every reason."""
-
-    def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__("no engine can run it.\n" + "\n".join(f"  {each}" for each in reasons))
-
-
-@dataclass(frozen=True)
-class Side:
-    """What runs a model.
-
-    Attributes:
-        title: In words, e.g. "OpenCV's dnn on net.prototxt".
-        run: From input name and array to every layer's output by value name.
-        rename: The model's own names to those of the other side, where they differ.
-    """
-
-    title: str
-    run: Runner
-    rename: Mapping[str, str] = field(default_factory=dict)
-
-    def __call__(self, values: Feeds) -> dict[str, np.ndarray]:
-        """Run on inputs named as on the other side, giving outputs named as there.
-
-        Raises:
-            Error: Whatever goes wrong in the engine.
-        """
-        own = {theirs: ours for ours, theirs in self.rename.items()}
-        try:
-            result = self.run({own.get(name, name): value for name, value in values.items()})
-        except Error:
-            raise
-        except Exception as error:  # engines run code that is not ours
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise Error(f"{self.title} failed: {reason}") from error
-        named = {self.rename.get(name, name): value for name, value in result.items()}
-        return {name: value for name, value in named.items() if name not in values}
-
-
-def engine_side(framework: registry.Framework, source: registry.Source) -> Side:
-    """The framework's own engine on the model's files.
-
-    Raises:
-        MissingExtraError: The engine's package is not installed.
-        UsageError: The framework has no engine here.
-    """
-    try:
-        room = framework.room("engine")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), framework.extra) from None
-    names = ", ".join(path.name for path in source.files)
-    title = f"{getattr(room, 'TITLE', framework.title)} on {names}"
-    return Side(title, lambda values: room.run(source, values))
-
-
-def ir_side(model: ir.Model) -> Side:
-    """The IR on onnxruntime.
-
-    Raises:
-        MissingExtraError: onnxruntime is not installed.
-    """
-    onnx = registry.framework("onnx")
-    try:
-        room = onnx.room("engine")
-        import onnxruntime  # noqa: F401 - asked for before anything is run
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), "verify") from None
-    return Side("onnxruntime on the IR", lambda values: room.run(model, values))
-
-
-def source_sides(
-    framework: registry.Framework, source: registry.Source, model: ir.Model | None
-) -> Iterator[tuple[Side | None, str]]:
-    """What may run a model, the best first, each with what the user should know about it.
-
-    Args:
-        framework: Whose model it is.
-        source: Its files.
-        model: Its IR, if it can be read.
-
-    Yields:
-        A side and a note ("" for the framework's own engine), or None and why there is none.
-    """
-    try:
-        yield engine_side(framework, source), ""
-    except Error as error:
-        yield None, f"The source is not run in {framework.title} itself: {_sentence(error)}"
-    if model is None:
-        return
-    try:
-        yield ir_side(model), ""
-    except MissingExtraError as error:
-        yield None, f"The IR cannot stand in for it: {_sentence(error)}"
 
 
 @dataclass(frozen=True)
@@ -163,29 +64,9 @@ def run_source(
         try:
             results, more = _run_all(side, model, shapes, progress or Silent())
         except Error as error:
-            notes.append(f"{side.title}: {_sentence(error)}")
+            notes.append(f"{side.title}: {sentence(error)}")
         else:
             return Found(side, results, (*notes, *more))
-    raise NothingRunsError(notes)
-
-
-def first_that_runs(sides: Iterator[tuple[Side | None, str]], feed: Feed) -> tuple[Side, list[str]]:
-    """The first side that runs on these inputs, and what the user should know about it.
-
-    Raises:
-        NothingRunsError: There is none.
-    """
-    notes: list[str] = []
-    for side, note in sides:
-        notes += [note] if note else []
-        if side is None:
-            continue
-        try:
-            side(feed.values)
-        except Error as error:
-            notes.append(f"{side.title}: {_sentence(error)}")
-        else:
-            return side, notes
     raise NothingRunsError(notes)
 
 
@@ -258,6 +139,7 @@ def verify(
     target: Side,
     model: ir.Model,
     *,
+    whole: bool = False,
     tolerance: Tolerance | None = None,
     progress: Silent | None = None,
 ) -> Report:
@@ -267,6 +149,7 @@ def verify(
         found: The source and its results.
         target: What runs the other model.
         model: The source's IR: the order of the layers, and their names.
+        whole: Whether the target must have all outputs of the model that the source has.
         tolerance: For floats.
         progress: Told of each run.
 
@@ -285,7 +168,9 @@ def verify(
         only_source |= was.keys() - now.keys()
         only_target |= now.keys() - was.keys() - first.keys()
         common = sorted(was.keys() & now.keys(), key=lambda name: order.get(name, len(order)))
+        lost = _lost_outputs(model, was, now) if whole else []
         gaps = _differences(found.side, feed, was, now, common, tolerance)
+        gaps |= dict.fromkeys(lost, LOST)
         for name, gap in gaps.items():
             layer = _layer(makers.get(name), name, was[name], gap, feed.kind)
             if name not in worst or _rank(layer) > _rank(worst[name]):
@@ -332,6 +217,13 @@ def _differences(
     return gaps
 
 
+def _lost_outputs(
+    model: ir.Model, was: Mapping[str, np.ndarray], now: Mapping[str, np.ndarray]
+) -> list[str]:
+    names = [str(value.name) for value in model.graph.outputs]
+    return [name for name in names if name in was and name not in now]
+
+
 def _rank(layer: Layer) -> tuple[bool, bool, float]:
     gap = layer.difference
     return not gap.ok, gap.noisy, gap.excess
@@ -347,13 +239,3 @@ def _layer(node: ir.Node | None, name: str, value: np.ndarray, gap: Difference, 
 def _values(model: ir.Model) -> list[str]:
     made = [str(out.name) for node in model.graph for out in node.outputs]
     return [*(str(value.name) for value in inputs(model)), *made]
-
-
-def missing_outputs(model: ir.Model, report: Report) -> list[str]:
-    """The model's outputs that were not compared."""
-    compared = {layer.value for layer in report.layers}
-    return [str(v.name) for v in model.graph.outputs if str(v.name) not in compared]
-
-
-def _sentence(error: Error) -> str:
-    return " ".join(str(error).split())

@@ -1,0 +1,87 @@
+"""A model's files: whose they are, which is which, and how they become an IR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import onnx_ir as ir
+
+from mmdnn import registry, shapes
+from mmdnn.errors import UsageError
+from mmdnn.registry import Framework, Source
+
+PathLike: TypeAlias = str | Path
+Files: TypeAlias = PathLike | Sequence[PathLike]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model's files, the framework they are of, and how the user wants them read."""
+
+    framework: Framework
+    source: Source
+
+    @property
+    def readable(self) -> bool:
+        """Whether it can become an IR."""
+        return self.framework.has("reader")
+
+    def model(self) -> ir.Model:
+        """Read the files and bring them to the IR."""
+        native = self.framework.room("reader").read(self.source)
+        if not self.framework.has("importer"):
+            return native  # type: ignore[no-any-return]
+        return self.framework.room("importer").to_ir(native)  # type: ignore[no-any-return]
+
+
+def open_model(
+    files: Sequence[Path],
+    framework: str | None,
+    input_shapes: Mapping[str, Sequence[int]] | None,
+    said: Source,
+) -> Opened:
+    """Find out whose files these are, and which is which.
+
+    Args:
+        files: The model's files in any order.
+        framework: Whose, if the user said it.
+        input_shapes: As the user said them.
+        said: The rest of what the user said; its files are ignored.
+    """
+    if not files:
+        raise UsageError("there is no model to read", hint="Give its files.")
+    chosen, source = _arranged(files, framework)
+    source = replace(said, network=source.network, weights=source.weights)
+    opened = Opened(chosen, source)
+    if not input_shapes:
+        return opened
+    wanted = {name: tuple(shape) for name, shape in input_shapes.items()}
+    known = shapes.of_inputs(chosen.room("reader").read(source))
+    return Opened(chosen, replace(source, input_shapes=shapes.resolved(wanted, known)))
+
+
+def _arranged(files: Sequence[Path], framework: str | None) -> tuple[Framework, Source]:
+    if framework is None:
+        return registry.detect(files)
+    chosen = registry.framework(framework)
+    for path in files:
+        if not path.exists():
+            raise UsageError("there is no such file", file=path)
+    source = chosen.arrange(files)
+    if source is None and len(files) > 2:
+        raise UsageError(f"these are not the files of one {chosen.title} model")
+    return chosen, source or Source(files[0], files[1] if len(files) > 1 else None)
+
+
+def paths_of(*groups: Files | None) -> list[Path]:
+    """All files given, in order."""
+    paths: list[Path] = []
+    for group in groups:
+        if isinstance(group, (str, Path)):
+            paths.append(Path(group))
+        elif group is not None:
+            paths.extend(Path(file) for file in group)
+    return paths

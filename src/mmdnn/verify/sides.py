@@ -1,0 +1,140 @@
+"""What runs a model, and choosing it.
+
+A side is the engine of the model's own framework on the model's own files. Where that engine is not
+installed, or cannot be trusted with this model, the IR on onnxruntime stands in for it, and the
+report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn import registry
+from mmdnn.errors import Error, MissingExtraError
+from mmdnn.verify.feeds import Feed, Feeds
+
+Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
+
+
+class NothingRunsError(Error):
+    """No engine can run a model; the message has every reason."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("no engine can run it.\n" + "\n".join(f"  {each}" for each in reasons))
+
+
+@dataclass(frozen=True)
+class Side:
+    """What runs a model.
+
+    Attributes:
+        title: In words, e.g. "OpenCV's dnn on net.prototxt".
+        run: From input name and array to every layer's output by value name.
+        rename: The model's own names to those of the other side, where they differ.
+    """
+
+    title: str
+    run: Runner
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, values: Feeds) -> dict[str, np.ndarray]:
+        """Run on inputs named as on the other side, giving outputs named as there.
+
+        Raises:
+            Error: Whatever goes wrong in the engine.
+        """
+        own = {theirs: ours for ours, theirs in self.rename.items()}
+        try:
+            result = self.run({own.get(name, name): value for name, value in values.items()})
+        except Error:
+            raise
+        except Exception as error:  # engines run code that is not ours
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise Error(f"{self.title} failed: {reason}") from error
+        named = {self.rename.get(name, name): value for name, value in result.items()}
+        return {name: value for name, value in named.items() if name not in values}
+
+
+def engine_side(framework: registry.Framework, source: registry.Source) -> Side:
+    """The framework's own engine on the model's files.
+
+    Raises:
+        MissingExtraError: The engine's package is not installed.
+        UsageError: The framework has no engine here.
+    """
+    try:
+        room = framework.room("engine")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), framework.extra) from None
+    names = ", ".join(path.name for path in source.files)
+    title = f"{getattr(room, 'TITLE', framework.title)} on {names}"
+    return Side(title, lambda values: room.run(source, values))
+
+
+def ir_side(model: ir.Model) -> Side:
+    """The IR on onnxruntime.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+    """
+    onnx = registry.framework("onnx")
+    try:
+        room = onnx.room("engine")
+        import onnxruntime  # noqa: F401 - asked for before anything is run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), "verify") from None
+    return Side("onnxruntime on the IR", lambda values: room.run(model, values))
+
+
+def source_sides(
+    framework: registry.Framework, source: registry.Source, model: ir.Model | None
+) -> Iterator[tuple[Side | None, str]]:
+    """What may run a model, the best first, each with what the user should know about it.
+
+    Args:
+        framework: Whose model it is.
+        source: Its files.
+        model: Its IR, if it can be read.
+
+    Yields:
+        A side and a note ("" for the framework's own engine), or None and why there is none.
+    """
+    try:
+        yield engine_side(framework, source), ""
+    except Error as error:
+        yield None, f"The source is not run in {framework.title} itself: {sentence(error)}"
+    if model is None:
+        return
+    try:
+        yield ir_side(model), ""
+    except MissingExtraError as error:
+        yield None, f"The IR cannot stand in for it: {sentence(error)}"
+
+
+def first_that_runs(sides: Iterator[tuple[Side | None, str]], feed: Feed) -> tuple[Side, list[str]]:
+    """The first side that runs on these inputs, and what the user should know about it.
+
+    Raises:
+        NothingRunsError: There is none.
+    """
+    notes: list[str] = []
+    for side, note in sides:
+        notes += [note] if note else []
+        if side is None:
+            continue
+        try:
+            side(feed.values)
+        except Error as error:
+            notes.append(f"{side.title}: {sentence(error)}")
+        else:
+            return side, notes
+    raise NothingRunsError(notes)
+
+
+def sentence(error: Error) -> str:
+    """An error in one line."""
+    return " ".join(str(error).split())
