@@ -167,11 +167,17 @@ def compare(wanted: Sequence[Any], found: Sequence[Any], case: Any) -> None:
     """
     from onnx.backend.test.runner import Runner
 
-    for a, b in zip(_leaves(wanted), _leaves(found), strict=True):
-        assert (a is None) == (b is None), f"{a} became {b}"
-    wanted, found = [np.array(0.0) if w is None else w for w in wanted], list(found)
-    found = [np.array(0.0) if f is None else np.asarray(f) if np.isscalar(f) else f for f in found]
-    Runner.assert_similar_outputs(wanted, found, case.rtol, case.atol)
+    assert _form(wanted) == _form(found), f"{_form(wanted)} became {_form(found)}"
+    pairs = [(w, f) for w, f in zip(_leaves(wanted), _leaves(found), strict=True) if w is not None]
+    left, right = [np.asarray(w) for w, _ in pairs], [np.asarray(f) for _, f in pairs]
+    Runner.assert_similar_outputs(left, right, case.rtol, case.atol)
+
+
+def _form(value: Any) -> str:
+    """How lists are nested, and what is None."""
+    if isinstance(value, (list, tuple)):
+        return f"[{' '.join(map(_form, value))}]"
+    return "none" if value is None else "array"
 
 
 def _leaves(values: Sequence[Any]) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """The canonical form: what every exporter may expect of a model.
 
 * Local functions are inlined, but for those the exporter knows by name.
+* An `If` whose condition is known is the branch it takes.
 * Constants are initializers, and what can be computed from constants and known shapes is computed.
 * Types and shapes are inferred, through `Reshape`s whose target is computed from an open batch too.
 * Nothing is left that no output needs.
@@ -18,6 +19,7 @@ from onnx_ir.passes import common
 
 from mmdnn.errors import ShapeError
 from mmdnn.ir import COMPUTED, OPSET
+from mmdnn.ir.branches import take_branch
 from mmdnn.ir.expansion import expand
 from mmdnn.ir.folding import Folding, fold
 from mmdnn.ir.inference import infer
@@ -53,7 +55,9 @@ def _unless(keep: Container[str]) -> Callable[[ir.Function], bool]:
 
 
 def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
-    for node in list(graph):
+    for node in graph:
+        if node.op_type == "If" and not node.domain and take_branch(graph, node):
+            continue
         if node.op_type in {"Loop", "Scan"} and not node.domain:
             _type_body(node)
         for attribute in node.attributes.values():

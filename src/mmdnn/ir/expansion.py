@@ -8,6 +8,7 @@ knows the operators of its body.
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -90,7 +91,7 @@ def _trim_outputs(proto: onnx.FunctionProto, node: ir.Node) -> bool:
     return True
 
 
-def _body(schema: onnx.defs.OpSchema, node: ir.Node, opset: int) -> onnx.FunctionProto | None:
+def _body(schema: Any, node: ir.Node, opset: int) -> onnx.FunctionProto | None:
     """The body written for the newest opset that is not later than the model's."""
     if schema.has_function:
         versions = [v for v in schema.function_opset_versions if v <= opset]
@@ -116,7 +117,7 @@ def _typed(node: ir.Node) -> bool:
     return all(value is None or value.type is not None for value in node.inputs)
 
 
-def _default(node: ir.Node, schema: onnx.defs.OpSchema) -> None:
+def _default(node: ir.Node, schema: Any) -> None:
     """Give the node the attributes that the schema supplies."""
     for name, attribute in schema.attributes.items():
         if name not in node.attributes and attribute.default_value.type:

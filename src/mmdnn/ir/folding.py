@@ -7,6 +7,7 @@ to such a shape becomes one with constants where ONNX's 0 and -1 can say it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,8 @@ def fold(node: ir.Node, folding: Folding) -> np.ndarray | ir.TensorProtocol | No
         ):
             return _evaluate(node, arrays)
         _propagate(node, folding)
+        if (known := _settled(node.outputs[0], folding)) is not None:
+            return known
     if node.op_type in {"Reshape", "Expand"}:
         _freeze_target(node, folding)
     return None
@@ -89,6 +92,8 @@ def _constant_of_shape(node: ir.Node) -> ir.TensorProtocol | None:
     fill = attribute.as_tensor().numpy().reshape(()) if attribute else np.float32(0)
     shape = tuple(int(dim) for dim in target)
     dtype = attribute.as_tensor().dtype if attribute else ir.DataType.FLOAT
+    if math.prod(shape) <= LIMIT >> 6:
+        return ir.tensor(np.full(shape, fill), dtype=dtype, name=node.outputs[0].name)
     return ir.LazyTensor(
         lambda: ir.tensor(np.full(shape, fill), dtype=dtype),
         dtype,
@@ -239,6 +244,17 @@ def _boxed(entry: Any) -> np.ndarray:
     array = np.empty((), object)
     array[()] = entry
     return array
+
+
+def _settled(value: ir.Value, folding: Folding) -> np.ndarray | None:
+    """What is known in part, if that part is all."""
+    entries = folding.partial.get(value)
+    if entries is None or not all(isinstance(entry, (int, np.integer)) for entry in entries):
+        return None
+    if value.dtype is None or value.dtype not in {ir.DataType.INT64, ir.DataType.INT32}:
+        return None
+    array = np.asarray(entries, value.dtype.numpy())
+    return array.reshape(()) if value in folding.scalar else array
 
 
 def _partial(value: ir.Value | None, folding: Folding) -> Partial | None:

@@ -18,6 +18,10 @@ def _last(node: Exporting, x: Variable) -> int:
     return int(last)  # type: ignore[arg-type]
 
 
+def _complex(torch: Writing, x: Variable, real: bool) -> Code:
+    return torch.method(x, "squeeze", -1) if real else torch.call("torch.view_as_complex", x)
+
+
 def integer(torch: Writing, x: Variable) -> int | Code:
     """A scalar input as a Python integer."""
     known = torch.static(x)
@@ -48,7 +52,7 @@ def dft(
             **options,
         )
         return torch.call("torch.view_as_real", spectrum)
-    numbers = torch.method(x, "squeeze", -1) if real else torch.call("torch.view_as_complex", x)
+    numbers = _complex(torch, x, real)
     if inverse and onesided:
         if real:
             node.refuse("the inverse of one side of a spectrum that has no imaginary part")
@@ -77,12 +81,11 @@ def stft(
         size = torch.size(window, 0)
     else:
         node.refuse("the length of its frames is not known")
-    real = _last(node, signal) == 1
+    flat = signal.rank == 2
+    real = flat or _last(node, signal) == 1
     if onesided and not real:
         node.refuse("one side of the spectrum of complex numbers")
-    numbers = (
-        torch.method(signal, "squeeze", -1) if real else torch.call("torch.view_as_complex", signal)
-    )
+    numbers: Any = signal if flat else _complex(torch, signal, real)
     if window is not None and torch.size(window, 0) != size and length is not None:
         node.refuse("whether its window is as long as its frames is not known")
     if window is not None:
