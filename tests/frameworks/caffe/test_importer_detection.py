@@ -6,11 +6,12 @@ import itertools
 import math
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 from one_layer import blobs, evaluate, model, normal, run
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.caffe import importer, reader
+from mmdnn.frameworks.caffe import graph, importer, reader
 from mmdnn.registry import Source
 
 
@@ -385,3 +386,53 @@ def test_wechat_qr_detect_agrees_with_opencv(shared):
         found += len(theirs)
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
     assert found >= 2
+
+
+def _made_up(layer, index, shape, confidence):
+    """Weights that keep activations in bounds, and scores apart."""
+    rng = np.random.default_rng([index, *layer.name.encode()])
+    if layer.type == "BatchNorm":
+        return [rng.normal(0, 0.1, shape), rng.uniform(0.5, 1.5, shape), np.ones(shape)][index]
+    if layer.type == "Scale":
+        return rng.uniform(0.8, 1.2, shape) if index == 0 else rng.normal(0, 0.05, shape)
+    scale = confidence if "conf" in layer.name else 0.2 if "mbox_loc" in layer.name else 1
+    spread = math.sqrt(2 / math.prod(shape[1:])) if len(shape) > 1 else 0.05
+    return rng.normal(0, scale * spread, shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "confidence"), [("deploy.prototxt", 0.4), ("voc__MobileNetSSD_deploy.prototxt", 2)]
+)
+def test_mobilenet_ssd_agrees_with_opencv(shared, tmp_path, monkeypatch, name, confidence):
+    cv2 = pytest.importorskip("cv2")
+    file = shared / "models" / "caffe_prototxt" / "mobilenet_ssd" / name
+    made: dict[tuple[str, int], np.ndarray] = {}
+
+    def blob(layer, index, shape):
+        array = made.setdefault((layer.name, index), _made_up(layer, index, shape, confidence))
+        return ir.tensor(array.astype(np.float32).reshape(shape), name=f"{layer.name}.{index}")
+
+    monkeypatch.setattr(graph.Layer, "blob", blob)
+    network = reader.read(Source(file))
+    for layer in network.layers:
+        layer.blobs = [graph.Filler(), graph.Filler(), graph.Filler()]
+    ours = importer.to_ir(network)
+    message = graph.message("NetParameter")
+    for layer in network.layers:
+        saved = message.layer.add(name=layer.name, type=layer.type)
+        for index in range(3):
+            if (layer.name, index) in made:
+                array = made[layer.name, index]
+                saved.blobs.add(data=array.ravel()).shape.dim.extend(array.shape)
+    weights = tmp_path / "net.caffemodel"
+    weights.write_bytes(message.SerializeToString())
+    opencv = cv2.dnn.readNet(str(file), str(weights))
+    picture = cv2.imread(str(shared / "models" / "images" / "mtcnn_faces" / "test1.jpg"))
+    x = cv2.dnn.blobFromImage(cv2.resize(picture, (300, 300)), 1 / 127.5, mean=(127.5,) * 3)
+    found = evaluate(ours, {"data": x})["detection_out"][0, 0]
+    opencv.setInput(x)
+    theirs = opencv.forward()[0, 0]
+    theirs = theirs[theirs[:, 2] > 0]  # it pads with zeros, and orders classes together
+    theirs = theirs[np.lexsort((-theirs[:, 2], theirs[:, 1]))]
+    assert len(theirs) > 0
+    np.testing.assert_allclose(found, theirs, rtol=1e-4, atol=1e-5)
