@@ -182,6 +182,26 @@ def test_what_caffe_refuses(layer, error):
     assert caught.value.layer == "r"
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"x": (5, 2, 4), "cont": (5, 1)},
+        {"x": (5, 2, 4), "cont": (1, 2)},
+        {"x": (5, 2, 4), "cont": (5, 2), "s": (1, 6)},
+        {"x": (5, 2, 4), "cont": (5, 2), "h": (1, 1, HIDDEN)},
+        {"x": (5, 2, 4), "cont": (5, 2), "h": (1, 2, 1)},
+        {"x": (5, 2, 4), "cont": (5, 2), "h": (2, 2, HIDDEN)},
+        {"x": (5, 2, 4), "cont": (5, 2), "h": (2, HIDDEN)},
+    ],
+)
+def test_nothing_is_broadcast(shapes):
+    exposed = "h" in shapes
+    tops, more = ("y hT", "expose_hidden: true") if exposed else ("y", "")
+    weights = _weights(1, 4, static=6 if "s" in shapes else 0)
+    with pytest.raises(ShapeError):
+        model(_layer("RNN", " ".join(shapes), tops, weights, more), shapes)
+
+
 @pytest.mark.parametrize("prefix", ["lstm_", "rnn_", "net_lstm"])
 def test_golden(shared, prefix):
     cases = sorted((shared / "corpus" / "caffe").glob(f"{prefix}*"))

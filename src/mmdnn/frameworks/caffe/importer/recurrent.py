@@ -18,7 +18,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.shapes import count
+from mmdnn.frameworks.caffe.importer.shapes import agree, count, known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Builder, dimensions, shape
 
@@ -60,11 +60,22 @@ def _bottoms(layer: Importing, given: Sequence[ir.Value], states: int) -> _Botto
         layer.refuse(f"it has {len(given)} bottoms, and takes {2 + exposed} or {3 + exposed}")
     if len(layer.tops) != 1 + exposed:
         layer.refuse(f"it has {len(layer.tops)} tops, and gives {1 + exposed}")
-    for value, rank in zip(given[:2], (None, 2), strict=True):
-        axes = len(shape(value))
-        if axes < 2 or (rank and axes != rank):
-            layer.refuse(f"its bottom '{value.name}' has {axes} axes")
+    if len(shape(given[0])) < 2 or len(shape(given[1])) != 2:
+        layer.refuse(f"its bottoms have {len(shape(given[0]))} and {len(shape(given[1]))} axes")
+    _check_sizes(layer, bottoms.named(given))
     return bottoms
+
+
+def _check_sizes(layer: Importing, bottoms: _Inputs) -> None:
+    """All have the same T and N; ONNX would broadcast a 1."""
+    agree(bottoms.x, bottoms.cont, [(0, 0), (1, 1)])
+    if bottoms.static is not None:
+        agree(bottoms.x, bottoms.static, [(1, 0)])
+    for state in bottoms.states:
+        size = layer.param("recurrent_param").num_output
+        if len(shape(state)) != 3 or (known(state, 0), known(state, 2)) != (1, size):
+            layer.unfit(f"its state '{state.name}' has the shape {shape(state)}")
+        agree(bottoms.x, state, [(1, 1)])
 
 
 def _attributes(layer: Importing, bottoms: _Bottoms) -> dict[str, int]:
