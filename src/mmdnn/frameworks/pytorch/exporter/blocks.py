@@ -19,6 +19,7 @@ from mmdnn.frameworks.pytorch.exporter.cells import (
     Piece,
     cells,
     chains,
+    extend,
     private,
     unique,
 )
@@ -52,6 +53,9 @@ POSITIONS = {
 PROJECTION = "projection"
 """The parameter that says whether a block's residual path has modules."""
 
+Replacement = dict[int, tuple[Statement, Member]]
+"""The call of a block, and the block's member, by where the piece they replace starts."""
+
 
 def fold_blocks(program: Program) -> None:
     """Replace what repeats in the network's `forward` by calls of block classes."""
@@ -63,9 +67,23 @@ def fold_blocks(program: Program) -> None:
         for piece in pieces:
             if private(piece, uses):
                 groups[piece.key].append(piece)
-        for group in groups.values():
-            if len(group) > 1:
-                _make_class(program, group, names)
+        repeated = [group for group in groups.values() if len(group) > 1]
+        taken = {i for group in repeated for p in group for i in range(p.start, p.stop)}
+        if find is _repeated_cells:
+            repeated = [_extended(group, program.main, taken, uses) for group in repeated]
+        replacement: Replacement = {}
+        for group in repeated:
+            replacement |= _make_class(program, group, names)
+        _replace(program.main, [piece for group in repeated for piece in group], replacement)
+
+
+def _extended(
+    group: list[Piece], main: Module, taken: set[int], uses: Counter[Member]
+) -> list[Piece]:
+    """The cells with what stands before all of them alike, where no member is used elsewhere too."""
+    longer = extend(group, main.statements, taken, main.outputs)
+    taken.update(i for piece in longer for i in range(piece.start, piece.stop))
+    return longer if all(private(piece, uses) for piece in longer) else group
 
 
 def _all_members(statement: Statement) -> Iterable[Member]:
@@ -91,7 +109,8 @@ def _repeated_cells(statements: Sequence[Statement], outputs: Sequence[Variable]
     return sorted((p for p in chosen if remaining[p.key] > 1), key=lambda p: p.start)
 
 
-def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
+def _make_class(program: Program, pieces: list[Piece], names: Names) -> Replacement:
+    """Add the class to the program; returns the calls of it, by where the pieces start."""
     block = Module(names.fresh(_title(pieces[0])), local_names=("x", "y"))
     template = next((p for p in pieces if p.shortcut), pieces[0])
     columns = [piece.members() for piece in pieces]
@@ -116,7 +135,7 @@ def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
     ]
     block.parameters = parameters.declare()
     program.blocks.append(block)
-    replacement = {
+    return {
         piece.start: _instance(
             block, piece, template, variables, column, parameters.arguments(i), name
         )
@@ -124,7 +143,6 @@ def _make_class(program: Program, pieces: list[Piece], names: Names) -> None:
             zip(pieces, columns, _instance_names(pieces), strict=True)
         )
     }
-    _replace(program.main, pieces, replacement)
 
 
 def _final_channels(columns: list[list[Member]]) -> list[Any]:
@@ -160,9 +178,7 @@ def _instance(
     return Statement([piece.exit], Code("{0}({1})", (member, piece.entry)), node=node), member
 
 
-def _replace(
-    main: Module, pieces: list[Piece], replacement: dict[int, tuple[Statement, Member]]
-) -> None:
+def _replace(main: Module, pieces: list[Piece], replacement: Replacement) -> None:
     """Put the calls in place of the pieces, and their members in place of the pieces' own."""
     inside = {i: p for p in pieces for i in range(p.start, p.stop)}
     gone = {
@@ -173,10 +189,7 @@ def _replace(
         for i, statement in enumerate(main.statements)
         if i not in inside or i in replacement
     ]
-    members: list[Member] = []
-    for member in main.members:
-        members.append(replacement[gone[member].start][1] if member in gone else member)
-    main.members = unique(members)
+    main.members = unique(replacement[gone[m].start][1] if m in gone else m for m in main.members)
 
 
 class _Parameters:

@@ -7,11 +7,18 @@ activation. Cells whose residual path is either the input itself or a few module
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mmdnn.frameworks.pytorch.graph import Code, Member, Operand, Statement, Variable
+
+ACTIVATION = re.compile(
+    r"F\.(relu6?|leaky_relu|elu|selu|celu|gelu|silu|mish|hardswish|hardtanh|hardsigmoid|softplus)\("
+    r"|torch\.(sigmoid|tanh)\("
+)
+"""Calls that belong to what stands before them."""
 
 SMALLEST_CELL = 4
 """Statements a cell must have to become a class."""
@@ -174,7 +181,7 @@ def _absorb(
     following = statements[piece.stop]
     code = following.code
     plain = len(following.targets) == 1 and not following.bodies and not list(code.members())
-    if not plain or list(code.variables()) != [piece.exit] or not code.text.startswith("F."):
+    if not plain or list(code.variables()) != [piece.exit] or not ACTIVATION.match(code.text):
         return piece
     return replace(
         piece,
@@ -182,6 +189,57 @@ def _absorb(
         stop=piece.stop + 1,
         exit=following.targets[0],
     )
+
+
+def extend(
+    pieces: list[Piece],
+    statements: Sequence[Statement],
+    taken: set[int],
+    outside: Sequence[Variable],
+) -> list[Piece]:
+    """Cells alike, with what stands before each of them, as far as that is alike too.
+
+    Args:
+        pieces: Cells with the same text.
+        statements: Those of the module.
+        taken: Positions that belong to cells already.
+        outside: The module's outputs.
+    """
+    users = _users(statements)
+    longer = pieces
+    while True:
+        grown = [_grown(piece, statements, users, taken, outside) for piece in longer]
+        whole = [piece for piece in grown if piece is not None]
+        if len(whole) < len(pieces) or len({piece.key for piece in whole}) > 1:
+            return pieces
+        longer = whole
+        if any(longer[0].statements[0].code.members()):
+            pieces = longer
+
+
+def _grown(
+    piece: Piece,
+    statements: Sequence[Statement],
+    users: dict[Variable, list[int]],
+    taken: set[int],
+    outside: Sequence[Variable],
+) -> Piece | None:
+    """The piece with the statement before it, if nothing else needs what that gives."""
+    index = piece.start - 1
+    if index < 0 or index in taken or piece.entry in outside:
+        return None
+    before = statements[index]
+    entries = list(before.code.variables())
+    step = _is_call(before.code) or bool(ACTIVATION.match(before.code.text))
+    inside = all(piece.start <= user < piece.stop for user in users[piece.entry])
+    if (
+        before.targets != [piece.entry]
+        or before.bodies
+        or len(entries) != 1
+        or not (step and inside)
+    ):
+        return None
+    return replace(piece, statements=[before, *piece.statements], start=index, entry=entries[0])
 
 
 def chains(statements: Sequence[Statement], outputs: Sequence[Variable]) -> list[Piece]:
@@ -224,17 +282,12 @@ def _follows(
         and before not in outputs
         and list(statement.code.variables()) == [before]
         and all(_is_norm_or_activation(m) for m in statement.code.members())
-        and (bool(list(statement.code.members())) or statement.code.text.startswith("F."))
-        and not _pools(statement.code)
+        and (bool(list(statement.code.members())) or bool(ACTIVATION.match(statement.code.text)))
     )
 
 
 def _is_norm_or_activation(member: Member) -> bool:
     return "Norm" in member.type or member.type in {"nn.PReLU"}
-
-
-def _pools(code: Code) -> bool:
-    return "pool" in code.text or "pad" in code.text
 
 
 def signature(piece: Piece) -> str:
