@@ -160,6 +160,11 @@ CASES: dict[str, tuple[str, np.ndarray, Formula]] = {
         X,
         lambda x: x.reshape(2, 6, 4, 5, 1, 1),
     ),
+    "reshape_to_no_axes": (
+        layer("Reshape", "axis: 0 num_axes: 1 shape { }"),
+        np.float32([3]),
+        lambda x: x.reshape(()),
+    ),
     "reshape_batch": (
         layer("Reshape", "shape { dim: -1 dim: 10 }"),
         X,

@@ -19,6 +19,9 @@ from mmdnn.ir.builder import dimensions, shape
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
+LARGEST_IDENTITY = 1 << 26
+"""Elements of the weight that stands for an Im2col, at most."""
+
 
 def spatial(layer: Importing, p: Any, name: str, count: int, default: int) -> list[int]:
     """A size for each spatial axis: `name` once, or once an axis, or `_h` and `_w`."""
@@ -139,6 +142,8 @@ def _im2col(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
         layer.unfit("there are no axes after the channels")
     attributes = window(layer, p, count)
     kernel = attributes["kernel_shape"]
+    if channels * math.prod(kernel) ** 2 > LARGEST_IDENTITY:
+        layer.refuse(f"windows of {kernel} in {channels} channels are too many")
     one = np.eye(math.prod(kernel), dtype=np.float32).reshape(-1, 1, *kernel)
     weight = np.tile(one, (channels, *[1] * (count + 1)))
     y = op.Conv(_as_batch(op, x, axis), weight, group=channels, **attributes)

@@ -19,6 +19,8 @@ def inner_product(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     """All axes from `axis` on are one vector; the axes before stay."""
     p = layer.param("inner_product_param")
     axis = layer.axis(p.axis, x)
+    if p.num_output < 1:
+        layer.unfit("num_output should be 1 or more")
     length = count(x, axis)
     stored = (length, p.num_output) if p.transpose else (p.num_output, length)
     bias = [layer.weight(1, "bias", (p.num_output,))] if p.bias_term else []
@@ -47,6 +49,8 @@ def _transposed(layer: Importing, stored: tuple[int, int]) -> ir.Value:
 def embed(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     """A row of the table for each number, cut to an integer."""
     p = layer.param("embed_param")
+    if p.input_dim < 1 or p.num_output < 1:
+        layer.unfit("input_dim and num_output should be 1 or more")
     table = layer.weight(0, "weight", (p.input_dim, p.num_output))
     rows = op.Gather(table, op.Cast(x, to=ir.DataType.INT64), axis=0)
     return op.Add(rows, layer.weight(1, "bias", (p.num_output,))) if p.bias_term else rows

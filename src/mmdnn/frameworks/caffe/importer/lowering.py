@@ -142,6 +142,11 @@ class _Lowering:
                     file=self.network.files.network,
                     hint=f"Give it with --inputShape {name}:1,3,224,224 (or whatever it is).",
                 )
+            if any(dim < 1 for dim in dims):
+                raise ShapeError(
+                    f"input '{name}' is said to have the shape {list(dims)}",
+                    file=self.network.files.network,
+                )
             shape: list[int | str] = list(dims)
             if shape:
                 shape[0] = self.symbols.get(dims[0], dims[0])

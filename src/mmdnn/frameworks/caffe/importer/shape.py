@@ -141,9 +141,9 @@ def batch_reindex(layer: Importing, op: Any, x: ir.Value, indices: ir.Value) -> 
 
 
 @importer("Filter", doc=f"{TUTORIAL}/filter.html")
-def filter_(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
+def filter_(layer: Importing, op: Any, first: ir.Value, *others: ir.Value) -> list[ir.Value]:
     """The items of each bottom whose number in the last bottom is not 0."""
-    *items, selector = bottoms
+    *items, selector = first, *others
     if any(size != 1 for size in dimensions(selector)[1:]):
         layer.unfit("its last bottom should have one number an item")
     for x in items:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
@@ -88,7 +89,7 @@ def reshape(op: Any, x: ir.Value, target: Sequence[Dimension]) -> ir.Value:
     ]
     if vector.count(-1) > 1:
         raise needs_static(x)
-    y: ir.Value = op.Reshape(x, vector)
+    y: ir.Value = op.Reshape(x, np.array(vector, np.int64))
     y.shape = ir.Shape(target)
     return y
 

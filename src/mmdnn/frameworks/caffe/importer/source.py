@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.graph import Filler
@@ -23,7 +24,7 @@ def parameter(layer: Importing, _op: Any) -> ir.Value:
 
 
 @importer("DummyData", doc=f"{TUTORIAL}/dummydata.html")
-def dummy_data(layer: Importing, _op: Any) -> list[ir.Value]:
+def dummy_data(layer: Importing, op: Any) -> list[ir.Value]:
     """Constants; the number of fillers and shapes is one, or one a top."""
     p = layer.param("dummy_data_param")
     fillers = [Filler(f.type, f.value, "it is dummy data") for f in p.data_filler] or [Filler()]
@@ -33,12 +34,18 @@ def dummy_data(layer: Importing, _op: Any) -> list[ir.Value]:
             layer.unfit("both shape and legacy sizes are given")
         legacy = [_each(layer, sizes) for sizes in (p.num, p.channels, p.height, p.width)]
         shapes = list(zip(*legacy, strict=True))
-    return [
-        layer.builder.weight(name, filler.tensor(shape, f"{layer.name}.{name}"))
-        for name, filler, shape in zip(
-            layer.tops, _each(layer, fillers), _each(layer, shapes), strict=True
+    given = zip(layer.tops, _each(layer, fillers), _each(layer, shapes), strict=True)
+    return [_filled(layer, op, *each) for each in given]
+
+
+def _filled(
+    layer: Importing, op: Any, name: str, filler: Filler, shape: tuple[int, ...]
+) -> ir.Value:
+    if filler.type == "constant":
+        return op.ConstantOfShape(
+            list(shape), value=ir.tensor(np.array([filler.value], np.float32))
         )
-    ]
+    return layer.builder.weight(name, filler.tensor(shape, f"{layer.name}.{name}"))
 
 
 def _each(layer: Importing, given: Sequence[Any]) -> list[Any]:
