@@ -72,13 +72,13 @@ def golden(folder: Path) -> tuple[Arrays, Arrays, list[str]]:
         {
             name[5:]: array
             for name, array in arrays.items()
-            if name.startswith("blob/") and not _is_copy(name)
+            if name.startswith("blob/") and not is_copy(name)
         },
         [str(name) for name in arrays["outputs"]],
     )
 
 
-def _is_copy(name: str) -> bool:
+def is_copy(name: str) -> bool:
     """Whether a blob is one of the copies that Caffe itself inserts."""
     stem, _, number = name.rpartition("_")
     return number.isdigit() and stem.endswith("_split")
