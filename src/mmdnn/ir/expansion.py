@@ -59,7 +59,7 @@ def _name(node: ir.Node) -> str:
 def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
     version = opsets.get(node.domain, OPSET if node.domain == "" else 1)
     try:
-        schema = onnx.defs.get_schema(node.op_type, version, node.domain)
+        schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
     except onnx.defs.SchemaError:
         return None
     proto = _body(schema, node, opsets.get("", OPSET))

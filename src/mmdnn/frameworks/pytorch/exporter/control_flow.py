@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.graph import TORCH_TYPES
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
-from mmdnn.frameworks.pytorch.graph import ANY, ATOM, UNARY, Code, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import ANY, ATOM, TORCH_TYPES, UNARY, Code, Statement, Variable
 
 ENDLESS = 1 << 31
 """Trip counts from this on stand for none."""

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Raw, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.graph import Code, Statement, Variable
 from mmdnn.tensors.references import lazy
 
-ACTIVATIONS = {
-    "Sigmoid": ("torch.sigmoid", ()),
-    "Tanh": ("torch.tanh", ()),
-    "Relu": ("torch.relu", ()),
-    "Softsign": ("F.softsign", ()),
-    "Softplus": ("F.softplus", ()),
-    "Affine": ("lambda x: {0} * x + {1}", (1.0, 0.0)),
-    "LeakyRelu": ("lambda x: F.leaky_relu(x, {0})", (0.01,)),
-    "ThresholdedRelu": ("lambda x: F.threshold(x, {0}, 0.0)", (1.0,)),
-    "ScaledTanh": ("lambda x: {0} * torch.tanh({1} * x)", (1.0, 1.0)),
-    "HardSigmoid": ("lambda x: ({0} * x + {1}).clamp(0, 1)", (0.2, 0.5)),
-    "Elu": ("lambda x: F.elu(x, {0})", (1.0,)),
+ACTIVATIONS: dict[str, tuple[float, ...]] = {
+    "Sigmoid": (),
+    "Tanh": (),
+    "Relu": (),
+    "Softsign": (),
+    "Softplus": (),
+    "Affine": (1.0, 0.0),
+    "LeakyRelu": (0.01,),
+    "ThresholdedRelu": (1.0,),
+    "ScaledTanh": (1.0, 1.0),
+    "HardSigmoid": (0.2, 0.5),
+    "Elu": (1.0,),
 }
-"""ONNX's activation functions as torch's, with the defaults of alpha and beta."""
+"""ONNX's activation functions, with the defaults of alpha and beta."""
+
+Activation = tuple[str, float, float]
 
 
 @dataclass(frozen=True)
@@ -34,19 +37,19 @@ class Kind:
     """What tells the three layers apart.
 
     Attributes:
-        helper: The function of `helpers/` for what torch has no layer for.
+        name: Its name, for `helpers/recurrent.py`, which does what torch has no layer for.
         activations: The default ones.
         order: torch's gates, by their place in ONNX.
     """
 
-    helper: str
+    name: str
     activations: tuple[str, ...]
     order: tuple[int, ...]
 
 
-LSTM = Kind("lstm", ("Sigmoid", "Tanh", "Tanh"), (0, 2, 3, 1))
-GRU = Kind("gru", ("Sigmoid", "Tanh"), (1, 0, 2))
-RNN = Kind("rnn", ("Tanh",), (0,))
+LSTM = Kind("LSTM", ("Sigmoid", "Tanh", "Tanh"), (0, 2, 3, 1))
+GRU = Kind("GRU", ("Sigmoid", "Tanh"), (1, 0, 2))
+RNN = Kind("RNN", ("Tanh",), (0,))
 
 
 @dataclass
@@ -62,14 +65,14 @@ class Layer:
     states: tuple[Variable | None, ...]
     peepholes: Variable | None
     direction: str
-    activations: list[str]
-    functions: list[str]
+    activations: list[Activation]
     clip: float | None
     batch_first: bool
-    options: dict[str, Any]
+    variant: bool = False
 
     @property
     def directions(self) -> int:
+        """How many there are."""
         return 2 if self.direction == "bidirectional" else 1
 
 
@@ -89,9 +92,8 @@ def lstm(
     layer = _read(
         node, torch, LSTM, x, weight, recurrence, bias, lengths, (hidden, memory), peepholes
     )
-    if node.attribute("input_forget", 0):
-        layer.options["coupled"] = True
-    torch_has = peepholes is None and not layer.options
+    layer.variant = bool(node.attribute("input_forget", 0))
+    torch_has = peepholes is None and not layer.variant
     return _write(node, torch, layer, "nn.LSTM" if torch_has else None)
 
 
@@ -107,9 +109,8 @@ def gru(
     hidden: Variable | None = None,
 ) -> list[Any]:
     layer = _read(node, torch, GRU, x, weight, recurrence, bias, lengths, (hidden,))
-    if node.attribute("linear_before_reset", 0):
-        layer.options["reset_after"] = True
-    return _write(node, torch, layer, "nn.GRU" if layer.options else None)
+    layer.variant = bool(node.attribute("linear_before_reset", 0))
+    return _write(node, torch, layer, "nn.GRU" if layer.variant else None)
 
 
 @exporter("RNN", doc="RNN")
@@ -144,7 +145,7 @@ def _read(
     count = 2 if direction == "bidirectional" else 1
     names = node.attribute("activations", list(kind.activations) * count)
     alphas, betas = node.attribute("activation_alpha", []), node.attribute("activation_beta", [])
-    functions = [_function(node, name, alphas, betas) for name in names]
+    activations = [_activation(node, name, alphas, betas) for name in names]
     batch_first = bool(node.attribute("layout", 0))
     static = torch.static(lengths)
     length = torch.size(x, 1 if batch_first else 0)
@@ -152,8 +153,8 @@ def _read(
         lengths = None
     states = tuple(None if _is_zero(torch, state) else state for state in states)
     return Layer(
-        kind, x, weight, recurrence, bias, lengths, states, peepholes, direction, names, functions,
-        node.attribute("clip"), batch_first, {},
+        kind, x, weight, recurrence, bias, lengths, states, peepholes, direction, activations,
+        node.attribute("clip"), batch_first,
     )  # fmt: skip
 
 
@@ -162,37 +163,38 @@ def _is_zero(torch: Writing, state: Variable | None) -> bool:
     return known is not None and not known.any()
 
 
-def _function(node: Exporting, name: str, alphas: list[float], betas: list[float]) -> str:
-    """An activation as source; those with parameters take the next of each list."""
+def _activation(node: Exporting, name: str, alphas: list[float], betas: list[float]) -> Activation:
+    """An activation with its parameters, which take the next of each list."""
     found = next((key for key in ACTIVATIONS if key.lower() == name.lower()), None)
     if found is None:
         node.refuse(f"the activation {name} is unknown")
-    text, defaults = ACTIVATIONS[found]
     given = [
-        values.pop(0) if values else default
-        for values, default in zip((alphas, betas), defaults, strict=False)
+        float(str(np.float32(values.pop(0)))) if values else default
+        for values, default in zip((alphas, betas), ACTIVATIONS[found], strict=False)
     ]
-    return text.format(*(float(str(np.float32(value))) for value in given))
+    alpha, beta = [*given, 0.0, 0.0][:2]
+    return found, alpha, beta
 
 
 def _write(node: Exporting, torch: Writing, layer: Layer, type_: str | None) -> list[Any]:
     fixed = [layer.weight, layer.recurrence, *([layer.bias] if layer.bias else [])]
+    names = [name for name, _, _ in layer.activations]
     plain = list(layer.kind.activations) * layer.directions
     nonlinearity: dict[str, Any] = {}
-    if type_ == "nn.RNN" and layer.activations == ["Relu"] * layer.directions:
-        nonlinearity, plain = {"nonlinearity": "relu"}, layer.activations
+    if type_ == "nn.RNN" and names == ["Relu"] * layer.directions:
+        nonlinearity, plain = {"nonlinearity": "relu"}, names
     if (
         type_ is None
         or any(value.constant is None for value in fixed)
-        or layer.activations != plain
+        or names != plain
         or layer.clip is not None
         or (layer.lengths is not None and layer.direction == "reverse")
     ):
-        return _by_helper(node, torch, layer)
-    return _by_module(node, torch, layer, type_, nonlinearity)
+        return _by_helper(torch, layer)
+    return _by_module(torch, layer, type_, nonlinearity)
 
 
-def _by_helper(node: Exporting, torch: Writing, layer: Layer) -> list[Any]:
+def _by_helper(torch: Writing, layer: Layer) -> list[Any]:
     kind = layer.kind
     first: Any = torch.method(layer.x, "transpose", 0, 1) if layer.batch_first else layer.x
     states = [_batch_second(torch, layer, state) for state in layer.states]
@@ -202,17 +204,16 @@ def _by_helper(node: Exporting, torch: Writing, layer: Layer) -> list[Any]:
         **dict(zip(("hidden", "memory"), states, strict=False)),
         "peepholes": layer.peepholes,
         "clip": layer.clip,
-        **layer.options,
+        "activations": tuple(layer.activations),
     }
-    if layer.activations != list(kind.activations) * layer.directions or layer.directions > 1:
-        functions = ", ".join(layer.functions)
-        arguments["activations"] = Raw(f"({functions}{',' if len(layer.functions) == 1 else ''})")
     if layer.direction != "forward":
         arguments["direction"] = layer.direction
+    if layer.variant:
+        arguments["variant"] = True
     given = {key: value for key, value in arguments.items() if value is not None}
-    code = torch.helper(kind.helper, first, layer.weight, layer.recurrence, **given)
-    y, *finals = _unpack(torch, ["y", "h", "c"][: 1 + len(states)], code)
-    return _laid_out(torch, layer, y, finals)
+    code = torch.helper("recurrent", kind.name, first, layer.weight, layer.recurrence, **given)
+    y, *finals = _unpack(torch, ["y", "h", "c"], code)
+    return _laid_out(torch, layer, y, finals[: len(states)])
 
 
 def _laid_out(torch: Writing, layer: Layer, y: Any, finals: Sequence[Any]) -> list[Any]:
@@ -234,26 +235,24 @@ def _unpack(torch: Writing, hints: list[str], code: Code, form: str = "") -> lis
     return variables
 
 
-def _by_module(
-    node: Exporting, torch: Writing, layer: Layer, type_: str, options: dict[str, Any]
-) -> list[Any]:
+def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]) -> list[Any]:
     assert layer.weight.constant is not None
     assert layer.recurrence.constant is not None
-    size = int(layer.recurrence.constant.shape[2])  # type: ignore[call-overload]
+    size = layer.recurrence.constant.shape.numpy()[2]
     if layer.bias is None:
         options["bias"] = False
     if layer.batch_first:
         options["batch_first"] = True
     if layer.directions > 1:
         options["bidirectional"] = True
-    inputs = int(layer.weight.constant.shape[2])  # type: ignore[call-overload]
+    inputs = layer.weight.constant.shape.numpy()[2]
     module = torch.module(type_, inputs, size, **options, tensors=_tensors(layer, size))
     time = 1 if layer.batch_first else 0
     x: Any = layer.x
     if layer.direction == "reverse":
         x = torch.method(x, "flip", time)
     if layer.lengths is not None:
-        extra = {"batch_first": True} if layer.batch_first else {}
+        extra: dict[str, Any] = {"batch_first": True} if layer.batch_first else {}
         x = torch.call(
             "nn.utils.rnn.pack_padded_sequence", x, torch.method(layer.lengths, "long"),
             **extra, enforce_sorted=False,
@@ -302,11 +301,15 @@ def _tensors(layer: Layer, size: int) -> dict[str, ir.TensorProtocol]:
         for name, source in (("weight_ih_l0", layer.weight), ("weight_hh_l0", layer.recurrence)):
             tensor = source.constant
             assert tensor is not None
-            shape = [gates, int(tensor.shape[2])]  # type: ignore[call-overload]
-            found[name + end] = lazy(tensor, lambda a, d=d: a[d][order], shape=shape)
+            shape = [gates, tensor.shape.numpy()[2]]
+            found[name + end] = lazy(tensor, partial(_rows, d, order), shape=shape)
         for half, name in enumerate(("bias_ih_l0", "bias_hh_l0") if layer.bias else ()):
             tensor = layer.bias.constant  # type: ignore[union-attr]
             assert tensor is not None
             rows = [half * gates + row for row in order]
-            found[name + end] = lazy(tensor, lambda a, d=d, rows=rows: a[d][rows], shape=[gates])
+            found[name + end] = lazy(tensor, partial(_rows, d, rows), shape=[gates])
     return found
+
+
+def _rows(direction: int, rows: list[int], array: np.ndarray) -> np.ndarray:
+    return array[direction][rows]

@@ -41,7 +41,7 @@ def insert(
 ) -> Code:
     if position is None:
         return torch.code("{0} + [{1}]", items, item, binds=SUM)
-    index = _position(torch, position)
+    index: Any = _position(torch, position)
     if isinstance(index, Code):
         index = torch.let("position", index)
     return torch.code("{0}[:{2}] + [{1}] + {0}[{2}:]", items, item, index, binds=SUM, needs=(ATOM,))

@@ -15,7 +15,7 @@ def _last(node: Exporting, x: Variable) -> int:
     last = x.shape[-1] if x.shape else None
     if last not in {1, 2}:
         node.refuse("whether its input is real or complex is not known")
-    return int(last)  # type: ignore[arg-type]
+    return int(last)
 
 
 def _complex(torch: Writing, x: Variable, real: bool) -> Code:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 
-def box_overlaps(a, b):
+def box_overlaps(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """The intersection over union of boxes (y1, x1, y2, x2), each of `a` with each of `b`."""
     low = torch.maximum(a[:, None, :2], b[None, :, :2])
     high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
@@ -18,8 +18,13 @@ def box_overlaps(a, b):
 
 
 def non_max_suppression(
-    boxes, scores, limit=0, overlap=0.0, threshold=None, center_point_box=False
-):
+    boxes: torch.Tensor,
+    scores: torch.Tensor,
+    limit: int | torch.Tensor = 0,
+    overlap: float | torch.Tensor = 0.0,
+    threshold: float | torch.Tensor | None = None,
+    center_point_box: bool = False,
+) -> torch.Tensor:
     """The rows (batch, class, box) of boxes that no better box of their class overlaps too much."""
     if center_point_box:
         x, y, w, h = boxes.unbind(-1)

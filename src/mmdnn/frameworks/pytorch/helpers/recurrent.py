@@ -1,4 +1,4 @@
-"""Recurrent layers of ONNX that `torch.nn` has not: weights that are computed, other activations, peepholes.
+"""Recurrent layers of ONNX that `torch.nn` has not: weights that are computed, peepholes, activations.
 
 https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html and onnx__RNN.html
 """
@@ -6,130 +6,135 @@ https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html and onnx__RNN.htm
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - as everybody writes it
 
 
-def recurrent(
-    cell, x, weight, recurrence, bias, states, lengths=None, direction="forward"
-):
-    """Run `cell` over x (time, batch, features) in each direction of its weights."""
-    results, finals = [], []
-    for d in range(len(weight)):
-        state = [s[d] for s in states]
-        backward = direction == "reverse" or d == 1
-        outputs = [state[0]] * len(x)
-        for t in reversed(range(len(x))) if backward else range(len(x)):
-            new = cell(x[t], state, d, weight[d], recurrence[d], bias[d])
-            outputs[t] = new[0]
-            if lengths is not None:
-                running = (t < lengths).unsqueeze(1)
-                outputs[t] = torch.where(running, new[0], torch.zeros_like(new[0]))
-                new = [torch.where(running, n, s) for n, s in zip(new, state)]
-            state = new
-        results.append(
-            torch.stack(outputs) if outputs else x.new_empty(0, *state[0].shape)
-        )
-        finals.append(state)
-    return torch.stack(results, 1), *[torch.stack(final) for final in zip(*finals)]
+def activate(x: torch.Tensor, function: str, alpha: float, beta: float) -> torch.Tensor:
+    """One of ONNX's activation functions."""
+    if function == "Sigmoid":
+        return torch.sigmoid(x)
+    if function == "Tanh":
+        return torch.tanh(x)
+    if function == "Relu":
+        return F.relu(x)
+    if function == "LeakyRelu":
+        return F.leaky_relu(x, alpha)
+    if function == "ThresholdedRelu":
+        return F.threshold(x, alpha, 0.0)
+    if function == "Affine":
+        return alpha * x + beta
+    if function == "ScaledTanh":
+        return alpha * torch.tanh(beta * x)
+    if function == "HardSigmoid":
+        return (alpha * x + beta).clamp(0, 1)
+    if function == "Elu":
+        return F.elu(x, alpha)
+    return F.softsign(x) if function == "Softsign" else F.softplus(x)
 
 
-def bounded(x, clip):
+def bounded(x: torch.Tensor, clip: float | None) -> torch.Tensor:
+    """All elements between -clip and clip."""
     return x if clip is None else x.clamp(-clip, clip)
 
 
-def lstm(
-    x,
-    weight,
-    recurrence,
-    bias=None,
-    lengths=None,
-    hidden=None,
-    memory=None,
-    peepholes=None,
-    activations=(torch.sigmoid, torch.tanh, torch.tanh),
-    direction="forward",
-    clip=None,
-    coupled=False,
-):
-    """ONNX's LSTM; activations are those of all directions in a row."""
-    directions, size = weight.shape[0], recurrence.shape[2]
-    zeros = x.new_zeros(directions, x.shape[1], size)
+def lstm_cell(
+    x: torch.Tensor,
+    hidden: torch.Tensor,
+    memory: torch.Tensor,
+    recurrence: torch.Tensor,
+    peepholes: torch.Tensor,
+    activations: list[tuple[str, float, float]],
+    clip: float | None,
+    coupled: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step; x holds the gates' share of the input, in the order i, o, f, c."""
+    i, o, forget, c = (x + hidden @ recurrence.T).chunk(4, dim=1)
+    to_input, to_output, to_forget = peepholes.chunk(3)
+    i = activate(bounded(i + to_input * memory, clip), *activations[0])
+    forget = activate(bounded(forget + to_forget * memory, clip), *activations[0])
+    if coupled:
+        forget = 1 - i
+    memory = forget * memory + i * activate(bounded(c, clip), *activations[1])
+    o = activate(bounded(o + to_output * memory, clip), *activations[0])
+    return o * activate(memory, *activations[2]), memory
+
+
+def gru_cell(
+    x: torch.Tensor,
+    hidden: torch.Tensor,
+    recurrence: torch.Tensor,
+    bias: torch.Tensor,
+    activations: list[tuple[str, float, float]],
+    clip: float | None,
+    reset_after: bool,
+) -> torch.Tensor:
+    """One step; x holds the gates' share of the input, in the order z, r, h."""
+    z, reset, new = x.chunk(3, dim=1)
+    weights, biases = recurrence.chunk(3), bias.chunk(3)
+    z = activate(bounded(z + hidden @ weights[0].T + biases[0], clip), *activations[0])
+    reset = reset + hidden @ weights[1].T + biases[1]
+    reset = activate(bounded(reset, clip), *activations[0])
+    if reset_after:
+        new = new + reset * (hidden @ weights[2].T + biases[2])
+    else:
+        new = new + (reset * hidden) @ weights[2].T + biases[2]
+    return (1 - z) * activate(bounded(new, clip), *activations[1]) + z * hidden
+
+
+def recurrent(
+    kind: str,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    recurrence: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    lengths: torch.Tensor | None = None,
+    hidden: torch.Tensor | None = None,
+    memory: torch.Tensor | None = None,
+    peepholes: torch.Tensor | None = None,
+    activations: tuple[tuple[str, float, float], ...] = (),
+    direction: str = "forward",
+    clip: float | None = None,
+    variant: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """An LSTM, GRU or RNN over x (time, batch, features).
+
+    Returns:
+        All outputs (time, directions, batch, size), and the last states of each direction.
+    """
+    count, gates, size = recurrence.shape
     if bias is None:
-        bias = x.new_zeros(directions, 8 * size)
+        bias = x.new_zeros(count, 2 * gates)
     if peepholes is None:
-        peepholes = x.new_zeros(directions, 3 * size)
-
-    def cell(x, state, d, w, r, b):
-        f, g, h = activations[3 * d : 3 * d + 3]
-        hidden, memory = state
-        to_input, to_output, to_forget = peepholes[d].chunk(3)
-        gates = x @ w.T + hidden @ r.T + b[: 4 * size] + b[4 * size :]
-        i, o, forget, c = gates.chunk(4, dim=1)
-        i = f(bounded(i + to_input * memory, clip))
-        forget = 1 - i if coupled else f(bounded(forget + to_forget * memory, clip))
-        memory = forget * memory + i * g(bounded(c, clip))
-        o = f(bounded(o + to_output * memory, clip))
-        return [o * h(memory), memory]
-
-    states = [zeros if hidden is None else hidden, zeros if memory is None else memory]
-    return recurrent(cell, x, weight, recurrence, bias, states, lengths, direction)
-
-
-def gru(
-    x,
-    weight,
-    recurrence,
-    bias=None,
-    lengths=None,
-    hidden=None,
-    activations=(torch.sigmoid, torch.tanh),
-    direction="forward",
-    clip=None,
-    reset_after=False,
-):
-    """ONNX's GRU; activations are those of all directions in a row."""
-    directions, size = weight.shape[0], recurrence.shape[2]
-    if bias is None:
-        bias = x.new_zeros(directions, 6 * size)
-
-    def cell(x, state, d, w, r, b):
-        f, g = activations[2 * d : 2 * d + 2]
-        (hidden,) = state
-        z, reset, new = (x @ w.T + b[: 3 * size]).chunk(3, dim=1)
-        rz, rr, rn = r.chunk(3)
-        bz, br, bn = b[3 * size :].chunk(3)
-        z = f(bounded(z + hidden @ rz.T + bz, clip))
-        reset = f(bounded(reset + hidden @ rr.T + br, clip))
-        if reset_after:
-            new = new + reset * (hidden @ rn.T + bn)
-        else:
-            new = new + (reset * hidden) @ rn.T + bn
-        return [(1 - z) * g(bounded(new, clip)) + z * hidden]
-
-    if hidden is None:
-        hidden = x.new_zeros(directions, x.shape[1], size)
-    return recurrent(cell, x, weight, recurrence, bias, [hidden], lengths, direction)
-
-
-def rnn(
-    x,
-    weight,
-    recurrence,
-    bias=None,
-    lengths=None,
-    hidden=None,
-    activations=(torch.tanh,),
-    direction="forward",
-    clip=None,
-):
-    """ONNX's RNN; activations are those of all directions in a row."""
-    directions, size = weight.shape[0], recurrence.shape[2]
-    if bias is None:
-        bias = x.new_zeros(directions, 2 * size)
-
-    def cell(x, state, d, w, r, b):
-        total = x @ w.T + state[0] @ r.T + b[:size] + b[size:]
-        return [activations[d](bounded(total, clip))]
-
-    if hidden is None:
-        hidden = x.new_zeros(directions, x.shape[1], size)
-    return recurrent(cell, x, weight, recurrence, bias, [hidden], lengths, direction)
+        peepholes = x.new_zeros(count, 3 * size)
+    start = x.new_zeros(count, x.shape[1], size)
+    results, finals, memories = [], [], []
+    for d in range(count):
+        used = list(activations[len(activations) // count * d :])
+        inner = bias[d, gates:]
+        gated = x @ weight[d].T + bias[d, :gates]
+        h = start[d] if hidden is None else hidden[d]
+        c = start[d] if memory is None else memory[d]
+        outputs = [h] * x.shape[0]
+        for step in range(x.shape[0]):
+            t = x.shape[0] - 1 - step if direction == "reverse" or d == 1 else step
+            r = recurrence[d]
+            new, state = h, c
+            if kind == "LSTM":
+                now = gated[t] + inner
+                new, state = lstm_cell(now, h, c, r, peepholes[d], used, clip, variant)
+            elif kind == "GRU":
+                new = gru_cell(gated[t], h, r, inner, used, clip, variant)
+            else:
+                new = activate(bounded(gated[t] + h @ r.T + inner, clip), *used[0])
+            if lengths is None:
+                outputs[t], h, c = new, new, state
+            else:
+                running = (t < lengths).unsqueeze(1)
+                outputs[t] = torch.where(running, new, torch.zeros_like(new))
+                h, c = torch.where(running, new, h), torch.where(running, state, c)
+        results.append(
+            torch.stack(outputs) if outputs else gated.new_zeros(0, *h.shape)
+        )
+        finals.append(h)
+        memories.append(c)
+    return torch.stack(results, 1), torch.stack(finals), torch.stack(memories)

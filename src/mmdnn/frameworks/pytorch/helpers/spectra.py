@@ -10,7 +10,13 @@ import math
 import torch
 
 
-def mel_weights(bands, dft_length, sample_rate, lower, upper):
+def mel_weights(
+    bands: int | torch.Tensor,
+    dft_length: int | torch.Tensor,
+    sample_rate: int | torch.Tensor,
+    lower: float | torch.Tensor,
+    upper: float | torch.Tensor,
+) -> torch.Tensor:
     """A matrix (dft_length // 2 + 1, bands) from a spectrum to overlapping triangles on the mel scale."""
     bands = int(bands)
     low, high = (2595 * math.log10(1 + float(f) / 700) for f in (lower, upper))
