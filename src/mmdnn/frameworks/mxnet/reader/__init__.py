@@ -1,0 +1,167 @@
+"""MXNet's files to a `graph.Model`: symbol parsed and upgraded, arrays found, inputs told."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mmdnn.errors import Error, FormatError, UsageError
+from mmdnn.frameworks.mxnet.graph import AUXILIARY, LABELS, Model, Node, Symbol
+from mmdnn.frameworks.mxnet.reader import archive, inputs, ndarray, symbol
+from mmdnn.registry import Source
+
+_ARCHIVES = {".mar", ".model"}
+
+
+def read(source: Source) -> Model:
+    """Read a model from its files.
+
+    They are a symbol file, with or without parameters, or a model archive.
+
+    Args:
+        source: The files, and the shapes of inputs.
+
+    Raises:
+        FormatError: A file is damaged. With file, and node or byte.
+        UsageError: A file is missing, or alone is not enough.
+    """
+    path = source.network
+    if path is None:
+        raise UsageError(
+            "there are parameters and no symbol",
+            file=source.weights,
+            hint="Give the -symbol.json as well.",
+        )
+    for each in source.files:
+        if not each.is_file():
+            raise UsageError("there is no such file", file=each)
+    said: dict[str, tuple[int | None, ...]] = {}
+    if path.suffix.lower() in _ARCHIVES:
+        said = archive.read(path).inputs
+    text, place = files(source)
+    arrays = ndarray.read(*place) if place else ndarray.Arrays({}, numpy=False)
+    try:
+        return _model(symbol.parse(text), arrays, said, source)
+    except Error as error:
+        error.file = error.file or path
+        raise type(error)(
+            error.message,
+            file=error.file,
+            layer=error.layer,
+            operator=error.operator,
+            hint=error.hint,
+        ) from None
+
+
+def files(source: Source) -> tuple[bytes, archive.Place | None]:
+    """The symbol file's text, and where the parameters lie: file, first byte, number of bytes.
+
+    Raises:
+        FormatError: They are in an archive that is damaged.
+    """
+    assert source.network is not None
+    text, place = b"", None
+    if source.network.suffix.lower() in _ARCHIVES:
+        found = archive.read(source.network)
+        text, place = found.symbol, found.weights
+    else:
+        text = source.network.read_bytes()
+    if source.weights is not None:
+        place = source.weights, 0, source.weights.stat().st_size
+    return text, place
+
+
+def _model(
+    graph: Symbol,
+    arrays: ndarray.Arrays,
+    said: dict[str, tuple[int | None, ...]],
+    source: Source,
+) -> Model:
+    params, states = _by_name(arrays)
+    needed = reachable(graph)
+    names = [node.name for node in graph.variables if node in needed]
+    model = Model(
+        graph,
+        params=params,
+        auxiliary=states | _auxiliary(graph),
+        numpy=arrays.numpy,
+        files=source,
+        labels=_labels(graph, needed),
+    )
+    free = [name for name in dict.fromkeys(names) if name not in params]
+    shapes = inputs.shapes(model, free)
+    for name in free:
+        if name not in model.labels:
+            model.inputs[name] = said.get(name, shapes.get(name))
+    _ask(model, source)
+    model.assumed = inputs.assumed(model, [n for n, shape in model.inputs.items() if shape is None])
+    return model
+
+
+def _by_name(arrays: ndarray.Arrays) -> tuple[dict[str, ir.TensorProtocol], set[str]]:
+    """Arrays without the prefixes that checkpoints have, and which are auxiliary."""
+    params: dict[str, ir.TensorProtocol] = {}
+    states = set()
+    for name, tensor in arrays.tensors.items():
+        kind, separator, own = name.partition(":")
+        if not separator or kind not in {"arg", "aux"}:
+            own = name
+        elif kind == "aux":
+            states.add(own)
+        tensor.name = own
+        params[own] = tensor
+    return params, states
+
+
+def reachable(graph: Symbol) -> set[Node]:
+    """The nodes that the outputs depend on."""
+    found: set[Node] = set()
+    todo = [head.node for head in graph.heads]
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo += [entry.node for entry in node.inputs]
+    return found
+
+
+def _auxiliary(graph: Symbol) -> set[str]:
+    return {
+        entry.node.name
+        for node in graph.operators
+        if node.type in AUXILIARY
+        for entry in node.inputs[-len(AUXILIARY[node.type]) :]
+        if entry.node.is_variable
+    }
+
+
+def _labels(graph: Symbol, needed: set[Node]) -> tuple[str, ...]:
+    """Variables that nothing but loss layers read, and those only while training."""
+    labels: dict[str, None] = {}
+    read = {head.node.name for head in graph.heads}
+    for node in graph.operators:
+        if node not in needed:
+            continue
+        for place, entry in enumerate(node.inputs):
+            if entry.node.is_variable and LABELS.get(node.type) == place:
+                labels[entry.node.name] = None
+            elif entry.node.is_variable:
+                read.add(entry.node.name)
+    return tuple(name for name in labels if name not in read)
+
+
+def _ask(model: Model, source: Source) -> None:
+    """Give the inputs the shapes that the user said, by name or by place ("", "1", "2", ...)."""
+    names = list(model.inputs)
+    for key, shape in source.input_shapes.items():
+        place = 0 if key == "" else int(key) if key.isdigit() else len(names)
+        if key not in model.inputs and place >= len(names):
+            known = ", ".join(names) or "none"
+            raise UsageError(
+                f"there is no input '{key}'", file=source.network, hint=f"The inputs are: {known}."
+            )
+        if any(size < 0 for size in shape):
+            raise FormatError(f"the shape {list(shape)} of input '{key}'", file=source.network)
+        model.inputs[key if key in model.inputs else names[place]] = tuple(shape)
+
+
+__all__ = ["files", "reachable", "read"]
