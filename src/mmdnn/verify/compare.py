@@ -89,9 +89,9 @@ def difference(
     """
     source, target = np.asarray(source), np.asarray(target)
     if source.shape != target.shape:
-        return _apart(f"shape {_dims(source)} became {_dims(target)}")
+        return apart(f"shape {_dims(source)} became {_dims(target)}")
     if _type(source) != _type(target):
-        return _apart(f"type {_type(source)} became {_type(target)}")
+        return apart(f"type {_type(source)} became {_type(target)}")
     if np.array_equal(source, target):
         return Difference()
     usable = [np.asarray(probe) for probe in probes if np.shape(probe) == source.shape]
@@ -133,7 +133,7 @@ def _close(
     broken = strange & ~np.any(undecided, axis=0) if moved else strange
     if broken.any():
         place = _place(broken)
-        return _apart(f"{was[place]} became {now[place]} at {place}")
+        return apart(f"{was[place]} became {now[place]} at {place}")
 
     with np.errstate(invalid="ignore"):
         error = np.where(finite, np.abs(was - now), 0)
@@ -209,6 +209,7 @@ def _place(where: np.ndarray) -> tuple[int, ...]:
     return tuple(int(index[0]) for index in np.nonzero(where)) if where.ndim else ()
 
 
-def _apart(reason: str) -> Difference:
+def apart(reason: str) -> Difference:
+    """A difference that no tolerance covers."""
     nan = float("nan")
     return Difference(reason, nan, nan, nan, float("inf"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,13 +11,12 @@ import onnx_ir as ir
 from mmdnn.errors import Error, MismatchError, MissingExtraError
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.progress import Silent
-from mmdnn.verify.compare import Difference, Tolerance, difference
+from mmdnn.verify.compare import Difference, Tolerance, apart, difference
 from mmdnn.verify.feeds import Feed, Sizes, candidates, feeds, has_free_batch, inputs, probe
 from mmdnn.verify.report import Layer, Report
 from mmdnn.verify.sides import NothingRunsError, Side, sentence
 
-LOST = Difference("the result does not have this output", *[math.nan] * 3, math.inf)
-"""For an output of the source that the target lacks."""
+LOST = apart("the result does not have this output")
 PROBES = 3
 """How often the source is run on slightly changed inputs, where a layer disagrees."""
 
