@@ -2,7 +2,7 @@
 
 * `net.py` with `net.safetensors` (https://huggingface.co/docs/safetensors) or `net.pth`, a state dict that
   `torch.load(weights_only=True)` takes;
-* `net.pt2` by `torch.export`; `net.pt` by `torch.jit.trace` or, with control flow, `torch.jit.script`.
+* `net.pt2` and `net.pt`: see `packaging`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.errors import FormatError, MissingExtraError, UnsupportedError
+from mmdnn.errors import FormatError, MissingExtraError
 from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.graph import Program
 from mmdnn.tensors import stream
@@ -59,7 +59,9 @@ def write(
         UnsupportedError: torch cannot put the program into one file.
     """
     if target.suffix in {".pt", ".pt2"}:
-        _self_contained(program, target)
+        from mmdnn.frameworks.pytorch.packaging import package
+
+        package(program, target)
         return [target]
     code = target if target.suffix == ".py" else target.with_suffix(".py")
     if weights is None:
@@ -174,19 +176,3 @@ def instantiate(program: Program, text: str | None = None, **names: Any) -> Any:
     module.load_state_dict({name: as_torch(tensor) for name, tensor in program.state()})
     del torch
     return module.eval()
-
-
-def _self_contained(program: Program, target: Path) -> None:
-    from mmdnn.frameworks.pytorch.engine import example_inputs
-
-    torch = import_torch()
-    module = instantiate(program)
-    inputs = example_inputs(program)
-    try:
-        if target.suffix == ".pt2":
-            torch.export.save(torch.export.export(module, inputs), target)
-        else:
-            torch.jit.save(torch.jit.trace(module, inputs), str(target))
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnsupportedError(f"torch cannot export the program: {reason}", file=target) from error

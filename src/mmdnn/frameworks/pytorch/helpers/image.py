@@ -118,10 +118,10 @@ def resize(
     y = x
     for i, axis in enumerate(axes):
         size = x.shape[axis]
-        out = (
-            int(sizes[i]) if sizes is not None else math.floor(size * float(scales[i]))
-        )
-        scale = float(scales[i]) if scales is not None else out / size
+        scale = 1.0 if scales is None else float(scales[i])
+        out = math.floor(size * scale) if sizes is None else int(sizes[i])
+        if scales is None:
+            scale = out / size
         window = (
             (0.0, 1.0) if roi is None else (float(roi[i]), float(roi[i + len(axes)]))
         )
