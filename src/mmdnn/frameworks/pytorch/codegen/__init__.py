@@ -49,7 +49,12 @@ def _header(program: Program, weights: str) -> str:
         return f'"""{name}, a PyTorch module."""'
     safe = weights.endswith(".safetensors")
     load = f'safetensors.torch.load_file("{weights}")' if safe else f'torch.load("{weights}")'
-    lines = [f"{name}, a PyTorch module.", "", f"model = {name}()", f"model.load_state_dict({load})"]
+    lines = [
+        f"{name}, a PyTorch module.",
+        "",
+        f"model = {name}()",
+        f"model.load_state_dict({load})",
+    ]
     return "\n".join(['"""' + lines[0], *lines[1:], '"""'])
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mmdnn.frameworks.pytorch.codegen.layout import INDENT, lay_out
 from mmdnn.frameworks.pytorch.codegen.naming import name_members, name_variables
-from mmdnn.frameworks.pytorch.exporter.table import Raw, literal, source
+from mmdnn.frameworks.pytorch.exporter.table import Raw, source
 from mmdnn.frameworks.pytorch.graph import (
     ANY,
     TORCH_TYPES,
@@ -28,9 +28,6 @@ NESTING = 3
 """How many calls may stand inside one another on a line."""
 
 INLINE_WIDTH = 76
-LITERAL = 8
-"""Buffers of up to this many elements are written out."""
-
 Record = Callable[[Variable, str], str]
 
 
@@ -60,7 +57,7 @@ def _init(module: Module) -> list[str]:
 
 def construct(member: Member, indent: str = "") -> list[str]:
     """The lines that make a member."""
-    if member.type in {"nn.Parameter", "buffer"}:
+    if member.type in {"nn.Parameter", "buffer", "constant"}:
         return lay_out(indent + _tensor_member(member))
     condition = member.kwargs.get("when") if member.type == "nn.Sequential" else None
     if condition is None:
@@ -81,15 +78,10 @@ def _made(member: Member) -> str:
 
 
 def _tensor_member(member: Member) -> str:
-    tensor = member.tensors[""]
-    dtype = f"torch.{TORCH_TYPES[tensor.dtype.name]}"
-    plain = tensor.dtype.name in {"FLOAT", "DOUBLE", "INT64", "INT32", "BOOL"}
-    typed = "" if tensor.dtype.name == "FLOAT" else f", dtype={dtype}"
-    if member.type == "buffer" and tensor.size <= LITERAL and plain:
-        value = f"torch.tensor({source(literal(tensor.numpy()))}{typed})"
-    else:
-        sizes = ", ".join(map(str, tensor.shape.numpy())) or "()"
-        value = f"torch.zeros({sizes}{typed})"
+    dtype = member.tensors[""].dtype.name
+    typed = "" if dtype == "FLOAT" else f", dtype=torch.{TORCH_TYPES[dtype]}"
+    args = ", ".join(map(source, member.args)) or "()"
+    value = f"torch.{'tensor' if member.type == 'constant' else 'zeros'}({args}{typed})"
     if member.type == "nn.Parameter":
         return f"self.{member.name} = nn.Parameter({value})"
     return f'self.register_buffer("{member.name}", {value})'

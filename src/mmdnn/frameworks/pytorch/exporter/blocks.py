@@ -96,9 +96,7 @@ def _all_members(statement: Statement) -> Iterable[Member]:
 
 def _repeated_cells(statements: Sequence[Statement], outputs: Sequence[Variable]) -> list[Piece]:
     """The outermost cells that occur at least twice, and do not overlap."""
-    found = [
-        p for p in cells(statements, outputs) if len(p.statements) >= SMALLEST_CELL and p.members()
-    ]
+    found = [p for p in cells(statements, outputs) if _is_large(p)]
     counts = Counter(piece.key for piece in found)
     chosen: list[Piece] = []
     for piece in sorted(found, key=lambda p: (p.start - p.stop, p.start)):
@@ -107,6 +105,11 @@ def _repeated_cells(statements: Sequence[Statement], outputs: Sequence[Variable]
             chosen.append(piece)
     remaining = Counter(piece.key for piece in chosen)
     return sorted((p for p in chosen if remaining[p.key] > 1), key=lambda p: p.start)
+
+
+def _is_large(piece: Piece) -> bool:
+    own = [member for member in piece.members() if member is not SHORTCUT]
+    return len(piece.statements) >= SMALLEST_CELL and bool(own)
 
 
 def _make_class(program: Program, pieces: list[Piece], names: Names) -> Replacement:
@@ -353,6 +356,7 @@ def _separated(prefix: str) -> str:
 SHORT_NAMES = {
     "nn.Conv": "conv", "nn.BatchNorm": "bn", "nn.Linear": "fc", "nn.PReLU": "prelu",
     "nn.Dropout": "dropout", "nn.LayerNorm": "norm", "nn.Parameter": "weight", "buffer": "constant",
+    "constant": "constant",
     "nn.InstanceNorm": "norm", "nn.GroupNorm": "norm",
 }  # fmt: skip
 

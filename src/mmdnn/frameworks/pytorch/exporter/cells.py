@@ -132,7 +132,7 @@ def _with_shortcut(piece: Piece) -> Piece:
     """Take the residual path out of a cell that ends in a sum of two branches."""
     last = piece.statements[-1]
     operands = last.code.operands
-    if len(operands) != 2 or not all(isinstance(x, Variable) for x in operands):
+    if last.code.text != "{0} + {1}" or not all(isinstance(x, Variable) for x in operands):
         return piece
     paths = [_path(piece, x) for x in operands if isinstance(x, Variable)]
     candidates = [(len(path), i) for i, path in enumerate(paths) if path is not None]

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.pytorch.exporter.table import literal
 from mmdnn.frameworks.pytorch.graph import Code, Member, Operand, Program, Statement, Variable
 from mmdnn.ir import COMPUTED
 
 TRAINABLE = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE}
+
+WRITTEN_OUT = {
+    ir.DataType.FLOAT,
+    ir.DataType.DOUBLE,
+    ir.DataType.INT64,
+    ir.DataType.INT32,
+    ir.DataType.BOOL,
+}
+LITERAL = 8
+"""Constants of these types and of up to this many elements are written out."""
 
 
 def place(program: Program) -> None:
@@ -21,8 +33,8 @@ def place(program: Program) -> None:
         if variable not in members:
             tensor = variable.constant
             assert tensor is not None
-            kind = "nn.Parameter" if _is_weight(variable) else "buffer"
-            members[variable] = Member("", kind, tensors={"": tensor}, layer=variable.hint)
+            kind, args = _made_by(variable, tensor)
+            members[variable] = Member("", kind, args, tensors={"": tensor}, layer=variable.hint)
             program.main.members.append(members[variable])
         return members[variable]
 
@@ -49,6 +61,15 @@ def place(program: Program) -> None:
             fresh = Variable(output.hint, None)
             program.main.statements.append(Statement([fresh], Code("{0}", (member(output),))))
             program.main.outputs[index] = fresh
+
+
+def _made_by(variable: Variable, tensor: ir.TensorProtocol) -> tuple[str, tuple[Any, ...]]:
+    """The member's type, and its arguments: the sizes, or, of small constants, the numbers."""
+    if _is_weight(variable):
+        return "nn.Parameter", tuple(tensor.shape.numpy())
+    if 0 < tensor.size <= LITERAL and tensor.dtype in WRITTEN_OUT:
+        return "constant", (literal(tensor.numpy()),)
+    return "buffer", tuple(tensor.shape.numpy())
 
 
 def _is_weight(variable: Variable) -> bool:

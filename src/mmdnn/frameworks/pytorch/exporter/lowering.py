@@ -72,7 +72,7 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
 
 
 def _class_name(graph: str) -> str:
-    """ "ResNet-50" is ResNet50; names that exporters make up are Net."""
+    """A class's name: ResNet50 for "ResNet-50", Net for names that exporters make up."""
     parts = re.findall(r"[A-Za-z0-9]+", graph)
     name = "".join(part[:1].upper() + part[1:] for part in parts)
     plain = name.lower() in MADE_UP or not name[:1].isalpha() or len(name) > LONGEST_NAME
@@ -101,11 +101,13 @@ class Scope:
         return self.variables[value]
 
     def let(self, hint: str, code: Code) -> Variable:
+        """A variable of the generated source that is no value of the IR."""
         variable = Variable(hint)
         self.statements.append(Statement([variable], code))
         return variable
 
     def use_helper(self, name: str) -> None:
+        """Have the source carry this helper."""
         if name not in self.program.helpers:
             self.program.helpers.append(name)
 
