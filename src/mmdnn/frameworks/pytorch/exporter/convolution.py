@@ -108,7 +108,8 @@ def conv_transpose(
     dilations = node.attribute("dilations", [1] * count)
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     begins, ends, extra = transposed_pads(node, x, spans, strides)
-    pads, further, crop = _padding_of_transposed(begins, ends, extra, strides, dilations)
+    limits = [max(both) for both in zip(strides, dilations, strict=True)]
+    pads, further, crop = _padding_of_transposed(node, begins, ends, extra, limits)
     options = without_defaults(
         stride=(pair(strides), 1),
         padding=(pair(pads), 0),
@@ -171,25 +172,29 @@ def transposed_pads(
 
 
 def _padding_of_transposed(
-    begins: list[int], ends: list[int], extra: list[int], strides: list[int], dilations: list[int]
+    node: Exporting,
+    begins: list[int],
+    ends: list[int],
+    extra: list[int],
+    limits: list[int],
 ) -> tuple[list[int], list[int], list[int]]:
-    """Torch's `padding` and `output_padding`, and what `F.pad` cuts off or adds afterwards.
+    """Torch's `padding` and `output_padding`, and what `F.pad` cuts off afterwards.
 
-    torch cuts off the same on both sides, then adds fewer elements than a stride or a dilation.
+    torch cuts off the same on both sides, then adds behind, less than a stride or a dilation.
     """
     pads, further, crop = [], [], []
-    for begin, end, more, stride, dilation in zip(
-        begins, ends, extra, strides, dilations, strict=True
-    ):
-        added = more + begin - end
-        if begin >= 0 and 0 <= added < max(stride, dilation):
+    for begin, end, more, limit in zip(begins, ends, extra, limits, strict=True):
+        if begin >= 0 and 0 <= more + begin - end < limit:
             pads.append(begin)
-            further.append(added)
+            further.append(more + begin - end)
             crop.append((0, 0))
-        else:
-            pads.append(0)
-            further.append(0)
-            crop.append((-begin, more - end))
+            continue
+        if more >= limit:
+            node.refuse(f"torch adds less than {limit} to the output's size, not {more}")
+        least = max(min(begin, end), 0)
+        pads.append(least)
+        further.append(more)
+        crop.append((least - begin, least - end))
     return pads, further, [side for both in reversed(crop) for side in both]
 
 

@@ -40,7 +40,7 @@ class Window:
     def symmetric(self) -> bool:
         """Whether torch's `padding` can say it: at most half a window, the same on both sides."""
         return self.begins == self.ends and all(
-            0 <= 2 * pad <= span for pad, span in zip(self.begins, self.spans, strict=True)
+            0 <= 2 * pad <= size for pad, size in zip(self.begins, self.kernel, strict=True)
         )
 
     def needed(self, node: Exporting) -> list[int]:

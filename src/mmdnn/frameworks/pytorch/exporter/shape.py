@@ -239,15 +239,14 @@ def _fill(node: Exporting, torch: Writing, x: Variable, value: Variable | None) 
 def _torch_can_mirror(x: Variable, sides: dict[int, tuple[int, int]], mode: str) -> bool:
     """Whether `F.pad` has this case: up to 3 last axes, floating point, within the image."""
     rank, shape = x.rank, x.shape
-    if rank not in {3, 4, 5} or shape is None or min(sides) < 2:
+    if rank not in {2, 3, 4, 5} or shape is None or min(sides) < max(1, rank - 3):
         return False
     if x.dtype is None or not x.dtype.is_floating_point():
         return False
     for axis, both in sides.items():
         size = shape[axis]
-        if min(both) < 0:
-            return False
-        if mode != "edge" and not (isinstance(size, int) and max(both) < size):
+        inside = mode == "edge" or not isinstance(size, int) or max(both) < size
+        if min(both) < 0 or not inside:
             return False
     return True
 

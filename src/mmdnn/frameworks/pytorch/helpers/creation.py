@@ -18,7 +18,7 @@ def arange(
 def one_hot(
     indices: torch.Tensor, depth: int, values: torch.Tensor, axis: int = -1
 ) -> torch.Tensor:
-    """values[1] at each index, values[0] elsewhere and all along where an index is out of range."""
+    """values[1] at each index that is in range, values[0] elsewhere."""
     indices = torch.where(indices < 0, indices + depth, indices).unsqueeze(axis)
     shape = [1] * indices.ndim
     shape[axis] = depth

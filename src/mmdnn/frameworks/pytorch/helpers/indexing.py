@@ -12,7 +12,7 @@ def slice_axes(
     axes: list[int] | None = None,
     steps: list[int] | None = None,
 ) -> torch.Tensor:
-    """Slices of several axes with bounds that are known only now; steps may go backwards."""
+    """Slices of several axes, with ONNX's bounds; steps may go backwards."""
     places = list(range(len(starts))) if axes is None else axes
     strides = [1] * len(starts) if steps is None else steps
     for start, end, axis, step in zip(starts, ends, places, strides, strict=True):
@@ -27,7 +27,7 @@ def slice_axes(
 
 
 def gather_nd(x: torch.Tensor, indices: torch.Tensor, batch_dims: int) -> torch.Tensor:
-    """`x[indices]` for each element of the batch, the indices of a place in the last axis."""
+    """`x[indices]` for each element of the batch, a place in the last axis."""
     batch = x.shape[:batch_dims]
     data = x.flatten(0, batch_dims - 1)
     places = indices.flatten(0, batch_dims - 1)
@@ -38,7 +38,7 @@ def gather_nd(x: torch.Tensor, indices: torch.Tensor, batch_dims: int) -> torch.
 def scatter_nd(
     x: torch.Tensor, indices: torch.Tensor, updates: torch.Tensor, reduce: str
 ) -> torch.Tensor:
-    """Updates of elements or slices of x, combined with what is there and with one another."""
+    """Updates of parts of x, combined with what is there and one another."""
     depth = indices.shape[-1]
     sizes, inner = x.shape[:depth], x.shape[depth:]
     rows = torch.zeros_like(indices[..., 0])
@@ -57,7 +57,7 @@ def tensor_scatter(
     axis: int = -2,
     circular: bool = False,
 ) -> torch.Tensor:
-    """Each batch element's update, written into its cache from a place of its own on."""
+    """Each batch element's update, written into its cache from its own place on."""
     count = update.shape[axis]
     steps = torch.arange(count, device=past.device)
     start = torch.zeros_like(steps[:1]) if write_indices is None else write_indices
@@ -72,7 +72,7 @@ def tensor_scatter(
 def unique(
     x: torch.Tensor, dim: int | None = None, is_sorted: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Unique elements or slices: where each stands first, which one each is, how often."""
+    """Unique elements or slices, where they stand first, which is which, how often."""
     if dim is None:
         x, dim = x.flatten(), 0
     values, inverse, counts = x.unique(dim=dim, return_inverse=True, return_counts=True)

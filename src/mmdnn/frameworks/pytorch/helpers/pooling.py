@@ -14,7 +14,7 @@ def windows(
     stride: tuple[int, ...],
     dilation: tuple[int, ...] = (),
 ) -> torch.Tensor:
-    """The windows of an image, (N, C, *out), with the elements of each in a last axis."""
+    """The windows of an image, (N, C, *out, k): the elements of each in a last axis."""
     count = len(kernel_size)
     for i, (k, s) in enumerate(zip(kernel_size, stride, strict=True)):
         d = dilation[i] if dilation else 1
@@ -32,7 +32,7 @@ def average_pool(
 ) -> torch.Tensor:
     """The average of what lies in the image, or in its padding as far as `counted`."""
     ones = F.pad(torch.ones_like(x[:1, :1]), counted, value=1.0)
-    rest = tuple(p - c for p, c in zip(pads, counted, strict=True)) if counted else pads
+    rest = tuple(p - c for p, c in zip(pads, counted or (0,) * len(pads), strict=True))
     total = windows(F.pad(x, pads), kernel_size, stride, dilation).sum(-1)
     return total / windows(F.pad(ones, rest), kernel_size, stride, dilation).sum(-1)
 
@@ -58,7 +58,7 @@ def max_pool_with_indices(
     pads: tuple[int, ...] = (),
     by_column: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Maxima and where they stand in the whole flattened tensor, its last axes exchanged or not."""
+    """Maxima and their places in the whole tensor, flattened by rows or by columns."""
     sizes = x.shape[2:]
     pads = pads or (0, 0) * len(sizes)
     lowest = -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
@@ -100,7 +100,7 @@ def max_unpool(
 def roi_samples(
     start: torch.Tensor, size: torch.Tensor, bins: int, ratio: int, length: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Along one axis of a region: each sample's two neighbours and their weights, (bins, n)."""
+    """Along an axis of a region: the neighbours of each sample, and their weights."""
     step = size / bins
     count = ratio if ratio > 0 else int(torch.ceil(step))
     inner = (torch.arange(count, device=start.device) + 0.5) * step / count
@@ -157,7 +157,7 @@ def max_roi_pool(
     output_size: tuple[int, int],
     spatial_scale: float = 1.0,
 ) -> torch.Tensor:
-    """The maximum of each bin of regions (image, x1, y1, x2, y2); 0 where a bin is empty."""
+    """The maxima of the bins of regions (image, x1, y1, x2, y2); 0 for an empty bin."""
     corners = rois[:, 1:] * spatial_scale
     corners = (corners.sign() * (corners.abs() + 0.5).floor()).long()
     pooled = x.new_zeros((len(rois), x.shape[1], *output_size))

@@ -22,7 +22,7 @@ def exclusive_cumprod(x: torch.Tensor, dim: int) -> torch.Tensor:
 def top_k(
     x: torch.Tensor, k: int, dim: int, largest: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The k largest or smallest elements in order; of equal ones, the first (unlike `topk`)."""
+    """The k largest or smallest elements in order; the first of equal ones."""
     values, indices = x.sort(dim=dim, descending=largest, stable=True)
     return values.narrow(dim, 0, k), indices.narrow(dim, 0, k)
 
