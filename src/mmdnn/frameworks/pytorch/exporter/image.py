@@ -93,8 +93,6 @@ def resize(
         and r.transformation == "align_corners"
     ):
         options["align_corners"] = True
-    if r.antialias:
-        options["antialias"] = True
     return torch.call("F.interpolate", x, **options)
 
 
@@ -128,9 +126,7 @@ def _torch_mode(r: Resizing) -> str | None:
     if r.transformation not in {"half_pixel", "align_corners", "pytorch_half_pixel"}:
         return None
     if r.mode == "linear":
-        if r.antialias and (r.rank != 4 or r.transformation == "align_corners"):
-            return None
-        return LINEAR[r.rank - 2]
+        return None if r.antialias else LINEAR[r.rank - 2]
     return "bicubic" if r.rank == 4 and not r.antialias and r.cubic == -0.75 else None
 
 
