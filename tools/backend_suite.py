@@ -35,6 +35,8 @@ import numpy as np
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
 SECONDS = 30
 """For one case."""
+BATCH = 40
+"""Cases that a process runs, one after the other."""
 MEMORY = 12 << 30
 """Address space of a case's process, in bytes; torch alone maps several GB."""
 
@@ -189,7 +191,7 @@ def _leaves(values: Sequence[Any]) -> Iterator[Any]:
 
 
 def run_all(cases: Sequence[Any], jobs: int) -> Iterator[Result]:
-    """Every case in a process of its own, with bounds on time and memory."""
+    """Every case, in processes with bounds on time and memory; one that dies fails a single case."""
     import torch
 
     from mmdnn.frameworks.onnx import importer, reader
@@ -198,26 +200,33 @@ def run_all(cases: Sequence[Any], jobs: int) -> Iterator[Result]:
     del importer, reader, exporter, writer
     torch.set_num_threads(1)
     skipped = excluded()
-    waiting, running = list(reversed(cases)), {}
+    waiting: list[Any] = []
+    for case in cases:
+        reason = next((why for pattern, why in skipped if pattern.search(case.name)), None)
+        if reason is None:
+            waiting.append(case)
+        else:
+            yield Result(case.name, operator_of(case), "excluded", reason)
+    running: dict[int, tuple[list[Any], int]] = {}
     while waiting or running:
         while waiting and len(running) < jobs:
-            case = waiting.pop()
-            reason = next((why for pattern, why in skipped if pattern.search(case.name)), None)
-            if reason is not None:
-                yield Result(case.name, operator_of(case), "excluded", reason)
-            else:
-                pipe, process = _start(case)
-                running[pipe] = (case, process)
+            batch, waiting = waiting[:BATCH], waiting[BATCH:]
+            pipe, process = _start(batch)
+            running[pipe] = (batch, process)
         for pipe in select.select(list(running), [], [])[0]:
-            case, process = running.pop(pipe)
+            batch, process = running.pop(pipe)
             with os.fdopen(pipe, encoding="utf-8") as file:
-                text = file.read()
+                done = [Result(*json.loads(line)) for line in file if line.endswith("\n")]
             status = os.waitpid(process, 0)[1]
-            died = Result(case.name, operator_of(case), "wrong", f"the process died: {status}")
-            yield Result(*json.loads(text)) if text else died
+            yield from done
+            if len(done) < len(batch):
+                case = batch[len(done)]
+                yield Result(case.name, operator_of(case), "wrong", f"the process died: {status}")
+                waiting = [*batch[len(done) + 1 :], *waiting]
 
 
-def _start(case: Any) -> tuple[int, int]:
+def _start(batch: Sequence[Any]) -> tuple[int, int]:
+    """A process that runs these cases; its results come through the pipe, a line each."""
     reading, writing = os.pipe()
     process = os.fork()
     if process:
@@ -226,11 +235,14 @@ def _start(case: Any) -> tuple[int, int]:
     status = 1
     try:
         os.close(reading)
-        signal.alarm(SECONDS)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
         with tempfile.TemporaryDirectory() as folder, os.fdopen(writing, "w") as file:
-            json.dump(list(vars(run_case(case, Path(folder))).values()), file)
+            for case in batch:
+                signal.alarm(SECONDS)
+                result = run_case(case, Path(folder))
+                file.write(json.dumps(list(vars(result).values())) + "\n")
+                file.flush()
         status = 0
     finally:
         os._exit(status)

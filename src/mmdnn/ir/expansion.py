@@ -70,10 +70,10 @@ def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
     function = ir.serde.deserialize_function(proto)
     function.domain, function.name = node.domain, node.op_type
     function.opset_imports.clear()
-    if schema.has_function:
-        _default(node, schema)
-    else:
-        node.attributes.clear()
+    _default(node, schema)
+    for name, attribute in list(node.attributes.items()):
+        if attribute.type in {ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS}:
+            del node.attributes[name]  # the body was built around it
     return function
 
 

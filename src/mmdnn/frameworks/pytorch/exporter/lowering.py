@@ -144,6 +144,10 @@ class Scope:
 
     def _node(self, node: ir.Node) -> None:
         exporting = Exporting(node)
+        if any(
+            v is not None and v.dtype == ir.DataType.STRING for v in (*node.inputs, *node.outputs)
+        ):
+            exporting.refuse("torch has no tensors of strings")
         inputs = [None if value is None else self.variable(value) for value in node.inputs]
         writing = Writing(self, exporting)
         unsigned = Unsigned(exporting, writing)
