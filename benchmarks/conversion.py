@@ -92,7 +92,9 @@ def main() -> None:
             ("AlexNet, wide", lambda folder: caffe(folder, 17500), 2),
             ("external data", external, 2),
         ]
-    rows = table("Conversion to ONNX, beside cp", "model", "size", "cp", "mmconvert", "goal", "peak", "kept")
+    rows = table(
+        "Conversion to ONNX, beside cp", "model", "size", "cp", "mmconvert", "goal", "peak", "kept"
+    )
     for label, make, repeat in cases:
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch:
             files, heavy = make(Path(scratch) / "model")

@@ -23,7 +23,9 @@ class Network:
         self.shapes: Shapes = {}
         self.top = "data"
 
-    def layer(self, name: str, type_: str, parameters: str = "", bottom: str = "", top: str = "") -> str:
+    def layer(
+        self, name: str, type_: str, parameters: str = "", bottom: str = "", top: str = ""
+    ) -> str:
         bottoms = " ".join(f'bottom: "{b}"' for b in (bottom or self.top).split(","))
         top = top or name
         self.lines.append(
@@ -74,7 +76,11 @@ def alexnet(width: int = 4096) -> Network:
     net.in_place("relu2", "ReLU")
     net.layer("norm2", "LRN", "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }")
     net.pool("pool2", "MAX", 3, 2)
-    for name, inputs, outputs, group in (("3", 256, 384, 1), ("4", 384, 384, 2), ("5", 384, 256, 2)):
+    for name, inputs, outputs, group in (
+        ("3", 256, 384, 1),
+        ("4", 384, 384, 2),
+        ("5", 384, 256, 2),
+    ):
         net.convolution(f"conv{name}", inputs, outputs, 3, pad=1, group=group)
         net.in_place(f"relu{name}", "ReLU")
     net.pool("pool5", "MAX", 3, 2)
@@ -98,7 +104,9 @@ def resnet50() -> Network:
     for stage, (width, count) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3)), start=2):
         for index in range(count):
             stride = 2 if index == 0 and stage > 2 else 1
-            channels = _bottleneck(net, f"{stage}{'abcdef'[index]}", channels, width, stride, index == 0)
+            channels = _bottleneck(
+                net, f"{stage}{'abcdef'[index]}", channels, width, stride, index == 0
+            )
     net.pool("pool5", "AVE", 7, 1)
     net.dense("fc1000", 2048, 1000)
     net.layer("prob", "Softmax")
@@ -111,9 +119,13 @@ def _bottleneck(
     entry, outputs = net.top, 4 * width
     shortcut = entry
     if project:
-        shortcut = net.convolution(f"res{stem}_branch1", inputs, outputs, 1, stride=stride, bias=False)
+        shortcut = net.convolution(
+            f"res{stem}_branch1", inputs, outputs, 1, stride=stride, bias=False
+        )
         net.normalise(f"{stem}_branch1", outputs)
-    net.convolution(f"res{stem}_branch2a", inputs, width, 1, stride=stride, bias=False, bottom=entry)
+    net.convolution(
+        f"res{stem}_branch2a", inputs, width, 1, stride=stride, bias=False, bottom=entry
+    )
     net.normalise(f"{stem}_branch2a", width)
     net.in_place(f"res{stem}_branch2a_relu", "ReLU")
     net.convolution(f"res{stem}_branch2b", width, width, 3, pad=1, bias=False)

@@ -23,7 +23,10 @@ def run(*command: str) -> None:
 def main() -> None:
     OUTPUT.mkdir(exist_ok=True)
     model, code = HERE / "digits", OUTPUT / "digits.py"
-    files = [str(model.with_suffix(suffix).relative_to(Path.cwd())) for suffix in (".prototxt", ".caffemodel")]
+    files = [
+        str(model.with_suffix(suffix).relative_to(Path.cwd()))
+        for suffix in (".prototxt", ".caffemodel")
+    ]
     run("mmconvert", "-in", files[0], "-iw", files[1], "-df", "pytorch", "-om", str(code))
     print(f"\nThe source it wrote, {code}:\n")
     print(code.read_text())

@@ -114,7 +114,9 @@ def main() -> None:
     print(f"{right.sum()} of {held_out} held-out digits recognised")
     (HERE / "digits.prototxt").write_text(PROTOTXT)
     save(net, HERE / "digits.caffemodel")
-    np.savez_compressed(HERE / "digits-test.npz", images=images[:held_out], labels=labels[:held_out])
+    np.savez_compressed(
+        HERE / "digits-test.npz", images=images[:held_out], labels=labels[:held_out]
+    )
 
 
 if __name__ == "__main__":
