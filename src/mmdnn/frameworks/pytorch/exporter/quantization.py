@@ -27,7 +27,7 @@ def _spread(node: Exporting, torch: Writing, x: Variable, scale: Variable | None
     if block:
         axis = node.axis(x, axis)
         wide = torch.method(scale, "repeat_interleave", block, dim=axis)
-        return torch.method(wide, "narrow", axis, 0, torch.size(x, axis))
+        return torch.let(scale.hint, torch.method(wide, "narrow", axis, 0, torch.size(x, axis)))
     if scale.rank != 1:
         node.refuse("the rank of its scale is not known")
     trailing = node.rank(x) - 1 - node.axis(x, axis)
@@ -56,7 +56,7 @@ def quantize(
         return torch.method(clamped, "to", torch_type(node, kind))
     if name not in RANGES:
         node.refuse(f"torch has no tensors of {name}")
-    rounded: Any = torch.method(divided, "round")
+    rounded: Any = torch.let("rounded", torch.method(divided, "round"))
     if zero is not None and not _is_zero(torch, zero):
         rounded = torch.binary("+", rounded, torch.method(_spread(node, torch, x, zero), "int"))
     clamped = torch.method(rounded, "clamp", *RANGES[name])
@@ -143,7 +143,8 @@ def _requantized(
     if name not in RANGES:
         node.refuse(f"its result is of {name}")
     scale = torch.binary("/", torch.binary("*", a, b), y)
-    rounded: Any = torch.method(torch.binary("*", sums, scale), "round")
+    product = torch.binary("*", torch.let("sums", sums), torch.let("scale", scale))
+    rounded: Any = torch.let("rounded", torch.method(product, "round"))
     if not _is_zero(torch, zero):
         rounded = torch.binary("+", rounded, torch.method(zero, "int"))
     clamped = torch.method(rounded, "clamp", *RANGES[name])

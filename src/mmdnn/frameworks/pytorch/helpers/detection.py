@@ -9,7 +9,7 @@ import torch
 
 
 def box_overlaps(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The intersection over union of boxes (y1, x1, y2, x2), each of `a` with each of `b`."""
+    """Intersection over union of boxes (y1, x1, y2, x2), each `a` with each `b`."""
     low = torch.maximum(a[:, None, :2], b[None, :, :2])
     high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = (high - low).clamp(min=0).prod(2)
@@ -25,7 +25,7 @@ def non_max_suppression(
     threshold: float | torch.Tensor | None = None,
     center_point_box: bool = False,
 ) -> torch.Tensor:
-    """The rows (batch, class, box) of boxes that no better box of their class overlaps too much."""
+    """Rows (batch, class, box): boxes that no better one overlaps too much."""
     if center_point_box:
         x, y, w, h = boxes.unbind(-1)
         boxes = torch.stack([y - h / 2, x - w / 2, y + h / 2, x + w / 2], dim=-1)

@@ -158,7 +158,7 @@ def col2im(
     pads: list[int],
     dilations: list[int],
 ) -> torch.Tensor:
-    """Sum the blocks in the columns of x (batch, channels * block, places) into images."""
+    """Sum the blocks in x (batch, channels * block, places) into images."""
     count = len(image_shape)
     padded = [image_shape[i] + pads[i] + pads[i + count] for i in range(count)]
     index = torch.zeros(1, 1, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Recurrent layers of ONNX that `torch.nn` has not: weights that are computed, peepholes, activations.
+"""Recurrent layers of ONNX that `torch.nn` lacks: peepholes, other activations.
 
 https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html and onnx__RNN.html
 """
@@ -99,7 +99,7 @@ def recurrent(
     """An LSTM, GRU or RNN over x (time, batch, features).
 
     Returns:
-        All outputs (time, directions, batch, size), and the last states of each direction.
+        All outputs (time, directions, batch, size), and each direction's last states.
     """
     count, gates, size = recurrence.shape
     if bias is None:

@@ -17,7 +17,7 @@ def mel_weights(
     lower: float | torch.Tensor,
     upper: float | torch.Tensor,
 ) -> torch.Tensor:
-    """A matrix (dft_length // 2 + 1, bands) from a spectrum to overlapping triangles on the mel scale."""
+    """A matrix (dft_length // 2 + 1, bands) of triangles on the mel scale."""
     bands = int(bands)
     low, high = (2595 * math.log10(1 + float(f) / 700) for f in (lower, upper))
     step = (high - low) / (bands + 2)
