@@ -26,6 +26,9 @@ import mmdnn
 PEER = Path(".venv-onnx2torch")
 SHARED = Path(__file__).parents[2] / "shared" / "models" / "onnx"
 
+OPEN = 4000
+"""The size of open dimensions but the batch: samples of sound, in the models there are."""
+
 RUNNERS = {
     "mmdnn": """
 import tempfile
@@ -36,7 +39,12 @@ def convert(path):
     module = writer.instantiate(exporter.from_ir(api.load(path)))
     return lambda *inputs: module(*inputs)
 """,
+    # torchvision, which onnx2torch imports, wants its compiled operators there; no model here calls them
     "onnx2torch": """
+import torch
+library = torch.library.Library("torchvision", "DEF")
+for name in ("nms", "qnms"):
+    library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 import onnx2torch
 def convert(path):
     return onnx2torch.convert(path).eval()
@@ -44,7 +52,7 @@ def convert(path):
 }
 
 SCRIPT = """
-import json, sys, time, resource
+import json, re, sys, time
 import numpy as np, torch
 {runner}
 torch.set_num_threads(1)
@@ -57,7 +65,8 @@ with torch.no_grad():
     outputs = module(*inputs)
 outputs = outputs if isinstance(outputs, (list, tuple)) else (outputs,)
 np.savez(result, *[output.numpy() for output in outputs])
-print(json.dumps({{"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}))
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+print(json.dumps({{"seconds": seconds, "mb": peak}}))
 """
 
 
@@ -75,7 +84,10 @@ def feeds(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
     made = {}
     for value in session.get_inputs():
-        shape = [size if isinstance(size, int) else 1 for size in value.shape]
+        shape = [
+            size if isinstance(size, int) else OPEN if axis else 1
+            for axis, size in enumerate(value.shape)
+        ]
         made[value.name] = random.standard_normal(shape).astype(np.float32)
     return made
 

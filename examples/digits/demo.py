@@ -45,7 +45,7 @@ def classify(code: Path) -> None:
     net.load_state_dict(load_file(code.with_suffix(".safetensors")))
     net.eval()
     test = np.load(HERE / "digits-test.npz")
-    image, label = test["images"][7], int(test["labels"][7])
+    image, label = test["images"][3], int(test["labels"][3])
     with torch.no_grad():
         scores = net(torch.from_numpy(image[None]))[0]
         right = net(torch.from_numpy(test["images"])).argmax(1).numpy() == test["labels"]
