@@ -51,6 +51,16 @@ net (float[n] x, int64 count) => (float[n] y, float[k, n] every)
 """
 
 
+CHOICE = """
+<ir_version: 10, opset_import: ["" : 22]>
+net (float[1, 6, 4] boxes, float[1, 1, 6] scores) => (int64[n, 3] chosen)
+<int64[1] limit = {6}, float[1] overlap = {0.1}>
+{
+    chosen = NonMaxSuppression (boxes, scores, limit, overlap)
+}
+"""
+
+
 def program(text: str):
     return exporter.from_ir(ir.from_onnx_text(text))
 
@@ -93,3 +103,19 @@ def test_what_export_cannot_record_is_refused(tmp_path):
     with pytest.raises(UnsupportedError, match="one file"):
         writer.write(program(BRANCH), target)
     assert not target.exists()
+
+
+def test_what_depends_on_numbers_is_not_frozen(tmp_path):
+    target = tmp_path / "net.pt"
+    made = program(CHOICE)
+    module = writer.instantiate(made)
+    try:
+        writer.write(made, target)
+    except UnsupportedError:
+        assert not target.exists()
+        return
+    loaded = torch.jit.load(target)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        boxes, scores = torch.rand(1, 6, 4), torch.rand(1, 1, 6)
+        torch.testing.assert_close(loaded(boxes, scores), module(boxes, scores))

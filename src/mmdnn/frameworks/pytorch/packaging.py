@@ -65,7 +65,7 @@ def package(program: Program, target: Path) -> None:
 
 
 def _samples(program: Program, module: Any) -> list[Inputs]:
-    """Inputs of two sizes that the module takes; of one where no dimension is open."""
+    """Inputs that the module takes, of two sizes where dimensions are open, else of other numbers."""
     torch = import_torch()
     found: list[Inputs] = []
     for size in SIZES:
@@ -76,7 +76,7 @@ def _samples(program: Program, module: Any) -> list[Inputs]:
         except Exception:  # noqa: BLE001, S112 - a size that does not fit
             continue
         found.append(inputs)
-        if len(found) == 2 or not any(_open(program)):
+        if len(found) == 2:
             break
     return found
 
@@ -126,7 +126,9 @@ def _trace(
     torch = import_torch()
     if _has_branches(program.main.statements):
         raise UnsupportedError("the program has branches or loops")
-    traced = torch.jit.trace(module, samples[0], check_trace=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", torch.jit.TracerWarning)  # it would freeze what it met
+        traced = torch.jit.trace(module, samples[0], check_trace=False)
     return traced, lambda target: torch.jit.save(traced, str(target))
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair
 from mmdnn.frameworks.pytorch.graph import Code, Variable
@@ -78,7 +79,10 @@ def resize(
         node.refuse(
             "it aligns corners of a size that is no whole number, on which engines disagree"
         )
-    mode = _torch_mode(r)
+    kind = x.dtype.numpy().kind if x.dtype is not None else "f"
+    if kind in "iub" and r.mode != "nearest":
+        node.refuse("it interpolates integers, whose rounding ONNX leaves open")
+    mode = None if kind in "iub" and x.dtype != ir.DataType.UINT8 else _torch_mode(r)
     if mode is None:
         return _by_helper(torch, x, r)
     options: dict[str, Any] = {"mode": mode} if mode != "nearest" else {}
