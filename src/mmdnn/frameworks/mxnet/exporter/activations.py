@@ -1,0 +1,119 @@
+"""Activations."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
+
+_KINDS = {
+    "Relu": ("relu", "relu"),
+    "Sigmoid": ("sigmoid", "sigmoid"),
+    "Tanh": ("tanh", "tanh"),
+    "Softplus": ("softrelu", ""),
+    "Softsign": ("softsign", "softsign"),
+}
+"""MXNet's kind of `Activation`, and the operator that does the same."""
+
+SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
+
+
+@exporter(*_KINDS, doc="Relu")
+def activation(node: Exporting, mx: Writing, x: Array) -> Array:
+    """`Activation`, or the operator of its own if that is what the source had."""
+    kind, own = _KINDS[node.type]
+    if own and node.source_type == own:
+        return mx.make(own, x)
+    return mx.Activation(x, act_type=kind)
+
+
+@exporter("LeakyRelu", doc="LeakyRelu")
+def leaky_relu(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.LeakyReLU(x, act_type="leaky", slope=node.attribute("alpha", 0.01))
+
+
+@exporter("Elu", doc="Elu")
+def elu(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.LeakyReLU(x, act_type="elu", slope=node.attribute("alpha", 1.0))
+
+
+@unfit("Selu")
+def _is_odd_selu(node: ir.Node) -> bool:
+    """MXNet has the usual numbers only."""
+    usual = (("alpha", SELU_ALPHA), ("gamma", SELU_GAMMA))
+    return any(
+        name in node.attributes and abs(node.attributes[name].as_float() - value) > 1e-7
+        for name, value in usual
+    )
+
+
+@exporter("Selu", doc="Selu")
+def selu(node: Exporting, mx: Writing, x: Array) -> Array:
+    node.ignore("alpha", "gamma")
+    return mx.LeakyReLU(x, act_type="selu")
+
+
+@unfit("Gelu")
+def _is_approximate(node: ir.Node) -> bool:
+    found = node.attributes.get("approximate")
+    return found is not None and found.as_string() != "none"
+
+
+@exporter("Gelu", doc="Gelu")
+def gelu(node: Exporting, mx: Writing, x: Array) -> Array:
+    node.ignore("approximate")
+    return mx.LeakyReLU(x, act_type="gelu")
+
+
+@exporter("PRelu", doc="PRelu")
+def prelu(node: Exporting, mx: Writing, x: Array, slope: Array) -> Array:
+    """A slope for each channel, or one for all; any other is multiplied by hand."""
+    shape, rank = slope.shape, node.rank(x)
+    if slope.constant is not None and shape is not None:
+        channels = [int(dim) for dim in shape if isinstance(dim, int) and dim != 1]
+        place = rank - len(shape)
+        one = not channels
+        by_channel = len(channels) == 1 and 1 - place >= 0 and shape[1 - place] == channels[0]
+        if one or by_channel:
+            count = channels[0] if channels else 1
+            if len(shape) != 1:
+                slope = mx.changed(slope, "gamma", lambda a: a.reshape(count), (count,), "flat")
+            return mx.LeakyReLU(x, mx.weight(slope, "gamma", told=not one), act_type="prelu")
+    below = mx.broadcast_mul(mx._minimum_scalar(x, scalar=0), slope)
+    return mx.elemwise_add(mx.relu(x), below)
+
+
+@exporter("HardSigmoid", doc="HardSigmoid")
+def hard_sigmoid(node: Exporting, mx: Writing, x: Array) -> Array:
+    alpha, beta = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
+    return mx.hard_sigmoid(x, alpha=alpha, beta=beta)
+
+
+@exporter("Softmax", "LogSoftmax", doc="Softmax")
+def softmax(node: Exporting, mx: Writing, x: Array) -> Array:
+    axis = node.attribute("axis", -1)
+    return mx.make("softmax" if node.type == "Softmax" else "log_softmax", x, axis=axis)
+
+
+@exporter("Dropout", doc="Dropout")
+def dropout(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    ratio: Array | None = None,
+    training: Array | None = None,
+) -> Array:
+    node.ignore("seed")
+    if training is not None:
+        mode = training.numbers()
+        if mode is None or bool(mode.any()):
+            node.refuse("a Dropout that always drops")
+    if node.wants(1):
+        node.refuse("the mask of a Dropout")
+    share = 0.5
+    if ratio is not None:
+        numbers = ratio.numbers()
+        if numbers is None:
+            node.refuse("its ratio is computed while the model runs")
+        share = float(str(numbers.reshape(-1)[0]))
+    return mx.Dropout(x, p=share)

@@ -1,0 +1,254 @@
+"""Arithmetic, element by element: with a number, of arrays of one shape, or broadcast."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+
+_BINARY = {
+    "Add": ("elemwise_add", "broadcast_add", "_plus_scalar", "_plus_scalar"),
+    "Sub": ("elemwise_sub", "broadcast_sub", "_minus_scalar", "_rminus_scalar"),
+    "Mul": ("elemwise_mul", "broadcast_mul", "_mul_scalar", "_mul_scalar"),
+    "Div": ("elemwise_div", "broadcast_div", "_div_scalar", "_rdiv_scalar"),
+    "Pow": ("_power", "broadcast_power", "_power_scalar", "_rpower_scalar"),
+}
+"""For two of one shape, broadcast, with a number on the right, and on the left."""
+
+_EXTREME = {
+    "Max": ("_maximum", "broadcast_maximum", "_maximum_scalar"),
+    "Min": ("_minimum", "broadcast_minimum", "_minimum_scalar"),
+}
+_COMPARE = {
+    "Greater": ("greater", "lesser"),
+    "GreaterOrEqual": ("greater_equal", "lesser_equal"),
+    "Less": ("lesser", "greater"),
+    "LessOrEqual": ("lesser_equal", "greater_equal"),
+    "Equal": ("equal", "equal"),
+}
+"""MXNet's word, and the one for exchanged sides."""
+
+_UNARY = {
+    "Abs": "abs",
+    "Acos": "arccos",
+    "Acosh": "arccosh",
+    "Asin": "arcsin",
+    "Asinh": "arcsinh",
+    "Atan": "arctan",
+    "Atanh": "arctanh",
+    "Ceil": "ceil",
+    "Cos": "cos",
+    "Cosh": "cosh",
+    "Erf": "erf",
+    "Exp": "exp",
+    "Floor": "floor",
+    "Log": "log",
+    "Neg": "negative",
+    "Reciprocal": "reciprocal",
+    "Sign": "sign",
+    "Sin": "sin",
+    "Sinh": "sinh",
+    "Sqrt": "sqrt",
+    "Tan": "tan",
+}
+
+
+def scalar(x: Array, other: Array) -> float | int | None:
+    """The number that a constant of one element is, where that changes no shape."""
+    if x.constant is None or x.constant.size != 1 or x.is_weight and len(x.shape or ()) > 1:
+        return None
+    if other.shape is None or len(x.shape or ()) > len(other.shape) or other.constant is not None:
+        return None
+    numbers = x.numbers()
+    if numbers is None or numbers.dtype.kind not in "fiu":
+        return None
+    number = numbers.reshape(-1)[0]
+    exact = float(np.format_float_positional(number, trim="0")) if numbers.dtype.kind == "f" else 0
+    return exact if numbers.dtype.kind == "f" else int(number)
+
+
+def same_shape(*arrays: Array) -> bool:
+    """Whether all are known to be of one shape."""
+    shapes = {x.shape for x in arrays}
+    shape = shapes.pop()
+    return not shapes and shape is not None and None not in shape
+
+
+@exporter(*_BINARY, doc="Add")
+def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+    same, broadcast, right, left = _BINARY[node.type]
+    if node.type == "Pow" and b.dtype != a.dtype and a.dtype is not None:
+        b = mx.cast(b, a.dtype) if scalar(b, a) is None else b
+    if node.type != "Div" or _is_float(a):
+        number = scalar(b, a)
+        if number is not None:
+            return mx.make(right, a, scalar=number)
+        number = scalar(a, b)
+        if number is not None:
+            return mx.make(left, b, scalar=number)
+    if node.type == "Add" and (dense := _bias_of(node, mx, a, b) or _bias_of(node, mx, b, a)):
+        return dense
+    return mx.make(same if same_shape(a, b) else broadcast, a, b)
+
+
+def _bias_of(node: Exporting, mx: Writing, x: Array, bias: Array) -> Array | None:
+    """The layer's own bias, where `x` is a dense layer of the same name."""
+    made = x.entry.node
+    if made.op != "FullyConnected" or len(made.inputs) != 2 or bias.constant is None:
+        return None
+    if bias.shape != (int(made.attrs["num_hidden"]),) or x.value is None:
+        return None
+    if mx.scope.made[made].layer != node.layer or len(x.value.uses()) != 1:
+        return None
+    params = {key: text for key, text in made.attrs.items() if key != "no_bias"}
+    inputs = [Array(entry, dtype=x.dtype) for entry in made.inputs]
+    return mx.FullyConnected(*inputs, mx.weight(bias, "bias"), **params)
+
+
+def _is_float(x: Array) -> bool:
+    return x.dtype is None or x.dtype.is_floating_point()
+
+
+@exporter("Sum", doc="Sum")
+def sum_operator(node: Exporting, mx: Writing, *xs: Array) -> Array:
+    if len(xs) > 1 and same_shape(*xs):
+        return mx.add_n(*xs, num_args=len(xs)) if len(xs) > 2 else mx.elemwise_add(*xs)
+    total = xs[0]
+    for x in xs[1:]:
+        total = mx.broadcast_add(total, x)
+    return total
+
+
+@exporter("Mean", doc="Mean")
+def mean_operator(node: Exporting, mx: Writing, *xs: Array) -> Array:
+    return mx._div_scalar(sum_operator(node, mx, *xs), scalar=len(xs))
+
+
+@exporter(*_EXTREME, doc="Max")
+def extreme(node: Exporting, mx: Writing, *xs: Array) -> Array:
+    same, broadcast, with_number = _EXTREME[node.type]
+    found, alike = xs[0], same_shape(*xs)
+    for x in xs[1:]:
+        number = scalar(x, found)
+        if number is not None:
+            found = mx.make(with_number, found, scalar=number)
+        else:
+            found = mx.make(same if alike else broadcast, found, x)
+    return found
+
+
+@exporter(*_COMPARE, doc="Greater")
+def compare(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+    word, exchanged = _COMPARE[node.type]
+    number = scalar(b, a)
+    if number is not None:
+        return mx.truth(mx.make(f"_{word}_scalar", a, scalar=number))
+    number = scalar(a, b)
+    if number is not None:
+        return mx.truth(mx.make(f"_{exchanged}_scalar", b, scalar=number))
+    prefix = "_" if same_shape(a, b) else "broadcast_"
+    return mx.truth(mx.make(f"{prefix}{word}", a, b))
+
+
+@exporter("And", "Or", "Xor", doc="And")
+def logical(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+    return mx.make(f"broadcast_logical_{node.type.lower()}", a, b)
+
+
+@exporter("Not", doc="Not")
+def logical_not(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.logical_not(x)
+
+
+@exporter(*_UNARY, doc="Abs")
+def unary(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.make(_UNARY[node.type], x)
+
+
+@exporter("Round", doc="Round")
+def round_operator(node: Exporting, mx: Writing, x: Array) -> Array:
+    """MXNet's `rint` takes halves down; those of odd numbers go up here."""
+    down = mx.rint(x)
+    half = mx._equal_scalar(mx.elemwise_sub(x, down), scalar=0.5)
+    odd = mx._mod_scalar(down, scalar=2)
+    return mx.elemwise_add(down, mx.elemwise_mul(half, odd))
+
+
+@exporter("Mod", doc="Mod")
+def mod(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+    """The divisor's sign, or with fmod the dividend's."""
+    if not node.attribute("fmod", 0):
+        number = scalar(b, a)
+        return mx.broadcast_mod(a, b) if number is None else mx._mod_scalar(a, scalar=number)
+    rest = mx.broadcast_mod(mx.abs(a), mx.abs(b))
+    return mx.broadcast_mul(rest, mx.sign(a))
+
+
+@exporter("Clip", doc="Clip")
+def clip(
+    node: Exporting, mx: Writing, x: Array, low: Array | None = None, high: Array | None = None
+) -> Array:
+    numbers = [None if bound is None else bound.numbers() for bound in (low, high)]
+    known = [None if found is None else float(found.reshape(-1)[0]) for found in numbers]
+    if all(number is not None for number in known):
+        return mx.clip(x, a_min=_short(known[0], x), a_max=_short(known[1], x))
+    for bound, number, name in ((low, known[0], "maximum"), (high, known[1], "minimum")):
+        if number is not None:
+            x = mx.make(f"_{name}_scalar", x, scalar=_short(number, x))
+        elif bound is not None:
+            x = mx.make(f"broadcast_{name}", x, bound)
+    return x if x.value is None else mx.make("_copy", x)
+
+
+def _short(number: float | None, x: Array) -> float | int | None:
+    if number is None or not _is_float(x):
+        return None if number is None else int(number)
+    return float(np.format_float_positional(np.float32(number), trim="0"))
+
+
+@exporter("Cast", doc="Cast")
+def cast(node: Exporting, mx: Writing, x: Array) -> Array:
+    node.ignore("saturate", "round_mode")
+    target = ir.DataType(node.attribute("to"))
+    if target == ir.DataType.BOOL:
+        return x if _is_truth(x) else mx.truth(mx._not_equal_scalar(x, scalar=0))
+    if target not in NAMES:
+        node.refuse(f"MXNet has no arrays of {target.name}")
+    return mx.cast(x, target)
+
+
+def _is_truth(x: Array) -> bool:
+    return x.value is not None and x.value.dtype == ir.DataType.BOOL
+
+
+@exporter("Identity", doc="Identity")
+def identity(node: Exporting, mx: Writing, x: Array) -> Array:
+    """A layer of its own where the source had one."""
+    if node.source_type in {"_copy", "identity"} or x.entry.node.is_variable:
+        return mx.make("_copy", x)
+    return mx.BlockGrad(x) if node.source_type == "BlockGrad" else x
+
+
+@exporter("IsNaN", doc="IsNaN")
+def is_nan(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.truth(mx.make("_not_equal", x, x))
+
+
+@exporter("Where", doc="Where")
+def where(node: Exporting, mx: Writing, condition: Array, a: Array, b: Array) -> Array:
+    """All three in the output's shape, which one of them must have."""
+    shape = node.output_shape()
+    whole = next((x for x in (a, b, condition) if x.shape == shape), None)
+    if shape is None or None in shape or whole is None:
+        node.refuse("the shape of its output is that of none of its inputs, or not known")
+    fitted = [x if x.shape == shape else _like(mx, x, whole, len(shape)) for x in (condition, a, b)]
+    return mx.where(*fitted)
+
+
+def _like(mx: Writing, x: Array, whole: Array, rank: int) -> Array:
+    """Repeated to another's shape."""
+    missing = rank - max(len(x.shape or ()), 1)
+    if missing:
+        x = mx.Reshape(x, shape=(*(1,) * missing, -2))
+    return mx.broadcast_like(x, whole)

@@ -1,0 +1,309 @@
+"""From the IR to an MXNet model: nodes, their names, and those of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.mxnet.exporter.table import (
+    NAMES,
+    Array,
+    Exporting,
+    Writing,
+    exporter,
+    is_unfit,
+    text,
+)
+from mmdnn.frameworks.mxnet.graph import AUXILIARY, VARIABLE, Entry, Model, Node, Symbol
+from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.canonical import canonical
+from mmdnn.tensors import references
+
+VERSION = {"mxnet_version": ["int", 10901]}
+
+FLAGS = {
+    ir.DataType.FLOAT: 0,
+    ir.DataType.DOUBLE: 1,
+    ir.DataType.FLOAT16: 2,
+    ir.DataType.UINT8: 3,
+    ir.DataType.INT32: 4,
+    ir.DataType.INT8: 5,
+    ir.DataType.INT64: 6,
+    ir.DataType.BOOL: 7,
+}
+"""mshadow's type flags, as `__dtype__` has them."""
+
+
+def from_ir(model: ir.Model) -> Model:
+    """An MXNet model that computes what the IR model computes.
+
+    Args:
+        model: Any IR model; it is not changed.
+
+    Raises:
+        UnsupportedError: Operators without an exact counterpart, all listed at once.
+    """
+    model = canonical(model, keep=exporter, unfit=is_unfit)
+    refused = [
+        (node.metadata_props.get(TYPE) or node.op_type, node.metadata_props.get(LAYER) or node.name or "?")
+        for node in ir.traversal.RecursiveGraphIterator(model.graph)
+        if operator(node) not in exporter
+    ]
+    if refused:
+        raise UnsupportedError.listing(refused, action="written as MXNet")
+    return Scope(model).run()
+
+
+def operator(node: ir.Node) -> str:
+    """The name under which an operator is registered: its type, with its domain unless it is ONNX's."""
+    return f"{node.domain}::{node.op_type}" if node.domain not in {"", "ai.onnx"} else node.op_type
+
+
+class Scope:
+    """What the functions of the table write into.
+
+    Attributes:
+        made: Every operator's node, and the IR node it was made for, in order.
+        values: What holds each IR value.
+        derived: Parameters made of others, by what and how.
+        params: Tensor of each parameter's node.
+    """
+
+    def __init__(self, model: ir.Model) -> None:
+        self.model = model
+        self.keeps_names = model.metadata_props.get("mmdnn.framework") == "mxnet"
+        self.made: dict[Node, Exporting] = {}
+        self.values: dict[ir.Value, Array] = {}
+        self.derived: dict[Any, Array] = {}
+        self.params: dict[Node, ir.TensorProtocol] = {}
+        self.auxiliary: set[Node] = set()
+        self._claimed: set[Node] = set()
+        self._named: set[Node] = set()
+        self._final: dict[Node, Exporting] = {}
+
+    def run(self) -> Model:
+        """Write all nodes, then name them."""
+        graph = self.model.graph
+        for value in graph.inputs:
+            self._input(value)
+        for node in graph:
+            self._node(node)
+        heads = [self._head(value) for value in graph.outputs]
+        nodes = _reachable(head.entry.node for head in heads)
+        self._name(nodes)
+        symbol = Symbol(nodes, [head.entry for head in heads], dict(VERSION))
+        model = Model(symbol, auxiliary={n.name for n in nodes if n in self.auxiliary})
+        model.params = {node.name: self.params[node] for node in nodes if node in self.params}
+        for value in graph.inputs:
+            array = self.values[value]
+            model.inputs[str(value.name)] = tuple(
+                d if isinstance(d, int) else None for d in array.shape or ()
+            )
+        self._tell_values(symbol)
+        return model
+
+    def _input(self, value: ir.Value) -> None:
+        kind = value.dtype or ir.DataType.FLOAT
+        if kind not in NAMES:
+            raise UnsupportedError(f"MXNet has no arrays of {kind.name}", layer=str(value.name))
+        node = Node(VARIABLE, str(value.name))
+        shape = value.shape
+        if shape is not None and len(shape):
+            node.attrs["__shape__"] = text([d if isinstance(d, int) else 0 for d in shape])
+        if kind != ir.DataType.FLOAT:
+            node.attrs["__dtype__"] = str(FLAGS[kind])
+        self.values[value] = Array(Entry(node), value, kind)
+
+    def array(self, value: ir.Value) -> Array:
+        """What holds an IR value; constants become parameters when they are first read."""
+        if value not in self.values:
+            tensor = value.const_value
+            assert tensor is not None, value.name
+            made = self.parameter(str(value.name), tensor)
+            self.values[value] = Array(made.entry, value, made.dtype)
+        return self.values[value]
+
+    def parameter(
+        self, name: str, tensor: ir.TensorProtocol, *, auxiliary: bool = False
+    ) -> Array:
+        """A variable whose array the model has."""
+        if tensor.dtype == ir.DataType.BOOL:
+            tensor = references.lazy(
+                tensor, lambda array: array.astype("float32"), dtype=ir.DataType.FLOAT
+            )
+        if tensor.dtype not in NAMES:
+            raise UnsupportedError(f"MXNet has no arrays of {tensor.dtype.name}", layer=name)
+        if not len(tensor.shape):
+            tensor = references.lazy(tensor, lambda array: array.reshape(1), shape=(1,))
+        node = Node(VARIABLE, name)
+        if tensor.dtype != ir.DataType.FLOAT:
+            node.attrs["__dtype__"] = str(FLAGS[tensor.dtype])
+        self.params[node] = tensor
+        if auxiliary:
+            self.auxiliary.add(node)
+        return Array(Entry(node), dtype=tensor.dtype)
+
+    def claim(self, x: Array, name: str, *, told: bool = True) -> None:
+        """Name a parameter, unless the source was MXNet's, or it has been named already.
+
+        Args:
+            x: The parameter, or an array that is none.
+            name: Its name.
+            told: Whether MXNet finds out its shape by itself.
+        """
+        node = x.entry.node
+        if node in self.params and node not in self._named:
+            self._named.add(node)
+            node.name = str(x.value.name) if self.keeps_names and x.is_weight and x.value else name
+        if told:
+            self._claimed.add(node)
+
+    def _node(self, node: ir.Node) -> None:
+        exporting = Exporting(node)
+        writing = Writing(self, exporting)
+        inputs = [None if value is None else self._operand(writing, value) for value in node.inputs]
+        made = exporter[operator(node)](exporting, writing, *inputs)
+        exporting.check_read()
+        arrays = [made] if isinstance(made, Array) else list(made)
+        for output, array in zip(node.outputs, arrays, strict=False):
+            if array is None:
+                continue
+            kind = output.dtype
+            kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
+            self.values[output] = Array(array.entry, output, kind or array.dtype)
+            if self.made.get(array.entry.node) is exporting:
+                self._final[array.entry.node] = exporting
+
+    def body(
+        self,
+        graph: ir.Graph,
+        outputs: Sequence[ir.Value],
+        formal: Sequence[ir.Value],
+        owner: Exporting,
+    ) -> tuple[Symbol, list[ir.Value]]:
+        """A body's nodes as a symbol, and what it reads: `formal` and values from outside.
+
+        MXNet finds the variables by walking from the outputs, and numbers them in that order.
+        """
+        outer = self.values
+        self.values = {}
+        places: dict[ir.Value, Node] = {}
+        for value in [*formal, *_outside(graph)]:
+            kind = value.dtype
+            kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
+            places[value] = Node(VARIABLE, f"{value.name}")
+            self.values[value] = Array(Entry(places[value]), value, kind)
+        for value in graph.initializers.values():
+            if value not in places:
+                places[value] = Node(VARIABLE, str(value.name))
+                self.values[value] = Array(Entry(places[value]), value, value.dtype)
+        for node in graph:
+            self._node(node)
+        mx = Writing(self, owner)
+        heads: list[Entry] = []
+        for value in outputs:
+            entry = self.array(value).entry
+            same = entry in heads or entry.node.is_variable
+            heads.append(mx.make("_copy", self.array(value)).entry if same else entry)
+        self.values = outer
+        nodes = _reachable(head.node for head in heads)
+        self._name(nodes)
+        variables = [node for node in nodes if node.is_variable]
+        values = {node: value for value, node in places.items()}
+        unread = [str(value.name) for value in formal if places[value] not in variables]
+        if unread:
+            owner.refuse(f"its body does not read '{unread[0]}'")
+        return Symbol(nodes, heads), [values[node] for node in variables]
+
+    def _operand(self, mx: Writing, value: ir.Value) -> Array:
+        array = self.array(value)
+        if array.dtype != ir.DataType.BOOL:
+            return array
+        cast = mx.cast(array, ir.DataType.FLOAT)
+        self.values[value] = Array(cast.entry, value, ir.DataType.FLOAT)
+        return self.values[value]
+
+    def _head(self, value: ir.Value) -> Array:
+        array = self.array(value)
+        producer = value.producer()
+        if value.dtype != ir.DataType.BOOL or producer is None:
+            return array
+        mx = Writing(self, Exporting(producer))
+        return Array(mx.Cast(array, dtype="bool").entry, value, ir.DataType.BOOL)
+
+    def _name(self, nodes: list[Node]) -> None:
+        """Layers' names for what ends them, names made of these for the rest."""
+        taken = {node.name for node in nodes if node.is_variable and node not in self.params}
+        last = {self._final[n].layer: n for n in nodes if n in self._final}
+        for node in nodes:
+            if node in self._final and last[self._final[node].layer] is node:
+                node.name = unique(self._final[node].layer, taken)
+        for node in nodes:
+            if node in self.params:
+                node.name = unique(node.name, taken)
+            if node in self.params and node not in self._claimed:
+                tensor = self.params[node]
+                node.attrs["__shape__"] = text(tensor.shape.numpy())
+                node.attrs["__dtype__"] = str(FLAGS[tensor.dtype])
+        for node in nodes:
+            if not node.name:
+                node.name = unique(f"{self.made[node].layer}_{_suffix(node.op)}", taken)
+
+    def _tell_values(self, symbol: Symbol) -> None:
+        """Say in the file which output holds which value of the source, where names differ."""
+        names: dict[str, list[str]] = {}
+        for value, array in self.values.items():
+            node = array.entry.node
+            if node.is_variable or value.dtype == ir.DataType.BOOL:
+                continue
+            names.setdefault(node.output_name(array.entry.output), []).append(str(value.name))
+        living = set(symbol.nodes)
+        made = {n.output_name(i) for n in living if not n.is_variable for i in range(len(n.outputs))}
+        self.names = {key: found for key, found in names.items() if key in made and found != [key]}
+
+
+def _outside(graph: ir.Graph) -> list[ir.Value]:
+    """The values of an outer graph that a body reads."""
+    own = {*graph.inputs, *graph.initializers.values()}
+    found: dict[ir.Value, None] = {}
+    for node in ir.traversal.RecursiveGraphIterator(graph):
+        own.update(node.outputs)
+    for node in ir.traversal.RecursiveGraphIterator(graph):
+        found |= {value: None for value in node.inputs if value is not None and value not in own}
+    return list(found)
+
+
+def _suffix(op: str) -> str:
+    return op.removeprefix("_contrib_").strip("_").lower()
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """The name, or with a number where it is taken."""
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate
+
+
+def _reachable(heads: Iterable[Node]) -> list[Node]:
+    """What the heads depend on, inputs before what reads them."""
+    order: dict[Node, None] = {}
+    todo = [(node, False) for node in reversed(list(heads))]
+    while todo:
+        node, done = todo.pop()
+        if node in order:
+            continue
+        if done:
+            order[node] = None
+            continue
+        todo.append((node, True))
+        todo += [(entry.node, False) for entry in reversed(node.inputs)]
+    return list(order)
+
+
+__all__ = ["AUXILIARY", "Scope", "from_ir", "operator"]

@@ -1,0 +1,110 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
+
+EPSILON = 1e-5
+"""ONNX's default."""
+
+
+def _ones(x: Array) -> bool:
+    """Whether it is a constant of the source that is 1 everywhere, not a weight."""
+    if x.is_weight:
+        return False
+    numbers = x.numbers()
+    return numbers is not None and bool((numbers == 1).all())
+
+
+@exporter("BatchNormalization", doc="BatchNormalization")
+def batch_normalization(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    scale: Array,
+    bias: Array,
+    mean: Array,
+    var: Array,
+) -> Array:
+    eps, momentum = node.attribute("epsilon", EPSILON), node.attribute("momentum", 0.9)
+    node.ignore("spatial")
+    if node.attribute("training_mode", 0):
+        node.refuse("statistics of the batch, which MXNet takes while it trains only")
+    if any(each.constant is None for each in (mean, var)):
+        return _by_hand(mx, x, scale, bias, mean, var, eps)
+    for each, role in ((scale, "gamma"), (bias, "beta"), (mean, "moving_mean"), (var, "moving_var")):
+        mx.weight(each, role)
+    mx.scope.auxiliary.update(each.entry.node for each in (mean, var))
+    return mx.BatchNorm(
+        x,
+        scale,
+        bias,
+        mean,
+        var,
+        eps=eps,
+        momentum=momentum if momentum != 0.9 else None,
+        fix_gamma=_ones(scale),
+    )
+
+
+def _by_hand(
+    mx: Writing, x: Array, scale: Array, bias: Array, mean: Array, var: Array, eps: float
+) -> Array:
+    """By statistics that are computed: factor and offset of each channel."""
+    factor = mx.elemwise_mul(scale, mx.rsqrt(mx._plus_scalar(var, scalar=eps)))
+    rank = len(x.shape or ())
+    wide = (1, -1, *(1,) * (rank - 2))
+    centred = mx.broadcast_sub(x, mx.Reshape(mean, shape=wide))
+    scaled = mx.broadcast_mul(centred, mx.Reshape(factor, shape=wide))
+    return mx.broadcast_add(scaled, mx.Reshape(bias, shape=wide))
+
+
+@exporter("InstanceNormalization", doc="InstanceNormalization")
+def instance_normalization(
+    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array
+) -> Array:
+    eps = node.attribute("epsilon", EPSILON)
+    return mx.InstanceNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), eps=eps)
+
+
+@unfit("LayerNormalization")
+def _is_odd_layer_norm(node: ir.Node) -> bool:
+    """MXNet's takes one axis, and has both weights."""
+    x, scale = node.inputs[0], node.inputs[1]
+    axis = node.attributes.get("axis")
+    last = axis is None or axis.as_int() == -1
+    if x is not None and x.shape is not None and axis is not None:
+        last = last or axis.as_int() == len(x.shape) - 1
+    plain = scale is not None and scale.shape is not None and len(scale.shape) == 1
+    return not (last and plain) or len(node.inputs) < 3 or any(v.uses() for v in node.outputs[1:])
+
+
+@exporter("LayerNormalization", doc="LayerNormalization")
+def layer_normalization(
+    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array
+) -> Array:
+    node.ignore("stash_type", "axis")
+    eps = node.attribute("epsilon", EPSILON)
+    return mx.LayerNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), axis=-1, eps=eps)
+
+
+@exporter("LRN", doc="LRN")
+def lrn(node: Exporting, mx: Writing, x: Array) -> Array:
+    size = node.attribute("size")
+    if size % 2 == 0:
+        node.refuse(f"MXNet's windows of local response normalisation are odd, not {size}")
+    return mx.LRN(
+        x,
+        alpha=node.attribute("alpha", 1e-4),
+        beta=node.attribute("beta", 0.75),
+        knorm=node.attribute("bias", 1.0),
+        nsize=size,
+    )
+
+
+@exporter("LpNormalization", doc="LpNormalization")
+def lp_normalization(node: Exporting, mx: Writing, x: Array) -> Array:
+    p, axis = node.attribute("p", 2), node.attribute("axis", -1)
+    return mx.broadcast_div(x, mx.norm(x, ord=p, axis=(axis,), keepdims=True))

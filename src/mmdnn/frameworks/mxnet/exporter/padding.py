@@ -1,0 +1,122 @@
+"""Padding by a layer of its own: MXNet's `Pad` takes 4 or 5 axes and leaves the first two alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+
+_MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect"}
+
+
+def pad(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    begins: Sequence[int],
+    ends: Sequence[int],
+    value: float | None = 0.0,
+    mode: str = "constant",
+    rank: int | None = None,
+) -> Array:
+    """Pad (or, where negative, cut) each axis.
+
+    Args:
+        node: The node it is for.
+        mx: What to write with.
+        x: The array.
+        begins: What is added before, by axis.
+        ends: What is added behind, by axis.
+        value: What is added.
+        mode: MXNet's mode.
+        rank: The number of axes, where `x` does not tell.
+    """
+    rank = node.rank(x) if rank is None else rank
+    for axis, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        if begin < 0 or end < 0:
+            x = mx.slice_axis(x, axis=axis, begin=max(-begin, 0), end=min(end, 0) or NONE)
+    wide = [(max(b, 0), max(e, 0)) for b, e in zip(begins, ends, strict=True)]
+    padded = [axis for axis, sides in enumerate(wide) if any(sides)]
+    if not padded:
+        return x
+    plain = [axis for axis in range(rank) if axis not in padded]
+    missing = max(4 - rank, 2 - len(plain), 0)
+    if rank + missing > 5:
+        half = len(padded) // 2
+        if not half:
+            node.refuse(f"MXNet pads at most 5 axes, not {rank}")
+        for axes in (padded[:half], padded[half:]):
+            sides = [wide[axis] if axis in axes else (0, 0) for axis in range(rank)]
+            x = pad(node, mx, x, *zip(*sides, strict=True), value, mode, rank)
+        return x
+    return _pad(mx, x, wide, plain, padded, missing, value, mode)
+
+
+NONE = "None"
+"""MXNet's text for a parameter that is not given."""
+
+
+def _pad(
+    mx: Writing,
+    x: Array,
+    wide: list[tuple[int, int]],
+    plain: list[int],
+    padded: list[int],
+    missing: int,
+    value: float | None,
+    mode: str,
+) -> Array:
+    """Axes are added in front, or exchanged, so that the first two are not padded."""
+    order = [*plain, *padded]
+    turned = any(axis in padded for axis in range(2 - missing))
+    if turned:
+        x = mx.transpose(x, axes=order)
+    for _ in range(missing):
+        x = mx.expand_dims(x, axis=0)
+    sides = [wide[axis] for axis in (order if turned else range(len(wide)))]
+    widths = [side for both in [(0, 0)] * missing + sides for side in both]
+    constant = value if mode == "constant" else None
+    x = mx.Pad(x, mode=mode, pad_width=widths, constant_value=constant)
+    if missing:
+        x = mx.Reshape(x, shape=(-3, *(0,) * (len(wide) - 1))) if missing == 1 else _drop(mx, x, wide)
+    if turned:
+        x = mx.transpose(x, axes=[order.index(axis) for axis in range(len(order))])
+    return x
+
+
+def _drop(mx: Writing, x: Array, wide: list[tuple[int, int]]) -> Array:
+    """Merge the added first axes, all of one element, into the next."""
+    for _ in range(5):
+        break
+    missing = max(4 - len(wide), 2)
+    for _ in range(missing):
+        missing -= 1
+        x = mx.Reshape(x, shape=(-3, -2))
+    return x
+
+
+@exporter("Pad", doc="Pad")
+def pad_operator(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    pads: Array,
+    value: Array | None = None,
+    axes: Array | None = None,
+) -> Array:
+    rank = node.rank(x)
+    mode = node.attribute("mode", "constant")
+    if mode not in _MODES:
+        node.refuse(f"MXNet has no padding by '{mode}'")
+    sides = node.ints(pads, "padding")
+    where = [a % rank for a in node.ints(axes, "axes")] if axes is not None else list(range(rank))
+    begins, ends = [0] * rank, [0] * rank
+    for place, axis in enumerate(where):
+        begins[axis], ends[axis] = sides[place], sides[place + len(where)]
+    fill = 0.0
+    if value is not None:
+        numbers = value.numbers()
+        if numbers is None:
+            node.refuse("what it pads with is computed while the model runs")
+        fill = float(numbers.reshape(-1)[0])
+    return pad(node, mx, x, begins, ends, fill, _MODES[mode])

@@ -1,0 +1,92 @@
+"""Reductions; those of all axes give an array of one element, as a scalar is here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+
+
+def _axes(node: Exporting, x: Array, axes: Array | None) -> dict[str, Any] | None:
+    """`axis` and `keepdims` for MXNet; None where nothing is reduced."""
+    keep = bool(node.attribute("keepdims", 1))
+    empty = bool(node.attribute("noop_with_empty_axes", 0))
+    found = [] if axes is None else node.ints(axes, "axes")
+    if not found and empty:
+        return None
+    if not found and keep:
+        found = list(range(node.rank(x)))
+    if found and not keep and len({a % max(node.rank(x), 1) for a in found}) == node.rank(x):
+        found = []
+    return {"axis": tuple(found) if found else None, "keepdims": keep or None}
+
+
+def _reduction(op: str, before: str = "", after: str = "") -> Any:
+    def reduce(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -> Array:
+        where = _axes(node, x, axes)
+        y = mx.make(before, x) if before else x
+        if where is not None:
+            y = mx.make(op, y, **where)
+        y = mx.make(after, y) if after else y
+        return mx.make("_copy", y) if y is x else y
+
+    return reduce
+
+
+for _type, _how in {
+    "ReduceSum": ("sum",),
+    "ReduceMean": ("mean",),
+    "ReduceMax": ("max",),
+    "ReduceMin": ("min",),
+    "ReduceProd": ("prod",),
+    "ReduceL1": ("sum", "abs"),
+    "ReduceL2": ("sum", "square", "sqrt"),
+    "ReduceSumSquare": ("sum", "square"),
+    "ReduceLogSum": ("sum", "", "log"),
+}.items():
+    exporter(_type, doc=_type)(_reduction(*_how))
+
+
+@exporter("ArgMax", "ArgMin", doc="ArgMax")
+def arg_extreme(node: Exporting, mx: Writing, x: Array) -> Array:
+    """MXNet gives floats, and the first of several."""
+    axis = node.axis(x, node.attribute("axis", 0))
+    last = node.attribute("select_last_index", 0)
+    keep = bool(node.attribute("keepdims", 1))
+    source = mx.reverse(x, axis=(axis,)) if last else x
+    found = mx.make(node.type.lower(), source, axis=axis, keepdims=keep or None)
+    if last:
+        size = (x.shape or ())[axis]
+        if not isinstance(size, int):
+            node.refuse("the last of several maxima, of a number that is not known")
+        found = mx._rminus_scalar(found, scalar=size - 1)
+    return _as_index(mx, found)
+
+
+def _as_index(mx: Writing, x: Array) -> Array:
+    import onnx_ir as ir
+
+    x.dtype = None
+    return mx.cast(x, ir.DataType.INT64)
+
+
+@exporter("TopK", doc="TopK")
+def top_k(node: Exporting, mx: Writing, x: Array, k: Array) -> list[Array]:
+    node.ignore("sorted")
+    count = node.ints(k, "number")[0]
+    axis, largest = node.attribute("axis", -1), node.attribute("largest", 1)
+    both = mx.topk(
+        x, axis=axis, k=count, ret_typ="both", is_ascend=None if largest else True, dtype="int64"
+    )
+    return mx.outputs(both, 2)
+
+
+@exporter("CumSum", doc="CumSum")
+def cum_sum(node: Exporting, mx: Writing, x: Array, axis: Array) -> Array:
+    if node.attribute("exclusive", 0):
+        node.refuse("exclusive sums")
+    place = node.ints(axis, "axis")[0]
+    backwards = node.attribute("reverse", 0)
+    x = mx.reverse(x, axis=(place,)) if backwards else x
+    y = mx.make("_np_cumsum", x, axis=place)
+    return mx.reverse(y, axis=(place,)) if backwards else y

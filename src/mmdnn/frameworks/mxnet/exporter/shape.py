@@ -1,0 +1,243 @@
+"""Rearranging: reshaping by MXNet's codes, slices, joints and repetitions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.exporter.padding import NONE
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+
+FAR = 1 << 31
+"""Slices that end here or later go to the end."""
+
+
+@exporter("Reshape", doc="Reshape")
+def reshape(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
+    """0 and -1 mean the same in both."""
+    shape = target.numbers()
+    keeps_zero = node.attribute("allowzero", 0)
+    if shape is None:
+        return _computed(node, mx, x)
+    sizes = [int(size) for size in shape.reshape(-1)]
+    if keeps_zero and 0 in sizes:
+        node.refuse("a size of 0")
+    return mx.Reshape(x, shape=tuple(sizes) or (1,))
+
+
+def _computed(node: Exporting, mx: Writing, x: Array) -> Array:
+    """A target computed while the model runs: what is known of the result may be enough."""
+    shape = node.output_shape()
+    if shape is None:
+        node.refuse("its target shape is computed while the model runs")
+    return mx.Reshape(x, shape=_codes(node, x, shape))
+
+
+def _codes(
+    node: Exporting, x: Array, shape: Sequence[int | str | None]
+) -> tuple[int, ...]:
+    """A target shape in MXNet's codes: the sizes, 0 where an axis stays, -1 once."""
+    codes = []
+    for axis, dim in enumerate(shape):
+        if isinstance(dim, int):
+            codes.append(dim)
+        elif dim is not None and axis < len(x.shape or ()) and (x.shape or ())[axis] == dim:
+            codes.append(0)
+        else:
+            codes.append(-1)
+    if codes.count(-1) > 1:
+        node.refuse("its target shape is computed while the model runs")
+    return tuple(codes) or (1,)
+
+
+@exporter("Flatten", doc="Flatten")
+def flatten(node: Exporting, mx: Writing, x: Array) -> Array:
+    axis = node.attribute("axis", 1)
+    rank = node.rank(x)
+    axis = axis + rank if axis < 0 else axis
+    if axis == 1:
+        return mx.Flatten(x)
+    dims = x.shape or ()
+    front = [dim for dim in dims[:axis] if isinstance(dim, int)]
+    back = [dim for dim in dims[axis:] if isinstance(dim, int)]
+    if len(front) == axis:
+        return mx.Reshape(x, shape=(math.prod(front), -1))
+    if len(back) == rank - axis:
+        return mx.Reshape(x, shape=(-1, math.prod(back)))
+    if axis == 2:
+        return mx.Reshape(x, shape=(-3, -1))
+    node.refuse("sizes on both sides that are not known")
+
+
+@exporter("Transpose", doc="Transpose")
+def transpose(node: Exporting, mx: Writing, x: Array) -> Array:
+    perm = node.attribute("perm")
+    return mx.transpose(x, axes=None if perm is None else tuple(perm))
+
+
+@exporter("Unsqueeze", doc="Unsqueeze")
+def unsqueeze(node: Exporting, mx: Writing, x: Array, axes: Array) -> Array:
+    rank = node.rank(x)
+    places = node.ints(axes, "axes")
+    after = rank + len(places)
+    places = sorted(axis % after for axis in places)
+    if rank == 0:
+        return mx.Reshape(x, shape=(1,) * after)
+    for axis in places:
+        x = mx.expand_dims(x, axis=axis)
+    return x
+
+
+@exporter("Squeeze", doc="Squeeze")
+def squeeze(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -> Array:
+    if node.output_shape() == ():
+        return mx.Reshape(x, shape=(1,))
+    return mx.squeeze(x, axis=None if axes is None else tuple(node.ints(axes, "axes")))
+
+
+@exporter("Concat", doc="Concat")
+def concat(node: Exporting, mx: Writing, *xs: Array) -> Array:
+    axis = node.attribute("axis")
+    return mx.Concat(*xs, num_args=len(xs), dim=axis if axis != 1 else None)
+
+
+@exporter("Split", doc="Split")
+def split(node: Exporting, mx: Writing, x: Array, sizes: Array | None = None) -> list[Array]:
+    axis, count = node.attribute("axis", 0), len(node.node.outputs)
+    node.ignore("num_outputs")
+    lengths = None if sizes is None else node.ints(sizes, "sizes")
+    if lengths is None:
+        shape = node.output_shape(0) or ()
+        size = (x.shape or ())[axis] if x.shape is not None else None
+        if not isinstance(size, int) or not shape:
+            node.refuse("the size that it splits is not known")
+        each = -(-size // count)
+        lengths = [each] * (count - 1) + [size - each * (count - 1)]
+    if count == 1:
+        return [mx.make("_copy", x)]
+    if len(set(lengths)) == 1:
+        parts = mx.SliceChannel(x, num_outputs=count, axis=axis if axis != 1 else None)
+    else:
+        starts = (0, *(int(i) for i in np.cumsum(lengths)[:-1]))
+        parts = mx.make("_split_v2", x, indices=starts, axis=axis, sections=0)
+    return mx.outputs(parts, count)
+
+
+@exporter("Slice", doc="Slice")
+def slice_operator(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    starts: Array,
+    ends: Array,
+    axes: Array | None = None,
+    steps: Array | None = None,
+) -> Array:
+    begins, stops = node.ints(starts, "starts"), node.ints(ends, "ends")
+    places = list(range(len(begins))) if axes is None else node.ints(axes, "axes")
+    strides = [1] * len(begins) if steps is None else node.ints(steps, "steps")
+    rank = node.rank(x)
+    cuts = {
+        axis % rank: _cut((x.shape or ())[axis], begin, stop, step)
+        for axis, begin, stop, step in zip(places, begins, stops, strides, strict=True)
+    }
+    cuts = {axis: cut for axis, cut in cuts.items() if cut != (0, None, 1)}
+    if not cuts:
+        return mx.make("_copy", x)
+    if len(cuts) == 1 and (only := next(iter(cuts.values())))[2] == 1:
+        begin, stop, _ = only
+        return mx.slice_axis(
+            x, axis=next(iter(cuts)), begin=begin or 0, end=NONE if stop is None else stop
+        )
+    each = [cuts.get(axis, (None, None, 1)) for axis in range(max(cuts) + 1)]
+    steps_ = tuple(cut[2] for cut in each)
+    return mx.slice(
+        x,
+        begin=tuple(cut[0] for cut in each),
+        end=tuple(cut[1] for cut in each),
+        step=steps_ if set(steps_) != {1} else None,
+    )
+
+
+def _cut(
+    size: int | str | None, begin: int, stop: int, step: int
+) -> tuple[int | None, int | None, int]:
+    """Begin and end as MXNet takes them: within the axis, None for as far as it goes."""
+    if isinstance(size, int):
+        first, last, _ = slice(
+            begin, stop if stop > -FAR else None if step < 0 else stop, step
+        ).indices(size)
+        if step > 0:
+            return first, None if last >= size else last, step
+        return first, None if last < 0 else last, step
+    if step > 0:
+        return begin, None if stop >= FAR - 1 else stop, step
+    return (None if begin >= FAR - 1 or begin == -1 else begin), (None if stop <= -FAR + 1 else stop), step
+
+
+@exporter("Tile", doc="Tile")
+def tile(node: Exporting, mx: Writing, x: Array, repeats: Array) -> Array:
+    return mx.tile(x, reps=tuple(node.ints(repeats, "repeats")))
+
+
+@exporter("Expand", doc="Expand")
+def expand(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
+    shape, rank = node.output_shape(), max(node.rank(x), 1)
+    if shape is None:
+        node.refuse("the shape it expands to is computed while the model runs")
+    if rank < len(shape):
+        x = mx.Reshape(x, shape=(*(1,) * (len(shape) - rank), -2))
+    whole = target.producer("Shape")
+    if whole is not None and whole.inputs[0] is not None and not whole.attributes:
+        like = mx.scope.array(whole.inputs[0])
+        if like.shape == shape:
+            return mx.broadcast_like(x, like)
+    before = (1,) * (len(shape) - rank) + tuple((x.shape or ()) if x.shape else ())
+    sizes = []
+    known = tuple(node.node.inputs[0].shape or ()) if node.node.inputs[0] is not None else ()
+    own = (1,) * (len(shape) - len(known)) + tuple(
+        d if isinstance(d, int) else d.value for d in known
+    )
+    del before
+    for dim, was in zip(shape, own, strict=True):
+        if not isinstance(dim, int) and dim != was:
+            node.refuse("the shape it expands to is computed while the model runs")
+        sizes.append(0 if dim == was else dim)
+    return mx.broadcast_to(x, shape=tuple(sizes))
+
+
+@exporter("Shape", doc="Shape")
+def shape_operator(node: Exporting, mx: Writing, x: Array) -> Array:
+    begin, end = node.attribute("start", 0), node.attribute("end")
+    whole = mx.shape_array(x)
+    whole.dtype = ir.DataType.INT64
+    if begin == 0 and end is None:
+        return whole
+    return mx.slice_axis(whole, axis=0, begin=begin, end=NONE if end is None else end)
+
+
+@exporter("Size", doc="Size")
+def size_operator(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.size_array(x)
+
+
+@exporter("DepthToSpace", doc="DepthToSpace")
+def depth_to_space(node: Exporting, mx: Writing, x: Array) -> Array:
+    if node.attribute("mode", "DCR") != "DCR":
+        shape = x.shape or ()
+        block = node.attribute("blocksize")
+        if len(shape) != 4 or not all(isinstance(d, int) for d in shape[1:]):
+            node.refuse("the order CRD for an image whose size is not known")
+        c, h, w = (int(d) for d in shape[1:])  # type: ignore[arg-type]
+        y = mx.Reshape(x, shape=(-1, c // block**2, block, block, h, w))
+        y = mx.transpose(y, axes=(0, 1, 4, 2, 5, 3))
+        return mx.Reshape(y, shape=(-1, c // block**2, h * block, w * block))
+    return mx.depth_to_space(x, block_size=node.attribute("blocksize"))
+
+
+@exporter("SpaceToDepth", doc="SpaceToDepth")
+def space_to_depth(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.space_to_depth(x, block_size=node.attribute("blocksize"))

@@ -1,0 +1,293 @@
+"""The table of ONNX operators, and what an exporting function is given.
+
+    @exporter("Relu", doc="Relu")
+    def relu(node, mx, x):
+        return mx.Activation(x, act_type="relu")
+
+A function gets the node, the `mx` it writes with, and an `Array` for each input (None for one left
+out). It returns the `Array` of its output, or one for each output.
+
+MXNet has no booleans but in its NumPy operators: a truth value is 1 or 0 in float32 here. It has no
+arrays without axes either: a scalar is an array of one element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.mxnet.graph import Entry, Node
+from mmdnn.ir import COMPUTED, LAYER, TYPE
+from mmdnn.ir.operators import Operators
+from mmdnn.tensors import references
+
+if TYPE_CHECKING:
+    from mmdnn.frameworks.mxnet.exporter.lowering import Scope
+
+exporter: Operators[Callable[..., Any]] = Operators("written as MXNet")
+"""Registers a function `(node, mx, *inputs) -> array or arrays` for an ONNX operator."""
+
+_UNFIT: dict[str, Callable[[ir.Node], bool]] = {}
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+NAMES = {
+    ir.DataType.FLOAT: "float32",
+    ir.DataType.DOUBLE: "float64",
+    ir.DataType.FLOAT16: "float16",
+    ir.DataType.UINT8: "uint8",
+    ir.DataType.INT8: "int8",
+    ir.DataType.INT32: "int32",
+    ir.DataType.INT64: "int64",
+    ir.DataType.BOOL: "bool",
+}
+"""Element types as MXNet's operators name them."""
+
+READABLE = 1 << 22
+"""Constants of more bytes than this are never looked into."""
+
+
+def unfit(type_: str) -> Callable[[Callable[[ir.Node], bool]], Callable[[ir.Node], bool]]:
+    """Registers which nodes of an operator are spelled out in simpler ones, as the standard does."""
+
+    def register(function: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool]:
+        _UNFIT[type_] = function
+        return function
+
+    return register
+
+
+def is_unfit(node: ir.Node) -> bool:
+    """Whether to write a node as its definition by simpler operators; see `unfit`."""
+    return node.op_type in _UNFIT and _UNFIT[node.op_type](node)
+
+
+@dataclass(eq=False)
+class Array:
+    """A value in the symbol.
+
+    Attributes:
+        entry: Which output of which node.
+        value: The IR value it holds; None for an intermediate result.
+        dtype: Its element type in MXNet, where that is known.
+    """
+
+    entry: Entry
+    value: ir.Value | None = None
+    dtype: ir.DataType | None = None
+
+    @property
+    def shape(self) -> tuple[int | str | None, ...] | None:
+        """Its dimensions: sizes, names, or None; None as a whole where not even the rank is known."""
+        if self.value is None or self.value.shape is None:
+            return None
+        return tuple(d if isinstance(d, int) else d.value for d in self.value.shape)
+
+    @property
+    def constant(self) -> ir.TensorProtocol | None:
+        """The tensor, where the value is an initializer."""
+        if self.value is None or self.value.is_graph_input():
+            return None
+        return self.value.const_value
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether it is an initializer that the source had, not one computed here."""
+        return (
+            self.constant is not None
+            and self.value is not None
+            and COMPUTED not in self.value.metadata_props
+        )
+
+    def producer(self, *types: str) -> ir.Node | None:
+        """The node that makes it, if it is one of these operators."""
+        node = self.value.producer() if self.value is not None else None
+        return node if node is not None and node.op_type in types and not node.domain else None
+
+    def numbers(self) -> np.ndarray | None:
+        """The numbers of a small constant; None for what is not constant, or not small."""
+        tensor = self.constant
+        return None if tensor is None or tensor.nbytes > READABLE else references.read(tensor)
+
+
+class Exporting:
+    """A node on its way out: its attributes, each of which must be read."""
+
+    def __init__(self, node: ir.Node) -> None:
+        self.node = node
+        self.type = node.op_type
+        self.source_type = node.metadata_props.get(TYPE, "")
+        self.layer = layer_of(node)
+        self._unread = set(node.attributes)
+
+    @property
+    def output(self) -> ir.Value:
+        """Its first output."""
+        return self.node.outputs[0]
+
+    def output_shape(self, index: int = 0) -> tuple[int | str | None, ...] | None:
+        """The dimensions of an output, where they are known."""
+        shape = self.node.outputs[index].shape
+        return None if shape is None else tuple(d if isinstance(d, int) else d.value for d in shape)
+
+    def wants(self, index: int) -> bool:
+        """Whether anything uses that output."""
+        if index >= len(self.node.outputs):
+            return False
+        output = self.node.outputs[index]
+        return bool(output.uses()) or output.is_graph_output()
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute as a Python value: int, float, str, list, tensor or graph."""
+        self._unread.discard(name)
+        found = self.node.attributes.get(name)
+        if found is None:
+            return default
+        if found.type == ir.AttributeType.FLOAT:
+            return float(np.format_float_positional(np.float32(found.value), trim="0"))
+        if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
+            return list(found.value)
+        return found.value
+
+    def rank(self, x: Array) -> int:
+        """The number of its axes; without it the node is refused."""
+        if x.shape is None:
+            self.refuse("the number of its input's axes is not known")
+        return len(x.shape)
+
+    def axis(self, x: Array, axis: int) -> int:
+        """An axis counted from the front."""
+        return axis % max(self.rank(x), 1)
+
+    def ignore(self, *names: str) -> None:
+        """These attributes do not change the result."""
+        self._unread.difference_update(names)
+
+    def ints(self, x: Array | None, what: str) -> list[int]:
+        """A constant input of integers; refused where it is computed while the model runs."""
+        found = None if x is None else x.numbers()
+        if found is None:
+            self.refuse(f"its {what} is computed while the model runs")
+        return [int(i) for i in found.reshape(-1)]
+
+    def sizes(self, x: Array) -> list[int]:
+        """The sizes of the spatial axes; empty where one is not known."""
+        sizes = [dim for dim in (x.shape or ())[2:] if isinstance(dim, int)]
+        return sizes if len(sizes) == len((x.shape or ())[2:]) else []
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Stop, naming this layer."""
+        raise UnsupportedError(reason, layer=self.layer, operator=self.source_type or self.type)
+
+    def check_read(self) -> None:
+        """Refuse attributes that nobody has read."""
+        if self._unread:
+            self.refuse(f"its attribute {min(self._unread)} is not handled for MXNet")
+
+
+class Writing:
+    """What an exporting function writes with: `mx.Activation(x, act_type="relu")` makes a node.
+
+    Parameters that are None are left out. A node's name is that of its layer, if it is the one whose
+    result the function returns, else one made of it.
+    """
+
+    def __init__(self, scope: Scope, node: Exporting) -> None:
+        self.scope = scope
+        self.node = node
+
+    def __getattr__(self, op: str) -> Callable[..., Array]:
+        def make(*inputs: Array, **params: Any) -> Array:
+            return self.make(op, *inputs, **params)
+
+        return make
+
+    def make(self, op: str, *inputs: Array, **params: Any) -> Array:
+        """A node; its first output."""
+        attrs = {name: text(value) for name, value in params.items() if value is not None}
+        node = Node(op, "", attrs, [array.entry for array in inputs])
+        self.scope.made[node] = self.node
+        return Array(Entry(node), dtype=next((x.dtype for x in inputs), None))
+
+    def outputs(self, first: Array, count: int) -> list[Array]:
+        """All outputs of a node."""
+        return [Array(Entry(first.entry.node, i), dtype=first.dtype) for i in range(count)]
+
+    def weight(self, x: Array, role: str, *, told: bool = True) -> Array:
+        """A parameter by its usual name, `<layer>_<role>`, if nothing has named it yet.
+
+        Args:
+            x: The parameter, or an array that is none.
+            role: What it is for the layer.
+            told: Whether MXNet finds out its shape by the layer's other inputs.
+        """
+        self.scope.claim(x, f"{self.node.layer}_{role}", told=told)
+        return x
+
+    def parameter(
+        self, role: str, tensor: ir.TensorProtocol, *, auxiliary: bool = False
+    ) -> Array:
+        """A new parameter, `<layer>_<role>`."""
+        return self.scope.parameter(f"{self.node.layer}_{role}", tensor, auxiliary=auxiliary)
+
+    def changed(
+        self, x: Array, role: str, function: Function, shape: Sequence[int], how: str = ""
+    ) -> Array:
+        """A parameter made of another one when it is written."""
+        tensor = x.constant
+        assert tensor is not None
+        key = (x.value, how or role, tuple(shape))
+        if key not in self.scope.derived:
+            name = f"{self.node.layer}_{role}"
+            lazy = references.lazy(tensor, function, shape=shape, name=name)
+            self.scope.derived[key] = self.scope.parameter(name, lazy)
+        return self.scope.derived[key]
+
+    def constant(self, data: Any, dtype: ir.DataType | None = None, role: str = "const") -> Array:
+        """A small constant, as a parameter."""
+        array = np.asarray(data)
+        if dtype is not None:
+            array = array.astype(dtype.numpy())
+        return self.parameter(role, ir.tensor(array))
+
+    def truth(self, x: Array) -> Array:
+        """What a comparison gives, in the type of truth values."""
+        if x.dtype == ir.DataType.FLOAT:
+            return x
+        y = self.Cast(x, dtype="float32")
+        y.dtype = ir.DataType.FLOAT
+        return y
+
+    def cast(self, x: Array, dtype: ir.DataType) -> Array:
+        """In this type."""
+        if x.dtype == dtype:
+            return x
+        if dtype not in NAMES:
+            self.node.refuse(f"MXNet has no arrays of {dtype.name}")
+        y = self.Cast(x, dtype=NAMES[dtype])
+        y.dtype = dtype
+        return y
+
+
+def layer_of(node: ir.Node) -> str:
+    """The name of a node's layer: its own, or that of what it makes."""
+    return node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name)
+
+
+def text(value: Any) -> str:
+    """A parameter as MXNet's files write it."""
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(map(text, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, (float, np.floating)):
+        return number(float(value))
+    return str(value)
+
+
+def number(value: float) -> str:
+    """A float: whole numbers without a fraction, infinities as MXNet reads them."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
