@@ -58,7 +58,7 @@ def tensors(model: onnx.ModelProto) -> Iterator[Found]:
 def sparse(model: onnx.ModelProto) -> Iterator[tuple[str, Any]]:
     """What holds a sparse tensor (a graph or an attribute), with its name."""
     for graph in graphs(model):
-        if graph.sparse_initializer:
+        if getattr(graph, "sparse_initializer", None):  # functions have none
             yield graph.sparse_initializer[0].values.name, graph
         for node in graph.node:
             for attribute in node.attribute:
