@@ -1,0 +1,181 @@
+"""A Caffe network as NetSpec source, the way pycaffe's users write networks.
+
+https://nbviewer.org/github/BVLC/caffe/blob/master/examples/01-learning-lenet.ipynb; the rules are
+those of python/caffe/net_spec.py: a layer is called by the name its first top is assigned to,
+unless `name` says otherwise, and its own parameters need no block.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from google.protobuf.descriptor import FieldDescriptor as Field
+
+from mmdnn.frameworks.caffe.graph import Layer, Network
+
+WIDTH = 100
+RESERVED = frozenset({"tops", "to_proto"})
+"""Attributes that a NetSpec has itself."""
+
+HEAD = '''"""{title}, as a Caffe network.
+
+Run this file to write {prototxt}.
+"""
+
+import caffe
+from caffe import layers as L
+from caffe import params as P
+
+
+def make_net(prototxt="{prototxt}"):
+    """Write the network's structure."""
+    n = caffe.NetSpec()
+'''
+
+TAIL = """    proto = n.to_proto()
+    proto.name = {name}
+    with open(prototxt, "w") as file:
+        file.write(str(proto))
+
+
+if __name__ == "__main__":
+    make_net()
+"""
+
+
+def source(network: Network) -> str:
+    """Python source that writes the network's prototxt, with pycaffe.
+
+    Args:
+        network: What the exporter made, or the reader.
+    """
+    keys = _Keys()
+    body = [f"    {line}\n" for layer in network.layers for line in _statement(layer, keys)]
+    name = network.name or "network"
+    title = name.replace("\\", "").replace('"', "'")
+    head = HEAD.replace("{title}", title).replace("{prototxt}", "net.prototxt")
+    used = [line for line in head.splitlines(keepends=True) if _is_used(line, body)]
+    return "".join([*used, *body, TAIL.replace("{name}", _literal(name))])
+
+
+def _is_used(line: str, body: list[str]) -> bool:
+    return "params as P" not in line or any("P." in text for text in body)
+
+
+class _Keys:
+    """What blobs are called in the source; a blob changed in place has a new name each time."""
+
+    def __init__(self) -> None:
+        self.current: dict[str, str] = {}
+        self.taken: set[str] = set()
+
+    def read(self, blob: str) -> str:
+        return _access(self.current[blob])
+
+    def write(self, blob: str, wish: str) -> str:
+        key, count = wish, 0
+        while key in self.taken:
+            count += 1
+            key = f"{wish}_{count}"
+        self.taken.add(key)
+        self.current[blob] = key
+        return key
+
+
+def _access(key: str) -> str:
+    plain = key.isidentifier() and key.isascii() and not keyword.iskeyword(key)
+    special = key in RESERVED or key.startswith("__")
+    return f"n.{key}" if plain and not special else f"n[{_literal(key)}]"
+
+
+def _statement(layer: Layer, keys: _Keys) -> Iterator[str]:
+    bottoms = [keys.read(blob) for blob in layer.bottoms]
+    in_place = bool(layer.tops) and layer.tops == layer.bottoms
+    if in_place or not layer.tops:
+        targets = [keys.write(blob, layer.name) for blob in layer.tops[:1] or [""]]
+    else:
+        targets = [keys.write(blob, blob) for blob in layer.tops]
+    settings = dict(_settings(layer))
+    if targets[0] != layer.name:
+        settings = {"name": _literal(layer.name), **settings}
+    if in_place:
+        settings["in_place"] = "True"
+    elif len(layer.tops) != 1:
+        settings = {"ntop": str(len(layer.tops)), **settings}
+    arguments = [*bottoms, *(f"{key}={value}" for key, value in settings.items())]
+    yield from _wrapped(", ".join(map(_access, targets)), f"L.{layer.type}", arguments)
+
+
+def _wrapped(targets: str, function: str, arguments: list[str]) -> Iterator[str]:
+    line = f"{targets} = {function}({', '.join(arguments)})"
+    if len(line) + 4 <= WIDTH:
+        yield line
+        return
+    yield f"{targets} = {function}("
+    inner = ", ".join(arguments)
+    if len(inner) + 8 <= WIDTH:
+        yield f"    {inner}"
+    else:
+        yield from (f"    {argument}," for argument in arguments)
+    yield ")"
+
+
+def _settings(layer: Layer) -> Iterator[tuple[str, str]]:
+    """Keyword arguments: the layer's own parameters by name, others block by block."""
+    for known, value in layer.message.ListFields():
+        if known.name in {"name", "type", "bottom", "top", "blobs"}:
+            continue
+        if known.message_type is None or not _is_own(layer.type, known, value):
+            yield known.name, _value(known, value)
+        else:
+            yield from ((inner.name, _value(inner, each)) for inner, each in value.ListFields())
+    for name, value in layer.unknown.items():
+        yield name, _literal(value)
+
+
+def _is_own(layer_type: str, known: Any, block: Any) -> bool:
+    """Whether a block is the one that NetSpec finds by the layer's type."""
+    if known.message_type.name != f"{layer_type}Parameter" or not known.name.endswith("_param"):
+        return False
+    return not any(inner.name.endswith("param") for inner, _ in block.ListFields())
+
+
+def _value(known: Any, value: Any) -> str:
+    if _is_list(value):
+        items = [_one(known, each) for each in value]
+        return items[0] if len(items) == 1 else f"[{', '.join(items)}]"
+    return _one(known, value)
+
+
+def _is_list(value: Any) -> bool:
+    return hasattr(value, "extend")
+
+
+def _one(known: Any, value: Any) -> str:
+    if known.message_type is not None:
+        inner = ", ".join(f"{field.name}={_value(field, each)}" for field, each in value.ListFields())
+        return f"dict({inner})"
+    if known.enum_type is not None:
+        owner = known.enum_type.containing_type
+        name = known.enum_type.values_by_number[value].name
+        return f"P.{owner.name.removesuffix('Parameter')}.{name}" if owner else str(value)
+    if known.type == Field.TYPE_FLOAT:
+        return _float(value)
+    return _literal(value)
+
+
+def _float(value: float) -> str:
+    if not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(float(str(np.float32(value))))
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        text = repr(value)
+        return text if '"' in value else '"' + text[1:-1].replace("\\'", "'") + '"'
+    return repr(value)

@@ -1,0 +1,205 @@
+"""Element-wise operators with several inputs: constants become Power, Scale and Bias layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+
+Make = Callable[[np.ndarray], np.ndarray]
+
+
+def covered(constant: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
+    """The axes of x along which a constant varies: the first of them, and the sizes.
+
+    None where the constant is larger than x, so that x would be repeated.
+    """
+    aligned = (1,) * (len(x) - len(constant)) + constant
+    if len(constant) > len(x) or any(c not in {1, size} for c, size in zip(aligned, x, strict=True)):
+        return None
+    own = [axis for axis, size in enumerate(aligned) if size != 1]
+    if not own:
+        return 0, ()
+    return own[0], x[own[0] : own[-1] + 1]
+
+
+def along(
+    node: Exporting, caffe: Writing, kind: str, x: Blob, constant: Constant, make: Make | None = None
+) -> Blob:
+    """A Scale or Bias of x by a constant, its axes found by its shape."""
+    found = covered(constant.shape, x.shape)
+    if found is None:
+        node.refuse(f"{list(x.shape)} and a constant of {list(constant.shape)}: it would be repeated")
+    axis, sizes = found
+    aligned = (1,) * (len(x.shape) - len(constant.shape)) + constant.shape
+    own = aligned[axis : axis + len(sizes)]
+    if make is None and own == sizes:
+        tensor = constant.shaped(sizes)
+    else:
+
+        def derived(array: np.ndarray) -> np.ndarray:
+            array = array.reshape(own).astype(np.float32)
+            return np.broadcast_to(make(array) if make else array, sizes)
+
+        tensor = constant.derive((kind, node.type), derived, sizes)
+    block = {f"{kind.lower()}_param": {"axis": axis, "num_axes": len(sizes)}}
+    return caffe.layer(kind, x, blobs=[tensor], **block)
+
+
+def _prefers_blob(node: Exporting, constant: Constant) -> bool:
+    """A single number is a weight only in a layer that was a Scale or a Bias."""
+    return node.source_type in {"Scale", "Bias"} and constant.is_weight
+
+
+def plus(node: Exporting, caffe: Writing, x: Blob, constant: Constant, sign: float = 1.0) -> Blob:
+    number = None if _prefers_blob(node, constant) else caffe.number(constant)
+    if number is not None and len(constant.shape) <= len(x.shape):
+        return caffe.power(x, shift=sign * number)
+    return along(node, caffe, "Bias", x, constant, None if sign == 1 else np.negative)
+
+
+def times(node: Exporting, caffe: Writing, x: Blob, constant: Constant) -> Blob:
+    number = None if _prefers_blob(node, constant) else caffe.number(constant)
+    if number is not None and len(constant.shape) <= len(x.shape):
+        return caffe.power(x, scale=number)
+    return along(node, caffe, "Scale", x, constant)
+
+
+def both(caffe: Writing, a: Blob, b: Blob, kind: str) -> Blob | None:
+    """A Scale or Bias with two bottoms, where one of them stands for axes of the other in a row."""
+    if a.shape == b.shape:
+        return None
+    for x, y in ((a, b), (b, a)):
+        found = _span(y.shape, x.shape)
+        if found is not None:
+            axis, sizes = found
+            aligned = caffe.reshape(y, sizes, suffix="aligned")
+            return caffe.layer(kind, x, aligned, **{f"{kind.lower()}_param": {"axis": axis}})
+    return None
+
+
+def _span(y: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
+    """The axis of x from which on y has the same sizes, and these; the batch is among them if it can be."""
+    found = covered(y, x)
+    if found is None:
+        return None
+    axis, sizes = found
+    aligned = (1,) * (len(x) - len(y)) + y
+    end = axis + len(sizes)
+    if len(y) == len(x) and aligned[: max(end, 1)] == x[: max(end, 1)]:
+        return 0, x[: max(end, 1)]
+    return (axis, sizes) if aligned[axis:end] == sizes else None
+
+
+def repeated(node: Exporting, caffe: Writing, x: Blob, shape: tuple[int, ...], suffix: str) -> Blob:
+    """X broadcast to a shape."""
+    x = caffe.reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape, suffix=f"{suffix}_aligned")
+    for axis, (size, wanted) in enumerate(zip(x.shape, shape, strict=True)):
+        if size != wanted and size != 1:
+            node.refuse(f"{list(x.shape)} cannot be repeated to {list(shape)}")
+        if size != wanted:
+            tiled = (*x.shape[:axis], wanted, *x.shape[axis + 1 :])
+            x = caffe.layer(
+                "Tile", x, shape=tiled, suffix=f"{suffix}_{axis}", tile_param={"axis": axis, "tiles": wanted}
+            )  # fmt: skip
+    return x
+
+
+def alike(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
+    """Blobs of the shape that they all broadcast to."""
+    blobs = [caffe.blob(x) for x in operands]
+    shape = np.broadcast_shapes(*(blob.shape for blob in blobs))
+    return [repeated(node, caffe, x, shape, f"repeat{i}") for i, x in enumerate(blobs)]
+
+
+@exporter("Add", doc=f"{TUTORIAL}/eltwise.html")
+def add(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    a, b = _constant_last(a, b)
+    if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
+        return plus(node, caffe, a, b)
+    x, y = caffe.blob(a), caffe.blob(b)
+    return both(caffe, x, y, "Bias") or caffe.sum(*alike(node, caffe, x, y))
+
+
+@exporter("Sub", doc=f"{TUTORIAL}/eltwise.html")
+def sub(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
+        return plus(node, caffe, a, b, sign=-1.0)
+    if isinstance(b, Blob) and isinstance(a, Constant) and covered(a.shape, b.shape):
+        number = caffe.number(a)
+        if number is not None:
+            return caffe.power(b, scale=-1.0, shift=number)
+        return plus(node, caffe, caffe.power(b, scale=-1.0, suffix="negative"), a)
+    return caffe.sum(*alike(node, caffe, a, b), coeff=[1.0, -1.0])
+
+
+@exporter("Mul", doc=f"{TUTORIAL}/scale.html")
+def mul(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    a, b = _constant_last(a, b)
+    if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
+        return times(node, caffe, a, b)
+    x, y = caffe.blob(a), caffe.blob(b)
+    return both(caffe, x, y, "Scale") or caffe.product(*alike(node, caffe, x, y))
+
+
+@exporter("Div", doc=f"{TUTORIAL}/power.html")
+def div(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    if isinstance(b, Constant) and isinstance(a, Blob) and covered(b.shape, a.shape):
+        number = caffe.number(b)
+        if number is not None:
+            return caffe.power(a, scale=float(np.float32(1) / np.float32(number)))
+        return along(node, caffe, "Scale", a, b, lambda array: np.float32(1) / array)
+    inverse = caffe.power(caffe.blob(b), power=-1.0, suffix="inverse")
+    return mul(node, caffe, a, inverse)
+
+
+@exporter("Pow", doc=f"{TUTORIAL}/power.html")
+def pow_(node: Exporting, caffe: Writing, x: Operand, exponent: Operand) -> Blob:
+    power = caffe.number(exponent)
+    if power is not None and isinstance(x, Blob):
+        return caffe.power(x, power=power)
+    base = caffe.number(x)
+    if base is not None and base > 0 and isinstance(exponent, Blob):
+        return caffe.layer("Exp", exponent, exp_param={"base": base})
+    node.refuse("neither its base nor its exponent is a number")
+
+
+@exporter("Sum", doc=f"{TUTORIAL}/eltwise.html")
+def sum_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+    blobs = alike(node, caffe, *terms)
+    return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs)
+
+
+@exporter("Mean", doc=f"{TUTORIAL}/eltwise.html")
+def mean(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+    blobs = alike(node, caffe, *terms)
+    share = [1 / len(blobs)] * len(blobs)
+    return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs, coeff=share)
+
+
+def _maximum(caffe: Writing, blobs: list[Blob], suffix: str = "") -> Blob:
+    if len(blobs) == 1:
+        return blobs[0]
+    return caffe.layer("Eltwise", *blobs, suffix=suffix, eltwise_param={"operation": "MAX"})
+
+
+@exporter("Max", doc=f"{TUTORIAL}/eltwise.html")
+def max_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+    return _maximum(caffe, alike(node, caffe, *terms))
+
+
+@exporter("Min", doc=f"{TUTORIAL}/eltwise.html")
+def min_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+    """The negative of the maximum of the negatives."""
+    blobs = alike(node, caffe, *terms)
+    if len(blobs) == 1:
+        return blobs[0]
+    minus = [caffe.power(x, scale=-1.0, suffix=f"negative{i}") for i, x in enumerate(blobs)]
+    return caffe.power(_maximum(caffe, minus, "maximum"), scale=-1.0)
+
+
+def _constant_last(a: Operand, b: Operand) -> tuple[Operand, Operand]:
+    return (b, a) if isinstance(a, Constant) else (a, b)

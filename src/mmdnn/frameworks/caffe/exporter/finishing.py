@@ -1,0 +1,211 @@
+"""The last step: layers that nothing needs go, blobs and layers get their names, outputs stand alone.
+
+A Caffe network's outputs are the blobs that no layer reads. So what is read and is an output too gets
+a Split, and what is neither gets a Silence. (Net::Init in src/caffe/net.cpp.)
+
+Values called `<blob>@<layer>` were changed in place in the source. They are again where it is safe:
+the layer works element by element, and is the only one that reads the earlier content.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Draft
+from mmdnn.frameworks.caffe.graph import Layer, Network, message
+from mmdnn.ir import LAYER
+from mmdnn.registry import Source
+
+IN_PLACE = frozenset(
+    {
+        *("AbsVal", "BNLL", "BatchNorm", "Bias", "Clip", "Dropout", "ELU", "Exp", "Log", "PReLU"),
+        *("Power", "ReLU", "Scale", "Sigmoid", "Softmax", "TanH", "Threshold"),
+    }
+)
+"""Types that give the same in place."""
+
+VIEWS = frozenset({"Flatten", "Reshape", "Split", "Slice", "Concat"})
+"""Types whose top may be the bottom's own memory."""
+
+
+def finish(
+    name: str, drafts: list[Draft], inputs: list[Blob], outputs: Sequence[tuple[ir.Value, Blob]]
+) -> Network:
+    """The network of these layers.
+
+    Args:
+        name: The network's name.
+        drafts: All layers made, in order.
+        inputs: The tops of its Input layers.
+        outputs: The IR's outputs, and the blobs that hold them.
+    """
+    needed = _needed(drafts, [blob for _, blob in outputs])
+    needed += _separated(needed, outputs)
+    _silence(needed, {id(blob) for _, blob in outputs})
+    _Names(needed, {id(blob) for _, blob in outputs}).give()
+    layers = [_layer(draft) for draft in needed]
+    _share(layers)
+    return Network(name, layers, {blob.name: blob.shape for blob in inputs}, Source())
+
+
+def _needed(drafts: list[Draft], outputs: list[Blob]) -> list[Draft]:
+    wanted = {id(blob) for blob in outputs}
+    kept = []
+    for draft in reversed(drafts):
+        if draft.type == "Input" or any(id(top) in wanted for top in draft.tops):
+            kept.append(draft)
+            wanted.update(id(bottom) for bottom in draft.bottoms)
+    return kept[::-1]
+
+
+def _readers(drafts: Sequence[Draft]) -> dict[int, list[Draft]]:
+    found: dict[int, list[Draft]] = {}
+    for draft in drafts:
+        for bottom in draft.bottoms:
+            found.setdefault(id(bottom), []).append(draft)
+    return found
+
+
+def _separated(drafts: list[Draft], outputs: Sequence[tuple[ir.Value, Blob]]) -> list[Draft]:
+    """A Split for each output that is read too, or that is an output twice, or an input's other name."""
+    readers, splits = _readers(drafts), []
+    times = Counter(id(blob) for _, blob in outputs)
+    for value, blob in outputs:
+        alone = times[id(blob)] == 1 and not readers.get(id(blob))
+        if alone and (blob.value is value or blob.maker is None or blob.maker.type != "Input"):
+            blob.value = value
+            continue
+        split = Draft(str(value.name), message("LayerParameter"), [blob])
+        split.message.type = "Split"
+        split.tops = [Blob(blob.shape, split, value)]
+        if blob.value is value:
+            blob.value = None
+        splits.append(split)
+    return splits
+
+
+def _silence(drafts: list[Draft], outputs: set[int]) -> None:
+    readers = _readers(drafts)
+    idle = [
+        top
+        for draft in drafts
+        for top in draft.tops
+        if id(top) not in readers and id(top) not in outputs and draft.type != "Split"
+    ]
+    if idle:
+        silence = Draft("silence", message("LayerParameter"), idle)
+        silence.message.type = "Silence"
+        drafts.append(silence)
+
+
+class _Names:
+    """Names for layers and blobs, each once but for blobs that are changed in place."""
+
+    def __init__(self, drafts: Sequence[Draft], outputs: set[int]) -> None:
+        self.drafts = drafts
+        self.outputs = outputs
+        self.readers = _readers(drafts)
+        self.layers: set[str] = set()
+        self.holders: dict[str, Blob] = {}
+        self.wanted = {
+            _blob_name(top) for draft in drafts for top in draft.tops if top.value is not None
+        }
+
+    def give(self) -> None:
+        for draft in self.drafts:
+            draft.name = self._layer(draft.name)
+        for index, draft in enumerate(self.drafts):
+            for place, top in enumerate(draft.tops):
+                top.name = self._blob(draft, place, self._wish(index, top))
+                self.holders[top.name] = top
+
+    def _layer(self, name: str) -> str:
+        candidate = _unique(name, self.layers)
+        self.layers.add(candidate)
+        return candidate
+
+    def _wish(self, index: int, top: Blob) -> str:
+        if top.value is not None:
+            return _blob_name(top)
+        after = next((d for d in self.drafts[index + 1 :] if top in d.bottoms), None)
+        if after is not None and after.in_place and after.tops[0].value is not None:
+            return _blob_name(after.tops[0])
+        maker = self.drafts[index]
+        name = maker.name if len(maker.tops) == 1 else f"{maker.name}_{maker.tops.index(top)}"
+        return _unique(name, self.wanted)
+
+    def _blob(self, draft: Draft, place: int, name: str) -> str:
+        holder = self.holders.get(name)
+        if holder is None or self._may_overwrite(draft, place, holder):
+            return name
+        return _unique(name, self.wanted.union(self.holders))
+
+    def _may_overwrite(self, draft: Draft, place: int, holder: Blob) -> bool:
+        element_wise = draft.type in IN_PLACE
+        mine = place < len(draft.bottoms) and draft.bottoms[place] is holder
+        return element_wise and mine and self._unshared(holder)
+
+    def _unshared(self, blob: Blob) -> bool:
+        """Whether one layer alone reads a blob, and whatever it shares memory with."""
+        if len(self.readers.get(id(blob), ())) != 1 or id(blob) in self.outputs:
+            return False
+        maker = blob.maker
+        if maker is None or maker.type not in VIEWS:
+            return True
+        return all(self._unshared(bottom) for bottom in maker.bottoms)
+
+
+def _blob_name(blob: Blob) -> str:
+    """A value's name, without `@<layer>` where that is the layer which makes it."""
+    assert blob.value is not None
+    name = str(blob.value.name)
+    stem, _, layer = name.rpartition("@")
+    node = blob.value.producer()
+    own = node.metadata_props.get(LAYER, "") if node is not None else ""
+    return stem if stem and own and layer.startswith(own) else name
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    return candidate
+
+
+def _layer(draft: Draft) -> Layer:
+    made = draft.message
+    made.name = draft.name
+    made.bottom.extend(blob.name for blob in draft.bottoms)
+    made.top.extend(blob.name for blob in draft.tops)
+    return Layer(
+        name=draft.name,
+        type=draft.type,
+        bottoms=list(made.bottom),
+        tops=list(made.top),
+        message=made,
+        blobs=list(draft.blobs),
+        unknown=draft.unknown,
+    )
+
+
+def _share(layers: Sequence[Layer]) -> None:
+    """Weights that several layers hold are shared by name, as they are in Caffe."""
+    holders: dict[int, list[tuple[Layer, int]]] = {}
+    for layer in layers:
+        for index, blob in enumerate(layer.blobs):
+            holders.setdefault(id(blob), []).append((layer, index))
+    for shared in holders.values():
+        if len(shared) < 2:
+            continue
+        owner, index = shared[0]
+        for layer, place in shared:
+            while len(layer.message.param) <= place:
+                layer.message.param.add()
+            layer.message.param[place].name = f"{owner.name}.{index}"
+            if layer.type == "BatchNorm":
+                for spec in layer.message.param:
+                    spec.lr_mult = 0

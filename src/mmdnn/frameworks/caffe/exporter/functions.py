@@ -1,0 +1,98 @@
+"""Caffe's own layers that ONNX has no operator for: local functions, written as the layers they were."""
+
+from __future__ import annotations
+
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+
+SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
+DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
+
+
+@exporter("mmdnn.caffe::LRNWithinChannel", doc=f"{TUTORIAL}/lrn.html")
+def lrn_within_channel(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    param = {
+        "norm_region": "WITHIN_CHANNEL",
+        "local_size": node.attribute("size"),
+        "alpha": node.attribute("alpha"),
+        "beta": node.attribute("beta"),
+    }
+    return caffe.layer("LRN", x, lrn_param=param)
+
+
+def _recurrent(
+    node: Exporting, caffe: Writing, kind: str, weights: int, operands: tuple[Operand, ...]
+) -> list[Blob]:
+    """The bottoms come first; the weights are in Caffe's own order and shapes."""
+    static = node.attribute("static_input")
+    blobs, constants = operands[: -weights - static], operands[-weights - static :]
+    if not all(isinstance(c, Constant) for c in constants):
+        node.refuse("its weights are computed while the model runs")
+    param = {
+        "num_output": node.attribute("num_output"),
+        "expose_hidden": bool(node.attribute("expose_hidden")),
+    }
+    count = len(node.node.outputs)
+    return caffe.layers(
+        kind,
+        *(caffe.blob(x) for x in blobs),
+        shapes=[node.shape(i) for i in range(count)],
+        blobs=[c.shaped(c.shape) for c in constants if isinstance(c, Constant)],
+        recurrent_param=param,
+    )
+
+
+@exporter("mmdnn.caffe::LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
+def lstm(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
+    return _recurrent(node, caffe, "LSTM", 3, operands)
+
+
+@exporter("mmdnn.caffe::RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
+def rnn(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
+    return _recurrent(node, caffe, "RNN", 5, operands)
+
+
+@exporter("mmdnn.caffe::PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
+def prior_box(node: Exporting, caffe: Writing, x: Blob, image: Blob) -> Blob:
+    caffe.refuse_without_fork("PriorBox")
+    height, width = node.attribute("image")
+    steps, size = node.attribute("step"), (height, width)
+    param = {
+        "min_size": node.attribute("min_size"),
+        "max_size": node.attribute("max_size"),
+        "aspect_ratio": node.attribute("aspect_ratio"),
+        "flip": bool(node.attribute("flip")),
+        "clip": bool(node.attribute("clip")),
+        "variance": node.attribute("variance"),
+        "offset": node.attribute("offset"),
+        "img_h": None if size == image.shape[2:] else height,
+        "img_w": None if size == image.shape[2:] else width,
+        "step_h": steps[0],
+        "step_w": steps[1],
+    }
+    return caffe.layer("PriorBox", x, image, shape=node.shape(), prior_box_param=param)
+
+
+@exporter("mmdnn.caffe::DetectionOutput", doc=f"{SSD}/detection_output_layer.cpp")
+def detection_output(
+    node: Exporting, caffe: Writing, loc: Operand, conf: Operand, priors: Operand
+) -> Blob:
+    caffe.refuse_without_fork("DetectionOutput")
+    if node.attribute("clip"):
+        node.refuse("it clips its boxes, which the SSD fork's does not")
+    top_k = node.attribute("top_k")
+    param = {
+        "num_classes": node.attribute("num_classes"),
+        "share_location": bool(node.attribute("share_location")),
+        "background_label_id": node.attribute("background_label_id"),
+        "code_type": node.attribute("code_type"),
+        "variance_encoded_in_target": bool(node.attribute("variance_encoded_in_target")),
+        "keep_top_k": node.attribute("keep_top_k"),
+        "confidence_threshold": node.attribute("confidence_threshold"),
+        "nms_param": {
+            "nms_threshold": node.attribute("nms_threshold"),
+            "top_k": None if top_k < 0 else top_k,
+        },
+    }
+    blobs = [caffe.blob(x) for x in (loc, conf, priors)]
+    return caffe.layer("DetectionOutput", *blobs, shape=(1, 1, 1, 7), detection_output_param=param)

@@ -1,0 +1,220 @@
+"""From the IR to a Caffe network: its layers in order, then their names."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+
+import onnx_ir as ir
+
+from mmdnn.errors import ShapeError, UnsupportedError
+from mmdnn.frameworks.caffe.exporter import lifting
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant, Draft
+from mmdnn.frameworks.caffe.exporter.finishing import finish
+from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.graph import Network, message
+from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.canonical import canonical
+
+FORKS = ("ssd",)
+"""Forks of Caffe whose layers may be used, if the caller says so."""
+
+INTEGERS = frozenset({"Cast", "Gather", "Identity"})
+"""Operators that may have an input that is not float32."""
+
+
+def from_ir(model: ir.Model, *, fork: str = "") -> Network:
+    """A Caffe network that computes what the model computes.
+
+    Caffe wants numbers for all sizes: an open batch becomes 1 (a Caffe network's batch can be
+    changed when it is loaded).
+
+    Args:
+        model: Any IR model; it is not changed.
+        fork: "ssd" to allow the layers of the SSD fork; BVLC's own only, unless given.
+
+    Raises:
+        UnsupportedError: Operators without an exact counterpart, all listed at once.
+        ShapeError: An input has an open size beside its batch.
+    """
+    model = model.clone()
+    lifted = lifting.lift(model, fork)
+    _close_batch(model)
+    model = canonical(model, keep=_Known())
+    nodes = list(model.graph)
+    refused = [_described(node) for node in nodes if operator(node) not in _Known()]
+    if refused:
+        raise UnsupportedError.listing(refused, action="written as Caffe")
+    return Lowering(model, lifted, fork).run()
+
+
+class _Known(Container[str]):
+    """The operators of the table; a local function may have a number that tells its versions apart."""
+
+    def __contains__(self, name: object) -> bool:
+        return _plain(str(name)) in exporter or str(name).startswith(f"{lifting.DOMAIN}::")
+
+
+def _plain(name: str) -> str:
+    stem, _, number = name.rpartition("_")
+    return stem if "::" in stem and number.isdigit() else name
+
+
+def operator(node: ir.Node) -> str:
+    """The name under which an operator is registered, with its domain unless it is ONNX's own."""
+    if node.domain in {"", "ai.onnx"}:
+        return node.op_type
+    return _plain(f"{node.domain}::{node.op_type}")
+
+
+def _described(node: ir.Node) -> tuple[str, str]:
+    props = node.metadata_props
+    return props.get(TYPE) or node.op_type, props.get(LAYER) or node.name or "?"
+
+
+def _close_batch(model: ir.Model) -> None:
+    """Give the open first axis of inputs the size 1, and every value that is made of them."""
+    names: set[str | None] = set()
+    for value in model.graph.inputs:
+        for axis, dim in enumerate(value.shape or ()):
+            if not isinstance(dim, int) and axis == 0:
+                names.add(dim.value)
+            elif not isinstance(dim, int) and dim.value not in names:
+                raise ShapeError(
+                    f"the size of axis {axis} of input '{value.name}' is open, and Caffe needs a number",
+                    hint=f"Give it with --inputShape {value.name}:1,3,224,224 (or whatever it is).",
+                )
+    values = [*model.graph.inputs, *(output for node in model.graph for output in node.outputs)]
+    for value in values:
+        if value.shape is not None and not value.shape.is_static():
+            value.shape = ir.Shape(
+                [
+                    dim
+                    if isinstance(dim, int)
+                    else 1
+                    if dim.value in names and (dim.value or value.is_graph_input())
+                    else None
+                    for dim in value.shape
+                ]
+            )
+
+
+class Lowering:
+    """What the functions of the table write into."""
+
+    def __init__(self, model: ir.Model, lifted: dict[str, lifting.Lifted], fork: str) -> None:
+        self.model = model
+        self.lifted = lifted
+        self.fork = fork
+        self.drafts: list[Draft] = []
+        self.operands: dict[ir.Value, Operand] = {}
+        self.refusals: list[UnsupportedError] = []
+
+    def run(self) -> Network:
+        inputs = [self._input(value) for value in self.model.graph.inputs]
+        for node in self.model.graph:
+            self._node(node)
+        if self.refusals:
+            raise _together(self.refusals)
+        outputs = [(value, self._output(value)) for value in self.model.graph.outputs]
+        return finish(self.model.graph.name or "network", self.drafts, inputs, outputs)
+
+    def _input(self, value: ir.Value) -> Blob:
+        if value.shape is None:
+            raise ShapeError(f"the shape of input '{value.name}' is not known")
+        shape = tuple(int(dim) for dim in value.shape)  # type: ignore[arg-type]
+        input_ = message("LayerParameter")
+        input_.type = "Input"
+        input_.input_param.shape.add().dim.extend(shape)
+        draft = Draft(str(value.name), input_, [])
+        blob = Blob(shape, draft, value)
+        draft.tops = [blob]
+        self.drafts.append(draft)
+        self.operands[value] = blob
+        return blob
+
+    def _output(self, value: ir.Value) -> Blob:
+        operand = self.operand(value)
+        if isinstance(operand, Blob):
+            return operand
+        node = ir.node("Identity", [value], name=str(value.name))
+        blob = Writing(self, Exporting(node)).blob(operand)
+        blob.value = value
+        return blob
+
+    def operand(self, value: ir.Value) -> Operand:
+        """The blob or constant that an IR value is."""
+        if value not in self.operands:
+            assert value.const_value is not None, value.name
+            self.operands[value] = Constant(value)
+        return self.operands[value]
+
+    def _node(self, node: ir.Node) -> None:
+        exporting = Exporting(node)
+        try:
+            inputs = [None if value is None else self.operand(value) for value in node.inputs]
+            results = self._export(exporting, node, inputs)
+            for index, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
+                if result is not None:
+                    self._bind(exporting, output, result)
+                elif exporting.wants(index):
+                    exporting.refuse(f"its output {index + 1} is used, which Caffe does not have")
+        except UnsupportedError as error:
+            self.refusals.append(error)
+            for output in node.outputs:
+                if output not in self.operands:
+                    self.operands[output] = Blob(_known_shape(output), value=output)
+
+    def _export(
+        self, exporting: Exporting, node: ir.Node, inputs: list[Operand | None]
+    ) -> list[Operand | None]:
+        writing = Writing(self, exporting)
+        if node.domain == lifting.DOMAIN:
+            return list(lifting.write(writing, self.lifted[str(node.name)], inputs))
+        for value, operand in zip(node.inputs, inputs, strict=True):
+            if isinstance(operand, Blob) and value is not None:
+                _check_type(exporting, value)
+        made = exporter[operator(node)](exporting, writing, *inputs)
+        exporting.check_read()
+        if made is None or isinstance(made, (Blob, Constant)):
+            return [made]
+        return list(made)
+
+    def _bind(self, exporting: Exporting, output: ir.Value, result: Operand) -> None:
+        if isinstance(result, Blob):
+            shape = output.shape
+            if shape is not None and shape.is_static() and tuple(shape) != result.shape:
+                exporting.refuse(
+                    f"Caffe would give it the shape {list(result.shape)} instead of {list(shape)}"
+                )
+            if result.value is None:
+                result.value = output
+        self.operands[output] = result
+
+
+def _known_shape(value: ir.Value) -> tuple[int, ...]:
+    return tuple(dim if isinstance(dim, int) else 1 for dim in value.shape or ())
+
+
+def _check_type(exporting: Exporting, value: ir.Value) -> None:
+    if value.dtype not in {ir.DataType.FLOAT, None} and exporting.type not in INTEGERS:
+        kind = value.dtype.name.lower() if value.dtype else "unknown"
+        exporting.refuse(f"its input is {kind}, and Caffe computes in float32")
+
+
+def _together(refusals: list[UnsupportedError]) -> UnsupportedError:
+    """One error for all layers that are refused."""
+    if len(refusals) == 1:
+        return refusals[0]
+    lines = [f"    layer '{e.layer}' ({e.operator}): {e.message}" for e in refusals[:20]]
+    if len(refusals) > 20:
+        lines.append(f"    and {len(refusals) - 20} more")
+    return UnsupportedError(
+        f"{len(refusals)} layers cannot be written as Caffe:\n" + "\n".join(lines),
+        hint="'mmlist caffe' shows what is supported.",
+    )
+
+
+__all__ = ["FORKS", "Lowering", "from_ir"]
+
+

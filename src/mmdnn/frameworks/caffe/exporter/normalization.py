@@ -1,0 +1,157 @@
+"""Normalising operators. Statistics of the input itself are a BatchNorm's over a reshaped blob."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.arithmetic import along
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.ir import LAYER
+
+PAGE = f"{TUTORIAL}/batchnorm.html"
+
+
+@exporter("BatchNormalization", doc=PAGE)
+def batch_normalization(
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    weight: Operand,
+    bias: Operand,
+    mean: Operand,
+    variance: Operand,
+) -> Blob:
+    """A BatchNorm by the stored statistics, and a Scale that works in place on its result."""
+    node.ignore("momentum")
+    if node.attribute("training_mode", 0):
+        node.refuse("it is in training mode")
+    constants = [c for c in (weight, bias, mean, variance) if isinstance(c, Constant)]
+    if len(constants) < 4:
+        node.refuse("its statistics are computed while the model runs")
+    size = (x.shape[1],)
+    gamma, beta, mean_, variance_ = constants
+    scaled = _differs(gamma, 1.0) or _differs(beta, 0.0)
+    y = caffe.layer(
+        "BatchNorm",
+        x,
+        blobs=[mean_.shaped(size), variance_.shaped(size), _one()],
+        suffix="",
+        batch_norm_param={"use_global_stats": True, "eps": node.attribute("epsilon", 1e-5)},
+    )
+    return _scaled(node, caffe, y, gamma, beta) if scaled else y
+
+
+def _one() -> ir.TensorProtocol:
+    return ir.tensor(np.ones(1, np.float32))
+
+
+def _differs(constant: Constant, neutral: float) -> bool:
+    return constant.is_weight or constant.uniform() != neutral
+
+
+def _scaled(node: Exporting, caffe: Writing, y: Blob, gamma: Constant, beta: Constant) -> Blob:
+    shift = _differs(beta, 0.0)
+    own = gamma.value.metadata_props.get(LAYER, "")
+    blobs = [gamma.shaped(y.shape[1:2]), *([beta.shaped(y.shape[1:2])] if shift else [])]
+    return caffe.layer(
+        "Scale",
+        y,
+        blobs=blobs,
+        name=own or node.layer,
+        suffix="" if own else "scale",
+        in_place=True,
+        scale_param={"bias_term": shift},
+    )
+
+
+def by_own_statistics(caffe: Writing, rows: Blob, epsilon: float) -> Blob:
+    """Each row of [1, rows, ...] less its mean, divided by its standard deviation."""
+    count = (rows.shape[1],)
+    zeros = ir.tensor(np.zeros(count, np.float32))
+    return caffe.layer(
+        "BatchNorm",
+        rows,
+        blobs=[zeros, zeros, _one()],
+        suffix="norm",
+        batch_norm_param={"use_global_stats": False, "eps": epsilon},
+    )
+
+
+def _normalised(caffe: Writing, x: Blob, rows: int, epsilon: float) -> Blob:
+    """X cut into so many rows, each normalised; shaped as x again."""
+    rest = int(np.prod(x.shape, dtype=np.int64)) // rows
+    cut = caffe.reshape(x, (1, rows, rest), suffix="rows")
+    return caffe.reshape(by_own_statistics(caffe, cut, epsilon), x.shape, suffix="whole")
+
+
+def _affine(
+    node: Exporting, caffe: Writing, x: Blob, weight: Operand | None, bias: Operand | None
+) -> Blob:
+    for kind, constant in (("Scale", weight), ("Bias", bias)):
+        if constant is None:
+            continue
+        if not isinstance(constant, Constant):
+            node.refuse("its factors are computed while the model runs")
+        x = along(node, caffe, kind, x, constant)
+    return x
+
+
+def _by_channel(node: Exporting, caffe: Writing, x: Blob, *operands: Operand) -> Blob:
+    for kind, constant in zip(("Scale", "Bias"), operands, strict=True):
+        if not isinstance(constant, Constant):
+            node.refuse("its factors are computed while the model runs")
+        blob = constant.shaped(x.shape[1:2])
+        x = caffe.layer(kind, x, blobs=[blob], **{f"{kind.lower()}_param": {"axis": 1}})
+    return x
+
+
+@exporter("InstanceNormalization", doc=PAGE)
+def instance_normalization(
+    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand
+) -> Blob:
+    rows = x.shape[0] * x.shape[1]
+    y = _normalised(caffe, x, rows, node.attribute("epsilon", 1e-5))
+    return _by_channel(node, caffe, y, weight, bias)
+
+
+@exporter("GroupNormalization", doc=PAGE)
+def group_normalization(
+    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand
+) -> Blob:
+    node.ignore("stash_type")
+    rows = x.shape[0] * node.attribute("num_groups")
+    y = _normalised(caffe, x, rows, node.attribute("epsilon", 1e-5))
+    return _by_channel(node, caffe, y, weight, bias)
+
+
+@exporter("LayerNormalization", doc=PAGE)
+def layer_normalization(
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    weight: Operand | None = None,
+    bias: Operand | None = None,
+) -> Sequence[Blob | None]:
+    node.ignore("stash_type")
+    axis = node.axis("axis", -1, len(x.shape))
+    rows = int(np.prod(x.shape[:axis], dtype=np.int64))
+    y = _normalised(caffe, x, rows, node.attribute("epsilon", 1e-5))
+    return [_affine(node, caffe, y, weight, bias), None, None]
+
+
+@exporter("LRN", doc=f"{TUTORIAL}/lrn.html")
+def lrn(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    size = node.attribute("size")
+    if len(x.shape) != 4 or size % 2 == 0:
+        node.refuse(f"Caffe takes 4 axes and an odd window, not {len(x.shape)} and {size}")
+    param = {
+        "local_size": size,
+        "alpha": node.attribute("alpha", 1e-4),
+        "beta": node.attribute("beta", 0.75),
+        "k": node.attribute("bias", 1.0),
+    }
+    return caffe.layer("LRN", x, lrn_param=param)

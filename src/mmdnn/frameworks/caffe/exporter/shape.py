@@ -1,0 +1,183 @@
+"""Operators that move, copy or pick elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.arithmetic import repeated
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+
+PAGE = f"{TUTORIAL}/reshape.html"
+
+
+@exporter("Reshape", doc=PAGE)
+def reshape(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Blob:
+    """ONNX's 0 and -1 are Caffe's; a shape that is computed is the one it comes to."""
+    blob, shape = caffe.blob(x), node.shape()
+    literal = node.attribute("allowzero", 0)
+    dims = [int(i) for i in target.array()] if isinstance(target, Constant) else []
+    if not dims or literal or min(dims) > 0:
+        return _reshaped(node, caffe, blob, shape)
+    return caffe.layer("Reshape", blob, shape=shape, reshape_param={"shape": {"dim": dims}})
+
+
+def _reshaped(node: Exporting, caffe: Writing, x: Blob, shape: tuple[int, ...]) -> Blob:
+    if shape == x.shape and not node.node.outputs[0].is_graph_output():
+        return x
+    if shape == x.shape:
+        return caffe.layer("Split", x)
+    return caffe.reshape(x, shape)
+
+
+@exporter("Flatten", doc=f"{TUTORIAL}/flatten.html")
+def flatten(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    axis = node.axis("axis", 1, len(x.shape))
+    if axis == 1 and len(x.shape) > 1:
+        return caffe.layer("Flatten", x, shape=node.shape())
+    return _reshaped(node, caffe, x, node.shape())
+
+
+@exporter("Squeeze", "Unsqueeze", doc=PAGE)
+def squeeze(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
+    del axes
+    return _reshaped(node, caffe, x, node.shape())
+
+
+@exporter("Transpose", doc=PAGE)
+def transpose(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    """Moving axes of size 1 is a Reshape; the SSD fork has a Permute."""
+    order = node.attribute("perm", list(range(len(x.shape)))[::-1])
+    moved = [axis for axis in order if x.shape[axis] != 1 or axis == 0]
+    if moved == sorted(moved):
+        return _reshaped(node, caffe, x, node.shape())
+    caffe.refuse_without_fork("Permute")
+    shape = [x.shape[axis] for axis in order]
+    return caffe.layer("Permute", x, shape=shape, permute_param={"order": order})
+
+
+@exporter("Concat", doc=f"{TUTORIAL}/concat.html")
+def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
+    blobs = [caffe.blob(part) for part in parts if 0 not in part.shape]
+    axis = node.axis("axis", 1, len(blobs[0].shape))
+    if len(blobs) == 1:
+        return blobs[0]
+    return caffe.layer("Concat", *blobs, shape=node.shape(), concat_param={"axis": axis})
+
+
+@exporter("Split", doc=f"{TUTORIAL}/slice.html")
+def split(
+    node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None
+) -> Sequence[Blob]:
+    axis = node.axis("axis", 0, len(x.shape))
+    node.ignore("num_outputs")
+    lengths = [node.shape(i)[axis] for i in range(len(node.node.outputs))]
+    if sizes is not None and caffe.ints(sizes, "parts") != lengths:
+        node.refuse(f"its parts {lengths} are not those of its outputs")
+    if len(lengths) == 1:
+        return [x]
+    points = None if len(set(lengths)) == 1 else list(accumulate(lengths))[:-1]
+    shapes = [node.shape(i) for i in range(len(lengths))]
+    return caffe.layers(
+        "Slice", x, shapes=shapes, slice_param={"axis": axis, "slice_point": points}
+    )
+
+
+@exporter("Slice", doc=f"{TUTORIAL}/slice.html")
+def slice_(
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    starts: Operand,
+    ends: Operand,
+    axes: Operand | None = None,
+    steps: Operand | None = None,
+) -> Blob:
+    begins = caffe.ints(starts, "begin")
+    stops = caffe.ints(ends, "end")
+    which = caffe.ints(axes, "axes") if axes is not None else list(range(len(begins)))
+    if steps is not None and set(caffe.ints(steps, "step")) != {1}:
+        node.refuse(f"its steps are {caffe.ints(steps, 'step')}")
+    cuts = {}
+    for axis, begin, stop in zip(which, begins, stops, strict=True):
+        axis %= len(x.shape)
+        start, end, _ = slice(begin, stop).indices(x.shape[axis])
+        if end <= start:
+            node.refuse("nothing is left")
+        if (start, end) != (0, x.shape[axis]):
+            cuts[axis] = (start, end)
+    for axis, (start, end) in cuts.items():
+        last = axis == list(cuts)[-1]
+        x = caffe.cut(x, axis, start, end - start, "" if last else f"axis{axis}")
+    return x
+
+
+@exporter("Tile", doc=f"{TUTORIAL}/tile.html")
+def tile(node: Exporting, caffe: Writing, x: Blob, repeats: Operand) -> Blob:
+    times = [(axis, n) for axis, n in enumerate(caffe.ints(repeats, "repeats")) if n != 1]
+    for axis, count in times:
+        shape = (*x.shape[:axis], x.shape[axis] * count, *x.shape[axis + 1 :])
+        x = caffe.layer(
+            "Tile",
+            x,
+            shape=shape,
+            suffix="" if axis == times[-1][0] else f"axis{axis}",
+            tile_param={"axis": axis, "tiles": count},
+        )
+    return x
+
+
+@exporter("Expand", doc=f"{TUTORIAL}/tile.html")
+def expand(node: Exporting, caffe: Writing, x: Operand, _target: Operand) -> Blob:
+    return repeated(node, caffe, caffe.blob(x), node.shape(), "repeat")
+
+
+@exporter("DepthToSpace", doc=f"{TUTORIAL}/deconvolution.html")
+def depth_to_space(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    """A deconvolution whose windows do not overlap, each with a single 1."""
+    block, mode = node.attribute("blocksize"), node.attribute("mode", "DCR")
+    count = x.shape[1] // block**2
+    one = np.eye(x.shape[1], dtype=np.float32)
+    if mode == "CRD":
+        weight = one.reshape(x.shape[1], count, block, block)
+    else:
+        weight = one.reshape(x.shape[1], block, block, count).transpose(0, 3, 1, 2)
+    return caffe.layer(
+        "Deconvolution",
+        x,
+        blobs=[_tensor(weight)],
+        shape=node.shape(),
+        convolution_param=_blocks(count, block),
+    )
+
+
+@exporter("SpaceToDepth", doc=f"{TUTORIAL}/convolution.html")
+def space_to_depth(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    """A convolution whose windows do not overlap, each with a single 1."""
+    block = node.attribute("blocksize")
+    count = x.shape[1] * block**2
+    one = np.eye(count, dtype=np.float32).reshape(count, block, block, x.shape[1])
+    return caffe.layer(
+        "Convolution",
+        x,
+        blobs=[_tensor(one.transpose(0, 3, 1, 2))],
+        shape=node.shape(),
+        convolution_param=_blocks(count, block),
+    )
+
+
+def _blocks(outputs: int, block: int) -> dict[str, object]:
+    return {
+        "num_output": outputs,
+        "kernel_size": [block],
+        "stride": [block],
+        "bias_term": False,
+    }
+
+
+def _tensor(array: np.ndarray) -> ir.TensorProtocol:
+    return ir.tensor(np.ascontiguousarray(array, np.float32))

@@ -1,0 +1,279 @@
+"""The table of ONNX operators, and what an exporting function is given.
+
+    @exporter("Elu", doc=f"{TUTORIAL}/elu.html")
+    def elu(node, caffe, x):
+        return caffe.layer("ELU", x, elu_param={"alpha": node.attribute("alpha", 1.0)})
+
+A function gets the node, the `caffe` it writes with, and for each input a `Blob`, or a `Constant`
+where it is an initializer, or None for one left out. It returns the blob of its output, or one for
+each output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant, Draft, fill
+from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.operators import Operators
+
+if TYPE_CHECKING:
+    from mmdnn.frameworks.caffe.exporter.lowering import Lowering
+
+TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
+
+exporter: Operators[Callable[..., Any]] = Operators("written as Caffe")
+"""Registers a function `(node, caffe, *inputs) -> blob or blobs` for an ONNX operator."""
+
+Operand: TypeAlias = Blob | Constant
+
+
+class Exporting:
+    """A node on its way out: its attributes, each of which must be read."""
+
+    def __init__(self, node: ir.Node) -> None:
+        self.node = node
+        self.type = node.op_type
+        self.origin = node.metadata_props.get(LAYER, "")
+        self.source_type = node.metadata_props.get(TYPE, "")
+        self.layer = self.origin or node.name or str(node.outputs[0].name)
+        self._unread = set(node.attributes)
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute as a Python value."""
+        self._unread.discard(name)
+        found = self.node.attributes.get(name)
+        if found is None:
+            return default
+        if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
+            return list(found.value)
+        return found.value
+
+    def ignore(self, *names: str) -> None:
+        """These attributes do not change the result."""
+        self._unread.difference_update(names)
+
+    def wants(self, index: int) -> bool:
+        """Whether anything uses that output."""
+        outputs = self.node.outputs
+        if index >= len(outputs):
+            return False
+        return bool(outputs[index].uses()) or outputs[index].is_graph_output()
+
+    def shape(self, index: int = 0) -> tuple[int, ...]:
+        """The sizes of an output."""
+        found = self.node.outputs[index].shape
+        if found is None or not all(isinstance(dim, int) for dim in found):
+            self.refuse("the shape of its output is not known")
+        return tuple(int(dim) for dim in found)  # type: ignore[arg-type]
+
+    def axis(self, name: str, default: int, rank: int) -> int:
+        """An attribute that is an axis, counted from the front."""
+        return int(self.attribute(name, default)) % max(rank, 1)
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Stop, naming this layer."""
+        raise UnsupportedError(reason, layer=self.layer, operator=self.source_type or self.type)
+
+    def check_read(self) -> None:
+        """Refuse attributes that nobody has read."""
+        if self._unread:
+            self.refuse(f"its attribute {min(self._unread)} is not handled for Caffe")
+
+
+class Writing:
+    """What an exporting function writes with."""
+
+    def __init__(self, lowering: Lowering, node: Exporting) -> None:
+        self.lowering = lowering
+        self.node = node
+
+    @property
+    def fork(self) -> str:
+        """The fork of Caffe that the result is for; "" for BVLC's own."""
+        return self.lowering.fork
+
+    def layer(
+        self,
+        type_: str,
+        *bottoms: Operand,
+        blobs: Sequence[ir.TensorProtocol] = (),
+        shape: Sequence[int] | None = None,
+        name: str = "",
+        suffix: str = "",
+        in_place: bool = False,
+        **blocks: dict[str, Any],
+    ) -> Blob:
+        """A layer with one top; see `layers`. Its shape is the first bottom's unless given."""
+        shapes = [tuple(bottoms[0].shape if shape is None else shape)]
+        (top,) = self.layers(
+            type_, *bottoms, blobs=blobs, shapes=shapes, name=name, suffix=suffix,
+            in_place=in_place, **blocks,
+        )  # fmt: skip
+        return top
+
+    def layers(
+        self,
+        type_: str,
+        *bottoms: Operand,
+        shapes: Sequence[Sequence[int]],
+        blobs: Sequence[ir.TensorProtocol] = (),
+        name: str = "",
+        suffix: str = "",
+        in_place: bool = False,
+        **blocks: dict[str, Any],
+    ) -> list[Blob]:
+        """A layer with several tops.
+
+        Args:
+            type_: Its type.
+            bottoms: What it reads.
+            shapes: The shapes of its tops.
+            blobs: Its weights, in Caffe's shapes.
+            name: Its name; the source layer's unless given.
+            suffix: What is added to that, for layers that help another one.
+            in_place: Whether it works in place on a bottom made for it.
+            blocks: Parameter blocks, e.g. `relu_param={"negative_slope": 0.1}`.
+        """
+        message = graph.message("LayerParameter")
+        message.type = type_
+        fill(message, {key: value for key, value in blocks.items() if any_set(value)})
+        name = name or self.node.layer
+        draft = Draft(
+            f"{name}_{suffix}" if suffix else name,
+            message,
+            [self.blob(bottom) for bottom in bottoms],
+            list(blobs),
+            origin=self.node.origin,
+            in_place=in_place,
+        )
+        draft.tops = [Blob(tuple(shape), draft) for shape in shapes]
+        self.lowering.drafts.append(draft)
+        return draft.tops
+
+    def blob(self, x: Operand) -> Blob:
+        """An operand as a blob: a constant becomes a layer that gives it."""
+        if isinstance(x, Blob):
+            return x
+        number = x.uniform()
+        name = str(x.value.name)
+        if number is not None and not x.is_weight:
+            return self.filled(number, x.shape, name)
+        return self.layer(
+            "Parameter",
+            blobs=[x.shaped(x.shape)],
+            shape=x.shape,
+            name=name,
+            parameter_param={"shape": {"dim": list(x.shape)}},
+        )
+
+    def filled(self, number: float, shape: Sequence[int], name: str = "") -> Blob:
+        """A blob of one number."""
+        return self.layer(
+            "DummyData",
+            shape=shape,
+            name=name,
+            suffix="" if name else "fill",
+            dummy_data_param={
+                "shape": [{"dim": list(shape)}],
+                "data_filler": [{"type": "constant", "value": number}],
+            },
+        )
+
+    def number(self, x: Operand | None) -> float | None:
+        """The number that a constant of one element is; None for anything else."""
+        if not isinstance(x, Constant) or x.size != 1:
+            return None
+        return float(x.array().reshape(-1)[0])
+
+    def array(self, x: Operand | None, what: str) -> np.ndarray:
+        """The numbers of a constant input; refused where they are computed."""
+        if not isinstance(x, Constant):
+            self.node.refuse(f"its {what} is computed while the model runs")
+        return x.array()
+
+    def ints(self, x: Operand | None, what: str) -> list[int]:
+        """The integers of a constant input."""
+        return [int(i) for i in self.array(x, what).reshape(-1)]
+
+    def power(self, x: Blob, *, suffix: str = "", **values: float) -> Blob:
+        """(shift + scale x)^power, or x itself where that is x."""
+        if {"power": 1.0, "scale": 1.0, "shift": 0.0} | values == _NOTHING:
+            return x
+        return self.layer("Power", x, suffix=suffix, power_param=values)
+
+    def reshape(self, x: Blob, shape: Sequence[int], suffix: str = "") -> Blob:
+        """The same elements in another shape; leading axes that stay are copied, so that a batch may vary."""
+        shape = tuple(shape)
+        if shape == x.shape:
+            return x
+        return self.layer(
+            "Reshape", x, shape=shape, suffix=suffix, reshape_param={"shape": {"dim": _dims(x.shape, shape)}}
+        )  # fmt: skip
+
+    def flat(self, x: Blob, suffix: str = "flat") -> Blob:
+        """All axes after the first as one."""
+        if len(x.shape) == 2:
+            return x
+        return self.layer("Flatten", x, shape=(x.shape[0], _count(x.shape[1:])), suffix=suffix)
+
+    def cut(self, x: Blob, axis: int, start: int, size: int, suffix: str = "cut") -> Blob:
+        """`size` elements of an axis from `start` on; what is cut off has no use, and is silenced."""
+        whole = x.shape[axis]
+        points = [point for point in (start, start + size) if 0 < point < whole]
+        if not points:
+            return x
+        edges = [0, *points, whole]
+        shapes = [
+            (*x.shape[:axis], end - begin, *x.shape[axis + 1 :])
+            for begin, end in zip(edges[:-1], edges[1:], strict=True)
+        ]
+        tops = self.layers(
+            "Slice", x, shapes=shapes, suffix=suffix, slice_param={"axis": axis, "slice_point": points}
+        )  # fmt: skip
+        return tops[edges.index(start)]
+
+    def sum(self, *terms: Blob, coeff: Sequence[float] | None = None, suffix: str = "") -> Blob:
+        """A sum of blobs of one shape, with coefficients."""
+        return self.layer(
+            "Eltwise", *terms, suffix=suffix, eltwise_param={"operation": "SUM", "coeff": coeff}
+        )
+
+    def product(self, *factors: Blob, suffix: str = "") -> Blob:
+        """A product of blobs of one shape."""
+        return self.layer("Eltwise", *factors, suffix=suffix, eltwise_param={"operation": "PROD"})
+
+    def refuse_without_fork(self, layer: str) -> None:
+        """Stop unless the result is for the fork that has this layer."""
+        if self.fork != "ssd":
+            self.node.refuse(
+                f"Caffe itself has no {layer} layer; the SSD fork has it (--caffeFork ssd)"
+            )
+
+
+_NOTHING = {"power": 1.0, "scale": 1.0, "shift": 0.0}
+
+
+def _dims(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:
+    """A Reshape's dimensions: 0, "as it was", for the leading axes that stay, else the size."""
+    dims = list(after)
+    for axis, (ours, theirs) in enumerate(zip(before, after, strict=False)):
+        if ours != theirs:
+            break
+        dims[axis] = 0
+    return dims
+
+
+def _count(shape: Sequence[int]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def any_set(block: dict[str, Any]) -> bool:
+    """Whether a parameter block says anything."""
+    return any(value is not None and value != [] for value in block.values())
