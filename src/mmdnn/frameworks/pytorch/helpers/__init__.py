@@ -7,7 +7,7 @@ those they call. A function may use `torch`, `F` (torch.nn.functional), `math` a
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Sequence
 from functools import cache
