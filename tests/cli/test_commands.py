@@ -128,7 +128,7 @@ def test_flags_that_cannot_work_here_say_why(flag, capsys):
         ("mmconvert net.prototxt -om n.onnx --inputShape 3,4", "--inputShape: input 'data' is"),
         ("mmconvert -om n.onnx", "error: there is no model to read"),
         ("mmtoir -n net.prototxt -d net -node nothing", "nothing"),
-        ("mmtocode -f caffe -n net.pb -d net.py", "error: Caffe has no codegen here"),
+        ("mmtocode -f onnx -n net.pb -d net.py", "error: ONNX has no codegen here"),
         ("mmcompare net.prototxt", "error: there must be two models, not 1"),
         ("mmlist keras", "error: 'keras' is not a framework that mmdnn knows"),
     ],
@@ -255,7 +255,17 @@ def test_lists(capsys):
     found = json.loads(out)
     assert set(found) == set(registry.frameworks())
     assert found["caffe"]["read"]
-    assert not found["caffe"]["write"]
+    assert found["onnx"] == {
+        "title": "ONNX",
+        "read": True,
+        "write": True,
+        "source": False,
+        "run": True,
+        "files": registry.framework("onnx").help,
+        "writes": [".onnx"],
+        "aliases": [],
+        "extra": "mmdnn[verify]",
+    }
     code, out, _ = call(capsys, "mmlist caffe --json")
     table = registry.framework("caffe").room("importer").importer
     assert {each["operator"] for each in json.loads(out)["from"]} == {each.type for each in table}

@@ -4,7 +4,7 @@ import pytest
 
 from mmdnn.ir.builder import Builder
 from mmdnn.verify import feeds as module
-from mmdnn.verify.feeds import Sizes, candidates, feeds, has_free_batch, inputs, probe
+from mmdnn.verify.feeds import Sizes, candidates, feeds, has_free_batch, inputs
 
 ONE = Sizes(1, 16)
 
@@ -22,10 +22,11 @@ def kinds(model, sizes=ONE, **given):
 
 def test_the_kinds_and_their_values():
     found = kinds(model_of(("batch", 3, 4)))
-    assert list(found) == ["random", "zeros", "large"]
+    assert list(found) == ["random", "half zeros", "large"]
     assert (found["random"]["x0"] < 0).any()
     assert (found["random"]["x0"] > 0).any()
-    assert not found["zeros"]["x0"].any()
+    assert not found["half zeros"]["x0"][..., ::2].any()
+    assert found["half zeros"]["x0"][..., 1::2].all()
     assert np.abs(found["large"]["x0"]).max() > 20
     assert all(values["x0"].shape == (1, 3, 4) for values in found.values())
     assert all(values["x0"].dtype == np.float32 for values in found.values())
@@ -112,13 +113,3 @@ def test_indices_are_found_inside_local_functions():
     (y,) = builder.function("Embed", [x, table], {}, lambda op, i, t: op.Gather(t, i))
     builder.graph.outputs.append(y)
     assert kinds(builder.model())["large"]["x"].max() == 2
-
-
-def test_a_probe_changes_floats_a_little_and_zeros_not():
-    values = {"x": np.array([0, 1, -1000], np.float32), "i": np.array([3])}
-    changed = probe(values)
-    assert changed["x"][0] == 0
-    assert changed["x"].dtype == np.float32
-    assert 0 < abs(changed["x"][2] + 1000) < 1e-2
-    assert changed["i"] is values["i"]
-    assert not np.array_equal(probe(values, 1)["x"], changed["x"])

@@ -44,7 +44,7 @@ def test_a_good_pair_with_a_batch_of_two():
     assert report.ok
     assert [layer.value for layer in report.layers] == ["y", "z"]
     assert (report.layers[0].name, report.layers[0].type) == ("layer1", "ReLU")
-    assert report.feeds == ("random", "zeros", "large", "random, batch of 2")
+    assert report.feeds == ("random", "half zeros", "large", "random, batch of 2")
 
 
 def test_the_first_layer_in_the_order_of_the_graph_is_at_fault():

@@ -10,10 +10,9 @@ of terms of about one size, so the rounding of a small element is that of its la
 Formats narrower than float32 get four of their own units in the last place as atol and rtol.
 
 Some networks amplify the rounding of float32 beyond this, and decisions (which index is the
-largest, which box survives) may hang on it. So where a layer fails, the caller runs the *source*
-again on inputs changed by four units in the last place (`feeds.probe`), and what the source itself
-does to such a change, times `NOISE`, is allowed on top; a decision may differ only where the probe
-changes it too. Inputs that are exactly zero are not changed, so exact ties are always held to.
+largest, which box survives) may hang on it. So where a layer fails, the caller measures what a
+change of four units in the last place does to the source (`noise`), and `NOISE` times that is
+allowed on top; a decision may differ only where such a change of the inputs changes it too.
 """
 
 from __future__ import annotations

@@ -20,9 +20,6 @@ FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
 """What a free dimension that is not the batch is tried with, in this order."""
 MOST_ELEMENTS = 1 << 22
 """Of one input with free dimensions; sizes that make more are not tried."""
-PROBE = 2.0**-21
-"""Relative change of the probe's inputs: four units in the last place of a float32."""
-
 Feeds = dict[str, np.ndarray]
 
 
@@ -85,14 +82,16 @@ def feeds(
         shapes: Input name to shape, where the user has said it.
 
     Yields:
-        Standard normal values, zeros, and large values; integers stay in the range that the
-        model's own tables allow where it can be seen.
+        Standard normal values; the same with every other column zero, in all channels; large
+        values. Integers stay in the range that the model's own tables allow where it can be seen.
+        (Nothing but zeros would be no fair question: what a normalisation makes of a constant is
+        rounding, and onnxruntime's is off by 4e-4 there.)
     """
     limits = _index_limits(model)
     values = inputs(model)
     kinds: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
         "random": lambda rng, shape: rng.standard_normal(shape),
-        "zeros": lambda rng, shape: np.zeros(shape),
+        "half zeros": _half_zeros,
         "large": lambda rng, shape: LARGE * rng.standard_normal(shape),
     }
     for kind, draw in kinds.items():
@@ -105,15 +104,10 @@ def feeds(
         yield Feed(f"{kind}, batch of {sizes.batch}" if sizes.batch > 1 else kind, made)
 
 
-def probe(values: Mapping[str, np.ndarray], seed: int = 0) -> Feeds:
-    """The same inputs, floats changed by about four units in their last place; zeros stay zero."""
-    rng = np.random.default_rng(seed)
-    return {
-        name: (array * (1 + PROBE * rng.standard_normal(array.shape))).astype(array.dtype)
-        if array.dtype.kind == "f"
-        else array
-        for name, array in values.items()
-    }
+def _half_zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    values = np.asarray(rng.standard_normal(shape))
+    values[..., ::2] = 0
+    return values
 
 
 def _fill(
@@ -127,7 +121,7 @@ def _fill(
     dtype = value.dtype or ir.DataType.FLOAT
     if dtype == ir.DataType.STRING:
         return np.full(shape, "", dtype=object)
-    if kind == "zeros":
+    if kind == "half zeros" and not dtype.is_floating_point():
         return np.zeros(shape, dtype.numpy())
     if dtype == ir.DataType.BOOL or dtype.is_integer() or limit is not None:
         return rng.integers(0, max(limit or 2, 1), shape).astype(dtype.numpy())

@@ -11,14 +11,13 @@ import onnx_ir as ir
 from mmdnn.errors import Error, MismatchError, MissingExtraError
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.progress import Silent
+from mmdnn.verify import noise
 from mmdnn.verify.compare import Difference, Tolerance, apart, difference
-from mmdnn.verify.feeds import Feed, Sizes, candidates, feeds, has_free_batch, inputs, probe
+from mmdnn.verify.feeds import Feed, Sizes, candidates, feeds, has_free_batch, inputs
 from mmdnn.verify.report import Layer, Report
 from mmdnn.verify.sides import NothingRunsError, Side, sentence
 
 LOST = apart("the result does not have this output")
-PROBES = 3
-"""How often the source is run on slightly changed inputs, where a layer disagrees."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def verify(
         only_target |= now.keys() - was.keys() - first.keys()
         common = sorted(was.keys() & now.keys(), key=lambda name: order.get(name, len(order)))
         lost = _lost_outputs(model, was, now) if whole else []
-        gaps = _differences(found.side, feed, was, now, common, tolerance)
+        gaps = _differences(found.side, model, feed, was, now, common, tolerance)
         gaps |= dict.fromkeys(lost, LOST)
         for name, gap in gaps.items():
             layer = _layer(makers.get(name), name, was[name], gap, feed.kind)
@@ -198,6 +197,7 @@ def _run_target(target: Side, feed: Feed) -> dict[str, np.ndarray]:
 
 def _differences(
     source: Side,
+    model: ir.Model,
     feed: Feed,
     was: Mapping[str, np.ndarray],
     now: Mapping[str, np.ndarray],
@@ -208,9 +208,9 @@ def _differences(
     gaps = {name: difference(was[name], now[name], tolerance) for name in names}
     failed = [name for name, gap in gaps.items() if not gap.ok]
     if failed:
-        probes = [source(probe(feed.values, seed)) for seed in range(PROBES)]
+        probed = noise.probes(source, model, feed.values, was)
         for name in failed:
-            moved = [values[name] for values in probes if name in values]
+            moved = [values[name] for values in probed if name in values]
             gaps[name] = difference(was[name], now[name], tolerance, moved)
     return gaps
 
