@@ -169,6 +169,12 @@ def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     return np.floor_divide(a, b)  # type: ignore[no-any-return]
 
 
+def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray | None:
+    if not delta or abs(int(limit) - int(start)) > LIMIT * abs(int(delta)):
+        return None
+    return np.asarray(range(int(start), int(limit), int(delta)), start.dtype)
+
+
 def _gather(node: ir.Node, x: np.ndarray, index: np.ndarray) -> np.ndarray:
     return np.take(x, index, axis=_integer(node, "axis", 0))
 
@@ -193,7 +199,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "Max": _integers(lambda *arrays: np.maximum.reduce(np.broadcast_arrays(*arrays))),
     "Min": _integers(lambda *arrays: np.minimum.reduce(np.broadcast_arrays(*arrays))),
     "Mul": _integers(np.multiply),
-    "Range": _integers(np.arange),
+    "Range": _integers(_range),
     "Reshape": _reshape,
     "Slice": _slice,
     "Squeeze": _squeeze,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,8 +25,13 @@ RULES = "E,F,I,W,UP,B,SIM"
 
 
 def parse(signature: str, body: str, *, opset: int = 22, weights: Arrays | None = None) -> ir.Model:
-    """A model from ONNX's text form: `"float[N,3] x => float y"`, `"y = Relu(x)"`."""
+    """A model from ONNX's text form: `"float[N,3] x => float y"`, `"y = Relu(x)"`.
+
+    Outputs are of any shape; an input with `[]` is a scalar (which is ONNX's `float`, `float[]` being
+    of any shape).
+    """
     inputs, outputs = signature.split("=>")
+    inputs, outputs = inputs.replace("[]", ""), re.sub(r"(\w+) (\w+)", r"\1[] \2", outputs)
     header = f'<ir_version: 10, opset_import: ["": {opset}]>'
     text = f"{header}\nnet ({inputs}) => ({outputs}) {{\n{body}\n}}"
     model = ir.from_onnx_text(text)

@@ -13,4 +13,4 @@ class Net(nn.Module):
 
     def forward(self, image):
         x = self.ConvTranspose(F.relu(self.Conv(image)))  # (N, 4, 32, 32)
-        return self.Conv_2(F.pad(x, (0, 1, 0, 1)))
+        return self.Conv_2(F.pad(x, (0, 1, 0, 1)))  # (N, 5, 29, 31)

@@ -39,4 +39,4 @@ class Net(nn.Module):
         x = F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=float("-inf")), 3, stride=2)
         x = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
         x = average_pool(x, (2, 2), stride=(1, 1), dilation=(2, 2))  # (N, 3, 6, 6)
-        return F.adaptive_avg_pool2d(x, 1)
+        return F.adaptive_avg_pool2d(x, 1)  # (N, 3, 1, 1)

@@ -96,7 +96,7 @@ def _forward(module: Module, record: Record | None) -> list[str]:
     if statements and _returns(statements[-1], module):
         lines += printer.lines(statements[:-1], 2 * INDENT)
         return [*lines, *printer.result(statements[-1], 2 * INDENT)]
-    lines += printer.statements(statements, 2 * INDENT)
+    lines += printer.lines(statements, 2 * INDENT)
     outputs = ", ".join(names[output] for output in module.outputs)
     return [*lines, *lay_out(f"{2 * INDENT}return {outputs}")]
 

@@ -107,13 +107,14 @@ def bias_of(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
 
 
 @exporter("Add", doc="Add")
-def add(_node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
+def add(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
     for product, row in ((a, b), (b, a)):
         maker = product.value.producer() if product.value is not None else None
         if maker is None or maker.op_type != "MatMul" or maker.domain != "":
             continue
         x, weight = (torch.scope.variable(value) for value in maker.inputs)  # type: ignore[arg-type]
         if is_weight(weight) and bias_of(maker) is not None:
+            node.layer = Exporting(maker).layer
             return linear(torch, x, transposed(weight), row)
     return torch.binary("+", a, b)
 

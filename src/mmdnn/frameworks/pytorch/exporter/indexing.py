@@ -86,20 +86,29 @@ def _mirrored(bound: int) -> int:
 def _text(
     start: int | Code, end: int | Code, step: int, size: int | str | None, operands: list[Any]
 ) -> str:
-    if isinstance(start, int):
-        low = start + size if start < 0 and isinstance(size, int) else start
-        start = 0 if low <= -FAR or (low < 0 and isinstance(size, int)) else low
-    whole = isinstance(end, int) and (end >= FAR or (isinstance(size, int) and end >= size))
+    """A slice from front to back, bounds left out where they are the axis's own."""
+    start, end = _within(start, size), _within(end, size)
+    bounds = ["" if start == 0 else start, "" if end in (FAR, size) else end]
     texts = []
-    for bound, left_out in ((start, start == 0), (end, whole)):
-        if left_out:
-            texts.append("")
-        elif isinstance(bound, int):
-            texts.append(str(bound))
-        else:
+    for bound in bounds:
+        if isinstance(bound, Code):
             operands.append(bound)
-            texts.append(f"{{{len(operands) - 1}}}")
-    return ":".join(texts) + (f":{step}" if step != 1 else "")
+            bound = f"{{{len(operands) - 1}}}"
+        texts.append(str(bound))
+    if step != 1:
+        texts.append(str(step))
+    if any(isinstance(bound, Code) for bound in bounds):
+        return " : ".join(texts).strip()
+    return ":".join(texts)
+
+
+def _within(bound: int | Code, size: int | str | None) -> int | Code:
+    """A bound as it acts: not beyond the axis, and counted from the front where its size is known."""
+    if not isinstance(bound, int):
+        return bound
+    if isinstance(size, int):
+        return min(max(bound + size * (bound < 0), 0), size)
+    return FAR if bound >= FAR else 0 if bound <= -FAR else bound
 
 
 def subscript(places: dict[int, str], rank: int | None) -> str:

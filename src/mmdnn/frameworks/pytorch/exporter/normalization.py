@@ -37,18 +37,21 @@ def batch_normalization(
     if node.attribute("training_mode", 0):
         return _batch_statistics(node, torch, x, scale, bias, mean, var, eps, momentum)
     options = without_defaults(eps=(eps, EPSILON), momentum=(momentum, 0.1))
-    rank = x.rank
-    if rank not in {2, 3, 4, 5} or not is_known(scale, bias, mean, var):
+    rank = node.rank(x)
+    if rank < 2 or not is_known(scale, bias, mean, var):
         options.pop("momentum", None)
-        return torch.call("F.batch_norm", x, mean, var, scale, bias, **options)
+        moments = [torch.method(m, "detach") if m.constant is not None else m for m in (mean, var)]
+        return torch.call("F.batch_norm", x, *moments, scale, bias, **options)
     count = (scale.shape or (0,))[0]
-    kind = "nn.BatchNorm1d" if rank == 2 else f"nn.BatchNorm{rank - 2}d"
+    kind = f"nn.BatchNorm{rank - 2}d" if rank in {4, 5} else "nn.BatchNorm1d"
     layer = torch.module(
         kind,
         count,
         **options,
         tensors={"weight": scale, "bias": bias, "running_mean": mean, "running_var": var},
     )
+    if rank > 5:
+        return torch.method(layer(torch.method(x, "flatten", 2)), "view_as", x)
     return layer(x)
 
 

@@ -38,7 +38,11 @@ def reshape(node: Exporting, torch: Writing, x: Variable, target: Variable) -> C
             torch.size(x, axis) if size == 0 and isinstance(size, int) else size
             for axis, size in enumerate(wanted)
         ]
-    return _reshaped(torch, x, wanted)
+    known = node.node.outputs[0].shape
+    if known is not None and len(known) == len(wanted) and any(isinstance(w, Code) for w in wanted):
+        pairs = zip(wanted, known, strict=True)
+        wanted = [d if w == -1 and isinstance(d, int) else w for w, d in pairs]
+    return _reshaped(torch, x, wanted) if wanted else torch.method(x, "reshape", ())
 
 
 def _static(node: Exporting) -> tuple[int, ...] | None:

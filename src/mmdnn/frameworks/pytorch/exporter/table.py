@@ -169,7 +169,7 @@ class Writing:
         a, b = self.scalar(a, b), self.scalar(b, a)
         if symbol in MIRRORED and isinstance(a, (int, float)):
             a, b, symbol = b, a, MIRRORED[symbol]
-        left, right = (binds, binds + 1) if symbol != "**" else (binds + 1, UNARY)
+        left, right = (binds, binds + 1) if symbol != "**" else (ATOM, UNARY)
         if binds == COMPARE:
             left = COMPARE + 1
         operands: list[Operand] = []

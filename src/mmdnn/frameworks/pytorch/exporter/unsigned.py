@@ -24,7 +24,8 @@ WIDE = {ir.DataType.UINT64}
 NATIVE = frozenset(
     [
         "BitCast", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Cast", "CastLike", "Compress", "Concat",
-        "ConstantOfShape", "DequantizeLinear", "Equal", "Expand", "EyeLike", "Flatten", "Gather", "GatherND", "Identity",
+        "ConstantOfShape", "DequantizeLinear", "Equal",
+        "Expand", "EyeLike", "Flatten", "Gather", "GatherND", "Identity",
         "If", "Loop", "OneHot", "Pad", "QuantizeLinear", "Reshape", "Scan", "Shape", "Size", "Slice", "Split",
         "Squeeze", "Tile", "TopK", "Transpose", "Unsqueeze", "Where",
     ]

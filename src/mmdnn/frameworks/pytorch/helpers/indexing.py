@@ -75,7 +75,9 @@ def unique(
     """Unique elements or slices, where they stand first, which is which, how often."""
     if dim is None:
         x, dim = x.flatten(), 0
-    values, inverse, counts = x.unique(dim=dim, return_inverse=True, return_counts=True)
+    values, inverse, counts = torch.unique(
+        x, dim=dim, return_inverse=True, return_counts=True
+    )
     size = inverse.numel()
     first = torch.full_like(counts, size).scatter_reduce(
         0, inverse, torch.arange(size, device=x.device), "amin"

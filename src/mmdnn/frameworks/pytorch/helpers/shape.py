@@ -23,7 +23,7 @@ def unsqueeze(x: torch.Tensor, dims: list[int]) -> torch.Tensor:
 
 
 def flat_pads(pads: list[int], rank: int, axes: list[int] | None = None) -> list[int]:
-    """All begins and all ends as pairs, the last axis first, as `F.pad` wants them."""
+    """All begins and all ends as pairs, the last axis first, as torch pads."""
     places = list(range(rank)) if axes is None else axes
     flat = [0] * 2 * rank
     for i, axis in enumerate(places):
@@ -33,7 +33,7 @@ def flat_pads(pads: list[int], rank: int, axes: list[int] | None = None) -> list
 
 
 def pad(x: torch.Tensor, pads: list[int] | tuple[int, ...], mode: str) -> torch.Tensor:
-    """`F.pad` in any axis, of any type and width, by "reflect", "edge" or "wrap"."""
+    """Padding in any axis, of any type and width, by "reflect", "edge" or "wrap"."""
     for i in range(len(pads) // 2):
         dim, size = x.ndim - 1 - i, x.shape[x.ndim - 1 - i]
         if not pads[2 * i] and not pads[2 * i + 1]:
@@ -51,7 +51,7 @@ def pad(x: torch.Tensor, pads: list[int] | tuple[int, ...], mode: str) -> torch.
 
 
 def depth_to_space(x: torch.Tensor, block_size: int) -> torch.Tensor:
-    """`F.pixel_shuffle` of channels in the order of block and channel."""
+    """Pixel shuffle of channels in the order of block and channel."""
     n, c, h, w = x.shape
     x = x.reshape(n, block_size, block_size, c // block_size**2, h, w)
     x = x.permute(0, 3, 4, 1, 5, 2)
@@ -59,7 +59,7 @@ def depth_to_space(x: torch.Tensor, block_size: int) -> torch.Tensor:
 
 
 def space_to_depth(x: torch.Tensor, block_size: int) -> torch.Tensor:
-    """`F.pixel_unshuffle` to channels in the order of block and channel."""
+    """Pixel unshuffle to channels in the order of block and channel."""
     n, c, h, w = x.shape
     x = x.reshape(n, c, h // block_size, block_size, w // block_size, block_size)
     x = x.permute(0, 3, 5, 1, 2, 4)
