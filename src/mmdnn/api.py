@@ -267,8 +267,10 @@ def compare(
         raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
     found = verification.run_source(_sides(two[0], models[0]), model, progress=progress)
     rename = _rename(models[1], model)
+    names = _output_names(model)
     renamed = (
-        (side and replace(side, rename=rename), note) for side, note in _sides(two[1], models[1])
+        (side and replace(sides.named_by_order(side, names), rename=rename), note)
+        for side, note in _sides(two[1], models[1])
     )
     target, notes = sides.first_that_runs(renamed, found.results[0][0])
     found = replace(found, notes=(*found.notes, *notes))
@@ -287,7 +289,7 @@ def _verified(
     if staged is None or not to.has("engine"):
         return None, (f"Not verified: {to.title} has no engine here.",)
     try:
-        target = sides.engine_side(to, staged)
+        target = sides.named_by_order(sides.engine_side(to, staged), _output_names(model))
         found = verification.run_source(_sides(opened, model), model, progress=progress)
         report = verification.verify(
             found, target, model, whole=True, tolerance=tolerance, progress=progress
@@ -313,12 +315,9 @@ def _check_trust(opened: Opened, trust: bool) -> None:
 
 
 def _rename(model: ir.Model | None, onto: ir.Model) -> dict[str, str]:
-    """A model's inputs and outputs to those of another: by name, else by order.
-
-    What cannot be read calls its outputs `output_0`, `output_1`, ... if it has no names for them.
-    """
+    """A model's inputs and outputs to those of another: by name, else by order."""
     if model is None:
-        return {f"output_{i}": str(value.name) for i, value in enumerate(onto.graph.outputs)}
+        return {}
     pairs: dict[str, str] = {}
     ends = (
         (inputs(model), inputs(onto)),
@@ -329,3 +328,7 @@ def _rename(model: ir.Model | None, onto: ir.Model) -> dict[str, str]:
         if set(names) != set(theirs) and len(names) == len(theirs):
             pairs |= {name: new for name, new in zip(names, theirs, strict=True) if name != new}
     return pairs
+
+
+def _output_names(model: ir.Model) -> list[str]:
+    return [str(value.name) for value in model.graph.outputs]

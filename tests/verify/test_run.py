@@ -9,7 +9,7 @@ from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedErr
 from mmdnn.ir.builder import Builder
 from mmdnn.progress import Silent
 from mmdnn.verify import run
-from mmdnn.verify.sides import NothingRunsError, Side, first_that_runs, source_sides
+from mmdnn.verify.sides import NothingRunsError, Side, first_that_runs, named_by_order, source_sides
 
 
 def model(shape=("batch", 3)):
@@ -178,6 +178,16 @@ def test_names_that_differ():
     report = run.verify(found(Side("source", right)), side, model())
     assert [layer.value for layer in report.layers] == ["z"]
     assert report.ok
+
+
+def test_outputs_that_are_only_numbered():
+    def numbered(values):
+        return {"output_0": right(values)["y"], "output_1": right(values)["z"]}
+
+    side = named_by_order(Side("s", numbered), ["y", "z"])
+    assert set(side({"x": np.ones((1, 3), np.float32)})) == {"y", "z"}
+    side = named_by_order(Side("s", numbered), ["output_1", "output_0"])
+    assert set(side({"x": np.ones((1, 3), np.float32)})) == {"output_0", "output_1"}
 
 
 def test_source_sides_say_which_extra_is_missing(monkeypatch, tmp_path):

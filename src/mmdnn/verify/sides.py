@@ -8,7 +8,7 @@ report says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -88,6 +88,19 @@ def ir_side(model: ir.Model) -> Side:
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "verify") from None
     return Side("onnxruntime on the IR", lambda values: room.run(model, values))
+
+
+def named_by_order(side: Side, outputs: Sequence[str]) -> Side:
+    """The side, its outputs by these names where it only numbers them: `output_0`, `output_1`, ..."""
+
+    def run(values: Feeds) -> Mapping[str, np.ndarray]:
+        result = side.run(values)
+        if not result.keys().isdisjoint(outputs):
+            return result
+        names = {f"output_{index}": name for index, name in enumerate(outputs)}
+        return {names.get(name, name): value for name, value in result.items()}
+
+    return replace(side, run=run)
 
 
 def source_sides(
