@@ -112,7 +112,7 @@ class Exporting:
         if found is None:
             return default
         if found.type == ir.AttributeType.FLOAT:
-            return float(np.format_float_positional(np.float32(found.value), trim="0"))
+            return literal(np.asarray(found.value, np.float32))
         if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
             return list(found.value)
         return found.value
@@ -342,11 +342,15 @@ def source(x: Any) -> str:
 
 
 def literal(array: np.ndarray) -> Any:
-    """Numbers as Python's own; a float32 as the shortest decimal that gives it back."""
+    """Numbers as Python's own; a float32 as the shortest decimal that gives it back.
+
+    That of the largest float32 is larger than it, which torch refuses, so it is written in full.
+    """
     if array.ndim:
         return [literal(item) for item in array]
     if array.dtype == np.float32 and np.isfinite(array):
-        return float(str(array[()]))
+        short = float(str(array[()]))
+        return short if abs(short) <= float(np.finfo(np.float32).max) else float(array)
     return array.item()
 
 
