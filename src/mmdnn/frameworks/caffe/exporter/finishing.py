@@ -45,6 +45,7 @@ def finish(
     needed = _needed(drafts, [blob for _, blob in outputs])
     needed += _separated(needed, outputs)
     _silence(needed, {id(blob) for _, blob in outputs})
+    needed = _inputs_together(needed)
     _Names(needed, {id(blob) for _, blob in outputs}).give()
     layers = [_layer(draft) for draft in needed]
     _share(layers)
@@ -101,6 +102,20 @@ def _silence(drafts: list[Draft], outputs: set[int]) -> None:
         drafts.append(silence)
 
 
+def _inputs_together(drafts: list[Draft]) -> list[Draft]:
+    """Inputs that were the tops of one layer are again."""
+    layers: dict[str, Draft] = {}
+    kept = []
+    for draft in drafts:
+        first = layers.setdefault(draft.name, draft) if draft.type == "Input" else draft
+        if first is draft:
+            kept.append(draft)
+            continue
+        first.message.input_param.shape.extend(draft.message.input_param.shape)
+        first.tops += draft.tops
+    return kept
+
+
 class _Names:
     """Names for layers and blobs, each once but for blobs that are changed in place."""
 
@@ -115,38 +130,44 @@ class _Names:
         }
 
     def give(self) -> None:
+        """Last layers first, so that what remains of a blob in the end has its name."""
         for draft in self.drafts:
             draft.name = self._layer(draft.name)
-        for index, draft in enumerate(self.drafts):
-            for place, top in enumerate(draft.tops):
-                top.name = self._blob(draft, place, self._wish(index, top))
+        for draft in reversed(self.drafts):
+            for place, top in reversed(list(enumerate(draft.tops))):
+                top.name = self._blob(top, self._wish(draft, place))
                 self.holders[top.name] = top
+        self._keep_inputs()
 
     def _layer(self, name: str) -> str:
         candidate = _unique(name, self.layers)
         self.layers.add(candidate)
         return candidate
 
-    def _wish(self, index: int, top: Blob) -> str:
+    def _wish(self, draft: Draft, place: int) -> str:
+        top = draft.tops[place]
         if top.value is not None:
             return _blob_name(top)
-        after = next((d for d in self.drafts[index + 1 :] if top in d.bottoms), None)
-        if after is not None and after.in_place and after.tops[0].value is not None:
-            return _blob_name(after.tops[0])
-        maker = self.drafts[index]
-        name = maker.name if len(maker.tops) == 1 else f"{maker.name}_{maker.tops.index(top)}"
-        return _unique(name, self.wanted)
+        readers = self.readers.get(id(top), [])
+        if len(readers) == 1 and readers[0].in_place:
+            return readers[0].tops[0].name
+        name = draft.name if len(draft.tops) == 1 else f"{draft.name}_{place}"
+        return _unique(name, self.wanted.union(self.holders))
 
-    def _blob(self, draft: Draft, place: int, name: str) -> str:
-        holder = self.holders.get(name)
-        if holder is None or self._may_overwrite(draft, place, holder):
+    def _blob(self, top: Blob, name: str) -> str:
+        later = self.holders.get(name)
+        if later is None or self._may_become(top, later):
             return name
         return _unique(name, self.wanted.union(self.holders))
 
-    def _may_overwrite(self, draft: Draft, place: int, holder: Blob) -> bool:
-        element_wise = draft.type in IN_PLACE
-        mine = place < len(draft.bottoms) and draft.bottoms[place] is holder
-        return element_wise and mine and self._unshared(holder)
+    def _may_become(self, top: Blob, later: Blob) -> bool:
+        """Whether a layer may make the one content of the other in place."""
+        maker = later.maker
+        if maker is None or maker.type not in IN_PLACE:
+            return False
+        place = maker.tops.index(later)
+        mine = place < len(maker.bottoms) and maker.bottoms[place] is top
+        return mine and self._unshared(top)
 
     def _unshared(self, blob: Blob) -> bool:
         """Whether one layer alone reads a blob, and whatever it shares memory with."""
@@ -156,6 +177,17 @@ class _Names:
         if maker is None or maker.type not in VIEWS:
             return True
         return all(self._unshared(bottom) for bottom in maker.bottoms)
+
+    def _keep_inputs(self) -> None:
+        """An input has its own name, even where a later blob wants it."""
+        for draft in self.drafts:
+            for top in draft.tops if draft.type == "Input" else ():
+                assert top.value is not None
+                name, other = str(top.value.name), _unique(str(top.value.name), set(self.holders))
+                if top.name != name:
+                    for each in (blob for d in self.drafts for blob in d.tops):
+                        each.name = other if each.name == name else each.name
+                    top.name = name
 
 
 def _blob_name(blob: Blob) -> str:

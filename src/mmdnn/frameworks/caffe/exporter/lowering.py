@@ -40,6 +40,7 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     model = model.clone()
     lifted = lifting.lift(model, fork)
     _close_batch(model)
+    lifting.close(model, lifted)
     model = canonical(model, keep=_Known())
     nodes = list(model.graph)
     refused = [_described(node) for node in nodes if operator(node) not in _Known()]
@@ -126,7 +127,7 @@ class Lowering:
         input_ = message("LayerParameter")
         input_.type = "Input"
         input_.input_param.shape.add().dim.extend(shape)
-        draft = Draft(str(value.name), input_, [])
+        draft = Draft(value.metadata_props.get(LAYER) or str(value.name), input_, [])
         blob = Blob(shape, draft, value)
         draft.tops = [blob]
         self.drafts.append(draft)

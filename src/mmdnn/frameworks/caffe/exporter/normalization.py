@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.arithmetic import along
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.lifting import no_statistics
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 from mmdnn.ir import LAYER
 
@@ -70,12 +71,10 @@ def _scaled(node: Exporting, caffe: Writing, y: Blob, gamma: Constant, beta: Con
 
 def by_own_statistics(caffe: Writing, rows: Blob, epsilon: float) -> Blob:
     """Each row of [1, rows, ...] less its mean, divided by its standard deviation."""
-    count = (rows.shape[1],)
-    zeros = ir.tensor(np.zeros(count, np.float32))
     return caffe.layer(
         "BatchNorm",
         rows,
-        blobs=[zeros, zeros, _one()],
+        blobs=no_statistics(rows.shape[1]),
         suffix="norm",
         batch_norm_param={"use_global_stats": False, "eps": epsilon},
     )

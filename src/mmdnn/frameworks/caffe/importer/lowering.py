@@ -20,6 +20,7 @@ from mmdnn.errors import Error, ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.ir import LAYER
 from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
 
 NOT_IN_PLACE = frozenset(
@@ -135,6 +136,12 @@ class _Lowering:
         return self.builder.model(**{"mmdnn.framework": "caffe"})
 
     def _inputs(self) -> None:
+        makers = {
+            top: layer.name
+            for layer in self.network.layers
+            for top in layer.tops
+            if layer.type == "Input"
+        }
         for name, dims in self.network.inputs.items():
             if dims is None:
                 raise ShapeError(
@@ -151,6 +158,7 @@ class _Lowering:
             if shape:
                 shape[0] = self.symbols.get(dims[0], dims[0])
             self.values[name] = self.builder.input(name, shape)
+            self.values[name].metadata_props[LAYER] = makers.get(name, name)
             self.named.add(self.values[name])
             self.memory[name] = name
             self.unread.add(name)

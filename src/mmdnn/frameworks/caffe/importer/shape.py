@@ -12,6 +12,9 @@ from mmdnn.frameworks.caffe.importer.shapes import agree, known, needs_static, r
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Dimension, dimensions
 
+LIKE = "mmdnn.like"
+"""Metadata of the node of a Crop: its second bottom, of which the sizes alone are used."""
+
 
 @importer("Split", doc=f"{TUTORIAL}/split.html")
 def split(layer: Importing, _op: Any, x: ir.Value) -> list[ir.Value]:
@@ -112,7 +115,13 @@ def crop(layer: Importing, op: Any, x: ir.Value, like: ir.Value) -> ir.Value:
         axes.append(axis)
         starts.append(offset)
         ends.append(offset + size)
-    return op.Slice(x, starts, ends, axes) if axes else x
+    if not axes:
+        return x
+    y: ir.Value = op.Slice(x, starts, ends, axes)
+    node = y.producer()
+    if node is not None:
+        node.metadata_props[LIKE] = str(like.name)
+    return y
 
 
 def _same(one: ir.Value, other: ir.Value, axis: int) -> bool:

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
 from mmdnn.frameworks.caffe.graph import Layer
+from mmdnn.ir import LAYER
 from mmdnn.ir.builder import Builder, shape
 from mmdnn.ir.operators import Operators
 
@@ -80,13 +81,16 @@ class Importing:
             name: What the weight is called.
             shape: The shape wanted.
             tensor: The blob transformed, where it is.
-            of: The layer that has the blob, where it is not this one.
+            of: The layer that has the blob, where it is not this one; the weight's metadata say so.
         """
         if tensor is not None:
             return self.builder.weight(name, tensor)
         layer = of or self.layer
         key = (id(layer.blobs[index]) if index < len(layer.blobs) else 0, shape)
-        return self.once(key, lambda: self.builder.weight(name, layer.blob(index, shape)))
+        value = self.once(key, lambda: self.builder.weight(name, layer.blob(index, shape)))
+        if of is not None:
+            value.metadata_props.setdefault(LAYER, of.name)
+        return value
 
     def once(self, key: object, make: Callable[[], ir.Value]) -> ir.Value:
         """What `make` makes, made once for all layers that ask for it by this key."""
