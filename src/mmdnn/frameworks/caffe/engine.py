@@ -61,7 +61,8 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     network = reader.read(source)
     _trust(source, network)
     outputs = _in_process(source, feeds)
-    return dict(feeds) | _by_value(network, outputs, source)
+    images = next((len(array) for array in feeds.values() if array.ndim), 1)
+    return dict(feeds) | _by_value(network, outputs, source, images)
 
 
 def _trust(source: Source, network: Network) -> None:
@@ -166,6 +167,12 @@ _CONVOLUTION = _all(
     _set("convolution_param", "axis", "its axis is not 1"),
 )
 
+def _whole_sizes(layer: Layer) -> str:
+    p = layer.param("prior_box_param")
+    fractional = any(size % 1 for size in (*p.min_size, *p.max_size))
+    return "it keeps the fractions of sizes, which Caffe cuts off" if fractional else ""
+
+
 TRUSTED: dict[str, Check] = {
     "AbsVal": _always,
     "BNLL": _always,
@@ -194,7 +201,7 @@ TRUSTED: dict[str, Check] = {
     "Permute": _always,
     "Pooling": _window,
     "Power": _always,
-    "PriorBox": _always,
+    "PriorBox": _whole_sizes,
     "ReLU": _always,
     "ReLU6": _always,
     "Reshape": _always,
@@ -214,7 +221,7 @@ FOUR_AXES = frozenset({"Convolution", "ConvolutionDepthwise", "Deconvolution", "
 
 
 def _by_value(
-    network: Network, outputs: Mapping[str, list[np.ndarray]], source: Source
+    network: Network, outputs: Mapping[str, list[np.ndarray]], source: Source, images: int
 ) -> dict[str, np.ndarray]:
     """OpenCV's outputs, which go by layer, under the names of the blobs."""
     layers = [layer for layer in network.layers if layer.type != "Input"]
@@ -239,7 +246,27 @@ def _by_value(
                 )
             if last[top] is layer:
                 values[top] = array
+    for layer in layers:
+        if layer.type == "DetectionOutput":
+            values |= _as_caffe(layer.tops[0], values.pop(layer.tops[0]), images)
     return values
+
+
+def _as_caffe(name: str, detections: np.ndarray, images: int) -> dict[str, np.ndarray]:
+    """Detections in Caffe's order: by picture, label, score; without the empty rows OpenCV pads with.
+
+    Where there are none, Caffe gives a row of -1 for each picture. Of equal scores OpenCV keeps others
+    than Caffe may, so then there is nothing to compare with.
+    """
+    rows = detections.reshape(-1, 7)
+    rows = rows[rows[:, 2] > 0]
+    rows = rows[np.lexsort((-rows[:, 2], rows[:, 1], rows[:, 0]))]
+    if len(np.unique(rows[:, :3], axis=0)) < len(rows):
+        return {}
+    if not len(rows):
+        rows = np.full((images, 7), -1, np.float32)
+        rows[:, 0] = range(images)
+    return {name: rows.reshape(1, 1, -1, 7)}
 
 
 def _opencv_names(layer: Layer, outputs: Mapping[str, list[np.ndarray]]) -> list[str]:

@@ -34,6 +34,10 @@ class GiveUp(Exception):  # noqa: N818 - a signal: the group is not what was tho
     """The group cannot have come of such a layer."""
 
 
+_NOT_IT = (GiveUp, Error, NeedsStatic, IndexError, AttributeError, KeyError, ValueError)
+"""What goes wrong with a guess that is wrong."""
+
+
 @dataclass(eq=False)
 class Group:
     """The nodes of one source layer.
@@ -119,7 +123,7 @@ def lift(model: ir.Model, fork: str) -> dict[str, Lifted]:
         By node name, what it stands for.
     """
     found: dict[str, Lifted] = {}
-    for number, group in enumerate(list(_groups(model.graph))):
+    for number, group in enumerate(_groups(model.graph)):
         proposal = _recognised(group, fork)
         if proposal is not None:
             found[f"lifted {number}"] = _replace(model.graph, group, proposal, f"lifted {number}")
@@ -153,7 +157,8 @@ def _survey(group: Group) -> None:
         for output in node.outputs:
             users = [use.node for use in output.uses()]
             inner = bool(users) and all(user in inside for user in users)
-            if output.is_graph_output() or not inner:
+            made_up = not users and str(output.name).startswith(f"{group.name}/")
+            if output.is_graph_output() or not (inner or made_up):
                 group.tops.append(output)
 
 
@@ -168,20 +173,20 @@ def _recognised(group: Group, fork: str) -> Proposal | None:
     proposal = Proposal(layer, list(group.bottoms))
     try:
         proposals[group.type](group, proposal)
-        same = (fork == "ssd" or not proposal.fork) and _either_order(group, proposal)
-    except (GiveUp, Error, NeedsStatic, IndexError, AttributeError, KeyError, ValueError):
+    except _NOT_IT:
         return None
-    return proposal if same else None
-
-
-def _either_order(group: Group, proposal: Proposal) -> bool:
-    """Whether it is the layer, with its bottoms in this order or, where two are guessed, in the other."""
-    if _same(group, proposal):
-        return True
-    if len(proposal.bottoms) != 2:
-        return False
-    proposal.bottoms.reverse()
-    return _same(group, proposal)
+    if proposal.fork and fork != "ssd":
+        return None
+    orders = [proposal.bottoms]
+    if len(proposal.bottoms) == 2:
+        orders.append(proposal.bottoms[::-1])
+    for proposal.bottoms in orders:
+        try:
+            if _same(group, proposal):
+                return proposal
+        except _NOT_IT:
+            continue
+    return None
 
 
 def _same(group: Group, proposal: Proposal) -> bool:
@@ -361,6 +366,7 @@ def _replace(graph: ir.Graph, group: Group, proposal: Proposal, name: str) -> Li
     )
     graph.insert_after(group.nodes[-1], node)
     for top, output in zip(group.tops, outputs, strict=True):
+        group.values[str(top.name)] = output
         top.replace_all_uses_with(output, replace_graph_outputs=True)
     graph.remove(reversed(group.nodes), safe=True)
     shapes = tuple(shape for _, shape in proposal.blobs)

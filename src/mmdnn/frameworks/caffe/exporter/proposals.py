@@ -31,11 +31,25 @@ def _rank(value: ir.Value) -> int:
 
 
 @proposals(
-    *("Split", "Concat", "SoftmaxWithLoss", "EuclideanLoss", "HingeLoss", "ContrastiveLoss"),
-    *("SigmoidCrossEntropyLoss", "MultinomialLogisticLoss", "Accuracy"),
+    *("Split", "Concat", "SoftmaxWithLoss", "EuclideanLoss", "HingeLoss"),
+    *("SigmoidCrossEntropyLoss", "MultinomialLogisticLoss"),
 )
 def plain(_group: Group, _proposal: Proposal) -> None:
     """As the layer is without any parameters."""
+
+
+@proposals("ContrastiveLoss")
+def contrastive_loss(group: Group, proposal: Proposal) -> None:
+    margins = [small(node.inputs[0]) for node in group.all("Sub")]
+    (margin,) = (float(array) for array in margins if array is not None)
+    param = {"margin": margin, "legacy_version": not group.all("Sqrt")}
+    fill(proposal.message, {"contrastive_loss_param": param})
+
+
+@proposals("Accuracy")
+def accuracy(group: Group, proposal: Proposal) -> None:
+    count = group.number("LessOrEqual", default=1.0)
+    fill(proposal.message, {"accuracy_param": {"top_k": int(count)}})
 
 
 @proposals("Parameter")
