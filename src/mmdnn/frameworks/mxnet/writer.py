@@ -53,7 +53,9 @@ def write(
     if main.suffix == ".py":
         main.write_text(codegen.source(model, weights=params.name), encoding="utf-8")
     else:
-        main.write_text(json.dumps(symbol(model.symbol), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        main.write_text(
+            json.dumps(symbol(model.symbol), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     write_params(model, params, progress)
     return [main, params]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.exporter.output import output_layer
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
 
 _KINDS = {
@@ -22,6 +23,9 @@ SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 def activation(node: Exporting, mx: Writing, x: Array) -> Array:
     """`Activation`, or the operator of its own if that is what the source had."""
     kind, own = _KINDS[node.type]
+    ended = output_layer(node, mx, x)
+    if ended is not None:
+        return ended
     if own and node.source_type == own:
         return mx.make(own, x)
     return mx.Activation(x, act_type=kind)
@@ -92,6 +96,9 @@ def hard_sigmoid(node: Exporting, mx: Writing, x: Array) -> Array:
 @exporter("Softmax", "LogSoftmax", doc="Softmax")
 def softmax(node: Exporting, mx: Writing, x: Array) -> Array:
     axis = node.attribute("axis", -1)
+    ended = output_layer(node, mx, x)
+    if ended is not None:
+        return ended
     return mx.make("softmax" if node.type == "Softmax" else "log_softmax", x, axis=axis)
 
 

@@ -12,11 +12,16 @@ def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
     """Along the first axis, forwards. What the body reads from outside is handed in."""
     data = node.attribute("num_scan_inputs")
     body: ir.Graph = node.attribute("body")
-    for name in ("scan_input_axes", "scan_output_axes", "scan_input_directions", "scan_output_directions"):
+    for name in (
+        "scan_input_axes",
+        "scan_output_axes",
+        "scan_input_directions",
+        "scan_output_directions",
+    ):
         if any(node.attribute(name, [])):
             node.refuse(f"a {name} other than the first, forwards")
     count = len(inputs) - data
-    states, sequences = inputs[:count], inputs[count:]
+    states, sequences = _different(mx, inputs[:count]), inputs[count:]
     formal = [*body.inputs[count:], *body.inputs[:count]]
     outs = len(body.outputs) - count
     order = [*body.outputs[count:], *body.outputs[:count]]
@@ -37,3 +42,12 @@ def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
     loop.entry.node.subgraphs.append(symbol)
     made = mx.outputs(loop, len(body.outputs))
     return [*made[outs:], *made[:outs]]
+
+
+def _different(mx: Writing, arrays: tuple[Array, ...]) -> list[Array]:
+    """MXNet's Python tells states apart by their names, so one that stands twice is copied."""
+    found: list[Array] = []
+    for array in arrays:
+        twice = any(array.entry == other.entry for other in found)
+        found.append(mx.make("_copy", array) if twice else array)
+    return found

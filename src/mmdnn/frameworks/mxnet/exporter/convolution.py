@@ -5,7 +5,10 @@ Weights are laid out as ONNX's: (filters, channels, ...), transposed ones (chann
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.padding import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
@@ -54,9 +57,7 @@ def named(mx: Writing, weight: Array, bias: Array | None) -> tuple[Array, ...]:
 
 
 @exporter("Conv", doc="Conv")
-def conv(
-    node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | None = None
-) -> Array:
+def conv(node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | None = None) -> Array:
     filters, _, *kernel = weight_shape(node, weight)
     count = len(kernel)
     if count not in {1, 2, 3}:
@@ -201,12 +202,12 @@ def fully_connected(
     hidden: Any,
     flatten: bool = True,
 ) -> Array:
-    """x Wᵀ + b; the flattening before it is the layer's own."""
+    """X Wᵀ + b; the flattening before it is the layer's own."""
     if not turned:
         shape = weight_shape(node, weight)
         weight = mx.changed(weight, "weight", lambda w: w.T.copy(), shape[::-1], "transposed")
-    source = x.producer("Flatten")
-    if flatten and source is not None and _flattens(source) and source.inputs[0] is not None:
+    source = node.own(x, "Flatten", "Reshape")
+    if flatten and source is not None and is_flattening(source) and source.inputs[0] is not None:
         x = mx.scope.array(source.inputs[0])
     return mx.FullyConnected(
         x,
@@ -217,9 +218,22 @@ def fully_connected(
     )
 
 
-def _flattens(node: Any) -> bool:
-    axis = node.attributes.get("axis")
-    return axis is None or axis.as_int() == 1
+def is_flattening(node: ir.Node) -> bool:
+    """Whether it makes a matrix of an array, its first axis left as it is."""
+    if node.op_type == "Flatten":
+        axis = node.attributes.get("axis")
+        return axis is None or axis.as_int() == 1
+    x, target = node.inputs[0], node.inputs[1]
+    if x is None or x.shape is None or len(x.shape) < 2 or target is None:
+        return False
+    shape = None if target.const_value is None else target.const_value.numpy().tolist()
+    if shape is None or len(shape) != 2 or "allowzero" in node.attributes:
+        return False
+    rest = [dim for dim in x.shape[1:] if isinstance(dim, int)]
+    known = len(rest) == len(x.shape) - 1
+    if shape[0] in {0, x.shape[0]}:
+        return True
+    return known and shape[0] == -1 and shape[1] == math.prod(rest)
 
 
 @exporter("MatMul", doc="MatMul")
@@ -237,6 +251,26 @@ def matmul(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
         return mx.batch_dot(a, b)
     if ranks[1] == 2 and ranks[0] > 1:
         return mx.dot(a, b)
-    if ranks[0] > 1 and ranks[1] > 1:
-        return mx.make("_npi_matmul", a, b)
-    node.refuse(f"a product of arrays with {ranks[0]} and {ranks[1]} axes")
+    if ranks == (1, 1):
+        return mx.dot(a, b)
+    if ranks[0] == 2:
+        turned = mx.dot(mx.SwapAxis(b, dim1=-2, dim2=-1), mx.transpose(a))
+        return mx.SwapAxis(turned, dim1=-2, dim2=-1)
+    shape = node.output_shape() or ()
+    if min(ranks) > 1 and shape and None not in shape[:-2]:
+        return mx.batch_dot(*(_repeated(node, mx, each, shape) for each in (a, b)))
+    return node.refuse(f"a product of arrays with {ranks[0]} and {ranks[1]} axes")
+
+
+def _repeated(node: Exporting, mx: Writing, x: Array, shape: tuple[int | str | None, ...]) -> Array:
+    """With the batch axes of a product."""
+    missing = len(shape) - node.rank(x)
+    own = (*(1,) * missing, *(x.shape or ()))
+    if own[:-2] == shape[:-2]:
+        return x
+    for _ in range(missing):
+        x = mx.expand_dims(x, axis=0)
+    wide = [0 if dim == was else dim for dim, was in zip(shape[:-2], own[:-2], strict=True)]
+    if not all(isinstance(dim, int) for dim in wide):
+        node.refuse("batches of a size that is not known")
+    return mx.broadcast_to(x, shape=(*wide, 0, 0))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.exporter.normalization import l2_normalization
+from mmdnn.frameworks.mxnet.exporter.output import output_layer
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
 
 _BINARY = {
@@ -54,11 +56,27 @@ _UNARY = {
 }
 
 
+ALIKE = {
+    *("elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div", "_grad_add", "add_n"),
+    *("_maximum", "_minimum", "_power", "_equal", "_greater", "_lesser", "_greater_equal"),
+    *("_lesser_equal", "_not_equal"),
+}
+"""MXNet's layers that take arrays of one shape only."""
+
+
+def alike(node: Exporting, *arrays: Array) -> bool:
+    """Whether the arrays are of one shape, and the source did not say that they are broadcast."""
+    if node.source_type.startswith("broadcast_"):
+        return False
+    return same_shape(*arrays) or node.source_type in ALIKE
+
+
 def scalar(x: Array, other: Array) -> float | int | None:
     """The number that a constant of one element is, where that changes no shape."""
-    if x.constant is None or x.constant.size != 1 or x.is_weight and len(x.shape or ()) > 1:
+    rank = len(x.shape or ())
+    if x.constant is None or x.constant.size != 1 or other.constant is not None:
         return None
-    if other.shape is None or len(x.shape or ()) > len(other.shape) or other.constant is not None:
+    if rank and (other.shape is None or rank > len(other.shape) or (x.is_weight and rank > 1)):
         return None
     numbers = x.numbers()
     if numbers is None or numbers.dtype.kind not in "fiu":
@@ -89,7 +107,9 @@ def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
             return mx.make(left, b, scalar=number)
     if node.type == "Add" and (dense := _bias_of(node, mx, a, b) or _bias_of(node, mx, b, a)):
         return dense
-    return mx.make(same if same_shape(a, b) else broadcast, a, b)
+    if node.type == "Div" and (normalized := l2_normalization(node, mx, a, b)):
+        return normalized
+    return mx.make(same if alike(node, a, b) else broadcast, a, b)
 
 
 def _bias_of(node: Exporting, mx: Writing, x: Array, bias: Array) -> Array | None:
@@ -112,7 +132,7 @@ def _is_float(x: Array) -> bool:
 
 @exporter("Sum", doc="Sum")
 def sum_operator(node: Exporting, mx: Writing, *xs: Array) -> Array:
-    if len(xs) > 1 and same_shape(*xs):
+    if len(xs) > 1 and alike(node, *xs):
         return mx.add_n(*xs, num_args=len(xs)) if len(xs) > 2 else mx.elemwise_add(*xs)
     total = xs[0]
     for x in xs[1:]:
@@ -128,13 +148,13 @@ def mean_operator(node: Exporting, mx: Writing, *xs: Array) -> Array:
 @exporter(*_EXTREME, doc="Max")
 def extreme(node: Exporting, mx: Writing, *xs: Array) -> Array:
     same, broadcast, with_number = _EXTREME[node.type]
-    found, alike = xs[0], same_shape(*xs)
+    found, same_shapes = xs[0], alike(node, *xs)
     for x in xs[1:]:
         number = scalar(x, found)
         if number is not None:
             found = mx.make(with_number, found, scalar=number)
         else:
-            found = mx.make(same if alike else broadcast, found, x)
+            found = mx.make(same if same_shapes else broadcast, found, x)
     return found
 
 
@@ -147,7 +167,7 @@ def compare(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
     number = scalar(a, b)
     if number is not None:
         return mx.truth(mx.make(f"_{exchanged}_scalar", b, scalar=number))
-    prefix = "_" if same_shape(a, b) else "broadcast_"
+    prefix = "_" if alike(node, a, b) else "broadcast_"
     return mx.truth(mx.make(f"{prefix}{word}", a, b))
 
 
@@ -225,9 +245,13 @@ def _is_truth(x: Array) -> bool:
 @exporter("Identity", doc="Identity")
 def identity(node: Exporting, mx: Writing, x: Array) -> Array:
     """A layer of its own where the source had one."""
-    if node.source_type in {"_copy", "identity"} or x.entry.node.is_variable:
-        return mx.make("_copy", x)
-    return mx.BlockGrad(x) if node.source_type == "BlockGrad" else x
+    ended = output_layer(node, mx, x)
+    if ended is not None:
+        return ended
+    if node.source_type in {"BlockGrad", "MakeLoss", "make_loss"}:
+        return mx.make(node.source_type, x)
+    plain = node.source_type == "_copy" or x.entry.node.is_variable
+    return mx.make("_copy", x) if plain else x
 
 
 @exporter("IsNaN", doc="IsNaN")
@@ -246,9 +270,15 @@ def where(node: Exporting, mx: Writing, condition: Array, a: Array, b: Array) ->
     return mx.where(*fitted)
 
 
+def with_rank(mx: Writing, x: Array, rank: int) -> Array:
+    """With axes of one element in front."""
+    if not x.shape:
+        return mx.Reshape(x, shape=(1,) * rank) if rank > 1 else x
+    for _ in range(rank - len(x.shape)):
+        x = mx.expand_dims(x, axis=0)
+    return x
+
+
 def _like(mx: Writing, x: Array, whole: Array, rank: int) -> Array:
     """Repeated to another's shape."""
-    missing = rank - max(len(x.shape or ()), 1)
-    if missing:
-        x = mx.Reshape(x, shape=(*(1,) * missing, -2))
-    return mx.broadcast_like(x, whole)
+    return mx.broadcast_like(with_rank(mx, x, rank), whole)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from mmdnn.frameworks.mxnet.exporter.convolution import named
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 
@@ -16,12 +19,20 @@ def resize(
 ) -> Array:
     before, after = x.shape or (), node.output_shape() or ()
     spatial = [*before[2:], *after[2:]]
-    if len(before) != 4 or before[:2] != after[:2] or not all(isinstance(d, int) for d in spatial):
+    mode = node.attribute("mode", "nearest")
+    axes = node.attribute("axes", list(range(len(before))))
+    _check_first(node, before, axes, scales, sizes)
+    if len(before) != 4 or not all(isinstance(d, int) for d in spatial):
         node.refuse("MXNet resizes images of a known size")
     old, new = [int(d) for d in before[2:]], [int(d) for d in after[2:]]  # type: ignore[arg-type]
-    mode = node.attribute("mode", "nearest")
     rule = node.attribute("coordinate_transformation_mode", "half_pixel")
-    node.ignore("axes", "keep_aspect_ratio_policy", "extrapolation_value", "cubic_coeff_a", "exclude_outside")
+    node.ignore(
+        "axes",
+        "keep_aspect_ratio_policy",
+        "extrapolation_value",
+        "cubic_coeff_a",
+        "exclude_outside",
+    )
     if node.attribute("antialias", 0):
         node.refuse("antialias")
     rounding = node.attribute("nearest_mode", "round_prefer_floor")
@@ -32,6 +43,20 @@ def resize(
     if mode != "linear":
         node.refuse(f"MXNet has no interpolation '{mode}'")
     return _linear(node, mx, x, old, new, rule)
+
+
+def _check_first(
+    node: Exporting, before: Any, axes: list[int], scales: Array | None, sizes: Array | None
+) -> None:
+    """Batch and channels must stay."""
+    given = scales if scales is not None and scales.shape != (0,) else sizes
+    numbers = None if given is None else given.numbers()
+    if numbers is None:
+        node.refuse("its sizes are computed while the model runs")
+    for axis, number in zip(axes, numbers.reshape(-1).tolist(), strict=True):
+        same = number == (1 if given is scales else before[axis])
+        if axis % len(before) < 2 and not same:
+            node.refuse("MXNet resizes the spatial axes only")
 
 
 def _check_scales(node: Exporting, scales: Array, old: list[int], new: list[int]) -> None:
@@ -107,4 +132,51 @@ def roi_align(node: Exporting, mx: Writing, x: Array, rois: Array, batch: Array)
         spatial_scale=node.attribute("spatial_scale", 1.0),
         sample_ratio=ratio if ratio else None,
         aligned=aligned or None,
+    )
+
+
+@exporter("DeformConv", doc="DeformConv")
+def deform_conv(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    weight: Array,
+    offset: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+) -> Array:
+    shape = weight.shape or ()
+    node.ignore("kernel_shape")
+    pads = node.attribute("pads", [0] * 4)
+    if len(shape) != 4 or pads[:2] != pads[2:]:
+        node.refuse("images of two axes, padded alike on both sides, are what MXNet deforms")
+    params = {
+        "kernel": tuple(shape[2:]),
+        "stride": tuple(node.attribute("strides", [1, 1])),
+        "dilate": tuple(node.attribute("dilations", [1, 1])),
+        "pad": tuple(pads[:2]),
+        "num_filter": shape[0],
+        "num_group": node.attribute("group", 1),
+        "num_deformable_group": node.attribute("offset_group", 1),
+        "no_bias": True if bias is None else None,
+    }
+    rest = named(mx, weight, bias)
+    if mask is None:
+        return mx.make("_contrib_DeformableConvolution", x, offset, *rest, **params)
+    return mx.make("_contrib_ModulatedDeformableConvolution", x, offset, mask, *rest, **params)
+
+
+@exporter("Col2Im", doc="Col2Im")
+def col2im(node: Exporting, mx: Writing, x: Array, image: Array, block: Array) -> Array:
+    pads = node.attribute("pads", [0] * 4)
+    count = len(pads) // 2
+    if pads[:count] != pads[count:]:
+        node.refuse("padding that is not the same on both sides")
+    return mx.col2im(
+        x,
+        output_size=tuple(node.ints(image, "size")),
+        kernel=tuple(node.ints(block, "kernel")),
+        stride=tuple(node.attribute("strides", [1] * count)),
+        dilate=tuple(node.attribute("dilations", [1] * count)),
+        pad=tuple(pads[:count]),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,12 +19,18 @@ from mmdnn.frameworks.mxnet.exporter.table import (
     is_unfit,
     text,
 )
-from mmdnn.frameworks.mxnet.graph import AUXILIARY, VARIABLE, Entry, Model, Node, Symbol
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
 from mmdnn.tensors import references
 
+VALUES = "mmdnn_values"
+"""The symbol's own attribute that says which output holds which values of the source."""
+
 VERSION = {"mxnet_version": ["int", 10901]}
+
+FIXED = "_fixed"
+"""Ends the name of the ones that stand in for a gamma that MXNet does not use."""
 
 FLAGS = {
     ir.DataType.FLOAT: 0,
@@ -46,9 +54,12 @@ def from_ir(model: ir.Model) -> Model:
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
     """
-    model = canonical(model, keep=exporter, unfit=is_unfit)
+    model = canonical(model, keep=Known(), unfit=is_unfit)
     refused = [
-        (node.metadata_props.get(TYPE) or node.op_type, node.metadata_props.get(LAYER) or node.name or "?")
+        (
+            node.metadata_props.get(TYPE) or node.op_type,
+            node.metadata_props.get(LAYER) or node.name or "?",
+        )
         for node in ir.traversal.RecursiveGraphIterator(model.graph)
         if operator(node) not in exporter
     ]
@@ -59,7 +70,23 @@ def from_ir(model: ir.Model) -> Model:
 
 def operator(node: ir.Node) -> str:
     """The name under which an operator is registered: its type, with its domain unless it is ONNX's."""
-    return f"{node.domain}::{node.op_type}" if node.domain not in {"", "ai.onnx"} else node.op_type
+    return (
+        plain(f"{node.domain}::{node.op_type}")
+        if node.domain not in {"", "ai.onnx"}
+        else node.op_type
+    )
+
+
+def plain(name: str) -> str:
+    """The name of a local function, without the number that tells its variants apart."""
+    return re.sub(r"_\d+$", "", name) if name.startswith("mmdnn.") else name
+
+
+class Known:
+    """The operators of the table, and the variants of its local functions."""
+
+    def __contains__(self, name: object) -> bool:
+        return plain(str(name)) in exporter
 
 
 class Scope:
@@ -70,6 +97,9 @@ class Scope:
         values: What holds each IR value.
         derived: Parameters made of others, by what and how.
         params: Tensor of each parameter's node.
+        stacks: Recurrent layers, by the nodes they have become.
+        joined: What an array is that has its last axis split in two.
+        turned: A recurrent layer's output [T, N, directions, H], by ONNX's [T, directions, N, H].
     """
 
     def __init__(self, model: ir.Model) -> None:
@@ -79,6 +109,9 @@ class Scope:
         self.values: dict[ir.Value, Array] = {}
         self.derived: dict[Any, Array] = {}
         self.params: dict[Node, ir.TensorProtocol] = {}
+        self.stacks: dict[Node, Any] = {}
+        self.joined: dict[Entry, Array] = {}
+        self.turned: dict[ir.Value, Array] = {}
         self.auxiliary: set[Node] = set()
         self._claimed: set[Node] = set()
         self._named: set[Node] = set()
@@ -126,9 +159,7 @@ class Scope:
             self.values[value] = Array(made.entry, value, made.dtype)
         return self.values[value]
 
-    def parameter(
-        self, name: str, tensor: ir.TensorProtocol, *, auxiliary: bool = False
-    ) -> Array:
+    def parameter(self, name: str, tensor: ir.TensorProtocol, *, auxiliary: bool = False) -> Array:
         """A variable whose array the model has."""
         if tensor.dtype == ir.DataType.BOOL:
             tensor = references.lazy(
@@ -157,7 +188,8 @@ class Scope:
         node = x.entry.node
         if node in self.params and node not in self._named:
             self._named.add(node)
-            node.name = str(x.value.name) if self.keeps_names and x.is_weight and x.value else name
+            keep = self.keeps_names and x.is_weight and x.value is not None
+            node.name = str(x.value.name).removesuffix(FIXED) if keep and x.value else name
         if told:
             self._claimed.add(node)
 
@@ -174,8 +206,9 @@ class Scope:
             kind = output.dtype
             kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
             self.values[output] = Array(array.entry, output, kind or array.dtype)
-            if self.made.get(array.entry.node) is exporting:
-                self._final[array.entry.node] = exporting
+            maker = self.made.get(array.entry.node)
+            if maker is not None and maker.layer == exporting.layer:
+                self._final[array.entry.node] = maker
 
     def body(
         self,
@@ -253,16 +286,23 @@ class Scope:
                 node.name = unique(f"{self.made[node].layer}_{_suffix(node.op)}", taken)
 
     def _tell_values(self, symbol: Symbol) -> None:
-        """Say in the file which output holds which value of the source, where names differ."""
+        """Say in the file which output holds which value of the source, where the names differ.
+
+        Truth values have another type there, and are left out.
+        """
+        made = {entry for n in symbol.operators for entry in _outputs(n)}
         names: dict[str, list[str]] = {}
         for value, array in self.values.items():
-            node = array.entry.node
-            if node.is_variable or value.dtype == ir.DataType.BOOL:
-                continue
-            names.setdefault(node.output_name(array.entry.output), []).append(str(value.name))
-        living = set(symbol.nodes)
-        made = {n.output_name(i) for n in living if not n.is_variable for i in range(len(n.outputs))}
-        self.names = {key: found for key, found in names.items() if key in made and found != [key]}
+            node, index = array.entry.node, array.entry.output
+            if (node, index) in made and value.dtype != ir.DataType.BOOL and value.name:
+                names.setdefault(node.output_name(index), []).append(str(value.name))
+        told = {key: found for key, found in names.items() if found != [key]}
+        if told:
+            symbol.attrs[VALUES] = ["str", json.dumps(told, ensure_ascii=False)]
+
+
+def _outputs(node: Node) -> list[tuple[Node, int]]:
+    return [(node, index) for index in range(len(node.outputs))]
 
 
 def _outside(graph: ir.Graph) -> list[ir.Value]:
@@ -306,4 +346,4 @@ def _reachable(heads: Iterable[Node]) -> list[Node]:
     return list(order)
 
 
-__all__ = ["AUXILIARY", "Scope", "from_ir", "operator"]
+__all__ = ["VALUES", "Scope", "from_ir", "operator"]

@@ -11,8 +11,8 @@ EPSILON = 1e-5
 
 
 def _ones(x: Array) -> bool:
-    """Whether it is a constant of the source that is 1 everywhere, not a weight."""
-    if x.is_weight:
+    """Whether it is 1 everywhere, and no weight."""
+    if x.is_weight and not str(x.value and x.value.name).endswith("_fixed"):
         return False
     numbers = x.numbers()
     return numbers is not None and bool((numbers == 1).all())
@@ -34,7 +34,12 @@ def batch_normalization(
         node.refuse("statistics of the batch, which MXNet takes while it trains only")
     if any(each.constant is None for each in (mean, var)):
         return _by_hand(mx, x, scale, bias, mean, var, eps)
-    for each, role in ((scale, "gamma"), (bias, "beta"), (mean, "moving_mean"), (var, "moving_var")):
+    for each, role in (
+        (scale, "gamma"),
+        (bias, "beta"),
+        (mean, "moving_mean"),
+        (var, "moving_var"),
+    ):
         mx.weight(each, role)
     mx.scope.auxiliary.update(each.entry.node for each in (mean, var))
     return mx.BatchNorm(
@@ -82,9 +87,7 @@ def _is_odd_layer_norm(node: ir.Node) -> bool:
 
 
 @exporter("LayerNormalization", doc="LayerNormalization")
-def layer_normalization(
-    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array
-) -> Array:
+def layer_normalization(node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array) -> Array:
     node.ignore("stash_type", "axis")
     eps = node.attribute("epsilon", EPSILON)
     return mx.LayerNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), axis=-1, eps=eps)
@@ -108,3 +111,32 @@ def lrn(node: Exporting, mx: Writing, x: Array) -> Array:
 def lp_normalization(node: Exporting, mx: Writing, x: Array) -> Array:
     p, axis = node.attribute("p", 2), node.attribute("axis", -1)
     return mx.broadcast_div(x, mx.norm(x, ord=p, axis=(axis,), keepdims=True))
+
+
+_MODES = {"instance": (1, None), "channel": (1, 2), "spatial": (2, None)}
+
+
+def l2_normalization(node: Exporting, mx: Writing, x: Array, norm: Array) -> Array | None:
+    """MXNet's own layer, where the source had it: x / sqrt(sum(x^2) + eps)."""
+    if node.source_type != "L2Normalization" or x.shape is None:
+        return None
+    root = node.own(norm, "Sqrt")
+    added = node.own(root.inputs[0], "Add") if root is not None else None
+    total = node.own(added.inputs[0], "ReduceSum", "ReduceSumSquare") if added is not None else None
+    if added is None or total is None:
+        return None
+    squares = total.inputs[0]
+    if total.op_type == "ReduceSum":
+        product = node.own(squares, "Mul")
+        squares = product.inputs[0] if product and len(set(product.inputs)) == 1 else None
+    eps, axes = added.inputs[1], total.inputs[1] if len(total.inputs) > 1 else None
+    if squares is not x.value or eps is None or eps.const_value is None or axes is None:
+        return None
+    if axes.const_value is None or eps.const_value.size != 1:
+        return None
+    places = [int(axis) % len(x.shape) for axis in axes.const_value.numpy()]
+    for mode, (first, last) in _MODES.items():
+        if places == list(range(len(x.shape)))[first:last]:
+            number = float(eps.const_value.numpy().reshape(-1)[0])
+            return mx.L2Normalization(x, eps=float(f"{number:.9g}"), mode=mode)
+    return None

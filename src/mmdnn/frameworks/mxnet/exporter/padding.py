@@ -78,7 +78,11 @@ def _pad(
     constant = value if mode == "constant" else None
     x = mx.Pad(x, mode=mode, pad_width=widths, constant_value=constant)
     if missing:
-        x = mx.Reshape(x, shape=(-3, *(0,) * (len(wide) - 1))) if missing == 1 else _drop(mx, x, wide)
+        x = (
+            mx.Reshape(x, shape=(-3, *(0,) * (len(wide) - 1)))
+            if missing == 1
+            else _drop(mx, x, wide)
+        )
     if turned:
         x = mx.transpose(x, axes=[order.index(axis) for axis in range(len(order))])
     return x

@@ -43,7 +43,10 @@ class Window:
         counts = self._counts()
         if not counts:
             return None
-        for name, found in (("full", self._rounded(math.ceil)), ("valid", self._rounded(math.floor))):
+        for name, found in (
+            ("full", self._rounded(math.ceil)),
+            ("valid", self._rounded(math.floor)),
+        ):
             if found == counts:
                 return name
         return None
@@ -103,9 +106,7 @@ def _padded(
     return pad(node, mx, x, [0, 0, *begins], [0, 0, *ends], value, rank=rank)
 
 
-def _pool(
-    mx: Writing, x: Array, kind: str, frame: Window, convention: str, **params: Any
-) -> Array:
+def _pool(mx: Writing, x: Array, kind: str, frame: Window, convention: str, **params: Any) -> Array:
     return mx.Pooling(
         x,
         pool_type=kind,
@@ -133,7 +134,7 @@ def average_pool(node: Exporting, mx: Writing, x: Array) -> Array:
     frame = window(node, x)
     include = bool(node.attribute("count_include_pad", 0))
     if frame.convention:
-        counted = include or not any(frame.begins)
+        counted = include or not any(frame.begins)  # "full" never counts what lies behind
         return _pool(
             mx, x, "avg", frame, frame.convention, count_include_pad=None if counted else False
         )
@@ -162,7 +163,8 @@ def _quotient(
 
 
 def _global(node: Exporting, mx: Writing, x: Array, kind: str) -> Array:
-    rank = node.rank(x)
+    """The kernel is ignored, and tells how many axes there are in old files."""
+    rank = 4 if x.shape is None else len(x.shape)
     if rank not in {3, 4, 5}:
         node.refuse(f"MXNet pools 1 to 3 spatial axes, not {rank - 2}")
     return mx.Pooling(x, pool_type=kind, global_pool=True, kernel=(1,) * (rank - 2))

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.exporter.convolution import is_flattening
+from mmdnn.frameworks.mxnet.exporter.elementwise import with_rank
 from mmdnn.frameworks.mxnet.exporter.padding import NONE
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.sizes import Size, sizes, whole_shape
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
 
 FAR = 1 << 31
 """Slices that end here or later go to the end."""
@@ -22,10 +25,17 @@ def reshape(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
     keeps_zero = node.attribute("allowzero", 0)
     if shape is None:
         return _computed(node, mx, x)
-    sizes = [int(size) for size in shape.reshape(-1)]
-    if keeps_zero and 0 in sizes:
+    target_sizes = [int(size) for size in shape.reshape(-1)]
+    joined = mx.scope.joined.get(x.entry)
+    if joined is not None and target_sizes[:2] == [0, 0] and len(target_sizes) == 3:
+        return joined
+    if x.shape == () and target_sizes == [1]:
+        return x
+    if is_flattening(node.node) and node.rank(x) > 2:
+        return mx.Flatten(x)
+    if keeps_zero and 0 in target_sizes:
         node.refuse("a size of 0")
-    return mx.Reshape(x, shape=tuple(sizes) or (1,))
+    return mx.Reshape(x, shape=tuple(target_sizes) or (1,))
 
 
 def _computed(node: Exporting, mx: Writing, x: Array) -> Array:
@@ -36,9 +46,7 @@ def _computed(node: Exporting, mx: Writing, x: Array) -> Array:
     return mx.Reshape(x, shape=_codes(node, x, shape))
 
 
-def _codes(
-    node: Exporting, x: Array, shape: Sequence[int | str | None]
-) -> tuple[int, ...]:
+def _codes(node: Exporting, x: Array, shape: Sequence[int | str | None]) -> tuple[int, ...]:
     """A target shape in MXNet's codes: the sizes, 0 where an axis stays, -1 once."""
     codes = []
     for axis, dim in enumerate(shape):
@@ -75,6 +83,11 @@ def flatten(node: Exporting, mx: Writing, x: Array) -> Array:
 @exporter("Transpose", doc="Transpose")
 def transpose(node: Exporting, mx: Writing, x: Array) -> Array:
     perm = node.attribute("perm")
+    if perm == [0, 2, 1, 3] and x.value in mx.scope.turned:
+        return mx.scope.turned[x.value]
+    moved = [i for i, axis in enumerate(perm or ()) if i != axis]
+    if node.source_type == "SwapAxis" and len(moved) == 2:
+        return mx.SwapAxis(x, dim1=moved[0], dim2=moved[1])
     return mx.transpose(x, axes=None if perm is None else tuple(perm))
 
 
@@ -95,6 +108,14 @@ def unsqueeze(node: Exporting, mx: Writing, x: Array, axes: Array) -> Array:
 def squeeze(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -> Array:
     if node.output_shape() == ():
         return mx.Reshape(x, shape=(1,))
+    turned = mx.scope.turned.get(x.value) if x.value is not None else None
+    if (
+        turned is not None
+        and (x.shape or ())[1] == 1
+        and axes is not None
+        and node.ints(axes, "axes") == [1]
+    ):
+        return mx.scope.joined[turned.entry]
     return mx.squeeze(x, axis=None if axes is None else tuple(node.ints(axes, "axes")))
 
 
@@ -105,10 +126,12 @@ def concat(node: Exporting, mx: Writing, *xs: Array) -> Array:
 
 
 @exporter("Split", doc="Split")
-def split(node: Exporting, mx: Writing, x: Array, sizes: Array | None = None) -> list[Array]:
+def split_operator(
+    node: Exporting, mx: Writing, x: Array, split: Array | None = None
+) -> list[Array]:
     axis, count = node.attribute("axis", 0), len(node.node.outputs)
     node.ignore("num_outputs")
-    lengths = None if sizes is None else node.ints(sizes, "sizes")
+    lengths = None if split is None else node.ints(split, "sizes")
     if lengths is None:
         shape = node.output_shape(0) or ()
         size = (x.shape or ())[axis] if x.shape is not None else None
@@ -175,7 +198,11 @@ def _cut(
         return first, None if last < 0 else last, step
     if step > 0:
         return begin, None if stop >= FAR - 1 else stop, step
-    return (None if begin >= FAR - 1 or begin == -1 else begin), (None if stop <= -FAR + 1 else stop), step
+    return (
+        (None if begin >= FAR - 1 or begin == -1 else begin),
+        (None if stop <= -FAR + 1 else stop),
+        step,
+    )
 
 
 @exporter("Tile", doc="Tile")
@@ -185,28 +212,47 @@ def tile(node: Exporting, mx: Writing, x: Array, repeats: Array) -> Array:
 
 @exporter("Expand", doc="Expand")
 def expand(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
-    shape, rank = node.output_shape(), max(node.rank(x), 1)
+    """To a shape, or to that of another array."""
+    own, whole = x.shape or (), whole_shape(target.value)
+    if whole is not None and whole.shape is not None and len(whole.shape) >= node.rank(x):
+        return mx.broadcast_like(with_rank(mx, x, len(whole.shape)), mx.scope.array(whole))
+    found = sizes(target.value)
+    shape = node.output_shape() if found is None else tuple(_name(size) for size in found)
     if shape is None:
         node.refuse("the shape it expands to is computed while the model runs")
-    if rank < len(shape):
-        x = mx.Reshape(x, shape=(*(1,) * (len(shape) - rank), -2))
-    whole = target.producer("Shape")
-    if whole is not None and whole.inputs[0] is not None and not whole.attributes:
-        like = mx.scope.array(whole.inputs[0])
-        if like.shape == shape:
-            return mx.broadcast_like(x, like)
-    before = (1,) * (len(shape) - rank) + tuple((x.shape or ()) if x.shape else ())
-    sizes = []
-    known = tuple(node.node.inputs[0].shape or ()) if node.node.inputs[0] is not None else ()
-    own = (1,) * (len(shape) - len(known)) + tuple(
-        d if isinstance(d, int) else d.value for d in known
+    rank = max(len(shape), len(own))
+    shape, own = ((1,) * (rank - len(each)) + each for each in (shape, own))
+    after = [was if dim == 1 else dim for dim, was in zip(shape, own, strict=True)]
+    changed = [dim for dim, was in zip(after, own, strict=True) if dim != was]
+    if not all(isinstance(dim, int) for dim in changed):
+        return _filled(node, mx, x, after)
+    x = with_rank(mx, x, rank)
+    codes = [0 if dim == was else dim for dim, was in zip(after, own, strict=True)]
+    return mx.broadcast_to(x, shape=tuple(codes)) if any(codes) else mx.make("_copy", x)
+
+
+def _name(size: Size) -> int | str | None:
+    if isinstance(size, int):
+        return size
+    value, axis = size
+    dim = value.shape[axis] if value.shape is not None else None
+    return dim if isinstance(dim, int) else dim.value if dim is not None else None
+
+
+def _filled(node: Exporting, mx: Writing, x: Array, shape: Sequence[int | str | None]) -> Array:
+    """One number everywhere; MXNet finds out the open sizes by what reads it, or refuses."""
+    numbers = x.numbers()
+    kind = x.dtype
+    if numbers is None or numbers.size != 1 or kind not in NAMES:
+        node.refuse("the shape it expands to is computed while the model runs")
+    codes = tuple(dim if isinstance(dim, int) else 0 for dim in shape)
+    number = numbers.reshape(-1)[0].item()
+    op, value = {0: ("_zeros", None), 1: ("_ones", None)}.get(number, ("_full", number))
+    full = mx.make(
+        op, shape=codes, value=value, dtype=NAMES[kind] if kind != ir.DataType.FLOAT else None
     )
-    del before
-    for dim, was in zip(shape, own, strict=True):
-        if not isinstance(dim, int) and dim != was:
-            node.refuse("the shape it expands to is computed while the model runs")
-        sizes.append(0 if dim == was else dim)
-    return mx.broadcast_to(x, shape=tuple(sizes))
+    full.dtype = kind
+    return full
 
 
 @exporter("Shape", doc="Shape")

@@ -21,7 +21,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.mxnet.graph import Entry, Node
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
 from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
@@ -154,6 +154,14 @@ class Exporting:
             return list(found.value)
         return found.value
 
+    def own(self, x: Array | ir.Value | None, *types: str) -> ir.Node | None:
+        """The node that makes it, if it is one of these operators and part of the same layer."""
+        value = x.value if isinstance(x, Array) else x
+        maker = value.producer() if value is not None else None
+        if maker is None or maker.domain or maker.op_type not in types:
+            return None
+        return maker if layer_of(maker) == self.layer else None
+
     def rank(self, x: Array) -> int:
         """The number of its axes; without it the node is refused."""
         if x.shape is None:
@@ -229,9 +237,11 @@ class Writing:
         self.scope.claim(x, f"{self.node.layer}_{role}", told=told)
         return x
 
-    def parameter(
-        self, role: str, tensor: ir.TensorProtocol, *, auxiliary: bool = False
-    ) -> Array:
+    def label(self) -> Array:
+        """A variable that only training reads."""
+        return Array(Entry(Node(VARIABLE, f"{self.node.layer}_label")), dtype=ir.DataType.FLOAT)
+
+    def parameter(self, role: str, tensor: ir.TensorProtocol, *, auxiliary: bool = False) -> Array:
         """A new parameter, `<layer>_<role>`."""
         return self.scope.parameter(f"{self.node.layer}_{role}", tensor, auxiliary=auxiliary)
 

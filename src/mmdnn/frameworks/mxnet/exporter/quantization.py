@@ -1,0 +1,48 @@
+"""Numbers as small integers, by their definition (https://onnx.ai/onnx/operators)."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.exporter.elementwise import round_operator
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+
+
+def _along(node: Exporting, mx: Writing, each: Array, x: Array) -> Array:
+    """A number for all, or one for each place along an axis."""
+    if len(each.shape or ()) > 1:
+        node.refuse("scales for blocks")
+    if not each.shape:
+        return each
+    rank, axis = node.rank(x), node.axis(x, node.attribute("axis", 1))
+    return mx.Reshape(each, shape=tuple(-1 if i == axis else 1 for i in range(rank)))
+
+
+@exporter("QuantizeLinear", doc="QuantizeLinear")
+def quantize(
+    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None
+) -> Array:
+    node.ignore("axis", "saturate", "output_dtype", "precision", "block_size")
+    kind = node.output.dtype
+    if kind not in {ir.DataType.UINT8, ir.DataType.INT8}:
+        node.refuse(f"the type {kind.name if kind else '?'}")
+    y = round_operator(node, mx, mx.broadcast_div(x, _along(node, mx, scale, x)))
+    if zero is not None:
+        y = mx.broadcast_add(y, mx.cast(_along(node, mx, zero, x), ir.DataType.FLOAT))
+    y = mx.clip(y, a_min=int(kind.min), a_max=int(kind.max))
+    y.dtype = ir.DataType.FLOAT
+    return mx.cast(y, kind)
+
+
+@exporter("DequantizeLinear", doc="DequantizeLinear")
+def dequantize(
+    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None
+) -> Array:
+    node.ignore("axis", "output_dtype", "block_size")
+    kind = node.output.dtype or ir.DataType.FLOAT
+    if kind not in NAMES:
+        node.refuse(f"the type {kind.name}")
+    y = mx.cast(x, kind)
+    if zero is not None:
+        y = mx.broadcast_sub(y, mx.cast(_along(node, mx, zero, x), kind))
+    return mx.broadcast_mul(y, _along(node, mx, scale, x))

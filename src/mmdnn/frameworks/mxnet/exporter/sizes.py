@@ -1,0 +1,57 @@
+"""Where the numbers of a computed shape come from: sizes of values, and constants."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+Size = int | tuple[ir.Value, int]
+"""A number, or the size of a value's axis."""
+
+
+def sizes(value: ir.Value | None) -> list[Size] | None:
+    """The elements of a vector of sizes; None where they are anything else."""
+    if value is None:
+        return None
+    if value.const_value is not None and not value.is_graph_input():
+        return [int(i) for i in value.const_value.numpy().reshape(-1)]
+    node = value.producer()
+    if node is None or node.domain:
+        return None
+    if node.op_type == "Shape":
+        return _of_shape(node)
+    if node.op_type in {"Squeeze", "Unsqueeze", "Cast", "Identity", "Reshape"}:
+        return sizes(node.inputs[0])
+    if node.op_type == "Concat":
+        parts = [sizes(each) for each in node.inputs]
+        return None if None in parts else [size for part in parts for size in part or ()]
+    if node.op_type == "Gather":
+        whole, places = sizes(node.inputs[0]), sizes(node.inputs[1])
+        if whole is not None and places is not None and all(isinstance(p, int) for p in places):
+            return [whole[p] for p in places if isinstance(p, int)]
+    return None
+
+
+def _of_shape(node: ir.Node) -> list[Size] | None:
+    x = node.inputs[0]
+    if x is None or x.shape is None:
+        return None
+    first, last = node.attributes.get("start"), node.attributes.get("end")
+    places = range(len(x.shape))[
+        first.as_int() if first else 0 : last.as_int() if last else len(x.shape)
+    ]
+    return [dim if isinstance(dim := x.shape[axis], int) else (x, axis) for axis in places]
+
+
+def whole_shape(value: ir.Value | None) -> ir.Value | None:
+    """The value whose shape this is, as it stands."""
+    found = sizes(value)
+    node = value.producer() if value is not None else None
+    if found is None or node is None or node.op_type != "Shape" or node.inputs[0] is None:
+        return None
+    x = node.inputs[0]
+    return x if x.shape is not None and len(x.shape) == len(found) else None
+
+
+def names(found: list[Size]) -> list[int | None]:
+    """The numbers, None for sizes that are open."""
+    return [size if isinstance(size, int) else None for size in found]
