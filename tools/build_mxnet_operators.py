@@ -36,6 +36,18 @@ KINDS = {
     "real_t": "float",
 }
 
+CORRECTIONS = {
+    "_linspace": {
+        "start": "float",
+        "stop": "float",
+        "num": "int",
+        "endpoint": "bool=1",
+        "ctx": "string=",
+        "dtype": "bfloat16|float16|float32|float64|int32|int64|int8|uint8=float32",
+    },
+}
+"""Operators of which MXNet describes other parameters than it reads."""
+
 
 def names() -> list[str]:
     """All names of operators, aliases included."""
@@ -91,6 +103,8 @@ def main() -> None:
                 if text and not text.startswith(TENSOR[:3])
             },
         }
+    for name, params in CORRECTIONS.items():
+        operators[name]["params"] = params
     rows = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(operators.items()))
     short_names = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in aliases.items())
     TARGET.write_text(

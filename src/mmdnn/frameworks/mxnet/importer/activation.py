@@ -1,0 +1,139 @@
+"""Activations (src/operator/nn/activation.cc, leaky_relu-inl.h, softmax.cc) and dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
+from mmdnn.frameworks.mxnet.importer.shapes import flat, known, rank, reshape
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+
+_ACTIVATIONS = {
+    "relu": "Relu",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softrelu": "Softplus",
+    "softsign": "Softsign",
+}
+
+
+@importer("Activation", doc=f"{NN}.Activation")
+def activation(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return getattr(op, _ACTIVATIONS[node.p.act_type])(x)
+
+
+@importer("LeakyReLU", doc=f"{NN}.LeakyReLU")
+def leaky_relu(node: Importing, op: Any, x: ir.Value, *gamma: ir.Value) -> ir.Value:
+    """A random slope is its mean at inference."""
+    p = node.p
+    _ = p.slope, p.lower_bound, p.upper_bound
+    if p.act_type == "prelu":
+        return op.PRelu(x, _slopes(node, op, x, *gamma))
+    if p.act_type == "rrelu":
+        return op.LeakyRelu(x, alpha=(p.lower_bound + p.upper_bound) / 2)
+    if p.act_type == "elu":
+        return op.Elu(x, alpha=p.slope)
+    if p.act_type == "selu":
+        return op.Selu(x)
+    return op.Gelu(x) if p.act_type == "gelu" else op.LeakyRelu(x, alpha=p.slope)
+
+
+def _slopes(node: Importing, op: Any, x: ir.Value, gamma: ir.Value) -> ir.Value:
+    """One for each channel, or one for all: with axes of size 1 for those after the channels."""
+    if rank(gamma) != 1 or rank(x) <= 2 or known(gamma, 0) == 1:
+        return gamma
+    ones = rank(x) - 2
+    shape = (known(gamma, 0), *[1] * ones)
+    made = node.changed(gamma, f"{ones + 1}d", lambda array: array.reshape(shape), shape)
+    return made if made is not None else op.Unsqueeze(gamma, list(range(1, ones + 1)))
+
+
+@importer("SoftmaxActivation", doc=f"{NN}.SoftmaxActivation")
+def softmax_activation(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Over the channels, or, as "instance", over the last axis."""
+    return op.Softmax(x, axis=1 if node.p.mode == "channel" else -1)
+
+
+def over_all(op: Any, x: ir.Value) -> ir.Value:
+    """Softmax over everything but the batch."""
+    if rank(x) == 2:
+        return op.Softmax(x, axis=1)
+    return _back(op, op.Softmax(flat(op, x), axis=1), x)
+
+
+def _back(op: Any, y: ir.Value, x: ir.Value) -> ir.Value:
+    dims = list(x.shape or ())
+    if all(isinstance(dim, int) for dim in dims[1:]):
+        y = reshape(op, y, [(0,), *[dim for dim in dims[1:] if isinstance(dim, int)]])
+    else:
+        y = op.Reshape(y, op.Shape(x))
+    y.shape = x.shape
+    return y
+
+
+@importer("softmax", "log_softmax", "softmin", doc=f"{NN}.softmax")
+def softmax(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
+    """With lengths, only so many of the first entries count; the others are 0."""
+    p = node.p
+    axis = node.axis(p.axis, x)
+    if node.type == "softmin":
+        x = op.Neg(x)
+    if p.temperature not in {None, 1.0}:
+        x = op.Div(x, array(p.temperature, x))
+    if node.type != "softmax":
+        _ = p.use_length if node.type == "log_softmax" else None
+        made = op.LogSoftmax if node.type == "log_softmax" else op.Softmax
+        if length:
+            node.refuse("lengths")
+        return cast(op, made(x, axis=axis), named(p.dtype))
+    if not p.use_length:
+        return cast(op, op.Softmax(x, axis=axis), named(p.dtype))
+    inside = _inside(op, x, length[0], axis)
+    masked = choose(op, inside, x, array(-np.inf, x))
+    y = choose(op, inside, op.Softmax(masked, axis=axis), array(0, x))
+    return cast(op, y, named(p.dtype))
+
+
+def _inside(op: Any, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
+    """Which places along the axis come before the length."""
+    places = op.Range(np.int64(0), op.Squeeze(op.Shape(x, start=axis, end=axis + 1)), np.int64(1))
+    after = list(range(1, rank(x) - axis))
+    places = op.Unsqueeze(places, after) if after else places
+    limit = op.Unsqueeze(op.Cast(length, to=ir.DataType.INT64), [axis])
+    return op.Less(places, limit)
+
+
+@importer("hard_sigmoid", doc=f"{NN}.hard_sigmoid")
+def hard_sigmoid(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return op.HardSigmoid(x, alpha=node.p.alpha, beta=node.p.beta)
+
+
+@importer("clip", "_npi_clip", doc=f"{NN}.clip")
+def clip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    p = node.p
+    limits = [None if limit is None else array(limit, x) for limit in (p.a_min, p.a_max)]
+    return op.Clip(x, *limits)
+
+
+@importer("smooth_l1", doc=f"{NN}.smooth_l1")
+def smooth_l1(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """½ (s x)² near 0, |x| - ½ / s² elsewhere."""
+    square = np.float64(node.p.scalar) ** 2
+    size = op.Abs(x)
+    near = op.Mul(op.Mul(x, x), array(square / 2, x))
+    far = op.Sub(size, array(0.5 / square, x))
+    return choose(op, op.Less(size, array(1 / square, x)), near, far)
+
+
+@importer("Dropout", doc=f"{NN}.Dropout")
+def dropout(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Nothing at inference, unless its mode is to drop always."""
+    p = node.p
+    _ = p.axes
+    if p.mode == "always" and p.p > 0:
+        node.refuse("its mode is 'always': it is random at inference too")
+    return op.Dropout(x, array(p.p, x))

@@ -1,0 +1,209 @@
+"""Constants, and arrays like others (src/operator/tensor/init_op.cc).
+
+A size of 0 in a shape is not known: MXNet infers it from who reads the array. Here the readers are
+followed to an operator whose other input has the size; unrolled recurrent cells begin so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.graph import Entry, Node
+from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.dtypes import array, named
+from mmdnn.frameworks.mxnet.importer.shapes import joined, known, rank, vector
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.ir.builder import dimensions
+
+
+def _filled(node: Importing, op: Any, shape: list[int], fill: float) -> ir.Value:
+    dtype = named(node.p.dtype) or ir.DataType.FLOAT
+    value = np.asarray(fill).astype(dtype.numpy())
+    unknown = [axis for axis, n in enumerate(shape) if n == 0] if not node.model.numpy else []
+    if not unknown:
+        return op.Expand(op.builder.constant(value), np.asarray(shape, np.int64))
+    found = {axis: _size(node, axis) for axis in unknown}
+    if None in found.values():
+        node.unfit(f"nothing says what the 0 in its shape {shape} is")
+    parts = [
+        found[axis] if axis in found else np.asarray([n], np.int64) for axis, n in enumerate(shape)
+    ]
+    return op.Expand(op.builder.constant(value), joined(op, parts))
+
+
+_ALIKE = frozenset(
+    {
+        *("elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div", "add_n", "where"),
+        *("_maximum", "_minimum", "_hypot", "_power", "_equal", "_greater", "_lesser"),
+    }
+)
+"""Operators whose inputs and output have one shape."""
+_SAME = frozenset(
+    {
+        *("Activation", "_copy", "_mul_scalar", "_plus_scalar", "_minus_scalar", "_rminus_scalar"),
+        *("relu", "sigmoid", "tanh", "LeakyReLU", "Dropout", "BlockGrad", "_div_scalar", "Cast"),
+        *("softsign", "hard_sigmoid", "clip", "exp", "negative", "zeros_like", "ones_like"),
+    }
+)
+"""Operators whose output has the shape of their only input."""
+
+
+def _size(node: Importing, axis: int) -> Any:
+    """The size of an axis of this node's output, [1], as its readers need it."""
+    todo: list[tuple[Node, int]] = [(node.node, axis)]
+    seen: set[tuple[Node, int]] = set()
+    while todo:
+        at, axis = todo.pop(0)
+        if (at, axis) in seen:
+            continue
+        seen.add((at, axis))
+        for reader, place in node.lowering.readers.get(at, ()):
+            others = [entry for i, entry in enumerate(reader.inputs) if i != place]
+            after = _after(reader, place, axis)
+            if reader.type in _ALIKE or reader.type.startswith("broadcast_"):
+                size = _first_known(node, others, axis, seen)
+            elif reader.type == "RNN" and place in {2, 3} and axis == 1:
+                size = _first_known(node, reader.inputs[:1], 1, seen)
+            elif reader.type == "Concat" and axis != reader.param("dim"):
+                size = _first_known(node, others, axis, seen)
+            else:
+                size = None
+            if size is not None:
+                return size
+            if after is not None:
+                todo.append((reader, after))
+    return None
+
+
+def _after(reader: Node, place: int, axis: int) -> int | None:
+    """Which axis of the reader's output is this one of its input."""
+    if reader.type in _ALIKE | _SAME:
+        return axis
+    if reader.type == "FullyConnected" and place == 0 and axis == 0:
+        return 0
+    if reader.type == "SliceChannel" and axis < reader.param("axis"):
+        return axis
+    if reader.type == "Concat" and axis != reader.param("dim"):
+        return axis
+    return None
+
+
+def _first_known(
+    node: Importing, entries: list[Entry], axis: int, seen: set[tuple[Node, int]]
+) -> Any:
+    """The size of an axis of the first of these that does not depend on this node."""
+    for entry in entries:
+        if not _depends(entry.node, node.node):
+            value = node.lowering.early(entry)
+            return vector(node.builder.op, value, [(axis,)])
+    del seen
+    return None
+
+
+def _depends(on: Node, node: Node) -> bool:
+    todo, seen = [on], set[Node]()
+    while todo:
+        at = todo.pop()
+        if at is node:
+            return True
+        if at not in seen:
+            seen.add(at)
+            todo += [entry.node for entry in at.inputs]
+    return False
+
+
+@importer("_zeros", "_npi_zeros", "_zeros_without_dtype", doc=f"{NN}.zeros")
+def zeros(node: Importing, op: Any) -> ir.Value:
+    return _filled(node, op, list(node.p.shape or ()), 0)
+
+
+@importer("_ones", "_npi_ones", doc=f"{NN}.ones")
+def ones(node: Importing, op: Any) -> ir.Value:
+    return _filled(node, op, list(node.p.shape or ()), 1)
+
+
+@importer("_full", "_npi_full", doc=f"{NN}.full")
+def full(node: Importing, op: Any) -> ir.Value:
+    return _filled(node, op, list(node.p.shape or ()), node.p.value)
+
+
+@importer("zeros_like", "ones_like", doc=f"{NN}.zeros_like")
+def like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return _like(op, x, array(node.type == "ones_like", x))
+
+
+@importer("_npi_full_like", doc=f"{NN}.full_like")
+def full_like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    dtype = named(node.p.dtype)
+    value = array(node.p.fill_value, x)
+    return _like(op, x, value if dtype is None else value.astype(dtype.numpy()))
+
+
+def _like(op: Any, x: ir.Value, value: np.ndarray) -> ir.Value:
+    y = op.Expand(op.builder.constant(value), op.Shape(x))
+    y.shape = x.shape
+    return y
+
+
+def _constant(node: Importing, op: Any, numbers: np.ndarray) -> ir.Value:
+    dtype = (named(node.p.dtype) or ir.DataType.FLOAT).numpy()
+    return op.Identity(op.builder.constant(numbers.astype(dtype)))
+
+
+@importer("_arange", "_npi_arange", doc=f"{NN}.arange")
+def arange(node: Importing, op: Any) -> ir.Value:
+    """Each number `repeat` times."""
+    p = node.p
+    if p.infer_range:
+        node.refuse("a range whose end is inferred")
+    start, stop = (0, p.start) if p.stop is None else (p.start, p.stop)
+    count = max(int(np.ceil((stop - start) / p.step)), 0)
+    return _constant(node, op, np.repeat(start + p.step * np.arange(count), p.repeat))
+
+
+@importer("_linspace", "_npi_linspace", doc=f"{NN}.linspace")
+def linspace(node: Importing, op: Any) -> ir.Value:
+    p = node.p
+    return _constant(node, op, np.linspace(p.start, p.stop, p.num, endpoint=p.endpoint))
+
+
+@importer("_eye", "_npi_eye", doc=f"{NN}.eye")
+def eye(node: Importing, op: Any) -> ir.Value:
+    p = node.p
+    columns = int(p.M) if p.M not in {None, "None", ""} else 0
+    return _constant(node, op, np.eye(int(p.N), columns or None, int(p.k)))
+
+
+@importer("_npi_identity", doc=f"{NN}.eye")
+def identity_matrix(node: Importing, op: Any) -> ir.Value:
+    return _constant(node, op, np.eye(*node.p.shape))
+
+
+@importer("_contrib_arange_like", "_npx_arange_like", doc=f"{NN}.contrib.arange_like")
+def arange_like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """As many numbers as the input, or an axis of it, has elements."""
+    p = node.p
+    if p.repeat != 1:
+        node.refuse(f"repeat {p.repeat}")
+    if p.axis is not None:
+        axis = node.axis(p.axis, x)
+        return _range(op, x, [axis], p.start, p.step, [(axis,)])
+    return _range(op, x, list(range(rank(x))), p.start, p.step, [(i,) for i in range(rank(x))])
+
+
+def _range(op: Any, x: ir.Value, axes: list[int], start: float, step: float, shape: Any) -> Any:
+    dims = [dimensions(x)[axis] for axis in axes]
+    if all(isinstance(dim, int) for dim in dims):
+        sizes = [known(x, axis) for axis in axes]
+        numbers = start + step * np.arange(np.prod(sizes)).reshape(sizes)
+        return op.Identity(op.builder.constant(array(numbers, x)))
+    target = vector(op, x, shape)
+    count = op.ReduceProd(target, keepdims=0)
+    numbers = op.Cast(op.Range(np.int64(0), count, np.int64(1)), to=x.dtype)
+    y = op.Add(op.Mul(numbers, array(step, x)), array(start, x))
+    y = op.Reshape(y, target)
+    y.shape = ir.Shape(dims)
+    return y

@@ -1,0 +1,150 @@
+"""The element types of inputs: most operators take and give one type, so parameters tell it.
+
+MXNet infers types forwards and backwards in the same way (FInferType); what nothing tells is float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.graph import Model, Node
+
+NAMES = {
+    "float32": ir.DataType.FLOAT,
+    "float64": ir.DataType.DOUBLE,
+    "float16": ir.DataType.FLOAT16,
+    "bfloat16": ir.DataType.BFLOAT16,
+    "uint8": ir.DataType.UINT8,
+    "int8": ir.DataType.INT8,
+    "int32": ir.DataType.INT32,
+    "int64": ir.DataType.INT64,
+    "bool": ir.DataType.BOOL,
+}
+_FLAGS = dict(enumerate(("float32", "float64", "float16", "uint8", "int32", "int8", "int64")))
+
+FREE: dict[str, tuple[int, ...]] = {
+    "Embedding": (0,),
+    "take": (1,),
+    "batch_take": (1,),
+    "pick": (1,),
+    "gather_nd": (1,),
+    "scatter_nd": (1,),
+    "where": (0,),
+    "one_hot": (0,),
+    "softmax": (1,),
+    "RNN": (4,),
+    "SequenceMask": (1,),
+    "SequenceLast": (1,),
+    "SequenceReverse": (1,),
+    "_contrib_boolean_mask": (1,),
+    "_contrib_index_copy": (1,),
+    "BatchNorm": (1, 2, 3, 4),
+}
+"""Inputs whose type has nothing to do with that of the output."""
+APART = frozenset(
+    {
+        *(
+            "Cast",
+            "amp_cast",
+            "argmax",
+            "argmin",
+            "argsort",
+            "shape_array",
+            "size_array",
+            "one_hot",
+        ),
+        *("_contrib_quantize_v2", "_contrib_dequantize", "_contrib_quantize", "_arange", "_zeros"),
+        *("_ones", "_full", "_eye", "_linspace", "_npi_zeros", "_npi_ones", "_npi_arange", "topk"),
+        *("_foreach", "_while_loop", "_cond", "_contrib_requantize"),
+    }
+)
+"""Operators whose outputs have a type of their own."""
+
+
+def named(name: str | None) -> ir.DataType | None:
+    """A type by MXNet's name of it."""
+    return None if name is None else NAMES[name]
+
+
+def of_inputs(model: Model) -> dict[str, ir.DataType]:
+    """The types of all inputs."""
+    classes = _Classes()
+    for node in model.symbol.operators:
+        free = FREE.get(node.type, ())
+        tied = [e for place, e in enumerate(node.inputs) if place not in free]
+        keys: list[tuple[Node, int]] = [(entry.node, entry.output) for entry in tied]
+        if node.type not in APART:
+            keys += [(node, index) for index in range(len(node.outputs))]
+            if node.type in {"scatter_nd"}:
+                keys = keys[:1]
+        for key in keys[1:]:
+            classes.join(keys[0], key)
+    for variable in model.symbol.variables:
+        tensor = model.params.get(variable.name)
+        said = variable.attrs.get("__dtype__", "")
+        if tensor is not None:
+            classes.know((variable, 0), tensor.dtype)
+        elif said.isdigit() and int(said) in _FLAGS:
+            classes.know((variable, 0), NAMES[_FLAGS[int(said)]])
+    for node in model.symbol.operators:
+        if node.type in {"Cast", "amp_cast"}:
+            classes.know((node, 0), NAMES.get(str(node.param("dtype")), ir.DataType.FLOAT))
+    return {
+        node.name: classes.of((node, 0))
+        for node in model.symbol.variables
+        if node.name in model.inputs
+    }
+
+
+class _Classes:
+    """Values that share a type (a union-find)."""
+
+    def __init__(self) -> None:
+        self.parent: dict[tuple[Node, int], tuple[Node, int]] = {}
+        self.known: dict[tuple[Node, int], ir.DataType] = {}
+
+    def find(self, key: tuple[Node, int]) -> tuple[Node, int]:
+        while self.parent.get(key, key) != key:
+            key = self.parent[key]
+        return key
+
+    def join(self, one: tuple[Node, int], other: tuple[Node, int]) -> None:
+        a, b = self.find(one), self.find(other)
+        if a != b:
+            self.parent[a] = b
+            if a in self.known:
+                self.know(b, self.known.pop(a))
+
+    def know(self, key: tuple[Node, int], dtype: ir.DataType) -> None:
+        root = self.find(key)
+        if dtype.is_floating_point() or root not in self.known:
+            self.known.setdefault(root, dtype)
+
+    def of(self, key: tuple[Node, int]) -> ir.DataType:
+        return self.known.get(self.find(key), ir.DataType.FLOAT)
+
+
+def cast(op: object, x: ir.Value, dtype: ir.DataType | None) -> ir.Value:
+    """`x` in this type; itself where it is."""
+    if dtype is None or x.dtype == dtype:
+        return x
+    y: ir.Value = op.Cast(x, to=dtype)  # type: ignore[attr-defined]
+    return y
+
+
+def array(values: object, like: ir.Value) -> np.ndarray:
+    """Numbers in the type of a value."""
+    return np.asarray(values).astype((like.dtype or ir.DataType.FLOAT).numpy())
+
+
+def choose(op: Any, condition: Any, a: Any, b: Any) -> ir.Value:
+    """`a` where the condition holds, else `b`; numbers keep the type they have."""
+    both = [op.builder.constant(v) if isinstance(v, np.ndarray | np.generic) else v for v in (a, b)]
+    y: ir.Value = op.Where(condition, *both)
+    return y
+
+
+__all__ = ["NAMES", "array", "cast", "choose", "named", "of_inputs"]

@@ -1,0 +1,143 @@
+"""Normalisation, with stored statistics or the input's own (src/operator/nn, instance_norm-inl.h)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.dtypes import array
+from mmdnn.frameworks.mxnet.importer.shapes import known, moved, rank
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+
+
+@importer("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm", doc=f"{NN}.BatchNorm")
+def batch_norm(
+    node: Importing,
+    op: Any,
+    x: ir.Value,
+    gamma: ir.Value,
+    beta: ir.Value,
+    mean: ir.Value,
+    variance: ir.Value,
+) -> ir.Value:
+    """Unless `fix_gamma` is off, the stored gamma is not used: it is 1."""
+    p = node.p
+    _ = p.output_mean_var
+    axis = node.axis(p.axis, x) if node.type == "BatchNorm" else 1
+    if p.fix_gamma:
+        gamma = _ones(node, gamma, beta)
+    if rank(x) < 2:
+        node.unfit("it takes 2 axes or more")
+    y = op.BatchNormalization(moved(op, x, axis, 1), gamma, beta, mean, variance, epsilon=p.eps)
+    return moved(op, y, 1, axis)
+
+
+@importer("_contrib_BatchNormWithReLU", doc=f"{NN}.contrib.BatchNormWithReLU")
+def batch_norm_relu(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    p = node.p
+    _ = p.output_mean_var
+    x, gamma, beta, mean, variance = inputs
+    axis = node.axis(p.axis, x)
+    if p.fix_gamma:
+        gamma = _ones(node, gamma, beta)
+    y = op.BatchNormalization(moved(op, x, axis, 1), gamma, beta, mean, variance, epsilon=p.eps)
+    return moved(op, op.Relu(y), 1, axis)
+
+
+def _ones(node: Importing, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+    size, dtype = known(beta, 0), beta.dtype or ir.DataType.FLOAT
+
+    def make() -> ir.Value:
+        ones = ir.LazyTensor(
+            lambda: ir.tensor(np.ones(size, dtype.numpy()), dtype=dtype), dtype, ir.Shape([size])
+        )
+        return node.plain(f"{gamma.name}_fixed", ones)
+
+    return node.once((gamma.name, "fixed"), make)
+
+
+def _along(op: Any, vector: ir.Value, x: ir.Value, axis: int) -> ir.Value:
+    """A vector whose axis is `axis` of x."""
+    return op.Unsqueeze(vector, [i for i in range(rank(x)) if i != axis]) if rank(x) > 1 else vector
+
+
+@importer("InstanceNorm", doc=f"{NN}.InstanceNorm")
+def instance_norm(
+    node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.Value
+) -> ir.Value:
+    if rank(x) < 3:
+        node.refuse(f"{rank(x)} axes")
+    return op.InstanceNormalization(x, gamma, beta, epsilon=node.p.eps)
+
+
+@importer("LayerNorm", doc=f"{NN}.LayerNorm")
+def layer_norm(node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+    _ = node.p.output_mean_var
+    axis = node.axis(node.p.axis, x)
+    if axis == rank(x) - 1:
+        return op.LayerNormalization(x, gamma, beta, axis=-1, epsilon=node.p.eps)
+    y = standardized(op, x, [axis], node.p.eps)
+    return op.Add(op.Mul(y, _along(op, gamma, x, axis)), _along(op, beta, x, axis))
+
+
+def standardized(op: Any, x: ir.Value, axes: list[int], epsilon: float) -> ir.Value:
+    """(x - mean) / sqrt(variance + epsilon) over these axes."""
+    centred = op.Sub(x, op.ReduceMean(x, axes, keepdims=1))
+    variance = op.ReduceMean(op.Mul(centred, centred), axes, keepdims=1)
+    return op.Div(centred, op.Sqrt(op.Add(variance, array(epsilon, x))))
+
+
+@importer("GroupNorm", doc=f"{NN}.GroupNorm")
+def group_norm(node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+    """Gamma and beta have a number for each group, not for each channel."""
+    _ = node.p.output_mean_var
+    groups, channels = node.p.num_groups, known(x, 1)
+    if channels % groups:
+        node.unfit(f"{channels} channels do not make {groups} groups")
+    each = [
+        node.changed(v, "channels", _repeated(channels // groups), (channels,))
+        or _repeat(op, v, channels // groups)
+        for v in (gamma, beta)
+    ]
+    y = op.GroupNormalization(x, *each, num_groups=groups, epsilon=node.p.eps)
+    y.type, y.shape = x.type, x.shape
+    return y
+
+
+def _repeated(times: int) -> Any:
+    return lambda vector: np.repeat(vector, times)
+
+
+def _repeat(op: Any, vector: ir.Value, times: int) -> ir.Value:
+    return op.Reshape(op.Expand(op.Unsqueeze(vector, [1]), [known(vector, 0), times]), [-1])
+
+
+@importer("L2Normalization", doc=f"{NN}.L2Normalization")
+def l2_normalization(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """X / sqrt(sum x² + eps) over an instance, its channels, or its pixels."""
+    axes = list(range(1, rank(x)))
+    chosen = {"instance": axes, "channel": axes[:1], "spatial": axes[1:]}[node.p.mode]
+    squares = op.ReduceSumSquare(x, chosen, keepdims=1)
+    return op.Div(x, op.Sqrt(op.Add(squares, array(node.p.eps, x))))
+
+
+@importer("LRN", doc=f"{NN}.LRN")
+def lrn(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    p = node.p
+    return op.LRN(x, alpha=p.alpha, beta=p.beta, bias=p.knorm, size=p.nsize)
+
+
+@importer("moments", doc=f"{NN}.moments")
+def moments(node: Importing, op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+    axes = [node.axis(a, x) for a in node.p.axes] if node.p.axes is not None else []
+    axes = axes or list(range(rank(x)))
+    mean = op.ReduceMean(x, axes, keepdims=1)
+    centred = op.Sub(x, mean)
+    variance = op.ReduceMean(op.Mul(centred, centred), axes, keepdims=int(node.p.keepdims))
+    mean = mean if node.p.keepdims else op.Squeeze(mean, axes)
+    if len(axes) == rank(x) and not node.p.keepdims:
+        mean, variance = op.Reshape(mean, [1]), op.Reshape(variance, [1])
+    return mean, variance

@@ -1,0 +1,71 @@
+"""Output layers of training, as what they give at inference; their labels are not read.
+
+src/operator/softmax_output-inl.h, regression_output.cc, svm_output.cc, make_loss.cc, nn/ctc_loss.cc.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.activation import over_all
+from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+
+
+@importer("SoftmaxOutput", doc=f"{NN}.SoftmaxOutput")
+def softmax_output(node: Importing, op: Any, x: ir.Value, *_label: ir.Value) -> ir.Value:
+    """Over axis 1, over the last axis, or over everything but the batch."""
+    p = node.p
+    if p.multi_output:
+        _ = p.preserve_shape
+        return op.Softmax(x, axis=1)
+    return op.Softmax(x, axis=-1) if p.preserve_shape else over_all(op, x)
+
+
+@importer("LogisticRegressionOutput", doc=f"{NN}.LogisticRegressionOutput")
+def logistic_output(_node: Importing, op: Any, x: ir.Value, *_label: ir.Value) -> ir.Value:
+    return op.Sigmoid(x)
+
+
+@importer("LinearRegressionOutput", "MAERegressionOutput", doc=f"{NN}.LinearRegressionOutput")
+def regression_output(_node: Importing, op: Any, x: ir.Value, *_label: ir.Value) -> ir.Value:
+    return op.Identity(x)
+
+
+@importer("SVMOutput", doc=f"{NN}.SVMOutput")
+def svm_output(node: Importing, op: Any, x: ir.Value, *_label: ir.Value) -> ir.Value:
+    _ = node.p.margin, node.p.regularization_coefficient, node.p.use_linear
+    return op.Identity(x)
+
+
+@importer("IdentityAttachKLSparseReg", doc=f"{NN}.IdentityAttachKLSparseReg")
+def sparse_regularizer(node: Importing, op: Any, x: ir.Value, *_average: ir.Value) -> ir.Value:
+    _ = node.p.sparseness_target, node.p.penalty
+    return op.Identity(x)
+
+
+@importer(
+    *("MakeLoss", "make_loss", "BlockGrad", "_copy", "_copyto", "_CrossDeviceCopy"),
+    *("_contrib_gradientmultiplier", "_npi_copyto", "_np_copy"),
+    doc=f"{NN}.identity",
+)
+def identity(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    if node.type == "_contrib_gradientmultiplier":
+        _ = node.p.scalar
+    return op.Identity(x)
+
+
+@importer("_identity_with_attr_like_rhs", doc=f"{NN}.identity")
+def identity_like(_node: Importing, op: Any, x: ir.Value, _like: ir.Value) -> ir.Value:
+    return op.Identity(x)
+
+
+@importer("softmax_cross_entropy", doc=f"{NN}.softmax_cross_entropy")
+def softmax_cross_entropy(_node: Importing, op: Any, x: ir.Value, label: ir.Value) -> ir.Value:
+    """The sum over the batch of -log softmax at the label, [1]."""
+    picked = op.GatherElements(
+        op.LogSoftmax(x, axis=1), op.Unsqueeze(op.Cast(label, to=ir.DataType.INT64), [1]), axis=1
+    )
+    return op.Reshape(op.Neg(op.ReduceSum(picked, keepdims=0)), [1])

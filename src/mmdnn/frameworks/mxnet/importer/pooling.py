@@ -1,0 +1,219 @@
+"""Pooling (src/operator/nn/pooling.cc, pool.h; the older pooling_v1-inl.h).
+
+"valid" rounds the number of windows down; "full" rounds it up and never drops a window, not even
+one that lies wholly in the padding, as ONNX's `ceil_mode` does: what may be such a case is spelled
+out with explicit padding. "full" with a stride of s gives the windows of "valid" with s - 1 more
+padding at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.convolution import (
+    NN,
+    channels_last,
+    per_axis,
+    to_first,
+    to_last,
+)
+from mmdnn.frameworks.mxnet.importer.dtypes import array
+from mmdnn.frameworks.mxnet.importer.shapes import known, rank
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+
+
+@dataclass(frozen=True)
+class Window:
+    """The windows of a pooling.
+
+    Attributes:
+        kernel: Sizes by axis.
+        stride: Steps by axis.
+        pad: Padding on both sides by axis.
+        more: More at the end by axis, which "full" and "same" make.
+    """
+
+    kernel: list[int]
+    stride: list[int]
+    pad: list[int]
+    more: list[int]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is more padding at an end."""
+        return any(self.more)
+
+    @property
+    def may_miss(self) -> bool:
+        """Whether a last window may lie wholly in the padding, where ONNX drops it."""
+        each = zip(self.kernel, self.stride, self.pad, strict=True)
+        return self.is_full and any(p > k - s for k, s, p in each)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As attributes of ONNX."""
+        return {
+            "kernel_shape": self.kernel,
+            "strides": self.stride,
+            "pads": self.pad * 2,
+            "ceil_mode": int(self.is_full),
+        }
+
+    def padded(self, op: Any, x: ir.Value, fill: float) -> ir.Value:
+        """The image with all of its padding."""
+        ends = [p + m for p, m in zip(self.pad, self.more, strict=True)]
+        if not any(ends):
+            return x
+        return _pad(op, x, self.pad, ends, fill)
+
+    def sums(self, op: Any, x: ir.Value) -> ir.Value:
+        """The sum of each window, over zeros where it is padding."""
+        means = op.AveragePool(self.padded(op, x, 0), kernel_shape=self.kernel, strides=self.stride)
+        return op.Mul(means, array(math.prod(self.kernel), x))
+
+
+def _pad(op: Any, x: ir.Value, starts: list[int], ends: list[int], fill: float) -> ir.Value:
+    return op.Pad(x, [0, 0, *starts, 0, 0, *ends], array(fill, x))
+
+
+def lowest(x: ir.Value) -> float:
+    """What MXNet's maximum of nothing is."""
+    return float(np.finfo((x.dtype or ir.DataType.FLOAT).numpy()).min)
+
+
+def _window(node: Importing, x: ir.Value) -> Window:
+    count = rank(x) - 2
+    kernel = list(node.p.kernel)
+    if len(kernel) != count or not 1 <= count <= 3:
+        node.unfit(f"a kernel {kernel} does not fit {rank(x)} axes")
+    stride, pad = per_axis(node, "stride", count, 1), per_axis(node, "pad", count, 0)
+    convention = node.p.pooling_convention
+    if convention == "same":
+        if count != 1 or node.p.pool_type != "max" or any(pad):
+            node.refuse("'same' goes with a maximum along one axis, without padding")
+        return Window(kernel, stride, pad, [kernel[0] - 1])
+    more = [s - 1 for s in stride] if convention == "full" else [0] * count
+    return Window(kernel, stride, pad, more)
+
+
+@importer("Pooling", doc=f"{NN}.Pooling")
+def pooling(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    p = node.p
+    if channels_last(node):
+        x = to_first(op, x)
+    power = p.p_value
+    power = power if p.pool_type == "lp" else 1
+    if power not in {1, 2, 3}:
+        node.unfit(f"a pooling of type lp with p_value {power}")
+    include = p.count_include_pad is not False
+    if p.global_pool:
+        _ = p.kernel, p.stride, p.pad, p.pooling_convention
+        y = _global(op, x, p.pool_type, power)
+    else:
+        window = _window(node, x)
+        y = _POOL[p.pool_type](op, x, window, power, include)
+    return to_last(op, y) if channels_last(node) else y
+
+
+def _global(op: Any, x: ir.Value, kind: str, power: int) -> ir.Value:
+    if kind == "max":
+        return op.GlobalMaxPool(x)
+    if kind == "avg":
+        return op.GlobalAveragePool(x)
+    return _root(op, op.ReduceSum(_power(op, x, power), list(range(2, rank(x))), keepdims=1), power)
+
+
+def _power(op: Any, x: ir.Value, power: int) -> ir.Value:
+    """x, x² or x³; MXNet takes no absolute value."""
+    return x if power == 1 else op.Mul(op.Mul(x, x), x) if power == 3 else op.Mul(x, x)
+
+
+def _root(op: Any, x: ir.Value, power: int) -> ir.Value:
+    if power == 2:
+        return op.Sqrt(x)
+    return cube_root(op, x) if power == 3 else x
+
+
+def cube_root(op: Any, x: ir.Value) -> ir.Value:
+    return op.Mul(op.Sign(x), op.Pow(op.Abs(x), array(1 / 3, x)))
+
+
+def _max(op: Any, x: ir.Value, window: Window, _power: int = 1, _include: bool = True) -> ir.Value:
+    ends = [p + m for p, m in zip(window.pad, window.more, strict=True)]
+    if not window.may_miss and window.more == [s - 1 for s in window.stride]:
+        return op.MaxPool(x, **window.plain)
+    if all(e < k for e, k in zip(ends, window.kernel, strict=True)):
+        return op.MaxPool(x, **(window.plain | {"pads": window.pad + ends, "ceil_mode": 0}))
+    x = window.padded(op, x, lowest(x))
+    return op.MaxPool(x, kernel_shape=window.kernel, strides=window.stride)
+
+
+def _average(op: Any, x: ir.Value, window: Window, _power: int, include: bool) -> ir.Value:
+    """Divided by the window clipped to the padded image, or to the image."""
+    if not window.may_miss:
+        counted = int(include and any(window.pad))
+        return op.AveragePool(x, **window.plain, count_include_pad=counted)
+    ones = op.Expand(array(1, x), op.Shape(op.Slice(x, [0, 0], [1, 1], [0, 1])))
+    ones.shape = ir.Shape([1, 1, *list(x.shape or ())[2:]])
+    if include:
+        ones = _pad(op, ones, window.pad, window.pad, 1)
+        counts = Window(window.kernel, window.stride, [0] * len(window.pad), window.more)
+    else:
+        counts = window
+    return op.Div(window.sums(op, x), op.Max(counts.sums(op, ones), array(1, x)))
+
+
+def _sum(op: Any, x: ir.Value, window: Window, power: int, _include: bool) -> ir.Value:
+    return _root(op, window.sums(op, _power(op, x, power)), power)
+
+
+_POOL: dict[str, Callable[..., Any]] = {"max": _max, "avg": _average, "sum": _sum, "lp": _sum}
+
+
+@importer("Pooling_v1", doc=f"{NN}.Pooling_v1")
+def pooling_v1(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Padding counts: as zeros for a maximum, and in an average, which divides by the whole kernel."""
+    p = node.p
+    if p.global_pool:
+        _ = p.kernel, p.stride, p.pad, p.pooling_convention
+        return _global(op, x, p.pool_type, 1)
+    window = _window(node, x)
+    area = array(math.prod(window.kernel), x)
+    if p.pool_type == "max":
+        x = _pad(op, x, window.pad, window.pad, 0) if any(window.pad) else x
+        clipped = Window(window.kernel, window.stride, [0, 0], window.more)
+        if clipped.may_miss:
+            node.refuse("a maximum over windows beyond the picture")
+        return _max(op, x, clipped)
+    sums = window.sums(op, x)
+    return op.Div(sums, area) if p.pool_type == "avg" else sums
+
+
+@importer("_contrib_AdaptiveAvgPooling2D", doc=f"{NN}.contrib.AdaptiveAvgPooling2D")
+def adaptive_average(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Bin i averages the pixels from floor(i n / bins) up to ceil((i + 1) n / bins)."""
+    given = list(node.p.output_size) or [1]
+    bins = given * 2 if len(given) == 1 else given
+    if bins == [1, 1]:
+        return op.GlobalAveragePool(x)
+    sizes = [known(x, 2), known(x, 3)]
+    if all(n % b == 0 for n, b in zip(sizes, bins, strict=True)):
+        kernel = [n // b for n, b in zip(sizes, bins, strict=True)]
+        return op.AveragePool(x, kernel_shape=kernel, strides=kernel)
+    rows, columns = (_bins(n, b, x) for n, b in zip(sizes, bins, strict=True))
+    return op.MatMul(op.MatMul(rows, x), np.ascontiguousarray(columns.T))
+
+
+def _bins(size: int, count: int, like: ir.Value) -> np.ndarray:
+    """A matrix [count, size] that averages."""
+    weights = np.zeros((count, size))
+    for i in range(count):
+        start, end = i * size // count, -(-(i + 1) * size // count)
+        weights[i, start:end] = 1 / (end - start)
+    return array(weights, like)

@@ -1,0 +1,161 @@
+"""The fused recurrent operator (src/operator/rnn-inl.h, rnn_impl.h).
+
+    data [T, N, C]    state [layers * ways, N, H], and of an LSTM the cell's
+
+One vector holds all parameters: of each layer and direction the weights of the input and of the
+state, and after all weights of each the two biases. Gates are in the order i f c o (LSTM) and
+r z n (GRU, reset applied after the state's product); ONNX has i o f c and z r h.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.shapes import known, reshape
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+
+GATES = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn_tanh": [0], "rnn_relu": [0]}
+"""ONNX's gates as places among MXNet's."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the parameters lie in the vector."""
+
+    mode: str
+    features: int
+    size: int
+    layers: int
+    ways: int
+
+    @property
+    def gates(self) -> int:
+        return len(GATES[self.mode])
+
+    def width(self, layer: int) -> int:
+        """How many numbers a layer reads at each step."""
+        return self.features if layer == 0 else self.size * self.ways
+
+    def weights(self, layer: int) -> int:
+        """Numbers in the weights of one direction of a layer."""
+        return self.gates * self.size * (self.width(layer) + self.size)
+
+    def offset(self, layer: int) -> int:
+        return sum(self.ways * self.weights(i) for i in range(layer))
+
+    @property
+    def total(self) -> int:
+        return self.offset(self.layers) + self.layers * self.ways * 2 * self.gates * self.size
+
+    def ordered(self, rows: np.ndarray) -> np.ndarray:
+        """Blocks of rows in ONNX's order of gates."""
+        blocks = rows.reshape(self.gates, self.size, *rows.shape[1:])
+        return blocks[GATES[self.mode]].reshape(rows.shape)
+
+    def matrices(self, vector: np.ndarray, layer: int, *, state: bool) -> np.ndarray:
+        """Weights of the input, or of the state: [ways, gates * H, ...]."""
+        rows, width = self.gates * self.size, self.width(layer)
+        found = []
+        for way in range(self.ways):
+            start = self.offset(layer) + way * self.weights(layer) + (rows * width if state else 0)
+            columns = self.size if state else width
+            part = vector[start : start + rows * columns].reshape(rows, columns)
+            found.append(self.ordered(part))
+        return np.stack(found)
+
+    def biases(self, vector: np.ndarray, layer: int) -> np.ndarray:
+        """[ways, 2 * gates * H]."""
+        rows = self.gates * self.size
+        start = self.offset(self.layers) + layer * self.ways * 2 * rows
+        part = vector[start : start + self.ways * 2 * rows].reshape(self.ways, 2, rows)
+        return np.stack([np.concatenate([self.ordered(each) for each in pair]) for pair in part])
+
+
+@importer("RNN", doc=f"{NN}.RNN")
+def rnn(
+    node: Importing, op: Any, x: ir.Value, vector: ir.Value, *states: ir.Value
+) -> list[ir.Value]:
+    p = node.p
+    _ = p.p
+    for name in ("projection_size", "lstm_state_clip_min", "lstm_state_clip_max"):
+        if getattr(p, name) is not None:
+            node.refuse(f"{name}: MXNet has it on GPUs only")
+    _ = p.lstm_state_clip_nan
+    if p.use_sequence_length:
+        node.refuse("lengths of sequences: MXNet has them on GPUs only")
+    ways = 2 if p.bidirectional else 1
+    layout = _Layout(p.mode, known(x, 2), p.state_size, p.num_layers, ways)
+    if vector.const_value is None:
+        node.refuse("its parameters are computed in the model")
+    if known(vector, 0) != layout.total:
+        node.unfit(f"it takes {layout.total} parameters, and there are {known(vector, 0)}")
+    finals: list[list[ir.Value]] = []
+    for layer in range(layout.layers):
+        x, *last = _layer(node, op, layout, layer, x, vector, states)
+        finals.append(last)
+    if not p.state_outputs:
+        return [x]
+    ends = list(zip(*finals, strict=True))
+    joined = [op.Concat(*each, axis=0) if len(each) > 1 else each[0] for each in ends]
+    return [x, *joined]
+
+
+def _layer(
+    node: Importing,
+    op: Any,
+    layout: _Layout,
+    layer: int,
+    x: ir.Value,
+    vector: ir.Value,
+    states: tuple[ir.Value, ...],
+) -> list[ir.Value]:
+    """One layer: its outputs [T, N, ways * H] and its last states [ways, N, H]."""
+    rows, ways = layout.gates * layout.size, layout.ways
+
+    def weight(name: str, function: Any, *shape: int) -> ir.Value:
+        made = node.changed(vector, f"l{layer}_{name}", function, shape)
+        assert made is not None
+        return made
+
+    inputs = [
+        x,
+        weight(
+            "W", lambda v: layout.matrices(v, layer, state=False), ways, rows, layout.width(layer)
+        ),
+        weight("R", lambda v: layout.matrices(v, layer, state=True), ways, rows, layout.size),
+        weight("B", lambda v: layout.biases(v, layer), ways, 2 * rows),
+        None,
+    ]
+    count = 2 if layout.mode == "lstm" else 1
+    if len(states) != count:
+        node.unfit(f"it has {len(states)} states and takes {count}")
+    first = [_part(op, state, layer, layout) for state in states]
+    made = _run(op, layout, inputs + first)
+    y, *last = made
+    y = op.Transpose(y, perm=[0, 2, 1, 3])
+    return [reshape(op, y, [(0,), (1,), (2, 3)]), *last]
+
+
+def _part(op: Any, state: ir.Value, layer: int, layout: _Layout) -> ir.Value:
+    if layout.layers == 1:
+        return state
+    start = layer * layout.ways
+    return op.Slice(state, [start], [start + layout.ways], [0])
+
+
+def _run(op: Any, layout: _Layout, inputs: list[Any]) -> Any:
+    common = {
+        "hidden_size": layout.size,
+        "direction": "bidirectional" if layout.ways == 2 else "forward",
+    }
+    if layout.mode == "lstm":
+        return op.LSTM(*inputs, **common, outputs=3)
+    if layout.mode == "gru":
+        return op.GRU(*inputs, **common, linear_before_reset=1, outputs=2)
+    name = {"rnn_tanh": "Tanh", "rnn_relu": "Relu"}[layout.mode]
+    return op.RNN(*inputs, **common, activations=[name] * layout.ways, outputs=2)

@@ -1,0 +1,364 @@
+"""Regions of interest: pooling them, and proposing them (src/operator/roi_pooling.cc and contrib).
+
+x [N, C, H, W]    rois [R, 5]: rows [image, xmin, ymin, xmax, ymax] in pixels of the network's input
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.boxes import (
+    LOWEST,
+    columns,
+    descending,
+    order,
+    rows_at,
+    suppressed,
+)
+from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
+from mmdnn.frameworks.mxnet.importer.elementwise import rounded
+from mmdnn.frameworks.mxnet.importer.shapes import known
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.ir.builder import Builder, dimensions, shape
+
+
+def _split_rois(op: Any, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """The image of each region, whether there is one, and the corners."""
+    image, corners = op.Split(rois, [1, 4], axis=1, outputs=2)
+    image = op.Cast(op.Squeeze(image, [1]), to=ir.DataType.INT64)
+    count = op.Squeeze(op.Shape(x, start=0, end=1), [0])
+    there = op.And(op.GreaterOrEqual(image, np.int64(0)), op.Less(image, count))
+    return choose(op, there, image, np.int64(0)), there, corners
+
+
+@importer("ROIPooling", "_npx_roi_pooling", doc=f"{NN}.ROIPooling")
+def roi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+    """The maximum of each bin of each region; 0 where a bin, or the image, does not exist."""
+    p = node.p
+    bins, scale = p.pooled_size, p.spatial_scale
+    size = known(x, 2), known(x, 3)
+    attributes = {"pooled_size": list(bins), "spatial_scale": scale}
+
+    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
+        image, there, corners = _split_rois(op, rois, x)
+        ends = columns(op, rounded(op, op.Mul(corners, array(scale, rois))), 1)
+        rows = _inside(op, ends[1], ends[3], bins[0], size[0])
+        across = _inside(op, ends[0], ends[2], bins[1], size[1])
+        pooled = _maxima(op, x, image, rows, across)
+        some = op.And(_any(op, rows, [1, 3]), _any(op, across, [1, 2]))
+        some = op.And(some, op.Unsqueeze(there, [1, 2, 3]))
+        return choose(op, some, pooled, array(0, x))
+
+    return node.builder.function("ROIPooling", [x, rois], attributes, body)
+
+
+def _inside(op: Any, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
+    """Which pixels of an axis lie in which bin of each region, [R, bins, size]."""
+    length = op.Max(op.Add(op.Sub(end, start), 1.0), 1.0)
+    width = op.Div(length, float(bins))
+    index, pixels = np.arange(bins, dtype=np.float32), np.arange(size, dtype=np.float32)
+    low = op.Unsqueeze(op.Add(op.Floor(op.Mul(width, index)), start), [2])
+    high = op.Unsqueeze(op.Add(op.Ceil(op.Mul(width, index + 1)), start), [2])
+    inside: ir.Value = op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
+    return inside
+
+
+def _any(op: Any, inside: ir.Value, axes: list[int]) -> ir.Value:
+    """Whether a bin has any pixel, [R, bins] with two more axes."""
+    count = op.ReduceMax(op.Cast(inside, to=ir.DataType.INT32), [2], keepdims=0)
+    some: ir.Value = op.Cast(op.Unsqueeze(count, axes), to=ir.DataType.BOOL)
+    return some
+
+
+Step = Callable[[Any, ir.Value, ir.Value, ir.Value], ir.Value]
+"""`(op, picture, rows, columns)` -> a region's bins, of the picture that it lies in."""
+
+
+def _by_region(
+    op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value, step: Step
+) -> ir.Value:
+    """Region by region, so that no picture is copied for each: [R, C, bins, bins]."""
+    body = Builder("mmdnn.mxnet", "region")
+    with body.layer("region", ""):
+        index = body.input("region/image", [], ir.DataType.INT64)
+        kind = rows.dtype or ir.DataType.FLOAT
+        row = body.input("region/rows", shape(rows)[1:], kind)
+        column = body.input("region/columns", shape(across)[1:], kind)
+        made = step(body.op, body.op.Gather(x, index, axis=0), row, column)
+    body.graph.outputs.append(made)
+    pooled: ir.Value = op.Scan(image, rows, across, body=body.graph, num_scan_inputs=3)
+    pooled.type, pooled.shape = x.type, ir.Shape([None, *shape(made)])
+    return pooled
+
+
+def _maxima(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value) -> ir.Value:
+    """The maxima over columns, then over rows."""
+    lowest, last, third = (op.builder.constant(value) for value in (LOWEST, [4], [2]))
+
+    def step(each: Any, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
+        wide = each.Where(column, picture, lowest)
+        strips = each.Where(row, each.ReduceMax(wide, last, keepdims=0), lowest)
+        made: ir.Value = each.ReduceMax(strips, third, keepdims=0)
+        return made
+
+    rows, across = op.Unsqueeze(rows, [1, 4]), op.Unsqueeze(across, [1, 2, 3])
+    return _by_region(op, op.Unsqueeze(x, [2, 4]), image, rows, across, step)
+
+
+def _weighted(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value) -> ir.Value:
+    """Sums of pixels, weighted by rows [R, bins, H] and columns [R, bins, W]."""
+
+    def step(each: Any, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
+        turned = each.Transpose(column, perm=[1, 0])
+        made: ir.Value = each.MatMul(each.MatMul(row, picture), turned)
+        return made
+
+    return _by_region(op, x, image, rows, across, step)
+
+
+def _samples(
+    op: Any, start: ir.Value, end: ir.Value, bins: int, size: int, p: dict[str, Any]
+) -> ir.Value:
+    """How much each pixel of an axis counts in each bin, by linear interpolation: [R, bins, size]."""
+    length = op.Sub(end, start)
+    length = length if p["aligned"] else op.Max(length, array(1, start))
+    each = op.Div(length, array(bins, start))
+    if p["sample_ratio"] > 0:
+        count: Any = array(np.full((1, 1, 1), p["sample_ratio"]), start)
+        steps: Any = array(np.arange(p["sample_ratio"]), start)
+    else:
+        count = op.Unsqueeze(op.Ceil(each), [2])
+        most = op.ReduceMax(count, keepdims=0)
+        steps = op.Range(array(0, start), most, array(1, start))
+    index = np.arange(bins, dtype=np.float32)[:, None]
+    wide, low = op.Unsqueeze(each, [2]), op.Unsqueeze(start, [2])
+    inner = op.Div(op.Mul(op.Add(steps, array(0.5, start)), wide), count)
+    place = op.Add(op.Add(low, op.Mul(wide, array(index, start))), inner)
+    inside = op.And(
+        op.GreaterOrEqual(place, array(-1, start)), op.LessOrEqual(place, array(size, start))
+    )
+    inside = op.And(inside, op.Less(steps, count))
+    place = op.Clip(place, array(0, start), array(size - 1, start))
+    away = op.Abs(op.Sub(op.Unsqueeze(place, [3]), array(np.arange(size), start)))
+    weight = op.Max(op.Sub(array(1, start), away), array(0, start))
+    weight = choose(op, op.Unsqueeze(inside, [3]), weight, array(0, start))
+    found: ir.Value = op.Div(op.ReduceSum(weight, [2], keepdims=0), count)
+    return found
+
+
+@importer("_contrib_ROIAlign", doc=f"{NN}.contrib.ROIAlign")
+def roi_align(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+    """Means of samples in each bin; position sensitive, each bin has channels of its own."""
+    p = node.p
+    height, width = p.pooled_size
+    attributes = {
+        "pooled_size": [height, width],
+        "spatial_scale": p.spatial_scale,
+        "sample_ratio": p.sample_ratio,
+        "position_sensitive": int(p.position_sensitive),
+        "aligned": int(p.aligned),
+    }
+    channels, rows = known(x, 1), known(rois, 1)
+    size = known(x, 2), known(x, 3)
+
+    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
+        if rows == 4:
+            rois = op.Pad(rois, [0, 1, 0, 0], array(0, rois))
+        image, there, corners = _split_rois(op, rois, x)
+        corners = op.Mul(corners, array(p.spatial_scale, rois))
+        ends = columns(op, op.Sub(corners, array(p.aligned / 2, rois)), 1)
+        down = _samples(op, ends[1], ends[3], height, size[0], attributes)
+        across = _samples(op, ends[0], ends[2], width, size[1], attributes)
+        y = _weighted(op, x, image, down, across)
+        y = choose(op, op.Unsqueeze(there, [1, 2, 3]), y, array(0, x))
+        if not p.position_sensitive:
+            return y
+        own = np.arange(channels).reshape(-1, height, width)
+        own = own * height * width + np.arange(height * width).reshape(height, width)
+        return op.Gather(op.Reshape(y, [0, -1]), own, axis=1)
+
+    return node.builder.function("ROIAlign", [x, rois], attributes, body)
+
+
+@importer("_contrib_PSROIPooling", doc=f"{NN}.contrib.PSROIPooling")
+def psroi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+    """Means of bins, each from channels of its own."""
+    p = node.p
+    bins, group, depth = p.pooled_size, p.group_size or p.pooled_size, p.output_dim
+    size = known(x, 2), known(x, 3)
+    attributes = {
+        "spatial_scale": p.spatial_scale,
+        "output_dim": depth,
+        "pooled_size": bins,
+        "group_size": group,
+    }
+    if known(x, 1) != depth * group * group:
+        node.unfit(f"{known(x, 1)} channels are not {depth} times {group} x {group}")
+    cell = np.minimum(np.arange(bins) * group // bins, group - 1)
+    channel = (np.arange(depth)[:, None, None] * group + cell[:, None]) * group + cell
+    own = channel * bins * bins + np.arange(bins * bins).reshape(bins, bins)
+
+    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
+        image, _, corners = _split_rois(op, rois, x)
+        ends = columns(op, rounded(op, corners), 1)
+        scale = array(p.spatial_scale, rois)
+        ends = [op.Mul(op.Add(end, array(i // 2, rois)), scale) for i, end in enumerate(ends)]
+        rows = _bins(op, ends[1], ends[3], bins, size[0])
+        across = _bins(op, ends[0], ends[2], bins, size[1])
+        sums = _weighted(op, x, image, rows, across)
+        counts = [op.ReduceSum(v, [2], keepdims=0) for v in (rows, across)]
+        area = op.Mul(op.Unsqueeze(counts[0], [1, 3]), op.Unsqueeze(counts[1], [1, 2]))
+        found = op.Gather(op.Reshape(sums, [0, -1]), own, axis=1)
+        return op.Div(found, op.Max(area, array(1, x)))
+
+    return node.builder.function("PSROIPooling", [x, rois], attributes, body)
+
+
+def _bins(op: Any, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
+    """1 where a pixel of an axis lies in a bin, else 0, [R, bins, size]."""
+    width = op.Div(op.Max(op.Sub(end, start), array(0.1, start)), array(bins, start))
+    index, pixels = np.arange(bins, dtype=np.float32), np.arange(size, dtype=np.float32)
+    low = op.Floor(op.Add(op.Mul(width, index), start))
+    high = op.Ceil(op.Add(op.Mul(width, index + 1), start))
+    low, high = (op.Unsqueeze(v, [2]) for v in (low, high))
+    inside = op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
+    found: ir.Value = op.Cast(inside, to=start.dtype)
+    return found
+
+
+@importer("_contrib_Proposal", "_contrib_MultiProposal", doc=f"{NN}.contrib.Proposal")
+def proposal(node: Importing, _op: Any, scores: ir.Value, shifts: ir.Value, info: ir.Value) -> Any:
+    """Regions of an RPN: [images * rpn_post_nms_top_n, 5], and their scores.
+
+    scores [N, 2 A, H, W], shifts [N, 4 A, H, W], info [N, 3]: rows [height, width, scale]. Where fewer
+    are found, they are repeated in turn.
+    """
+    p = node.p
+    single = node.type == "_contrib_Proposal"
+    if single and dimensions(scores)[0] not in {1, None} and isinstance(dimensions(scores)[0], int):
+        node.unfit("it takes one image at a time")
+    names = ("rpn_pre_nms_top_n", "rpn_post_nms_top_n", "threshold", "rpn_min_size")
+    attributes = {name: getattr(p, name) for name in names}
+    attributes |= {"scales": list(p.scales), "ratios": list(p.ratios)}
+    attributes |= {"feature_stride": p.feature_stride, "iou_loss": int(p.iou_loss)}
+    _ = p.output_score
+    height, width = known(scores, 2), known(scores, 3)
+    anchors = _shifted(_base_anchors(attributes), height, width, p.feature_stride)
+    if known(scores, 1) * height * width != 2 * len(anchors):
+        node.unfit(f"{known(scores, 1)} channels do not fit its scales and ratios")
+
+    def body(op: Any, scores: ir.Value, shifts: ir.Value, info: ir.Value) -> Any:
+        grid = (height, width)
+        boxes, score = _candidates(op, scores, shifts, info, anchors, grid, attributes)
+        return _proposed(op, boxes, score, attributes)
+
+    return node.builder.function("Proposal", [scores, shifts, info], attributes, body)
+
+
+def _base_anchors(p: dict[str, Any]) -> np.ndarray:
+    """The anchors of the first cell, [A, 4]."""
+    single = np.float32
+    side = single(p["feature_stride"])
+    middle = single(0.5) * (side - 1)
+    boxes = []
+    for ratio in np.asarray(p["ratios"], single):
+        area = np.floor(side * side / ratio)
+        for scale in np.asarray(p["scales"], single):
+            w = np.floor(np.sqrt(area) + single(0.5)) * scale
+            h = np.floor(w / scale * ratio + single(0.5)) * scale
+            half = single(0.5) * (np.asarray([w, h], single) - 1)
+            boxes.append(np.concatenate([middle - half, middle + half]))
+    return np.asarray(boxes, single)
+
+
+def _shifted(anchors: np.ndarray, height: int, width: int, stride: int) -> np.ndarray:
+    """Those of all cells, [H * W * A, 4]."""
+    columns_, rows = np.meshgrid(np.arange(width), np.arange(height))
+    moves = np.stack([columns_, rows, columns_, rows], -1) * stride
+    return (moves[:, :, None] + anchors).reshape(-1, 4).astype(np.float32)
+
+
+def _candidates(
+    op: Any,
+    scores: ir.Value,
+    shifts: ir.Value,
+    info: ir.Value,
+    anchors: np.ndarray,
+    grid: tuple[int, int],
+    p: dict[str, Any],
+) -> tuple[ir.Value, ir.Value]:
+    """Boxes [N, H W A, 4] within the image, and scores [N, H W A], -1 for what is no candidate."""
+    each = len(anchors) // (grid[0] * grid[1])
+    score = op.Slice(scores, [each], [2 * each], [1])
+    score = op.Reshape(op.Transpose(score, perm=[0, 2, 3, 1]), [0, -1])
+    shifts = op.Reshape(shifts, [0, each, 4, *grid])
+    shifts = op.Reshape(op.Transpose(shifts, perm=[0, 3, 4, 1, 2]), [0, -1, 4])
+    height, width, scale = op.Split(info, axis=1, num_outputs=3, outputs=3)
+    boxes = op.Add(shifts, anchors) if p["iou_loss"] else _moved(op, shifts, anchors)
+    limits = op.Unsqueeze(op.Sub(op.Concat(width, height, width, height, axis=1), 1.0), [1])
+    boxes = op.Max(op.Min(boxes, limits), np.float32(0))
+    stride = np.float32(p["feature_stride"])
+    row, column = (np.repeat(v.ravel(), each).astype(np.float32) for v in np.indices(grid))
+    beyond = [
+        op.GreaterOrEqual(place[None], op.Floor(op.Div(limit, stride)))
+        for place, limit in ((row, height), (column, width))
+    ]
+    score = choose(op, op.Or(*beyond), np.float32(-1), score)
+    return _enlarged(op, boxes, score, op.Mul(scale, np.float32(p["rpn_min_size"])))
+
+
+def _moved(op: Any, shifts: ir.Value, anchors: np.ndarray) -> ir.Value:
+    """Anchors moved by fractions of their size, and scaled by exponents."""
+    size = anchors[:, 2:] - anchors[:, :2] + 1
+    middle = anchors[:, :2] + np.float32(0.5) * (size - 1)
+    by, grow = op.Split(shifts, axis=2, num_outputs=2, outputs=2)
+    centre = op.Add(op.Mul(by, size), middle)
+    half = op.Mul(op.Sub(op.Mul(op.Exp(grow), size), 1.0), 0.5)
+    boxes: ir.Value = op.Concat(op.Sub(centre, half), op.Add(centre, half), axis=2)
+    return boxes
+
+
+def _enlarged(
+    op: Any, boxes: ir.Value, score: ir.Value, least: ir.Value
+) -> tuple[ir.Value, ir.Value]:
+    """What is too small is grown by the smallest size, and is no candidate."""
+    low, high = op.Split(boxes, axis=2, num_outputs=2, outputs=2)
+    size = op.Add(op.Sub(high, low), 1.0)
+    least = op.Unsqueeze(least, [2])
+    small = op.Less(op.ReduceMin(size, [2], keepdims=1), least)
+    half = op.Div(least, 2.0)
+    grown = op.Concat(op.Sub(low, half), op.Add(high, half), axis=2)
+    return choose(op, small, grown, boxes), choose(
+        op, op.Squeeze(small, [2]), np.float32(-1), score
+    )
+
+
+def _proposed(op: Any, boxes: ir.Value, score: ir.Value, p: dict[str, Any]) -> Any:
+    """The best, suppressed where they overlap, as rows [image, box]; and their scores."""
+    total = known(score, 1)
+    before = min(p["rpn_pre_nms_top_n"] if p["rpn_pre_nms_top_n"] > 0 else total, total)
+    after = p["rpn_post_nms_top_n"]
+    best = op.Slice(order(op, score), [0], [before], [1])
+    boxes = rows_at(op, boxes, best)
+    score = rows_at(op, op.Unsqueeze(score, [2]), best)
+    # areas count the last pixel: so do boxes that end one pixel later
+    ends = np.asarray([0, 0, 1, 1], np.float32)
+    like = op.Mul(op.Squeeze(score, [2]), np.float32(0))
+    ranks = op.Add(like, descending(op, boxes))
+    kept = suppressed(op, op.Add(boxes, ends), ranks, p["threshold"])
+    front = order(op, op.Cast(kept, to=ir.DataType.FLOAT))
+    count = op.ReduceSum(op.Cast(kept, to=ir.DataType.INT64), [1], keepdims=1)
+    count = op.Min(count, np.asarray([min(after, before)], np.int64))
+    turn = op.Mod(np.arange(after, dtype=np.int64)[None], count)
+    places = op.GatherElements(front, turn, axis=1)
+    boxes, score = rows_at(op, boxes, places), rows_at(op, score, places)
+    image = op.Range(np.int64(0), op.Squeeze(op.Shape(boxes, start=0, end=1), [0]), np.int64(1))
+    image = op.Cast(op.Unsqueeze(image, [1, 2]), to=ir.DataType.FLOAT)
+    image = op.Add(op.Mul(score, np.float32(0)), image)
+    rows = op.Concat(image, boxes, axis=2)
+    return op.Reshape(rows, [-1, 5]), op.Reshape(score, [-1, 1])

@@ -1,0 +1,113 @@
+"""Functions that ONNX has no operator for, as local functions computed in double precision."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.dtypes import choose
+
+_LANCZOS = (
+    0.99999999999980993,
+    676.5203681218851,
+    -1259.1392167224028,
+    771.32342877765313,
+    -176.61502916214059,
+    12.507343278686905,
+    -0.13857109526572012,
+    9.9843695780195716e-6,
+    1.5056327351493116e-7,
+)
+"""Coefficients of Lanczos's approximation for g = 7 (https://en.wikipedia.org/wiki/Lanczos_approximation)."""
+
+
+def _in_double(op: Any, x: ir.Value, name: str, body: Any) -> ir.Value:
+    def whole(inner: Any, value: ir.Value) -> ir.Value:
+        y = body(inner, inner.Cast(value, to=ir.DataType.DOUBLE))
+        return inner.Cast(y, to=value.dtype or ir.DataType.FLOAT)
+
+    made: tuple[ir.Value, ...] = op.builder.function(name, [x], {}, whole)
+    return made[0]
+
+
+def _log_gamma(op: Any, x: ir.Value) -> ir.Value:
+    """Log Γ(x) for x ≥ ½."""
+    z = op.Sub(x, np.float64(1))
+    total: Any = op.builder.constant(np.float64(_LANCZOS[0]))
+    for index, coefficient in enumerate(_LANCZOS[1:], 1):
+        total = op.Add(total, op.Div(np.float64(coefficient), op.Add(z, np.float64(index))))
+    t = op.Add(z, np.float64(7.5))
+    power = op.Sub(op.Mul(op.Add(z, np.float64(0.5)), op.Log(t)), t)
+    return op.Add(op.Add(power, op.Log(total)), np.float64(math.log(2 * math.pi) / 2))
+
+
+def _parts(op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """Whether x is below ½, log Γ of x or of 1 - x, and sin πx for the reflection."""
+    below = op.Less(x, np.float64(0.5))
+    log = _log_gamma(op, choose(op, below, op.Sub(np.float64(1), x), x))
+    turn = op.Sub(x, op.Mul(np.float64(2), op.Floor(op.Div(x, np.float64(2)))))
+    sine = op.Sin(op.Mul(turn, np.float64(math.pi)))
+    sine = choose(op, op.Equal(op.Floor(x), x), np.float64(0), sine)
+    return below, log, sine
+
+
+def gammaln(op: Any, x: ir.Value) -> ir.Value:
+    """Log |Γ(x)|."""
+
+    def body(inner: Any, value: ir.Value) -> ir.Value:
+        below, log, sine = _parts(inner, value)
+        reflected = inner.Sub(inner.Log(inner.Div(np.float64(math.pi), inner.Abs(sine))), log)
+        found: ir.Value = choose(inner, below, reflected, log)
+        return found
+
+    return _in_double(op, x, "gammaln", body)
+
+
+def gamma(op: Any, x: ir.Value) -> ir.Value:
+    """Γ(x)."""
+
+    def body(inner: Any, value: ir.Value) -> ir.Value:
+        below, log, sine = _parts(inner, value)
+        reflected = inner.Div(np.float64(math.pi), inner.Mul(sine, inner.Exp(log)))
+        found: ir.Value = choose(inner, below, reflected, inner.Exp(log))
+        return found
+
+    return _in_double(op, x, "gamma", body)
+
+
+_CENTRE = (
+    *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
+    *(-0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
+)
+_TAIL = (
+    *(-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773),
+    *(-0.0076224613, 0.00943887047, 1.00167406, 2.83297682),
+)
+"""Giles's polynomials for erfinv (https://people.maths.ox.ac.uk/gilesm/files/gems_erfinv.pdf)."""
+
+
+def _polynomial(op: Any, coefficients: tuple[float, ...], w: ir.Value) -> ir.Value:
+    total: Any = np.float64(coefficients[0])
+    for coefficient in coefficients[1:]:
+        total = op.Add(op.Mul(w, total), np.float64(coefficient))
+    return total
+
+
+def erfinv(op: Any, x: ir.Value) -> ir.Value:
+    """The inverse of erf."""
+
+    def body(inner: Any, value: ir.Value) -> ir.Value:
+        one = np.float64(1)
+        edge = inner.Equal(inner.Abs(value), one)
+        safe = choose(inner, edge, np.float64(0), value)
+        w = inner.Neg(inner.Log(inner.Sub(one, inner.Mul(safe, safe))))
+        centre = _polynomial(inner, _CENTRE, inner.Sub(w, np.float64(2.5)))
+        tail = _polynomial(inner, _TAIL, inner.Sub(inner.Sqrt(inner.Abs(w)), np.float64(3)))
+        y = inner.Mul(safe, choose(inner, inner.Less(w, np.float64(5)), centre, tail))
+        found: ir.Value = choose(inner, edge, inner.Mul(value, np.float64(np.inf)), y)
+        return found
+
+    return _in_double(op, x, "erfinv", body)
