@@ -58,7 +58,34 @@ def plus(node: Exporting, caffe: Writing, x: Blob, constant: Constant, sign: flo
     number = None if _prefers_blob(node, constant) else caffe.number(constant)
     if number is not None and len(constant.shape) <= len(x.shape):
         return caffe.power(x, shift=sign * number)
-    return along(node, caffe, "Bias", x, constant, None if sign == 1 else np.negative)
+    return _with_bias(node, caffe, x, constant, sign) or along(
+        node, caffe, "Bias", x, constant, None if sign == 1 else np.negative
+    )
+
+
+def _with_bias(
+    node: Exporting, caffe: Writing, x: Blob, constant: Constant, sign: float
+) -> Blob | None:
+    """The Scale or inner product before it, with this bias, where it has none and covers as much."""
+    scale, product = caffe.before(x, "Scale"), caffe.before(x, "InnerProduct")
+    maker, found = scale or product, covered(constant.shape, x.shape)
+    if maker is None or found is None or len(maker.blobs) != 1:
+        return None
+    axis, sizes = found
+    block = "scale_param" if scale else "inner_product_param"
+    covers = getattr(maker.message, block)
+    wanted = (axis, len(sizes)) == (covers.axis, covers.num_axes) if scale else axis == len(x.shape) - 1
+    if not wanted:
+        return None
+    factor = np.float32(sign)
+    bias = constant.shaped(sizes)
+    if sign != 1:
+        bias = constant.derive(("bias", sign), lambda a: a.reshape(sizes) * factor, sizes)
+    y = caffe.layer(maker.type, *maker.bottoms, blobs=[*maker.blobs, bias], shape=x.shape)
+    if y.maker is not None:
+        y.maker.message.CopyFrom(maker.message)
+        getattr(y.maker.message, block).bias_term = True
+    return y
 
 
 def times(node: Exporting, caffe: Writing, x: Blob, constant: Constant) -> Blob:

@@ -66,13 +66,15 @@ class Axis:
 
 
 def _fit(axes: list[Axis]) -> tuple[list[Axis], bool] | None:
-    """Padding and rounding under which Caffe makes the windows wanted, exactly or with more behind."""
-    for exact in (True, False):
-        for ceil in (True, False):
-            for ahead in (0, 1):
-                fitted = [replace(axis, ahead=ahead) for axis in axes]
-                if _suits(fitted, ceil=ceil, exact=exact):
-                    return fitted, ceil
+    """Padding and rounding under which Caffe makes the windows wanted, exactly or with more behind.
+
+    Rounding down comes last: older Caffe, and OpenCV, cannot.
+    """
+    for ceil, exact in ((True, True), (True, False), (False, True)):
+        for ahead in (0, 1):
+            fitted = [replace(axis, ahead=ahead) for axis in axes]
+            if _suits(fitted, ceil=ceil, exact=exact):
+                return fitted, ceil
     return None
 
 

@@ -14,10 +14,16 @@ from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, 
 
 PAGE = f"{TUTORIAL}/reshape.html"
 
+MOST_SHUFFLED = 4096
+"""Channels that a convolution is asked to put into another order, at most."""
+
 
 @exporter("Reshape", doc=PAGE)
-def reshape(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Blob:
+def reshape(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Operand:
     """ONNX's 0 and -1 are Caffe's; a shape that is computed is the one it comes to."""
+    if isinstance(x, Constant):
+        node.ignore("allowzero")
+        return caffe.constant(x.shaped(node.shape()), x)
     blob, shape = caffe.blob(x), node.shape()
     literal = node.attribute("allowzero", 0)
     dims = [int(i) for i in target.array()] if isinstance(target, Constant) else []
@@ -26,7 +32,9 @@ def reshape(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Blo
     return caffe.layer("Reshape", blob, shape=shape, reshape_param={"shape": {"dim": dims}})
 
 
-def _reshaped(node: Exporting, caffe: Writing, x: Blob, shape: tuple[int, ...]) -> Blob:
+def _reshaped(node: Exporting, caffe: Writing, x: Operand, shape: tuple[int, ...]) -> Operand:
+    if isinstance(x, Constant):
+        return caffe.constant(x.shaped(shape), x)
     if shape == x.shape and not node.node.outputs[0].is_graph_output():
         return x
     if shape == x.shape:
@@ -35,29 +43,61 @@ def _reshaped(node: Exporting, caffe: Writing, x: Blob, shape: tuple[int, ...]) 
 
 
 @exporter("Flatten", doc=f"{TUTORIAL}/flatten.html")
-def flatten(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+def flatten(node: Exporting, caffe: Writing, x: Operand) -> Operand:
     axis = node.axis("axis", 1, len(x.shape))
-    if axis == 1 and len(x.shape) > 1:
+    if axis == 1 and len(x.shape) > 1 and isinstance(x, Blob):
         return caffe.layer("Flatten", x, shape=node.shape())
     return _reshaped(node, caffe, x, node.shape())
 
 
 @exporter("Squeeze", "Unsqueeze", doc=PAGE)
-def squeeze(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
+def squeeze(
+    node: Exporting, caffe: Writing, x: Operand, axes: Operand | None = None
+) -> Operand:
     del axes
     return _reshaped(node, caffe, x, node.shape())
 
 
 @exporter("Transpose", doc=PAGE)
-def transpose(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    """Moving axes of size 1 is a Reshape; the SSD fork has a Permute."""
+def transpose(node: Exporting, caffe: Writing, x: Operand) -> Operand:
+    """Moving axes of size 1 is a Reshape; channels are shuffled by a convolution; the SSD fork has a Permute."""
     order = node.attribute("perm", list(range(len(x.shape)))[::-1])
+    if isinstance(x, Constant):
+        moved = [x.shape[axis] for axis in order]
+        return caffe.constant(x.derive(("perm", *order), lambda a: a.transpose(order), moved), x)
     moved = [axis for axis in order if x.shape[axis] != 1 or axis == 0]
     if moved == sorted(moved):
         return _reshaped(node, caffe, x, node.shape())
-    caffe.refuse_without_fork("Permute")
     shape = [x.shape[axis] for axis in order]
-    return caffe.layer("Permute", x, shape=shape, permute_param={"order": order})
+    if caffe.fork:
+        return caffe.layer("Permute", x, shape=shape, permute_param={"order": order})
+    last = max(axis for axis, place in enumerate(order) if axis != place)
+    channels = _count(x.shape[1 : last + 1])
+    if order[0] == 0 and last < len(x.shape) - 1 and channels <= MOST_SHUFFLED:
+        return _shuffled(node, caffe, x, order[1 : last + 1], channels)
+    caffe.refuse_without_fork("Permute")
+    raise AssertionError
+
+
+def _shuffled(
+    node: Exporting, caffe: Writing, x: Blob, order: list[int], channels: int
+) -> Blob:
+    """Channels in another order: each output is 1 times one input, and 0 times the others."""
+    groups, rest = x.shape[1 : len(order) + 1], x.shape[len(order) + 1 :]
+    places = np.arange(channels).reshape(groups).transpose([axis - 1 for axis in order]).reshape(-1)
+    picture = (x.shape[0], channels, *rest)
+    y = caffe.layer(
+        "Convolution",
+        caffe.reshape(x, picture, suffix="channels"),
+        blobs=[_tensor(np.eye(channels)[places].reshape(channels, channels, *[1] * len(rest)))],
+        suffix="shuffle",
+        convolution_param={"num_output": channels, "kernel_size": [1], "bias_term": False},
+    )
+    return caffe.reshape(y, node.shape())
+
+
+def _count(shape: Sequence[int]) -> int:
+    return int(np.prod(shape, dtype=np.int64))
 
 
 @exporter("Concat", doc=f"{TUTORIAL}/concat.html")

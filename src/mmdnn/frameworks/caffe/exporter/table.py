@@ -186,6 +186,24 @@ class Writing:
             },
         )
 
+    def before(self, x: Operand, type_: str) -> Draft | None:
+        """The layer that makes x, where it is of that type, of the same source layer, and for this alone.
+
+        Nodes of models whose nodes are the layers are of one source layer: none.
+        """
+        draft = x.maker if isinstance(x, Blob) else None
+        if draft is None or draft.type != type_ or draft.origin != self.node.origin:
+            return None
+        value = x.value if isinstance(x, Blob) else None
+        alone = value is not None and len(value.uses()) == 1 and not value.is_graph_output()
+        return draft if alone and len(draft.bottoms) == 1 else None
+
+    def constant(self, tensor: ir.TensorProtocol, like: Constant) -> Constant:
+        """A constant made of another one."""
+        value = ir.Value(name=like.value.name, const_value=tensor)
+        value.metadata_props.update(like.value.metadata_props)
+        return Constant(value)
+
     def number(self, x: Operand | None) -> float | None:
         """The number that a constant of one element is; None for anything else."""
         if not isinstance(x, Constant) or x.size != 1:
