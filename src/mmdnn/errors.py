@@ -1,6 +1,6 @@
 """The errors a user can meet, and nothing else can be raised on purpose.
 
-    Error
+    mmdnn.Error
     ├── FormatError        a file is not what it should be: truncated, malformed, hostile
     ├── UnsupportedError   operators, attributes or options that cannot be converted exactly
     ├── ShapeError         shapes that do not fit together, or are needed and not known

@@ -60,7 +60,9 @@ def check(model: ir.Model) -> str:
         for value in model.graph.inputs
     }
     session = onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString())
-    expected = dict(zip([o.name for o in model.graph.outputs], session.run(None, feeds), strict=True))
+    expected = dict(
+        zip([o.name for o in model.graph.outputs], session.run(None, feeds), strict=True)
+    )
     found = engine.run(program, feeds)
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, atol=1e-5, rtol=1e-4)

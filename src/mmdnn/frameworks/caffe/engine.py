@@ -167,6 +167,7 @@ _CONVOLUTION = _all(
     _set("convolution_param", "axis", "its axis is not 1"),
 )
 
+
 def _whole_sizes(layer: Layer) -> str:
     p = layer.param("prior_box_param")
     fractional = any(size % 1 for size in (*p.min_size, *p.max_size))

@@ -73,8 +73,8 @@ class Member:
 
     Attributes:
         name: The attribute, e.g. "conv1"; final after naming.
-        type: "nn.Conv2d" and the like, a class of the program, "nn.Parameter" or "buffer" (the arguments are sizes),
-            "constant" (the argument is its value).
+        type: "nn.Conv2d" and the like, a class of the program, "nn.Parameter" or "buffer" (the
+            arguments are sizes), "constant" (the argument is its value).
         args: Positional arguments, Python values.
         kwargs: Keyword arguments, Python values.
         tensors: What the state dict holds for it, by name below the member ("" for itself).

@@ -69,6 +69,6 @@ def _imports(text: str) -> str:
 def _helpers(program: Program) -> str:
     if not program.helpers:
         return ""
-    from mmdnn.frameworks.pytorch.helpers import sources
+    from mmdnn.frameworks.pytorch.codegen.helpers import sources
 
     return "\n\n\n".join(sources(program.helpers))

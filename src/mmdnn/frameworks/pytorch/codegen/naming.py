@@ -7,8 +7,8 @@ import keyword
 import re
 from collections.abc import Iterable
 
+from mmdnn.frameworks.pytorch.codegen.helpers import helper_names
 from mmdnn.frameworks.pytorch.graph import Member, Module, Statement, Variable
-from mmdnn.frameworks.pytorch.helpers import helper_names
 
 MODULE_ATTRIBUTES = frozenset(
     [

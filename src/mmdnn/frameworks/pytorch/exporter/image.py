@@ -155,7 +155,7 @@ def _nearest_mode(r: Resizing) -> str | None:
 
 
 def _same_indices(r: Resizing, i: int, axis: int, out: int | None, mode: str) -> bool:
-    from mmdnn.frameworks.pytorch.helpers.image import resize_coordinates, resize_nearest
+    from mmdnn.frameworks.pytorch.codegen.helpers.image import resize_coordinates, resize_nearest
 
     size = r.dims[axis]
     scale = float(r.scales[i]) if r.scales is not None else None

@@ -59,7 +59,7 @@ def write(
         UnsupportedError: torch cannot put the program into one file.
     """
     if target.suffix in {".pt", ".pt2"}:
-        from mmdnn.frameworks.pytorch.packaging import package
+        from mmdnn.frameworks.pytorch.writer.packaging import package
 
         package(program, target)
         return [target]

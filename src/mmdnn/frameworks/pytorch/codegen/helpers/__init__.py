@@ -1,7 +1,8 @@
 """Functions that generated source carries with it, where torch has no single call.
 
-Each module here is ordinary, tested code; `sources` gives the text of the functions asked for, and of
-those they call. A function may use `torch`, `F` (torch.nn.functional), `math` and other helpers only.
+Each module here is ordinary, tested code; `sources` gives the text of the functions
+asked for, and of those they call. A function may use `torch`, `F`
+(torch.nn.functional), `math` and other helpers only.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ def _functions() -> dict[str, tuple[str, frozenset[str]]]:
         text = Path(spec.origin).read_text(encoding="utf-8")
         for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef):
-                names = {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
-                found[node.name] = (ast.get_source_segment(text, node) or "", frozenset(names))
+                used = {i.id for i in ast.walk(node) if isinstance(i, ast.Name)}
+                segment = ast.get_source_segment(text, node) or ""
+                found[node.name] = (segment, frozenset(used))
     return found
 
 
