@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from mmdnn import registry
-from mmdnn.errors import MissingExtraError, UsageError
+from mmdnn.errors import Error, MissingExtraError, UsageError
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
@@ -18,7 +18,7 @@ from mmdnn.saving import size_of, write
 from mmdnn.verify import run as verification
 from mmdnn.verify import sides
 from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.feeds import inputs
+from mmdnn.verify.feeds import Feed, inputs
 from mmdnn.verify.report import Report
 
 
@@ -87,6 +87,7 @@ def save(
     *,
     framework: str | None = None,
     weights: PathLike | None = None,
+    options: Mapping[str, str] | None = None,
     progress: Silent | None = None,
 ) -> list[Path]:
     """Write a model for a framework; its files appear complete, together, or not at all.
@@ -99,6 +100,7 @@ def save(
         target: The main file; its suffix says which kind, and which framework.
         framework: For which framework, where the suffix does not say.
         weights: Where the weights go, for formats that keep them apart.
+        options: What a framework takes besides: {"fork": "ssd"} allows the SSD fork's layers in Caffe.
         progress: Told how far the work is.
 
     Returns:
@@ -111,7 +113,7 @@ def save(
     final = Path(target)
     to = registry.framework(framework) if framework else registry.writer_of(final)
     with outputs() as place:
-        written = write(model, to, final, weights, place, progress or Silent())
+        written = write(model, to, final, weights, place, progress or Silent(), options)
     return [final_path for final_path, _ in written]
 
 
@@ -150,6 +152,7 @@ def convert(
     verify: bool = True,
     keep: bool = False,
     tolerance: Tolerance | None = None,
+    options: Mapping[str, str] | None = None,
     progress: Silent | None = None,
 ) -> Result:
     """Convert a model's files, and prove the result: every layer is run on both sides.
@@ -169,6 +172,7 @@ def convert(
         verify: Whether to run and compare.
         keep: Whether a result that disagrees is left in its place, for a closer look.
         tolerance: What floats may differ by.
+        options: See `save`.
         progress: Told how far the work is.
 
     Raises:
@@ -188,6 +192,7 @@ def convert(
         verify=verify,
         keep=keep,
         tolerance=tolerance,
+        options=options,
         progress=progress,
     )
 
@@ -201,6 +206,7 @@ def convert_opened(
     verify: bool = True,
     keep: bool = False,
     tolerance: Tolerance | None = None,
+    options: Mapping[str, str] | None = None,
     progress: Silent | None = None,
 ) -> Result:
     """`convert`, once it is known what is what."""
@@ -209,7 +215,7 @@ def convert_opened(
     report: Report | None = None
     notes: tuple[str, ...] = ()
     with outputs() as place:
-        written = write(model, to, target, weights, place, progress)
+        written = write(model, to, target, weights, place, progress, options)
         if verify:
             staged = to.arrange([path for _, path in written])
             report, notes = _verified(opened, model, to, staged, tolerance, progress)
@@ -289,8 +295,10 @@ def _verified(
     if staged is None or not to.has("engine"):
         return None, (f"Not verified: {to.title} has no engine here.",)
     try:
-        target = sides.named_by_order(sides.engine_side(to, staged), _output_names(model))
         found = verification.run_source(_sides(opened, model), model, progress=progress)
+        side, note = _target_side(to, staged, found.results[0][0])
+        found = replace(found, notes=(*found.notes, *note))
+        target = sides.named_by_order(side, _output_names(model))
         report = verification.verify(
             found, target, model, whole=True, tolerance=tolerance, progress=progress
         )
@@ -299,6 +307,22 @@ def _verified(
     except sides.NothingRunsError as error:
         return None, (f"Not verified: {error}",)
     return report, report.notes
+
+
+def _target_side(
+    to: Framework, staged: Source, feed: Feed
+) -> tuple[sides.Side, tuple[str, ...]]:
+    """What runs a result: its framework, or the files read back where that cannot be had."""
+    try:
+        side = sides.engine_side(to, staged)
+        if to.has("importer"):
+            side(feed.values)
+    except Error as error:
+        if not to.has("importer"):
+            raise
+        why = f"The result is not run in {to.title} itself, but read back: {sides.sentence(error)}"
+        return sides.ir_side(Opened(to, staged).model()), (why,)
+    return side, ()
 
 
 def _sides(opened: Opened, model: ir.Model | None) -> Iterator[tuple[sides.Side | None, str]]:

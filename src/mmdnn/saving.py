@@ -21,20 +21,32 @@ def write(
     weights: PathLike | None,
     place: Staging,
     progress: Silent,
+    options: Mapping[str, str] | None = None,
 ) -> list[tuple[Path, Path]]:
     """Write a model's files where `place` says.
+
+    Args:
+        model: The IR.
+        to: For which framework.
+        target: The main file.
+        weights: Where the weights go, for formats that keep them apart.
+        place: Says where to write until all is complete.
+        progress: Told how far the work is.
+        options: What the framework's exporter is told besides, e.g. {"fork": "ssd"} for Caffe.
 
     Returns:
         For each file the place where it will be, and the one where it is until then.
     """
-    native = to.room("exporter").from_ir(model.clone()) if to.has("exporter") else model
+    native = model
+    if to.has("exporter"):
+        native = to.room("exporter").from_ir(model.clone(), **(options or {}))
     staged = place(target)
-    options: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if weights is not None:
-        options["weights"] = place(weights)
+        settings["weights"] = place(weights)
     with progress.bytes(size_of(model), f"writing {target.name}") as wrote:
-        written = to.room("writer").write(native, staged, progress=wrote, **options)
-    return [(_final(path, staged, target, options, weights, place), path) for path in written]
+        written = to.room("writer").write(native, staged, progress=wrote, **settings)
+    return [(_final(path, staged, target, settings, weights, place), path) for path in written]
 
 
 def size_of(model: ir.Model) -> int:

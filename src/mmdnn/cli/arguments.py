@@ -125,6 +125,29 @@ def add_source(parser: Parser, group: Any) -> None:
     )
 
 
+def add_fork(parser: Parser, group: Any) -> None:
+    """Add the flag that says which layers a Caffe network may have."""
+    parser.flag(
+        group,
+        "--caffeFork",
+        choices=("ssd",),
+        default="",
+        metavar="{ssd}",
+        help="a fork of Caffe whose layers the result may have, beside BVLC's own",
+    )
+
+
+def options(args: argparse.Namespace, to: str) -> dict[str, str]:
+    """What the target's exporter is told besides.
+
+    Raises:
+        UsageError: A flag is for another framework.
+    """
+    if args.caffeFork and to != "caffe":
+        raise UsageError(f"--caffeFork is for Caffe, and the result is for {to}")
+    return {"fork": args.caffeFork} if args.caffeFork else {}
+
+
 def add_refused(parser: Parser, *names: str) -> None:
     """Accept documented flags that cannot work here only to say why."""
     for name in names:

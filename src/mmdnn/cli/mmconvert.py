@@ -55,6 +55,7 @@ def parser() -> arguments.Parser:
         metavar="FILE",
         help="its weights, for source code: .safetensors (default) or .pth",
     )
+    arguments.add_fork(made, target)
     check = made.add_argument_group("verification")
     made.flag(check, "--noVerify", action="store_true", help="do not run and compare the two")
     made.flag(
@@ -86,6 +87,7 @@ def work(args: Namespace) -> dict[str, Any]:
         weights=args.dstWeightPath,
         verify=not args.noVerify,
         keep=args.keep,
+        options=arguments.options(args, to.name),
         progress=progress.bars(),
     )
     _tell(args, result, to.title, [str(path) for path in opened.source.files])

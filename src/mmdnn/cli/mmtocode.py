@@ -68,6 +68,7 @@ def parser() -> arguments.Parser:
         metavar="{test,train}",
         help="the code serves both: it trains and tests as its framework's own modules do",
     )
+    arguments.add_fork(made, target)
     arguments.add_json(made)
     return made
 
@@ -83,12 +84,15 @@ def work(args: Namespace) -> dict[str, Any]:
     model = opening.open_model(files, "onnx", None, registry.Source()).model()
     command.say(args, f"Parse file [{args.IRModelPath}] with binary format successfully.")
     target = Path(args.dstModelPath)
+    options = arguments.options(args, to.name)
     weighted = args.IRWeightPath or args.dstWeightPath
     with outputs() as place:
         if weighted:
-            written = saving.write(model, to, target, args.dstWeightPath, place, progress.bars())
+            written = saving.write(
+                model, to, target, args.dstWeightPath, place, progress.bars(), options
+            )
         else:
-            native = to.room("exporter").from_ir(model)
+            native = to.room("exporter").from_ir(model, **options)
             place(target).write_text(codegen.source(native), encoding="utf-8")
             written = [(target, target)]
     code, *weights = (str(final) for final, _ in written)

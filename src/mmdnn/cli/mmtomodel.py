@@ -65,6 +65,7 @@ def parser() -> arguments.Parser:
         target, "-o", "-om", "--outputModel", metavar="FILE", required=True, help="the model file"
     )
     made.flag(target, "--noVerify", action="store_true", help="do not run and compare the two")
+    arguments.add_fork(made, target)
     arguments.add_refused(made, "--dump_tag")
     arguments.add_json(made)
     return made
@@ -81,10 +82,16 @@ def work(args: Namespace) -> dict[str, Any]:
     if args.inputWeight and not from_code:
         files.append(Path(args.inputWeight))
     opened = opening.open_model(files, None, None, registry.Source())
+    options = arguments.options(args, to.name)
     if from_code:
-        _check(network, opened.model(), to)
+        _check(network, opened.model(), to, options)
     result = api.convert_opened(
-        opened, to, target, verify=not args.noVerify, progress=progress.bars()
+        opened,
+        to,
+        target,
+        verify=not args.noVerify,
+        options=options,
+        progress=progress.bars(),
     )
     sources = " and ".join(f"[{name}]" for name in (args.inputNetwork, args.inputWeight) if name)
     main_file, *others = (str(path) for path in _target_first(result.paths, target))
@@ -117,14 +124,14 @@ def _beside(code: Path, weights: str | None) -> Path:
     )
 
 
-def _check(code: Path, model: ir.Model, to: Framework) -> None:
+def _check(code: Path, model: ir.Model, to: Framework, options: dict[str, str]) -> None:
     """Refuse source code that is not what the IR gives: changes by hand would be lost.
 
     Raises:
         FormatError: It is no Python.
         UsageError: It differs.
     """
-    native = to.room("exporter").from_ir(model)
+    native = to.room("exporter").from_ir(model, **options)
     ours = to.room("codegen").source(native)
     try:
         same = _meaning(code.read_text(encoding="utf-8")) == _meaning(ours)

@@ -1,4 +1,4 @@
-"""Caffe: prototxt, caffemodel (binary or HDF5) and binaryproto files, read without Caffe."""
+"""Caffe: prototxt, caffemodel (binary or HDF5) and binaryproto files, read and written without Caffe."""
 
 from __future__ import annotations
 
@@ -65,5 +65,6 @@ FRAMEWORK = Framework(
     package="mmdnn.frameworks.caffe",
     extra="caffe",
     arrange=arrange,
+    writes=(".prototxt", ".caffemodel"),
     help="net.prototxt, net.caffemodel (or .caffemodel.h5); mean.binaryproto",
 )

@@ -154,6 +154,8 @@ def fill(message: Any, values: dict[str, Any]) -> None:
         if isinstance(value, dict):
             getattr(message, name).SetInParent()
             fill(getattr(message, name), value)
+            if name.endswith("_param") and not getattr(message, name).ListFields():
+                message.ClearField(name)
         elif isinstance(value, (list, tuple)):
             if value and isinstance(value[0], dict):
                 for item in value:

@@ -10,6 +10,7 @@ from google.protobuf import text_format
 from mmdnn.frameworks.caffe.graph import Layer, Network, Unknown
 
 _INDENT = "  "
+_WIDTH = 90
 
 
 def text(network: Network) -> str:
@@ -20,8 +21,23 @@ def text(network: Network) -> str:
 
 def _layer(layer: Layer) -> str:
     known = text_format.MessageToString(layer.message, as_utf8=True).splitlines()
-    lines = [*known, *_unknown(layer.unknown)]
+    lines = [*_joined(known), *_unknown(layer.unknown)]
     return "layer {\n" + "".join(f"{_INDENT}{line}\n" for line in lines) + "}\n"
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Blocks that hold a shape, on one line: `input_param { shape { dim: 1 dim: 3 } }`."""
+    made: list[str] = []
+    for line in lines:
+        made.append(line)
+        if line.strip() != "}":
+            continue
+        start = next(i for i in range(len(made) - 1, -1, -1) if made[i].endswith("{"))
+        inner = [each.strip() for each in made[start + 1 : -1]]
+        if len(inner) == 1 or made[start].strip() == "shape {":
+            whole = " ".join([made[start], *inner, "}"])
+            made[start:] = [whole] if len(whole) <= _WIDTH else made[start:]
+    return made
 
 
 def _unknown(fields: Unknown) -> Iterator[str]:
