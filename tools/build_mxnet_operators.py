@@ -37,6 +37,9 @@ KINDS = {
 }
 
 CORRECTIONS = {
+    "_linalg_potrf": {"lower": "bool=1"},
+    "_linalg_potri": {"lower": "bool=1"},
+    "_npi_concatenate": {"num_args": "int", "axis": "int?=0"},
     "_linspace": {
         "start": "float",
         "stop": "float",

@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet import arrange, importer, reader
+from mmdnn.frameworks.mxnet.graph import Model
 from mmdnn.frameworks.onnx import engine
 from mmdnn.registry import Source
 
@@ -82,3 +83,12 @@ def differences(wanted: Mapping[str, np.ndarray], found: Arrays) -> Iterator[str
 def _bound(array: np.ndarray) -> tuple[float, float]:
     """Relative and absolute."""
     return (1e-4, 1e-5) if array.dtype != np.float16 else (2e-3, 1e-3)
+
+
+def of_parameters(model: Model) -> set[str]:
+    """Values that depend on parameters alone: they are parameters of the IR."""
+    constant = {node for node in model.symbol.variables if node.name in model.params}
+    for node in model.symbol.operators:
+        if node.inputs and all(entry.node in constant for entry in node.inputs):
+            constant.add(node)
+    return {node.output_name(0) for node in constant}

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import onnx_ir as ir
 
-from mmdnn.errors import FormatError
+from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet import _attributes
 from mmdnn.registry import Source
 
@@ -77,10 +77,13 @@ class Node:
 
         Raises:
             FormatError: The text cannot be parsed, or a parameter without default is missing.
+            UnsupportedError: The operator has no such parameter.
         """
         schema = self.schema
         if schema is None or name not in schema.params:
-            raise KeyError(f"{self.op} has no parameter {name}")
+            raise UnsupportedError(
+                f"its parameter {name} is not known", layer=self.name, operator=self.op
+            )
         kind, separator, default = schema.params[name].rpartition("=")
         if not separator:
             kind, default = default, ""

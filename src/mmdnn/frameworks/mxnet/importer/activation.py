@@ -112,7 +112,7 @@ def hard_sigmoid(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.HardSigmoid(x, alpha=node.p.alpha, beta=node.p.beta)
 
 
-@importer("clip", "_npi_clip", doc=f"{NN}.clip")
+@importer("clip", doc=f"{NN}.clip")
 def clip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     p = node.p
     limits = [None if limit is None else array(limit, x) for limit in (p.a_min, p.a_max)]

@@ -115,7 +115,7 @@ def _places(op: Any, like: ir.Value) -> ir.Value:
     return made
 
 
-@importer("_contrib_MultiBoxPrior", "_npx_multibox_prior", doc=f"{NN}.contrib.MultiBoxPrior")
+@importer("_contrib_MultiBoxPrior", doc=f"{NN}.contrib.MultiBoxPrior")
 def multibox_prior(node: Importing, _op: Any, x: ir.Value) -> Any:
     """Anchors of each pixel, [1, pixels * (sizes + ratios - 1), 4]: nothing but the size is read."""
     p = node.p
@@ -155,9 +155,7 @@ def _anchors(p: dict[str, Any], height: int, width: int) -> np.ndarray:
     return boxes.clip(0, 1) if p["clip"] else boxes
 
 
-@importer(
-    "_contrib_MultiBoxDetection", "_npx_multibox_detection", doc=f"{NN}.contrib.MultiBoxDetection"
-)
+@importer("_contrib_MultiBoxDetection", doc=f"{NN}.contrib.MultiBoxDetection")
 def multibox_detection(
     node: Importing, _op: Any, scores: ir.Value, offsets: ir.Value, anchors: ir.Value
 ) -> Any:

@@ -125,7 +125,7 @@ def ones(node: Importing, op: Any) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), 1)
 
 
-@importer("_full", "_npi_full", doc=f"{NN}.full")
+@importer("_full", doc=f"{NN}.full")
 def full(node: Importing, op: Any) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), node.p.value)
 
@@ -164,7 +164,7 @@ def arange(node: Importing, op: Any) -> ir.Value:
     return _constant(node, op, np.repeat(start + p.step * np.arange(count), p.repeat))
 
 
-@importer("_linspace", "_npi_linspace", doc=f"{NN}.linspace")
+@importer("_linspace", doc=f"{NN}.linspace")
 def linspace(node: Importing, op: Any) -> ir.Value:
     p = node.p
     return _constant(node, op, np.linspace(p.start, p.stop, p.num, endpoint=p.endpoint))
@@ -182,7 +182,7 @@ def identity_matrix(node: Importing, op: Any) -> ir.Value:
     return _constant(node, op, np.eye(*node.p.shape))
 
 
-@importer("_contrib_arange_like", "_npx_arange_like", doc=f"{NN}.contrib.arange_like")
+@importer("_contrib_arange_like", doc=f"{NN}.contrib.arange_like")
 def arange_like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """As many numbers as the input, or an axis of it, has elements."""
     p = node.p

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.graph import operators
 from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.pooling import cube_root
@@ -92,13 +93,15 @@ _FLOAT_ONLY = frozenset(
 )
 
 
+def _existing(*types: str) -> list[str]:
+    """Those of the names that are operators' own."""
+    return [type_ for type_ in types if type_ in operators()]
+
+
 def _register_unary(name: str, function: Unary) -> None:
-    types = [name, f"_npi_{name}", f"_npx_{name}", f"_contrib_{name}_ste"]
-    from mmdnn.frameworks.mxnet.graph import canonical, operators
+    types = _existing(name, f"_npi_{name}", f"_npx_{name}", f"_contrib_{name}_ste")
 
-    known_types = [t for t in types if t in operators() and canonical(t) == t]
-
-    @importer(*known_types, doc=f"{NN}.{name}")
+    @importer(*types, doc=f"{NN}.{name}")
     def unary(node: Importing, op: Any, x: ir.Value) -> ir.Value:
         integer = x.dtype is not None and not x.dtype.is_floating_point()
         if integer and node.numpy and name not in _FLOAT_ONLY:
@@ -111,9 +114,7 @@ for _name, _function in UNARY.items():
 
 
 def _register_logical_unary(name: str, function: Unary) -> None:
-    from mmdnn.frameworks.mxnet.graph import canonical, operators
-
-    types = [t for t in (name, f"_npi_{name}") if t in operators() and canonical(t) == t]
+    types = _existing(name, f"_npi_{name}")
 
     @importer(*types, doc=f"{NN}.{name}")
     def unary(node: Importing, op: Any, x: ir.Value) -> ir.Value:
@@ -219,12 +220,6 @@ _REVERSED: dict[str, tuple[str, ...]] = {
 }
 
 
-def _existing(*types: str) -> list[str]:
-    from mmdnn.frameworks.mxnet.graph import canonical, operators
-
-    return [type_ for type_ in types if type_ in operators() and canonical(type_) == type_]
-
-
 def _together(op: Any, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Two values in one type: NumPy's operators mix them."""
     types = [value.dtype for value in (a, b) if value.dtype is not None]
@@ -291,7 +286,7 @@ def add_n(_node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
     return op.Sum(*inputs) if len(inputs) != 2 else op.Add(*inputs)
 
 
-@importer("Cast", "amp_cast", "_npx_cast", "_npi_cast", doc=f"{NN}.Cast")
+@importer("Cast", "amp_cast", doc=f"{NN}.Cast")
 def cast_to(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """In and out of half precision through a maximum of one, which changes nothing.
 

@@ -14,7 +14,7 @@ from mmdnn.frameworks.mxnet.importer.shapes import known, rank, transpose
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
 
 
-@importer("_image_to_tensor", "_npx__image_to_tensor", doc=f"{NN}.image.to_tensor")
+@importer("_image_to_tensor", doc=f"{NN}.image.to_tensor")
 def to_tensor(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """Channels first, from 0 to 1."""
     order = [2, 0, 1] if rank(x) == 3 else [0, 3, 1, 2]
@@ -22,7 +22,7 @@ def to_tensor(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.Div(numbers, np.float32(255))
 
 
-@importer("_image_normalize", "_npx__image_normalize", doc=f"{NN}.image.normalize")
+@importer("_image_normalize", doc=f"{NN}.image.normalize")
 def normalize(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """(x - mean) / std by channel, channels first."""
     channels = known(x, rank(x) - 3)
@@ -35,20 +35,22 @@ def _channels(given: tuple[float, ...], count: int, like: ir.Value) -> np.ndarra
     return array(np.asarray(each).reshape(-1, 1, 1), like)
 
 
-@importer("_image_crop", "_npx__image_crop", doc=f"{NN}.image.crop")
+@importer("_image_crop", doc=f"{NN}.image.crop")
 def crop(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     p, axis = node.p, rank(x) - 3
     return op.Slice(x, [p.y, p.x], [p.y + p.height, p.x + p.width], [axis, axis + 1])
 
 
-@importer("_image_flip_left_right", "_npx__image_flip_left_right", doc=f"{NN}.image")
-def flip_left_right(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    return op.Slice(x, [-1], [FARTHEST.min], [rank(x) - 2], [-1])
+_FLIPPED = {"flip_left_right": 1, "flip_top_bottom": 0}
 
 
-@importer("_image_flip_top_bottom", "_npx__image_flip_top_bottom", doc=f"{NN}.image")
-def flip_top_bottom(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    return op.Slice(x, [-1], [FARTHEST.min], [rank(x) - 3], [-1])
+@importer(*(f"_image_{name}" for name in _FLIPPED), doc=f"{NN}.image")
+def flip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Of one picture. The middle of an odd number of rows or columns MXNet leaves undefined."""
+    axis = _FLIPPED[node.type.rpartition("image_")[2]]
+    if rank(x) != 3 or known(x, axis) % 2:
+        node.refuse("pictures in a batch, or an odd size: MXNet gives arbitrary numbers")
+    return op.Slice(x, [-1], [FARTHEST.min], [axis], [-1])
 
 
 @importer("all_finite", doc=f"{NN}.all_finite")

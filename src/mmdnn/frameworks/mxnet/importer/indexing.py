@@ -41,7 +41,7 @@ def bounded(op: Any, index: ir.Value, x: ir.Value, axis: int, mode: str) -> ir.V
     return op.Clip(places, np.int64(0), last)
 
 
-@importer("take", "_npi_take", doc=f"{NN}.take")
+@importer("take", doc=f"{NN}.take")
 def take(node: Importing, op: Any, x: ir.Value, index: ir.Value) -> ir.Value:
     axis = node.axis(node.p.axis, x)
     return op.Gather(x, bounded(op, index, x, axis, node.p.mode), axis=axis)
@@ -123,7 +123,7 @@ def where_scalar(node: Importing, op: Any, condition: ir.Value, x: ir.Value) -> 
     return choose(op, _truth(op, condition), *both)
 
 
-@importer("_contrib_boolean_mask", "_npi_boolean_mask", doc=f"{NN}.contrib.boolean_mask")
+@importer("_contrib_boolean_mask", doc=f"{NN}.contrib.boolean_mask")
 def boolean_mask(node: Importing, op: Any, x: ir.Value, mask: ir.Value) -> ir.Value:
     return op.Compress(x, _truth(op, mask), axis=node.axis(node.p.axis, x))
 
@@ -157,7 +157,7 @@ def unravel(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return cast(op, stacked, x.dtype)
 
 
-@importer("slice", "_npi_slice", doc=f"{NN}.slice")
+@importer("slice", doc=f"{NN}.slice")
 def slice_(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """Begin and end by axis, None for "from the start" and "to the end"."""
     p = node.p

@@ -94,7 +94,7 @@ def _turned(op: Any, x: ir.Value, wanted: bool) -> ir.Value:
     return transpose(op, x, order) if wanted else x
 
 
-@importer("batch_dot", "_npx_batch_dot", doc=f"{NN}.batch_dot")
+@importer("batch_dot", doc=f"{NN}.batch_dot")
 def batch_dot(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
     _ = p.forward_stype
@@ -145,10 +145,10 @@ def trmm(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
     return _scaled(op, y, p.alpha)
 
 
-@importer("_linalg_det", "_npi_det", doc=f"{NN}.linalg.det")
-def determinant(_node: Importing, op: Any, a: ir.Value) -> ir.Value:
+@importer("_linalg_det", doc=f"{NN}.linalg.det")
+def determinant(node: Importing, op: Any, a: ir.Value) -> ir.Value:
     y = op.Det(a)
-    return op.Reshape(y, [1]) if rank(a) == 2 and _node.type == "_linalg_det" else y
+    return op.Reshape(y, [1]) if rank(a) == 2 and not node.numpy else y
 
 
 @importer("_linalg_sumlogdiag", doc=f"{NN}.linalg.sumlogdiag")
@@ -265,8 +265,8 @@ def maketrian(node: Importing, op: Any, a: ir.Value) -> ir.Value:
     return reshape(op, op.MatMul(a, array(spread, a)), [*kept, side, side])
 
 
-@importer("_linalg_slogdet", "_npi_slogdet", doc=f"{NN}.linalg.slogdet")
+@importer("_linalg_slogdet", doc=f"{NN}.linalg.slogdet")
 def slogdet(node: Importing, op: Any, a: ir.Value) -> tuple[ir.Value, ir.Value]:
     y = op.Det(a)
-    y = op.Reshape(y, [1]) if rank(a) == 2 and node.type == "_linalg_slogdet" else y
+    y = op.Reshape(y, [1]) if rank(a) == 2 and not node.numpy else y
     return op.Sign(y), op.Log(op.Abs(y))

@@ -48,7 +48,7 @@ def sparse_regularizer(node: Importing, op: Any, x: ir.Value, *_average: ir.Valu
 
 @importer(
     *("MakeLoss", "make_loss", "BlockGrad", "_copy", "_copyto", "_CrossDeviceCopy"),
-    *("_contrib_gradientmultiplier", "_npi_copyto", "_np_copy"),
+    *("_contrib_gradientmultiplier", "_np_copy"),
     doc=f"{NN}.identity",
 )
 def identity(node: Importing, op: Any, x: ir.Value) -> ir.Value:

@@ -32,10 +32,14 @@ def _axes(node: Importing, x: ir.Value) -> Axes:
 
 
 def reduced(
-    node: Importing, op: Any, x: ir.Value, reduce: Callable[[Axes, int], ir.Value]
+    node: Importing,
+    op: Any,
+    x: ir.Value,
+    reduce: Callable[[Axes, int], ir.Value],
+    keep: int | None = None,
 ) -> ir.Value:
     """Call `reduce` with axes and whether to keep them, and give the result MXNet's shape."""
-    axes, keep = _axes(node, x), bool(node.p.keepdims)
+    axes, keep = _axes(node, x), bool(node.p.keepdims if keep is None else keep)
     if not axes:
         return op.Identity(x)
     y = reduce(axes, int(keep))
@@ -151,7 +155,7 @@ def argmax_channel(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return cast(op, op.ArgMax(x, axis=1, keepdims=0), x.dtype)
 
 
-@importer("topk", "_npx_topk", doc=f"{NN}.topk")
+@importer("topk", doc=f"{NN}.topk")
 def topk(node: Importing, op: Any, x: ir.Value) -> Any:
     """The k largest or smallest: values, places, both, or a mask of where they are."""
     p = node.p
@@ -179,12 +183,12 @@ def _sorted(op: Any, x: ir.Value, axis: int, k: int, largest: bool) -> tuple[ir.
     return made
 
 
-@importer("sort", "_npi_sort", doc=f"{NN}.sort")
+@importer("sort", doc=f"{NN}.sort")
 def sort(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return _ordered(node, op, x)[0]
 
 
-@importer("argsort", "_npi_argsort", doc=f"{NN}.argsort")
+@importer("argsort", doc=f"{NN}.argsort")
 def argsort(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return cast(op, _ordered(node, op, x)[1], named(node.p.dtype))
 
@@ -197,7 +201,7 @@ def _ordered(node: Importing, op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value]
     return _sorted(op, y, axis, 0, not p.is_ascend)
 
 
-@importer("cumsum", "_np_cumsum", doc=f"{NN}.cumsum")
+@importer("_np_cumsum", doc=f"{NN}.cumsum")
 def cumsum(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     p = node.p
     x = cast(op, x, named(p.dtype))
@@ -206,7 +210,7 @@ def cumsum(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.CumSum(x, np.int64(node.axis(p.axis, x)))
 
 
-@importer("pick", "_npx_pick", doc=f"{NN}.pick")
+@importer("pick", doc=f"{NN}.pick")
 def pick(node: Importing, op: Any, x: ir.Value, index: ir.Value) -> ir.Value:
     """One element along an axis for each place; places beyond it are clipped or go round."""
     p = node.p

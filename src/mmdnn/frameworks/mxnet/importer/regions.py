@@ -24,7 +24,7 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.elementwise import rounded
 from mmdnn.frameworks.mxnet.importer.shapes import known
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import Builder, dimensions, shape
+from mmdnn.ir.builder import Builder, shape
 
 
 def _split_rois(op: Any, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
@@ -36,7 +36,7 @@ def _split_rois(op: Any, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Valu
     return choose(op, there, image, np.int64(0)), there, corners
 
 
-@importer("ROIPooling", "_npx_roi_pooling", doc=f"{NN}.ROIPooling")
+@importer("ROIPooling", doc=f"{NN}.ROIPooling")
 def roi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
     """The maximum of each bin of each region; 0 where a bin, or the image, does not exist."""
     p = node.p
@@ -239,8 +239,7 @@ def proposal(node: Importing, _op: Any, scores: ir.Value, shifts: ir.Value, info
     are found, they are repeated in turn.
     """
     p = node.p
-    single = node.type == "_contrib_Proposal"
-    if single and dimensions(scores)[0] not in {1, None} and isinstance(dimensions(scores)[0], int):
+    if node.type == "_contrib_Proposal" and known(scores, 0) != 1:
         node.unfit("it takes one image at a time")
     names = ("rpn_pre_nms_top_n", "rpn_post_nms_top_n", "threshold", "rpn_min_size")
     attributes = {name: getattr(p, name) for name in names}

@@ -63,7 +63,7 @@ def numpy_reshape(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return reshape(op, x, decoded(node, x, node.p.newshape, NUMPY_CODES, reverse=node.p.reverse))
 
 
-@importer("_np_reshape", "_npi_reshape", doc=f"{NN}.reshape")
+@importer("_np_reshape", doc=f"{NN}.reshape")
 def plain_reshape(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     if node.p.order != "C":
         node.refuse(f"order {node.p.order}")
@@ -119,14 +119,14 @@ def _split(node: Importing, x: ir.Value, axis: int, left: int, right: int) -> li
     return [whole // other if n == -1 else n for n in (left, right)]
 
 
-@importer("Flatten", "_npx_batch_flatten", doc=f"{NN}.Flatten")
+@importer("Flatten", doc=f"{NN}.Flatten")
 def flatten(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
     if rank(x) < 2:
         return op.Unsqueeze(x, [1])
     return flat(op, x) if product(x, range(1, rank(x))) is not None else op.Flatten(x, axis=1)
 
 
-@importer("reshape_like", "_npx_reshape_like", doc=f"{NN}.reshape_like")
+@importer("reshape_like", doc=f"{NN}.reshape_like")
 def reshape_like(node: Importing, op: Any, x: ir.Value, like: ir.Value) -> ir.Value:
     """Some axes of x replaced by some axes of another value."""
     p = node.p
@@ -162,11 +162,6 @@ def swap_axes(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return _swapped(op, x, node.axis(node.p.dim1, x), node.axis(node.p.dim2, x))
 
 
-@importer("_npi_swapaxes", doc=f"{NN}.swapaxes")
-def numpy_swap_axes(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    return _swapped(op, x, node.axis(node.p.dim1, x), node.axis(node.p.dim2, x))
-
-
 def _swapped(op: Any, x: ir.Value, a: int, b: int) -> ir.Value:
     order = list(range(rank(x)))
     order[a], order[b] = b, a
@@ -183,7 +178,7 @@ def move_axis(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return transpose(op, x, order)
 
 
-@importer("expand_dims", "_npi_expand_dims", doc=f"{NN}.expand_dims")
+@importer("expand_dims", doc=f"{NN}.expand_dims")
 def expand_dims(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     axis = node.p.axis
     return op.Unsqueeze(x, [axis if axis >= 0 else axis + rank(x) + 1])
@@ -290,7 +285,7 @@ def numpy_split(node: Importing, op: Any, x: ir.Value) -> list[ir.Value]:
     return _parts(node, op, x, axis, node.p.sections, False)
 
 
-@importer("tile", "_npi_tile", doc=f"{NN}.tile")
+@importer("tile", doc=f"{NN}.tile")
 def tile(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """Repetitions and axes are aligned at the right."""
     times = list(node.p.reps)
@@ -299,7 +294,7 @@ def tile(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.Tile(x, np.asarray(times, np.int64)) if times else x
 
 
-@importer("repeat", "_np_repeat", doc=f"{NN}.repeat")
+@importer("repeat", doc=f"{NN}.repeat")
 def repeat(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """Each element; without an axis of the flattened array."""
     p = node.p
@@ -410,7 +405,7 @@ def broadcast_like(node: Importing, op: Any, x: ir.Value, like: ir.Value) -> ir.
     return expanded(op, x, joined(op, parts), {a: dimensions(like)[b] for a, b in pairs.items()})
 
 
-@importer("shape_array", "_npx_shape_array", doc=f"{NN}.shape_array")
+@importer("shape_array", doc=f"{NN}.shape_array")
 def shape_array(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.Shape(x)
 

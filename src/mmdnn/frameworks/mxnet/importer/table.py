@@ -85,7 +85,7 @@ class Importing:
     @property
     def numpy(self) -> bool:
         """Whether it follows NumPy: reducing everything gives a scalar, not an array of one."""
-        return self.type.startswith(("_np", "_npx", "_npi")) or self.model.numpy
+        return self.node.op.startswith("_np") or self.model.numpy
 
     def axis(self, axis: int, x: ir.Value) -> int:
         """A canonical axis: negative ones count from the end."""

@@ -111,7 +111,9 @@ def _deconvolution(model: Model, node: Node) -> Shape | None:
 
 def _dense(model: Model, node: Node) -> Shape | None:
     weight = _weight(model, node)
-    return None if weight is None or len(weight) != 2 else (None, weight[1])
+    if weight is None or len(weight) != 2 or not node.param("flatten"):
+        return None
+    return (None, weight[1])
 
 
 def _recurrent(model: Model, node: Node) -> Shape | None:
