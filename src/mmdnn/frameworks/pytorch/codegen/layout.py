@@ -6,6 +6,8 @@ it fits, else one item a line with a trailing comma (https://docs.astral.sh/ruff
 
 from __future__ import annotations
 
+import re
+
 WIDTH = 88
 INDENT = "    "
 
@@ -23,7 +25,8 @@ def lay_out(line: str, comment: str = "", width: int = WIDTH) -> list[str]:
         return [whole] if comment and len(whole) <= width else [line]
     indent = line[: len(line) - len(line.lstrip())]
     opening, closing = _last_bracket(line)
-    if opening < 0:
+    terms = operators(_right_side(line))
+    if opening < 0 or len(terms) > 2:
         return _parenthesised(line, indent, width)
     head, inside, tail = line[: opening + 1], line[opening + 1 : closing], line[closing:]
     if not inside.strip():
@@ -79,11 +82,74 @@ def _last_bracket(line: str) -> tuple[int, int]:
     return best
 
 
+def _right_side(line: str) -> str:
+    for sign in (" = ", "return "):
+        if sign in line:
+            return line.split(sign, 1)[1]
+    return line.strip()
+
+
+LOOSEST_FIRST = (
+    r" (?=if |else )",
+    r" (?=or )",
+    r" (?=and )",
+    r" (?=(?:<=?|>=?|==|!=|in|is) )",
+    r" (?=\| )",
+    r" (?=\^ )",
+    r" (?=& )",
+    r" (?=(?:<<|>>) )",
+    r" (?=[+-] )",
+    r" (?=(?:\*|//?|%|@) )",
+)
+"""Where an expression may be broken: before its operators, those that bind least first."""
+
+
+def operators(text: str) -> list[str]:
+    """An expression broken before its loosest operators outside brackets; itself where there are none."""
+    outside = _outside(text)
+    for pattern in LOOSEST_FIRST:
+        cuts = [match.end() for match in re.finditer(pattern, outside)]
+        if cuts:
+            ends = [*cuts[1:], len(text)]
+            terms = [text[start:end].rstrip() for start, end in zip(cuts, ends, strict=True)]
+            return [text[: cuts[0]].rstrip(), *terms]
+    return [text]
+
+
+def _outside(text: str) -> str:
+    """The text with what stands in brackets or quotes blotted out."""
+    kept, depth, quote = [], 0, ""
+    for char in text:
+        if quote:
+            kept.append("_")
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            kept.append("_")
+            quote = char
+        else:
+            depth -= char in ")]}"
+            kept.append(char if depth == 0 and char not in "()[]{}" else "_")
+            depth += char in "([{"
+    return "".join(kept)
+
+
 def _parenthesised(line: str, indent: str, width: int) -> list[str]:
-    """The right side in parentheses of its own."""
+    """The right side in parentheses of its own, broken at its operators where it is too long."""
+    inner = indent + INDENT
     for sign in (" = ", "return "):
         if sign in line:
             left, right = line.split(sign, 1)
-            head = f"{left}{sign}(".rstrip() if sign != "return " else f"{left}return ("
-            return [head, *lay_out(indent + INDENT + right, width=width), f"{indent})"]
+            return [f"{left}{sign}(", *_terms(right, inner, width), f"{indent})"]
+    terms = operators(line.strip())
+    if len(terms) > 1:
+        return [piece for term in terms for piece in lay_out(indent + term, width=width)]
     return [line]
+
+
+def _terms(text: str, indent: str, width: int) -> list[str]:
+    if len(indent) + len(text) <= width:
+        return [indent + text]
+    terms = operators(text)
+    if len(terms) == 1:
+        return lay_out(indent + text, width=width)
+    return [piece for term in terms for piece in lay_out(indent + term, width=width)]

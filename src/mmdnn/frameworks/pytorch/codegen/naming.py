@@ -63,12 +63,21 @@ MODULE_ATTRIBUTES = frozenset(
 )
 """What `nn.Module` has already (https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html)."""
 
+LONGEST = 32
+"""Characters of an identifier."""
+
 TAKEN = frozenset({"torch", "nn", "F", "math", "self", *keyword.kwlist, *dir(builtins)})
 
 
 def identifier(name: str) -> str:
-    """A Python identifier as close to the name as can be."""
-    text = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "value"
+    """A Python identifier as close to the name as can be, and short enough to read.
+
+    Of fused layers ("a/x;b/y", as TensorFlow Lite names them) it is the first; of a long path the end.
+    """
+    parts = re.split(r"[/.]", name.partition(";")[0])
+    while len(parts) > 1 and len("_".join(parts)) > LONGEST:
+        parts = parts[1:]
+    text = re.sub(r"\W+", "_", "_".join(parts), flags=re.ASCII)[:LONGEST].strip("_") or "value"
     return f"n{text}" if text[0].isdigit() else text
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from mmdnn.frameworks.pytorch.codegen.layout import INDENT, lay_out
+from mmdnn.frameworks.pytorch.codegen.layout import INDENT, WIDTH, lay_out
 from mmdnn.frameworks.pytorch.codegen.naming import name_members, name_variables
 from mmdnn.frameworks.pytorch.exporter.table import Raw, source
 from mmdnn.frameworks.pytorch.graph import (
@@ -88,8 +88,7 @@ def _tensor_member(member: Member) -> str:
 
 
 def _forward(module: Module, record: Record | None) -> list[str]:
-    statements = inline(module)
-    names = name_variables(replace(module, statements=statements))
+    statements, names = _settled(module)
     printer = Printer(names, record)
     inputs = [names[variable] for variable in module.inputs]
     lines = lay_out(f"{INDENT}def forward({', '.join(['self', *inputs])}):")
@@ -99,6 +98,36 @@ def _forward(module: Module, record: Record | None) -> list[str]:
     lines += printer.lines(statements, 2 * INDENT)
     outputs = ", ".join(names[output] for output in module.outputs)
     return [*lines, *lay_out(f"{2 * INDENT}return {outputs}")]
+
+
+def _settled(module: Module) -> tuple[list[Statement], dict[Variable, str]]:
+    """The statements as they stand on lines, and the names: what makes a line too long stays apart."""
+    apart: set[Variable] = set()
+    while True:
+        statements = inline(module, apart)
+        names = name_variables(replace(module, statements=statements))
+        long = _too_long(statements, Printer(names, None), 2)
+        if not long:
+            return statements, names
+        apart |= long
+
+
+def _too_long(statements: Sequence[Statement], printer: Printer, depth: int) -> set[Variable]:
+    """What was moved into lines that do not fit their width."""
+    found: set[Variable] = set()
+    for statement in statements:
+        for _, body in statement.bodies:
+            found |= _too_long(body, printer, depth + 1)
+        if not statement.bodies and printer.width(statement) + len(INDENT) * depth > WIDTH:
+            found |= {code.variable for code in _moved(statement.code) if code.variable is not None}
+    return found
+
+
+def _moved(code: Code) -> Iterable[Code]:
+    """The outermost expressions within it that were moved there."""
+    for operand in code.operands:
+        if isinstance(operand, Code):
+            yield from [operand] if operand.variable is not None else _moved(operand)
 
 
 def _returns(statement: Statement, module: Module) -> bool:
@@ -154,6 +183,11 @@ class Printer:
             ]
         return lines
 
+    def width(self, statement: Statement) -> int:
+        """The columns a statement takes on one line."""
+        names = ", ".join(self.names.get(target, "_") for target in statement.targets)
+        return len(f"{names} = {self.code(statement.code)}")
+
     def code(self, code: Code) -> str:
         """An expression."""
         parts = [self._operand(operand, code.need(i)) for i, operand in enumerate(code.operands)]
@@ -179,10 +213,15 @@ class Printer:
         return text if changed else ""
 
 
-def inline(module: Module) -> list[Statement]:
-    """The statements, those used once and at once moved into the expression that uses them."""
+def inline(module: Module, apart: Iterable[Variable] = ()) -> list[Statement]:
+    """The statements, those used once and at once moved into the expression that uses them.
+
+    Args:
+        module: The class.
+        apart: Variables that keep a line of their own.
+    """
     uses = Counter(_used(module.statements)) + Counter(module.outputs)
-    return _inlined(module.statements, uses)
+    return _inlined(module.statements, uses + Counter(apart))
 
 
 def _inlined(statements: Sequence[Statement], uses: Counter[Variable]) -> list[Statement]:
