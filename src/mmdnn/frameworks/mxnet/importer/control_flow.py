@@ -16,7 +16,7 @@ from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.shapes import rank
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import Builder
+from mmdnn.ir.builder import Builder, dimensions
 
 
 class _Body:
@@ -31,9 +31,9 @@ class _Body:
     def input(self, name: str, like: ir.Value, shape: Sequence[Any] | None = None) -> ir.Value:
         """An input with the type of a value, and its shape or another one."""
         name = self.builder.unique(f"{self.node.name}/{name}")
-        dims = list(like.shape) if shape is None and like.shape is not None else shape
+        dims = dimensions(like) if shape is None else shape
         value = self.builder.input(name, [], like.dtype or ir.DataType.FLOAT)
-        value.shape = ir.Shape(dims) if dims is not None else None
+        value.shape = ir.Shape(dims)
         return value
 
     def run(self, graph: Symbol, inputs: Sequence[ir.Value]) -> list[ir.Value]:
@@ -86,7 +86,7 @@ def foreach(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
     data, states = inputs[: counts[0]], inputs[counts[0] : sum(counts)]
     body = _Body(node, "body")
     before = [body.input(f"state{i}", value) for i, value in enumerate(states)]
-    now = [body.input(f"data{i}", v, list(v.shape or [])[1:]) for i, v in enumerate(data)]
+    now = [body.input(f"data{i}", v, dimensions(v)[1:]) for i, v in enumerate(data)]
     groups = [(p.in_data_locs, now), (p.in_state_locs, before)]
     groups.append((p.remain_locs, list(inputs[sum(counts) :])))
     made = body.run(graph, _placed(node, graph, groups))

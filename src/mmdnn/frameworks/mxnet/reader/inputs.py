@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.mxnet import _attributes
 from mmdnn.frameworks.mxnet.graph import Model, Node
+from mmdnn.frameworks.mxnet.reader import sizes
 
 Shape = tuple[int | None, ...]
+PICTURE = 4
+"""Axes of a picture: batch, channels, height, width."""
 
 _SAME = frozenset(
     {
@@ -33,8 +36,16 @@ def shapes(model: Model, names: Sequence[str]) -> dict[str, Shape]:
     for name, variable in variables.items():
         shape = _said(model, variable) or _told(model, variable, readers, _TELLING)
         if shape is not None:
-            found[name] = shape
+            found[name] = _sized(model, name, shape)
     return found
+
+
+def _sized(model: Model, name: str, shape: Shape) -> Shape:
+    """A picture's size, where the dense layers behind tell it."""
+    if len(shape) != PICTURE or shape[1] is None or shape[2:] != (None, None):
+        return shape
+    side = sizes.side(model, name, shape[1])
+    return (*shape[:2], side, side)
 
 
 def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:

@@ -1,0 +1,83 @@
+"""MXNet 1.9.1 itself, in its own interpreter, and the IR beside it on models and variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+import mxnet_corpus as corpus
+
+from mmdnn.errors import MissingExtraError, ShapeError
+from mmdnn.frameworks.mxnet import engine, importer, reader
+
+
+@pytest.fixture(scope="module")
+def python() -> str:
+    try:
+        return engine.interpreter()
+    except MissingExtraError as error:
+        pytest.skip(f"MXNet is not installed: {error.message}")
+
+
+CASES = (
+    "net_rpn",
+    "net_gluon_lstm",
+    "params_csr",
+    "np_mlp",
+    "foreach",
+    "json_param_aux",
+    "fp16_cast",
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_computes_the_golden_numbers(shared: Path, python: str, case: str) -> None:
+    folder = shared / "corpus" / "mxnet" / case
+    golden = corpus.golden(folder)
+    found = engine.run(corpus.source(folder), golden.inputs)
+    heads = reader.read(corpus.source(folder)).symbol.heads
+    names = [head.node.output_name(head.output) for head in heads]
+    assert list(corpus.differences(dict(zip(names, golden.outputs, strict=True)), found)) == []
+    assert list(corpus.differences(golden.internals, found)) == []
+
+
+MODELS = {
+    "mobilefacenet_y1": (1, 3, 112, 112),
+    "mtcnn_det1_PNet": (2, 3, 40, 50),
+    "mtcnn_det3_ONet": (2, 3, 48, 48),
+    "residual": (1, 3, 224, 224),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_layer_of_trained_models(shared: Path, python: str, name: str) -> None:
+    source = corpus.source(shared / "models" / "mxnet" / name)
+    feeds = {"data": np.random.default_rng(0).uniform(-1, 1, MODELS[name]).astype(np.float32)}
+    wanted = engine.run(source, feeds)
+    model = importer.to_ir(reader.read(source))
+    found = corpus.run(model, feeds)
+    assert wanted.keys() <= found.keys()
+    for layer, array in wanted.items():
+        scale = np.abs(array).max()
+        assert np.abs(found[layer] - array).max() <= 1e-5 * scale, layer
+    for value in model.graph.outputs:
+        output = str(value.name)
+        assert np.abs(found[output] - wanted[output]).max() <= 2e-6
+
+
+def test_it_says_why_it_refuses(shared: Path, python: str) -> None:
+    source = corpus.source(shared / "corpus" / "mxnet" / "conv")
+    with pytest.raises(ShapeError, match="MXNet refuses it"):
+        engine.run(source, {"data": np.zeros((2, 4, 7, 6), np.float32)})
+
+
+def test_without_mxnet_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(engine.PYTHON, raising=False)
+    monkeypatch.setattr(engine, "ENVIRONMENT", tmp_path / "nothing")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="mxnet"):
+        engine.interpreter()
