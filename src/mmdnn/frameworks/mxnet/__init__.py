@@ -79,5 +79,6 @@ FRAMEWORK = Framework(
     package="mmdnn.frameworks.mxnet",
     extra="mxnet",
     arrange=arrange,
+    writes=(".json", ".params"),
     help="net-symbol.json and net-0000.params; net.mar, net.model",
 )

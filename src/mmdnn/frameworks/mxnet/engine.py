@@ -22,6 +22,7 @@ import numpy as np
 
 from mmdnn.errors import FormatError, MissingExtraError, ShapeError
 from mmdnn.frameworks.mxnet.reader import archive, files
+from mmdnn.frameworks.mxnet.values import renamed
 from mmdnn.registry import Source
 
 TITLE = "MXNet 1.9"
@@ -40,8 +41,8 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         feeds: Input name to array.
 
     Returns:
-        The feeds, and arrays by the names of `symbol.get_internals().list_outputs()`. Where several nodes
-        have one name, the last one's.
+        The feeds, and arrays by the names of `symbol.get_internals().list_outputs()`, and by those of the
+        model that it was converted from. Where several nodes have one name, the last one's.
 
     Raises:
         MissingExtraError: MXNet is not installed, neither here nor in an environment of its own.
@@ -62,7 +63,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         names = json.loads((folder / "out.json").read_text())
         with np.load(folder / "out.npz") as arrays:
             found = {name: arrays[f"arr_{index}"] for index, name in enumerate(names)}
-    return dict(feeds) | found
+    return dict(feeds) | renamed(files(source)[0], found)
 
 
 def interpreter() -> str:

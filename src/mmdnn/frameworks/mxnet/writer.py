@@ -53,11 +53,19 @@ def write(
     if main.suffix == ".py":
         main.write_text(codegen.source(model, weights=params.name), encoding="utf-8")
     else:
-        main.write_text(
-            json.dumps(symbol(model.symbol), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        main.write_text(_text(symbol(model.symbol)), encoding="utf-8")
     write_params(model, params, progress)
     return [main, params]
+
+
+def _text(found: dict[str, Any]) -> str:
+    """JSON with lists of numbers on one line; MXNet knows no escaped characters beyond ASCII."""
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    return re.sub(r"\[\s+(-?\d[\d,\s-]*?)\s+\]", _on_one_line, text) + "\n"
+
+
+def _on_one_line(numbers: re.Match[str]) -> str:
+    return f"[{', '.join(part.strip() for part in numbers[1].split(','))}]"
 
 
 def places(target: Path) -> tuple[Path, Path]:

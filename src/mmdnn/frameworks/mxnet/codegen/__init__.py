@@ -7,7 +7,7 @@ The source has a function for the network, with the layers' names, and one that 
 from __future__ import annotations
 
 from mmdnn.frameworks.mxnet.codegen.network import Network
-from mmdnn.frameworks.mxnet.codegen.printing import docstring
+from mmdnn.frameworks.mxnet.codegen.printing import docstring, string
 from mmdnn.frameworks.mxnet.graph import Model
 
 _LOAD = '''
@@ -31,9 +31,8 @@ def source(model: Model, *, weights: str = "") -> str:
     network = Network(model)
     about = "A network as an MXNet symbol."
     if weights:
-        about += f"\n\nIts weights are in {weights}:\n\n    symbol, parameters, states = load({weights!r})".replace(
-            "'", '"'
-        )
+        call = f"symbol, parameters, states = load({string(weights)})"
+        about += f"\n\nIts weights are in {weights}:\n\n    {call}"
     return (
         f"{docstring(about)}\n\nimport mxnet as mx\n\n\n"
         + "\n".join(network.lines())

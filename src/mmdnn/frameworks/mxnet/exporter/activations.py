@@ -99,6 +99,8 @@ def softmax(node: Exporting, mx: Writing, x: Array) -> Array:
     ended = output_layer(node, mx, x)
     if ended is not None:
         return ended
+    if node.source_type == "SoftmaxActivation" and axis == 1 and len(x.shape or ()) > 2:
+        return mx.SoftmaxActivation(x, mode="channel")
     return mx.make("softmax" if node.type == "Softmax" else "log_softmax", x, axis=axis)
 
 

@@ -258,19 +258,29 @@ def matmul(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
         return mx.SwapAxis(turned, dim1=-2, dim2=-1)
     shape = node.output_shape() or ()
     if min(ranks) > 1 and shape and None not in shape[:-2]:
-        return mx.batch_dot(*(_repeated(node, mx, each, shape) for each in (a, b)))
+        return mx.batch_dot(_repeated(node, mx, a, b, shape), _repeated(node, mx, b, a, shape))
     return node.refuse(f"a product of arrays with {ranks[0]} and {ranks[1]} axes")
 
 
-def _repeated(node: Exporting, mx: Writing, x: Array, shape: tuple[int | str | None, ...]) -> Array:
-    """With the batch axes of a product."""
+def _repeated(
+    node: Exporting, mx: Writing, x: Array, other: Array, shape: tuple[int | str | None, ...]
+) -> Array:
+    """With the batch axes of a product, the open ones taken from the other side."""
     missing = len(shape) - node.rank(x)
     own = (*(1,) * missing, *(x.shape or ()))
+    theirs = (*(1,) * (len(shape) - node.rank(other)), *(other.shape or ()))
     if own[:-2] == shape[:-2]:
         return x
     for _ in range(missing):
         x = mx.expand_dims(x, axis=0)
-    wide = [0 if dim == was else dim for dim, was in zip(shape[:-2], own[:-2], strict=True)]
-    if not all(isinstance(dim, int) for dim in wide):
+    wider = [axis for axis, dim in enumerate(shape[:-2]) if dim != own[axis]]
+    fixed = [
+        shape[axis] if isinstance(shape[axis], int) and axis in wider else 0
+        for axis in range(len(shape))
+    ]
+    open_ = tuple(axis for axis in wider if not isinstance(shape[axis], int))
+    if any(theirs[axis] != shape[axis] for axis in open_) or len(other.shape or ()) != len(shape):
         node.refuse("batches of a size that is not known")
-    return mx.broadcast_to(x, shape=(*wide, 0, 0))
+    if any(fixed):
+        x = mx.broadcast_to(x, shape=tuple(fixed))
+    return mx.broadcast_like(x, other, lhs_axes=open_, rhs_axes=open_) if open_ else x

@@ -20,12 +20,10 @@ from mmdnn.frameworks.mxnet.exporter.table import (
     text,
 )
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
+from mmdnn.frameworks.mxnet.values import VALUES
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
 from mmdnn.tensors import references
-
-VALUES = "mmdnn_values"
-"""The symbol's own attribute that says which output holds which values of the source."""
 
 VERSION = {"mxnet_version": ["int", 10901]}
 
@@ -135,7 +133,7 @@ class Scope:
             model.inputs[str(value.name)] = tuple(
                 d if isinstance(d, int) else None for d in array.shape or ()
             )
-        self._tell_values(symbol)
+        self._tell_values(symbol, heads)
         return model
 
     def _input(self, value: ir.Value) -> None:
@@ -176,6 +174,16 @@ class Scope:
         if auxiliary:
             self.auxiliary.add(node)
         return Array(Entry(node), dtype=tensor.dtype)
+
+    def original(self, x: Array, suffix: str) -> str:
+        """What MXNet's model calls the parameter of which another was made; "" if nothing is known."""
+        name = str(x.value.name) if self.keeps_names and x.value is not None else ""
+        found = re.fullmatch(rf"(.+){suffix}", name)
+        return found[1] if found else ""
+
+    def name(self, x: Array) -> None:
+        """Keep the name that a parameter has."""
+        self._named.add(x.entry.node)
 
     def claim(self, x: Array, name: str, *, told: bool = True) -> None:
         """Name a parameter, unless the source was MXNet's, or it has been named already.
@@ -285,20 +293,27 @@ class Scope:
             if not node.name:
                 node.name = unique(f"{self.made[node].layer}_{_suffix(node.op)}", taken)
 
-    def _tell_values(self, symbol: Symbol) -> None:
-        """Say in the file which output holds which value of the source, where the names differ.
+    def _tell_values(self, symbol: Symbol, heads: list[Array]) -> None:
+        """Say in the file which output holds which values of the source, where the names differ.
 
-        Truth values have another type there, and are left out.
+        Truth values have another type there, and are left out, but for those that are outputs.
         """
         made = {entry for n in symbol.operators for entry in _outputs(n)}
-        names: dict[str, list[str]] = {}
-        for value, array in self.values.items():
-            node, index = array.entry.node, array.entry.output
-            if (node, index) in made and value.dtype != ir.DataType.BOOL and value.name:
-                names.setdefault(node.output_name(index), []).append(str(value.name))
-        told = {key: found for key, found in names.items() if found != [key]}
-        if told:
-            symbol.attrs[VALUES] = ["str", json.dumps(told, ensure_ascii=False)]
+        told: dict[str, list[str]] = {}
+        scalars: list[str] = []
+        for array in dict.fromkeys([*self.values.values(), *heads]):
+            node, index, value = array.entry.node, array.entry.output, array.value
+            truth = value is not None and value.dtype == ir.DataType.BOOL and array not in heads
+            if value is None or truth or (node, index) not in made:
+                continue
+            told.setdefault(node.output_name(index), []).append(str(value.name))
+            if array.shape == ():
+                scalars.append(str(value.name))
+        names = {key: list(dict.fromkeys(found)) for key, found in told.items()}
+        names = {key: found for key, found in names.items() if found != [key]}
+        if names or scalars:
+            found = {"names": names, "scalars": sorted(set(scalars))}
+            symbol.attrs[VALUES] = ["str", json.dumps(found, ensure_ascii=False)]
 
 
 def _outputs(node: Node) -> list[tuple[Node, int]]:
@@ -346,4 +361,4 @@ def _reachable(heads: Iterable[Node]) -> list[Node]:
     return list(order)
 
 
-__all__ = ["VALUES", "Scope", "from_ir", "operator"]
+__all__ = ["Scope", "from_ir", "operator"]

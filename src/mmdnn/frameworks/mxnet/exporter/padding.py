@@ -46,8 +46,10 @@ def pad(
         if not half:
             node.refuse(f"MXNet pads at most 5 axes, not {rank}")
         for axes in (padded[:half], padded[half:]):
-            sides = [wide[axis] if axis in axes else (0, 0) for axis in range(rank)]
-            x = pad(node, mx, x, *zip(*sides, strict=True), value, mode, rank)
+            first, last = (
+                [side[i] if a in axes else 0 for a, side in enumerate(wide)] for i in (0, 1)
+            )
+            x = pad(node, mx, x, first, last, value, mode, rank)
         return x
     return _pad(mx, x, wide, plain, padded, missing, value, mode)
 
@@ -77,24 +79,15 @@ def _pad(
     widths = [side for both in [(0, 0)] * missing + sides for side in both]
     constant = value if mode == "constant" else None
     x = mx.Pad(x, mode=mode, pad_width=widths, constant_value=constant)
-    if missing:
-        x = (
-            mx.Reshape(x, shape=(-3, *(0,) * (len(wide) - 1)))
-            if missing == 1
-            else _drop(mx, x, wide)
-        )
+    x = _drop(mx, x, missing)
     if turned:
         x = mx.transpose(x, axes=[order.index(axis) for axis in range(len(order))])
     return x
 
 
-def _drop(mx: Writing, x: Array, wide: list[tuple[int, int]]) -> Array:
+def _drop(mx: Writing, x: Array, count: int) -> Array:
     """Merge the added first axes, all of one element, into the next."""
-    for _ in range(5):
-        break
-    missing = max(4 - len(wide), 2)
-    for _ in range(missing):
-        missing -= 1
+    for _ in range(count):
         x = mx.Reshape(x, shape=(-3, -2))
     return x
 

@@ -29,6 +29,7 @@ class Stack:
     Attributes:
         mode: MXNet's word for the kind.
         x: What the lowest reads.
+        source: Weights of its input.
         layers: Of each, its weights of input and state, and biases where it has them.
         states: Of each layer, its first states; None where they are zeros.
     """
@@ -38,6 +39,7 @@ class Stack:
     ways: int
     layer: str
     x: Array
+    source: Array
     layers: list[tuple[ir.TensorProtocol, ir.TensorProtocol, ir.TensorProtocol | None]] = field(
         default_factory=list
     )
@@ -45,6 +47,7 @@ class Stack:
 
     @property
     def gates(self) -> int:
+        """How many gates a cell has."""
         return len(GATES[self.mode])
 
     def vector(self) -> ir.TensorProtocol:
@@ -62,7 +65,7 @@ class Stack:
             inputs, states = references.read(w), references.read(r)
             for way in range(self.ways):
                 parts += [self._ordered(inputs[way]), self._ordered(states[way])]
-        for w, _, b in self.layers:
+        for _, _, b in self.layers:
             both = (
                 references.read(b)
                 if b is not None
@@ -102,7 +105,7 @@ def recurrent(
     ways = 2 if direction == "bidirectional" else 1
     backwards = direction == "reverse"
     states = any(node.wants(i) for i in (1, 2))
-    stack = Stack(mode, size, ways, node.layer, mx.reverse(x, axis=(0,)) if backwards else x)
+    stack = Stack(mode, size, ways, node.layer, mx.reverse(x, axis=(0,)) if backwards else x, w)
     below = mx.scope.stacks.get(x.entry.node)
     if below is not None and _fits(below, stack, x) and not (states or backwards):
         stack.x, stack.layers, stack.states = below.x, [*below.layers], [*below.states]
@@ -150,7 +153,7 @@ def _write(mx: Writing, stack: Stack, states: bool) -> Array:
     first = [_states(mx, stack, [each[i] for each in stack.states]) for i in range(count)]
     return mx.RNN(
         stack.x,
-        mx.parameter("parameters", stack.vector()),
+        _parameters(mx, stack),
         *first,
         state_size=stack.size,
         num_layers=len(stack.layers),
@@ -158,6 +161,11 @@ def _write(mx: Writing, stack: Stack, states: bool) -> Array:
         bidirectional=True if stack.ways == 2 else None,
         state_outputs=True if states else None,
     )
+
+
+def _parameters(mx: Writing, stack: Stack) -> Array:
+    name = mx.scope.original(stack.source, r"_l\d+_W") or f"{stack.layer}_parameters"
+    return mx.weight(mx.scope.parameter(name, stack.vector()), "parameters", named=True)
 
 
 def _states(mx: Writing, stack: Stack, given: list[Array | None]) -> Array:

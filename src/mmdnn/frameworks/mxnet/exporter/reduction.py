@@ -88,5 +88,5 @@ def cum_sum(node: Exporting, mx: Writing, x: Array, axis: Array) -> Array:
     place = node.ints(axis, "axis")[0]
     backwards = node.attribute("reverse", 0)
     x = mx.reverse(x, axis=(place,)) if backwards else x
-    y = mx.make("_np_cumsum", x, axis=place)
+    y = mx.cumsum(x, axis=place)
     return mx.reverse(y, axis=(place,)) if backwards else y

@@ -24,23 +24,33 @@ def reshape(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
     shape = target.numbers()
     keeps_zero = node.attribute("allowzero", 0)
     if shape is None:
-        return _computed(node, mx, x)
+        return _computed(node, mx, x, target)
     target_sizes = [int(size) for size in shape.reshape(-1)]
     joined = mx.scope.joined.get(x.entry)
-    if joined is not None and target_sizes[:2] == [0, 0] and len(target_sizes) == 3:
+    if joined is not None and _joins(x, target_sizes):
         return joined
     if x.shape == () and target_sizes == [1]:
         return x
-    if is_flattening(node.node) and node.rank(x) > 2:
+    if is_flattening(node.node) and node.rank(x) > 2 and node.source_type != "Reshape":
         return mx.Flatten(x)
     if keeps_zero and 0 in target_sizes:
         node.refuse("a size of 0")
     return mx.Reshape(x, shape=tuple(target_sizes) or (1,))
 
 
-def _computed(node: Exporting, mx: Writing, x: Array) -> Array:
+def _joins(x: Array, target: list[int]) -> bool:
+    """Whether this merges the last two of four axes."""
+    dims = x.shape or (None,) * 4
+    last = dims[2] * dims[3] if isinstance(dims[2], int) and isinstance(dims[3], int) else None
+    kept = len(target) == 3 and all(target[i] in {0, dims[i]} for i in (0, 1))
+    free = len(target) == 3 and target[0] == -1 and target[1] == dims[1] and target[2] == last
+    return free or (kept and target[2] in {-1, last})
+
+
+def _computed(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
     """A target computed while the model runs: what is known of the result may be enough."""
-    shape = node.output_shape()
+    found = sizes(target.value)
+    shape = node.output_shape() if found is None else tuple(_name(size) for size in found)
     if shape is None:
         node.refuse("its target shape is computed while the model runs")
     return mx.Reshape(x, shape=_codes(node, x, shape))
@@ -77,7 +87,7 @@ def flatten(node: Exporting, mx: Writing, x: Array) -> Array:
         return mx.Reshape(x, shape=(-1, math.prod(back)))
     if axis == 2:
         return mx.Reshape(x, shape=(-3, -1))
-    node.refuse("sizes on both sides that are not known")
+    return node.refuse("sizes on both sides that are not known")
 
 
 @exporter("Transpose", doc="Transpose")

@@ -45,11 +45,17 @@ def _of_shape(node: ir.Node) -> list[Size] | None:
 def whole_shape(value: ir.Value | None) -> ir.Value | None:
     """The value whose shape this is, as it stands."""
     found = sizes(value)
-    node = value.producer() if value is not None else None
-    if found is None or node is None or node.op_type != "Shape" or node.inputs[0] is None:
-        return None
-    x = node.inputs[0]
-    return x if x.shape is not None and len(x.shape) == len(found) else None
+    for size in found or ():
+        if isinstance(size, tuple) and _is_shape_of(size[0], found or []):
+            return size[0]
+    return None
+
+
+def _is_shape_of(x: ir.Value, found: list[Size]) -> bool:
+    if x.shape is None or len(x.shape) != len(found):
+        return False
+    each = enumerate(zip(x.shape, found, strict=True))
+    return all(size == (dim if isinstance(dim, int) else (x, axis)) for axis, (dim, size) in each)
 
 
 def names(found: list[Size]) -> list[int | None]:

@@ -226,14 +226,17 @@ class Writing:
         """All outputs of a node."""
         return [Array(Entry(first.entry.node, i), dtype=first.dtype) for i in range(count)]
 
-    def weight(self, x: Array, role: str, *, told: bool = True) -> Array:
+    def weight(self, x: Array, role: str, *, told: bool = True, named: bool = False) -> Array:
         """A parameter by its usual name, `<layer>_<role>`, if nothing has named it yet.
 
         Args:
             x: The parameter, or an array that is none.
             role: What it is for the layer.
             told: Whether MXNet finds out its shape by the layer's other inputs.
+            named: Whether it keeps the name that it has.
         """
+        if named:
+            self.scope.name(x)
         self.scope.claim(x, f"{self.node.layer}_{role}", told=told)
         return x
 
@@ -253,9 +256,10 @@ class Writing:
         assert tensor is not None
         key = (x.value, how or role, tuple(shape))
         if key not in self.scope.derived:
-            name = f"{self.node.layer}_{role}"
+            name = self.scope.original(x, "_T") or f"{self.node.layer}_{role}"
             lazy = references.lazy(tensor, function, shape=shape, name=name)
             self.scope.derived[key] = self.scope.parameter(name, lazy)
+            self.scope.name(self.scope.derived[key])
         return self.scope.derived[key]
 
     def constant(self, data: Any, dtype: ir.DataType | None = None, role: str = "const") -> Array:
