@@ -309,9 +309,7 @@ def _verified(
     return report, report.notes
 
 
-def _target_side(
-    to: Framework, staged: Source, feed: Feed
-) -> tuple[sides.Side, tuple[str, ...]]:
+def _target_side(to: Framework, staged: Source, feed: Feed) -> tuple[sides.Side, tuple[str, ...]]:
     """What runs a result: its framework, or the files read back where that cannot be had."""
     try:
         side = sides.engine_side(to, staged)

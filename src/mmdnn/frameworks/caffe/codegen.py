@@ -157,7 +157,9 @@ def _is_list(value: Any) -> bool:
 
 def _one(known: Any, value: Any) -> str:
     if known.message_type is not None:
-        inner = ", ".join(f"{field.name}={_value(field, each)}" for field, each in value.ListFields())
+        inner = ", ".join(
+            f"{field.name}={_value(field, each)}" for field, each in value.ListFields()
+        )
         return f"dict({inner})"
     if known.enum_type is not None:
         owner = known.enum_type.containing_type

@@ -217,6 +217,25 @@ TRUSTED: dict[str, Check] = {
 }
 """Layer types that agree with real Caffe, each with what must hold for it."""
 
+ELEMENT_WISE = frozenset(
+    {
+        *(
+            "AbsVal",
+            "BNLL",
+            "BatchNorm",
+            "Dropout",
+            "ELU",
+            "Exp",
+            "PReLU",
+            "Power",
+            "ReLU",
+            "ReLU6",
+        ),
+        *("Scale", "Sigmoid", "TanH"),
+    }
+)
+"""Layer types that OpenCV runs in place."""
+
 FOUR_AXES = frozenset({"Convolution", "ConvolutionDepthwise", "Deconvolution", "MVN"})
 """Layer types that are trusted with pictures only; what they have is known after the run."""
 
@@ -234,6 +253,7 @@ def _by_value(
             file=source.network,
         )
     last = {top: layer for layer in layers for top in layer.tops}
+    overwritten = _overwritten_views(layers)
     values = {}
     for layer in layers:
         arrays = [array for name in named[layer.name] for array in outputs.get(name, ())]
@@ -245,7 +265,7 @@ def _by_value(
                     layer=layer.name,
                     operator=layer.type,
                 )
-            if last[top] is layer:
+            if last[top] is layer and top not in overwritten:
                 values[top] = array
     for layer in layers:
         if layer.type == "DetectionOutput":
@@ -268,6 +288,14 @@ def _as_caffe(name: str, detections: np.ndarray, images: int) -> dict[str, np.nd
         rows = np.full((images, 7), -1, np.float32)
         rows[:, 0] = range(images)
     return {name: rows.reshape(1, 1, -1, 7)}
+
+
+def _overwritten_views(layers: list[Layer]) -> set[str]:
+    """Tops of Slice layers that OpenCV overwrites: what works element by element on them is done in place."""
+    slices = {top for layer in layers if layer.type == "Slice" for top in layer.tops}
+    return {
+        bottom for layer in layers if layer.type in ELEMENT_WISE for bottom in layer.bottoms
+    } & slices
 
 
 def _opencv_names(layer: Layer, outputs: Mapping[str, list[np.ndarray]]) -> list[str]:

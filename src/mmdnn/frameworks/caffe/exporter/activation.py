@@ -33,12 +33,12 @@ neuron("Exp", "Exp", "exp")
 neuron("Log", "Log", "log")
 
 
-def powers(onnx: str, **values: float) -> None:
+def powers(onnx: str, *, power: float = 1.0, scale: float = 1.0) -> None:
     """An operator that is a Power."""
 
     @exporter(onnx, doc=f"{TUTORIAL}/power.html")
     def function(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
-        return caffe.power(caffe.blob(x), **values)
+        return caffe.power(caffe.blob(x), power=power, scale=scale)
 
 
 powers("Sqrt", power=0.5)
@@ -117,7 +117,11 @@ def clipped(caffe: Writing, x: Blob, low: float, high: float, suffix: str = "") 
 
 @exporter("Clip", doc=f"{TUTORIAL}/clip.html")
 def clip(
-    node: Exporting, caffe: Writing, x: Blob, low: Operand | None = None, high: Operand | None = None
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    low: Operand | None = None,
+    high: Operand | None = None,
 ) -> Blob:
     limits = []
     for limit, default in ((low, -math.inf), (high, math.inf)):
@@ -177,3 +181,4 @@ def cast(node: Exporting, _caffe: Writing, x: Operand) -> Operand:
     if isinstance(x, Constant) or kind == before or to_index:
         return x
     node.refuse(f"from {before.name if before else '?'} to {kind.name}, and Caffe has float32 only")
+    return None

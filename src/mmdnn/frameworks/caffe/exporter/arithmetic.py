@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,9 @@ def covered(constant: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[i
     None where the constant is larger than x, so that x would be repeated.
     """
     aligned = (1,) * (len(x) - len(constant)) + constant
-    if len(constant) > len(x) or any(c not in {1, size} for c, size in zip(aligned, x, strict=True)):
+    if len(constant) > len(x) or any(
+        c not in {1, size} for c, size in zip(aligned, x, strict=True)
+    ):
         return None
     own = [axis for axis, size in enumerate(aligned) if size != 1]
     if not own:
@@ -27,12 +30,19 @@ def covered(constant: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[i
 
 
 def along(
-    node: Exporting, caffe: Writing, kind: str, x: Blob, constant: Constant, make: Make | None = None
+    node: Exporting,
+    caffe: Writing,
+    kind: str,
+    x: Blob,
+    constant: Constant,
+    make: Make | None = None,
 ) -> Blob:
     """A Scale or Bias of x by a constant, its axes found by its shape."""
     found = covered(constant.shape, x.shape)
     if found is None:
-        node.refuse(f"{list(x.shape)} and a constant of {list(constant.shape)}: it would be repeated")
+        node.refuse(
+            f"{list(x.shape)} and a constant of {list(constant.shape)}: it would be repeated"
+        )
     axis, sizes = found
     aligned = (1,) * (len(x.shape) - len(constant.shape)) + constant.shape
     own = aligned[axis : axis + len(sizes)]
@@ -45,7 +55,7 @@ def along(
             return np.broadcast_to(make(array) if make else array, sizes)
 
         tensor = constant.derive((kind, node.type), derived, sizes)
-    block = {f"{kind.lower()}_param": {"axis": axis, "num_axes": len(sizes)}}
+    block: dict[str, Any] = {f"{kind.lower()}_param": {"axis": axis, "num_axes": len(sizes)}}
     return caffe.layer(kind, x, blobs=[tensor], **block)
 
 
@@ -74,7 +84,9 @@ def _with_bias(
     axis, sizes = found
     block = "scale_param" if scale else "inner_product_param"
     covers = getattr(maker.message, block)
-    wanted = (axis, len(sizes)) == (covers.axis, covers.num_axes) if scale else axis == len(x.shape) - 1
+    wanted = (
+        (axis, len(sizes)) == (covers.axis, covers.num_axes) if scale else axis == len(x.shape) - 1
+    )
     if not wanted:
         return None
     factor = np.float32(sign)
@@ -104,7 +116,8 @@ def both(caffe: Writing, a: Blob, b: Blob, kind: str) -> Blob | None:
         if found is not None:
             axis, sizes = found
             aligned = caffe.reshape(y, sizes, suffix="aligned")
-            return caffe.layer(kind, x, aligned, **{f"{kind.lower()}_param": {"axis": axis}})
+            block: dict[str, Any] = {f"{kind.lower()}_param": {"axis": axis}}
+            return caffe.layer(kind, x, aligned, **block)
     return None
 
 
@@ -192,6 +205,7 @@ def pow_(node: Exporting, caffe: Writing, x: Operand, exponent: Operand) -> Blob
     if base is not None and base > 0 and isinstance(exponent, Blob):
         return caffe.layer("Exp", exponent, exp_param={"base": base})
     node.refuse("neither its base nor its exponent is a number")
+    return None
 
 
 @exporter("Sum", doc=f"{TUTORIAL}/eltwise.html")

@@ -106,7 +106,9 @@ def conv(
         ahead.append(skipped)
     sizes = [
         (size + 2 * pad - span) // stride + 1
-        for size, pad, span, stride in zip(x.shape[2:], pads, frame.spans, frame.strides, strict=True)
+        for size, pad, span, stride in zip(
+            x.shape[2:], pads, frame.spans, frame.strides, strict=True
+        )
     ]
     exact = sizes == list(wanted[2:])
     y = caffe.layer(
@@ -181,9 +183,7 @@ def conv_transpose(
     return crop(caffe, y, starts, wanted[2:])
 
 
-def _cut_in_front(
-    node: Exporting, x: Blob, weight: Constant, wanted: tuple[int, ...]
-) -> list[int]:
+def _cut_in_front(node: Exporting, x: Blob, weight: Constant, wanted: tuple[int, ...]) -> list[int]:
     """How much of the result's begin goes, by the definition of ONNX."""
     count = len(weight.shape) - 2
     mode, target = node.attribute("auto_pad", "NOTSET"), node.attribute("output_shape")
@@ -219,7 +219,9 @@ def pad(
     number = 0.0 if value is None else caffe.number(value)
     if number is None:
         node.refuse("its value is computed while the model runs")
-    around = dict(zip(which, zip(sizes[: len(which)], sizes[len(which) :], strict=True), strict=True))
+    around = dict(
+        zip(which, zip(sizes[: len(which)], sizes[len(which) :], strict=True), strict=True)
+    )
     around = {axis: both for axis, both in around.items() if any(both)}
     spatial = rank == 4 and not number and set(around) <= {2, 3}
     if spatial and around and min(min(both) for both in around.values()) >= 0:

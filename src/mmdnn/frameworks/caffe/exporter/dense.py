@@ -105,6 +105,7 @@ def gather(node: Exporting, caffe: Writing, data: Operand, index: Operand) -> Bl
     if isinstance(data, Blob) and isinstance(index, Constant):
         return _picked(node, caffe, data, index, axis)
     node.refuse("what it gathers, and from where, are both computed while the model runs")
+    return None
 
 
 def _embed(node: Exporting, caffe: Writing, table: Constant, index: Blob) -> Blob:
@@ -130,5 +131,3 @@ def _picked(node: Exporting, caffe: Writing, x: Blob, index: Constant, axis: int
         node.refuse(f"its indices {places[:8]} are not in a row")
     cut = caffe.cut(x, axis, places[0], len(places), "" if index.shape else "row")
     return cut if len(index.shape) == 1 else caffe.reshape(cut, node.shape())
-
-

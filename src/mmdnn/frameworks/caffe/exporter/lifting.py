@@ -1,7 +1,7 @@
 """Layers of Caffe that became several nodes of the IR, made one layer again.
 
-The nodes of one source layer whose type is one of Caffe's are a group. `proposals` guesses the layer
-that they came from; the guess is imported, and only where that gives the very same nodes and
+The nodes of one source layer whose type is one of Caffe's are a group. A function of `proposals`
+guesses the layer that they came from; the guess is imported, and only where that gives the very same nodes and
 constants is it taken. So a guess may be wrong without harm, and what was changed on the way (or comes
 from elsewhere and has a type of the same name) is written operator by operator.
 """
@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error
 from mmdnn.frameworks.caffe.exporter.drafts import Constant
+from mmdnn.frameworks.caffe.exporter.matching import Match, small
 from mmdnn.frameworks.caffe.graph import Filler, Layer, Unknown, message
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import COMPUTED, LAYER, TYPE
@@ -199,7 +200,7 @@ def _same(group: Group, proposal: Proposal) -> bool:
     bottoms = [stand_ins[value] for value in proposal.bottoms]
     tried = _tried(proposal.message, bottoms, len(group.tops), shapes, proposal.unknown)
     results = _imported(tried, bottoms)
-    match = _Match(stand_ins, [value for value, _ in proposal.blobs], tried)
+    match = Match(stand_ins, [value for value, _ in proposal.blobs], tried.handed)
     return len(results) >= len(group.tops) and all(
         match.values(_behind_identity(top, group), result)
         for top, result in zip(group.tops, results, strict=False)
@@ -276,81 +277,12 @@ class _Tried(Layer):
         if [d for d in self.shapes[index] if d != 1] != [d for d in shape if d != 1]:
             raise GiveUp
         tensor = ir.LazyTensor(
-            lambda: ir.tensor(np.zeros(tuple(shape), np.float32)), ir.DataType.FLOAT, ir.Shape(shape)
+            lambda: ir.tensor(np.zeros(tuple(shape), np.float32)),
+            ir.DataType.FLOAT,
+            ir.Shape(shape),
         )
         self.handed[id(tensor)] = index, tensor
         return tensor
-
-
-class _Match:
-    """Comparing values by what they are computed from."""
-
-    def __init__(
-        self, stand_ins: dict[ir.Value, ir.Value], weights: Sequence[ir.Value], tried: _Tried
-    ) -> None:
-        self.handed = tried.handed
-        self.stand_ins = stand_ins
-        self.weights = weights
-        self.known: dict[ir.Value, ir.Value] = {}
-
-    def values(self, ours: ir.Value | None, theirs: ir.Value | None) -> bool:
-        if ours is None or theirs is None:
-            return ours is theirs
-        if ours in self.stand_ins:
-            return self.stand_ins[ours] is theirs
-        if ours in self.known:
-            return self.known[ours] is theirs
-        constant = ours.const_value is not None
-        same = self._constants(ours, theirs) if constant else self._nodes(ours, theirs)
-        if same:
-            self.known[ours] = theirs
-        return same
-
-    def _constants(self, ours: ir.Value, theirs: ir.Value) -> bool:
-        made = theirs.const_value
-        if made is None or ours.const_value is None:
-            return False
-        if id(made) in self.handed:
-            index, _ = self.handed[id(made)]
-            return self.weights[index] is ours and made.shape == ours.const_value.shape
-        one, other = small(ours), small(theirs)
-        if one is None or other is None or one.dtype != other.dtype:
-            return False
-        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-
-    def _nodes(self, ours: ir.Value, theirs: ir.Value) -> bool:
-        one, other = ours.producer(), theirs.producer()
-        if one is None or other is None or ours.index() != theirs.index():
-            return False
-        if (one.op_type, one.domain) != (other.op_type, other.domain):
-            return False
-        if len(one.inputs) != len(other.inputs) or not _same_attributes(one, other):
-            return False
-        return all(self.values(a, b) for a, b in zip(one.inputs, other.inputs, strict=True))
-
-
-def _same_attributes(one: ir.Node, other: ir.Node) -> bool:
-    if one.attributes.keys() != other.attributes.keys():
-        return False
-    for name, attribute in one.attributes.items():
-        ours, theirs = attribute.value, other.attributes[name].value
-        if attribute.type == ir.AttributeType.TENSOR:
-            if not np.array_equal(ours.numpy(), theirs.numpy(), equal_nan=True):
-                return False
-        elif attribute.type == ir.AttributeType.FLOAT:
-            if np.float32(ours) != np.float32(theirs):
-                return False
-        elif attribute.type == ir.AttributeType.GRAPH or ours != theirs:
-            return False
-    return True
-
-
-def small(value: ir.Value | None) -> np.ndarray | None:
-    """The numbers of a constant that is small and at hand."""
-    tensor = value.const_value if value is not None else None
-    if tensor is None or tensor.size > 1 << 16 or isinstance(tensor, ir.ExternalTensor):
-        return None
-    return tensor.numpy()
 
 
 def _replace(graph: ir.Graph, group: Group, proposal: Proposal, name: str) -> Lifted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
@@ -112,6 +111,7 @@ class Lowering:
         self.refusals: list[UnsupportedError] = []
 
     def run(self) -> Network:
+        """The network of the whole model."""
         inputs = [self._input(value) for value in self.model.graph.inputs]
         for node in self.model.graph:
             self._node(node)
@@ -217,5 +217,3 @@ def _together(refusals: list[UnsupportedError]) -> UnsupportedError:
 
 
 __all__ = ["FORKS", "Lowering", "from_ir"]
-
-

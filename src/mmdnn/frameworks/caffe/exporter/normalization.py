@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -39,15 +40,16 @@ def batch_normalization(
     y = caffe.layer(
         "BatchNorm",
         x,
-        blobs=[mean_.shaped(size), variance_.shaped(size), _one()],
+        blobs=[mean_.shaped(size), variance_.shaped(size), _factor(mean_)],
         suffix="",
         batch_norm_param={"use_global_stats": True, "eps": node.attribute("epsilon", 1e-5)},
     )
     return _scaled(node, caffe, y, gamma, beta) if scaled else y
 
 
-def _one() -> ir.TensorProtocol:
-    return ir.tensor(np.ones(1, np.float32))
+def _factor(mean: Constant) -> ir.TensorProtocol:
+    """What the statistics are to be divided by: 1, and shared where they are."""
+    return mean.derive("factor", lambda _: np.ones(1, np.float32), (1,))
 
 
 def _differs(constant: Constant, neutral: float) -> bool:
@@ -104,7 +106,8 @@ def _by_channel(node: Exporting, caffe: Writing, x: Blob, *operands: Operand) ->
         if not isinstance(constant, Constant):
             node.refuse("its factors are computed while the model runs")
         blob = constant.shaped(x.shape[1:2])
-        x = caffe.layer(kind, x, blobs=[blob], **{f"{kind.lower()}_param": {"axis": 1}})
+        block: dict[str, Any] = {f"{kind.lower()}_param": {"axis": 1}}
+        x = caffe.layer(kind, x, blobs=[blob], **block)
     return x
 
 

@@ -59,9 +59,7 @@ class Axis:
         if counts_padding:
             theirs = [min(b, self.size + self.end) - a for a, b in zip(starts, stops, strict=True)]
         else:
-            theirs = [
-                min(b, self.size) - max(a, 0) for a, b in zip(starts, stops, strict=True)
-            ]
+            theirs = [min(b, self.size) - max(a, 0) for a, b in zip(starts, stops, strict=True)]
         return ours, theirs
 
 
@@ -101,7 +99,13 @@ def _pool(node: Exporting, caffe: Writing, x: Blob, method: str, counts_padding:
     axes = [
         Axis(*each)
         for each in zip(
-            x.shape[2:], shape[2:], frame.kernel, frame.strides, frame.begins, frame.ends, strict=True
+            x.shape[2:],
+            shape[2:],
+            frame.kernel,
+            frame.strides,
+            frame.begins,
+            frame.ends,
+            strict=True,
         )
     ]
     return _pooled(node, caffe, x, method, axes, counts_padding)

@@ -32,9 +32,7 @@ def _reduced(
     param = {"axis": axes[0], "operation": operation}
     if shape == node.shape():
         return caffe.layer("Reduction", x, shape=shape, suffix=suffix, reduction_param=param)
-    y = caffe.layer(
-        "Reduction", x, shape=shape, suffix=suffix or "reduced", reduction_param=param
-    )
+    y = caffe.layer("Reduction", x, shape=shape, suffix=suffix or "reduced", reduction_param=param)
     return caffe.reshape(y, node.shape(), suffix=f"{suffix}_kept" if suffix else "")
 
 

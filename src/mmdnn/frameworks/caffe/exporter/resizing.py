@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx_ir as ir
 
@@ -11,9 +13,7 @@ from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, 
 
 
 @exporter("Resize", doc=f"{TUTORIAL}/deconvolution.html")
-def resize(
-    node: Exporting, caffe: Writing, x: Blob, *_sizes: Operand | None
-) -> Blob:
+def resize(node: Exporting, caffe: Writing, x: Blob, *_sizes: Operand | None) -> Blob:
     """Nearest neighbours; what interpolates ends at the border as no layer of Caffe's does."""
     shape = node.shape()
     node.ignore("axes", "cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias")
@@ -55,7 +55,7 @@ def _repeats(factor: int, where: str, rounding: str) -> bool:
         places = (places + 0.5) / factor - 0.5
     else:
         return False
-    rounds = {
+    rounds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "floor": np.floor,
         "ceil": np.ceil,
         "round_prefer_floor": lambda p: np.ceil(p - 0.5),

@@ -51,16 +51,14 @@ def flatten(node: Exporting, caffe: Writing, x: Operand) -> Operand:
 
 
 @exporter("Squeeze", "Unsqueeze", doc=PAGE)
-def squeeze(
-    node: Exporting, caffe: Writing, x: Operand, axes: Operand | None = None
-) -> Operand:
+def squeeze(node: Exporting, caffe: Writing, x: Operand, axes: Operand | None = None) -> Operand:
     del axes
     return _reshaped(node, caffe, x, node.shape())
 
 
 @exporter("Transpose", doc=PAGE)
 def transpose(node: Exporting, caffe: Writing, x: Operand) -> Operand:
-    """Moving axes of size 1 is a Reshape; channels are shuffled by a convolution; the SSD fork has a Permute."""
+    """Axes of size 1 move by a Reshape, channels by a convolution, others in the SSD fork's Permute."""
     order = node.attribute("perm", list(range(len(x.shape)))[::-1])
     if isinstance(x, Constant):
         moved = [x.shape[axis] for axis in order]
@@ -79,9 +77,7 @@ def transpose(node: Exporting, caffe: Writing, x: Operand) -> Operand:
     raise AssertionError
 
 
-def _shuffled(
-    node: Exporting, caffe: Writing, x: Blob, order: list[int], channels: int
-) -> Blob:
+def _shuffled(node: Exporting, caffe: Writing, x: Blob, order: list[int], channels: int) -> Blob:
     """Channels in another order: each output is 1 times one input, and 0 times the others."""
     groups, rest = x.shape[1 : len(order) + 1], x.shape[len(order) + 1 :]
     places = np.arange(channels).reshape(groups).transpose([axis - 1 for axis in order]).reshape(-1)
@@ -110,9 +106,7 @@ def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
 
 
 @exporter("Split", doc=f"{TUTORIAL}/slice.html")
-def split(
-    node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None
-) -> Sequence[Blob]:
+def split(node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None) -> Sequence[Blob]:
     axis = node.axis("axis", 0, len(x.shape))
     node.ignore("num_outputs")
     lengths = [node.shape(i)[axis] for i in range(len(node.node.outputs))]

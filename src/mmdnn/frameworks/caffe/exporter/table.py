@@ -12,6 +12,7 @@ each output.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -108,7 +109,7 @@ class Writing:
         name: str = "",
         suffix: str = "",
         in_place: bool = False,
-        **blocks: dict[str, Any],
+        **blocks: Any,
     ) -> Blob:
         """A layer with one top; see `layers`. Its shape is the first bottom's unless given."""
         shapes = [tuple(bottoms[0].shape if shape is None else shape)]
@@ -127,7 +128,7 @@ class Writing:
         name: str = "",
         suffix: str = "",
         in_place: bool = False,
-        **blocks: dict[str, Any],
+        **blocks: Any,
     ) -> list[Blob]:
         """A layer with several tops.
 
@@ -220,11 +221,20 @@ class Writing:
         """The integers of a constant input."""
         return [int(i) for i in self.array(x, what).reshape(-1)]
 
-    def power(self, x: Blob, *, suffix: str = "", **values: float) -> Blob:
+    def power(
+        self,
+        x: Blob,
+        *,
+        power: float = 1.0,
+        scale: float = 1.0,
+        shift: float = 0.0,
+        suffix: str = "",
+    ) -> Blob:
         """(shift + scale x)^power, or x itself where that is x."""
-        if {"power": 1.0, "scale": 1.0, "shift": 0.0} | values == _NOTHING:
+        if (power, scale, shift) == (1, 1, 0):
             return x
-        return self.layer("Power", x, suffix=suffix, power_param=values)
+        param = {"power": power, "scale": scale, "shift": shift}
+        return self.layer("Power", x, suffix=suffix, power_param=param)
 
     def reshape(self, x: Blob, shape: Sequence[int], suffix: str = "") -> Blob:
         """The same elements in another shape; leading axes that stay are copied, so that a batch may vary."""
@@ -249,8 +259,7 @@ class Writing:
             return x
         edges = [0, *points, whole]
         shapes = [
-            (*x.shape[:axis], end - begin, *x.shape[axis + 1 :])
-            for begin, end in zip(edges[:-1], edges[1:], strict=True)
+            (*x.shape[:axis], end - begin, *x.shape[axis + 1 :]) for begin, end in pairwise(edges)
         ]
         tops = self.layers(
             "Slice", x, shapes=shapes, suffix=suffix, slice_param={"axis": axis, "slice_point": points}
@@ -273,9 +282,6 @@ class Writing:
             self.node.refuse(
                 f"Caffe itself has no {layer} layer; the SSD fork has it (--caffeFork ssd)"
             )
-
-
-_NOTHING = {"power": 1.0, "scale": 1.0, "shift": 0.0}
 
 
 def _dims(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:

@@ -59,9 +59,7 @@ def write(
     return [structure, weights]
 
 
-def write_weights(
-    network: Network, target: Path, progress: stream.Progress | None = None
-) -> None:
+def write_weights(network: Network, target: Path, progress: stream.Progress | None = None) -> None:
     """Write the caffemodel alone; see `write`."""
     net = message("NetParameter")
     net.name = network.name

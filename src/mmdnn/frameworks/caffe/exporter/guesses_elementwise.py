@@ -1,0 +1,192 @@
+"""Guesses at layers that work element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.drafts import fill
+from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
+from mmdnn.frameworks.caffe.exporter.matching import rank, sizes, small, stored
+
+SUM, PROD, MAX = "SUM", "PROD", "MAX"
+
+
+@proposals("Power")
+def power(group: Group, proposal: Proposal) -> None:
+    numbers = {
+        "power": group.number("Pow", default=1.0),
+        "scale": group.number("Mul", default=1.0),
+        "shift": group.number("Add", default=0.0),
+    }
+    if group.all("Expand"):
+        numbers = {"power": 1.0, "scale": 0.0, "shift": group.number("Expand", default=0.0)}
+    fill(proposal.message, {"power_param": numbers})
+
+
+@proposals("Exp")
+def exp(group: Group, proposal: Proposal) -> None:
+    before, after = _around(group, "Exp")
+    outer = after if after is not None else 1.0
+    base = math.e
+    param: dict[str, Any] = {"scale": before if before is not None else 1.0}
+    if before is not None:
+        for base in (2.0, 10.0):
+            shift = math.log(outer) / math.log(base)
+            scale = float(np.float32(before) / np.float32(np.log(np.float32(base))))
+            if _near(scale) and _near(shift):
+                param = {"base": base, "scale": _round(scale), "shift": _round(shift)}
+                break
+        else:
+            param["shift"] = _round(math.log(outer))
+    else:
+        param["shift"] = _round(math.log(outer))
+    fill(proposal.message, {"exp_param": param})
+
+
+def _near(number: float) -> bool:
+    return abs(number - round(number, 3)) < 1e-5
+
+
+def _round(number: float) -> float:
+    return round(number, 3) if _near(number) else number
+
+
+def _around(group: Group, core: str) -> tuple[float | None, float | None]:
+    """The factors before and after a node."""
+    place = group.nodes.index(group.first(core))
+    numbers: list[float | None] = [None, None]
+    for index, node in enumerate(group.nodes):
+        if node.op_type == "Mul":
+            numbers[int(index > place)] = _constant(node)
+    return numbers[0], numbers[1]
+
+
+def _constant(node: ir.Node) -> float | None:
+    for value in node.inputs:
+        array = small(value)
+        if array is not None and array.size == 1:
+            return float(array.reshape(-1)[0])
+    return None
+
+
+@proposals("Log")
+def log(group: Group, proposal: Proposal) -> None:
+    before, after = _around(group, "Log")
+    param = {
+        "scale": before if before is not None else 1.0,
+        "shift": group.number("Add", default=0.0),
+    }
+    if after is not None:
+        param["base"] = _round(math.exp(1 / after))
+    fill(proposal.message, {"log_param": param})
+
+
+@proposals("Swish")
+def swish(group: Group, proposal: Proposal) -> None:
+    beta = _constant(group.first("Mul"))
+    fill(proposal.message, {"swish_param": {"beta": 1.0 if beta is None else beta}})
+
+
+@proposals("Threshold")
+def threshold(group: Group, proposal: Proposal) -> None:
+    number = group.number("Greater", default=0.0)
+    fill(proposal.message, {"threshold_param": {"threshold": number}})
+
+
+@proposals("Eltwise")
+def eltwise(group: Group, proposal: Proposal) -> None:
+    """Terms in the order in which they are added, with their factors."""
+    if group.all("Max"):
+        operation, values = MAX, [value for value in group.first("Max").inputs if value is not None]
+        terms = [(value, 1.0) for value in values]
+    elif not group.all("Add", "Sub", "Sum"):
+        operation = PROD
+        terms = [(value, 1.0) for value in _leaves(group, {"Mul"})]
+    else:
+        operation, terms = SUM, _terms(group)
+    proposal.bottoms = [value for value, _ in terms]
+    coeff = [factor for _, factor in terms]
+    given = coeff if set(coeff) != {1.0} else None
+    fill(proposal.message, {"eltwise_param": {"operation": operation, "coeff": given}})
+
+
+def _leaves(group: Group, types: set[str]) -> list[ir.Value]:
+    """What a tree of these nodes is made of, left to right."""
+
+    def walk(value: ir.Value) -> list[ir.Value]:
+        node = value.producer()
+        if node is None or node not in group.nodes or node.op_type not in types | {"Identity"}:
+            return [value]
+        return [leaf for inner in node.inputs if inner is not None for leaf in walk(inner)]
+
+    return walk(group.tops[0])
+
+
+def _terms(group: Group) -> list[tuple[ir.Value, float]]:
+    found = []
+    for leaf in _leaves(group, {"Add", "Sub", "Sum"}):
+        node = leaf.producer()
+        factor = _constant(node) if node in group.nodes and node is not None else None
+        sources = (
+            [v for v in node.inputs if v is not None and v.const_value is None] if node else []
+        )
+        subtracted = any(
+            use.node.op_type == "Sub" and use.idx == 1 and use.node in group.nodes
+            for use in leaf.uses()
+        )
+        if factor is not None and sources:
+            found.append((sources[0], factor))
+        else:
+            found.append((leaf, -1.0 if subtracted else 1.0))
+    return found
+
+
+def _affine(kind: str, block: str, factor: str) -> None:
+    @proposals(kind)
+    def proposal_of(group: Group, proposal: Proposal) -> None:
+        own = [w for w in group.weights if w in group.first(factor).inputs]
+        param: dict[str, Any] = {"bias_term": bool(group.all("Add"))} if kind == "Scale" else {}
+        if own:
+            axis, covered = _covered(stored(own[0]), sizes(group.bottoms[0]))
+            param |= {"axis": axis, "num_axes": len(covered)}
+        else:
+            x, second = _bottoms(group, factor)
+            proposal.bottoms, covered = [x, second], sizes(second)
+            param["axis"] = rank(x) - len(covered) - _appended(group) if covered else 0
+        rest = [weight for weight in group.weights if weight not in own]
+        proposal.blobs = [(weight, covered) for weight in (*own, *rest)]
+        fill(proposal.message, {block: param})
+
+
+def _bottoms(group: Group, factor: str) -> tuple[ir.Value, ir.Value]:
+    """The value that is scaled, and the other one, which may get axes before."""
+    x, y = group.first(factor).inputs
+    maker = y.producer() if y is not None else None
+    if maker is not None and maker in group.nodes:
+        y = maker.inputs[0]
+    return (x, y) if x is not None and y is not None else group.give_up()
+
+
+def _appended(group: Group) -> int:
+    """How many axes of size 1 the second bottom got."""
+    axes = [small(node.inputs[1]) for node in group.all("Unsqueeze")]
+    return int(axes[0].size) if axes and axes[0] is not None else 0
+
+
+def _covered(stored: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """Stored sizes begin at an axis of x; those of size 1 behind may be axes not covered."""
+    if not stored:
+        return 1, ()
+    axis = len(x) - len(stored)
+    end = len(stored)
+    while end > 1 and stored[end - 1] == 1 and x[axis + end - 1] != 1:
+        end -= 1
+    return axis, stored[:end]
+
+
+_affine("Scale", "scale_param", "Mul")
+_affine("Bias", "bias_param", "Add")

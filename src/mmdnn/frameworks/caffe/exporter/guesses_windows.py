@@ -1,0 +1,178 @@
+"""Guesses at layers with windows, weights or statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.drafts import fill
+from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
+from mmdnn.frameworks.caffe.exporter.matching import rank, sizes, small, stored
+from mmdnn.frameworks.caffe.importer.pooling import Window
+
+
+@proposals("InnerProduct")
+def inner_product(group: Group, proposal: Proposal) -> None:
+    weight, *bias = group.weights
+    product = group.first("Gemm", "MatMul")
+    by_columns = product.op_type == "MatMul" or not product.attributes["transB"].as_int()
+    outputs = stored(weight)[1 if by_columns else 0]
+    proposal.blobs = [(weight, stored(weight)), *((b, (outputs,)) for b in bias)]
+    axis = 1 if product.op_type == "Gemm" else len(sizes(group.tops[0])) - 1
+    param = {
+        "num_output": outputs,
+        "bias_term": bool(bias),
+        "axis": axis,
+        "transpose": by_columns,
+    }
+    fill(proposal.message, {"inner_product_param": param})
+
+
+@proposals("Embed")
+def embed(group: Group, proposal: Proposal) -> None:
+    table, *bias = group.weights
+    count, size = stored(table)
+    proposal.blobs = [(table, (count, size)), *((b, (size,)) for b in bias)]
+    param = {"num_output": size, "input_dim": count, "bias_term": bool(bias)}
+    fill(proposal.message, {"embed_param": param})
+
+
+def _window(node: ir.Node) -> dict[str, Any]:
+    def sizes(name: str, default: int) -> list[int]:
+        found = node.attributes.get(name)
+        values = list(found.as_ints()) if found is not None else []
+        return [] if set(values) == {default} else values
+
+    pads = sizes("pads", 0)
+    return {
+        "kernel_size": sizes("kernel_shape", 0),
+        "stride": sizes("strides", 1),
+        "pad": pads[: len(pads) // 2],
+        "dilation": sizes("dilations", 1),
+    }
+
+
+def _once(param: dict[str, Any]) -> dict[str, Any]:
+    """A size said once where all axes have it; `_h` and `_w` where two differ."""
+    found: dict[str, Any] = {}
+    for name, value in param.items():
+        short = {"kernel_size": "kernel"}.get(name, name)
+        if not isinstance(value, list) or not value:
+            found[name] = value
+        elif len(set(value)) == 1:
+            found[name] = value[:1]
+        elif len(value) == 2 and name != "dilation":
+            found[f"{short}_h"], found[f"{short}_w"] = value
+        else:
+            found[name] = value
+    return {name: value for name, value in found.items() if value != []}
+
+
+def _convolution(kind: str) -> None:
+    transposed = kind == "Deconvolution"
+
+    @proposals(kind)
+    def proposal_of(group: Group, proposal: Proposal) -> None:
+        weight, *bias = group.weights
+        node = group.first("Conv", "ConvTranspose", "Gemm")
+        x = group.bottoms[0]
+        flat = node.op_type == "Gemm"
+        kernel_axes = 0 if flat else len(stored(weight)) - 2
+        unspatial = flat or bool(group.all("Squeeze"))
+        group_attribute = node.attributes.get("group")
+        groups = group_attribute.as_int() if group_attribute is not None else 1
+        rows, columns = stored(weight)[:2]
+        outputs = columns * groups if transposed else rows
+        axis = rank(x) - 1 - kernel_axes
+        proposal.blobs = [(weight, stored(weight)), *((b, (outputs,)) for b in bias)]
+        window = {} if unspatial and kernel_axes < 2 else _window(node)
+        param = {
+            "num_output": outputs,
+            "bias_term": bool(bias),
+            "group": groups,
+            "axis": axis,
+            **_once(window),
+        }
+        fill(proposal.message, {"convolution_param": param})
+
+
+_convolution("Convolution")
+_convolution("Deconvolution")
+
+
+@proposals("Im2col")
+def im2col(group: Group, proposal: Proposal) -> None:
+    node = group.first("Conv")
+    window = _window(node)
+    axis = rank(group.bottoms[0]) - 1 - len(node.attributes["kernel_shape"].as_ints())
+    fill(proposal.message, {"convolution_param": {"axis": axis, **_once(window)}})
+
+
+@proposals("Pooling")
+def pooling(group: Group, proposal: Proposal) -> None:
+    """Windows that are empty are rows appended; which rounding it was is tried by the sizes."""
+    node = group.first("MaxPool", "AveragePool")
+    window = _window(node)
+    del window["dilation"]
+    pads, strides = window["pad"] or [0, 0], window["stride"] or [1, 1]
+    kernel = node.attributes["kernel_shape"].as_ints()
+    found = zip(sizes(group.bottoms[0])[2:], kernel, strides, pads, strict=True)
+    axes = [Window(*each, clip=any(pads)) for each in found]
+    rounds_up = tuple(axis.positions for axis in axes) == sizes(group.tops[0])[2:]
+    param = {
+        "pool": "MAX" if node.op_type == "MaxPool" else "AVE",
+        "round_mode": None if rounds_up else "FLOOR",
+        **{name: v[0] if isinstance(v, list) else v for name, v in _once(window).items()},
+    }
+    fill(proposal.message, {"pooling_param": param})
+
+
+@proposals("SPP")
+def spp(group: Group, proposal: Proposal) -> None:
+    levels = len(group.all("MaxPool", "AveragePool"))
+    method = "MAX" if group.all("MaxPool") else "AVE"
+    fill(proposal.message, {"spp_param": {"pyramid_height": levels, "pool": method}})
+
+
+@proposals("LSTMUnit")
+def lstm_unit(group: Group, proposal: Proposal) -> None:
+    """Bottoms are the cell, the gates (which are split) and cont (which gets an axis)."""
+    gates = group.first("Split").inputs[0]
+    cont = group.first("Unsqueeze").inputs[0]
+    (cell,) = (value for value in group.bottoms if value not in {gates, cont})
+    proposal.bottoms = [value for value in (cell, gates, cont) if value is not None]
+
+
+@proposals("MVN")
+def mvn(group: Group, proposal: Proposal) -> None:
+    axes = small(group.first("ReduceMean").inputs[1])
+    param = {
+        "across_channels": axes is not None and len(axes) == 3,
+        "normalize_variance": bool(group.all("Div")),
+        "eps": group.number("Add", default=1e-9),
+    }
+    fill(proposal.message, {"mvn_param": param})
+
+
+@proposals("BatchNorm")
+def batch_norm(group: Group, proposal: Proposal) -> None:
+    """By the batch's own statistics; the stored ones have an operator of their own."""
+    param = {"use_global_stats": False, "eps": group.number("Add", default=1e-5)}
+    group.first("Sqrt")
+    fill(proposal.message, {"batch_norm_param": param})
+
+
+@proposals("Normalize")
+def normalize(group: Group, proposal: Proposal) -> None:
+    proposal.fork = True
+    (weight,) = group.weights
+    axes = small(group.first("ReduceSumSquare").inputs[1])
+    param = {
+        "across_spatial": axes is not None and len(axes) > 1,
+        "channel_shared": stored(weight) == (),
+        "eps": group.number("Add", default=1e-10),
+    }
+    size = (1,) if stored(weight) == () else stored(weight)[:1]
+    proposal.blobs = [(weight, size)]
+    fill(proposal.message, {"norm_param": param})
