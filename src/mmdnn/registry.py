@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 from mmdnn.errors import UsageError
 
+OURS = ("caffe", "mxnet", "onnx", "pytorch")
 ROOMS = ("graph", "reader", "writer", "importer", "exporter", "codegen", "engine")
 
 
@@ -90,12 +90,27 @@ class Framework:
 
 
 @cache
+def _ours() -> dict[str, Framework]:
+    """The frameworks of this package."""
+    modules = [importlib.import_module(f"mmdnn.frameworks.{name}") for name in OURS]
+    return {module.FRAMEWORK.name: module.FRAMEWORK for module in modules}
+
+
+@cache
 def frameworks() -> dict[str, Framework]:
     """All frameworks, by name."""
-    found: dict[str, Framework] = {}
+    from importlib.metadata import entry_points
+
+    found = dict(_ours())
     for entry in sorted(entry_points(group="mmdnn.frameworks"), key=lambda entry: entry.name):
-        found[entry.name] = entry.load()
-    return found
+        found.setdefault(entry.name, entry.load())
+    return dict(sorted(found.items()))
+
+
+def _candidates() -> Iterator[Framework]:
+    """All frameworks, ours first: looking for those of other packages takes a while."""
+    yield from _ours().values()
+    yield from (one for name, one in frameworks().items() if name not in _ours())
 
 
 def framework(name: str) -> Framework:
@@ -104,7 +119,7 @@ def framework(name: str) -> Framework:
     Raises:
         UsageError: There is none.
     """
-    for candidate in frameworks().values():
+    for candidate in _candidates():
         if name.lower() in (candidate.name, *candidate.aliases):
             return candidate
     known = ", ".join(frameworks())
@@ -117,7 +132,7 @@ def writer_of(target: Path) -> Framework:
     Raises:
         UsageError: There is none.
     """
-    for candidate in frameworks().values():
+    for candidate in _candidates():
         if target.suffix.lower() in candidate.writes:
             return candidate
     known = sorted(suffix for candidate in frameworks().values() for suffix in candidate.writes)
@@ -137,7 +152,7 @@ def detect(files: Sequence[Path]) -> tuple[Framework, Source]:
     for path in files:
         if not path.exists():
             raise UsageError("there is no such file", file=path)
-    for candidate in frameworks().values():
+    for candidate in _candidates():
         source = candidate.arrange(files)
         if source is not None:
             return candidate, source
