@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 import pytest
+from mxnet_corpus import golden, source
 
 from mmdnn.errors import MissingExtraError
-from mmdnn.frameworks.mxnet import engine, exporter, writer
+from mmdnn.frameworks.mxnet import engine, exporter, reader, writer
+from mmdnn.frameworks.mxnet.graph import Model
+from mmdnn.registry import replace
 
 PROGRAM = Path(__file__).with_name("mxnet_batch.py")
 
@@ -55,6 +58,15 @@ def _result(folder: Path) -> list[np.ndarray] | str:
         return (folder / "error.txt").read_text()
     with np.load(folder / "out.npz") as data:
         return [data[f"arr_{i}"] for i in range(len(data.files))]
+
+
+def mxnet_model(folder: Path) -> Model:
+    """A model of the corpus, for inputs of the shapes that it was fed."""
+    shapes = {name: array.shape for name, array in golden(folder).inputs.items()}
+    files = source(folder)
+    known = reader.read(files).inputs
+    said = {name: shape for name, shape in shapes.items() if name in known}
+    return reader.read(replace(files, input_shapes=said))
 
 
 def difference(found: list[np.ndarray] | str, wanted: list[np.ndarray]) -> str:

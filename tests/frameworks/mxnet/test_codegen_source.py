@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
+from mxnet_running import mxnet_model
 
-from mmdnn.frameworks.mxnet import codegen, exporter
+from mmdnn.frameworks.mxnet import codegen, exporter, importer
 from mmdnn.ir.builder import Builder
 
 SMALL = '''"""A network as an MXNet symbol.
@@ -25,7 +26,7 @@ import mxnet as mx
 
 
 def network(train=False):
-    """The outputs as a symbol; to train, those of the loss, which reads `prob_label`."""
+    """The outputs as a symbol; with `train`, the loss, which reads `prob_label`."""
     data = mx.sym.Variable("data", shape=(0, 3, 8, 8))
     conv1 = mx.sym.Convolution(
         data, kernel=(3, 3), num_filter=4, no_bias=True, name="conv1"
@@ -150,17 +151,10 @@ def test_names_with_quotes_do_no_harm(quote: str) -> None:
 
 
 def test_source_is_formatted(shared: Path, tmp_path: Path) -> None:
-    from mxnet_corpus import source as files
-
-    from mmdnn.frameworks.mxnet import importer, reader
-
-    for name in ("net_inception", "net_resnet_v2", "net_lenet", "foreach", "multibox_prior"):
-        folder = shared / "corpus" / "mxnet" / name
-        model = (
-            importer.to_ir(reader.read(files(folder))) if name != "multibox_prior" else classifier()
-        )
-        path = tmp_path / f"{name}.py"
-        path.write_text(codegen.source(exporter.from_ir(model), weights="net.params"))
+    for name in ("net_inception", "net_resnet_v2", "net_bert", "foreach", "rnn_lstm_l2_bi"):
+        model = importer.to_ir(mxnet_model(shared / "corpus" / "mxnet" / name))
+        text = codegen.source(exporter.from_ir(model), weights="net.params")
+        (tmp_path / f"{name}.py").write_text(text)
     for command in (
         ["format", "--diff", "--isolated"],
         ["check", "--isolated", "--select", "E,F,I,B,W", "--line-length", "100"],

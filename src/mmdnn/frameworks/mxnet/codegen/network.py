@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from mmdnn.frameworks.mxnet.codegen.printing import call, docstring, identifier, string
+from mmdnn.frameworks.mxnet.codegen.printing import WIDTH, call, docstring, identifier, string
 from mmdnn.frameworks.mxnet.codegen.training import Loss, losses
 from mmdnn.frameworks.mxnet.codegen.values import function, literal, variable
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
@@ -49,11 +49,8 @@ class Network:
         found = losses(self.model)
         about = "The outputs as a symbol."
         if found:
-            about = (
-                "The outputs as a symbol; to train, those of the loss, which reads "
-                + " and ".join(f"`{loss.label}`" for loss in found)
-                + "."
-            )
+            labels = ", ".join(f"`{loss.label}`" for loss in found)
+            about = f"The outputs as a symbol; with `train`, the loss, which reads {labels}."
         yield from self._wrapped(about)
         late = {loss.head.node for loss in found if loss.replaces}
         for node in self.model.symbol.nodes:
@@ -66,11 +63,10 @@ class Network:
         yield from self._returned([self.operand(head) for head in self.model.symbol.heads], 4)
 
     def _wrapped(self, text: str) -> Iterator[str]:
-        if len(text) <= 78:
-            yield docstring(text, 4)
-            return
-        place = text.rfind(" ", 0, 80)
-        yield docstring(f"{text[:place]}\n{text[place + 1 :]}", 4)
+        if len(text) > WIDTH - 10:
+            place = text.rfind(" ", 0, WIDTH - 8)
+            text = f"{text[:place]}\n{text[place + 1 :]}"
+        yield docstring(text, 4)
 
     def _losses(self, found: list[Loss]) -> Iterator[str]:
         if not found:
