@@ -1,9 +1,9 @@
 """Layers of Caffe that became several nodes of the IR, made one layer again.
 
 The nodes of one source layer whose type is one of Caffe's are a group. A function of `proposals`
-guesses the layer that they came from; the guess is imported, and only where that gives the very same nodes and
-constants is it taken. So a guess may be wrong without harm, and what was changed on the way (or comes
-from elsewhere and has a type of the same name) is written operator by operator.
+guesses the layer that they came from; the guess is imported, and only where that gives the very same
+nodes and constants is it taken. So a guess may be wrong without harm, and what was changed on the way
+(or comes from elsewhere and has a type of the same name) is written operator by operator.
 """
 
 from __future__ import annotations
