@@ -242,7 +242,10 @@ class Lowering:
             inspect.signature(function).bind(importing, self.builder.op, *inputs)
         except TypeError:
             importing.unfit(f"it cannot have {len(inputs)} inputs")
-        made = function(importing, self.builder.op, *inputs)
+        try:
+            made = function(importing, self.builder.op, *inputs)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            importing.unfit(f"its parameters do not fit its inputs ({error})")
         importing.check_read()
         return [made] if isinstance(made, ir.Value) else list(made)
 

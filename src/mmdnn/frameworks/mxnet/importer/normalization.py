@@ -95,8 +95,8 @@ def group_norm(node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.
     """Gamma and beta have a number for each group, not for each channel."""
     _ = node.p.output_mean_var
     groups, channels = node.p.num_groups, known(x, 1)
-    if channels % groups:
-        node.unfit(f"{channels} channels do not make {groups} groups")
+    if channels % groups or {known(gamma, 0), known(beta, 0)} != {groups}:
+        node.unfit(f"{channels} channels and {known(gamma, 0)} numbers do not make {groups} groups")
     each = [
         node.changed(v, "channels", _repeated(channels // groups), (channels,))
         or _repeat(op, v, channels // groups)

@@ -18,6 +18,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.shapes import known, reshape
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.ir.builder import dimensions
 
 GATES = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn_tanh": [0], "rnn_relu": [0]}
 """ONNX's gates as places among MXNet's."""
@@ -94,6 +95,8 @@ def rnn(
         node.refuse("its parameters are computed in the model")
     if known(vector, 0) != layout.total:
         node.unfit(f"it takes {layout.total} parameters, and there are {known(vector, 0)}")
+    for state in states:
+        _check_state(node, state, layout)
     finals: list[list[ir.Value]] = []
     for layer in range(layout.layers):
         x, *last = _layer(node, op, layout, layer, x, vector, states)
@@ -103,6 +106,13 @@ def rnn(
     ends = list(zip(*finals, strict=True))
     joined = [op.Concat(*each, axis=0) if len(each) > 1 else each[0] for each in ends]
     return [x, *joined]
+
+
+def _check_state(node: Importing, state: ir.Value, layout: _Layout) -> None:
+    dims, wanted = dimensions(state), (layout.layers * layout.ways, None, layout.size)
+    pairs = zip(dims, wanted, strict=False)
+    if len(dims) != 3 or any(isinstance(d, int) and w not in {None, d} for d, w in pairs):
+        node.unfit(f"a state of shape {list(dims)} is not {wanted[0]} x batch x {wanted[2]}")
 
 
 def _layer(

@@ -15,6 +15,8 @@ from mmdnn.frameworks.mxnet.graph import Model, Node
 from mmdnn.frameworks.mxnet.reader import sizes
 
 Shape = tuple[int | None, ...]
+STATES = (2, 3)
+"""The places of states among the inputs of RNN."""
 PICTURE = 4
 """Axes of a picture: batch, channels, height, width."""
 
@@ -92,6 +94,8 @@ def _told(
         for node, place in readers.get(todo.pop(0), ()):
             tell = table.get(node.type)
             shape = tell(model, node) if tell and place == 0 else None
+            if node.type == "RNN" and place in STATES:
+                shape = _state(node)
             if shape is not None:
                 return shape
             if node.type in _SAME and place == 0 and node not in seen:
@@ -125,6 +129,12 @@ def _dense(model: Model, node: Node) -> Shape | None:
     if weight is None or len(weight) != 2 or not node.param("flatten"):
         return None
     return (None, weight[1])
+
+
+def _state(node: Node) -> Shape:
+    """Layers in each direction, batch, size."""
+    ways = 2 if node.param("bidirectional") else 1
+    return (node.param("num_layers") * ways, None, node.param("state_size"))
 
 
 def _recurrent(model: Model, node: Node) -> Shape | None:
