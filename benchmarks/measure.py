@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,15 +30,24 @@ def run(command: Sequence[str | Path], *, repeat: int = 3) -> Measure:
     return Measure(min(m.seconds for m in found), max(m.megabytes for m in found))
 
 
+LAUNCHER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - start
+print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss / 1024]))
+"""
+"""A child's peak memory counts what its parent had when it forked, so a small parent starts it."""
+
+
 def _once(command: list[str]) -> Measure:
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"failed: {' '.join(command)}")
-    return Measure(seconds, usage.ru_maxrss / 1024)
+    launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, *command]
+    done = subprocess.run(launcher, check=True, capture_output=True, text=True)
+    code, seconds, megabytes = json.loads(done.stdout)
+    if code:
+        raise SystemExit(f"failed: {' '.join(command)}\n{done.stderr}")
+    return Measure(seconds, megabytes)
 
 
 def table(title: str, *columns: str) -> Table:
