@@ -170,6 +170,7 @@ class Model:
         numpy: Whether shapes follow NumPy: () is a scalar and 0 a size (arrays of format V3).
         files: Where it was read from, and what the user said about it.
         labels: Variables that only training reads.
+        needed: What the first operators that read inputs say of their shapes.
         assumed: What is taken for the shapes of inputs that nothing says.
     """
 
@@ -180,6 +181,7 @@ class Model:
     numpy: bool = False
     files: Source = field(default_factory=Source)
     labels: tuple[str, ...] = ()
+    needed: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     assumed: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
 
 

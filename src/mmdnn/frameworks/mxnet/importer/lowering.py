@@ -69,8 +69,17 @@ def _unknown(model: Model, missing: NeedsStatic) -> ShapeError:
 
 def _symbols(model: Model) -> dict[int, str]:
     """A name for each size of a first axis: inputs that agree there share their batch."""
-    sizes = dict.fromkeys(dims[0] for dims in model.inputs.values() if dims and dims[0] is not None)
+    sizes = dict.fromkeys(
+        dims[0]
+        for name, dims in model.inputs.items()
+        if dims and dims[0] is not None and not _is_fixed(model, name)
+    )
     return {size: f"batch_{size}" if place else "batch" for place, size in enumerate(sizes)}
+
+
+def _is_fixed(model: Model, name: str) -> bool:
+    """Whether an input's first axis has one size only: that of a recurrent layer's states."""
+    return (model.needed.get(name) or (None,))[0] is not None
 
 
 def _heads(model: Model) -> list[Entry]:
@@ -179,7 +188,7 @@ class Lowering:
         dims: list[Dimension] = [
             f"{name}_{axis}" if size is None else size for axis, size in enumerate(shape)
         ]
-        if shape:
+        if shape and not _is_fixed(self.model, name):
             dims[0] = "batch" if shape[0] is None else self.symbols.get(shape[0], shape[0])
         return dims
 

@@ -88,6 +88,7 @@ def _model(
         labels=_labels(graph, needed),
     )
     free = [name for name in dict.fromkeys(names) if name not in params]
+    model.needed = inputs.needed(model, free)
     shapes = inputs.shapes(model, free)
     for name in free:
         if name not in model.labels:

@@ -31,15 +31,20 @@ _SAME = frozenset(
 
 
 def shapes(model: Model, names: Sequence[str]) -> dict[str, Shape]:
-    """What is known of these variables."""
+    """What is known of these variables; `model.needed` must be."""
     found: dict[str, Shape] = {}
-    variables = {node.name: node for node in model.symbol.variables if node.name in names}
-    readers = _readers(model)
-    for name, variable in variables.items():
-        shape = _said(model, variable) or _told(model, variable, readers, _TELLING)
-        if shape is not None:
-            found[name] = _sized(model, name, shape)
+    for variable in model.symbol.variables:
+        name = variable.name
+        if name in names:
+            shape = _said(model, variable) or model.needed.get(name)
+            if shape is not None:
+                found[name] = _sized(model, name, shape)
     return found
+
+
+def needed(model: Model, names: Sequence[str]) -> dict[str, Shape]:
+    """What the first operators that read these variables say of their shapes."""
+    return _all_told(model, names, _TELLING)
 
 
 def _sized(model: Model, name: str, shape: Shape) -> Shape:
@@ -76,9 +81,17 @@ def assumed(model: Model, names: Sequence[str]) -> dict[str, Shape]:
 
     It would take any number of axes, and flatten them.
     """
+    return _all_told(model, names, _ASSUMING)
+
+
+def _all_told(
+    model: Model,
+    names: Sequence[str],
+    table: Mapping[str, Callable[[Model, Node], Shape | None]],
+) -> dict[str, Shape]:
     variables = [node for node in model.symbol.variables if node.name in names]
     readers = _readers(model)
-    told = {node.name: _told(model, node, readers, _ASSUMING) for node in variables}
+    told = {node.name: _told(model, node, readers, table) for node in variables}
     return {name: shape for name, shape in told.items() if shape is not None}
 
 
