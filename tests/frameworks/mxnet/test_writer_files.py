@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mmdnn.frameworks.mxnet import exporter, reader, writer
+from mmdnn.frameworks.mxnet._values import VALUES, renamed
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.reader import ndarray
-from mmdnn.frameworks.mxnet.values import VALUES, renamed
 from mmdnn.ir.builder import Builder
 from mmdnn.registry import Source
 from mmdnn.tensors import references

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdnn.errors import FormatError, MissingExtraError, ShapeError
+from mmdnn.frameworks.mxnet._values import renamed
 from mmdnn.frameworks.mxnet.reader import archive, files
-from mmdnn.frameworks.mxnet.values import renamed
 from mmdnn.registry import Source
 
 TITLE = "MXNet 1.9"

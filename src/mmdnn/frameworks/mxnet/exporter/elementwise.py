@@ -64,6 +64,10 @@ ALIKE = {
 """MXNet's layers that take arrays of one shape only."""
 
 
+EXACT = 1 << 53
+"""Integers below this are exact in the double that MXNet keeps a number in."""
+
+
 def alike(node: Exporting, *arrays: Array) -> bool:
     """Whether the arrays are of one shape, and the source did not say that they are broadcast."""
     if node.source_type.startswith("broadcast_"):
@@ -83,7 +87,9 @@ def scalar(x: Array, other: Array) -> float | int | None:
         return None
     number = numbers.reshape(-1)[0]
     exact = float(np.format_float_positional(number, trim="0")) if numbers.dtype.kind == "f" else 0
-    return exact if numbers.dtype.kind == "f" else int(number)
+    if numbers.dtype.kind == "f":
+        return exact
+    return int(number) if abs(int(number)) < EXACT else None
 
 
 def same_shape(*arrays: Array) -> bool:

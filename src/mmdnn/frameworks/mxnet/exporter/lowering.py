@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.mxnet._values import VALUES
 from mmdnn.frameworks.mxnet.exporter.table import (
     NAMES,
     Array,
@@ -19,8 +20,8 @@ from mmdnn.frameworks.mxnet.exporter.table import (
     is_unfit,
     text,
 )
+from mmdnn.frameworks.mxnet.exporter.walking import outputs, outside, reachable, suffix, unique
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
-from mmdnn.frameworks.mxnet.values import VALUES
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
 from mmdnn.tensors import references
@@ -123,7 +124,7 @@ class Scope:
         for node in graph:
             self._node(node)
         heads = [self._head(value) for value in graph.outputs]
-        nodes = _reachable(head.entry.node for head in heads)
+        nodes = reachable(head.entry.node for head in heads)
         self._name(nodes)
         symbol = Symbol(nodes, [head.entry for head in heads], dict(VERSION))
         model = Model(symbol, auxiliary={n.name for n in nodes if n in self.auxiliary})
@@ -232,7 +233,7 @@ class Scope:
         outer = self.values
         self.values = {}
         places: dict[ir.Value, Node] = {}
-        for value in [*formal, *_outside(graph)]:
+        for value in [*formal, *outside(graph)]:
             kind = value.dtype
             kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
             places[value] = Node(VARIABLE, f"{value.name}")
@@ -250,7 +251,7 @@ class Scope:
             same = entry in heads or entry.node.is_variable
             heads.append(mx.make("_copy", self.array(value)).entry if same else entry)
         self.values = outer
-        nodes = _reachable(head.node for head in heads)
+        nodes = reachable(head.node for head in heads)
         self._name(nodes)
         variables = [node for node in nodes if node.is_variable]
         values = {node: value for value, node in places.items()}
@@ -291,14 +292,14 @@ class Scope:
                 node.attrs["__dtype__"] = str(FLAGS[tensor.dtype])
         for node in nodes:
             if not node.name:
-                node.name = unique(f"{self.made[node].layer}_{_suffix(node.op)}", taken)
+                node.name = unique(f"{self.made[node].layer}_{suffix(node.op)}", taken)
 
     def _tell_values(self, symbol: Symbol, heads: list[Array]) -> None:
         """Say in the file which output holds which values of the source, where the names differ.
 
         Truth values have another type there, and are left out, but for those that are outputs.
         """
-        made = {entry for n in symbol.operators for entry in _outputs(n)}
+        made = {entry for n in symbol.operators for entry in outputs(n)}
         told: dict[str, list[str]] = {}
         scalars: list[str] = []
         for array in dict.fromkeys([*self.values.values(), *heads]):
@@ -314,51 +315,6 @@ class Scope:
         if names or scalars:
             found = {"names": names, "scalars": sorted(set(scalars))}
             symbol.attrs[VALUES] = ["str", json.dumps(found, ensure_ascii=False)]
-
-
-def _outputs(node: Node) -> list[tuple[Node, int]]:
-    return [(node, index) for index in range(len(node.outputs))]
-
-
-def _outside(graph: ir.Graph) -> list[ir.Value]:
-    """The values of an outer graph that a body reads."""
-    own = {*graph.inputs, *graph.initializers.values()}
-    found: dict[ir.Value, None] = {}
-    for node in ir.traversal.RecursiveGraphIterator(graph):
-        own.update(node.outputs)
-    for node in ir.traversal.RecursiveGraphIterator(graph):
-        found |= {value: None for value in node.inputs if value is not None and value not in own}
-    return list(found)
-
-
-def _suffix(op: str) -> str:
-    return op.removeprefix("_contrib_").strip("_").lower()
-
-
-def unique(name: str, taken: set[str]) -> str:
-    """The name, or with a number where it is taken."""
-    candidate, count = name, 0
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    taken.add(candidate)
-    return candidate
-
-
-def _reachable(heads: Iterable[Node]) -> list[Node]:
-    """What the heads depend on, inputs before what reads them."""
-    order: dict[Node, None] = {}
-    todo = [(node, False) for node in reversed(list(heads))]
-    while todo:
-        node, done = todo.pop()
-        if node in order:
-            continue
-        if done:
-            order[node] = None
-            continue
-        todo.append((node, True))
-        todo += [(entry.node, False) for entry in reversed(node.inputs)]
-    return list(order)
 
 
 __all__ = ["Scope", "from_ir", "operator"]

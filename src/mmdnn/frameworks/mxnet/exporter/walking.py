@@ -1,0 +1,56 @@
+"""Walking through graphs, and names that are not taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.graph import Node
+
+
+def outputs(node: Node) -> list[tuple[Node, int]]:
+    """A node with each of its outputs' places."""
+    return [(node, index) for index in range(len(node.outputs))]
+
+
+def outside(graph: ir.Graph) -> list[ir.Value]:
+    """The values of an outer graph that a body reads."""
+    own = {*graph.inputs, *graph.initializers.values()}
+    found: dict[ir.Value, None] = {}
+    for node in ir.traversal.RecursiveGraphIterator(graph):
+        own.update(node.outputs)
+    for node in ir.traversal.RecursiveGraphIterator(graph):
+        found |= {value: None for value in node.inputs if value is not None and value not in own}
+    return list(found)
+
+
+def suffix(op: str) -> str:
+    """What an operator adds to its layer's name, where that names another node."""
+    return op.removeprefix("_contrib_").strip("_").lower()
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """The name, or with a number where it is taken."""
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate
+
+
+def reachable(heads: Iterable[Node]) -> list[Node]:
+    """What the heads depend on, inputs before what reads them."""
+    order: dict[Node, None] = {}
+    todo = [(node, False) for node in reversed(list(heads))]
+    while todo:
+        node, done = todo.pop()
+        if node in order:
+            continue
+        if done:
+            order[node] = None
+            continue
+        todo.append((node, True))
+        todo += [(entry.node, False) for entry in reversed(node.inputs)]
+    return list(order)
