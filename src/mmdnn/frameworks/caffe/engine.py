@@ -231,7 +231,7 @@ ELEMENT_WISE = frozenset(
             "ReLU",
             "ReLU6",
         ),
-        *("Scale", "Sigmoid", "TanH"),
+        *("Eltwise", "Scale", "Sigmoid", "TanH"),
     }
 )
 """Layer types that OpenCV runs in place."""

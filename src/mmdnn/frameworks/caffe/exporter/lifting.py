@@ -233,8 +233,13 @@ def _imported(tried: _Tried, bottoms: Sequence[ir.Value]) -> list[ir.Value]:
     return [results] if isinstance(results, ir.Value) else list(results)
 
 
-def close(model: ir.Model, lifted: dict[str, Lifted]) -> None:
-    """Work out the shapes that were open, once those of the inputs are known."""
+def close(model: ir.Model, lifted: dict[str, Lifted]) -> bool:
+    """Work out the shapes that were open, once those of the inputs are known.
+
+    Returns:
+        Whether one was.
+    """
+    closed = False
     for node in model.graph:
         if node.domain != DOMAIN or all(_is_known(output) for output in node.outputs):
             continue
@@ -249,6 +254,8 @@ def close(model: ir.Model, lifted: dict[str, Lifted]) -> None:
             continue
         for output, result in zip(node.outputs, results, strict=False):
             output.shape = result.shape
+        closed |= all(_is_known(output) for output in node.outputs)
+    return closed
 
 
 def _is_known(value: ir.Value) -> bool:

@@ -41,6 +41,8 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     _close_batch(model)
     lifting.close(model, lifted)
     model = canonical(model, keep=_Known())
+    while lifting.close(model, lifted):
+        model = canonical(model, keep=_Known())
     nodes = list(model.graph)
     refused = [_described(node) for node in nodes if operator(node) not in _Known()]
     if refused:

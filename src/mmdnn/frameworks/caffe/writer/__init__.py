@@ -87,5 +87,7 @@ def _tensors(layer: Layer) -> list[ir.TensorProtocol]:
 
 
 def _describe(blob: Any, tensor: ir.TensorProtocol) -> None:
-    blob.shape.SetInParent()
-    blob.shape.dim.extend(int(dim) for dim in tensor.shape.numpy())
+    """The sizes; of a single number none, as Caffe has it."""
+    sizes = [int(dim) for dim in tensor.shape.numpy()]
+    if sizes:
+        blob.shape.dim.extend(sizes)
