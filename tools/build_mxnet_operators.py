@@ -36,7 +36,10 @@ KINDS = {
     "real_t": "float",
 }
 
+FLOATS = "bfloat16|float16|float32|float64|int32|int64|int8|uint8=float32"
 CORRECTIONS = {
+    "_npi_eye": {"N": "int", "M": "int?=None", "k": "int=0", "ctx": "string=", "dtype": FLOATS},
+    "smooth_l1": {"scalar": "float=1", "is_int": "bool=1"},
     "_linalg_potrf": {"lower": "bool=1"},
     "_linalg_potri": {"lower": "bool=1"},
     "_npi_concatenate": {"num_args": "int", "axis": "int?=0"},
@@ -46,7 +49,7 @@ CORRECTIONS = {
         "num": "int",
         "endpoint": "bool=1",
         "ctx": "string=",
-        "dtype": "bfloat16|float16|float32|float64|int32|int64|int8|uint8=float32",
+        "dtype": FLOATS,
     },
 }
 """Operators of which MXNet describes other parameters than it reads."""

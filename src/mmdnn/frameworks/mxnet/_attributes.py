@@ -68,7 +68,9 @@ def _items(text: str) -> list[str]:
 
 
 def _ints(text: str) -> tuple[int | None, ...]:
-    """Sizes or places; None stands in a `slice` for "not given"."""
+    """Sizes or places; None stands in a `slice` for "not given", alone for none at all."""
+    if text == "None":
+        return ()
     return tuple(None if item == "None" else _int(item) for item in _items(text))
 
 

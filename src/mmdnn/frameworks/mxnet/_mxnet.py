@@ -47,6 +47,8 @@ def compute(mx: Any, folder: str, job: Any) -> Any:
     argument_names, state_names = group.list_arguments(), group.list_auxiliary_states()
     known = {name: arrays[name] for name in argument_names if name in arrays}
     arg_shapes, _, aux_shapes = group.infer_shape(**{n: a.shape for n, a in known.items()})
+    if arg_shapes is None:
+        return names, dynamic(mx, group, arrays)
     arg_types, _, aux_types = group.infer_type(**{n: a.dtype for n, a in known.items()})
 
     def given(name: str, shape: Any, dtype: Any) -> Any:
@@ -62,6 +64,12 @@ def compute(mx: Any, folder: str, job: Any) -> Any:
     return names, [array.asnumpy() for array in executor.forward(is_train=False)]
 
 
+def dynamic(mx: Any, group: Any, arrays: Any) -> Any:
+    """Outputs of a symbol whose shapes depend on numbers: loops with an end, masks."""
+    outputs = mx.nd.CachedOp(group)(*[arrays[name] for name in group.list_inputs()])
+    return [each.asnumpy() for each in (outputs if isinstance(outputs, list) else [outputs])]
+
+
 def main(folder: str) -> None:
     """Run the job in that folder; ends with MXNet's reason if it refuses."""
     import mxnet as mx
@@ -71,7 +79,7 @@ def main(folder: str) -> None:
     try:
         with mx.util.np_shape(job["numpy"]):
             names, outputs = compute(mx, folder, job)
-    except (mx.base.MXNetError, ValueError, TypeError, AssertionError) as error:
+    except (mx.base.MXNetError, ValueError, TypeError, AssertionError, KeyError) as error:
         sys.exit(" ".join(str(error).split("Stack trace")[0].split()) or type(error).__name__)
     np.savez(os.path.join(folder, "out.npz"), *outputs)
     with open(os.path.join(folder, "out.json"), "w") as file:

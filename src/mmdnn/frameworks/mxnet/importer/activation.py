@@ -122,6 +122,7 @@ def clip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 @importer("smooth_l1", doc=f"{NN}.smooth_l1")
 def smooth_l1(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     """½ (s x)² near 0, |x| - ½ / s² elsewhere."""
+    _ = node.p.is_int
     square = np.float64(node.p.scalar) ** 2
     size = op.Abs(x)
     near = op.Mul(op.Mul(x, x), array(square / 2, x))

@@ -257,8 +257,9 @@ def _register_scalar(
     @importer(*existing, doc=doc)
     def scalar(node: Importing, op: Any, x: ir.Value) -> ir.Value:
         kept = x.dtype or ir.DataType.FLOAT
+        wider = _widened(node, kept)
         if not kept.is_floating_point():
-            x = op.Cast(x, to=_widened(node, kept))
+            x = cast(op, x, wider)
         constant = op.builder.constant(array(node.p.scalar, x))
         y = function(op, constant, x) if reverse else function(op, x, constant)
         return cast(op, y, kept) if logic and not node.numpy else y

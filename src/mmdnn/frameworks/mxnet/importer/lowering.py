@@ -127,12 +127,14 @@ class Lowering:
         self.values: dict[tuple[Node, int], ir.Value] = {}
         self.shared: dict[object, ir.Value] = {}
         self.named: set[ir.Value] = set()
+        self.reserved: set[str] = set()
         self.uses: Counter[tuple[Node, int]] = Counter()
         self.readers: dict[Node, list[tuple[Node, int]]] = {}
 
     def run(self, order: list[Node], heads: list[Entry]) -> ir.Model:
         """Import the nodes; `heads` become the outputs."""
-        self.builder.reserve([node.output_name(0) for node in order] + list(self.model.params))
+        self.reserved = {name for node in order for name in self._names(node)}
+        self.builder.reserve([*self.reserved, *self.model.params, *self.model.inputs])
         self._inputs()
         self.nodes(order, heads)
         graph = self.builder.graph
@@ -145,6 +147,10 @@ class Lowering:
             if not value.uses() and value not in graph.outputs:
                 del graph.initializers[name]
         return self.builder.model(**{"mmdnn.framework": "mxnet"})
+
+    def _names(self, node: Node) -> list[str]:
+        names = [node.output_name(index) for index in range(len(node.outputs))]
+        return [] if node.is_variable else names
 
     def nodes(self, order: list[Node], heads: list[Entry]) -> None:
         """Import nodes in order."""
@@ -265,7 +271,8 @@ class Lowering:
                 return
             value = self.builder.op.Identity(value)
         name = node.output_name(index)
-        taken = {str(v.name) for v in self.named}
-        self.builder.rename(value, name if name not in taken else self.builder.unique(name))
+        free = name in self.reserved
+        self.reserved.discard(name)
+        self.builder.rename(value, name if free else self.builder.unique(name))
         self.values[node, index] = value
         self.named.add(value)

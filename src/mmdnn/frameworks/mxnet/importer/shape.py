@@ -329,14 +329,14 @@ def pad(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 def numpy_pad(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     p = node.p
     modes = {"constant": "constant", "edge": "edge", "reflect": "reflect"}
-    _ = p.reflect_type, p.constant_values
+    _ = p.reflect_type, p.constant_value
     if p.mode not in modes or p.reflect_type != "even":
         node.refuse(f"mode {p.mode}")
     widths = [list(pair) for pair in p.pad_width]
     widths = widths * rank(x) if len(widths) == 1 else widths
     pads = np.asarray([w[0] for w in widths] + [w[-1] for w in widths], np.int64)
     if p.mode == "constant":
-        return op.Pad(x, pads, array(p.constant_values, x))
+        return op.Pad(x, pads, array(p.constant_value, x))
     return op.Pad(x, pads, mode=modes[p.mode])
 
 
