@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: all demo test lint bench onnx-suite schemas clean
+.PHONY: all demo test lint mxnet bench onnx-suite schemas clean
 
 all: $(READY)
 
@@ -18,8 +18,12 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@$(BIN)/python examples/digits/demo.py
 
-test: lint
+test: lint mxnet
 	$(BIN)/python -m pytest -n 2
+
+# MXNet 1.9.1 in an environment of its own: it wants a numpy that nothing else here does
+mxnet: $(READY)
+	$(BIN)/python tools/make_mxnet_env.py
 
 lint: $(READY)
 	$(BIN)/ruff check --quiet .
@@ -38,4 +42,4 @@ schemas: $(READY)
 	$(BIN)/python tools/build_schemas.py
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis

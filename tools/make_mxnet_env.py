@@ -39,7 +39,7 @@ def main() -> None:
         [interpreter(), "-m", "venv", "--clear", str(folder)],
         [str(python), "-m", "pip", "install", "--quiet", *PACKAGES],
     ):
-        subprocess.run(command, check=True)  # noqa: S603
+        subprocess.run(command, check=True)
     done.write_text(wanted)
 
 

@@ -149,5 +149,6 @@ def first_that_runs(sides: Iterator[tuple[Side | None, str]], feed: Feed) -> tup
 
 
 def sentence(error: Error) -> str:
-    """An error in one line."""
-    return " ".join(str(error).split())
+    """An error in one line, what to do about it in brackets."""
+    text = " ".join(str(error).removesuffix(f"\n  {error.hint}").split())
+    return f"{text} ({error.hint})" if error.hint else text
