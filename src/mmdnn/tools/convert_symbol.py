@@ -1,0 +1,64 @@
+"""`python -m mmdnn.tools.convert_symbol`: a Caffe prototxt to an MXNet symbol."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from mmdnn.cli import arguments, command
+
+EXAMPLES = """
+  python -m mmdnn.tools.convert_symbol deploy.prototxt net-symbol.json
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool; returns its exit code."""
+    return command.run(parser(), work, argv)
+
+
+def parser() -> arguments.Parser:
+    """The tool's flags."""
+    made = arguments.Parser(
+        "python -m mmdnn.tools.convert_symbol",
+        "Write the MXNet symbol of a Caffe prototxt. No weights are needed; convert_model writes "
+        "symbol and parameters.",
+        EXAMPLES,
+    )
+    source = made.add_argument_group("the model")
+    source.add_argument("prototxt", help="the network's structure")
+    arguments.add_source(made, source)
+    target = made.add_argument_group("the result")
+    target.add_argument("output", help="the symbol to write, e.g. net-symbol.json")
+    arguments.add_json(made)
+    return made
+
+
+def work(args: Namespace) -> dict[str, Any]:
+    """Convert the structure, and say what was made."""
+    from mmdnn import opening, registry
+    from mmdnn.frameworks.caffe import importer, reader
+    from mmdnn.frameworks.mxnet import exporter, writer
+    from mmdnn.outputs import outputs
+    from mmdnn.tools import standins
+
+    target = Path(args.output)
+    said = registry.Source(
+        phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
+    )
+    shapes = arguments.shapes(args.inputShape)
+    opened = opening.open_model([Path(args.prototxt)], "caffe", shapes, said)
+    network = standins.in_caffe(reader.read(opened.source))
+    native = exporter.from_ir(importer.to_ir(network))
+    symbol = json.dumps(writer.symbol(native.symbol), indent=2, ensure_ascii=False)
+    with outputs() as place:
+        place(target).write_text(f"{symbol}\n", encoding="utf-8")
+    nodes = len(native.symbol.operators)
+    command.say(args, f"MXNet symbol is saved as [{target}]: {nodes} operators.")
+    return {"ok": True, "files": [str(target)], "operators": nodes}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

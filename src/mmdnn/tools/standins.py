@@ -1,0 +1,155 @@
+"""Stand-ins for weights that are not there, where a structure alone is converted.
+
+Only their shapes matter. MXNet infers them forwards from the inputs' shapes (the FInferShape functions in
+https://github.com/apache/mxnet/tree/1.9.1/src/operator); Caffe's layers ask for theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import ShapeError
+from mmdnn.frameworks.caffe.graph import Filler, Network
+from mmdnn.frameworks.mxnet.graph import Entry, Model, Node
+from mmdnn.frameworks.mxnet.importer import importer, to_ir
+from mmdnn.frameworks.mxnet.importer.lowering import Lowering
+from mmdnn.frameworks.mxnet.reader import reachable
+from mmdnn.ir.builder import NeedsStatic, dimensions
+
+VALUE = 0.5
+"""The number that stand-ins are full of: not 0 or 1, which mean something to a converter."""
+
+Shape: TypeAlias = tuple[int, ...]
+Rule: TypeAlias = Callable[[Node, Shape], Shape]
+"""From a node and the shape of its first input to the shape of one of its parameters."""
+
+
+def in_caffe(network: Network) -> Network:
+    """Give every weight of a network that no file holds a number."""
+    for layer in network.layers:
+        for blob in layer.blobs:
+            if isinstance(blob, Filler) and blob.type not in {"constant", "bilinear"}:
+                blob.type, blob.value = "constant", VALUE
+    return network
+
+
+def in_mxnet(model: Model) -> ir.Model:
+    """The IR of a symbol without its parameters, which get stand-ins.
+
+    Args:
+        model: As the reader gives it: whatever no file holds is an input. Changed.
+
+    Raises:
+        UnsupportedError: Operators without an exact counterpart, all listed at once.
+        ShapeError: The shape of an input or a parameter cannot be told.
+    """
+    order = [node for node in model.symbol.nodes if node in reachable(model.symbol)]
+    for node in order:
+        for place, entry in enumerate(node.inputs):
+            if entry.node.is_variable and place in RULES.get(node.type, {}):
+                model.inputs.pop(entry.node.name, None)
+    _require_shapes(model)
+    if all(node.is_variable or node.type in importer for node in order):
+        try:
+            _Shaping(model, {}).run(order, model.symbol.heads)
+        except NeedsStatic as missing:
+            raise ShapeError(
+                f"the shape of '{missing}' is not known", file=model.files.network, hint=_HINT
+            ) from None
+    return to_ir(model)
+
+
+_HINT = "Give the inputs' shapes with --inputShape 3,112,112, or put the .params beside the symbol."
+
+
+def _require_shapes(model: Model) -> None:
+    """That the inputs have sizes: nothing else says what shapes the parameters have."""
+    for name, shape in model.inputs.items():
+        if shape is None or None in shape[1:]:
+            raise ShapeError(
+                f"neither the symbol says the shape of its input '{name}', nor are there parameters",
+                file=model.files.network,
+                hint=_HINT,
+            )
+
+
+class _Shaping(Lowering):
+    """An import that makes each parameter when its operator asks for it, in the shape that this wants."""
+
+    def value(self, entry: Entry) -> ir.Value:
+        """See `Lowering.value`."""
+        name = entry.node.name
+        if entry.node.is_variable and name not in {*self.model.inputs, *self.model.params}:
+            for node, place in self.readers.get(entry.node, ()):
+                rule = RULES.get(node.type, {}).get(place)
+                if rule is not None:
+                    self.model.params[name] = _stand_in(name, rule(node, self._shape(node)))
+                    break
+        return super().value(entry)
+
+    def _shape(self, node: Node) -> Shape:
+        value = self.value(node.inputs[0])
+        sizes = tuple(dim for dim in dimensions(value) if isinstance(dim, int))
+        if len(sizes) < 2 or len(sizes) < len(dimensions(value)):
+            raise NeedsStatic(value.name)
+        return sizes
+
+
+def _stand_in(name: str, shape: Shape) -> ir.TensorProtocol:
+    def compute() -> ir.TensorProtocol:
+        return ir.tensor(np.full(shape, VALUE, np.float32), name=name)
+
+    return ir.LazyTensor(compute, ir.DataType.FLOAT, ir.Shape(shape), name=name)
+
+
+def _filters(name: str) -> Rule:
+    return lambda node, shape: (int(node.param(name)),)
+
+
+def _channels(node: Node, shape: Shape) -> Shape:
+    del node
+    return (shape[1],)
+
+
+def _along_axis(node: Node, shape: Shape) -> Shape:
+    return (shape[node.param("axis")],)
+
+
+def _convolution(node: Node, shape: Shape) -> Shape:
+    filters, groups = node.param("num_filter"), node.param("num_group")
+    return (filters, shape[1] // groups, *node.param("kernel"))
+
+
+def _deconvolution(node: Node, shape: Shape) -> Shape:
+    filters, groups = node.param("num_filter"), node.param("num_group")
+    return (shape[1], filters // groups, *node.param("kernel"))
+
+
+def _dense(node: Node, shape: Shape) -> Shape:
+    features = math.prod(shape[1:]) if node.param("flatten") else shape[-1]
+    return (node.param("num_hidden"), features)
+
+
+def _table(node: Node, shape: Shape) -> Shape:
+    del shape
+    return (node.param("input_dim"), node.param("output_dim"))
+
+
+RULES: dict[str, dict[int, Rule]] = {
+    "BatchNorm": dict.fromkeys(range(1, 5), _along_axis),
+    "BatchNorm_v1": dict.fromkeys(range(1, 5), _channels),
+    "Convolution": {1: _convolution, 2: _filters("num_filter")},
+    "Convolution_v1": {1: _convolution, 2: _filters("num_filter")},
+    "Deconvolution": {1: _deconvolution, 2: _filters("num_filter")},
+    "Embedding": {1: _table},
+    "FullyConnected": {1: _dense, 2: _filters("num_hidden")},
+    "InstanceNorm": {1: _channels, 2: _channels},
+    "LayerNorm": {1: _along_axis, 2: _along_axis},
+    "LeakyReLU": {1: _channels},
+}
+"""Operators with parameters: the place among their inputs, and how its shape is told."""
