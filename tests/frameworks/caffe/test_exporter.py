@@ -334,3 +334,22 @@ def test_batch_norm_is_a_pair() -> None:
 def test_every_operator_is_documented() -> None:
     assert len(exporter) > 60
     assert all(entry.doc.startswith("https://") for entry in exporter)
+
+
+def test_an_input_that_is_an_output_too() -> None:
+    network = from_ir(model_of(Case(lambda op, x: op.Relu(x), [PICTURE])))
+    builder = Builder("test")
+    x = builder.input("x", PICTURE)
+    builder.graph.outputs.extend([x, builder.op.Relu(x)])
+    both = from_ir(builder.model())
+    assert len(both.layers) == len(network.layers) + 1
+    assert both.layers[-1].type == "Split"
+    assert both.layers[-1].bottoms == ["x"]
+
+
+def test_integers_are_no_outputs() -> None:
+    builder = Builder("test")
+    x = builder.input("x", PICTURE)
+    builder.graph.outputs.append(builder.op.Identity(builder.op.Shape(x)))
+    with pytest.raises(UnsupportedError, match="int64"):
+        from_ir(builder.model())

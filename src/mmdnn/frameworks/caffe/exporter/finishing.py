@@ -81,8 +81,9 @@ def _separated(drafts: list[Draft], outputs: Sequence[tuple[ir.Value, Blob]]) ->
             continue
         split = Draft(str(value.name), message("LayerParameter"), [blob])
         split.message.type = "Split"
-        split.tops = [Blob(blob.shape, split, value)]
-        if blob.value is value:
+        is_input = blob.maker is not None and blob.maker.type == "Input" and blob.value is value
+        split.tops = [Blob(blob.shape, split, None if is_input else value)]
+        if blob.value is value and not is_input:
             blob.value = None
         splits.append(split)
     return splits

@@ -138,6 +138,11 @@ class Lowering:
 
     def _output(self, value: ir.Value) -> Blob:
         operand = self.operand(value)
+        if value.dtype not in {ir.DataType.FLOAT, None}:
+            raise UnsupportedError(
+                f"the output '{value.name}' is {value.dtype.name.lower()}, "
+                "and Caffe computes in float32"
+            )
         if isinstance(operand, Blob):
             return operand
         node = ir.node("Identity", [value], name=str(value.name))

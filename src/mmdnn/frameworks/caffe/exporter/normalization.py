@@ -83,10 +83,14 @@ def by_own_statistics(caffe: Writing, rows: Blob, epsilon: float) -> Blob:
 
 
 def _normalised(caffe: Writing, x: Blob, rows: int, epsilon: float) -> Blob:
-    """X cut into so many rows, each normalised; shaped as x again."""
+    """X cut into so many rows, each normalised; shaped as x again.
+
+    The number of rows is the BatchNorm's channels, which a larger batch does not fit: Caffe stops.
+    """
     rest = int(np.prod(x.shape, dtype=np.int64)) // rows
-    cut = caffe.reshape(x, (1, rows, rest), suffix="rows")
-    return caffe.reshape(by_own_statistics(caffe, cut, epsilon), x.shape, suffix="whole")
+    cut = caffe.reshape(x, (1, rows, rest), suffix="rows", dims=[1, -1, rest])
+    normal = by_own_statistics(caffe, cut, epsilon)
+    return caffe.reshape(normal, x.shape, suffix="whole", dims=[-1, *x.shape[1:]])
 
 
 def _affine(

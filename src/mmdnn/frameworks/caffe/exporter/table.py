@@ -236,20 +236,23 @@ class Writing:
         param = {"power": power, "scale": scale, "shift": shift}
         return self.layer("Power", x, suffix=suffix, power_param=param)
 
-    def reshape(self, x: Blob, shape: Sequence[int], suffix: str = "") -> Blob:
-        """The same elements in another shape; leading axes that stay are copied, so that a batch may vary."""
+    def reshape(
+        self, x: Blob, shape: Sequence[int], suffix: str = "", dims: Sequence[int] | None = None
+    ) -> Blob:
+        """The same elements in another shape; leading axes that stay are copied, as a batch may vary.
+
+        Args:
+            x: What is reshaped.
+            shape: The result's shape.
+            suffix: Of the layer's name.
+            dims: What the layer is told, where it is not that.
+        """
         shape = tuple(shape)
         if shape == x.shape:
             return x
-        return self.layer(
-            "Reshape", x, shape=shape, suffix=suffix, reshape_param={"shape": {"dim": _dims(x.shape, shape)}}
-        )  # fmt: skip
-
-    def flat(self, x: Blob, suffix: str = "flat") -> Blob:
-        """All axes after the first as one."""
-        if len(x.shape) == 2:
-            return x
-        return self.layer("Flatten", x, shape=(x.shape[0], _count(x.shape[1:])), suffix=suffix)
+        told = list(dims) if dims is not None else _dims(x.shape, shape)
+        param = {"shape": {"dim": told}}
+        return self.layer("Reshape", x, shape=shape, suffix=suffix, reshape_param=param)
 
     def cut(self, x: Blob, axis: int, start: int, size: int, suffix: str = "cut") -> Blob:
         """`size` elements of an axis from `start` on; what is cut off has no use, and is silenced."""
@@ -292,10 +295,6 @@ def _dims(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:
             break
         dims[axis] = 0
     return dims
-
-
-def _count(shape: Sequence[int]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
 
 
 def any_set(block: dict[str, Any]) -> bool:

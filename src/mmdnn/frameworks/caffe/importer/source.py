@@ -43,7 +43,7 @@ def _filled(
 ) -> ir.Value:
     if filler.type == "constant":
         return op.ConstantOfShape(
-            list(shape), value=ir.tensor(np.array([filler.value], np.float32))
+            np.array(shape, np.int64), value=ir.tensor(np.array([filler.value], np.float32))
         )
     return layer.builder.weight(name, filler.tensor(shape, f"{layer.name}.{name}"))
 
