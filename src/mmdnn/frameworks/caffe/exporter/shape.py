@@ -166,8 +166,12 @@ def tile(node: Exporting, caffe: Writing, x: Blob, repeats: Operand) -> Blob:
 
 
 @exporter("Expand", doc=f"{TUTORIAL}/tile.html")
-def expand(node: Exporting, caffe: Writing, x: Operand, _target: Operand) -> Blob:
-    return repeated(node, caffe, caffe.blob(x), node.shape(), "repeat")
+def expand(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Blob:
+    if not isinstance(target, Constant):
+        node.refuse("the shape it takes is computed while the model runs")
+    blob = caffe.blob(x)
+    sizes = tuple(int(size) for size in target.tensor.numpy())
+    return repeated(node, caffe, blob, np.broadcast_shapes(blob.shape, sizes), "repeat")
 
 
 @exporter("DepthToSpace", doc=f"{TUTORIAL}/deconvolution.html")
