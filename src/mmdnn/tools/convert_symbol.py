@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmdnn.cli import arguments, command
+
+if TYPE_CHECKING:
+    from mmdnn.registry import Source
 
 EXAMPLES = """
   python -m mmdnn.tools.convert_symbol deploy.prototxt net-symbol.json
@@ -39,25 +42,31 @@ def parser() -> arguments.Parser:
 def work(args: Namespace) -> dict[str, Any]:
     """Convert the structure, and say what was made."""
     from mmdnn import opening, registry
-    from mmdnn.frameworks.caffe import importer, reader
-    from mmdnn.frameworks.mxnet import exporter, writer
     from mmdnn.outputs import outputs
     from mmdnn.tools import standins
 
-    target = Path(args.output)
+    structure, target = Path(args.prototxt), Path(args.output)
     said = registry.Source(
         phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
     )
-    shapes = arguments.shapes(args.inputShape)
-    opened = opening.open_model([Path(args.prototxt)], "caffe", shapes, said)
-    network = standins.in_caffe(reader.read(opened.source))
-    native = exporter.from_ir(importer.to_ir(network))
-    symbol = json.dumps(writer.symbol(native.symbol), indent=2, ensure_ascii=False)
+    opened = opening.open_model([structure], "caffe", arguments.shapes(args.inputShape), said)
+    text = standins.converted(lambda value: _text(opened.source, value), structure)
     with outputs() as place:
-        place(target).write_text(f"{symbol}\n", encoding="utf-8")
-    nodes = len(native.symbol.operators)
+        place(target).write_text(f"{text}\n", encoding="utf-8")
+    nodes = sum(node["op"] != "null" for node in json.loads(text)["nodes"])
     command.say(args, f"MXNet symbol is saved as [{target}]: {nodes} operators.")
     return {"ok": True, "files": [str(target)], "operators": nodes}
+
+
+def _text(source: Source, value: float) -> str:
+    """The symbol, where weights are stand-ins."""
+    from mmdnn.frameworks.caffe import importer, reader
+    from mmdnn.frameworks.mxnet import exporter, writer
+    from mmdnn.tools import standins
+
+    network = standins.in_caffe(reader.read(source), value)
+    native = exporter.from_ir(importer.to_ir(network))
+    return json.dumps(writer.symbol(native.symbol), indent=2, ensure_ascii=False)
 
 
 if __name__ == "__main__":

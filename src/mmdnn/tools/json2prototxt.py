@@ -53,31 +53,49 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Convert the structure, and say what was made."""
-    from mmdnn.frameworks.caffe import exporter
-    from mmdnn.frameworks.caffe.writer import prototxt
+    from mmdnn.frameworks.caffe import reader
     from mmdnn.outputs import outputs
+    from mmdnn.registry import Source
 
     target = Path(args.cf_prototxt)
     opened = _open(Path(args.mx_json), arguments.shapes(args.inputShape))
-    weights = opened.source.weights
-    model = opened.model() if weights else _without_parameters(opened)
-    network = exporter.from_ir(model, **arguments.options(args, "caffe"))
+    text = _text(opened, arguments.options(args, "caffe"))
     with outputs() as place:
-        place(target).write_text(prototxt.text(network), encoding="utf-8")
-    sizes = {name: list(shape or ()) for name, shape in network.inputs.items()}
+        staged = place(target)
+        staged.write_text(text, encoding="utf-8", errors="surrogateescape")
+        network = reader.read(Source(network=staged))
+    weights = opened.source.weights
     sized = f"sizes from [{weights}]" if weights else "sizes from the inputs' shapes"
-    command.say(
-        args, f"Caffe prototxt is saved as [{target}]: {len(network.layers)} layers, {sized}."
-    )
+    count = len(network.layers)
+    command.say(args, f"Caffe prototxt is saved as [{target}]: {count} layers, {sized}.")
+    sizes = {name: list(shape or ()) for name, shape in network.inputs.items()}
     for name, shape in sizes.items():
         command.say(args, f"Input '{name}': {','.join(map(str, shape))}.")
     return {
         "ok": True,
         "files": [str(target)],
-        "layers": len(network.layers),
+        "layers": count,
         "inputs": sizes,
         "parameters": weights and str(weights),
     }
+
+
+def _text(opened: Opened, options: dict[str, str]) -> str:
+    """The prototxt; where there are no parameters, by stand-ins."""
+    from mmdnn.frameworks.caffe import exporter
+    from mmdnn.frameworks.caffe.writer import prototxt
+    from mmdnn.frameworks.mxnet import reader
+    from mmdnn.tools import standins
+
+    source = opened.source
+    if source.weights is not None:
+        return prototxt.text(exporter.from_ir(opened.model(), **options))
+    return standins.converted(
+        lambda value: prototxt.text(
+            exporter.from_ir(standins.in_mxnet(reader.read(source), value), **options)
+        ),
+        Path(str(source.network)),
+    )
 
 
 def _open(symbol: Path, shapes: dict[str, tuple[int, ...]]) -> Opened:
@@ -96,13 +114,6 @@ def _epochs(symbol: Path) -> list[Path]:
         p for p in symbol.parent.iterdir() if re.fullmatch(rf"{prefix}-\d{{4}}\.params", p.name)
     ]
     return sorted(names)
-
-
-def _without_parameters(opened: Opened) -> Any:
-    from mmdnn.frameworks.mxnet import reader
-    from mmdnn.tools import standins
-
-    return standins.in_mxnet(reader.read(opened.source))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import ShapeError
+from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe.graph import Filler, Network
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node
 from mmdnn.frameworks.mxnet.importer import importer, to_ir
@@ -21,28 +22,55 @@ from mmdnn.frameworks.mxnet.importer.lowering import Lowering
 from mmdnn.frameworks.mxnet.reader import reachable
 from mmdnn.ir.builder import NeedsStatic, dimensions
 
-VALUE = 0.5
-"""The number that stand-ins are full of: not 0 or 1, which mean something to a converter."""
+VALUES = (0.5, 0.375)
+"""Numbers that stand-ins are full of: not 0 or 1, which mean something to a converter; and two, because
+a result that is not the same for both has a weight in its structure."""
 
 Shape: TypeAlias = tuple[int, ...]
 Rule: TypeAlias = Callable[[Node, Shape], Shape]
 """From a node and the shape of its first input to the shape of one of its parameters."""
 
 
-def in_caffe(network: Network) -> Network:
-    """Give every weight of a network that no file holds a number."""
+def converted(convert: Callable[[float], str], file: Path) -> str:
+    """The result of a conversion in which stand-ins leave no trace.
+
+    Args:
+        convert: The conversion, with stand-ins full of the number given.
+        file: What is converted.
+
+    Raises:
+        UsageError: The result depends on the weights' numbers: one of them would stand in it.
+    """
+    one, other = (convert(value) for value in VALUES)
+    if one == other:
+        return one
+    pairs = zip(one.splitlines(), other.splitlines(), strict=False)
+    line = next((a.strip() for a, b in pairs if a != b), "its length")
+    raise UsageError(
+        f"cannot be converted without its weights, on which the result depends ({line})",
+        file=file,
+        hint="Convert it with its weights: mmconvert, or the tool that takes them.",
+    )
+
+
+def in_caffe(network: Network, value: float) -> Network:
+    """Fill every weight of a network that no file holds with a number, whatever its filler says.
+
+    (A filler is what training begins with, not what a network is run with.)
+    """
     for layer in network.layers:
         for blob in layer.blobs:
-            if isinstance(blob, Filler) and blob.type not in {"constant", "bilinear"}:
-                blob.type, blob.value = "constant", VALUE
+            if isinstance(blob, Filler):
+                blob.type, blob.value = "constant", value
     return network
 
 
-def in_mxnet(model: Model) -> ir.Model:
+def in_mxnet(model: Model, value: float) -> ir.Model:
     """The IR of a symbol without its parameters, which get stand-ins.
 
     Args:
         model: As the reader gives it: whatever no file holds is an input. Changed.
+        value: The number that the parameters get.
 
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
@@ -56,7 +84,7 @@ def in_mxnet(model: Model) -> ir.Model:
     _require_shapes(model)
     if all(node.is_variable or node.type in importer for node in order):
         try:
-            _Shaping(model, {}).run(order, model.symbol.heads)
+            _Shaping(model, value).run(order, model.symbol.heads)
         except NeedsStatic as missing:
             raise ShapeError(
                 f"the shape of '{missing}' is not known", file=model.files.network, hint=_HINT
@@ -70,6 +98,13 @@ _HINT = "Give the inputs' shapes with --inputShape 3,112,112, or put the .params
 def _require_shapes(model: Model) -> None:
     """That the inputs have sizes: nothing else says what shapes the parameters have."""
     for name, shape in model.inputs.items():
+        if len(model.inputs) > 1 and name not in model.files.input_shapes:
+            raise ShapeError(
+                f"whether '{name}' is an input or a parameter cannot be told without parameters",
+                file=model.files.network,
+                hint=f"If it is an input, give its shape: --inputShape {name}:1,3,112,112 (or whatever "
+                "it is). Else put the .params beside the symbol.",
+            )
         if shape is None or None in shape[1:]:
             raise ShapeError(
                 f"neither the symbol says the shape of its input '{name}', nor are there parameters",
@@ -81,6 +116,10 @@ def _require_shapes(model: Model) -> None:
 class _Shaping(Lowering):
     """An import that makes each parameter when its operator asks for it, in the shape that this wants."""
 
+    def __init__(self, model: Model, number: float) -> None:
+        super().__init__(model, {})
+        self.number = number
+
     def value(self, entry: Entry) -> ir.Value:
         """See `Lowering.value`."""
         name = entry.node.name
@@ -88,7 +127,8 @@ class _Shaping(Lowering):
             for node, place in self.readers.get(entry.node, ()):
                 rule = RULES.get(node.type, {}).get(place)
                 if rule is not None:
-                    self.model.params[name] = _stand_in(name, rule(node, self._shape(node)))
+                    shape = rule(node, self._shape(node))
+                    self.model.params[name] = _stand_in(name, shape, self.number)
                     break
         return super().value(entry)
 
@@ -100,9 +140,9 @@ class _Shaping(Lowering):
         return sizes
 
 
-def _stand_in(name: str, shape: Shape) -> ir.TensorProtocol:
+def _stand_in(name: str, shape: Shape, number: float) -> ir.TensorProtocol:
     def compute() -> ir.TensorProtocol:
-        return ir.tensor(np.full(shape, VALUE, np.float32), name=name)
+        return ir.tensor(np.full(shape, number, np.float32), name=name)
 
     return ir.LazyTensor(compute, ir.DataType.FLOAT, ir.Shape(shape), name=name)
 
@@ -148,8 +188,10 @@ RULES: dict[str, dict[int, Rule]] = {
     "Deconvolution": {1: _deconvolution, 2: _filters("num_filter")},
     "Embedding": {1: _table},
     "FullyConnected": {1: _dense, 2: _filters("num_hidden")},
+    "GroupNorm": {1: _filters("num_groups"), 2: _filters("num_groups")},
     "InstanceNorm": {1: _channels, 2: _channels},
     "LayerNorm": {1: _along_axis, 2: _along_axis},
     "LeakyReLU": {1: _channels},
+    "_contrib_SyncBatchNorm": dict.fromkeys(range(1, 5), _channels),
 }
 """Operators with parameters: the place among their inputs, and how its shape is told."""

@@ -137,9 +137,9 @@ def _pictures(path: Path) -> tuple[np.ndarray, np.ndarray]:
     from mmdnn.errors import FormatError
 
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(f"has no pictures and labels: {error}", file=path) from None
     if not len(images) or labels.shape != (len(images),):
         raise FormatError(
