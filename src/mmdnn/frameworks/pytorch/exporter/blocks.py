@@ -43,6 +43,9 @@ DEFAULTS: dict[str, Any] = {
 ORDER = ("kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "bias")
 """The order in which torch documents a convolution's arguments."""
 
+CHANNELS = {"in_channels", "out_channels", "channels", "in_features", "out_features", "groups"}
+"""Parameters that count channels, so that one may stand for another."""
+
 POSITIONS = {
     "nn.Conv": ("in_channels", "out_channels"),
     "nn.Linear": ("in_features", "out_features"),
@@ -212,7 +215,8 @@ class _Parameters:
         if all(source(v) == source(values[0]) for v in values):
             return values[0]
         for name, column in self.columns:
-            if list(map(source, column)) == list(map(source, values)):
+            same = list(map(source, column)) == list(map(source, values))
+            if same and _alike(name, wanted):
                 return Raw(name)
         if wanted == "out_channels" and values != self.final:
             wanted = "channels"
@@ -223,7 +227,8 @@ class _Parameters:
         """The same for what only some pieces have (None elsewhere): a parameter that fits is preferred."""
         present = [i for i, value in enumerate(values) if value is not None]
         for name, column in self.columns:
-            if all(source(column[i]) == source(values[i]) for i in present):
+            same = all(source(column[i]) == source(values[i]) for i in present)
+            if same and _alike(name, wanted):
                 return Raw(name)
         filled = [values[present[0]] if value is None else value for value in values]
         return self.value(filled, wanted)
@@ -253,6 +258,12 @@ class _Parameters:
     @staticmethod
     def _default(name: str) -> bool:
         return name in DEFAULTS
+
+
+def _alike(name: str, wanted: str) -> bool:
+    """Whether a parameter of the one name may stand for the other: both count channels, or are the same."""
+    plain = name.rstrip("_0123456789")
+    return plain == wanted or {plain, wanted} <= CHANNELS
 
 
 def _generic(column: list[Member | None], parameters: _Parameters) -> Member:
