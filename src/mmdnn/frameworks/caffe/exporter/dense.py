@@ -54,11 +54,15 @@ def _bias(bias: Constant, outputs: int, beta: float) -> ir.TensorProtocol:
 
 
 def _unflattened(node: Exporting, x: Blob) -> Blob:
-    """What a Flatten before it reads, if that is of the same layer."""
+    """What a layer before it reads that does no more than flatten, and is of the same source layer."""
     maker = x.maker
-    same = maker is not None and maker.type == "Flatten" and maker.origin == node.origin != ""
-    plain = same and maker is not None and not maker.message.HasField("flatten_param")
-    return maker.bottoms[0] if plain and maker is not None else x
+    if maker is None or maker.origin != node.origin or not node.origin:
+        return x
+    if maker.type not in {"Flatten", "Reshape"}:
+        return x
+    before = maker.bottoms[0]
+    flat = (*before.shape[:1], int(np.prod(before.shape[1:], dtype=np.int64)))
+    return before if len(before.shape) > 1 and x.shape == flat else x
 
 
 def _inner_product(
