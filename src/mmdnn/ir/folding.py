@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.errors import ShapeError
+from mmdnn.ir import LAYER
+
 LIMIT = 1 << 16
 """Elements that are folded at most."""
 
@@ -91,6 +94,13 @@ def _constant_of_shape(node: ir.Node) -> ir.TensorProtocol | None:
     attribute = node.attributes.get("value")
     fill = attribute.as_tensor().numpy().reshape(()) if attribute else np.float32(0)
     shape = tuple(int(dim) for dim in target)
+    if any(dim < 0 for dim in shape):
+        props = node.metadata_props
+        raise ShapeError(
+            f"it is to fill the shape {list(shape)}, which has a negative size",
+            layer=props.get(LAYER) or node.name,
+            operator=node.op_type,
+        )
     dtype = attribute.as_tensor().dtype if attribute else ir.DataType.FLOAT
     if math.prod(shape) <= LIMIT >> 6:
         return ir.tensor(np.full(shape, fill), dtype=dtype, name=node.outputs[0].name)

@@ -33,7 +33,12 @@ def infer(node: ir.Node, opset: int = OPSET) -> None:
             opset_imports=[onnx.OperatorSetIdProto(domain="", version=opset)],
             ir_version=IR_VERSION,
         )
-    except (shape_inference.InferenceError, onnx.checker.ValidationError, KeyError) as error:
+    except (
+        shape_inference.InferenceError,
+        onnx.checker.ValidationError,
+        KeyError,
+        ValueError,
+    ) as error:
         props = node.metadata_props
         message = str(error).rsplit("] ", 1)[-1].strip()
         raise ShapeError(

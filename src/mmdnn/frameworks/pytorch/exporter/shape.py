@@ -199,6 +199,8 @@ def pad(
     axes: Variable | None = None,
 ) -> Code | Variable:
     mode = node.attribute("mode", "constant")
+    if mode not in {"constant", "edge", "reflect", "wrap"}:
+        node.refuse(f"there is no padding mode {mode!r}")
     given = torch.sizes(pads)
     computed = axes is not None and torch.static(axes) is None
     if computed or given is None or not all(isinstance(p, int) for p in given):

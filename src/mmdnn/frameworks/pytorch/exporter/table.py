@@ -243,6 +243,8 @@ class Writing:
     def size(self, x: Variable, axis: int) -> int | Code:
         """The size of an axis: a number, or `x.shape[axis]` where it is open."""
         dims = x.shape
+        if dims is not None and not -len(dims) <= axis < len(dims):
+            self.node.refuse(f"its input has {len(dims)} axes, and none is number {axis}")
         if dims is not None and isinstance(dims[axis], int):
             return int(dims[axis])  # type: ignore[arg-type]
         return Code(f"{{0}}.shape[{axis}]", (x,), needs=(ATOM,))
