@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: all demo test lint mxnet bench onnx-suite schemas clean
+.PHONY: all demo test lint mxnet cntk bench onnx-suite schemas clean
 
 all: $(READY)
 
@@ -18,12 +18,16 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@$(BIN)/python examples/digits/demo.py
 
-test: lint mxnet
+test: lint mxnet cntk
 	$(BIN)/python -m pytest -n 2
 
 # MXNet 1.9.1 in an environment of its own: it wants a numpy that nothing else here does
 mxnet: $(READY)
 	$(BIN)/python tools/make_mxnet_env.py
+
+# CNTK 2.7 likewise: its wheels are for Python 3.6; where there is none, this says so and its tests skip
+cntk: $(READY)
+	$(BIN)/python tools/make_cntk_env.py
 
 lint: $(READY)
 	$(BIN)/ruff check --quiet .
