@@ -1,0 +1,43 @@
+"""CNTK's primitive operators: their numbers in files, and how many outputs they have.
+
+Source/CNTKv2LibraryDll/API/Internals/PrimitiveOpType.h and PrimitiveFunction.cpp of CNTK 2.7.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+BLOCK = "Block"
+COMBINE = "Combine"
+
+
+class Operator(NamedTuple):
+    """One primitive operator."""
+
+    number: int
+    outputs: int = 1
+
+
+_NAMES = """
+Negate Sigmoid Tanh ReLU Exp Log Sqrt Floor Abs Reciprocal
+Softmax Hardmax TransposeAxes Where Slice Dropout Reshape Pooling SumAll Plus
+Minus ElementTimes Equal NotEqual Less LessEqual Greater GreaterEqual PackedIndex GatherPacked
+ScatterPacked Times TransposeTimes Convolution SquaredError CrossEntropyWithSoftmax ClassificationError
+PastValue FutureValue ReduceElements
+BatchNormalization Clip Select Splice Combine RandomSample RandomSampleInclusionFrequency ROIPooling
+Logistic OptimizedRNNStack
+ReconcileDynamicAxis LogSoftmax LogPlus CosDistance Sin Cos Pass Block Unpooling LambdaRank
+NDCG EditDistanceError NoOp LabelsToGraph StopGradient ELU ForwardBackward
+CosDistanceWithNegativeSamples OneHot Pow
+ToSequence ToSequenceLike UnpackSequence Assign Gather StableSigmoid RandomDistribution Sinh Cosh
+UnpackBatch
+ToBatch Asin Acos Pad Crop Atanh Asinh TopK Squeeze Constant
+LatticeSequenceWithSoftmax Cast EyeLike CustomProxy StraightThrough Tan Atan ConvolutionSequenceShape
+""".split()  # noqa: SIM905 - a hundred names read better in rows
+
+_OUTPUTS = {"TopK": 2, "UnpackSequence": 2}
+
+OPERATORS: dict[str, Operator] = {
+    name: Operator(number, _OUTPUTS.get(name, 1)) for number, name in enumerate(_NAMES)
+}
+BY_NUMBER: dict[int, str] = {one.number: name for name, one in OPERATORS.items()}

@@ -1,0 +1,189 @@
+"""The container of CNTK 2's files: a Dictionary, numbers left in place.
+
+The format is Source/CNTKv2LibraryDll/Serialization.cpp's: a protobuf message; in files of 2 GB and
+more, a magic number and the message's size before it, and behind it all tensors' numbers, one
+after the other in the message's order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import FormatError
+from mmdnn.frameworks.cntk import LARGE, graph
+from mmdnn.frameworks.cntk.graph import Attribute, Axis, Shape
+from mmdnn.tensors import references
+from mmdnn.tensors.wire import TAKE, Mapped, Piece, Tree, carve
+
+Dictionary = dict[str, Attribute]
+_Where = tuple[tuple[int, int] | int, ...]
+
+_DATA, _VALUE = 2, 2
+_ITEM = 1
+_VECTOR, _DICTIONARY, _VIEW = 11, 12, 13
+_FLOATS, _DOUBLES, _BYTES, _INTS = 4, 5, 6, 7
+_ENTRY: dict[int, Any] = {}
+_VALUES: dict[int, Any] = {
+    _VECTOR: {_ITEM: _ENTRY.setdefault(_VALUE, {})},
+    _DICTIONARY: {_DATA: _ENTRY},
+    _VIEW: {number: {1: TAKE} for number in (_FLOATS, _DOUBLES, _BYTES)},
+}
+_ENTRY[_VALUE].update(_VALUES)
+_TREE: Tree = {_DATA: _ENTRY}
+
+TYPES: dict[int, tuple[ir.DataType, str]] = {
+    1: (ir.DataType.FLOAT, "<f4"),
+    2: (ir.DataType.DOUBLE, "<f8"),
+    4: (ir.DataType.FLOAT16, "<f4"),
+    5: (ir.DataType.INT8, "|i1"),
+    6: (ir.DataType.INT16, "<i2"),
+}
+"""CNTK::DataType: what numbers are, and as what the file has them (half floats as floats)."""
+_NUMBERS = {1: _FLOATS, 2: _DOUBLES, 4: _FLOATS}
+_DENSE = 0
+MAX_REST = 256 << 20
+"""Bytes that a model may take without its numbers."""
+_MAX_AXES = 64
+
+
+def read(path: Path) -> Dictionary:
+    """Read a file's Dictionary.
+
+    Returns:
+        Plain Python values; tensors refer to the file.
+
+    Raises:
+        FormatError: It is no such file, or damaged.
+        UsageError: It cannot be opened.
+    """
+    with Mapped(path) as view:
+        message, behind = _split(view, path)
+        carved = carve(message, _TREE, path)
+    if len(carved.rest) > MAX_REST:
+        raise FormatError("too large, without its numbers, for a network", file=path)
+    parsed = graph.schema().parse("cntk.Dictionary", carved.rest, path)
+    decoder = _Decoder(path, carved.pieces, 8 if behind else 0, behind)
+    found = decoder.dictionary(parsed, ())
+    decoder.end()
+    return found
+
+
+def _split(view: memoryview, path: Path) -> tuple[memoryview, int]:
+    """The message, and where the numbers behind it begin: 0 where they are in it."""
+    if bytes(view[:4]) != LARGE:
+        return view, 0
+    end = 8 + int.from_bytes(view[4:8], "little")
+    if end > len(view):
+        raise FormatError(f"the file ends within its first {end} bytes", file=path)
+    return view[8:end], end
+
+
+class _Decoder:
+    def __init__(self, path: Path, pieces: dict[Any, list[Piece]], start: int, behind: int) -> None:
+        self.path = path
+        self.pieces = pieces
+        self.start = start
+        self.behind = behind
+
+    def dictionary(self, message: Any, where: _Where) -> Dictionary:
+        found: Dictionary = {}
+        for index, entry in enumerate(message.data):
+            place = (*where, (_DATA, index), (_VALUE, 0))
+            if entry.key in found:
+                raise FormatError(f"'{entry.key}' stands twice in one Dictionary")
+            found[entry.key] = self.value(entry.value, place)
+        return found
+
+    def value(self, message: Any, where: _Where) -> Attribute:
+        kind = message.value_type
+        if kind in _PLAIN:
+            return getattr(message, _PLAIN[kind])  # type: ignore[no-any-return]
+        if kind == 7:
+            return self.shape(message.nd_shape_value)
+        if kind == 8:
+            return _axis(message.axis_value)
+        if kind == 9:
+            items = enumerate(message.vector_value.value)
+            inner = (*where, (_VECTOR, 0))
+            return [self.value(one, (*inner, (_ITEM, index))) for index, one in items]
+        if kind == 10:
+            return self.dictionary(message.dictionary_value, (*where, (_DICTIONARY, 0)))
+        if kind == 11:
+            return self.tensor(message.nd_array_view_value, (*where, (_VIEW, 0)))
+        if kind == 0:
+            return None
+        raise FormatError(f"a value of the unknown type {kind}")
+
+    def shape(self, message: Any) -> Shape:
+        dims = [dim - (1 << 64) if dim >> 63 else dim for dim in message.shape_dim]
+        if len(dims) > _MAX_AXES or any(dim > 1 << 40 or dim < -4 for dim in dims):
+            raise FormatError(f"{dims[:_MAX_AXES]} is no shape")
+        return Shape(reversed(dims))
+
+    def tensor(self, message: Any, where: _Where) -> ir.TensorProtocol:
+        shape = self.shape(message.shape)
+        if message.data_type not in TYPES or any(dim < 0 for dim in shape):
+            raise FormatError(f"a tensor of the unknown type {message.data_type} {list(shape)}")
+        if message.storage_format != _DENSE:
+            raise FormatError("a sparse tensor; CNTK itself writes none")
+        dtype, stored = TYPES[message.data_type]
+        if message.data_type not in _NUMBERS:
+            return _small(message, dtype, shape)
+        if self.behind:
+            pieces = [self._next(np.dtype(stored).itemsize * math.prod(shape))]
+        else:
+            pieces = list(self._pieces((*where, (_NUMBERS[message.data_type], 0), 1)))
+        if not math.prod(shape) and not pieces:
+            return ir.tensor(np.zeros(shape, dtype.numpy()))
+        kind = None if np.dtype(stored) == dtype.numpy() else stored
+        return references.from_pieces(self.path, pieces, dtype, shape, "", kind)
+
+    def _pieces(self, where: _Where) -> Iterator[Piece]:
+        for piece in self.pieces.get(where, []):
+            if piece.size:
+                yield piece._replace(offset=piece.offset + self.start)
+
+    def _next(self, length: int) -> Piece:
+        piece = Piece(self.behind, length, 2)
+        self.behind += length
+        return piece
+
+    def end(self) -> None:
+        """Check that the numbers behind the message are all there.
+
+        Raises:
+            FormatError: The file ends before them.
+        """
+        if self.behind > self.path.stat().st_size:
+            raise FormatError("the file ends within its tensors")
+
+
+def _axis(message: Any) -> Axis:
+    index = message.static_axis_idx
+    ordered = message.is_ordered_dynamic_axis
+    if index == graph.DYNAMIC:
+        return Axis(index, message.name, ordered)
+    return Axis(index)
+
+
+def _small(message: Any, dtype: ir.DataType, shape: Shape) -> ir.TensorProtocol:
+    numbers = np.array(message.sint32_values.value, dtype.numpy())
+    if numbers.size != math.prod(shape):
+        raise FormatError(f"{numbers.size} numbers for the shape {list(shape)}")
+    return ir.tensor(numbers.reshape(shape))
+
+
+_PLAIN = {
+    1: "bool_value",
+    2: "int_value",
+    3: "size_t_value",
+    4: "float_value",
+    5: "double_value",
+    6: "string_value",
+}
