@@ -1,6 +1,6 @@
 """Make `.venv-mxnet`, where MXNet 1.9.1 runs: its own interpreter, for it needs a numpy before 1.24.
 
-    python tools/make_mxnet_env.py [folder]
+    python tools/make_mxnet_env.py [folder [package ...]]
 
 The last MXNet is of 2022 and loads in Python 3.8 to 3.11. Nothing is done where it is there already.
 """
@@ -27,20 +27,35 @@ def interpreter() -> str:
     return chosen
 
 
-def main() -> None:
-    """Make it, unless it is there with these packages."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".venv-mxnet")
+def make(folder: Path, *more: str) -> Path:
+    """Make an environment, unless it is there with these packages.
+
+    Args:
+        folder: Where.
+        more: Packages besides MXNet.
+
+    Returns:
+        Its interpreter.
+    """
     python = folder / "bin" / "python"
     done = folder / ".ready"
-    wanted = "\n".join(PACKAGES)
+    packages = [*PACKAGES, *more]
+    wanted = "\n".join(packages)
     if done.is_file() and done.read_text() == wanted:
-        return
+        return python
     for command in (
         [interpreter(), "-m", "venv", "--clear", str(folder)],
-        [str(python), "-m", "pip", "install", "--quiet", *PACKAGES],
+        [str(python), "-m", "pip", "install", "--quiet", *packages],
     ):
         subprocess.run(command, check=True)
     done.write_text(wanted)
+    return python
+
+
+def main() -> None:
+    """Make the one that the command line says."""
+    folder, *more = sys.argv[1:] or [".venv-mxnet"]
+    make(Path(folder), *more)
 
 
 if __name__ == "__main__":
