@@ -52,6 +52,13 @@ class _File:
             if function.uid in self.functions:
                 raise FormatError("there are two functions of this uid", layer=function.uid)
             self.functions[function.uid] = function
+        for uid in [uid for uid, one in variables.items() if self._stands_for_output(one)]:
+            del variables[uid]
+
+    def _stands_for_output(self, variable: Variable) -> bool:
+        """Whether it is a placeholder with an output's uid: the output, read before it is computed."""
+        owner, separator, _ = variable.uid.rpartition(_OUTPUT)
+        return variable.kind == Kind.PLACEHOLDER and bool(separator) and owner in self.functions
 
     def connect(self, described: list[Dictionary]) -> None:
         """Give every function its inputs, and every block its inside."""
