@@ -1,0 +1,154 @@
+"""A model without its blocks, but for those that are taken as what they are called.
+
+Inside a block, placeholders stand for variables outside; outside, a block's outputs are those of a
+function inside. `Flat.resolve` follows both, so that the graph is one of primitive functions and
+named blocks, without a copy of anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.frameworks.cntk.graph import COMBINE, Function, Model, Variable, inside
+from mmdnn.frameworks.cntk.importer.table import Named, blocks
+
+
+@dataclass(frozen=True)
+class Match:
+    """A block that is taken as what it is called.
+
+    Attributes:
+        named: What is known of it.
+        inputs: The variables that its pattern names, in the pattern's order.
+        bound: The functions inside that its pattern names.
+    """
+
+    named: Named
+    inputs: tuple[Variable, ...]
+    bound: dict[str, Function]
+
+
+class Flat:
+    """A model's graph of primitive functions and named blocks.
+
+    Attributes:
+        aliases: What placeholders and outputs of blocks stand for.
+        outer: The block's output that a variable inside is, outermost last found.
+        parents: The block that a function is directly inside of.
+        matches: The named blocks.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.aliases: dict[Variable, Variable] = {}
+        self.outer: dict[Variable, Variable] = {}
+        self.parents: dict[Function, Function] = {}
+        self.matches: dict[Function, Match] = {}
+        functions = list(model.walk())
+        for function in functions:
+            self._open(function)
+        for function in reversed(functions):
+            self._close(function)
+
+    def _open(self, function: Function) -> None:
+        if function.op == COMBINE:
+            for index, one in enumerate(function.inputs):
+                self.aliases[function.output(index)] = one
+        if function.block is None:
+            return
+        for placeholder, argument in function.block.arguments.items():
+            if self.aliases.setdefault(placeholder, argument) is not argument:
+                raise UnsupportedError(
+                    "its placeholder stands for two variables",
+                    layer=function.label,
+                    operator=function.type,
+                )
+        for index, one in enumerate(function.block.outputs):
+            self.aliases[function.output(index)] = one
+            self.outer.setdefault(one, function.output(index))
+        for each in inside(function.block):
+            self.parents.setdefault(each, function)
+
+    def _close(self, function: Function) -> None:
+        """Take a block as what it is called, where its inside is what it should be."""
+        if function.block is None or len(function.block.outputs) != 1:
+            return
+        for named in blocks.get(function.block.type, ()):
+            found = named.pattern.match(function.block.outputs[0], self)
+            if found is not None:
+                variables, bound = found
+                inputs = tuple(variables[name] for name in named.pattern.names)
+                self.matches[function] = Match(named, inputs, bound)
+                del self.aliases[function.output()]
+                return
+
+    def resolve(self, variable: Variable) -> Variable:
+        """What a variable stands for.
+
+        Raises:
+            FormatError: It stands for itself.
+        """
+        seen = variable
+        for _ in range(len(self.aliases) + 1):
+            if seen not in self.aliases:
+                return seen
+            seen = self.aliases[seen]
+        raise FormatError("it stands for itself", layer=variable.uid)
+
+    def reads(self, function: Function) -> list[Variable]:
+        """What a function reads, resolved: of a named block, what its pattern names."""
+        match = self.matches.get(function)
+        return [self.resolve(one) for one in (match.inputs if match else function.inputs)]
+
+    def components(self, outputs: Iterable[Variable]) -> list[list[Function]]:
+        """The functions that these depend on, in an order of dependence; loops come as one component.
+
+        (Tarjan 1972, Depth-first search and linear graph algorithms.)
+        """
+        index: dict[Function, int] = {}
+        low: dict[Function, int] = {}
+        stack: list[Function] = []
+        waiting: set[Function] = set()
+        found: list[list[Function]] = []
+
+        def enter(function: Function) -> tuple[Function, list[Function]]:
+            index[function] = low[function] = len(index)
+            stack.append(function)
+            waiting.add(function)
+            owners = [one.owner for one in self.reads(function) if one.owner is not None]
+            return function, owners[::-1]
+
+        for output in outputs:
+            root = self.resolve(output).owner
+            work = [enter(root)] if root is not None and root not in index else []
+            while work:
+                function, owners = work[-1]
+                if owners:
+                    owner = owners.pop()
+                    if owner not in index:
+                        work.append(enter(owner))
+                    elif owner in waiting:
+                        low[function] = min(low[function], index[owner])
+                    continue
+                work.pop()
+                if work:
+                    parent = work[-1][0]
+                    low[parent] = min(low[parent], low[function])
+                if low[function] == index[function]:
+                    found.append(_component(function, stack, waiting))
+        return found
+
+    def is_loop(self, component: Sequence[Function]) -> bool:
+        """Whether a component of functions reads its own past."""
+        return len(component) > 1 or any(
+            one.owner is component[0] for one in self.reads(component[0])
+        )
+
+
+def _component(root: Function, stack: list[Function], waiting: set[Function]) -> list[Function]:
+    component: list[Function] = []
+    while not component or component[-1] is not root:
+        component.append(stack.pop())
+        waiting.discard(component[-1])
+    return component[::-1]

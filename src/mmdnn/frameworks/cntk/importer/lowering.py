@@ -1,0 +1,336 @@
+"""From a CNTK model to the IR, function by function, values named as in CNTK."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError, UsageError
+from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
+from mmdnn.frameworks.cntk.importer.flattening import Flat
+from mmdnn.frameworks.cntk.importer.naming import Names
+from mmdnn.frameworks.cntk.importer.operand import Operand, union
+from mmdnn.frameworks.cntk.importer.table import Importing, importer
+from mmdnn.ir import sequences
+from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
+from mmdnn.tensors import references
+
+CRITERIA = frozenset(
+    {
+        *("CrossEntropyWithSoftmax", "ClassificationError", "SquaredError", "Logistic"),
+        *("LambdaRank", "NDCG", "EditDistanceError", "ForwardBackward", "BinaryCrossEntropy"),
+        *("WeightedBinaryCrossEntropy", "CosDistanceWithNegativeSamples"),
+        *("LatticeSequenceWithSoftmax", "Cosine distance with negative samples"),
+    }
+)
+"""What a model is trained and judged by; left out where it has other outputs and nobody asks."""
+
+
+def to_ir(model: Model, *, static: bool = False) -> ir.Model:
+    """The IR of a CNTK model; its batch and time are open.
+
+    Args:
+        model: A model as the reader gives it.
+        static: Not used: nothing in CNTK's files says how large a batch is.
+
+    Returns:
+        A model whose values are named as CNTK's, channels first.
+
+    Raises:
+        UnsupportedError: Functions without an exact counterpart, all listed at once.
+        ShapeError: Shapes that do not fit, or that are needed and nothing says.
+    """
+    flat = Flat(model)
+    outputs = _outputs(model, flat)
+    components = flat.components(outputs)
+    refused = [
+        (function.type, function.label)
+        for component in components
+        for function in component
+        if function not in flat.matches and function.op not in importer
+    ]
+    if refused:
+        raise UnsupportedError.listing(refused, action="read from CNTK", file=model.files.network)
+    try:
+        return Lowering(model, flat).run(components, outputs)
+    except NeedsStatic as missing:
+        raise ShapeError(
+            f"the size of '{missing}' cannot be told without those of the inputs",
+            file=model.files.network,
+            hint="Give them with --inputShape 3,224,224 (or whatever they are).",
+        ) from None
+
+
+def _outputs(model: Model, flat: Flat) -> list[Variable]:
+    """The outputs: those that the user named, or the model's own but for its criteria."""
+    if model.files.outputs:
+        return [_find(model, flat, name) for name in model.files.outputs]
+    kept = [one for one in model.outputs if one.owner is None or one.owner.type not in CRITERIA]
+    return kept or model.outputs
+
+
+def _find(model: Model, flat: Flat, name: str) -> Variable:
+    names = Names(model, flat)
+    for function in model.walk():
+        for variable in function.results:
+            if name in (names.of(variable), variable.uid, function.name, function.uid):
+                return variable
+    raise UsageError(f"the model has no value '{name}'", file=model.files.network)
+
+
+class Lowering:
+    """A conversion under way.
+
+    Attributes:
+        model: The native model.
+        flat: Its graph without blocks.
+        builder: Where operators are made.
+        operands: What has been made of each variable.
+    """
+
+    def __init__(self, model: Model, flat: Flat) -> None:
+        self.model = model
+        self.flat = flat
+        self.builder = Builder("mmdnn.cntk", "network")
+        self.operands: dict[Variable, Operand] = {}
+        self.names = Names(model, flat)
+        self.reserved: set[str] = set()
+        self.named: set[ir.Value] = set()
+        self._lengths: dict[Axis, ir.Value] = {}
+        self._owners: dict[Axis, str] = {}
+        self._changed: dict[object, Operand] = {}
+
+    def run(self, components: list[list[Function]], outputs: list[Variable]) -> ir.Model:
+        """Import the functions; `outputs` become the model's."""
+        functions = [function for component in components for function in component]
+        self.reserved = {self.names.of(one) for each in functions for one in each.results}
+        self.reserved.update(map(self.names.of, outputs))
+        self.builder.reserve(list(self.reserved))
+        self._inputs(functions, outputs)
+        self.components(components)
+        for output in outputs:
+            self._output(output)
+        self._sweep()
+        return self.builder.model(**{"mmdnn.framework": "cntk"})
+
+    def components(self, components: Sequence[Sequence[Function]]) -> None:
+        """Import functions and loops, in order."""
+        for component in components:
+            if self.flat.is_loop(component):
+                from mmdnn.frameworks.cntk.importer.recurrence import recurrence
+
+                recurrence(self, component)
+            elif any(one not in self.operands for one in component[0].results):
+                self.function(component[0])
+
+    def operand(self, variable: Variable) -> Operand:
+        """What a variable is; parameters and constants are made when they are first read.
+
+        Raises:
+            FormatError: Nothing computes it.
+        """
+        variable = self.flat.resolve(variable)
+        if variable not in self.operands:
+            if variable.value is None:
+                raise FormatError("nothing computes it", layer=variable.uid)
+            self.operands[variable] = self._parameter(variable)
+        return self.operands[variable]
+
+    def lengths(self, axis: Axis) -> ir.Value:
+        """The lengths of an axis's sequences, int64 [batch]; an input of the graph where need be."""
+        if axis not in self._lengths:
+            if axis not in self._owners:
+                raise UnsupportedError(f"nothing says the lengths of the axis {axis}")
+            name = sequences.lengths_name(self._owners[axis])
+            self._lengths[axis] = self.builder.input(name, ("batch",), ir.DataType.INT64)
+        return self._lengths[axis]
+
+    def set_lengths(self, axis: Axis, lengths: ir.Value) -> None:
+        """Say the lengths of an axis that a function has made."""
+        self._lengths[axis] = lengths
+
+    def changed(
+        self,
+        x: Operand,
+        how: str,
+        function: references.Function,
+        shape: tuple[int, ...],
+        dtype: ir.DataType | None = None,
+    ) -> Operand | None:
+        """A parameter changed when it is read; see `Importing.changed`."""
+        tensor = x.value.const_value
+        if tensor is None or x.axes:
+            return None
+        key = (x.value, how, shape, dtype)
+        if key not in self._changed:
+            name = f"{x.value.name}_{how}"
+            lazy = references.lazy(tensor, function, shape=shape, dtype=dtype, name=name)
+            with self.builder.layer("", ""):
+                self._changed[key] = Operand(self.builder.weight(name, lazy))
+        return self._changed[key]
+
+    def function(self, function: Function) -> None:
+        """Import one function."""
+        match = self.flat.matches.get(function)
+        importing = Importing(function, self, match.bound if match else None)
+        call = match.named.function if match else importer[function.op]
+        outermost = function
+        while outermost in self.flat.parents:
+            outermost = self.flat.parents[outermost]
+        try:
+            with self.builder.layer(self._label(outermost), outermost.type):
+                operands = [self.operand(one) for one in self.flat.reads(function)]
+                made = self._call(importing, call, operands)
+                for variable, result in zip(function.results, made, strict=False):
+                    self.set(variable, result)
+            if match is None:
+                importing.check_read()
+        except Error as error:
+            error.layer = error.layer or function.label
+            error.operator = error.operator or function.type
+            error.file = error.file or self.model.files.network
+            raise type(error)(
+                error.message,
+                file=error.file,
+                layer=error.layer,
+                operator=error.operator,
+                hint=error.hint,
+            ) from None
+
+    def _label(self, function: Function) -> str:
+        return self.names.of(function.output()) if function.name else function.uid
+
+    def _call(self, importing: Importing, call: object, operands: list[Operand]) -> list[Operand]:
+        assert callable(call)
+        op = self.builder.op
+        try:
+            inspect.signature(call).bind(importing, op, *operands)
+        except TypeError:
+            importing.unfit(f"it cannot have {len(operands)} inputs")
+        try:
+            made = call(importing, op, *operands)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            importing.unfit(f"its attributes do not fit its inputs ({error})")
+        results = made if isinstance(made, (list, tuple)) else [made]
+        axes = union(operands) if any(isinstance(one, ir.Value) for one in results) else ()
+        return [Operand(one, axes) if isinstance(one, ir.Value) else one for one in results]
+
+    def set(self, variable: Variable, made: Operand) -> None:
+        """Say what a variable is, and name the value as CNTK names the variable."""
+        self.operands[variable] = made
+        value = made.value
+        if value.producer() is None or value in self.named:
+            return
+        name = self.names.of(variable)
+        free = name in self.reserved
+        self.reserved.discard(name)
+        self.builder.rename(value, name if free else self.builder.unique(name))
+        self.named.add(value)
+
+    def _inputs(self, functions: list[Function], outputs: list[Variable]) -> None:
+        read = {one for function in functions for one in self.flat.reads(function)}
+        read.update(map(self.flat.resolve, outputs))
+        for variable in self.model.variables.values():
+            fed = variable.kind in (Kind.INPUT, Kind.PLACEHOLDER)
+            if fed and variable in read and variable not in self.flat.aliases:
+                self.operands[variable] = self._input(variable)
+
+    def _input(self, variable: Variable) -> Operand:
+        name = self.names.of(variable)
+        axes = variable.axes
+        if axes is None or variable.shape is None:
+            raise UnsupportedError("the file does not say what it is", layer=name)
+        dims: list[Dimension] = [self._dynamic(axis, name) for axis in axes]
+        given = self.model.files.input_shapes.get(name) or self.model.files.input_shapes.get("")
+        for place, size in enumerate(variable.shape):
+            open_ = size in (graph.FREE, graph.INFERRED)
+            dims.append(f"{name}_{place}" if open_ else size)
+        if given is not None:
+            dims = _fitting(dims, len(axes), given, name)
+        dtype = variable.dtype if variable.dtype != ir.DataType.UNDEFINED else ir.DataType.FLOAT
+        value = self.builder.input(self.builder.unique(name), dims, dtype)
+        roles = tuple(sequences.TIME if axis.ordered else sequences.BATCH for axis in axes)
+        sequence = next((axis for axis in axes if axis.ordered), None)
+        sequences.describe(value, roles)
+        if sequence is not None:
+            self._owners.setdefault(sequence, str(value.name))
+        self.named.add(value)
+        return Operand(value, axes)
+
+    def _dynamic(self, axis: Axis, name: str) -> str:
+        if not axis.ordered:
+            return "batch"
+        return "time" if axis == graph.SEQUENCE else f"{axis.name or name}_time"
+
+    def _parameter(self, variable: Variable) -> Operand:
+        """A weight: of its own name where nothing else has it, else `<layer>.<name>`."""
+        assert variable.value is not None
+        name = variable.name
+        if name and not self.names.is_unique(name):
+            return Operand(self.builder.weight(name, variable.value))
+        with self.builder.layer("", ""):
+            return Operand(self.builder.weight(name or variable.uid, variable.value))
+
+    def _output(self, variable: Variable) -> None:
+        made = self.operand(variable)
+        value, outputs = made.value, self.builder.graph.outputs
+        name = self.names.of(variable)
+        if value.producer() is None or value in outputs:
+            value = self.builder.op.Identity(value)
+        if value.name != name and name in self.reserved:
+            self.builder.rename(value, name)
+        self.reserved.discard(name)
+        outputs.append(value)
+        if not made.axes:
+            return
+        roles = tuple(sequences.TIME if axis.ordered else sequences.BATCH for axis in made.axes)
+        sequences.describe(value, roles, self._lengths_output(made, str(value.name)))
+
+    def _lengths_output(self, made: Operand, name: str) -> str | None:
+        """The name of the value with an output's lengths, an output of its own if it is computed."""
+        if made.sequence is None or made.sequence not in self._lengths:
+            return None
+        lengths = self._lengths[made.sequence]
+        graph_ = self.builder.graph
+        if lengths in graph_.inputs or lengths in graph_.outputs:
+            return str(lengths.name)
+        if lengths.producer() is None:
+            lengths = self.builder.op.Identity(lengths)
+        self.builder.rename(lengths, self.builder.unique(sequences.lengths_name(name)))
+        graph_.outputs.append(lengths)
+        self._lengths[made.sequence] = lengths
+        return str(lengths.name)
+
+    def _sweep(self) -> None:
+        """Forget weights that nothing reads, and let inputs say which value has their lengths."""
+        graph_ = self.builder.graph
+        for name, value in list(graph_.initializers.items()):
+            if not value.uses() and value not in graph_.outputs:
+                del graph_.initializers[name]
+        for operand in self.operands.values():
+            axis = operand.sequence
+            if operand.value in graph_.inputs and axis in self._lengths:
+                lengths = str(self._lengths[axis].name)
+                operand.value.metadata_props[sequences.LENGTHS] = lengths
+
+
+def _fitting(
+    dims: list[Dimension], leading: int, given: tuple[int, ...], name: str
+) -> list[Dimension]:
+    """Open sizes as the user gives them: the static shape, with or without the dynamic axes.
+
+    Raises:
+        ShapeError: The user's shape is not one the input can have.
+    """
+    start = leading if len(given) == len(dims) - leading else 0
+    if len(given) != len(dims) - start:
+        raise ShapeError(f"the input '{name}' has not {len(given)} axes")
+    for place, size in enumerate(given, start):
+        if isinstance(dims[place], int) and dims[place] != size:
+            raise ShapeError(f"the input '{name}' has {dims[place]}, not {size}, at axis {place}")
+        if place >= leading:
+            dims[place] = size
+    return dims

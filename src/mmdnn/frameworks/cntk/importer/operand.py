@@ -1,0 +1,93 @@
+"""A CNTK value in the IR: an ONNX value that knows which of its first axes are dynamic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk.graph import Axis
+from mmdnn.ir.builder import Dimension, dimensions
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a variable has become.
+
+    Attributes:
+        value: [*dynamic, *static].
+        axes: Its dynamic axes, batch first.
+    """
+
+    value: ir.Value
+    axes: tuple[Axis, ...] = ()
+
+    @property
+    def leading(self) -> int:
+        """How many dynamic axes it has."""
+        return len(self.axes)
+
+    @property
+    def shape(self) -> tuple[Dimension, ...]:
+        """Its static shape."""
+        return dimensions(self.value)[self.leading :]
+
+    @property
+    def rank(self) -> int:
+        """How many static axes it has."""
+        return len(self.shape)
+
+    @property
+    def sequence(self) -> Axis | None:
+        """Its sequence axis, if it has one."""
+        return next((axis for axis in self.axes if axis.ordered), None)
+
+    def position(self, axis: Axis, rank: int | None = None) -> int:
+        """The position of a static axis among all of the value's.
+
+        Args:
+            axis: The axis.
+            rank: The static axes that it is counted among, where these are not the operand's own.
+        """
+        return self.leading + axis.position(self.rank if rank is None else rank)
+
+
+def union(operands: Sequence[Operand]) -> tuple[Axis, ...]:
+    """The dynamic axes of a function of several operands, batch first.
+
+    Raises:
+        UnsupportedError: They have different sequence axes, which CNTK refuses too.
+    """
+    found = dict.fromkeys(axis for one in operands for axis in one.axes)
+    axes = sorted(found, key=lambda axis: axis.ordered)
+    if sum(axis.ordered for axis in axes) > 1 or sum(not axis.ordered for axis in axes) > 1:
+        names = ", ".join(str(axis) for axis in axes)
+        raise UnsupportedError(f"its inputs have different dynamic axes: {names}")
+    return tuple(axes)
+
+
+def align(op: Any, operands: Sequence[Operand]) -> tuple[tuple[Axis, ...], list[ir.Value]]:
+    """Operands as values that broadcast as CNTK broadcasts them.
+
+    Static shapes align at their last axes; what has no dynamic axis is the same for each sample,
+    what has no sequence axis the same for each frame.
+
+    Returns:
+        The dynamic axes of the result, and the values.
+    """
+    axes = union(operands)
+    rank = max((one.rank for one in operands), default=0)
+    return axes, [widen(op, one, axes, rank) for one in operands]
+
+
+def widen(op: Any, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
+    """A value that broadcasts to these dynamic axes and so many static ones."""
+    if not x.axes:
+        return x.value
+    missing = [place for place, axis in enumerate(axes) if axis not in x.axes]
+    missing += [len(axes) + place for place in range(rank - x.rank)]
+    value: ir.Value = op.Unsqueeze(x.value, missing) if missing else x.value
+    return value

@@ -1,0 +1,87 @@
+"""What the inside of a block must look like, as an expression of primitive functions.
+
+    Select(Less(x, zero), ElementTimes(alpha, x), x)
+
+A call is a primitive operator, a name any variable: the same name, the same variable. `(name :=
+Call(...))` gives the function itself a name, so that its attributes can be read. Blocks inside that
+are taken as what they are called are calls as well, of the names that their own pattern has.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Protocol
+
+from mmdnn.frameworks.cntk.graph import Function, Variable
+
+
+class Graph(Protocol):
+    """A graph without blocks."""
+
+    def resolve(self, variable: Variable) -> Variable:
+        """What a variable stands for."""
+
+    def reads(self, function: Function) -> list[Variable]:
+        """What a function reads."""
+
+
+class Pattern:
+    """A pattern; parsed once.
+
+    Attributes:
+        names: The variables that it binds, in the order in which the expression first has them.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.tree = ast.parse(text, mode="eval").body
+        calls = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
+        targets = {
+            id(node.target) for node in ast.walk(self.tree) if isinstance(node, ast.NamedExpr)
+        }
+        found = [
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and id(node) not in calls | targets
+        ]
+        found.sort(key=lambda node: (node.lineno, node.col_offset))
+        self.names = list(dict.fromkeys(node.id for node in found))
+
+    def match(
+        self, variable: Variable, flat: Graph
+    ) -> tuple[dict[str, Variable], dict[str, Function]] | None:
+        """What the pattern's names stand for if a variable is computed as it says, else None."""
+        variables: dict[str, Variable] = {}
+        functions: dict[str, Function] = {}
+        pending: list[tuple[ast.expr, Variable]] = [(self.tree, variable)]
+        while pending:
+            node, found = pending.pop()
+            found = flat.resolve(found)
+            if isinstance(node, ast.Name):
+                if variables.setdefault(node.id, found) is not found:
+                    return None
+                continue
+            if isinstance(node, ast.NamedExpr):
+                if found.owner is None or found.index:
+                    return None
+                functions[node.target.id] = found.owner
+                pending.append((node.value, found))
+                continue
+            owner = found.owner
+            if owner is None or found.index or owner.type != _called(node):
+                return None
+            inputs = flat.reads(owner)
+            if len(inputs) != len(_arguments(node)):
+                return None
+            pending += zip(_arguments(node), inputs, strict=True)
+        return variables, functions
+
+
+def _called(node: ast.expr) -> str:
+    assert isinstance(node, ast.Call)
+    assert isinstance(node.func, ast.Name)
+    return node.func.id
+
+
+def _arguments(node: ast.expr) -> list[ast.expr]:
+    assert isinstance(node, ast.Call)
+    return node.args

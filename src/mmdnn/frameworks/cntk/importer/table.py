@@ -1,0 +1,156 @@
+"""The table of CNTK's functions, and what an importing function is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import FormatError, ShapeError, UnsupportedError
+from mmdnn.frameworks.cntk.graph import Attribute, Axis, Function
+from mmdnn.frameworks.cntk.importer.operand import Operand
+from mmdnn.frameworks.cntk.importer.patterns import Pattern
+from mmdnn.ir.builder import Builder
+from mmdnn.ir.operators import Operators
+from mmdnn.tensors import references
+
+if TYPE_CHECKING:
+    from mmdnn.frameworks.cntk.importer.lowering import Lowering
+
+API = "https://docs.microsoft.com/python/api/cntk"
+_F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T")
+
+importer: Operators[Callable[..., Any]] = Operators("read from CNTK")
+"""Registers a function `(f, op, *operands) -> Operand or value, or several` for a primitive operator.
+
+An `ir.Value` that it returns has the dynamic axes of all operands together.
+"""
+
+IGNORED = frozenset(
+    {
+        *("maxTempMemSizeInSamples", "useCuDNNEngine", "disableRegularization", "rngSeed"),
+        *("rngOffset", "blendTimeConstant", "normalizationTimeConstant", "dropoutRate"),
+    }
+)
+"""Attributes that say how something is trained, or run on some device, not what it computes."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A block that is taken as what it is called, where its inside is what it should be."""
+
+    pattern: Pattern
+    function: Callable[..., Any]
+
+
+blocks: dict[str, list[Named]] = {}
+"""What is known of blocks, by their names."""
+
+
+def block(type_: str, pattern: str, doc: str = "") -> Callable[[_F], _F]:
+    """Register a function for a block of that name whose inside matches a pattern.
+
+    The function is called `(f, op, *operands)`, operands in the order of the pattern's names as
+    `Pattern.names` gives it; functions that the pattern binds are `f.bound["name"]`. A block that
+    matches none of its patterns is what its inside is.
+    """
+
+    def register(function: _F) -> _F:
+        blocks.setdefault(type_, []).append(Named(Pattern(pattern), function))
+        if f"{type_} (block)" not in importer:
+            importer(f"{type_} (block)", doc=doc)(function)
+        return function
+
+    return register
+
+
+class Importing:
+    """A function on its way into the IR.
+
+    Attributes:
+        function: The function of the native graph.
+        bound: Of a named block, the functions inside that its pattern binds.
+        lowering: The whole conversion; `lowering.lengths(axis)` are a sequence axis's lengths.
+        builder: Where operators are made.
+    """
+
+    def __init__(
+        self, function: Function, lowering: Lowering, bound: dict[str, Function] | None = None
+    ) -> None:
+        self.function = function
+        self.bound = bound or {}
+        self.lowering = lowering
+        self.builder: Builder = lowering.builder
+        self._read: set[str] = set()
+
+    def get(self, name: str, kind: type[_T], default: _T | None = None) -> _T:
+        """An attribute. What nobody asks for is refused at the end.
+
+        Args:
+            name: Its name in the file.
+            kind: Its type: bool, int, float, str, list, `Shape` or `Axis`.
+            default: What it is where the file, of an older CNTK, does not have it.
+
+        Raises:
+            FormatError: It is missing, or of another type.
+        """
+        self._read.add(name)
+        value: Attribute = self.function.attributes.get(name)
+        if value is None and default is not None:
+            return default
+        if kind is float and isinstance(value, int):
+            value = float(value)
+        if not isinstance(value, kind):
+            raise FormatError(f"its attribute {name} is {value!r}")
+        return value
+
+    def has(self, name: str) -> bool:
+        """Whether the file gives an attribute."""
+        return name in self.function.attributes
+
+    def axes(self, several: str = "axisVec", one: str = "axis") -> list[Axis]:
+        """The axes of an attribute that files give as one axis or as a list."""
+        if self.has(several):
+            found = self.get(several, list)
+            if not all(isinstance(axis, Axis) for axis in found):
+                raise FormatError(f"its attribute {several} is {found!r}")
+            return list(found)
+        return [self.get(one, Axis)]
+
+    def constant(self, x: Operand) -> np.ndarray | None:
+        """The numbers of an operand that is a parameter or a constant, else None."""
+        tensor = x.value.const_value
+        return None if tensor is None else references.read(tensor)
+
+    def changed(
+        self,
+        x: Operand,
+        how: str,
+        function: references.Function,
+        shape: tuple[int, ...],
+        dtype: ir.DataType | None = None,
+    ) -> Operand | None:
+        """A parameter changed when it is read; None if it is no parameter.
+
+        It keeps its name where nothing else reads the parameter, and else is called
+        `<parameter>_<how>`.
+        """
+        return self.lowering.changed(x, how, function, shape, dtype)
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Stop, naming this function."""
+        raise UnsupportedError(reason, layer=self.function.label, operator=self.function.type)
+
+    def unfit(self, reason: str) -> NoReturn:
+        """Stop: CNTK would not run this."""
+        raise ShapeError(reason, layer=self.function.label, operator=self.function.type)
+
+    def check_read(self) -> None:
+        """Refuse attributes that nobody has read."""
+        for name in self.function.attributes.keys() - self._read - IGNORED:
+            value = self.function.attributes[name]
+            self.refuse(f"its attribute {name} = {value} is not known here")
