@@ -160,7 +160,7 @@ class Builder:
             taken = sum(other[0] == name for other in self._function_keys)
             unique = name if not taken else f"{name}_{taken + 1}"
             self._function_keys[key] = unique
-            function = _as_function(inner.graph, self.domain, unique, kept)
+            function = function_of(inner.graph, self.domain, unique, kept)
             self.functions[function.identifier()] = function
             self.graph.opset_imports[self.domain] = 1
         outputs = self.node(
@@ -252,10 +252,13 @@ def _parameter(inner: Builder, name: str, value: ir.Value) -> ir.Value:
     return parameter
 
 
-def _as_function(
+def function_of(
     graph: ir.Graph, domain: str, name: str, attributes: Mapping[str, Any]
 ) -> ir.Function:
-    """Functions have no initializers, so constants become nodes; attributes have no defaults."""
+    """A graph as a local function; it is the function's from then on.
+
+    Functions have no initializers, so constants become nodes; attributes have no defaults.
+    """
     for value in list(graph.initializers.values()):
         node = ir.node(
             "Constant", [], {"value": value.const_value}, outputs=[_detached(graph, value)]

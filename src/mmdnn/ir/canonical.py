@@ -23,6 +23,8 @@ from mmdnn.ir.branches import take_branch
 from mmdnn.ir.expansion import expand
 from mmdnn.ir.folding import Folding, fold
 from mmdnn.ir.inference import infer
+from mmdnn.ir.rearranging import settle
+from mmdnn.ir.recurrent import KINDS
 
 
 def canonical(
@@ -63,6 +65,8 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
                 _fold_graph(attribute.as_graph(), folding, opset)
+        if node.op_type in KINDS and not node.domain:
+            settle(graph, node)
         known = fold(node, folding)
         if known is not None:
             _replace(graph, node, known)

@@ -1,8 +1,8 @@
 """Operators spelled out in simpler ones, where the standard says how.
 
 Many operators of ONNX are functions: their schema carries a body, fixed or built for the types of one
-node (https://onnx.ai/onnx/repo-docs/IR.html#functions). An exporter that does not know such an operator
-knows the operators of its body.
+node (https://onnx.ai/onnx/repo-docs/IR.html#functions); the recurrent ones' bodies are in `recurrence`.
+An exporter that does not know such an operator knows the operators of its body.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from mmdnn.ir import LAYER, OPSET, TYPE
+from mmdnn.ir import LAYER, OPSET, TYPE, recurrence
+from mmdnn.ir.recurrent import KINDS
 
 _MARK = "expanded_"
 
@@ -57,6 +58,10 @@ def _name(node: ir.Node) -> str:
 
 
 def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
+    if node.op_type in KINDS and not node.domain:
+        function = recurrence.definition(node)
+        function.opset_imports.clear()
+        return function
     version = opsets.get(node.domain, OPSET if node.domain == "" else 1)
     try:
         schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)

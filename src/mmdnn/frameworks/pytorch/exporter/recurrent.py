@@ -12,68 +12,35 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.graph import Code, Statement, Variable
+from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors.references import lazy
 
-ACTIVATIONS: dict[str, tuple[float, ...]] = {
-    "Sigmoid": (),
-    "Tanh": (),
-    "Relu": (),
-    "Softsign": (),
-    "Softplus": (),
-    "Affine": (1.0, 0.0),
-    "LeakyRelu": (0.01,),
-    "ThresholdedRelu": (1.0,),
-    "ScaledTanh": (1.0, 1.0),
-    "HardSigmoid": (0.2, 0.5),
-    "Elu": (1.0,),
-}
-"""ONNX's activation functions, with the defaults of alpha and beta."""
-
-Activation = tuple[str, float, float]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What tells the three layers apart.
-
-    Attributes:
-        name: Its name, for `helpers/recurrent.py`, which does what torch has no layer for.
-        activations: The default ones.
-        order: torch's gates, by their place in ONNX.
-    """
-
-    name: str
-    activations: tuple[str, ...]
-    order: tuple[int, ...]
-
-
-LSTM = Kind("LSTM", ("Sigmoid", "Tanh", "Tanh"), (0, 2, 3, 1))
-GRU = Kind("GRU", ("Sigmoid", "Tanh"), (1, 0, 2))
-RNN = Kind("RNN", ("Tanh",), (0,))
+ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
+"""torch's gates, by their place in ONNX."""
 
 
 @dataclass
 class Layer:
     """One node, its inputs sorted and its attributes read."""
 
-    kind: Kind
+    said: Recurrent
     x: Variable
     weight: Variable
     recurrence: Variable
     bias: Variable | None
     lengths: Variable | None
     states: tuple[Variable | None, ...]
-    peepholes: Variable | None
-    direction: str
-    activations: list[Activation]
-    clip: float | None
-    batch_first: bool
-    variant: bool = False
+    peepholes: Variable | None = None
 
     @property
-    def directions(self) -> int:
-        """How many there are."""
-        return 2 if self.direction == "bidirectional" else 1
+    def batch_first(self) -> bool:
+        """Whether the batch is the first axis."""
+        return self.said.batch_first
+
+    @property
+    def is_reverse(self) -> bool:
+        """Whether it goes backwards only."""
+        return self.said.backwards == (True,)
 
 
 @exporter("LSTM", doc="LSTM")
@@ -89,12 +56,10 @@ def lstm(
     memory: Variable | None = None,
     peepholes: Variable | None = None,
 ) -> list[Any]:
-    layer = _read(
-        node, torch, LSTM, x, weight, recurrence, bias, lengths, (hidden, memory), peepholes
-    )
-    layer.variant = bool(node.attribute("input_forget", 0))
-    torch_has = peepholes is None and not layer.variant
-    return _write(node, torch, layer, "nn.LSTM" if torch_has else None)
+    states = (hidden, memory)
+    layer = _read(node, torch, x, weight, recurrence, bias, lengths, states, peepholes)
+    plain = layer.peepholes is None and layer.said.is_usual
+    return _write(torch, layer, "nn.LSTM" if plain else None)
 
 
 @exporter("GRU", doc="GRU")
@@ -108,9 +73,9 @@ def gru(
     lengths: Variable | None = None,
     hidden: Variable | None = None,
 ) -> list[Any]:
-    layer = _read(node, torch, GRU, x, weight, recurrence, bias, lengths, (hidden,))
-    layer.variant = bool(node.attribute("linear_before_reset", 0))
-    return _write(node, torch, layer, "nn.GRU" if layer.variant else None)
+    layer = _read(node, torch, x, weight, recurrence, bias, lengths, (hidden,))
+    plain = layer.said.reset_after and layer.said.is_usual
+    return _write(torch, layer, "nn.GRU" if plain else None)
 
 
 @exporter("RNN", doc="RNN")
@@ -124,14 +89,16 @@ def rnn(
     lengths: Variable | None = None,
     hidden: Variable | None = None,
 ) -> list[Any]:
-    layer = _read(node, torch, RNN, x, weight, recurrence, bias, lengths, (hidden,))
-    return _write(node, torch, layer, "nn.RNN")
+    layer = _read(node, torch, x, weight, recurrence, bias, lengths, (hidden,))
+    said = layer.said
+    if said.clip is None and said.names == [("Relu",)] * said.ways:
+        return _write(torch, layer, "nn.RNN", nonlinearity="relu")
+    return _write(torch, layer, "nn.RNN" if said.is_usual else None)
 
 
 def _read(
     node: Exporting,
     torch: Writing,
-    kind: Kind,
     x: Variable,
     weight: Variable,
     recurrence: Variable,
@@ -140,62 +107,35 @@ def _read(
     states: tuple[Variable | None, ...],
     peepholes: Variable | None = None,
 ) -> Layer:
-    node.ignore("hidden_size")
-    direction = node.attribute("direction", "forward")
-    count = 2 if direction == "bidirectional" else 1
-    names = node.attribute("activations", list(kind.activations) * count)
-    alphas, betas = node.attribute("activation_alpha", []), node.attribute("activation_beta", [])
-    activations = [_activation(node, name, alphas, betas) for name in names]
-    batch_first = bool(node.attribute("layout", 0))
-    static = torch.static(lengths)
-    length = torch.size(x, 1 if batch_first else 0)
-    if static is not None and isinstance(length, int) and (static == length).all():
+    node.ignore(*ATTRIBUTES)
+    said = read(node.node)
+    known = torch.static(lengths)
+    steps = torch.size(x, 1 if said.batch_first else 0)
+    if known is not None and isinstance(steps, int) and (known == steps).all():
         lengths = None
     states = tuple(None if _is_zero(torch, state) else state for state in states)
-    return Layer(
-        kind, x, weight, recurrence, bias, lengths, states, peepholes, direction, activations,
-        node.attribute("clip"), batch_first,
-    )  # fmt: skip
+    peepholes = None if _is_zero(torch, peepholes) else peepholes
+    return Layer(said, x, weight, recurrence, bias, lengths, states, peepholes)
 
 
-def _is_zero(torch: Writing, state: Variable | None) -> bool:
-    known = torch.static(state)
+def _is_zero(torch: Writing, value: Variable | None) -> bool:
+    known = torch.static(value)
     return known is not None and not known.any()
 
 
-def _activation(node: Exporting, name: str, alphas: list[float], betas: list[float]) -> Activation:
-    """An activation with its parameters, which take the next of each list."""
-    found = next((key for key in ACTIVATIONS if key.lower() == name.lower()), None)
-    if found is None:
-        node.refuse(f"the activation {name} is unknown")
-    given = [
-        float(str(np.float32(values.pop(0)))) if values else default
-        for values, default in zip((alphas, betas), ACTIVATIONS[found], strict=False)
-    ]
-    alpha, beta = [*given, 0.0, 0.0][:2]
-    return found, alpha, beta
-
-
-def _write(node: Exporting, torch: Writing, layer: Layer, type_: str | None) -> list[Any]:
+def _write(torch: Writing, layer: Layer, type_: str | None, **options: Any) -> list[Any]:
     fixed = [layer.weight, layer.recurrence, *([layer.bias] if layer.bias else [])]
-    names = [name for name, _, _ in layer.activations]
-    plain = list(layer.kind.activations) * layer.directions
-    nonlinearity: dict[str, Any] = {}
-    if type_ == "nn.RNN" and names == ["Relu"] * layer.directions:
-        nonlinearity, plain = {"nonlinearity": "relu"}, names
-    if (
-        type_ is None
-        or any(value.constant is None for value in fixed)
-        or names != plain
-        or layer.clip is not None
-        or (layer.lengths is not None and layer.direction == "reverse")
-    ):
+    computed = any(value.constant is None for value in fixed)
+    known = torch.static(layer.lengths)
+    unpacked = layer.lengths is not None and layer.is_reverse
+    unpacked |= known is not None and not known.all()
+    if type_ is None or computed or unpacked:
         return _by_helper(torch, layer)
-    return _by_module(torch, layer, type_, nonlinearity)
+    return _by_module(torch, layer, type_, options)
 
 
 def _by_helper(torch: Writing, layer: Layer) -> list[Any]:
-    kind = layer.kind
+    said = layer.said
     first: Any = torch.method(layer.x, "transpose", 0, 1) if layer.batch_first else layer.x
     states = [_batch_second(torch, layer, state) for state in layer.states]
     arguments: dict[str, Any] = {
@@ -203,15 +143,15 @@ def _by_helper(torch: Writing, layer: Layer) -> list[Any]:
         "lengths": layer.lengths,
         **dict(zip(("hidden", "memory"), states, strict=False)),
         "peepholes": layer.peepholes,
-        "clip": layer.clip,
-        "activations": tuple(layer.activations),
+        "clip": said.clip,
+        "activations": tuple(tuple(each) for way in said.activations for each in way),
     }
-    if layer.direction != "forward":
-        arguments["direction"] = layer.direction
-    if layer.variant:
+    if said.backwards != (False,):
+        arguments["direction"] = "reverse" if layer.is_reverse else "bidirectional"
+    if said.coupled or said.reset_after:
         arguments["variant"] = True
     given = {key: value for key, value in arguments.items() if value is not None}
-    code = torch.helper("recurrent", kind.name, first, layer.weight, layer.recurrence, **given)
+    code = torch.helper("recurrent", said.kind, first, layer.weight, layer.recurrence, **given)
     y, *finals = _unpack(torch, ["y", "h", "c"], code)
     return _laid_out(torch, layer, y, finals[: len(states)])
 
@@ -243,13 +183,13 @@ def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]
         options["bias"] = False
     if layer.batch_first:
         options["batch_first"] = True
-    if layer.directions > 1:
+    if layer.said.ways > 1:
         options["bidirectional"] = True
     inputs = layer.weight.constant.shape.numpy()[2]
     module = torch.module(type_, inputs, size, **options, tensors=_tensors(layer, size))
     time = 1 if layer.batch_first else 0
     x: Any = layer.x
-    if layer.direction == "reverse":
+    if layer.is_reverse:
         x = torch.method(x, "flip", time)
     if layer.lengths is not None:
         extra: dict[str, Any] = {"batch_first": True} if layer.batch_first else {}
@@ -263,8 +203,8 @@ def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]
         (y, _) = _unpack(
             torch, ["y", "lengths"], torch.call("nn.utils.rnn.pad_packed_sequence", y, **extra)
         )
-    y_code: Any = torch.method(y, "flip", time) if layer.direction == "reverse" else y
-    if layer.directions == 1:
+    y_code: Any = torch.method(y, "flip", time) if layer.is_reverse else y
+    if layer.said.ways == 1:
         y_code = torch.method(y_code, "unsqueeze", 2 if layer.batch_first else 1)
     else:
         y_code = torch.method(y_code, "unflatten", 2, (2, size))
@@ -294,9 +234,9 @@ def _run(torch: Writing, layer: Layer, module: Any, x: Any) -> tuple[Variable, l
 def _tensors(layer: Layer, size: int) -> dict[str, ir.TensorProtocol]:
     """The state dict of torch's layer; the weights of each direction, their gates in torch's order."""
     found: dict[str, ir.TensorProtocol] = {}
-    order = [g * size + row for g in layer.kind.order for row in range(size)]
+    order = [g * size + row for g in ORDER[layer.said.kind] for row in range(size)]
     gates = len(order)
-    for d in range(layer.directions):
+    for d in range(layer.said.ways):
         end = "_reverse" if d else ""
         for name, source in (("weight_ih_l0", layer.weight), ("weight_hh_l0", layer.recurrence)):
             tensor = source.constant

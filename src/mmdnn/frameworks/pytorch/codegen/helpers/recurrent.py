@@ -114,6 +114,9 @@ def recurrent(
         gated = x @ weight[d].T + bias[d, :gates]
         h = start[d] if hidden is None else hidden[d]
         c = start[d] if memory is None else memory[d]
+        if lengths is not None:
+            some = (lengths > 0).unsqueeze(1)
+            h, c = h * some, c * some
         outputs = [h] * x.shape[0]
         for step in range(x.shape[0]):
             t = x.shape[0] - 1 - step if direction == "reverse" or d == 1 else step

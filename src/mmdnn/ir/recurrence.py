@@ -1,0 +1,284 @@
+"""LSTM, GRU and RNN spelled out: a Scan over the steps, for engines that lack the operator or an option.
+
+    [T, N, C] * W + b  ->  Scan(step)  ->  [T, N, H]
+
+One Scan for each direction. Weights that are constants stay constants, cut when they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.ir.builder import Builder, Dimension, dimensions, function_of
+from mmdnn.ir.recurrent import GATES, Activation, Recurrent, read, refuse
+from mmdnn.tensors import references
+
+INPUTS = ("x", "w", "r", "b", "lengths", "h", "c", "p")
+Step = Callable[["_Way", Any, ir.Value, list[ir.Value]], list[ir.Value]]
+"""`(way, op, input, states)` -> the states after the step."""
+
+
+def definition(node: ir.Node) -> ir.Function:
+    """The function that the node is, of standard operators.
+
+    Args:
+        node: An LSTM, GRU or RNN, its inputs' types and ranks known.
+
+    Raises:
+        UnsupportedError: The size of its state is not known.
+    """
+    layer = read(node)
+    if layer.size is None:
+        refuse(node, "the size of its state is not known")
+    outer = Builder("mmdnn", node.op_type)
+    given: dict[str, ir.Value | None] = dict.fromkeys(INPUTS)
+    known: dict[ir.Value, ir.TensorProtocol] = {}
+    for name, value in zip(INPUTS, node.inputs, strict=False):
+        parameter = outer.input(name, [])
+        if value is None:
+            continue
+        if value.type is None or value.shape is None:
+            refuse(node, f"the shape of its input '{value.name}' is not known")
+        parameter.type, parameter.shape = value.type, value.shape
+        given[name] = parameter
+        if value.const_value is not None and not value.is_graph_input():
+            known[parameter] = value.const_value
+    outputs = _Whole(layer, outer, given, known).outputs()
+    outer.graph.outputs.extend(outputs[: len(node.outputs)])
+    return function_of(outer.graph, node.domain, node.op_type, {})
+
+
+@dataclass
+class _Whole:
+    """The whole node: its directions side by side."""
+
+    layer: Recurrent
+    outer: Builder
+    given: dict[str, ir.Value | None]
+    known: dict[ir.Value, ir.TensorProtocol]
+
+    def outputs(self) -> list[ir.Value]:
+        """Y and the final states."""
+        op = self.outer.op
+        if self.layer.batch_first:
+            for name in ("x", "h", "c"):
+                value = self.given[name]
+                self.given[name] = None if value is None else op.Transpose(value, perm=[1, 0, 2])
+        running = self._running()
+        each = [_Way(self, way, running).run() for way in range(self.layer.ways)]
+        joined = []
+        for place, parts in enumerate(zip(*each, strict=True)):
+            axis = 0 if place else 1
+            parts = tuple(op.Unsqueeze(part, [axis]) for part in parts)
+            joined.append(parts[0] if len(parts) == 1 else op.Concat(*parts, axis=axis))
+        if not self.layer.batch_first:
+            return joined
+        y, *finals = joined
+        return [
+            op.Transpose(y, perm=[2, 0, 1, 3]),
+            *(op.Transpose(f, perm=[1, 0, 2]) for f in finals),
+        ]
+
+    def _running(self) -> ir.Value | None:
+        """Whether each sequence has a step at a time: [T, N, 1]."""
+        op, x, lengths = self.outer.op, self.given["x"], self.given["lengths"]
+        if lengths is None:
+            return None
+        steps = op.Range(np.int64(0), op.Squeeze(op.Shape(x, end=1)), np.int64(1))
+        steps.shape = ir.Shape([dimensions(_sure(x))[0]])
+        counts = op.Unsqueeze(op.Cast(lengths, to=ir.DataType.INT64), [0, 2])
+        running: ir.Value = op.Less(op.Unsqueeze(steps, [1, 2]), counts)
+        return running
+
+
+class _Way:
+    """One direction."""
+
+    def __init__(self, whole: _Whole, way: int, running: ir.Value | None) -> None:
+        self.whole = whole
+        self.layer = whole.layer
+        self.op = whole.outer.op
+        self.way = way
+        self.running = running
+        self.functions = whole.layer.activations[way]
+        self.size = whole.layer.size or 0
+
+    def run(self) -> list[ir.Value]:
+        """H after every step [T, N, H], and the final states [N, H]."""
+        op, layer = self.op, self.layer
+        x = _sure(self.whole.given["x"])
+        rows = GATES[layer.kind] * self.size
+        self.recurrence = self.weight("r", lambda r: r)
+        self.bias: ir.Value | None = None
+        inputs = op.MatMul(x, self.weight("w", lambda w: w.T))
+        if self.whole.given["b"] is not None and layer.reset_after:
+            self.bias = self.weight("b", lambda b: b[rows:])
+            inputs = op.Add(inputs, self.weight("b", lambda b: b[:rows]))
+        elif self.whole.given["b"] is not None:
+            inputs = op.Add(inputs, self.weight("b", lambda b: b[:rows] + b[rows:]))
+        names = ["h", "c"] if layer.kind == "LSTM" else ["h"]
+        y, *finals = self._scan(inputs, [self._initial(name, x) for name in names])
+        if self.running is not None:
+            y = op.Where(self.running, y, np.zeros((), x.dtype.numpy() if x.dtype else np.float32))
+        return [y, *finals]
+
+    def weight(self, name: str, part: Callable[[Any], Any]) -> ir.Value:
+        """Part of this direction's share of a weight."""
+        value = _sure(self.whole.given[name])
+        tensor = self.whole.known.get(value)
+        if tensor is None:
+            share = self.op.Squeeze(self.op.Slice(value, [self.way], [self.way + 1], [0]), [0])
+            return part(_Rows(self.op, share)).value  # type: ignore[no-any-return]
+        way = self.way
+        shape = part(np.broadcast_to(np.int8(0), tensor.shape.numpy()[1:])).shape
+        lazy = references.lazy(tensor, lambda a: np.ascontiguousarray(part(a[way])), shape=shape)
+        return self.whole.outer.weight(f"{name}_{way}", lazy)
+
+    def _initial(self, name: str, x: ir.Value) -> ir.Value:
+        op, given = self.op, self.whole.given[name]
+        kind = (x.dtype or ir.DataType.FLOAT).numpy()
+        if given is None:
+            sizes = op.Concat(op.Shape(x, start=1, end=2), [self.size], axis=0)
+            zeros: ir.Value = op.ConstantOfShape(sizes, value=ir.tensor(np.zeros(1, kind)))
+            zeros.shape = ir.Shape([dimensions(x)[1], self.size])
+            return zeros
+        state: ir.Value = op.Squeeze(op.Slice(given, [self.way], [self.way + 1], [0]), [0])
+        if self.whole.given["lengths"] is None:
+            return state
+        some = op.Unsqueeze(op.Greater(self.whole.given["lengths"], np.int32(0)), [1])
+        return op.Where(some, state, np.zeros((), kind))  # type: ignore[no-any-return]
+
+    def _scan(self, inputs: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+        """H after every step, and the final states."""
+        steps, streams, _ = dimensions(inputs)
+        body = Builder("mmdnn", f"step_{self.way}")
+        body._names = self.whole.outer._names
+        shape: list[Dimension] = [streams, self.size]
+        before = [_input(body, "state", value, shape) for value in states]
+        now = _input(body, "now", inputs, dimensions(inputs)[1:])
+        data = [inputs] if self.running is None else [inputs, self.running]
+        going = None
+        if self.running is not None:
+            going = _input(body, "going", self.running, dimensions(self.running)[1:])
+        after = STEPS[self.layer.kind](self, body.op, now, before)
+        if going is not None:
+            pairs = zip(after, before, strict=True)
+            after = [body.op.Where(going, new, old) for new, old in pairs]
+        body.graph.outputs.extend([*after, body.op.Identity(after[0])])
+        back = self.layer.backwards[self.way]
+        made = self.op.Scan(
+            *states,
+            *data,
+            body=body.graph,
+            num_scan_inputs=len(data),
+            scan_input_directions=[1] * len(data) if back else None,
+            scan_output_directions=[1] if back else None,
+            outputs=len(states) + 1,
+        )
+        for value, dims in zip(made, [*[shape] * len(states), [steps, *shape]], strict=True):
+            value.type, value.shape = inputs.type, ir.Shape(dims)
+        return [made[-1], *made[:-1]]
+
+    def gate(self, op: Any, place: int, x: ir.Value) -> ir.Value:
+        """An activation of a gate."""
+        if self.layer.clip is not None:
+            kind = (x.dtype or ir.DataType.FLOAT).numpy()
+            x = op.Clip(x, kind.type(-self.layer.clip), kind.type(self.layer.clip))
+        return activate(op, self.functions[place], x)
+
+
+class _Rows:
+    """A weight that is computed while the model runs, cut as numpy would."""
+
+    def __init__(self, op: Any, value: ir.Value) -> None:
+        self.op = op
+        self.value = value
+
+    @property
+    def T(self) -> _Rows:
+        return _Rows(self.op, self.op.Transpose(self.value, perm=[1, 0]))
+
+    def __getitem__(self, rows: slice) -> _Rows:
+        end = np.iinfo(np.int64).max if rows.stop is None else rows.stop
+        return _Rows(self.op, self.op.Slice(self.value, [rows.start or 0], [end], [0]))
+
+    def __add__(self, other: _Rows) -> _Rows:
+        return _Rows(self.op, self.op.Add(self.value, other.value))
+
+
+def _sure(value: ir.Value | None) -> ir.Value:
+    assert value is not None
+    return value
+
+
+def _input(body: Builder, name: str, like: ir.Value, shape: Any) -> ir.Value:
+    value = body.input(body.unique(name), shape, like.dtype or ir.DataType.FLOAT)
+    value.shape = ir.Shape(shape)
+    return value
+
+
+def activate(op: Any, function: Activation, x: ir.Value) -> ir.Value:
+    """One of ONNX's activation functions."""
+    name, alpha, beta = function
+    kind = (x.dtype or ir.DataType.FLOAT).numpy().type
+    if name == "Affine":
+        return op.Add(op.Mul(x, kind(alpha)), kind(beta))  # type: ignore[no-any-return]
+    if name == "ScaledTanh":
+        return op.Mul(op.Tanh(op.Mul(x, kind(beta))), kind(alpha))  # type: ignore[no-any-return]
+    if name == "HardSigmoid":
+        return op.HardSigmoid(x, alpha=alpha, beta=beta)  # type: ignore[no-any-return]
+    takes = name in {"LeakyRelu", "ThresholdedRelu", "Elu"}
+    return getattr(op, name)(x, **({"alpha": alpha} if takes else {}))  # type: ignore[no-any-return]
+
+
+def _lstm(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+    h, c = states
+    gates = op.Add(now, op.Gemm(h, way.recurrence, transB=1))
+    i, o, f, g = op.Split(gates, axis=1, num_outputs=4, outputs=4)
+    size, peepholes = way.size, way.whole.given["p"] is not None
+
+    def seen(x: ir.Value, place: int, cell: ir.Value) -> ir.Value:
+        if not peepholes:
+            return x
+        rows = slice(place * size, (place + 1) * size)
+        return op.Add(x, op.Mul(cell, way.weight("p", lambda p: p[rows])))  # type: ignore[no-any-return]
+
+    i = way.gate(op, 0, seen(i, 0, c))
+    one = np.ones((), (h.dtype or ir.DataType.FLOAT).numpy())
+    f = op.Sub(one, i) if way.layer.coupled else way.gate(op, 0, seen(f, 2, c))
+    c = op.Add(op.Mul(f, c), op.Mul(i, way.gate(op, 1, g)))
+    o = way.gate(op, 0, seen(o, 1, c))
+    return [op.Mul(o, activate(op, way.functions[2], c)), c]
+
+
+def _gru(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+    h, size = states[0], way.size
+    if way.layer.reset_after:
+        bias = [way.bias] if way.bias is not None else []
+        zh, rh, nh = op.Split(
+            op.Gemm(h, way.recurrence, *bias, transB=1), axis=1, num_outputs=3, outputs=3
+        )
+        zx, rx, nx = op.Split(now, axis=1, num_outputs=3, outputs=3)
+        z, reset = way.gate(op, 0, op.Add(zx, zh)), way.gate(op, 0, op.Add(rx, rh))
+        new = op.Add(nx, op.Mul(reset, nh))
+    else:
+        gates = way.weight("r", lambda r: r[: 2 * size])
+        zr, nx = op.Split(now, [2 * size, size], axis=1, outputs=2)
+        both = way.gate(op, 0, op.Add(zr, op.Gemm(h, gates, transB=1)))
+        z, reset = op.Split(both, axis=1, num_outputs=2, outputs=2)
+        candidate = way.weight("r", lambda r: r[2 * size :])
+        new = op.Add(nx, op.Gemm(op.Mul(reset, h), candidate, transB=1))
+    one = np.ones((), (h.dtype or ir.DataType.FLOAT).numpy())
+    return [op.Add(op.Mul(op.Sub(one, z), way.gate(op, 1, new)), op.Mul(z, h))]
+
+
+def _rnn(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+    return [way.gate(op, 0, op.Add(now, op.Gemm(states[0], way.recurrence, transB=1)))]
+
+
+STEPS: dict[str, Step] = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}

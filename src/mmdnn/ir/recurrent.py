@@ -1,0 +1,170 @@
+"""What a node of ONNX's LSTM, GRU or RNN says, its attributes read and checked.
+
+https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html, onnx__RNN.html. Gates are in the order
+i o f c (LSTM) and z r h (GRU). Where the text leaves something open, onnxruntime decides: the clip bounds
+what goes into the gates, not the cell state, and a sequence of length 0 ends in zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.ir import LAYER, TYPE
+
+KINDS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
+"""The operators, and their usual activations."""
+
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+
+ACTIVATIONS: dict[str, tuple[float | None, ...]] = {
+    "Sigmoid": (),
+    "Tanh": (),
+    "Relu": (),
+    "Softsign": (),
+    "Softplus": (),
+    "Affine": (None, None),
+    "LeakyRelu": (0.01,),
+    "ThresholdedRelu": (None,),
+    "ScaledTanh": (None, None),
+    "HardSigmoid": (0.2, 0.5),
+    "Elu": (1.0,),
+}
+"""The activation functions, with the defaults of alpha and beta; None where engines disagree on it."""
+
+ATTRIBUTES = (
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "input_forget",
+    "layout",
+    "linear_before_reset",
+)
+
+
+class Activation(NamedTuple):
+    """A function with its parameters, 0 where it has none."""
+
+    name: str
+    alpha: float = 0.0
+    beta: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """A node.
+
+    Attributes:
+        kind: LSTM, GRU or RNN.
+        size: The length of the hidden state; None where it is not known.
+        backwards: Of each direction, whether it goes from the end to the beginning.
+        activations: Of each direction, its functions.
+        clip: The largest value that goes into an activation of a gate.
+        batch_first: Whether the batch is the first axis, and the directions follow the steps.
+        coupled: LSTM: whether the forget gate is 1 - i.
+        reset_after: GRU: whether the reset gate multiplies the state's product, not the state.
+    """
+
+    kind: str
+    size: int | None
+    backwards: tuple[bool, ...]
+    activations: tuple[tuple[Activation, ...], ...]
+    clip: float | None
+    batch_first: bool
+    coupled: bool
+    reset_after: bool
+
+    @property
+    def ways(self) -> int:
+        """The number of directions."""
+        return len(self.backwards)
+
+    @property
+    def names(self) -> list[tuple[str, ...]]:
+        """The names of each direction's activations."""
+        return [tuple(function.name for function in each) for each in self.activations]
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it has the usual activations, without a clip and without coupled gates."""
+        usual = all(names == KINDS[self.kind] for names in self.names)
+        return usual and self.clip is None and not self.coupled
+
+
+def read(node: ir.Node) -> Recurrent:
+    """What the node says.
+
+    Raises:
+        UnsupportedError: It names activations that there are not, or not enough of them.
+    """
+    found = {name: attribute.value for name, attribute in node.attributes.items()}
+    direction = found.get("direction", "forward")
+    ways = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+    if direction not in ways:
+        refuse(node, f"the direction {direction} is unknown")
+    clip = found.get("clip")
+    if clip is not None and not clip > 0:
+        refuse(node, f"its clip is {clip}")
+    size = found.get("hidden_size")
+    if size is None and len(node.inputs) > 2 and node.inputs[2] is not None:
+        shape = node.inputs[2].shape
+        size = shape[2] if shape is not None and len(shape) == 3 else None
+    return Recurrent(
+        node.op_type,
+        size if isinstance(size, int) else None,
+        ways[direction],
+        _activations(node, found, len(ways[direction])),
+        None if clip is None else _decimal(clip),
+        bool(found.get("layout", 0)),
+        node.op_type == "LSTM" and bool(found.get("input_forget", 0)),
+        node.op_type == "GRU" and bool(found.get("linear_before_reset", 0)),
+    )
+
+
+def refuse(node: ir.Node, reason: str) -> NoReturn:
+    """Stop, naming the node's layer.
+
+    Raises:
+        UnsupportedError: Always.
+    """
+    layer = node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name)
+    raise UnsupportedError(
+        reason, layer=layer, operator=node.metadata_props.get(TYPE) or node.op_type
+    )
+
+
+def _activations(
+    node: ir.Node, found: dict[str, Any], ways: int
+) -> tuple[tuple[Activation, ...], ...]:
+    names = found.get("activations") or KINDS[node.op_type] * ways
+    count = len(KINDS[node.op_type])
+    if len(names) != count * ways:
+        refuse(node, f"it has {len(names)} activations and takes {count * ways}")
+    given = [list(found.get(f"activation_{name}", ())) for name in ("alpha", "beta")]
+    functions = [_activation(node, name, given) for name in names]
+    return tuple(tuple(functions[way * count : (way + 1) * count]) for way in range(ways))
+
+
+def _activation(node: ir.Node, name: str, given: list[list[float]]) -> Activation:
+    """A function; its parameters are the next of each list."""
+    title = next((known for known in ACTIVATIONS if known.lower() == str(name).lower()), None)
+    if title is None:
+        refuse(node, f"the activation {name} is unknown")
+    numbers = []
+    for word, values, default in zip(("alpha", "beta"), given, ACTIVATIONS[title], strict=False):
+        if not values and default is None:
+            refuse(node, f"its activation {name} has no {word}")
+        numbers.append(_decimal(values.pop(0)) if values else float(default or 0))
+    return Activation(title, *numbers)
+
+
+def _decimal(value: float) -> float:
+    """The shortest decimal that is this number in float32."""
+    return float(str(np.float32(value)))
