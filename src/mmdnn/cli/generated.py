@@ -1,0 +1,147 @@
+"""Source code that `mmtocode` made, without running it.
+
+Source code and model file are printed from the same graph, so what is converted is the intermediate
+representation that the code was made from; the code, and weights given with it, are only held against
+what that gives.
+"""
+
+from __future__ import annotations
+
+import ast
+import filecmp
+import inspect
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdnn.errors import Error, FormatError, UsageError
+
+if TYPE_CHECKING:
+    from mmdnn.opening import Opened
+    from mmdnn.registry import Framework
+
+MOST = 32
+"""How many other files beside the code are looked at."""
+
+
+def opened(
+    code: Path, weights: Path | None, to: Framework, options: Mapping[str, str] | None = None
+) -> Opened:
+    """The intermediate representation that source code was made from.
+
+    It is looked for under the weights' name, then the code's, then among the others beside them.
+
+    Args:
+        code: Source code.
+        weights: Its weights: those of the representation, or those that were made for the code.
+        to: For which framework it is.
+        options: What that framework's exporter was told.
+
+    Raises:
+        FormatError: The code is no Python.
+        UsageError: The representation is not there, or gives other code or other weights.
+    """
+    meaning = _read(code)
+    named = _named(code, weights)
+    for path in named:
+        found = _opened(path)
+        if meaning in _meanings(found, weights, to, options):
+            return _with_weights(found, code, weights, to, options)
+    for path in _others(code, weights, named):
+        with suppress(Error):
+            found = _opened(path)
+            if meaning in _meanings(found, weights, to, options):
+                return _with_weights(found, code, weights, to, options)
+    if named:
+        raise UsageError(
+            "was changed after it was generated, and would have to be run to become a model file",
+            file=code,
+            hint="Save the model from Python, or give the unchanged NAME.pb in place of the code.",
+        )
+    raise UsageError(
+        f"is source code, which would have to be run; the intermediate representation it was made "
+        f"from, {(weights or code).with_suffix('.pb')}, is not there",
+        file=code,
+        hint="Give that, NAME.pb and NAME.npy, in place of the code.",
+    )
+
+
+def _named(code: Path, weights: Path | None) -> list[Path]:
+    paths = [path.with_suffix(".pb") for path in (weights, code) if path is not None]
+    return [path for path in dict.fromkeys(paths) if path.is_file()]
+
+
+def _others(code: Path, weights: Path | None, named: list[Path]) -> Iterator[Path]:
+    folders = dict.fromkeys(path.parent for path in (weights, code) if path is not None)
+    paths = [path for folder in folders for path in sorted(folder.glob("*.pb"))[:MOST]]
+    yield from (path for path in paths if path not in named and path.is_file())
+
+
+def _opened(path: Path) -> Opened:
+    from mmdnn import opening, registry
+
+    return opening.open_model([path], None, None, registry.Source())
+
+
+def _read(code: Path) -> str:
+    if not code.is_file():
+        raise UsageError("there is no such file", file=code)
+    try:
+        return _meaning(code.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise FormatError(f"is no Python source: {error}", file=code) from None
+
+
+def _meanings(
+    found: Opened, weights: Path | None, to: Framework, options: Mapping[str, str] | None
+) -> Iterator[str]:
+    """What the representation gives as source code; it may name the file of its weights."""
+    native = to.room("exporter").from_ir(found.model(), **(options or {}))
+    source = to.room("codegen").source
+    yield _meaning(source(native))
+    if weights is not None and "weights" in inspect.signature(source).parameters:
+        yield _meaning(source(native, weights=weights.name))
+
+
+def _meaning(text: str) -> str:
+    """A module's syntax tree without its docstring, which names the weights' file."""
+    tree = ast.parse(text)
+    if ast.get_docstring(tree) is not None:
+        del tree.body[0]
+    return ast.dump(tree)
+
+
+def _with_weights(
+    found: Opened,
+    code: Path,
+    weights: Path | None,
+    to: Framework,
+    options: Mapping[str, str] | None,
+) -> Opened:
+    """The representation, once the weights are known to be its own or those made from it."""
+    if weights is None:
+        return found
+    if not weights.is_file():
+        raise UsageError("there is no such file", file=weights)
+    network = found.source.network
+    own = None if network is None else network.with_suffix(".npy")
+    if own is not None and own.is_file() and own.samefile(weights):
+        return found
+    from mmdnn import saving
+    from mmdnn.outputs import outputs
+    from mmdnn.progress import Silent
+
+    with tempfile.TemporaryDirectory(prefix="mmdnn-") as name:
+        folder = Path(name)
+        made = folder / weights.name
+        with outputs() as place:
+            saving.write(found.model(), to, folder / code.name, made, place, Silent(), options)
+        if made.is_file() and filecmp.cmp(made, weights, shallow=False):
+            return found
+    raise UsageError(
+        f"holds other weights than {network} has, which {code} was made from",
+        file=weights,
+        hint=f"Save the model from {to.title}, where the code runs.",
+    )
