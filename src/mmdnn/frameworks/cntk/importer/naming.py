@@ -21,6 +21,12 @@ class Names:
         )
         self._unique = {name for name, count in named.items() if count == 1}
         self._outer = flat.outer
+        outputs = {self._outermost(flat.resolve(one)): None for one in model.outputs}
+        shared = Counter(_own(one) for one in outputs)
+        fed = {one.name for one in model.variables.values() if one.kind == Kind.INPUT}
+        self._outputs = {
+            one: _own(one) for one in outputs if shared[_own(one)] == 1 and _own(one) not in fed
+        }
 
     def is_unique(self, name: str) -> bool:
         """Whether it is the name of one thing only."""
@@ -28,9 +34,23 @@ class Names:
 
     def of(self, variable: Variable) -> str:
         """A variable's name: that of the outermost block's output that it is, where it is one."""
-        seen = variable
-        while seen in self._outer:
-            seen = self._outer[seen]
-        name = seen.owner.name if seen.owner is not None else seen.name
-        single = seen.owner is None or len(seen.owner.results) == 1
-        return name if name in self._unique and single else seen.uid
+        seen = self._outermost(variable)
+        name = self._outputs.get(seen) or _own(seen)
+        taken = seen not in self._outputs and name in self._outputs.values()
+        return name if name and not taken and self._free(seen, name) else seen.uid
+
+    def _free(self, variable: Variable, name: str) -> bool:
+        return variable in self._outputs or name in self._unique
+
+    def _outermost(self, variable: Variable) -> Variable:
+        while variable in self._outer:
+            variable = self._outer[variable]
+        return variable
+
+
+def _own(variable: Variable) -> str:
+    """The user's name for a variable; a function of several outputs names none of them."""
+    owner = variable.owner
+    if owner is None:
+        return variable.name
+    return owner.name if len(owner.results) == 1 else ""

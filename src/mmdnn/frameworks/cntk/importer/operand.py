@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis
-from mmdnn.ir.builder import Dimension, dimensions
+from mmdnn.ir.builder import Dimension, NeedsStatic, dimensions
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,52 @@ def widen(op: Any, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
     missing += [len(axes) + place for place in range(rank - x.rank)]
     value: ir.Value = op.Unsqueeze(x.value, missing) if missing else x.value
     return value
+
+
+def folded(
+    op: Any, x: Operand, function: Callable[[ir.Value], ir.Value], rank: int | None = None
+) -> Operand:
+    """A function of [batch, *static], of an operand with any dynamic axes.
+
+    Args:
+        op: The operators.
+        x: The operand.
+        function: The function; it keeps the first axis.
+        rank: The static axes of what it gives, where they are not as many as it takes.
+    """
+    if x.leading == 1:
+        return Operand(function(x.value), x.axes)
+    if not x.leading:
+        made = function(op.Unsqueeze(x.value, [0]))
+        return Operand(op.Squeeze(made, [0]), x.axes)
+    flat = op.Reshape(x.value, [-1, *_numbers(x)])
+    made = function(flat)
+    rest = [dim if isinstance(dim, int) else 0 for dim in dimensions(made)[1:]]
+    leading = op.Shape(x.value, start=0, end=x.leading)
+    shape = op.Concat(leading, op.Shape(made, start=1), axis=0) if 0 in rest else None
+    if shape is None:
+        shape = op.Concat(leading, np.array(rest, np.int64), axis=0)
+    unfolded = op.Reshape(made, shape)
+    unfolded.shape = ir.Shape([*dimensions(x.value)[: x.leading], *dimensions(made)[1:]])
+    return Operand(unfolded, x.axes)
+
+
+def _numbers(x: Operand) -> list[int]:
+    """The static shape as numbers.
+
+    Raises:
+        NeedsStatic: A size is open.
+    """
+    unknown = [dim for dim in x.shape if not isinstance(dim, int)]
+    if unknown:
+        raise NeedsStatic(x.value.name, [dim for dim in unknown if isinstance(dim, str)])
+    return [dim for dim in x.shape if isinstance(dim, int)]
+
+
+def sizes(x: Operand) -> tuple[int, ...]:
+    """The static shape, all of it known.
+
+    Raises:
+        NeedsStatic: A size is open.
+    """
+    return tuple(_numbers(x))

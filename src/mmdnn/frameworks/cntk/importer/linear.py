@@ -1,0 +1,92 @@
+"""Products of matrices (Source/ComputationNetworkLib/LinearAlgebraNodes.h, TimesNodeBase)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.importer.operand import Operand, sizes, union, widen
+from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+
+
+@importer("Times", doc=f"{API}/cntk.ops#times")
+def times(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
+    """X (..., *contracted) with w (*contracted, *kept); `outputRank` of w's axes are kept."""
+    f.has("inferInputRankToMap") and f.get("inferInputRankToMap", int)
+    kept = min(f.get("outputRank", int), w.rank)
+    contracted = w.rank - kept
+    shape = sizes(w)
+    return _product(f, op, w, x, shape[:contracted], shape[contracted:])
+
+
+@importer("TransposeTimes", doc=f"{API}/cntk.ops#times_transpose")
+def transpose_times(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
+    """X (..., contracted) with w (kept, contracted); a vector w gives one number."""
+    if f.get("outputRank", int) != 1 or w.rank > 2:
+        f.refuse("it keeps more than one axis")
+    shape = sizes(w)
+    kept, contracted = shape if len(shape) == 2 else (1, *shape)
+    turned = _transposed(f, op, w, (contracted, kept))
+    return _product(f, op, turned, x, (contracted,), (kept,))
+
+
+def _transposed(f: Importing, op: Any, w: Operand, shape: tuple[int, int]) -> Operand:
+    if w.rank == 1:
+        return Operand(op.Unsqueeze(w.value, [w.leading + 1]), w.axes)
+    made = f.changed(w, "transposed", np.transpose, shape)
+    if made is not None:
+        return made
+    order = [*range(w.leading), w.leading + 1, w.leading]
+    return Operand(op.Transpose(w.value, perm=order), w.axes)
+
+
+def _product(
+    f: Importing,
+    op: Any,
+    w: Operand,
+    x: Operand,
+    contracted: tuple[int, ...],
+    kept: tuple[int, ...],
+) -> Operand:
+    """The product, both operands brought to matrices and back."""
+    count = len(contracted)
+    mapped = x.shape[: x.rank - count]
+    if x.rank < count or tuple(x.shape[x.rank - count :]) != contracted:
+        f.unfit(f"{list(x.shape)} cannot be multiplied with {list(sizes(w))}")
+    matrix = _reshaped(f, op, w, (math.prod(contracted), math.prod(kept)))
+    axes = union([w, x])
+    left = x
+    if count != 1:
+        shape = [0] * (x.leading + len(mapped))
+        left = Operand(op.Reshape(x.value, [*shape, math.prod(contracted)]), x.axes)
+    made = (
+        _batched(op, left, matrix, axes, mapped) if w.axes else op.MatMul(left.value, matrix.value)
+    )
+    if len(kept) != 1:
+        shape = [0] * (len(axes) + len(mapped))
+        made = op.Reshape(made, [*shape, *kept]) if shape or kept else op.Squeeze(made)
+    return Operand(made, axes)
+
+
+def _reshaped(f: Importing, op: Any, w: Operand, shape: tuple[int, int]) -> Operand:
+    if sizes(w) == shape:
+        return w
+    made = f.changed(w, "matrix", lambda a: a.reshape(shape), shape)
+    if made is not None:
+        return made
+    return Operand(op.Reshape(w.value, [*[0] * w.leading, *shape]), w.axes)
+
+
+def _batched(
+    op: Any, x: Operand, w: Operand, axes: tuple[Any, ...], mapped: tuple[Any, ...]
+) -> ir.Value:
+    """A product of two operands that both differ from sample to sample."""
+    rank = max(x.rank, 2)
+    left = widen(op, x, axes, rank) if x.axes else x.value
+    if not x.axes and x.rank == 1:
+        left = op.Unsqueeze(left, [0])
+    made = op.MatMul(left, widen(op, w, axes, rank))
+    return op.Squeeze(made, [len(axes)]) if not mapped else made  # type: ignore[no-any-return]

@@ -1,0 +1,168 @@
+"""Operators on each element (Source/Math/TensorOps.h of CNTK 2.7).
+
+Its arithmetic is guarded: 1/0 is 0, the logarithm of what is below 1e-37 is -85.1, the root of a
+negative number 0. Where a constant shows that the guard has nothing to do, there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.importer.operand import Operand, align
+from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
+
+UNARY = {
+    "Negate": "Neg",
+    "Exp": "Exp",
+    "Floor": "Floor",
+    "Abs": "Abs",
+    "Sin": "Sin",
+    "Cos": "Cos",
+    "Tan": "Tan",
+    "Sinh": "Sinh",
+    "Cosh": "Cosh",
+    "Asin": "Asin",
+    "Acos": "Acos",
+    "Atan": "Atan",
+    "Asinh": "Asinh",
+    "Atanh": "Atanh",
+    "NoOp": "Identity",
+    "Pass": "Identity",
+    "StopGradient": "Identity",
+    "Dropout": "Identity",
+}
+BINARY = {"Plus": "Add", "Minus": "Sub", "ElementTimes": "Mul", "Pow": "Pow"}
+COMPARING = {
+    "Equal": ("Equal", False),
+    "NotEqual": ("Equal", True),
+    "Less": ("Less", False),
+    "LessEqual": ("LessOrEqual", False),
+    "Greater": ("Greater", False),
+    "GreaterEqual": ("GreaterOrEqual", False),
+}
+SMALLEST_LOGGED = 1e-37
+LOG_OF_SMALLEST = -85.1
+
+
+def dtype_of(value: ir.Value) -> ir.DataType:
+    """A value's type."""
+    return value.dtype or ir.DataType.FLOAT
+
+
+def number(like: ir.Value, value: float) -> np.ndarray:
+    """A scalar of another value's type."""
+    return np.asarray(value, dtype_of(like).numpy())
+
+
+@importer(*UNARY, doc=f"{API}/cntk.ops#exp")
+def unary(f: Importing, op: Any, x: Operand) -> ir.Value:
+    return getattr(op, UNARY[f.function.op])(x.value)  # type: ignore[no-any-return]
+
+
+@importer(*BINARY, doc=f"{API}/cntk.ops#plus")
+def binary(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    axes, values = align(op, [x, y])
+    return Operand(getattr(op, BINARY[f.function.op])(*values), axes)
+
+
+@importer(*COMPARING, doc=f"{API}/cntk.ops#less")
+def comparison(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    """0 or 1, numbers of the inputs' type."""
+    axes, values = align(op, [x, y])
+    name, negated = COMPARING[f.function.op]
+    made = getattr(op, name)(*values)
+    return Operand(op.Cast(op.Not(made) if negated else made, to=dtype_of(x.value)), axes)
+
+
+@importer("Select", doc=f"{API}/cntk.ops#element_select")
+def select(f: Importing, op: Any, flag: Operand, x: Operand, y: Operand) -> Operand:
+    """Everything but 0 is true."""
+    axes, (condition, one, other) = align(op, [flag, x, y])
+    return Operand(op.Where(op.Cast(condition, to=ir.DataType.BOOL), one, other), axes)
+
+
+@block("ElementMin", "Select(Less(x, y), x, y)", f"{API}/cntk.ops#element_min")
+def element_min(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    axes, values = align(op, [x, y])
+    return Operand(op.Min(*values), axes)
+
+
+@block("ElementMax", "Select(Greater(x, y), x, y)", f"{API}/cntk.ops#element_max")
+def element_max(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    axes, values = align(op, [x, y])
+    return Operand(op.Max(*values), axes)
+
+
+def _is_nonzero(f: Importing, x: Operand) -> bool:
+    array = f.constant(x)
+    return array is not None and bool(np.all(array != 0))
+
+
+def inverse(f: Importing, op: Any, x: Operand) -> ir.Value:
+    """1 / x, and 0 where x is 0."""
+    made: ir.Value = op.Reciprocal(x.value)
+    if _is_nonzero(f, x):
+        return made
+    zero = number(x.value, 0)
+    return op.Where(op.Equal(x.value, zero), zero, made)  # type: ignore[no-any-return]
+
+
+@importer("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
+def reciprocal(f: Importing, op: Any, x: Operand) -> ir.Value:
+    return inverse(f, op, x)
+
+
+@block("ElementDivide", "ElementTimes(x, Reciprocal(y))", f"{API}/cntk.ops#element_divide")
+def element_divide(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    if _is_nonzero(f, y):
+        axes, values = align(op, [x, y])
+        return Operand(op.Div(*values), axes)
+    divisor = Operand(inverse(f, op, y), y.axes)
+    axes, values = align(op, [x, divisor])
+    return Operand(op.Mul(*values), axes)
+
+
+@importer("Log", doc=f"{API}/cntk.ops#log")
+def log(f: Importing, op: Any, x: Operand) -> ir.Value:
+    low = op.Less(x.value, number(x.value, SMALLEST_LOGGED))
+    return op.Where(low, number(x.value, LOG_OF_SMALLEST), op.Log(x.value))  # type: ignore[no-any-return]
+
+
+@importer("Sqrt", doc=f"{API}/cntk.ops#sqrt")
+def sqrt(f: Importing, op: Any, x: Operand) -> ir.Value:
+    return op.Sqrt(op.Relu(x.value))  # type: ignore[no-any-return]
+
+
+@importer("LogPlus", doc=f"{API}/cntk.ops#log_add_exp")
+def log_plus(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    """log(exp(x) + exp(y)), the larger one taken out."""
+    axes, (one, other) = align(op, [x, y])
+    rest = op.Softplus(op.Neg(op.Abs(op.Sub(one, other))))
+    return Operand(op.Add(op.Max(one, other), rest), axes)
+
+
+@importer("StraightThrough", doc=f"{API}/cntk.ops#straight_through_impl")
+def straight_through(f: Importing, op: Any, x: Operand) -> ir.Value:
+    """1 above 0, else -1."""
+    above = op.Greater(x.value, number(x.value, 0))
+    return op.Where(above, number(x.value, 1), number(x.value, -1))  # type: ignore[no-any-return]
+
+
+TYPES = {
+    1: ir.DataType.FLOAT,
+    2: ir.DataType.DOUBLE,
+    4: ir.DataType.FLOAT16,
+    5: ir.DataType.INT8,
+    6: ir.DataType.INT16,
+}
+
+
+@importer("Cast", doc=f"{API}/cntk.ops#cast")
+def cast(f: Importing, op: Any, x: Operand) -> ir.Value:
+    kind = f.get("newDataType", int)
+    if kind not in TYPES:
+        f.refuse(f"the type {kind} is not known")
+    return op.Cast(x.value, to=TYPES[kind])  # type: ignore[no-any-return]

@@ -1,0 +1,124 @@
+"""Poolings (Source/ComputationNetworkLib/ConvolutionalNodes.h, Source/Math/CPUMatrixImpl.h)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.graph import Shape
+from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
+from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.windows import Windows, cropped, windows
+from mmdnn.ir.builder import Dimension
+
+MAX, AVERAGE = 0, 1
+_UNKNOWN = (-2,)
+
+
+def _kernel(f: Importing, x: Operand, name: str) -> list[int]:
+    """The window's spatial sizes."""
+    window = list(f.get(name, Shape))
+    if len(window) == x.rank and len(window) > 1 and x.rank > 1 and window[0] == 1:
+        window = window[1:]
+    if len(window) not in (x.rank - 1, x.rank):
+        f.refuse(f"a window of {len(window)} axes over {x.rank}")
+    if any(size < 1 for size in window):
+        f.refuse("its window has no size")
+    return window
+
+
+def _image(op: Any, x: Operand, rank: int) -> Operand:
+    """The operand as channels and spatial axes."""
+    if x.rank == rank + 1:
+        return x
+    return Operand(op.Unsqueeze(x.value, [x.leading]), x.axes)
+
+
+@importer("Pooling", doc=f"{API}/cntk.ops#pooling")
+def pooling(f: Importing, op: Any, x: Operand) -> Operand:
+    """An average does not count padding, nor what lies beyond the image, unless `includePad`."""
+    kind, include = f.get("poolingType", int), f.get("includePad", bool, default=False)
+    if kind not in (MAX, AVERAGE):
+        f.refuse(f"the pooling type {kind} is not known")
+    if f.get("poolingWindowShape", Shape) == _UNKNOWN:
+        for name in ("strides", "lowerPad", "upperPad"):
+            f.get(name, Shape)
+        f.get("autoPadding", list)
+        f.get("ceilOutDim", bool, default=False)
+        return folded(op, x, op.GlobalMaxPool if kind == MAX else op.GlobalAveragePool)
+    kernel = _kernel(f, x, "poolingWindowShape")
+    image = _image(op, x, len(kernel))
+    found = windows(f, image.shape[1:], kernel)
+    if include and found.ceil:
+        found = _widened(found, sizes(image)[1:], kernel)
+
+    def pool(value: ir.Value) -> ir.Value:
+        inner, where = cropped(op, value, found, 2)
+        given = {
+            "kernel_shape": kernel,
+            "strides": where.strides,
+            "pads": [*where.before, *where.after],
+            "ceil_mode": int(where.ceil),
+        }
+        if kind == MAX:
+            return op.MaxPool(inner, **given)  # type: ignore[no-any-return]
+        return op.AveragePool(inner, **given, count_include_pad=int(include))  # type: ignore[no-any-return]
+
+    made = folded(op, image, pool)
+    if image is x:
+        return made
+    return Operand(op.Squeeze(made.value, [x.leading]), x.axes)
+
+
+def _widened(found: Windows, image: tuple[Dimension, ...], kernel: list[int]) -> Windows:
+    """Padding instead of windows that hang over."""
+    after = []
+    for axis, size in enumerate(image):
+        assert isinstance(size, int)
+        step, before = found.strides[axis], found.before[axis]
+        room = size + before + found.after[axis] - kernel[axis]
+        after.append(-(-room // step) * step + kernel[axis] - size - before)
+    return found._replace(after=after, ceil=False)
+
+
+@importer("Unpooling", doc=f"{API}/cntk.ops#unpooling")
+def unpooling(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
+    """Each number goes to where the maximum of its window in the other operand was."""
+    if f.get("poolingType", int) != MAX:
+        f.refuse("only a maximum can be undone")
+    if x.leading != 1 or like.axes != x.axes:
+        f.refuse("its operands have different dynamic axes")
+    kernel = _kernel(f, like, "unpoolingWindowShape")
+    found = windows(f, like.shape[1:], kernel)
+    if any(pad < 0 for pad in found.before) or len(kernel) != like.rank - 1:
+        f.refuse("its windows begin inside the image")
+    given = {
+        "kernel_shape": kernel,
+        "strides": found.strides,
+        "pads": [*found.before, *found.after],
+    }
+    _, places = op.MaxPool(like.value, **given, outputs=2)
+    made = op.MaxUnpool(x.value, places, op.Shape(like.value), **given)
+    made.shape = like.value.shape
+    return Operand(made, x.axes)
+
+
+@importer("ROIPooling", doc=f"{API}/cntk.ops#roipooling")
+def roi_pooling(f: Importing, op: Any, x: Operand, regions: Operand) -> Operand:
+    """Regions (x1, y1, x2, y2) of each image; [regions, channels, height, width] for each."""
+    if f.get("poolingType", int) != MAX:
+        f.refuse("only the maximum is known")
+    if x.leading != 1 or regions.axes != x.axes or regions.rank != 2:
+        f.refuse("its operands have different dynamic axes")
+    shape, scale = f.get("roiOutputShape", Shape), f.get("spatialScale", float)
+    count = sizes(regions)[0]
+    batch = op.Shape(x.value, start=0, end=1)
+    zero, one = np.array(0, np.int64), np.array(1, np.int64)
+    images = op.Range(zero, op.Squeeze(batch, [0]), one)
+    rows = op.Reshape(op.Expand(op.Unsqueeze(images, [1]), [1, count]), [-1, 1])
+    rows = op.Cast(rows, to=x.value.dtype or ir.DataType.FLOAT)
+    table = op.Concat(rows, op.Reshape(regions.value, [-1, 4]), axis=1)
+    made = op.MaxRoiPool(x.value, table, pooled_shape=list(shape), spatial_scale=scale)
+    return Operand(op.Reshape(made, [-1, count, sizes(x)[0], *shape]), x.axes)

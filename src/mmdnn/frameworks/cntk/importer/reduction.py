@@ -1,0 +1,70 @@
+"""Reductions over static axes (Source/ComputationNetworkLib/LinearAlgebraNodes.h, ReduceElementsNode)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk.graph import Axis
+from mmdnn.frameworks.cntk.importer.operand import Operand
+from mmdnn.frameworks.cntk.importer.pointwise import dtype_of
+from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+
+REDUCTIONS = {
+    "Sum": "ReduceSum",
+    "Mean": "ReduceMean",
+    "Max": "ReduceMax",
+    "Min": "ReduceMin",
+    "Prod": "ReduceProd",
+    "LogSum": "ReduceLogSumExp",
+}
+CHOICES = {"Argmax": "ArgMax", "Argmin": "ArgMin"}
+
+
+def reduced_axes(f: Importing, x: Operand) -> list[int]:
+    """The positions of the static axes that a reduction takes."""
+    axes = f.axes()
+    if axes == [Axis(graph.ALL_STATIC)]:
+        return list(range(x.leading, x.leading + x.rank))
+    if any(axis.is_dynamic or axis.index == graph.ALL for axis in axes):
+        f.refuse("it reduces the batch, or a sequence that is still packed")
+    return sorted(x.position(axis) for axis in axes)
+
+
+@importer("ReduceElements", doc=f"{API}/cntk.ops#reduce_sum")
+def reduce_elements(f: Importing, op: Any, x: Operand) -> ir.Value:
+    """Over one, some or all static axes.
+
+    All static axes together leave an axis of 1 where the sizes are kept, and a scalar where not:
+    CNTK has no shape between the two.
+    """
+    name = f.get("reductionOpName", str)
+    keep = int(f.get("reductionKeepDimensions", bool, default=True))
+    axes = reduced_axes(f, x)
+    everything = f.axes() == [Axis(graph.ALL_STATIC)]
+    if name in CHOICES:
+        return _choice(f, op, x, axes, name, keep)
+    if name not in REDUCTIONS:
+        f.refuse(f"the reduction {name} is not known")
+    if not axes:
+        return op.Identity(x.value)  # type: ignore[no-any-return]
+    made = getattr(op, REDUCTIONS[name])(x.value, axes, keepdims=0 if everything else keep)
+    return op.Unsqueeze(made, [x.leading]) if everything and keep else made  # type: ignore[no-any-return]
+
+
+def _choice(f: Importing, op: Any, x: Operand, axes: list[int], name: str, keep: int) -> ir.Value:
+    """The first place of the largest or smallest number, as a number of the input's type."""
+    if axes == list(range(x.leading, x.leading + x.rank)) and len(axes) > 1:
+        value = op.Reshape(x.value, [*[0] * x.leading, -1])
+    elif len(axes) == 1:
+        value = x.value
+    else:
+        f.refuse("the place of the largest of several axes")
+    made = getattr(op, CHOICES[name])(value, axis=axes[0], keepdims=keep)
+    return op.Cast(made, to=dtype_of(x.value))  # type: ignore[no-any-return]
+
+
+Make = Callable[[ir.Value], ir.Value]
