@@ -12,7 +12,7 @@ import filecmp
 import inspect
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,15 +45,13 @@ def opened(
     """
     meaning = _read(code)
     named = _named(code, weights)
-    for path in named:
-        found = _opened(path)
-        if meaning in _meanings(found, weights, to, options):
-            return _with_weights(found, code, weights, to, options)
-    for path in _others(code, weights, named):
-        with suppress(Error):
+    for path in (*named, *_others(code, weights, named)):
+        found = None
+        with nullcontext() if path in named else suppress(Error):
             found = _opened(path)
-            if meaning in _meanings(found, weights, to, options):
-                return _with_weights(found, code, weights, to, options)
+            found = found if meaning in _meanings(found, weights, to, options) else None
+        if found is not None:
+            return _with_weights(found, code, weights, to, options)
     if named:
         raise UsageError(
             "was changed after it was generated, and would have to be run to become a model file",

@@ -7,7 +7,7 @@ that cannot be read, whose files the user trusts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 Size = tuple[int, int]
-Picture = Callable[[Size], np.ndarray]
-"""Gives the input for a width and a height: float32[1, channels, height, width]."""
-CHANNELS_FIRST = 4
+Fit = Callable[[Sequence[int | None] | None], np.ndarray]
+"""Gives the input, float32[1, ...], for the shape that the network's input has, None where it is open. What
+is not known at all is None."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class Network:
     Attributes:
         framework: Whose it is.
         opened: What is read.
-        code: Whether it is source code, which `opened` was made into.
+        given: The files that the user gave.
+        code: Whether they are source code, which was made from what is read.
     """
 
     framework: registry.Framework
     opened: opening.Opened
+    given: tuple[Path, ...]
     code: bool = False
 
 
@@ -61,8 +63,14 @@ class Answer:
     notes: list[str]
 
 
-def find(framework: str, network: Path | None, weights: Path | None) -> Network:
+def find(framework: str, network: Path | None, weights: Path | None, *, trust: bool) -> Network:
     """A network by its files: generated source code (with or without its suffix), or native files.
+
+    Args:
+        framework: Whose it is.
+        network: Its structure, or everything.
+        weights: Its weights, where they stand apart.
+        trust: Whether source code of a framework that cannot be read may be executed.
 
     Raises:
         UsageError: They are not there, or are no such network.
@@ -71,38 +79,39 @@ def find(framework: str, network: Path | None, weights: Path | None) -> Network:
     if network is not None and not network.exists():
         code = network.with_name(f"{network.name}.py")
         network = code if code.is_file() else network
-    if network is not None and network.suffix == ".py" and to.has("exporter"):
-        return Network(to, generated.opened(network, weights, to), code=True)
-    files = [path for path in (network, weights) if path is not None]
+    files = tuple(path for path in (network, weights) if path is not None)
+    if network is not None and network.suffix == ".py" and (to.has("reader") or not trust):
+        to.room("codegen")
+        return Network(to, generated.opened(network, weights, to), files, code=True)
     for path in files:
         if not path.exists():
             raise UsageError("there is no such file", file=path)
     whose = "onnx" if _is_ir(files) else to.name
-    return Network(to, opening.open_model(files, whose, None, registry.Source()))
+    return Network(to, opening.open_model(files, whose, None, registry.Source()), files)
 
 
-def _is_ir(files: list[Path]) -> bool:
+def _is_ir(files: Sequence[Path]) -> bool:
     """Whether these are the IR's own files, whatever framework they are for."""
-    own = files[:1] and files[0].suffix == ".pb"
-    return bool(own) and registry.framework("onnx").arrange(files) is not None
+    own = bool(files) and files[0].suffix == ".pb"
+    return own and registry.framework("onnx").arrange(files) is not None
 
 
-def ask(network: Network, folder: Path, picture: Picture, size: Size | None) -> Answer:
+def ask(network: Network, folder: Path, fit: Fit, size: Size | None) -> Answer:
     """Run a network on a picture.
 
     Args:
         network: As `find` gives it.
         folder: An empty one to work in.
-        picture: Gives the input for a size.
-        size: Which size is wanted; else the network's own.
+        fit: Gives the input.
+        size: Of pictures, where it is asked for: networks whose files do not say it are read with it.
 
     Raises:
-        UsageError: The network is not for pictures of that size, or for no picture.
+        UsageError: The network has not one input.
         Error: Nothing runs it; every reason is said.
     """
     model, opened = _model(network, size)
-    value, wanted = _input(model, size)
-    fed = _batched(picture(wanted), value)
+    value = _input(model)
+    fed = _batched(fit(_dims(value)), value)
     feed = Feed("picture", {str(value.name): fed})
     if network.code or opened.framework is not network.framework:
         target = _rewritten(network, model, folder)
@@ -115,15 +124,17 @@ def ask(network: Network, folder: Path, picture: Picture, size: Size | None) -> 
     return Answer(side.title, {name: _first(values[name], len(fed)) for name in names}, notes)
 
 
-def ask_trusted(network: Network, picture: Picture, size: Size | None) -> Answer:
-    """Run files that cannot be read here, only executed: whoever calls this trusts them."""
-    if size is None:
-        raise UsageError("the network's own size of pictures is not known", hint="Give --size.")
-    side = sides.engine_side(network.framework, network.opened.source)
-    fed = _OneInput(picture(size))
-    values = network.framework.room("engine").run(network.opened.source, fed)
-    found = {name: _first(value, len(fed["input"])) for name, value in values.items()}
-    return Answer(side.title, found, [])
+def ask_trusted(network: Network, fit: Fit) -> Answer:
+    """Run files that cannot be read here, only executed: whoever calls this trusts them.
+
+    Which of the values are outputs is not known then: the last one is taken.
+    """
+    source = network.opened.source
+    picture = fit(None)
+    side = sides.engine_side(network.framework, source)
+    values = network.framework.room("engine").run(source, _OneInput(picture))
+    name, value = list(values.items())[-1]
+    return Answer(side.title, {name: _first(value, 1)}, [])
 
 
 class _OneInput(Mapping[str, np.ndarray]):
@@ -158,33 +169,19 @@ def _model(network: Network, size: Size | None) -> tuple[ir.Model, opening.Opene
     return told.model(), told
 
 
-def _input(model: ir.Model, size: Size | None) -> tuple[ir.Value, Size]:
-    """The network's one input, and the size of pictures for it."""
+def _input(model: ir.Model) -> ir.Value:
+    """The network's one input."""
     values = inputs(model)
     if len(values) != 1:
         names = ", ".join(str(value.name) for value in values) or "none"
         raise UsageError(f"the network has {len(values)} inputs ({names}), not one for a picture")
-    shape = values[0].shape
-    dims = [None] * CHANNELS_FIRST if shape is None else list(shape)
-    if len(dims) != CHANNELS_FIRST or dims[1] not in (3, None):
-        text = "x".join(str(dim) for dim in dims)
-        raise UsageError(f"the network's input is {text}, no coloured picture")
-    own = dims[3], dims[2]
-    known = tuple(dim for dim in own if isinstance(dim, int))
-    if size is None and len(known) != 2:
-        raise UsageError("the network takes pictures of any size", hint="Give --size, e.g. 224.")
-    if size is None:
-        return values[0], (known[0], known[1])
-    if any(isinstance(dim, int) and dim != want for dim, want in zip(own, size, strict=True)):
-        raise UsageError(
-            f"the network takes pictures of {_text(own)}, and these are {_text(size)}",
-            hint="--size sets it." if len(known) != 2 else f"Give --size {known[0]}x{known[1]}.",
-        )
-    return values[0], size
+    return values[0]
 
 
-def _text(size: tuple[object, object]) -> str:
-    return "x".join(str(dim) if isinstance(dim, int) else "any" for dim in size)
+def _dims(value: ir.Value) -> list[int | None] | None:
+    if value.shape is None:
+        return None
+    return [dim if isinstance(dim, int) else None for dim in value.shape]
 
 
 def _batched(picture: np.ndarray, value: ir.Value) -> np.ndarray:
