@@ -420,8 +420,6 @@ for kind, gates, more in (("LSTM", 4, {}), ("GRU", 3, {"linear_before_reset": 1}
             recurrent(kind, gates, ways, direction=direction, **more),
         )
     case(f"{kind}_states", (5, 2, 4), recurrent(kind, gates, 1, states=True, **more))
-refused("gru_reset", "linear_before_reset", (5, 2, 4), recurrent("GRU", 3, 1))
-refused("lstm_clip", "clip", (5, 2, 4), recurrent("LSTM", 4, 1, clip=1.0))
 
 # small integers
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
@@ -9,42 +11,58 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exp
 
 @exporter("Scan", doc="Scan")
 def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
-    """Along the first axis, forwards. What the body reads from outside is handed in."""
+    """Along the first axis, forwards: others are turned. What the body reads from outside is handed in."""
     data = node.attribute("num_scan_inputs")
     body: ir.Graph = node.attribute("body")
-    for name in (
-        "scan_input_axes",
-        "scan_output_axes",
-        "scan_input_directions",
-        "scan_output_directions",
-    ):
-        if any(node.attribute(name, [])):
-            node.refuse(f"a {name} other than the first, forwards")
     count = len(inputs) - data
-    states, sequences = _different(mx, inputs[:count]), inputs[count:]
-    formal = [*body.inputs[count:], *body.inputs[:count]]
     outs = len(body.outputs) - count
+    axes = node.attribute("scan_input_axes", [0] * data)
+    back = node.attribute("scan_input_directions", [0] * data)
+    out_axes = node.attribute("scan_output_axes", [0] * outs)
+    out_back = node.attribute("scan_output_directions", [0] * outs)
+    sequences = [
+        _reversed(mx, _moved(mx, x, node.axis(x, axis), 0, node.rank(x)), backwards)
+        for x, axis, backwards in zip(inputs[count:], axes, back, strict=True)
+    ]
+    formal = [*body.inputs[count:], *body.inputs[:count]]
     order = [*body.outputs[count:], *body.outputs[:count]]
-    symbol, read = mx.scope.body(body, order, formal, node)
-    outside = [value for value in read if value not in formal]
+    symbol, read, outside = mx.scope.body(body, order, formal, node)
     loop = mx.make(
         "_foreach",
         *sequences,
-        *states,
-        *(mx.scope.array(value) for value in outside),
+        *_different(mx, inputs[:count]),
+        *outside,
         num_args=len(formal) + len(outside) + 1,
         num_outputs=len(body.outputs),
         num_out_data=outs,
         in_data_locs=[read.index(value) for value in formal[:data]],
         in_state_locs=[read.index(value) for value in formal[data:]],
-        remain_locs=[read.index(value) for value in outside],
+        remain_locs=[place for place, value in enumerate(read) if value not in formal],
     )
     loop.entry.node.subgraphs.append(symbol)
     made = mx.outputs(loop, len(body.outputs))
-    return [*made[outs:], *made[:outs]]
+    results = zip(made[:outs], order, out_axes, out_back, strict=False)
+    stacked = []
+    for y, value, axis, backwards in results:
+        rank = 1 + (len(value.shape) if value.shape is not None else len(node.output_shape() or ()))
+        stacked.append(_moved(mx, _reversed(mx, y, backwards), 0, axis % rank, rank))
+    return [*made[outs:], *stacked]
 
 
-def _different(mx: Writing, arrays: tuple[Array, ...]) -> list[Array]:
+def _reversed(mx: Writing, x: Array, backwards: int) -> Array:
+    return mx.reverse(x, axis=(0,)) if backwards else x
+
+
+def _moved(mx: Writing, x: Array, axis: int, place: int, rank: int) -> Array:
+    """With one axis at another place."""
+    if axis == place:
+        return x
+    order = [each for each in range(rank) if each != axis]
+    order.insert(place, axis)
+    return mx.transpose(x, axes=tuple(order))
+
+
+def _different(mx: Writing, arrays: Sequence[Array]) -> list[Array]:
     """MXNet's Python tells states apart by their names, so one that stands twice is copied."""
     found: list[Array] = []
     for array in arrays:

@@ -31,6 +31,9 @@ VERSION = {"mxnet_version": ["int", 10901]}
 FIXED = "_fixed"
 """Ends the name of the ones that stand in for a gamma that MXNet does not use."""
 
+OF_A_GRAPH = ("values", "derived", "stacks", "joined", "turned", "cuts")
+"""What a scope knows of one graph; in a body it knows other things."""
+
 FLAGS = {
     ir.DataType.FLOAT: 0,
     ir.DataType.DOUBLE: 1,
@@ -99,6 +102,7 @@ class Scope:
         stacks: Recurrent layers, by the nodes they have become.
         joined: What an array is that has its last axis split in two.
         turned: A recurrent layer's output [T, N, directions, H], by ONNX's [T, directions, N, H].
+        cuts: What is a part of an array along the first axis: that array, which part, and of how many.
     """
 
     def __init__(self, model: ir.Model) -> None:
@@ -111,6 +115,7 @@ class Scope:
         self.stacks: dict[Node, Any] = {}
         self.joined: dict[Entry, Array] = {}
         self.turned: dict[ir.Value, Array] = {}
+        self.cuts: dict[Entry, tuple[Array, int, int]] = {}
         self.auxiliary: set[Node] = set()
         self._claimed: set[Node] = set()
         self._named: set[Node] = set()
@@ -225,40 +230,52 @@ class Scope:
         outputs: Sequence[ir.Value],
         formal: Sequence[ir.Value],
         owner: Exporting,
-    ) -> tuple[Symbol, list[ir.Value]]:
-        """A body's nodes as a symbol, and what it reads: `formal` and values from outside.
+    ) -> tuple[Symbol, list[ir.Value | None], list[Array]]:
+        """A body's nodes as a symbol.
 
         MXNet finds the variables by walking from the outputs, and numbers them in that order.
+
+        Returns:
+            The symbol; of each of its variables the value it is, None for a parameter that was made on
+            the way; and outside, the arrays of those that are not `formal`.
         """
-        outer = self.values
-        self.values = {}
+        above = {name: getattr(self, name) for name in OF_A_GRAPH}
+        vars(self).update({name: {} for name in OF_A_GRAPH})
         places: dict[ir.Value, Node] = {}
-        for value in [*formal, *outside(graph)]:
-            kind = value.dtype
-            kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
-            places[value] = Node(VARIABLE, f"{value.name}")
-            self.values[value] = Array(Entry(places[value]), value, kind)
-        for value in graph.initializers.values():
+        for value in [*formal, *outside(graph), *graph.initializers.values()]:
             if value not in places:
-                places[value] = Node(VARIABLE, str(value.name))
-                self.values[value] = Array(Entry(places[value]), value, value.dtype)
+                kind = value.dtype
+                kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
+                places[value] = Node(VARIABLE, f"{value.name}")
+                self.values[value] = Array(Entry(places[value]), value, kind)
         for node in graph:
             self._node(node)
         mx = Writing(self, owner)
-        heads: list[Entry] = []
+        arrays: list[Array] = []
         for value in outputs:
-            entry = self.array(value).entry
-            same = entry in heads or entry.node.is_variable
-            heads.append(mx.make("_copy", self.array(value)).entry if same else entry)
-        self.values = outer
-        nodes = reachable(head.node for head in heads)
+            array = self.array(value)
+            same = array.entry in [each.entry for each in arrays] or array.entry.node.is_variable
+            arrays.append(mx.make("_copy", array) if same else array)
+        read = reachable(array.entry.node for array in arrays)
+        for value in formal:
+            if places[value] not in read:
+                arrays[0] = _read_too(mx, arrays[0], outputs[0], self.values[value])
+        nodes = reachable(array.entry.node for array in arrays)
+        vars(self).update(above)
         self._name(nodes)
         variables = [node for node in nodes if node.is_variable]
-        values = {node: value for value, node in places.items()}
-        unread = [str(value.name) for value in formal if places[value] not in variables]
-        if unread:
-            owner.refuse(f"its body does not read '{unread[0]}'")
-        return Symbol(nodes, heads), [values[node] for node in variables]
+        values: dict[Node, ir.Value | None] = {node: value for value, node in places.items()}
+        known = [values.get(node) for node in variables]
+        handed = [
+            self._hoisted(node) if value is None else self.array(value)
+            for node, value in zip(variables, known, strict=True)
+            if value not in formal
+        ]
+        return Symbol(nodes, [array.entry for array in arrays]), known, handed
+
+    def _hoisted(self, node: Node) -> Array:
+        """A parameter of a body, outside it."""
+        return self.parameter(node.name, self.params.pop(node))
 
     def _operand(self, mx: Writing, value: ir.Value) -> Array:
         array = self.array(value)
@@ -315,6 +332,13 @@ class Scope:
         if names or scalars:
             found = {"names": names, "scalars": sorted(set(scalars))}
             symbol.attrs[VALUES] = ["str", json.dumps(found, ensure_ascii=False)]
+
+
+def _read_too(mx: Writing, x: Array, value: ir.Value, other: Array) -> Array:
+    """x, in such a way that MXNet sees the other one read: plus the sum of as many zeros."""
+    nothing = mx.Reshape(mx.sum(mx.zeros_like(other)), shape=(1,) * max(len(value.shape or ()), 1))
+    kind = x.dtype or ir.DataType.FLOAT
+    return mx.broadcast_add(x, nothing if other.dtype == kind else mx.cast(nothing, kind))
 
 
 __all__ = ["Scope", "from_ir", "operator"]

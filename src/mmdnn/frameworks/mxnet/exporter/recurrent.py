@@ -1,84 +1,69 @@
-"""Recurrent layers: MXNet's fused `RNN`, whose parameters are one vector (src/operator/rnn-inl.h).
+"""Recurrent layers: MXNet's fused `RNN` where it computes the same, else a loop over the steps.
 
-The vector has, of each layer and direction, the weights of the input and of the state, then of each the
-two biases. Gates are in the order i f c o (LSTM) and r z n (GRU); ONNX has i o f c and z r h.
-MXNet's output is [T, N, directions * H], ONNX's [T, directions, N, H].
+`RNN` (src/operator/rnn-inl.h) gives [T, N, directions * H], ONNX has [T, directions, N, H]. On the CPU it
+knows no lengths of sequences: these are done beside it, by `SequenceReverse`, `SequenceMask` and
+`SequenceLast`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.stacks import Stack
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
+from mmdnn.frameworks.mxnet.graph import Node
+from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors import references
 
-GATES = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn_tanh": (0,), "rnn_relu": (0,)}
-"""MXNet's gates as places among ONNX's."""
-
-ACTIVATIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
+MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu"}
+"""The two kinds of RNN, by their activations."""
 
 
-@dataclass
-class Stack:
-    """Recurrent layers, each on top of the one before.
+@unfit("LSTM")
+@unfit("GRU")
+@unfit("RNN")
+def is_spelled_out(node: ir.Node) -> bool:
+    """Whether it is more than MXNet's operator does; it is a loop then."""
+    said = read(node)
+    inputs = [*node.inputs, *[None] * 8]
+    weights = [value for value in inputs[1:4] if value is not None]
+    if _mode(said) is None or any(_constant(value) is None for value in weights):
+        return True
+    if said.kind == "LSTM" and inputs[7] is not None and not _is_zero(inputs[7]):
+        return True
+    memory = len(node.outputs) > 2 and (node.outputs[2].uses() or node.outputs[2].is_graph_output())
+    return bool(memory) and _lengths(said, inputs[0], inputs[4]) is not None
 
-    Attributes:
-        mode: MXNet's word for the kind.
-        x: What the lowest reads.
-        source: Weights of its input.
-        layers: Of each, its weights of input and state, and biases where it has them.
-        states: Of each layer, its first states; None where they are zeros.
-    """
 
-    mode: str
-    size: int
-    ways: int
-    layer: str
-    x: Array
-    source: Array
-    layers: list[tuple[ir.TensorProtocol, ir.TensorProtocol, ir.TensorProtocol | None]] = field(
-        default_factory=list
-    )
-    states: list[list[Array | None]] = field(default_factory=list)
+def _mode(said: Recurrent) -> str | None:
+    """MXNet's word for the kind; None where it has none."""
+    if said.kind == "RNN":
+        modes = {MODES.get(names) for names in said.names}
+        return modes.pop() if len(modes) == 1 and said.clip is None else None
+    if not said.is_usual or (said.kind == "GRU" and not said.reset_after):
+        return None
+    return said.kind.lower()
 
-    @property
-    def gates(self) -> int:
-        """How many gates a cell has."""
-        return len(GATES[self.mode])
 
-    def vector(self) -> ir.TensorProtocol:
-        """All parameters as one tensor, read when it is written."""
-        rows = self.ways * self.gates * self.size
-        total = sum(w.size + r.size + 2 * rows for w, r, _ in self.layers)
-        kind = self.layers[0][0].dtype
-        return ir.LazyTensor(
-            lambda: ir.tensor(self._numbers(rows), dtype=kind), kind, ir.Shape([total])
-        )
+def _constant(value: ir.Value) -> ir.TensorProtocol | None:
+    return None if value.is_graph_input() else value.const_value
 
-    def _numbers(self, rows: int) -> np.ndarray:
-        parts = []
-        for w, r, _ in self.layers:
-            inputs, states = references.read(w), references.read(r)
-            for way in range(self.ways):
-                parts += [self._ordered(inputs[way]), self._ordered(states[way])]
-        for _, _, b in self.layers:
-            both = (
-                references.read(b)
-                if b is not None
-                else np.zeros((self.ways, 2 * rows // self.ways))
-            )
-            for way in range(self.ways):
-                parts += [self._ordered(half) for half in np.split(both[way], 2)]
-        kind = self.layers[0][0].dtype.numpy()
-        return np.concatenate([part.reshape(-1) for part in parts]).astype(kind, copy=False)
 
-    def _ordered(self, rows: np.ndarray) -> np.ndarray:
-        blocks = rows.reshape(self.gates, self.size, *rows.shape[1:])
-        return blocks[list(GATES[self.mode])]
+def _is_zero(value: ir.Value | None) -> bool:
+    tensor = None if value is None else _constant(value)
+    return tensor is not None and not references.read(tensor).any()
+
+
+def _lengths(said: Recurrent, x: ir.Value | None, lengths: ir.Value | None) -> ir.Value | None:
+    """The sequences' lengths, unless all are known to take every step."""
+    tensor = None if lengths is None else _constant(lengths)
+    if tensor is None or x is None or x.shape is None:
+        return lengths
+    steps = x.shape[1 if said.batch_first else 0]
+    return None if isinstance(steps, int) and (references.read(tensor) == steps).all() else lengths
 
 
 @exporter("LSTM", "GRU", "RNN", doc="LSTM")
@@ -95,96 +80,120 @@ def recurrent(
     peepholes: Array | None = None,
 ) -> list[Array]:
     """One node for a stack of them, if nothing else reads what is between."""
-    mode, direction = _mode(node), node.attribute("direction", "forward")
-    for given, what in ((lengths, "lengths of sequences"), (peepholes, "peepholes")):
-        if given is not None:
-            node.refuse(f"{what}, which MXNet has not on the CPU")
-    if w.constant is None or r.constant is None or (b is not None and b.constant is None):
-        node.refuse("weights that are computed while the model runs")
-    size = node.attribute("hidden_size", (r.shape or (0,))[-1])
-    ways = 2 if direction == "bidirectional" else 1
-    backwards = direction == "reverse"
-    states = any(node.wants(i) for i in (1, 2))
-    stack = Stack(mode, size, ways, node.layer, mx.reverse(x, axis=(0,)) if backwards else x, w)
-    below = mx.scope.stacks.get(x.entry.node)
-    if below is not None and _fits(below, stack, x) and not (states or backwards):
-        stack.x, stack.layers, stack.states = below.x, [*below.layers], [*below.states]
-    stack.layers.append((w.constant, r.constant, b.constant if b is not None else None))
-    stack.states.append([h, c][: 2 if mode == "lstm" else 1])
-    made = _write(mx, stack, states)
-    y = mx.reverse(made, axis=(0,)) if backwards else made
-    if not (states or backwards):
-        mx.scope.stacks[made.entry.node] = stack
-    split = mx.Reshape(y, shape=(0, 0, -4, ways, -1))
+    del peepholes  # they are zeros
+    node.ignore(*ATTRIBUTES)
+    said = read(node.node)
+    mode = _mode(said)
+    assert mode is not None
+    assert w.constant is not None
+    assert r.constant is not None
+    if said.batch_first:
+        x = mx.SwapAxis(x, dim1=0, dim2=1)
+        h, c = (None if each is None else mx.SwapAxis(each, dim1=0, dim2=1) for each in (h, c))
+    stack = Stack(mode, r.constant.shape.numpy()[2], tuple(range(said.ways)), node.layer, x, w)
+    stack.layers.append((w.constant, r.constant, None if b is None else b.constant))
+    stack.states.append([_given(each) for each in (h, c)])
+    stack.ends.append(list(node.node.outputs[1 : 1 + stack.count]))
+    if _lengths(said, node.node.inputs[0], lengths.value if lengths else None) is not None:
+        assert lengths is not None
+        y, ends = _by_lengths(node, mx, said, stack, lengths)
+    elif said.backwards == (True,):
+        stack.x = mx.reverse(x, axis=(0,))
+        made = stack.write(mx, ends=node.wants(1) or node.wants(2))
+        y, ends = mx.reverse(made, axis=(0,)), mx.outputs(made, 3)[1:]
+    else:
+        y, ends = _stacked(node, mx, stack, x)
+    return _laid_out(node, mx, said, y, ends)
+
+
+def _given(state: Array | None) -> Array | None:
+    """A first state, unless it is computed zeros."""
+    plain = state is None or (not state.is_weight and _is_zero(state.value))
+    return None if plain else state
+
+
+def _laid_out(
+    node: Exporting, mx: Writing, said: Recurrent, y: Array, ends: Sequence[Array]
+) -> list[Array]:
+    """From [T, N, directions * H] to ONNX's axes; what only turns them back finds it as it was."""
+    if said.batch_first:
+        y = mx.SwapAxis(y, dim1=0, dim2=1)
+        ends = [mx.SwapAxis(end, dim1=0, dim2=1) for end in ends]
+    split = mx.Reshape(y, shape=(0, 0, -4, said.ways, -1))
     mx.scope.joined[split.entry] = y
+    if said.batch_first:
+        return [split, *ends]
     mx.scope.turned[node.output] = split
-    return [mx.transpose(split, axes=(0, 2, 1, 3)), *mx.outputs(made, 3)[1:]]
+    return [mx.transpose(split, axes=(0, 2, 1, 3)), *ends]
 
 
-def _fits(below: Stack, stack: Stack, x: Array) -> bool:
-    same = (below.mode, below.size, below.ways, below.layer)
+def _by_lengths(
+    node: Exporting, mx: Writing, said: Recurrent, stack: Stack, lengths: Array
+) -> tuple[Array, list[Array]]:
+    """A node for each direction: what goes backwards is turned, each sequence by itself."""
+    x, counts = stack.x, mx.cast(lengths, stack.layers[0][0].dtype)
+    some = mx._maximum_scalar(counts, scalar=1)
+    outputs, ends = [], []
+    for way, backwards in enumerate(said.backwards):
+        cut = {"axis": 0, "begin": way, "end": way + 1} if said.ways > 1 else None
+        first = [
+            mx.slice_axis(each, **cut) if each is not None and cut else each
+            for each in stack.states[0]
+        ]
+        turned = mx.SequenceReverse(x, counts, use_sequence_length=True) if backwards else x
+        made = replace(stack, ways=(way,), x=turned, states=[first]).write(mx, ends=False)
+        y = mx.SequenceMask(made, counts, use_sequence_length=True)
+        if node.wants(1):
+            last = mx.SequenceLast(y, some, use_sequence_length=True)
+            ends.append(mx.expand_dims(last, axis=0))
+        outputs.append(mx.SequenceReverse(y, counts, use_sequence_length=True) if backwards else y)
+    return _joined(mx, outputs, 2), [_joined(mx, ends, 0)] if ends else []
+
+
+def _joined(mx: Writing, parts: list[Array], axis: int) -> Array:
+    return parts[0] if len(parts) == 1 else mx.Concat(*parts, num_args=len(parts), dim=axis)
+
+
+def _stacked(node: Exporting, mx: Writing, stack: Stack, x: Array) -> tuple[Array, list[Array]]:
+    """On top of the stack below, if they were one operator in the source."""
+    below, dropout = _below(mx, x, node.layer)
+    if below is not None and _fits(mx, below, stack, dropout):
+        stack = stack.above(below, dropout)
+    ends = any(_is_wanted(value) for each in stack.ends for value in each)
+    made = stack.write(mx, ends=ends)
+    mx.scope.stacks[made.entry.node] = stack
+    lasts = mx.outputs(made, 3)[1 : 1 + stack.count]
+    if len(stack.layers) == 1:
+        return made, lasts
+    ways = len(stack.ways)
+    for layer, values in enumerate(stack.ends):
+        cut = {"axis": 0, "begin": ways * layer, "end": ways * (layer + 1)}
+        for value, last in zip(values, lasts, strict=False):
+            if ends and _is_wanted(value):
+                part = mx.slice_axis(last, **cut)
+                mx.scope.cuts[part.entry] = (last, layer, len(stack.layers))
+                mx.scope.values[value] = Array(part.entry, value, last.dtype)
+    return made, [mx.scope.values.get(value, lasts[0]) for value in stack.ends[-1]]
+
+
+def _below(mx: Writing, x: Array, layer: str) -> tuple[Stack | None, float]:
+    """The stack that makes x, and the share that is dropped on the way, if nothing else reads x."""
     alone = x.value is not None and len(x.value.uses()) == 1 and not x.value.is_graph_output()
-    return alone and same == (stack.mode, stack.size, stack.ways, stack.layer)
+    maker: Node = x.entry.node
+    dropout = 0.0
+    if maker.op == "Dropout" and mx.scope.made[maker].layer == layer:
+        dropout, x = float(maker.attrs["p"]), Array(maker.inputs[0])
+    return (mx.scope.stacks.get(x.entry.node) if alone and not x.entry.output else None), dropout
 
 
-def _mode(node: Exporting) -> str:
-    """MXNet's kind; what it has not is refused."""
-    ways = 2 if node.attribute("direction", "forward") == "bidirectional" else 1
-    given = node.attribute("activations")
-    for name in ("activation_alpha", "activation_beta", "clip"):
-        if node.attribute(name):
-            node.refuse(f"its {name}")
-    if node.attribute("layout", 0) or node.attribute("input_forget", 0):
-        node.refuse("its layout, or coupled gates")
-    if node.type == "RNN":
-        kinds = set(given or ["Tanh"])
-        if kinds not in ({"Tanh"}, {"Relu"}):
-            node.refuse(f"the activation {', '.join(sorted(kinds))}")
-        return f"rnn_{kinds.pop().lower()}"
-    if given is not None and given != ACTIVATIONS[node.type] * ways:
-        node.refuse(f"the activations {', '.join(given)}")
-    if node.type == "GRU" and not node.attribute("linear_before_reset", 0):
-        node.refuse("a reset applied before the product (linear_before_reset = 0)")
-    return node.type.lower()
+def _fits(mx: Writing, below: Stack, stack: Stack, dropout: float) -> bool:
+    if len(below.layers) > 1 and below.dropout != dropout:
+        return False
+    same = (below.mode, below.size, below.ways, below.layer)
+    read = (user for values in below.ends for value in values for user, _ in value.uses())
+    unread = all(user.outputs[0] not in mx.scope.values for user in read)
+    return unread and same == (stack.mode, stack.size, stack.ways, stack.layer)
 
 
-def _write(mx: Writing, stack: Stack, states: bool) -> Array:
-    count = 2 if stack.mode == "lstm" else 1
-    first = [_states(mx, stack, [each[i] for each in stack.states]) for i in range(count)]
-    return mx.RNN(
-        stack.x,
-        _parameters(mx, stack),
-        *first,
-        state_size=stack.size,
-        num_layers=len(stack.layers),
-        mode=stack.mode,
-        bidirectional=True if stack.ways == 2 else None,
-        state_outputs=True if states else None,
-    )
-
-
-def _parameters(mx: Writing, stack: Stack) -> Array:
-    name = mx.scope.original(stack.source, r"_l\d+_W") or f"{stack.layer}_parameters"
-    return mx.weight(mx.scope.parameter(name, stack.vector()), "parameters", named=True)
-
-
-def _states(mx: Writing, stack: Stack, given: list[Array | None]) -> Array:
-    """The first states of all layers: one array if they were cut from one."""
-    if all(each is None for each in given):
-        zeros: Array = mx.make("_zeros", shape=(stack.ways * len(given), 0, stack.size))
-        return zeros
-    each: list[Any] = [
-        mx.make("_zeros", shape=(stack.ways, 0, stack.size)) if one is None else one
-        for one in given
-    ]
-    if len(each) == 1:
-        return each[0]
-    cut = [one.entry.node for one in each]
-    whole = {
-        node.inputs[0] for node in cut if node.op == "slice_axis" and node.attrs["axis"] == "0"
-    }
-    starts = [int(node.attrs.get("begin", -1)) for node in cut if node.op == "slice_axis"]
-    if len(whole) == 1 and starts == [stack.ways * i for i in range(len(given))]:
-        return Array(whole.pop(), dtype=each[0].dtype)
-    joined: Array = mx.Concat(*each, num_args=len(each), dim=0)
-    return joined
+def _is_wanted(value: ir.Value) -> bool:
+    return bool(value.uses()) or value.is_graph_output()

@@ -16,6 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.shapes import known, reshape
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
 from mmdnn.ir.builder import dimensions
@@ -82,7 +83,7 @@ def rnn(
     node: Importing, op: Any, x: ir.Value, vector: ir.Value, *states: ir.Value
 ) -> list[ir.Value]:
     p = node.p
-    _ = p.p
+    dropped = p.p
     for name in ("projection_size", "lstm_state_clip_min", "lstm_state_clip_max"):
         if getattr(p, name) is not None:
             node.refuse(f"{name}: MXNet has it on GPUs only")
@@ -99,6 +100,7 @@ def rnn(
         _check_state(node, state, layout)
     finals: list[list[ir.Value]] = []
     for layer in range(layout.layers):
+        x = op.Dropout(x, array(dropped, x)) if layer and dropped else x
         x, *last = _layer(node, op, layout, layer, x, vector, states)
         finals.append(last)
     if not p.state_outputs:

@@ -1,0 +1,24 @@
+"""Every option of LSTM, GRU and RNN in MXNet 1.9.1: files and source code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from recurrent_cases import CASES
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "frameworks" / "mxnet"))
+
+from mxnet_running import Batch, difference
+
+
+def test_to_mxnet(tmp_path: Path) -> None:
+    batch, wanted = Batch(tmp_path), {}
+    for name, case in CASES.items():
+        model, feeds = case.model()
+        batch.add(name, model, feeds)
+        wanted[name] = [case.wanted()[str(value.name)] for value in model.graph.outputs]
+    found = batch.run()
+    wrong = {name: difference(found[name], wanted[name]) for name in CASES}
+    assert {name: why for name, why in wrong.items() if why} == {}
