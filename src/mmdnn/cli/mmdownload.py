@@ -111,6 +111,7 @@ def _look(model: zoo.Model, files: list[str], args: Namespace) -> dict[str, Any]
         trust=False,
         dump=None,
         detect=None,
+        tuples=True,
         json=args.json,
     )
     return _imagenet.work(model.framework, given)

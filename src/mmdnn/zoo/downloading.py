@@ -75,7 +75,7 @@ def download(
 
 
 def _one(file: File, folder: str, mirror: str, told: Told) -> str:
-    if Path(file.name).name != file.name:
+    if file.name in ("", "..") or Path(file.name).name != file.name:
         raise UsageError(f"'{file.name}' is no name of a file")
     path = os.path.join(folder, file.name)
     if os.path.isfile(path):
@@ -106,6 +106,7 @@ def _fetch(url: str, target: Path, sha256: str, told: Told) -> None:
                 digest.update(block)
                 told.received(count, total)
     except urllib.error.HTTPError as error:
+        error.close()
         raise Error(f"{url} is refused: {error.code} {error.reason}", hint=_GONE) from None
     except http.client.IncompleteRead:
         raise Error(f"{url} ended before it was complete", hint="Try again.") from None

@@ -67,6 +67,7 @@ def parser(framework: str) -> arguments.Parser:
     )
     arguments.add_refused(made, "--dump_tag")
     arguments.add_json(made)
+    made.set_defaults(tuples=False)
     return made
 
 

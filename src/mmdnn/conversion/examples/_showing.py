@@ -138,6 +138,7 @@ def _array(path: Path) -> np.ndarray:
 
 def tell(answer: Answer, labels: list[str], args: Namespace) -> list[dict[str, Any]]:
     """Print the likeliest classes of each output, or the output where it has no classes."""
+    line = _tuple if args.tuples else _words
     told = []
     for name, value in answer.outputs.items():
         scores = np.squeeze(value)
@@ -150,13 +151,19 @@ def tell(answer: Answer, labels: list[str], args: Namespace) -> list[dict[str, A
                 {"label": label, "index": place, "score": float(score)}
                 for label, place, score in top
             ]
-            command.say(
-                args, *(" ".join(f"{label} {at} {score}".split()) for label, at, score in top)
-            )
+            command.say(args, *(line(label, place, score) for label, place, score in top))
         else:
             command.say(args, str(scores))
         told.append(found)
     return told
+
+
+def _words(label: str, place: int, score: object) -> str:
+    return f"{label} {place} {score!s}".strip()
+
+
+def _tuple(label: str, place: int, score: object) -> str:
+    return f"({label!r}, {place}, {score!s})"
 
 
 def _save(network: Network, answer: Answer, args: Namespace) -> dict[str, Any]:
