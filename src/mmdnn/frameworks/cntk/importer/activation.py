@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
+from mmdnn.frameworks.cntk.importer.patterns import Bound
 from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
 
 UNARY = {"ReLU": "Relu", "Tanh": "Tanh", "Sigmoid": "Sigmoid", "StableSigmoid": "Sigmoid"}
@@ -22,32 +24,27 @@ def unary(f: Importing, op: Any, x: Operand) -> ir.Value:
 
 @importer("ELU", doc=f"{API}/cntk.ops#elu")
 def elu(f: Importing, op: Any, x: Operand) -> ir.Value:
-    return op.Elu(x.value)  # type: ignore[no-any-return]
-
-
-def _scalar(f: Importing, x: Operand, *wanted: float) -> float:
-    """The one number of a constant, one of those wanted.
-
-    A named block that has another number than it should have is refused.
-    """
-    array = f.constant(x)
-    if array is None or array.size != 1 or (wanted and float(array.reshape(())) not in wanted):
-        f.refuse("a constant inside it is not what its name says")
-    return float(array.reshape(()))
+    return op.Elu(x.value)
 
 
 @block(
-    "LeakyReLU", "Select(Less(x, zero), ElementTimes(alpha, x), x)", f"{API}/cntk.ops#leaky_relu"
+    "LeakyReLU",
+    "Select(Less(x, zero), ElementTimes(alpha, x), x)",
+    f"{API}/cntk.ops#leaky_relu",
+    lambda bound: bound.is_number(zero=0, alpha=None),
 )
 def leaky_relu(f: Importing, op: Any, x: Operand, zero: Operand, alpha: Operand) -> ir.Value:
-    _scalar(f, zero, 0)
-    return op.LeakyRelu(x.value, alpha=_scalar(f, alpha))  # type: ignore[no-any-return]
+    return op.LeakyRelu(x.value, alpha=f.bound.number("alpha"))
 
 
-@block("PReLU", "Select(Less(x, zero), ElementTimes(alpha, x), x)", f"{API}/cntk.ops#param_relu")
+@block(
+    "PReLU",
+    "Select(Less(x, zero), ElementTimes(alpha, x), x)",
+    f"{API}/cntk.ops#param_relu",
+    lambda bound: bound.is_number(zero=0) and bound.variables["alpha"].value is not None,
+)
 def param_relu(f: Importing, op: Any, x: Operand, zero: Operand, alpha: Operand) -> Operand:
     """The slope broadcasts to the input; ONNX's may have no more axes than that."""
-    _scalar(f, zero, 0)
     axes, (value, slope) = align(op, [x, alpha])
     if x.rank < alpha.rank or axes != x.axes:
         f.refuse("its slope has more axes than its input")
@@ -58,12 +55,12 @@ def param_relu(f: Importing, op: Any, x: Operand, zero: Operand, alpha: Operand)
     "SELU",
     "ElementTimes(gamma, Select(Less(x, zero), ElementTimes(alpha, ELU(x)), x))",
     f"{API}/cntk.ops#selu",
+    lambda bound: bound.is_number(zero=0, alpha=None, gamma=None),
 )
 def selu(
     f: Importing, op: Any, gamma: Operand, x: Operand, zero: Operand, alpha: Operand
 ) -> ir.Value:
-    _scalar(f, zero, 0)
-    return op.Selu(x.value, gamma=_scalar(f, gamma), alpha=_scalar(f, alpha))  # type: ignore[no-any-return]
+    return op.Selu(x.value, gamma=f.bound.number("gamma"), alpha=f.bound.number("alpha"))
 
 
 _LINE = "Plus(ElementTimes(x, alpha), beta)"
@@ -74,25 +71,34 @@ _BELOW = f"Select(Less({_LINE}, one), {_LINE}, one)"
     "HardSigmoid",
     f"Select(Greater({_BELOW}, zero), {_BELOW}, zero)",
     f"{API}/cntk.ops#hard_sigmoid",
+    lambda bound: bound.is_number(zero=0, one=1, alpha=None, beta=None),
 )
 def hard_sigmoid(
     f: Importing, op: Any, x: Operand, alpha: Operand, beta: Operand, one: Operand, zero: Operand
 ) -> ir.Value:
-    _scalar(f, one, 1)
-    _scalar(f, zero, 0)
-    return op.HardSigmoid(x.value, alpha=_scalar(f, alpha), beta=_scalar(f, beta))  # type: ignore[no-any-return]
+    numbers = {name: f.bound.number(name) for name in ("alpha", "beta")}
+    return op.HardSigmoid(x.value, **numbers)
 
 
-@block("Softplus", "LogPlus(x, zero)", f"{API}/cntk.ops#softplus")
+@block("Softplus", "LogPlus(x, zero)", f"{API}/cntk.ops#softplus", lambda b: b.is_number(zero=0))
 def softplus(f: Importing, op: Any, x: Operand, zero: Operand) -> ir.Value:
-    _scalar(f, zero, 0)
-    return op.Softplus(x.value)  # type: ignore[no-any-return]
+    return op.Softplus(x.value)
 
 
-@block("Softsign", "ElementTimes(x, Reciprocal(Plus(Abs(x), one)))", f"{API}/cntk.ops#softsign")
+@block(
+    "Softsign",
+    "ElementTimes(x, Reciprocal(Plus(Abs(x), one)))",
+    f"{API}/cntk.ops#softsign",
+    lambda b: b.is_number(one=1),
+)
+@block(
+    "Softsign",
+    "ElementDivide(x, Plus(Abs(x), one))",
+    f"{API}/cntk.ops#softsign",
+    lambda b: b.is_number(one=1),
+)
 def softsign(f: Importing, op: Any, x: Operand, one: Operand) -> ir.Value:
-    _scalar(f, one, 1)
-    return op.Softsign(x.value)  # type: ignore[no-any-return]
+    return op.Softsign(x.value)
 
 
 def over_static(op: Any, x: Operand, function: Callable[[ir.Value, int], ir.Value]) -> ir.Value:
@@ -108,7 +114,7 @@ def over_static(op: Any, x: Operand, function: Callable[[ir.Value, int], ir.Valu
     flat = op.Reshape(x.value, [*[0] * x.leading, -1])
     made = function(flat, x.leading)
     start = op.Shape(x.value)
-    return op.Reshape(made, start)  # type: ignore[no-any-return]
+    return op.Reshape(made, start)
 
 
 @importer("Softmax", "Hardmax", doc=f"{API}/cntk.ops#softmax")
@@ -126,36 +132,42 @@ def log_softmax(f: Importing, op: Any, x: Operand) -> ir.Value:
 _SHIFTED = "Minus(x, (top := ReduceElements(x)))"
 
 
-def _axis(f: Importing, x: Operand) -> int:
-    """The one axis that the functions inside reduce, each as its name says."""
-    wanted = {"top": "Max", "total": "Sum"}
+_REDUCED = {"top": "Max", "total": "Sum"}
+
+
+def _is_along_one(bound: Bound) -> bool:
+    """Whether the reductions inside are what they should be, of one and the same axis."""
     axes = set()
-    for name, function in f.bound.items():
-        inner = Importing(function, f.lowering)
-        if inner.get("reductionOpName", str) != wanted[name]:
-            f.refuse("a reduction inside it is not what its name says")
-        axes.update(inner.axes())
-    if len(axes) != 1:
-        f.refuse("it reduces several axes")
-    return x.position(axes.pop())
+    for name, function in bound.functions.items():
+        axis = function.attributes.get("axis")
+        if function.attributes.get("reductionOpName") != _REDUCED[name] or axis is None:
+            return False
+        axes.add(str(axis))
+    return len(axes) == 1
+
+
+def _axis(f: Importing, x: Operand) -> int:
+    return x.position(Importing(f.bound.functions["top"], f.lowering).get("axis", Axis))
 
 
 @block(
     "Softmax",
     f"ElementDivide(Exp({_SHIFTED}), (total := ReduceElements(Exp({_SHIFTED}))))",
     f"{API}/cntk.ops#softmax",
+    _is_along_one,
 )
 def softmax(f: Importing, op: Any, x: Operand) -> ir.Value:
-    return op.Softmax(x.value, axis=_axis(f, x))  # type: ignore[no-any-return]
+    return op.Softmax(x.value, axis=_axis(f, x))
 
 
 @block(
     "LogSoftmax",
     f"Minus({_SHIFTED}, Log((total := ReduceElements(Exp({_SHIFTED})))))",
     f"{API}/cntk.ops#log_softmax",
+    _is_along_one,
 )
 def log_softmax_along(f: Importing, op: Any, x: Operand) -> ir.Value:
-    return op.LogSoftmax(x.value, axis=_axis(f, x))  # type: ignore[no-any-return]
+    return op.LogSoftmax(x.value, axis=_axis(f, x))
 
 
 @importer("Clip", doc=f"{API}/cntk.ops#clip")

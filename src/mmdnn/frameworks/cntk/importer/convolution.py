@@ -37,7 +37,7 @@ def convolution(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
 
     def convolve(image: ir.Value) -> ir.Value:
         inner, where = cropped(op, image, found, 2)
-        return op.Conv(  # type: ignore[no-any-return]
+        return op.Conv(
             inner,
             w.value,
             kernel_shape=list(kernel),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Model, Variable, inside
+from mmdnn.frameworks.cntk.importer.patterns import Bound
 from mmdnn.frameworks.cntk.importer.table import Named, blocks
 
 
@@ -22,12 +23,12 @@ class Match:
     Attributes:
         named: What is known of it.
         inputs: The variables that its pattern names, in the pattern's order.
-        bound: The functions inside that its pattern names.
+        bound: What its pattern's names stand for.
     """
 
     named: Named
     inputs: tuple[Variable, ...]
-    bound: dict[str, Function]
+    bound: Bound
 
 
 class Flat:
@@ -76,10 +77,9 @@ class Flat:
             return
         for named in blocks.get(function.block.type, ()):
             found = named.pattern.match(function.block.outputs[0], self)
-            if found is not None:
-                variables, bound = found
-                inputs = tuple(variables[name] for name in named.pattern.names)
-                self.matches[function] = Match(named, inputs, bound)
+            if found is not None and named.check(found):
+                inputs = tuple(found.variables[name] for name in named.pattern.names)
+                self.matches[function] = Match(named, inputs, found)
                 del self.aliases[function.output()]
                 return
 

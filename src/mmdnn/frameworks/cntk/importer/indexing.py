@@ -37,7 +37,7 @@ def one_hot(f: Importing, op: Any, x: Operand) -> ir.Value:
     shape[place] = count
     classes = np.arange(count, dtype=np.int64).reshape(shape)
     whole = op.Unsqueeze(op.Cast(x.value, to=ir.DataType.INT64), [place])
-    return op.Cast(op.Equal(whole, classes), to=dtype_of(x.value))  # type: ignore[no-any-return]
+    return op.Cast(op.Equal(whole, classes), to=dtype_of(x.value))
 
 
 @importer("TopK", doc=f"{API}/cntk.ops#top_k")

@@ -89,4 +89,4 @@ def _batched(
     if not x.axes and x.rank == 1:
         left = op.Unsqueeze(left, [0])
     made = op.MatMul(left, widen(op, w, axes, rank))
-    return op.Squeeze(made, [len(axes)]) if not mapped else made  # type: ignore[no-any-return]
+    return op.Squeeze(made, [len(axes)]) if not mapped else made

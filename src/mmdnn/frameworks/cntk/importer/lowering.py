@@ -13,6 +13,7 @@ from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
 from mmdnn.frameworks.cntk.importer.flattening import Flat
 from mmdnn.frameworks.cntk.importer.naming import Names
 from mmdnn.frameworks.cntk.importer.operand import Operand, union
+from mmdnn.frameworks.cntk.importer.recurrence import recurrence
 from mmdnn.frameworks.cntk.importer.table import Importing, importer
 from mmdnn.ir import sequences
 from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
@@ -87,14 +88,19 @@ class Lowering:
     Attributes:
         model: The native model.
         flat: Its graph without blocks.
-        builder: Where operators are made.
+        builder: Where operators are made: the graph, or the body of a loop.
+        root: The graph.
+        order: All functions, in order.
+        outputs: What the model gives.
         operands: What has been made of each variable.
     """
 
     def __init__(self, model: Model, flat: Flat) -> None:
         self.model = model
         self.flat = flat
-        self.builder = Builder("mmdnn.cntk", "network")
+        self.builder = self.root = Builder("mmdnn.cntk", "network")
+        self.order: list[Function] = []
+        self.outputs: list[Variable] = []
         self.operands: dict[Variable, Operand] = {}
         self.names = Names(model, flat)
         self.reserved: set[str] = set()
@@ -106,6 +112,7 @@ class Lowering:
     def run(self, components: list[list[Function]], outputs: list[Variable]) -> ir.Model:
         """Import the functions; `outputs` become the model's."""
         functions = [function for component in components for function in component]
+        self.order, self.outputs = functions, outputs
         self.reserved = {self.names.of(one) for each in functions for one in each.results}
         self.reserved.update(map(self.names.of, outputs))
         self.builder.reserve(list(self.reserved))
@@ -120,8 +127,6 @@ class Lowering:
         """Import functions and loops, in order."""
         for component in components:
             if self.flat.is_loop(component):
-                from mmdnn.frameworks.cntk.importer.recurrence import recurrence
-
                 recurrence(self, component)
             elif any(one not in self.operands for one in component[0].results):
                 self.function(component[0])
@@ -145,7 +150,7 @@ class Lowering:
             if axis not in self._owners:
                 raise UnsupportedError(f"nothing says the lengths of the axis {axis}")
             name = sequences.lengths_name(self._owners[axis])
-            self._lengths[axis] = self.builder.input(name, ("batch",), ir.DataType.INT64)
+            self._lengths[axis] = self.root.input(name, ("batch",), ir.DataType.INT64)
         return self._lengths[axis]
 
     def set_lengths(self, axis: Axis, lengths: ir.Value) -> None:
@@ -168,8 +173,8 @@ class Lowering:
         if key not in self._changed:
             name = f"{x.value.name}_{how}"
             lazy = references.lazy(tensor, function, shape=shape, dtype=dtype, name=name)
-            with self.builder.layer("", ""):
-                self._changed[key] = Operand(self.builder.weight(name, lazy))
+            with self.root.layer("", ""):
+                self._changed[key] = Operand(self.root.weight(name, lazy))
         return self._changed[key]
 
     def function(self, function: Function) -> None:
@@ -177,11 +182,8 @@ class Lowering:
         match = self.flat.matches.get(function)
         importing = Importing(function, self, match.bound if match else None)
         call = match.named.function if match else importer[function.op]
-        outermost = function
-        while outermost in self.flat.parents:
-            outermost = self.flat.parents[outermost]
         try:
-            with self.builder.layer(self._label(outermost), outermost.type):
+            with self.builder.layer(self.label(function), self._outermost(function).type):
                 operands = [self.operand(one) for one in self.flat.reads(function)]
                 made = self._call(importing, call, operands)
                 for variable, result in zip(function.results, made, strict=False):
@@ -200,8 +202,15 @@ class Lowering:
                 hint=error.hint,
             ) from None
 
-    def _label(self, function: Function) -> str:
-        return self.names.of(function.output()) if function.name else function.uid
+    def label(self, function: Function) -> str:
+        """The name of the layer that a function is a part of."""
+        outermost = self._outermost(function)
+        return self.names.of(outermost.output()) if outermost.name else outermost.uid
+
+    def _outermost(self, function: Function) -> Function:
+        while function in self.flat.parents:
+            function = self.flat.parents[function]
+        return function
 
     def _call(self, importing: Importing, call: object, operands: list[Operand]) -> list[Operand]:
         assert callable(call)
@@ -222,7 +231,7 @@ class Lowering:
         """Say what a variable is, and name the value as CNTK names the variable."""
         self.operands[variable] = made
         value = made.value
-        if value.producer() is None or value in self.named:
+        if self.builder is not self.root or value.producer() is None or value in self.named:
             return
         name = self.names.of(variable)
         free = name in self.reserved
@@ -270,9 +279,9 @@ class Lowering:
         assert variable.value is not None
         name = variable.name
         if name and not self.names.is_unique(name):
-            return Operand(self.builder.weight(name, variable.value))
-        with self.builder.layer("", ""):
-            return Operand(self.builder.weight(name or variable.uid, variable.value))
+            return Operand(self.root.weight(name, variable.value))
+        with self.root.layer("", ""):
+            return Operand(self.root.weight(name or variable.uid, variable.value))
 
     def _output(self, variable: Variable) -> None:
         made = self.operand(variable)

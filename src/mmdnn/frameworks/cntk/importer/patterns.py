@@ -10,9 +10,12 @@ are taken as what they are called are calls as well, of the names that their own
 from __future__ import annotations
 
 import ast
+import math
+from dataclasses import dataclass
 from typing import Protocol
 
 from mmdnn.frameworks.cntk.graph import Function, Variable
+from mmdnn.tensors import references
 
 
 class Graph(Protocol):
@@ -23,6 +26,33 @@ class Graph(Protocol):
 
     def reads(self, function: Function) -> list[Variable]:
         """What a function reads."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a pattern's names stand for.
+
+    Attributes:
+        variables: Variables by name.
+        functions: Functions by name.
+    """
+
+    variables: dict[str, Variable]
+    functions: dict[str, Function]
+
+    def number(self, name: str) -> float | None:
+        """A variable's one number; None where it is not a constant of one number."""
+        value = self.variables[name].value
+        if value is None or math.prod(value.shape.numpy()) != 1:
+            return None
+        return float(references.read(value).reshape(()))
+
+    def is_number(self, **wanted: float | None) -> bool:
+        """Whether variables are constants of these numbers; None: of any one number."""
+        found = {name: self.number(name) for name in wanted}
+        return all(
+            found[name] is not None and wanted[name] in (None, found[name]) for name in wanted
+        )
 
 
 class Pattern:
@@ -46,9 +76,7 @@ class Pattern:
         found.sort(key=lambda node: (node.lineno, node.col_offset))
         self.names = list(dict.fromkeys(node.id for node in found))
 
-    def match(
-        self, variable: Variable, flat: Graph
-    ) -> tuple[dict[str, Variable], dict[str, Function]] | None:
+    def match(self, variable: Variable, flat: Graph) -> Bound | None:
         """What the pattern's names stand for if a variable is computed as it says, else None."""
         variables: dict[str, Variable] = {}
         functions: dict[str, Function] = {}
@@ -73,7 +101,7 @@ class Pattern:
             if len(inputs) != len(_arguments(node)):
                 return None
             pending += zip(_arguments(node), inputs, strict=True)
-        return variables, functions
+        return Bound(variables, functions)
 
 
 def _called(node: ast.expr) -> str:

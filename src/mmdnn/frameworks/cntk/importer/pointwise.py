@@ -59,7 +59,7 @@ def number(like: ir.Value, value: float) -> np.ndarray:
 
 @importer(*UNARY, doc=f"{API}/cntk.ops#exp")
 def unary(f: Importing, op: Any, x: Operand) -> ir.Value:
-    return getattr(op, UNARY[f.function.op])(x.value)  # type: ignore[no-any-return]
+    return getattr(op, UNARY[f.function.op])(x.value)
 
 
 @importer(*BINARY, doc=f"{API}/cntk.ops#plus")
@@ -107,7 +107,7 @@ def inverse(f: Importing, op: Any, x: Operand) -> ir.Value:
     if _is_nonzero(f, x):
         return made
     zero = number(x.value, 0)
-    return op.Where(op.Equal(x.value, zero), zero, made)  # type: ignore[no-any-return]
+    return op.Where(op.Equal(x.value, zero), zero, made)
 
 
 @importer("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
@@ -128,12 +128,12 @@ def element_divide(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
 @importer("Log", doc=f"{API}/cntk.ops#log")
 def log(f: Importing, op: Any, x: Operand) -> ir.Value:
     low = op.Less(x.value, number(x.value, SMALLEST_LOGGED))
-    return op.Where(low, number(x.value, LOG_OF_SMALLEST), op.Log(x.value))  # type: ignore[no-any-return]
+    return op.Where(low, number(x.value, LOG_OF_SMALLEST), op.Log(x.value))
 
 
 @importer("Sqrt", doc=f"{API}/cntk.ops#sqrt")
 def sqrt(f: Importing, op: Any, x: Operand) -> ir.Value:
-    return op.Sqrt(op.Relu(x.value))  # type: ignore[no-any-return]
+    return op.Sqrt(op.Relu(x.value))
 
 
 @importer("LogPlus", doc=f"{API}/cntk.ops#log_add_exp")
@@ -148,7 +148,7 @@ def log_plus(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
 def straight_through(f: Importing, op: Any, x: Operand) -> ir.Value:
     """1 above 0, else -1."""
     above = op.Greater(x.value, number(x.value, 0))
-    return op.Where(above, number(x.value, 1), number(x.value, -1))  # type: ignore[no-any-return]
+    return op.Where(above, number(x.value, 1), number(x.value, -1))
 
 
 TYPES = {
@@ -165,4 +165,4 @@ def cast(f: Importing, op: Any, x: Operand) -> ir.Value:
     kind = f.get("newDataType", int)
     if kind not in TYPES:
         f.refuse(f"the type {kind} is not known")
-    return op.Cast(x.value, to=TYPES[kind])  # type: ignore[no-any-return]
+    return op.Cast(x.value, to=TYPES[kind])

@@ -63,8 +63,8 @@ def pooling(f: Importing, op: Any, x: Operand) -> Operand:
             "ceil_mode": int(where.ceil),
         }
         if kind == MAX:
-            return op.MaxPool(inner, **given)  # type: ignore[no-any-return]
-        return op.AveragePool(inner, **given, count_include_pad=int(include))  # type: ignore[no-any-return]
+            return op.MaxPool(inner, **given)
+        return op.AveragePool(inner, **given, count_include_pad=int(include))
 
     made = folded(op, image, pool)
     if image is x:

@@ -1,19 +1,289 @@
-"""Loops over the past or the future."""
+"""Loops over the past or the future of a sequence, as Scan.
+
+A loop's PastValues (or FutureValues) are the scan's states; what it reads of sequences outside is
+scanned, what else it reads is read where it stands. A delay of n frames is a state of n frames. The
+future is a scan backwards, whose states are the initial ones until a sequence's last frames.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk.graph import Function
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import Error, UnsupportedError
+from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
+from mmdnn.frameworks.cntk.importer.operand import Operand
+from mmdnn.frameworks.cntk.importer.sequence import TIME, initial_frames, until
+from mmdnn.frameworks.cntk.importer.states import state_shape
+from mmdnn.frameworks.cntk.importer.table import Importing
+from mmdnn.ir.builder import Builder, dimensions
+
+if TYPE_CHECKING:
+    from mmdnn.frameworks.cntk.importer.lowering import Lowering
+
+DELAYS = ("PastValue", "FutureValue")
 
 
-def recurrence(lowering: Any, component: Sequence[Function]) -> None:
+@dataclass
+class State:
+    """A delay of a loop.
+
+    Attributes:
+        delay: The PastValue or FutureValue.
+        count: Its frames.
+        initial: What it is before the first frame: [batch, *static], or [batch, count, *static] for
+            several frames.
+        shape: Of what it delays, without the dynamic axes.
+    """
+
+    delay: Function
+    count: int
+    initial: ir.Value
+    shape: tuple[int, ...]
+
+
+def recurrence(lowering: Lowering, component: Sequence[Function]) -> None:
     """Import a loop.
 
     Raises:
-        UnsupportedError: Always, for now.
+        UnsupportedError: It is none that can be scanned.
     """
-    first = component[0]
-    raise UnsupportedError("it is in a loop", layer=first.label, operator=first.type)
+    delays = [one for one in component if one.op in DELAYS]
+    first = delays[0] if delays else component[0]
+    try:
+        _scan(lowering, component, delays)
+    except Error as error:
+        error.layer = error.layer or first.label
+        error.operator = error.operator or first.type
+        raise
+
+
+def _scan(lowering: Lowering, component: Sequence[Function], delays: Sequence[Function]) -> None:
+    if len({one.op for one in delays}) != 1:
+        raise UnsupportedError("a loop that reads both its past and its future, or neither")
+    backwards = delays[0].op == "FutureValue"
+    inner = set(component)
+    outside = _outside(lowering, component)
+    axis = _axis(outside)
+    like = next(one for one in outside.values() if one.sequence == axis)
+    importing = Importing(delays[0], lowering)
+    op = lowering.builder.op
+    with lowering.builder.layer(delays[0].uid, "Recurrence"):
+        states = [_state(lowering, delay, inner, like) for delay in delays]
+        masks = {}
+        if backwards:
+            for count in {state.count for state in states}:
+                masks[count] = op.Unsqueeze(until(importing, op, like, count), [2])
+        results = _wanted(lowering, component)
+        made = _run(lowering, component, states, outside, masks, results, axis, like)
+    for variable, value in zip(results, made, strict=True):
+        lowering.set(variable, Operand(value, like.axes))
+
+
+def _outside(lowering: Lowering, component: Sequence[Function]) -> dict[Variable, Operand]:
+    """What a loop reads that it does not compute."""
+    inner = set(component)
+    found: dict[Variable, Operand] = {}
+    for function in component:
+        with lowering.builder.layer(lowering.label(function), function.type):
+            for variable in lowering.flat.reads(function):
+                if variable.owner not in inner and variable not in found:
+                    found[variable] = lowering.operand(variable)
+    return found
+
+
+def _axis(outside: dict[Variable, Operand]) -> Axis:
+    axes = {one.sequence for one in outside.values() if one.sequence is not None}
+    if len(axes) != 1:
+        raise UnsupportedError("a loop over no sequence, or over several")
+    return axes.pop()
+
+
+def _state(lowering: Lowering, delay: Function, inner: set[Function], like: Operand) -> State:
+    importing = Importing(delay, lowering)
+    count = importing.get("offset", int)
+    _, initial = (lowering.flat.resolve(one) for one in delay.inputs)
+    if initial.owner in inner:
+        importing.refuse("its initial state is computed in the loop itself")
+    start = lowering.operand(initial)
+    if start.sequence is not None:
+        importing.refuse("its initial state is a sequence")
+    shape = state_shape(lowering, delay, inner, start)
+    op = lowering.builder.op
+    frame = Operand(_model_of(op, like, shape), like.axes)
+    frames = initial_frames(op, frame, start, count)
+    value = op.Squeeze(frames, [TIME]) if count == 1 else frames
+    return State(delay, count, value, shape)
+
+
+def _model_of(op: Any, like: Operand, shape: tuple[int, ...]) -> ir.Value:
+    """A value with another one's dynamic axes and this static shape; only its shape is of use."""
+    leading = op.Shape(like.value, start=0, end=2)
+    target = op.Concat(leading, np.array(shape, np.int64), axis=0) if shape else leading
+    made: ir.Value = op.ConstantOfShape(target)
+    made.shape = ir.Shape([*dimensions(like.value)[:2], *shape])
+    return made
+
+
+def _wanted(lowering: Lowering, component: Sequence[Function]) -> list[Variable]:
+    """What is read outside of the loop, or an output of the model."""
+    inner = set(component)
+    read = {
+        variable
+        for function in lowering.order
+        if function not in inner
+        for variable in lowering.flat.reads(function)
+    }
+    read.update(map(lowering.flat.resolve, lowering.outputs))
+    return [one for function in component for one in function.results if one in read]
+
+
+@contextmanager
+def _inside(lowering: Lowering, name: str) -> Iterator[Builder]:
+    """Make operators in a graph of their own; what is said of variables there is forgotten."""
+    outer, operands = lowering.builder, lowering.operands
+    body = Builder(outer.domain, outer.unique(name))
+    body._names = outer._names
+    body.functions = outer.functions
+    body._function_keys = outer._function_keys
+    lowering.builder, lowering.operands = body, dict(operands)
+    try:
+        yield body
+    finally:
+        lowering.builder, lowering.operands = outer, operands
+
+
+def _run(
+    lowering: Lowering,
+    component: Sequence[Function],
+    states: list[State],
+    outside: dict[Variable, Operand],
+    masks: dict[int, ir.Value],
+    results: list[Variable],
+    axis: Axis,
+    like: Operand,
+) -> list[ir.Value]:
+    """The scan; gives the results, [batch, time, *static]."""
+    scanned = {v: one for v, one in outside.items() if one.sequence == axis}
+    batch = tuple(one for one in like.axes if one != axis)
+    name = states[0].delay.uid
+    with _inside(lowering, f"{name}/loop") as body:
+        before = [_input(body, f"{name}/state", state.initial) for state in states]
+        frames = [_frame(body, f"{name}/frame", one.value) for one in scanned.values()]
+        flags = [_frame(body, f"{name}/inside", mask) for mask in masks.values()]
+        for variable, value in zip(scanned, frames, strict=True):
+            lowering.operands[variable] = Operand(value, batch)
+        inside = dict(zip(masks, flags, strict=True))
+        for state, value in zip(states, before, strict=True):
+            now = _now(body.op, state, value, inside)
+            lowering.operands[state.delay.output()] = Operand(now, batch)
+        _import(lowering, component)
+        after = [_after(lowering, body.op, s, v) for s, v in zip(states, before, strict=True)]
+        made = [_made(lowering, body.op, one, batch) for one in results]
+        _finish(body, [*after, *made])
+        graph = body.graph
+    inputs = [state.initial for state in states]
+    inputs += [one.value for one in scanned.values()] + list(masks.values())
+    count = len(scanned) + len(masks)
+    direction = 1 if masks else 0
+    outputs = lowering.builder.node(
+        "Scan",
+        inputs,
+        {
+            "body": graph,
+            "num_scan_inputs": count,
+            "scan_input_axes": [TIME] * count,
+            "scan_output_axes": [TIME] * len(made),
+            "scan_input_directions": [direction] * count,
+            "scan_output_directions": [direction] * len(made),
+        },
+        outputs=len(states) + len(made),
+    )
+    found = list(outputs[len(states) :])
+    for value, inner in zip(found, made, strict=True):
+        dims = list(dimensions(inner))
+        value.type = ir.TensorType(inner.dtype or ir.DataType.FLOAT)
+        value.shape = ir.Shape([dims[0], dimensions(like.value)[TIME], *dims[1:]])
+    return found
+
+
+def _input(body: Builder, name: str, value: ir.Value) -> ir.Value:
+    dims = dimensions(value)
+    return body.input(body.unique(name), dims, value.dtype or ir.DataType.FLOAT)
+
+
+def _frame(body: Builder, name: str, value: ir.Value) -> ir.Value:
+    dims = [dim for place, dim in enumerate(dimensions(value)) if place != TIME]
+    return body.input(body.unique(name), dims, value.dtype or ir.DataType.FLOAT)
+
+
+def _now(op: Any, state: State, value: ir.Value, inside: dict[int, ir.Value]) -> ir.Value:
+    """What a delay gives for this frame."""
+    oldest = value if state.count == 1 else op.Gather(value, np.array(0, np.int64), axis=TIME)
+    if state.count not in inside:
+        return oldest
+    start = state.initial
+    if state.count > 1:
+        start = op.Gather(start, np.array(0, np.int64), axis=TIME)
+    flag = inside[state.count]
+    missing = len(state.shape) - 1
+    if missing > 0:
+        flag = op.Unsqueeze(flag, [2 + place for place in range(missing)])
+    elif missing < 0:
+        flag = op.Squeeze(flag, [1])
+    return op.Where(flag, oldest, start)
+
+
+def _import(lowering: Lowering, component: Sequence[Function]) -> None:
+    """The functions of one step, what they read before them."""
+    inner = [one for one in component if one.op not in DELAYS]
+    waiting = list(inner)
+    while waiting:
+        ready = [
+            one
+            for one in waiting
+            if all(v in lowering.operands or v.owner is None for v in lowering.flat.reads(one))
+        ]
+        if not ready:
+            raise UnsupportedError("a loop within the loop's own frame")
+        for one in ready:
+            lowering.function(one)
+        waiting = [one for one in waiting if one not in ready]
+
+
+def _after(lowering: Lowering, op: Any, state: State, before: ir.Value) -> ir.Value:
+    """A state after this frame."""
+    variable = lowering.flat.resolve(state.delay.inputs[0])
+    made = lowering.operand(variable)
+    shape = made.shape
+    if tuple(shape) != state.shape:
+        raise UnsupportedError(
+            f"its state of the shape {list(state.shape)} becomes one of {list(shape)}",
+            layer=state.delay.label,
+            operator=state.delay.op,
+        )
+    if not made.axes:
+        raise UnsupportedError("its state does not depend on the sample", layer=state.delay.label)
+    if state.count == 1:
+        return op.Identity(made.value)
+    newest = op.Unsqueeze(made.value, [TIME])
+    rest = op.Slice(before, [1], [np.iinfo(np.int64).max], [TIME])
+    after = op.Concat(rest, newest, axis=TIME)
+    after.shape = before.shape
+    return after
+
+
+def _made(lowering: Lowering, op: Any, variable: Variable, batch: tuple[Axis, ...]) -> ir.Value:
+    operand = lowering.operand(variable)
+    if operand.axes != batch:
+        raise UnsupportedError("a part of the loop does not depend on the sample")
+    return op.Identity(operand.value)
+
+
+def _finish(body: Builder, outputs: Sequence[ir.Value]) -> None:
+    body.graph.outputs.extend(outputs)

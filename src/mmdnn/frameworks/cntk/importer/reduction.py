@@ -50,9 +50,9 @@ def reduce_elements(f: Importing, op: Any, x: Operand) -> ir.Value:
     if name not in REDUCTIONS:
         f.refuse(f"the reduction {name} is not known")
     if not axes:
-        return op.Identity(x.value)  # type: ignore[no-any-return]
+        return op.Identity(x.value)
     made = getattr(op, REDUCTIONS[name])(x.value, axes, keepdims=0 if everything else keep)
-    return op.Unsqueeze(made, [x.leading]) if everything and keep else made  # type: ignore[no-any-return]
+    return op.Unsqueeze(made, [x.leading]) if everything and keep else made
 
 
 def _choice(f: Importing, op: Any, x: Operand, axes: list[int], name: str, keep: int) -> ir.Value:
@@ -64,7 +64,7 @@ def _choice(f: Importing, op: Any, x: Operand, axes: list[int], name: str, keep:
     else:
         f.refuse("the place of the largest of several axes")
     made = getattr(op, CHOICES[name])(value, axis=axes[0], keepdims=keep)
-    return op.Cast(made, to=dtype_of(x.value))  # type: ignore[no-any-return]
+    return op.Cast(made, to=dtype_of(x.value))
 
 
 Make = Callable[[ir.Value], ir.Value]

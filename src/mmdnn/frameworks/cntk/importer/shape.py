@@ -70,7 +70,7 @@ def transpose_axes(f: Importing, op: Any, x: Operand) -> ir.Value:
     else:
         one, other = x.position(f.get("axis1", Axis)), x.position(f.get("axis2", Axis))
         order[one], order[other] = order[other], order[one]
-    return op.Transpose(x.value, perm=order)  # type: ignore[no-any-return]
+    return op.Transpose(x.value, perm=order)
 
 
 @importer("Slice", doc=f"{API}/cntk.ops#slice")
@@ -178,7 +178,7 @@ def pad(f: Importing, op: Any, x: Operand) -> ir.Value:
         f.refuse(f"the padding mode {mode} is not known")
     pads = [*none, *before, *none, *after]
     fill = np.asarray(number, dtype_of(x.value).numpy()) if mode == 0 else None
-    return op.Pad(x.value, pads, fill, mode=PADDING[mode])  # type: ignore[no-any-return]
+    return op.Pad(x.value, pads, fill, mode=PADDING[mode])
 
 
 def _mirrored(op: Any, x: Operand, before: list[int], after: list[int]) -> ir.Value:
@@ -199,6 +199,6 @@ def crop(f: Importing, op: Any, x: Operand, like: Operand, *nodes: Operand) -> i
     columns, rows = (int(place) for place in f.get("offset", list))
     height, width = sizes(like)[-2:]
     last = x.leading + x.rank
-    return op.Slice(  # type: ignore[no-any-return]
+    return op.Slice(
         x.value, [rows, columns], [rows + height, columns + width], [last - 2, last - 1]
     )

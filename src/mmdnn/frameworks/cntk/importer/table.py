@@ -12,7 +12,7 @@ import onnx_ir as ir
 from mmdnn.errors import FormatError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk.graph import Attribute, Axis, Function
 from mmdnn.frameworks.cntk.importer.operand import Operand
-from mmdnn.frameworks.cntk.importer.patterns import Pattern
+from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
 from mmdnn.ir.builder import Builder
 from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
@@ -45,22 +45,29 @@ class Named:
 
     pattern: Pattern
     function: Callable[..., Any]
+    check: Callable[[Bound], bool]
 
 
 blocks: dict[str, list[Named]] = {}
 """What is known of blocks, by their names."""
 
 
-def block(type_: str, pattern: str, doc: str = "") -> Callable[[_F], _F]:
-    """Register a function for a block of that name whose inside matches a pattern.
+def _always(bound: Bound) -> bool:
+    return True
+
+
+def block(
+    type_: str, pattern: str, doc: str = "", check: Callable[[Bound], bool] = _always
+) -> Callable[[_F], _F]:
+    """Register a function for a block of that name whose inside matches a pattern, and a check.
 
     The function is called `(f, op, *operands)`, operands in the order of the pattern's names as
-    `Pattern.names` gives it; functions that the pattern binds are `f.bound["name"]`. A block that
-    matches none of its patterns is what its inside is.
+    `Pattern.names` gives it; functions that the pattern binds are `f.bound.functions["name"]`. A block
+    that matches none of its patterns is what its inside is.
     """
 
     def register(function: _F) -> _F:
-        blocks.setdefault(type_, []).append(Named(Pattern(pattern), function))
+        blocks.setdefault(type_, []).append(Named(Pattern(pattern), function, check))
         if f"{type_} (block)" not in importer:
             importer(f"{type_} (block)", doc=doc)(function)
         return function
@@ -73,16 +80,14 @@ class Importing:
 
     Attributes:
         function: The function of the native graph.
-        bound: Of a named block, the functions inside that its pattern binds.
+        bound: Of a named block, what its pattern's names stand for.
         lowering: The whole conversion; `lowering.lengths(axis)` are a sequence axis's lengths.
         builder: Where operators are made.
     """
 
-    def __init__(
-        self, function: Function, lowering: Lowering, bound: dict[str, Function] | None = None
-    ) -> None:
+    def __init__(self, function: Function, lowering: Lowering, bound: Bound | None = None) -> None:
         self.function = function
-        self.bound = bound or {}
+        self.bound = bound or Bound({}, {})
         self.lowering = lowering
         self.builder: Builder = lowering.builder
         self._read: set[str] = set()
