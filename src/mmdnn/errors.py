@@ -79,12 +79,13 @@ class MissingExtraError(Error):
     Args:
         package: The package that could not be imported.
         extra: The extra of `mmdnn` that installs it.
+        hint: What to do where no extra can.
     """
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str, extra: str = "", *, hint: str | None = None) -> None:
         super().__init__(
             f"the package '{package}' is needed for this and is not installed",
-            hint=f"pip install 'mmdnn[{extra}]'",
+            hint=hint or f"pip install 'mmdnn[{extra}]'",
         )
 
 
