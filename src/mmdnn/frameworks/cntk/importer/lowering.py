@@ -314,8 +314,11 @@ class Lowering:
         return str(lengths.name)
 
     def _sweep(self) -> None:
-        """Forget weights that nothing reads, and let inputs say which value has their lengths."""
+        """Forget what nothing reads, and let inputs say which value has their lengths."""
         graph_ = self.builder.graph
+        for node in reversed(list(graph_)):
+            if not any(one.uses() or one in graph_.outputs for one in node.outputs):
+                graph_.remove(node, safe=True)
         for name, value in list(graph_.initializers.items()):
             if not value.uses() and value not in graph_.outputs:
                 del graph_.initializers[name]

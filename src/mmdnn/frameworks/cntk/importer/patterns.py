@@ -2,7 +2,8 @@
 
     Select(Less(x, zero), ElementTimes(alpha, x), x)
 
-A call is a primitive operator, a name any variable: the same name, the same variable. `(name :=
+A call is a primitive operator, a name any variable: the same name, the same variable. A call in
+lower case is any operator, which gets that name. What is commutative matches both ways. `(name :=
 Call(...))` gives the function itself a name, so that its attributes can be read. Blocks inside that
 are taken as what they are called are calls as well, of the names that their own pattern has.
 """
@@ -11,11 +12,14 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from mmdnn.frameworks.cntk.graph import Function, Variable
 from mmdnn.tensors import references
+
+COMMUTATIVE = frozenset({"Plus", "ElementTimes"})
 
 
 class Graph(Protocol):
@@ -78,30 +82,42 @@ class Pattern:
 
     def match(self, variable: Variable, flat: Graph) -> Bound | None:
         """What the pattern's names stand for if a variable is computed as it says, else None."""
-        variables: dict[str, Variable] = {}
-        functions: dict[str, Function] = {}
-        pending: list[tuple[ast.expr, Variable]] = [(self.tree, variable)]
-        while pending:
-            node, found = pending.pop()
-            found = flat.resolve(found)
-            if isinstance(node, ast.Name):
-                if variables.setdefault(node.id, found) is not found:
-                    return None
-                continue
-            if isinstance(node, ast.NamedExpr):
-                if found.owner is None or found.index:
-                    return None
-                functions[node.target.id] = found.owner
-                pending.append((node.value, found))
-                continue
-            owner = found.owner
-            if owner is None or found.index or owner.type != _called(node):
-                return None
-            inputs = flat.reads(owner)
-            if len(inputs) != len(_arguments(node)):
-                return None
-            pending += zip(_arguments(node), inputs, strict=True)
-        return Bound(variables, functions)
+        return next(self._match(self.tree, variable, Bound({}, {}), flat), None)
+
+    def _match(
+        self, node: ast.expr, variable: Variable, bound: Bound, flat: Graph
+    ) -> Iterator[Bound]:
+        found = flat.resolve(variable)
+        if isinstance(node, ast.Name):
+            if bound.variables.get(node.id, found) is found:
+                yield Bound({**bound.variables, node.id: found}, bound.functions)
+            return
+        owner = found.owner
+        if owner is None or found.index:
+            return
+        if isinstance(node, ast.NamedExpr):
+            functions = {**bound.functions, node.target.id: owner}
+            yield from self._match(node.value, found, Bound(bound.variables, functions), flat)
+            return
+        called, inputs = _called(node), flat.reads(owner)
+        if len(inputs) != len(_arguments(node)):
+            return
+        if called.islower():
+            bound = Bound(bound.variables, {**bound.functions, called: owner})
+        elif called != owner.type:
+            return
+        yield from self._arguments(_arguments(node), inputs, bound, flat)
+        if called in COMMUTATIVE:
+            yield from self._arguments(_arguments(node)[::-1], inputs, bound, flat)
+
+    def _arguments(
+        self, nodes: Sequence[ast.expr], inputs: Sequence[Variable], bound: Bound, flat: Graph
+    ) -> Iterator[Bound]:
+        if not nodes:
+            yield bound
+            return
+        for each in self._match(nodes[0], inputs[0], bound, flat):
+            yield from self._arguments(nodes[1:], inputs[1:], each, flat)
 
 
 def _called(node: ast.expr) -> str:

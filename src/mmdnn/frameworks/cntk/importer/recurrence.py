@@ -1,4 +1,4 @@
-"""Loops over the past or the future of a sequence, as Scan.
+"""Loops over the past or the future of a sequence: as recurrent layers, else as Scan.
 
 A loop's PastValues (or FutureValues) are the scan's states; what it reads of sequences outside is
 scanned, what else it reads is read where it stands. A delay of n frames is a state of n frames. The
@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
+from mmdnn.frameworks.cntk.importer.cells import recognized
 from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.sequence import TIME, initial_frames, until
 from mmdnn.frameworks.cntk.importer.states import state_shape
@@ -48,7 +49,7 @@ class State:
 
 
 def recurrence(lowering: Lowering, component: Sequence[Function]) -> None:
-    """Import a loop.
+    """Import a loop: as LSTM, GRU or RNN where it is one.
 
     Raises:
         UnsupportedError: It is none that can be scanned.
@@ -56,7 +57,8 @@ def recurrence(lowering: Lowering, component: Sequence[Function]) -> None:
     delays = [one for one in component if one.op in DELAYS]
     first = delays[0] if delays else component[0]
     try:
-        _scan(lowering, component, delays)
+        if not recognized(lowering, component):
+            _scan(lowering, component, delays)
     except Error as error:
         error.layer = error.layer or first.label
         error.operator = error.operator or first.type
