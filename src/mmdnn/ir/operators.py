@@ -15,9 +15,13 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 F = TypeVar("F", bound=Callable[..., Any])
+Test: TypeAlias = "Callable[[ir.Node], bool]"
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,12 @@ class Operators(Generic[F]):
     Args:
         verb: What the table does with an operator, as in messages: "read from Caffe".
         entries: What is registered.
+        tests: Of an operator, which of its nodes the table is not for.
     """
 
     verb: str
     entries: dict[str, Entry[F]] = field(default_factory=dict)
+    tests: dict[str, Test] = field(default_factory=dict)
 
     def __call__(self, *types: str, doc: str = "") -> Callable[[F], F]:
         """Register a function for one or several operator types."""
@@ -52,6 +58,19 @@ class Operators(Generic[F]):
             return function
 
         return register
+
+    def unfit(self, *types: str) -> Callable[[Test], Test]:
+        """Register which nodes of these operators are spelled out in simpler ones, as the standard does."""
+
+        def register(test: Test) -> Test:
+            self.tests.update(dict.fromkeys(types, test))
+            return test
+
+        return register
+
+    def is_unfit(self, node: ir.Node) -> bool:
+        """Whether to write a node as its definition by simpler operators; see `unfit`."""
+        return not node.domain and node.op_type in self.tests and self.tests[node.op_type](node)
 
     def __getitem__(self, type_: str) -> F:
         return self.entries[type_].function

@@ -48,9 +48,31 @@ def definition(node: ir.Node) -> ir.Function:
         given[name] = parameter
         if value.const_value is not None and not value.is_graph_input():
             known[parameter] = value.const_value
-    outputs = _Whole(layer, outer, given, known).outputs()
+    if layer.batch_first:
+        outputs = _time_first(node, outer, given)
+    else:
+        outputs = _Whole(layer, outer, given, known).outputs()
     outer.graph.outputs.extend(outputs[: len(node.outputs)])
     return function_of(outer.graph, node.domain, node.op_type, {})
+
+
+def _time_first(node: ir.Node, outer: Builder, given: dict[str, ir.Value | None]) -> list[ir.Value]:
+    """The same operator with the steps as the first axis, between Transposes."""
+    op = outer.op
+    turned = {
+        name: op.Transpose(value, perm=[1, 0, 2])
+        for name, value in given.items()
+        if name in {"x", "h", "c"} and value is not None
+    }
+    inputs = [turned.get(name, value) for name, value in given.items()]
+    attributes = {name: attribute.value for name, attribute in node.attributes.items()}
+    attributes["layout"] = 0
+    made = getattr(op, node.op_type)(
+        *inputs[: len(node.inputs)], **attributes, outputs=3 if node.op_type == "LSTM" else 2
+    )
+    y, *finals = made
+    last = [op.Transpose(final, perm=[1, 0, 2]) for final in finals]
+    return [op.Transpose(y, perm=[2, 0, 1, 3]), *last]
 
 
 @dataclass
@@ -65,10 +87,6 @@ class _Whole:
     def outputs(self) -> list[ir.Value]:
         """Y and the final states."""
         op = self.outer.op
-        if self.layer.batch_first:
-            for name in ("x", "h", "c"):
-                value = self.given[name]
-                self.given[name] = None if value is None else op.Transpose(value, perm=[1, 0, 2])
         running = self._running()
         each = [_Way(self, way, running).run() for way in range(self.layer.ways)]
         joined = []
@@ -76,13 +94,7 @@ class _Whole:
             axis = 0 if place else 1
             parts = tuple(op.Unsqueeze(part, [axis]) for part in parts)
             joined.append(parts[0] if len(parts) == 1 else op.Concat(*parts, axis=axis))
-        if not self.layer.batch_first:
-            return joined
-        y, *finals = joined
-        return [
-            op.Transpose(y, perm=[2, 0, 1, 3]),
-            *(op.Transpose(f, perm=[1, 0, 2]) for f in finals),
-        ]
+        return joined
 
     def _running(self) -> ir.Value | None:
         """Whether each sequence has a step at a time: [T, N, 1]."""

@@ -7,13 +7,12 @@ knows no lengths of sequences: these are done beside it, by `SequenceReverse`, `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.stacks import Stack
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 from mmdnn.frameworks.mxnet.graph import Node
 from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors import references
@@ -22,20 +21,22 @@ MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu
 """The two kinds of RNN, by their activations."""
 
 
-@unfit("LSTM")
-@unfit("GRU")
-@unfit("RNN")
+@exporter.unfit("LSTM", "GRU", "RNN")
 def is_spelled_out(node: ir.Node) -> bool:
     """Whether it is more than MXNet's operator does; it is a loop then."""
     said = read(node)
     inputs = [*node.inputs, *[None] * 8]
     weights = [value for value in inputs[1:4] if value is not None]
-    if _mode(said) is None or any(_constant(value) is None for value in weights):
+    if (
+        said.batch_first
+        or _mode(said) is None
+        or any(_constant(value) is None for value in weights)
+    ):
         return True
     if said.kind == "LSTM" and inputs[7] is not None and not _is_zero(inputs[7]):
         return True
     memory = len(node.outputs) > 2 and (node.outputs[2].uses() or node.outputs[2].is_graph_output())
-    return bool(memory) and _lengths(said, inputs[0], inputs[4]) is not None
+    return bool(memory) and _lengths(inputs[0], inputs[4]) is not None
 
 
 def _mode(said: Recurrent) -> str | None:
@@ -57,13 +58,13 @@ def _is_zero(value: ir.Value | None) -> bool:
     return tensor is not None and not references.read(tensor).any()
 
 
-def _lengths(said: Recurrent, x: ir.Value | None, lengths: ir.Value | None) -> ir.Value | None:
+def _lengths(x: ir.Value | None, lengths: ir.Value | None) -> ir.Value | None:
     """The sequences' lengths, unless all are known to take every step."""
     tensor = None if lengths is None else _constant(lengths)
     if tensor is None or x is None or x.shape is None:
         return lengths
-    steps = x.shape[1 if said.batch_first else 0]
-    return None if isinstance(steps, int) and (references.read(tensor) == steps).all() else lengths
+    whole = isinstance(x.shape[0], int) and (references.read(tensor) == x.shape[0]).all()
+    return None if whole else lengths
 
 
 @exporter("LSTM", "GRU", "RNN", doc="LSTM")
@@ -87,14 +88,11 @@ def recurrent(
     assert mode is not None
     assert w.constant is not None
     assert r.constant is not None
-    if said.batch_first:
-        x = mx.SwapAxis(x, dim1=0, dim2=1)
-        h, c = (None if each is None else mx.SwapAxis(each, dim1=0, dim2=1) for each in (h, c))
     stack = Stack(mode, r.constant.shape.numpy()[2], tuple(range(said.ways)), node.layer, x, w)
     stack.layers.append((w.constant, r.constant, None if b is None else b.constant))
     stack.states.append([_given(each) for each in (h, c)])
     stack.ends.append(list(node.node.outputs[1 : 1 + stack.count]))
-    if _lengths(said, node.node.inputs[0], lengths.value if lengths else None) is not None:
+    if _lengths(node.node.inputs[0], lengths.value if lengths else None) is not None:
         assert lengths is not None
         y, ends = _by_lengths(node, mx, said, stack, lengths)
     elif said.backwards == (True,):
@@ -103,28 +101,16 @@ def recurrent(
         y, ends = mx.reverse(made, axis=(0,)), mx.outputs(made, 3)[1:]
     else:
         y, ends = _stacked(node, mx, stack, x)
-    return _laid_out(node, mx, said, y, ends)
+    split = mx.Reshape(y, shape=(0, 0, -4, said.ways, -1))
+    mx.scope.joined[split.entry] = y
+    mx.scope.turned[node.output] = split
+    return [mx.transpose(split, axes=(0, 2, 1, 3)), *ends]
 
 
 def _given(state: Array | None) -> Array | None:
     """A first state, unless it is computed zeros."""
     plain = state is None or (not state.is_weight and _is_zero(state.value))
     return None if plain else state
-
-
-def _laid_out(
-    node: Exporting, mx: Writing, said: Recurrent, y: Array, ends: Sequence[Array]
-) -> list[Array]:
-    """From [T, N, directions * H] to ONNX's axes; what only turns them back finds it as it was."""
-    if said.batch_first:
-        y = mx.SwapAxis(y, dim1=0, dim2=1)
-        ends = [mx.SwapAxis(end, dim1=0, dim2=1) for end in ends]
-    split = mx.Reshape(y, shape=(0, 0, -4, said.ways, -1))
-    mx.scope.joined[split.entry] = y
-    if said.batch_first:
-        return [split, *ends]
-    mx.scope.turned[node.output] = split
-    return [mx.transpose(split, axes=(0, 2, 1, 3)), *ends]
 
 
 def _by_lengths(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 exporter: Operators[Callable[..., Any]] = Operators("written as MXNet")
 """Registers a function `(node, mx, *inputs) -> array or arrays` for an ONNX operator."""
 
-_UNFIT: dict[str, Callable[[ir.Node], bool]] = {}
+unfit, is_unfit = exporter.unfit, exporter.is_unfit
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -50,21 +50,6 @@ NAMES = {
 
 READABLE = 1 << 22
 """Constants of more bytes than this are never looked into."""
-
-
-def unfit(type_: str) -> Callable[[Callable[[ir.Node], bool]], Callable[[ir.Node], bool]]:
-    """Registers which nodes of an operator are spelled out in simpler ones, as the standard does."""
-
-    def register(function: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool]:
-        _UNFIT[type_] = function
-        return function
-
-    return register
-
-
-def is_unfit(node: ir.Node) -> bool:
-    """Whether to write a node as its definition by simpler operators; see `unfit`."""
-    return node.op_type in _UNFIT and _UNFIT[node.op_type](node)
 
 
 @dataclass(eq=False)

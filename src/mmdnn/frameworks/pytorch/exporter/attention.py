@@ -10,7 +10,6 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     Exporting,
     Writing,
     exporter,
-    spelled_out,
     wanted,
 )
 from mmdnn.frameworks.pytorch.graph import Code, Variable
@@ -19,7 +18,7 @@ SPECIAL = ("softcap", "softmax_precision")
 WINDOWS = ("left_window_size", "right_window_size")
 
 
-@spelled_out("Attention")
+@exporter.unfit("Attention")
 def beyond_torch(node: ir.Node) -> bool:
     """Whether `F.scaled_dot_product_attention` lacks something that the node asks for."""
     query, key, _, mask, past, *rest = [*node.inputs, *[None] * 7][:7]

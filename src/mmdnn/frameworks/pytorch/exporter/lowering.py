@@ -15,7 +15,6 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     Exporting,
     Writing,
     exporter,
-    is_spelled_out,
     wanted,
 )
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
@@ -49,7 +48,7 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
     """
-    model = canonical(model, keep=exporter, unfit=is_spelled_out)
+    model = canonical(model, keep=exporter, unfit=exporter.is_unfit)
     refused = [
         (
             node.metadata_props.get(TYPE) or node.op_type,

@@ -67,24 +67,6 @@ FOLDABLE = 1 << 20
 """Constants larger than this many bytes are weights, never literals."""
 
 
-_SPELLED_OUT: dict[str, Callable[[ir.Node], bool]] = {}
-
-
-def spelled_out(type_: str) -> Callable[[Callable[[ir.Node], bool]], Callable[[ir.Node], bool]]:
-    """Registers which nodes of an operator torch has no call for, so that their definition is written out."""
-
-    def register(function: Callable[[ir.Node], bool]) -> Callable[[ir.Node], bool]:
-        _SPELLED_OUT[type_] = function
-        return function
-
-    return register
-
-
-def is_spelled_out(node: ir.Node) -> bool:
-    """Whether to write the operator's definition by simpler operators; see `spelled_out`."""
-    return node.op_type in _SPELLED_OUT and _SPELLED_OUT[node.op_type](node)
-
-
 class Exporting:
     """A node on its way out: its attributes, each of which must be read."""
 
@@ -374,11 +356,9 @@ __all__ = [
     "Raw",
     "Writing",
     "exporter",
-    "is_spelled_out",
     "literal",
     "pair",
     "source",
-    "spelled_out",
     "torch_type",
     "wanted",
 ]
