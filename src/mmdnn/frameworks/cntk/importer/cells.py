@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.importer.lowering import Lowering
 
 ACTIVATIONS = {
-    "Tanh": "Tanh", "Sigmoid": "Sigmoid", "StableSigmoid": "Sigmoid", "ReLU": "Relu",
-    "Softsign": "Softsign", "Softplus": "Softplus",
+    "Tanh": "Tanh",
+    "Sigmoid": "Sigmoid",
+    "StableSigmoid": "Sigmoid",
+    "ReLU": "Relu",
+    "Softsign": "Softsign",
+    "Softplus": "Softplus",
 }
 """What ONNX's recurrent operators have under a name without parameters."""
 

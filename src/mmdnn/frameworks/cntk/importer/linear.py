@@ -11,6 +11,8 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes, union, widen
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 
+_SINGLE = ir.DataType.FLOAT
+
 
 @importer("Times", doc=f"{API}/cntk.ops#times")
 def times(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
@@ -51,7 +53,7 @@ def _product(
     contracted: tuple[int, ...],
     kept: tuple[int, ...],
 ) -> Operand:
-    """The product, both operands brought to matrices and back."""
+    """The product, both operands brought to matrices and back; of half numbers, summed as single."""
     count = len(contracted)
     mapped = x.shape[: x.rank - count]
     if x.rank < count or tuple(x.shape[x.rank - count :]) != contracted:

@@ -11,6 +11,7 @@ from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 from mmdnn.frameworks.cntk.importer.windows import Windows, cropped, windows
+from mmdnn.ir import regions
 from mmdnn.ir.builder import Dimension
 
 MAX, AVERAGE = 0, 1
@@ -106,19 +107,33 @@ def unpooling(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
 
 
 @importer("ROIPooling", doc=f"{API}/cntk.ops#roipooling")
-def roi_pooling(f: Importing, op: Any, x: Operand, regions: Operand) -> Operand:
+def roi_pooling(f: Importing, op: Any, x: Operand, corners: Operand) -> Operand:
     """Regions (x1, y1, x2, y2) of each image; [regions, channels, height, width] for each."""
     if f.get("poolingType", int) != MAX:
         f.refuse("only the maximum is known")
-    if x.leading != 1 or regions.axes != x.axes or regions.rank != 2:
+    if x.leading != 1 or corners.axes != x.axes or corners.rank != 2:
         f.refuse("its operands have different dynamic axes")
-    shape, scale = f.get("roiOutputShape", Shape), f.get("spatialScale", float)
-    count = sizes(regions)[0]
-    batch = op.Shape(x.value, start=0, end=1)
+    bins, scale = f.get("roiOutputShape", Shape), f.get("spatialScale", float)
+    count, (channels, height, width) = sizes(corners)[0], sizes(x)
+    attributes = {"roiOutputShape": list(bins), "spatialScale": scale}
+
+    def body(op: Any, x: ir.Value, corners: ir.Value) -> ir.Value:
+        scaled = op.Mul(op.Reshape(corners, [-1, 4]), scale)
+        ends = op.Split(regions.rounded(op, scaled), axis=1, num_outputs=4, outputs=4)
+        rows = regions.inside(op, ends[1], ends[3], bins[0], height)
+        columns = regions.inside(op, ends[0], ends[2], bins[1], width)
+        pooled = regions.maxima(op, x, _images(op, x, count), rows, columns)
+        found = op.Where(regions.some(op, rows, columns), pooled, np.float32(0))
+        made: ir.Value = op.Reshape(found, [-1, count, channels, *bins])
+        return made
+
+    (made,) = f.builder.function("ROIPooling", [x.value, corners.value], attributes, body)
+    return Operand(made, x.axes)
+
+
+def _images(op: Any, x: ir.Value, count: int) -> ir.Value:
+    """The image of each region: each image has so many."""
     zero, one = np.array(0, np.int64), np.array(1, np.int64)
-    images = op.Range(zero, op.Squeeze(batch, [0]), one)
-    rows = op.Reshape(op.Expand(op.Unsqueeze(images, [1]), [1, count]), [-1, 1])
-    rows = op.Cast(rows, to=x.value.dtype or ir.DataType.FLOAT)
-    table = op.Concat(rows, op.Reshape(regions.value, [-1, 4]), axis=1)
-    made = op.MaxRoiPool(x.value, table, pooled_shape=list(shape), spatial_scale=scale)
-    return Operand(op.Reshape(made, [-1, count, sizes(x)[0], *shape]), x.axes)
+    images = op.Range(zero, op.Squeeze(op.Shape(x, start=0, end=1), [0]), one)
+    made: ir.Value = op.Reshape(op.Expand(op.Unsqueeze(images, [1]), [1, count]), [-1])
+    return made

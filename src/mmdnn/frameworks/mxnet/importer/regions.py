@@ -5,14 +5,12 @@ x [N, C, H, W]    rois [R, 5]: rows [image, xmin, ymin, xmax, ymax] in pixels of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.boxes import (
-    LOWEST,
     columns,
     descending,
     order,
@@ -21,10 +19,9 @@ from mmdnn.frameworks.mxnet.importer.boxes import (
 )
 from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
-from mmdnn.frameworks.mxnet.importer.elementwise import rounded
 from mmdnn.frameworks.mxnet.importer.shapes import known
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import Builder, shape
+from mmdnn.ir import regions
 
 
 def _split_rois(op: Any, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
@@ -46,68 +43,15 @@ def roi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
 
     def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, there, corners = _split_rois(op, rois, x)
-        ends = columns(op, rounded(op, op.Mul(corners, array(scale, rois))), 1)
-        rows = _inside(op, ends[1], ends[3], bins[0], size[0])
-        across = _inside(op, ends[0], ends[2], bins[1], size[1])
-        pooled = _maxima(op, x, image, rows, across)
-        some = op.And(_any(op, rows, [1, 3]), _any(op, across, [1, 2]))
+        ends = columns(op, regions.rounded(op, op.Mul(corners, array(scale, rois))), 1)
+        rows = regions.inside(op, ends[1], ends[3], bins[0], size[0])
+        across = regions.inside(op, ends[0], ends[2], bins[1], size[1])
+        pooled = regions.maxima(op, x, image, rows, across)
+        some = regions.some(op, rows, across)
         some = op.And(some, op.Unsqueeze(there, [1, 2, 3]))
         return choose(op, some, pooled, array(0, x))
 
     return node.builder.function("ROIPooling", [x, rois], attributes, body)
-
-
-def _inside(op: Any, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
-    """Which pixels of an axis lie in which bin of each region, [R, bins, size]."""
-    length = op.Max(op.Add(op.Sub(end, start), 1.0), 1.0)
-    width = op.Div(length, float(bins))
-    index, pixels = np.arange(bins, dtype=np.float32), np.arange(size, dtype=np.float32)
-    low = op.Unsqueeze(op.Add(op.Floor(op.Mul(width, index)), start), [2])
-    high = op.Unsqueeze(op.Add(op.Ceil(op.Mul(width, index + 1)), start), [2])
-    inside: ir.Value = op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
-    return inside
-
-
-def _any(op: Any, inside: ir.Value, axes: list[int]) -> ir.Value:
-    """Whether a bin has any pixel, [R, bins] with two more axes."""
-    count = op.ReduceMax(op.Cast(inside, to=ir.DataType.INT32), [2], keepdims=0)
-    some: ir.Value = op.Cast(op.Unsqueeze(count, axes), to=ir.DataType.BOOL)
-    return some
-
-
-Step = Callable[[Any, ir.Value, ir.Value, ir.Value], ir.Value]
-"""`(op, picture, rows, columns)` -> a region's bins, of the picture that it lies in."""
-
-
-def _by_region(
-    op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value, step: Step
-) -> ir.Value:
-    """Region by region, so that no picture is copied for each: [R, C, bins, bins]."""
-    body = Builder("mmdnn.mxnet", "region")
-    with body.layer("region", ""):
-        index = body.input("region/image", [], ir.DataType.INT64)
-        kind = rows.dtype or ir.DataType.FLOAT
-        row = body.input("region/rows", shape(rows)[1:], kind)
-        column = body.input("region/columns", shape(across)[1:], kind)
-        made = step(body.op, body.op.Gather(x, index, axis=0), row, column)
-    body.graph.outputs.append(made)
-    pooled: ir.Value = op.Scan(image, rows, across, body=body.graph, num_scan_inputs=3)
-    pooled.type, pooled.shape = x.type, ir.Shape([None, *shape(made)])
-    return pooled
-
-
-def _maxima(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value) -> ir.Value:
-    """The maxima over columns, then over rows."""
-    lowest, last, third = (op.builder.constant(value) for value in (LOWEST, [4], [2]))
-
-    def step(each: Any, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
-        wide = each.Where(column, picture, lowest)
-        strips = each.Where(row, each.ReduceMax(wide, last, keepdims=0), lowest)
-        made: ir.Value = each.ReduceMax(strips, third, keepdims=0)
-        return made
-
-    rows, across = op.Unsqueeze(rows, [1, 4]), op.Unsqueeze(across, [1, 2, 3])
-    return _by_region(op, op.Unsqueeze(x, [2, 4]), image, rows, across, step)
 
 
 def _weighted(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value) -> ir.Value:
@@ -118,7 +62,7 @@ def _weighted(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.
         made: ir.Value = each.MatMul(each.MatMul(row, picture), turned)
         return made
 
-    return _by_region(op, x, image, rows, across, step)
+    return regions.by_region(op, x, image, rows, across, step)
 
 
 def _samples(
@@ -205,7 +149,7 @@ def psroi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any
 
     def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, _, corners = _split_rois(op, rois, x)
-        ends = columns(op, rounded(op, corners), 1)
+        ends = columns(op, regions.rounded(op, corners), 1)
         scale = array(p.spatial_scale, rois)
         ends = [op.Mul(op.Add(end, array(i // 2, rois)), scale) for i, end in enumerate(ends)]
         rows = _bins(op, ends[1], ends[3], bins, size[0])
