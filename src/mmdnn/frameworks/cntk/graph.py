@@ -117,7 +117,7 @@ class Variable:
     Attributes:
         uid: Its name within the file.
         kind: What it is.
-        dtype: Its numbers' type; UNDEFINED where the file leaves it open.
+        dtype: Its numbers' type; UNDEFINED where the file leaves it open (outputs, some placeholders).
         shape: Its static shape; None where the file does not know it (outputs, placeholders).
         axes: Its dynamic axes, batch first; None where the file leaves them open.
         name: The user's name for it, or "".
@@ -200,7 +200,9 @@ class Function:
         """One of its outputs (`<uid>_Output_<index>`)."""
         if index not in self._outputs:
             uid = f"{self.uid}_Output_{index}"
-            self._outputs[index] = Variable(uid, Kind.OUTPUT, owner=self, index=index, axes=None)
+            self._outputs[index] = Variable(
+                uid, Kind.OUTPUT, ir.DataType.UNDEFINED, owner=self, index=index, axes=None
+            )
         return self._outputs[index]
 
     @property

@@ -1,0 +1,279 @@
+"""A CNTK model to the file that CNTK 2.7 writes: one Dictionary, its numbers streamed into place.
+
+The keys and versions are those of CompositeFunction::Serialize, PrimitiveFunction::Serialize and
+Variable::Serialize, the container is Serialization.cpp's (Source/CNTKv2LibraryDll of CNTK 2.7). A
+Dictionary that would have 2 GB or more is written without its numbers; they follow it, one tensor
+after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk import LARGE, graph
+from mmdnn.frameworks.cntk._attributes import Int, Single, typed
+from mmdnn.frameworks.cntk._operators import OPERATORS
+from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Shape, Variable
+from mmdnn.tensors import references, stream
+from mmdnn.tensors.weaving import weave, woven_size
+from mmdnn.tensors.wire import Path_
+
+LIMIT = (1 << 31) - 1
+"""Bytes that one protobuf message may not reach."""
+DICTIONARY, VALUE = 2, 2
+"""Versions of the container."""
+COMPOSITE, FUNCTION, VARIABLE = 3, 24, 1
+"""Versions of what is in it, as CNTK 2.7 has them."""
+
+TYPES = {
+    ir.DataType.UNDEFINED: 0,
+    ir.DataType.FLOAT: 1,
+    ir.DataType.DOUBLE: 2,
+    ir.DataType.FLOAT16: 4,
+    ir.DataType.INT8: 5,
+    ir.DataType.INT16: 6,
+}
+"""CNTK::DataType."""
+_UNKNOWN_SHAPE = Shape((-2,))
+_COMPOSITE = "CompositeFunction"
+
+_ENTRIES, _ENTRY_VALUE, _ITEM, _NUMBERS = 2, 2, 1, 1
+_VECTOR, _NESTED, _VIEW = 11, 12, 13
+_FLOATS, _DOUBLES, _INTS = 4, 5, 7
+"""Field numbers: of a Dictionary, an Entry, a Vector, a DictionaryValue, an NDArrayView."""
+
+
+def write(
+    model: Model,
+    target: Path,
+    *,
+    weights: Path | None = None,
+    progress: stream.Progress | None = None,
+) -> list[Path]:
+    """Write a model, everything in one file.
+
+    Args:
+        model: What the exporter made, or the reader.
+        target: The file.
+        weights: Not used: CNTK keeps no weights apart.
+        progress: Told of the bytes of weights written.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UnsupportedError: There is something in the model that CNTK's files cannot hold.
+    """
+    del weights
+    encoder = _Encoder()
+    message = graph.schema()["cntk.Dictionary"]()
+    encoder.dictionary(message, _composite(model), ())
+    sizes = {path: tensor.nbytes for path, tensor in encoder.tensors.items()}
+    recipe = weave(message.SerializeToString(), sizes)
+    with target.open("wb") as file:
+        if woven_size(recipe, sizes) >= LIMIT:
+            text = message.SerializeToString()
+            recipe = [LARGE, len(text).to_bytes(4, "little"), text, *encoder.tensors]
+        for part in recipe:
+            if isinstance(part, bytes):
+                file.write(part)
+            else:
+                stream.write(encoder.tensors[part], file, progress)
+    return [target]
+
+
+def _composite(model: Model) -> dict[str, Any]:
+    functions = in_order(model.root)
+    return {
+        "version": COMPOSITE,
+        "type": _COMPOSITE,
+        **_named(model.name),
+        "uid": f"{_COMPOSITE}{len(functions)}",
+        "root": model.root.uid,
+        "inputs": [_variable(one) for one in _read_first(model, functions)],
+        "primitive_functions": [_function(one) for one in functions],
+    }
+
+
+def in_order(root: Function) -> list[Function]:
+    """All functions, those inside blocks too: what one needs before it, but for loops."""
+    order: dict[Function, None] = {}
+    met: set[Function] = set()
+    pending = [(root, False)]
+    while pending:
+        function, done = pending.pop()
+        if done:
+            order[function] = None
+        elif function not in met:
+            met.add(function)
+            pending.append((function, True))
+            needed = [one.owner for one in function.inputs]
+            if function.block is not None:
+                needed = [*needed, function.block.root]
+            pending += [(one, False) for one in reversed(needed) if one is not None]
+    return list(order)
+
+
+def _read_first(model: Model, functions: list[Function]) -> list[Variable]:
+    """What is not computed, and what is computed after it is read, which gets a placeholder."""
+    done: set[Function] = set()
+    found: dict[Variable, None] = {}
+    for function in functions:
+        found |= {one: None for one in function.inputs if one.owner not in done}
+        done.add(function)
+    known = [one for one in model.variables.values() if one in found]
+    return list(dict.fromkeys([*known, *found]))
+
+
+def _named(name: str) -> dict[str, str]:
+    """The name, where there is one."""
+    return {"name": name} if name else {}
+
+
+def _variable(one: Variable) -> dict[str, Any]:
+    if one.dtype not in TYPES:
+        raise UnsupportedError(
+            f"CNTK has no numbers of the type {one.dtype.name}", layer=one.name or one.uid
+        )
+    return {
+        "version": VARIABLE,
+        "type": "Variable",
+        "uid": one.uid,
+        "kind": int(Kind.PLACEHOLDER if one.kind == Kind.OUTPUT else one.kind),
+        "data_type": TYPES[one.dtype],
+        "dynamic_axis": [Axis(graph.UNKNOWN)] if one.axes is None else [*reversed(one.axes)],
+        "is_sparse": one.sparse,
+        **_named(one.name),
+        "needs_gradient": one.trained,
+        "shape": _UNKNOWN_SHAPE if one.shape is None else one.shape,
+        **({} if one.value is None else {"value": one.value}),
+    }
+
+
+def _function(one: Function) -> dict[str, Any]:
+    if one.op not in OPERATORS:
+        raise UnsupportedError("CNTK has no such function", layer=one.label, operator=one.op)
+    return {
+        "version": FUNCTION,
+        "type": "PrimitiveFunction",
+        "uid": one.uid,
+        **_named(one.name),
+        "inputs": [variable.uid for variable in one.inputs],
+        "op": OPERATORS[one.op].number,
+        "attributes": typed(one),
+        **(_block(one) if one.block is not None else {}),
+    }
+
+
+def _block(one: Function) -> dict[str, Any]:
+    block = one.block
+    assert block is not None
+    composite = {
+        "version": COMPOSITE,
+        "type": _COMPOSITE,
+        **_named(block.name),
+        "uid": block.uid or f"{_COMPOSITE}_{one.uid}",
+        "root": block.root.uid,
+    }
+    key = "block_function_composite"
+    return {
+        "block_function_op_name": block.type,
+        key: composite,
+        f"{key}_arguments_map_keys": [inner.uid for inner in block.arguments],
+        f"{key}_arguments_map_values": [outer.uid for outer in block.arguments.values()],
+    }
+
+
+class _Encoder:
+    """Fills messages, and remembers where tensors go.
+
+    Attributes:
+        tensors: What stands where, as `weave` counts, in the message's order.
+    """
+
+    def __init__(self) -> None:
+        self.tensors: dict[Path_, ir.TensorProtocol] = {}
+
+    def dictionary(self, message: Any, found: Mapping[str, Any], path: Path_) -> None:
+        message.version = DICTIONARY
+        for index, (key, value) in enumerate(found.items()):
+            entry = message.data.add()
+            entry.key = key
+            self.value(entry.value, value, (*path, (_ENTRIES, index), (_ENTRY_VALUE, 0)))
+
+    def value(self, message: Any, value: Any, path: Path_) -> None:
+        message.version = VALUE
+        for type_, (kind, field) in _PLAIN.items():
+            if isinstance(value, type_):
+                message.value_type = kind
+                setattr(message, field, value)
+                return
+        if isinstance(value, Shape):
+            message.value_type = 7
+            _shape(message.nd_shape_value, value)
+        elif isinstance(value, Axis):
+            message.value_type = 8
+            _axis(message.axis_value, value)
+        elif isinstance(value, list):
+            message.value_type = 9
+            message.vector_value.SetInParent()
+            for index, item in enumerate(value):
+                place = (*path, (_VECTOR, 0), (_ITEM, index))
+                self.value(message.vector_value.value.add(), item, place)
+        elif isinstance(value, Mapping):
+            message.value_type = 10
+            self.dictionary(message.dictionary_value, value, (*path, (_NESTED, 0)))
+        elif value is not None:
+            message.value_type = 11
+            self.tensor(message.nd_array_view_value, value, (*path, (_VIEW, 0)))
+
+    def tensor(self, message: Any, tensor: ir.TensorProtocol, path: Path_) -> None:
+        """Fill an NDArrayView; half floats stand in files as floats, small integers as any."""
+        message.data_type = TYPES[tensor.dtype]
+        _shape(message.shape, tensor.shape.numpy())
+        if tensor.dtype in (ir.DataType.INT8, ir.DataType.INT16):
+            message.sint32_values.value.extend(references.read(tensor).reshape(-1).tolist())
+            return
+        wide = tensor.dtype == ir.DataType.DOUBLE
+        numbers = message.double_values if wide else message.float_values
+        numbers.SetInParent()
+        if tensor.dtype == ir.DataType.FLOAT16:
+            tensor = references.lazy(
+                tensor, lambda half: half.astype(np.float32), dtype=ir.DataType.FLOAT
+            )
+        if tensor.size:
+            self.tensors[(*path, (_DOUBLES if wide else _FLOATS, 0), _NUMBERS)] = tensor
+
+
+_PLAIN: dict[type, tuple[int, str]] = {
+    bool: (1, "bool_value"),
+    Int: (2, "int_value"),
+    int: (3, "size_t_value"),
+    Single: (4, "float_value"),
+    float: (5, "double_value"),
+    str: (6, "string_value"),
+}
+"""DictionaryValue::Type, and the field; what a type is derived from comes after it."""
+
+
+def _shape(message: Any, dims: Sequence[int]) -> None:
+    message.shape_dim.extend(dim % (1 << 64) for dim in reversed(dims))
+    message.SetInParent()
+
+
+def _axis(message: Any, axis: Axis) -> None:
+    static = not axis.is_dynamic and axis.index < graph.ALL
+    message.name = axis.name or (f"staticAxisIdx={axis.index}" if static else str(axis))
+    if axis.index:  # CNTK's schema is proto3, which leaves out zeros
+        message.static_axis_idx = axis.index
+    if axis.ordered or static:
+        message.is_ordered_dynamic_axis = True
+
+
+__all__ = ["in_order", "write"]
