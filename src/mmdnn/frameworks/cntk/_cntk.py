@@ -25,6 +25,13 @@ import numpy as np
 NUMBER = re.compile(r"(\d+)$")
 MOST = 20000000
 """How far functions may be numbered for blocks to be cloned: numbers are taken one by one."""
+CRITERIA = {
+    *("CrossEntropyWithSoftmax", "ClassificationError", "SquaredError", "Logistic"),
+    *("LambdaRank", "NDCG", "EditDistanceError", "ForwardBackward", "BinaryCrossEntropy"),
+    *("WeightedBinaryCrossEntropy", "CosDistanceWithNegativeSamples"),
+    *("LatticeSequenceWithSoftmax", "Cosine distance with negative samples"),
+}
+"""What a model is trained and judged by; labels are read by nothing else."""
 UNKNOWN = -2
 """The only size in a shape of which not even the rank is known."""
 
@@ -127,21 +134,32 @@ def dependents(variables: Any, roots: Any) -> Any:
     return reached
 
 
+def needed(outputs: Any, losses: bool) -> Any:
+    """The uids of the inputs that outputs are made of, other than through losses."""
+    found, seen, todo = set(), set(), list(outputs)
+    while todo:
+        each = todo.pop()
+        if each.is_input:
+            found.add(each.uid)
+        elif each.is_output and each.owner.uid not in seen:
+            seen.add(each.owner.uid)
+            todo.extend(each.owner.inputs if losses or each.owner.op_name not in CRITERIA else ())
+    return found
+
+
 def computable(found: Any, unfed: Any, outputs: Any, named: Any) -> Any:
-    """What can be computed without some inputs: each that is named, else at least one output."""
+    """What can be computed without some inputs: labels, but nothing that outputs are made of."""
     uids = {key: names[0] for names in keys(found) for key in names}
     for name in named:
         if name not in uids:
             raise NoSuchValueError(f"it has no value '{name}'")
+    wanted = [found[uids[name]][1] for name in named] or outputs
+    needs = needed(wanted, losses=bool(named))
+    missing = [f"'{each.name or each.uid}'" for each in unfed if each.uid in needs]
+    if missing:
+        raise RequestError(f"there are no numbers for its input {', '.join(missing)}")
     lost = dependents([value for _, value in found.values()], [each.uid for each in unfed])
-    left = {uid: pair for uid, pair in found.items() if pair[1].uid not in lost}
-    enough = (
-        all(uids[name] in left for name in named) if named else any(o.uid in left for o in outputs)
-    )
-    if not enough:
-        names = ", ".join(f"'{each.name or each.uid}'" for each in unfed)
-        raise RequestError(f"there are no numbers for its input {names}")
-    return left
+    return {uid: pair for uid, pair in found.items() if pair[1].uid not in lost}
 
 
 def bind(cntk: Any, model: Any, feeds: Any) -> None:
@@ -151,14 +169,14 @@ def bind(cntk: Any, model: Any, feeds: Any) -> None:
         key = each.uid if each.uid in feeds else each.name
         if key not in feeds:
             raise RequestError(f"there are no numbers for its input '{each.name or each.uid}'")
-        feed = feeds[key]
-        frames = UNKNOWN not in each.shape and feed.ndim == len(each.shape) + 2
-        axes = [cntk.Axis.default_batch_axis()]
-        axes += [cntk.Axis.default_dynamic_axis()] * (frames or key + ".lengths" in feeds)
-        dtype = feed.dtype.type if feed.dtype.kind == "f" else np.float32
-        bound[each] = cntk.input_variable(
-            feed.shape[len(axes) :], dtype, dynamic_axes=axes, name=key
-        )
+        feed, axes = feeds[key], each.dynamic_axes
+        if axes == cntk.Axis.unknown_dynamic_axes():
+            frames = UNKNOWN not in each.shape and feed.ndim == len(each.shape) + 2
+            axes = [cntk.Axis.default_batch_axis(), cntk.Axis.default_dynamic_axis()]
+            axes = axes[: 1 + (frames or key + ".lengths" in feeds)]
+        shape = feed.shape[len(axes) :] if UNKNOWN in each.shape else each.shape
+        dtype = each.dtype or (feed.dtype.type if feed.dtype.kind == "f" else np.float32)
+        bound[each] = cntk.input_variable(shape, dtype, dynamic_axes=axes, name=key)
     if bound:
         model.replace_placeholders(bound)
 
@@ -229,6 +247,8 @@ def compute(cntk: Any, model: Any, job: Any, feeds: Any, values: Any) -> Any:
     unfed = [each for each, key in given.items() if key not in feeds]
     found = computable(found, unfed, model.outputs, job["outputs"])
     network = cntk.combine([value for _, value in found.values()])
+    if arguments and not network.arguments:
+        raise RequestError("there are no numbers for its inputs")
     fills = {
         each: fed(cntk, each, feeds[given[each]], feeds.get(given[each] + ".lengths"))
         for each in network.arguments
