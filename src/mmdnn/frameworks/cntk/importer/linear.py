@@ -64,9 +64,13 @@ def _product(
     if count != 1:
         shape = [0] * (x.leading + len(mapped))
         left = Operand(op.Reshape(x.value, [*shape, math.prod(contracted)]), x.axes)
+    half = x.value.dtype == ir.DataType.FLOAT16
+    if half:
+        left, matrix = (Operand(op.Cast(v.value, to=_SINGLE), v.axes) for v in (left, matrix))
     made = (
         _batched(op, left, matrix, axes, mapped) if w.axes else op.MatMul(left.value, matrix.value)
     )
+    made = op.Cast(made, to=ir.DataType.FLOAT16) if half else made
     if len(kept) != 1:
         shape = [0] * (len(axes) + len(mapped))
         made = op.Reshape(made, [*shape, *kept]) if shape or kept else op.Squeeze(made)
