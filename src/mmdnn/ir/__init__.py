@@ -15,3 +15,6 @@ TYPE = "mmdnn.type"
 
 COMPUTED = "mmdnn.computed"
 """Marks initializers that are no weights: constants, and what was computed from them."""
+
+SAID = "mmdnn.said"
+"""On an input whose first size is open: the size that the files say there."""

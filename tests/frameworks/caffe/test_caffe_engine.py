@@ -108,6 +108,13 @@ def test_other_sizes_and_batches_than_the_file_says(tmp_path):
         (layer("LRN", "lrn_param { k: 2 }"), "it ignores k"),
         (layer("MVN", "mvn_param { eps: 0.1 }"), "it adds eps inside the root"),
         (layer("Flatten", "flatten_param { axis: 0 }"), "axis 0 leaves one axis only"),
+        (layer("Reshape", "reshape_param { shape { dim: -1 } }"), "it leaves one axis only"),
+        (
+            layer(
+                "Deconvolution", "convolution_param { num_output: 2 kernel_size: 3 dilation: 2 }"
+            ),
+            "it ignores the dilation of deconvolutions",
+        ),
         (layer("ReLU", top="data"), "input 'data' is changed in place"),
         (
             layer("InnerProduct", "inner_product_param { num_output: 2 }"),

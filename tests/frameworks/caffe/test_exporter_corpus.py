@@ -31,21 +31,14 @@ OTHERWISE = {
 """Cases that come back with other layers, and why."""
 
 WITHOUT_LAYERS = {
-    "argmax_2d": "ArgMax",
     "argmax_axis1_topk": "TopK",
     "argmax_maxval": "TopK",
-    "argmax_ties": "ArgMax",
     "argmax_topk": "TopK",
-    "batchnorm_phase_train": "Reduction takes the last ones",
-    "batchreindex_basic": "both computed",
     "ip_axis0": r"a product of \[24\]",
     "loss_contrastive": "Where",
     "loss_multinomial": "GatherElements",
     "loss_softmax_accuracy": "GatherElements",
-    "net_fcn_skip": "ArgMax",
     "pooling_max_mask": "Mod",
-    "threshold_default": "Greater",
-    "threshold_value": "Greater",
 }
 """Cases that are refused where nodes do not say which layer they are of, and why."""
 

@@ -11,6 +11,7 @@ pytest.importorskip("cv2")
 
 import mmdnn
 from mmdnn.cli import mmconvert
+from mmdnn.ir.builder import Builder
 
 LIGHT = "onnx/onnx_light/onnx__backend__test__data__light__light_{}.onnx"
 MODELS = {
@@ -47,12 +48,22 @@ def test_caffe(shared: Path, tmp_path: Path, name: str) -> None:
     assert max(layer.difference.max_abs for layer in result.report.layers) == 0
 
 
-def test_the_command_names_the_fork(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model = str(shared / "models" / MODELS["ultraface"])
-    assert mmconvert.main([model, "-om", str(tmp_path / "net.prototxt"), "--noVerify"]) == 1
+def test_the_command_names_the_fork(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "net.onnx"
+    builder = Builder("test")
+    x = builder.input("x", [1, 70, 80, 90])
+    builder.graph.outputs.append(builder.op.Transpose(x, perm=[0, 2, 3, 1]))
+    mmdnn.save(builder.model(), model)
+    assert mmconvert.main([str(model), "-om", str(tmp_path / "net.prototxt"), "--noVerify"]) == 1
     assert "--caffeFork ssd" in capsys.readouterr().err
-    assert mmconvert.main([model, "-om", str(tmp_path / "net.onnx"), "--caffeFork", "ssd"]) == 1
+    assert mmconvert.main([str(model), "-om", str(tmp_path / "n.onnx"), "--caffeFork", "ssd"]) == 1
     assert "is for Caffe" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [model]
+
+
+def test_without_the_fork_axes_are_moved_by_cutting(shared: Path, tmp_path: Path) -> None:
+    result = mmdnn.convert(shared / "models" / MODELS["ultraface"], tmp_path / "net.prototxt")
+    assert result.report is not None
+    assert result.report.ok
+    assert "OpenCV" in result.report.target
+    assert "Permute" not in (tmp_path / "net.prototxt").read_text()

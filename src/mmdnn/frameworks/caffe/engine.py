@@ -168,6 +168,17 @@ _CONVOLUTION = _all(
 )
 
 
+def _several_axes(layer: Layer) -> str:
+    p = layer.param("reshape_param")
+    alone = p.num_axes == -1 and p.axis == 0 and len(p.shape.dim) < 2
+    return "it leaves one axis only" if alone else ""
+
+
+def _undilated(layer: Layer) -> str:
+    dilated = set(layer.param("convolution_param").dilation) - {1}
+    return "it ignores the dilation of deconvolutions" if dilated else ""
+
+
 def _whole_sizes(layer: Layer) -> str:
     p = layer.param("prior_box_param")
     fractional = any(size % 1 for size in (*p.min_size, *p.max_size))
@@ -182,7 +193,7 @@ TRUSTED: dict[str, Check] = {
     "Convolution": _CONVOLUTION,
     "ConvolutionDepthwise": _CONVOLUTION,
     "Crop": _always,
-    "Deconvolution": _CONVOLUTION,
+    "Deconvolution": _all(_undilated, _CONVOLUTION),
     "DetectionOutput": _always,
     "Dropout": _always,
     "ELU": _always,
@@ -205,7 +216,7 @@ TRUSTED: dict[str, Check] = {
     "PriorBox": _whole_sizes,
     "ReLU": _always,
     "ReLU6": _always,
-    "Reshape": _always,
+    "Reshape": _several_axes,
     "Scale": _stored_weights,
     "ShuffleChannel": _always,
     "Sigmoid": _always,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import onnx_ir as ir
-
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import (
     TUTORIAL,
@@ -169,16 +167,38 @@ def identity(_node: Exporting, _caffe: Writing, x: Operand) -> Operand:
     return x
 
 
-@exporter("Cast", doc=f"{TUTORIAL}/embed.html")
-def cast(node: Exporting, _caffe: Writing, x: Operand) -> Operand:
-    """Layers that want integers cut Caffe's floats themselves; nothing else has any."""
-    kind = ir.DataType(node.attribute("to"))
-    node.ignore("saturate", "round_mode")
-    value = node.node.inputs[0]
-    before = value.dtype if value is not None else None
-    users = {use.node.op_type for use in node.node.outputs[0].uses()}
-    to_index = kind in {ir.DataType.INT32, ir.DataType.INT64} and users <= {"Gather", "Cast"}
-    if isinstance(x, Constant) or kind == before or to_index:
-        return x
-    node.refuse(f"from {before.name if before else '?'} to {kind.name}, and Caffe has float32 only")
-    return None
+LN2 = math.log(2)
+
+
+@exporter("Sinh", "Cosh", doc=f"{TUTORIAL}/exp.html")
+def sinh(node: Exporting, caffe: Writing, x: Operand) -> Blob:
+    """Half of e^x less, or plus, half of e^-x: the halves are taken in the exponents, which may be large."""
+    x = caffe.blob(x)
+    up, down = (
+        caffe.layer(
+            "Exp", caffe.power(x, scale=sign, shift=-LN2, suffix=f"{name}_half"), suffix=name
+        )
+        for sign, name in ((1.0, "up"), (-1.0, "down"))
+    )
+    return caffe.sum(up, down, coeff=[1.0, -1.0] if node.type == "Sinh" else None)
+
+
+@exporter("Acosh", doc=f"{TUTORIAL}/log.html")
+def acosh(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+    """The logarithm of x + sqrt(x - 1) sqrt(x + 1)."""
+    x = caffe.blob(x)
+    roots = [
+        caffe.power(x, power=0.5, shift=s, suffix=n) for s, n in ((-1.0, "less"), (1.0, "more"))
+    ]
+    return caffe.layer("Log", caffe.sum(x, caffe.product(*roots, suffix="root"), suffix="sum"))
+
+
+@exporter("Atanh", doc=f"{TUTORIAL}/log.html")
+def atanh(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+    """Half the logarithm of 1 + x, less half that of 1 - x."""
+    x = caffe.blob(x)
+    logs = (
+        caffe.layer("Log", caffe.power(x, scale=sign, shift=1.0, suffix=f"{name}_one"), suffix=name)
+        for sign, name in ((1.0, "up"), (-1.0, "down"))
+    )
+    return caffe.sum(*logs, coeff=[0.5, -0.5])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
@@ -60,7 +59,9 @@ def pair(short: str, name: str, sizes: list[int], default: int | None = None) ->
     return {name: list(sizes)}
 
 
-def _param(outputs: int, frame: Window, pads: list[int], group: int, bias: bool) -> dict[str, Any]:
+def param_of(
+    outputs: int, frame: Window, pads: list[int], group: int, bias: bool
+) -> dict[str, Any]:
     dilation = {} if set(frame.dilations) == {1} else {"dilation": _repeated(frame.dilations)}
     return {
         "num_output": outputs,
@@ -117,7 +118,7 @@ def conv(
         blobs=weights(weight, bias, weight.shape[0]),
         shape=(x.shape[0], weight.shape[0], *sizes),
         suffix="" if exact else "padded",
-        convolution_param=_param(weight.shape[0], frame, pads, group, bias is not None),
+        convolution_param=param_of(weight.shape[0], frame, pads, group, bias is not None),
     )
     return crop(caffe, y, ahead, wanted[2:])
 
@@ -177,7 +178,7 @@ def conv_transpose(
         blobs=weights(weight, bias, outputs),
         shape=(x.shape[0], outputs, *sizes),
         suffix="" if sizes == list(wanted[2:]) else "whole",
-        convolution_param=_param(outputs, frame, pads, group, bias is not None),
+        convolution_param=param_of(outputs, frame, pads, group, bias is not None),
     )
     starts = [begin - pad for begin, pad in zip(frame.begins, pads, strict=True)]
     return crop(caffe, y, starts, wanted[2:])
@@ -200,74 +201,3 @@ def _cut_in_front(node: Exporting, x: Blob, weight: Constant, wanted: tuple[int,
         total = max(full - wanted[2 + axis], 0)
         begins.append(total // 2 if mode == "SAME_UPPER" else total - total // 2)
     return begins
-
-
-@exporter("Pad", doc=f"{TUTORIAL}/concat.html")
-def pad(
-    node: Exporting,
-    caffe: Writing,
-    x: Blob,
-    pads: Operand,
-    value: Operand | None = None,
-    axes: Operand | None = None,
-) -> Blob:
-    """Zeros around a picture are a convolution's padding; other constants are set beside it."""
-    if node.attribute("mode", "constant") != "constant":
-        node.refuse(f"padding by {node.attribute('mode')}")
-    rank, sizes = len(x.shape), caffe.ints(pads, "padding")
-    which = [i % rank for i in caffe.ints(axes, "axes")] if axes is not None else list(range(rank))
-    number = 0.0 if value is None else caffe.number(value)
-    if number is None:
-        node.refuse("its value is computed while the model runs")
-    around = dict(
-        zip(which, zip(sizes[: len(which)], sizes[len(which) :], strict=True), strict=True)
-    )
-    around = {axis: both for axis, both in around.items() if any(both)}
-    spatial = rank == 4 and not number and set(around) <= {2, 3}
-    if spatial and around and min(min(both) for both in around.values()) >= 0:
-        return _zeros_around(caffe, x, around)
-    for axis, (begin, end) in around.items():
-        x = _beside(caffe, x, axis, begin, end, number, axis == max(around))
-    return x
-
-
-def _zeros_around(caffe: Writing, x: Blob, around: dict[int, tuple[int, int]]) -> Blob:
-    """A convolution of each channel with a single 1."""
-    pads = [max(around.get(axis, (0, 0))) for axis in (2, 3)]
-    channels = x.shape[1]
-    sizes = [size + 2 * pad for size, pad in zip(x.shape[2:], pads, strict=True)]
-    begins = [around.get(axis, (0, 0))[0] for axis in (2, 3)]
-    wanted = [x.shape[axis] + sum(around.get(axis, (0, 0))) for axis in (2, 3)]
-    frame = Window([1, 1], [1, 1], [1, 1], pads, pads)
-    y = caffe.layer(
-        "Convolution",
-        x,
-        blobs=[ir.tensor(np.ones((channels, 1, 1, 1), np.float32))],
-        shape=(x.shape[0], channels, *sizes),
-        suffix="" if sizes == wanted else "padded",
-        convolution_param=_param(channels, frame, pads, channels, bias=False),
-    )
-    starts = [pad - begin for pad, begin in zip(pads, begins, strict=True)]
-    return crop(caffe, y, starts, tuple(wanted))
-
-
-def _beside(
-    caffe: Writing, x: Blob, axis: int, begin: int, end: int, number: float, last: bool
-) -> Blob:
-    size = x.shape[axis]
-    x = caffe.cut(x, axis, max(-begin, 0), size + min(begin, 0) + min(end, 0), f"cut{axis}")
-    parts = [x]
-    for count, place in ((begin, 0), (end, len(parts))):
-        if count > 0:
-            shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
-            parts.insert(place if place == 0 else len(parts), caffe.filled(number, shape))
-    if len(parts) == 1:
-        return x
-    total = sum(part.shape[axis] for part in parts)
-    return caffe.layer(
-        "Concat",
-        *parts,
-        shape=(*x.shape[:axis], total, *x.shape[axis + 1 :]),
-        suffix="" if last else f"pad{axis}",
-        concat_param={"axis": axis},
-    )

@@ -1,4 +1,4 @@
-"""Inner products and embeddings."""
+"""Inner products."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def gemm(
     rows = bool(node.attribute("transB", 0))
     alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
     outputs = weight.shape[0 if rows else 1]
-    blobs, transpose = _stored(node, weight, rows, alpha)
+    blobs, transpose = stored(node, weight, rows, alpha)
     if bias is not None and beta:
         blobs.append(_bias(bias, outputs, beta))
-    return _inner_product(caffe, _unflattened(node, x), blobs, transpose, x.shape[:1], outputs)
+    return inner_product(caffe, _unflattened(node, x), blobs, transpose, x.shape[:1], outputs)
 
 
-def _stored(
+def stored(
     node: Exporting, weight: Constant, rows: bool, alpha: float = 1.0
 ) -> tuple[list[ir.TensorProtocol], bool]:
     """The weights, a row an output; as they are where the source's layer had them by columns."""
@@ -65,19 +65,22 @@ def _unflattened(node: Exporting, x: Blob) -> Blob:
     return before if len(before.shape) > 1 and x.shape == flat else x
 
 
-def _inner_product(
+def inner_product(
     caffe: Writing,
     x: Blob,
     blobs: list[ir.TensorProtocol],
     transpose: bool,
     leading: tuple[int, ...],
     outputs: int,
+    suffix: str = "",
 ) -> Blob:
+    """The axes of x behind `leading` times a matrix, and a bias where there is one."""
     return caffe.layer(
         "InnerProduct",
         x,
         blobs=blobs,
         shape=(*leading, outputs),
+        suffix=suffix,
         inner_product_param={
             "num_output": outputs,
             "bias_term": len(blobs) > 1,
@@ -85,53 +88,3 @@ def _inner_product(
             "transpose": transpose,
         },
     )
-
-
-@exporter("MatMul", doc=PAGE)
-def matmul(node: Exporting, caffe: Writing, x: Operand, weight: Operand) -> Blob:
-    if not isinstance(x, Blob) or not isinstance(weight, Constant):
-        node.refuse("both its inputs are computed while the model runs")
-    if len(weight.shape) != 2 or len(x.shape) < 2:
-        node.refuse(f"a product of {list(x.shape)} and {list(weight.shape)}")
-    blobs, transpose = _stored(node, weight, rows=False)
-    return _inner_product(caffe, x, blobs, transpose, x.shape[:-1], weight.shape[1])
-
-
-@exporter("Gather", doc=f"{TUTORIAL}/embed.html")
-def gather(node: Exporting, caffe: Writing, data: Operand, index: Operand) -> Blob:
-    """Rows of a table are an Embed; a constant index cuts."""
-    rank = len(data.shape)
-    axis = node.axis("axis", 0, rank)
-    if isinstance(data, Constant) and isinstance(index, Blob):
-        if axis or rank != 2:
-            node.refuse(f"it gathers along axis {axis} of a table of {rank} axes")
-        return _embed(node, caffe, data, index)
-    if isinstance(data, Blob) and isinstance(index, Constant):
-        return _picked(node, caffe, data, index, axis)
-    node.refuse("what it gathers, and from where, are both computed while the model runs")
-    return None
-
-
-def _embed(node: Exporting, caffe: Writing, table: Constant, index: Blob) -> Blob:
-    if index.value is not None and index.value.is_graph_input():
-        if index.value.dtype != ir.DataType.FLOAT:
-            node.refuse("its indices are an input of integers, and Caffe's inputs are float32")
-    elif index.value is not None and index.value.dtype not in {None, ir.DataType.FLOAT}:
-        node.refuse("its indices are integers, and Caffe computes in float32")
-    count, size = table.shape
-    return caffe.layer(
-        "Embed",
-        index,
-        blobs=[table.shaped(table.shape)],
-        shape=(*index.shape, size),
-        embed_param={"num_output": size, "input_dim": count, "bias_term": False},
-    )
-
-
-def _picked(node: Exporting, caffe: Writing, x: Blob, index: Constant, axis: int) -> Blob:
-    size = x.shape[axis]
-    places = [int(i) % size for i in index.array().reshape(-1)]
-    if not places or places != list(range(places[0], places[0] + len(places))):
-        node.refuse(f"its indices {places[:8]} are not in a row")
-    cut = caffe.cut(x, axis, places[0], len(places), "" if index.shape else "row")
-    return cut if len(index.shape) == 1 else caffe.reshape(cut, node.shape())

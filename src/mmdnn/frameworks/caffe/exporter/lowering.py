@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 import onnx_ir as ir
 
@@ -10,23 +10,36 @@ from mmdnn.errors import ShapeError, UnsupportedError
 from mmdnn.frameworks.caffe.exporter import lifting
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.finishing import finish
+from mmdnn.frameworks.caffe.exporter.recurrent import MOST_STEPS, known_view
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 from mmdnn.frameworks.caffe.graph import Network, message
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import LAYER, SAID, TYPE
 from mmdnn.ir.canonical import canonical
+from mmdnn.ir.unrolling import unroll
 
 FORKS = ("ssd",)
 """Forks of Caffe whose layers may be used, if the caller says so."""
 
-INTEGERS = frozenset({"Cast", "Gather", "Identity"})
-"""Operators that may have an input that is not float32."""
+_MOVING = frozenset(
+    {
+        *("Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"),
+        *("Squeeze", "Tile", "Transpose", "Unsqueeze"),
+    }
+)
+_COMPARING = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+
+INTEGERS = _MOVING | _COMPARING | {"Clip", "GatherElements"}
+"""Operators that may have integers: small enough to be float32 too, as indices and labels are."""
+
+TRUTHS = _MOVING | {"And", "Equal", "Not", "Or", "Where", "Xor"}
+"""Operators that may have truth values, which are 1 and 0."""
 
 
 def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     """A Caffe network that computes what the model computes.
 
-    Caffe wants numbers for all sizes: an open batch becomes 1 (a Caffe network's batch can be
-    changed when it is loaded).
+    Caffe wants numbers for all sizes: an open batch becomes what the source's files say, else 1 (a
+    Caffe network's batch can be changed when it is loaded).
 
     Args:
         model: Any IR model; it is not changed.
@@ -40,14 +53,22 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     lifted = lifting.lift(model, fork)
     _close_batch(model)
     lifting.close(model, lifted)
-    model = canonical(model, keep=_Known())
+    model = _prepared(model)
     while lifting.close(model, lifted):
-        model = canonical(model, keep=_Known())
+        model = _prepared(model)
     nodes = list(model.graph)
     refused = [_described(node) for node in nodes if operator(node) not in _Known()]
     if refused:
         raise UnsupportedError.listing(refused, action="written as Caffe")
     return Lowering(model, lifted, fork).run()
+
+
+def _prepared(model: ir.Model) -> ir.Model:
+    """In canonical form, short loops written out."""
+    model = canonical(model, keep=_Known(), unfit=exporter.is_unfit)
+    while unroll(model, MOST_STEPS):
+        model = canonical(model, keep=_Known(), unfit=exporter.is_unfit)
+    return model
 
 
 class _Known(Container[str]):
@@ -75,30 +96,36 @@ def _described(node: ir.Node) -> tuple[str, str]:
 
 
 def _close_batch(model: ir.Model) -> None:
-    """Give the open first axis of inputs the size 1, and every value that is made of them."""
-    names: set[str | None] = set()
+    """Give the open first axis of inputs the size that the files say, else 1, and what is made of them.
+
+    Where inputs differ in that, other values stay open until they are worked out.
+    """
+    sizes: dict[str | None, int] = {}
     for value in model.graph.inputs:
+        said = int(value.metadata_props.get(SAID, 1))
         for axis, dim in enumerate(value.shape or ()):
             if not isinstance(dim, int) and axis == 0:
-                names.add(dim.value)
-            elif not isinstance(dim, int) and dim.value not in names:
+                sizes.setdefault(dim.value, said)
+            elif not isinstance(dim, int) and dim.value not in sizes:
                 raise ShapeError(
                     f"the size of axis {axis} of input '{value.name}' is open, and Caffe needs a number",
                     hint=f"Give it with --inputShape {value.name}:1,3,224,224 (or whatever it is).",
                 )
-    values = [*model.graph.inputs, *(output for node in model.graph for output in node.outputs)]
-    for value in values:
-        if value.shape is not None and not value.shape.is_static():
-            value.shape = ir.Shape(
-                [
-                    dim
-                    if isinstance(dim, int)
-                    else 1
-                    if dim.value in names and (dim.value or value.is_graph_input())
-                    else None
-                    for dim in value.shape
-                ]
-            )
+    for value in model.graph.inputs:
+        value.shape = value.shape and ir.Shape([_closed(dim, sizes, 1) for dim in value.shape])
+    known = sizes if len(set(sizes.values())) == 1 else {}
+    for node in model.graph:
+        for value in node.outputs:
+            value.shape = value.shape and ir.Shape([_closed(d, known, None) for d in value.shape])
+
+
+def _closed(
+    dim: int | ir.SymbolicDim, sizes: Mapping[str | None, int], unknown: int | None
+) -> int | None:
+    """A dimension's size; an open one without a name is that of an input alone."""
+    if isinstance(dim, int):
+        return dim
+    return sizes.get(dim.value, unknown) if dim.value or unknown else None
 
 
 class Lowering:
@@ -110,6 +137,7 @@ class Lowering:
         self.fork = fork
         self.drafts: list[Draft] = []
         self.operands: dict[ir.Value, Operand] = {}
+        self.shared: dict[object, Blob] = {}
         self.refusals: list[UnsupportedError] = []
 
     def run(self) -> Network:
@@ -182,6 +210,9 @@ class Lowering:
         for value, operand in zip(node.inputs, inputs, strict=True):
             if isinstance(operand, Blob) and value is not None:
                 _check_type(exporting, value)
+        known = known_view(node, inputs[0] if inputs else None)
+        if known is not None:
+            return [known]
         made = exporter[operator(node)](exporting, writing, *inputs)
         exporting.check_read()
         if made is None or isinstance(made, (Blob, Constant)):
@@ -205,9 +236,15 @@ def _known_shape(value: ir.Value) -> tuple[int, ...]:
 
 
 def _check_type(exporting: Exporting, value: ir.Value) -> None:
-    if value.dtype not in {ir.DataType.FLOAT, None} and exporting.type not in INTEGERS:
-        kind = value.dtype.name.lower() if value.dtype else "unknown"
-        exporting.refuse(f"its input is {kind}, and Caffe computes in float32")
+    if value.dtype in {ir.DataType.FLOAT, None}:
+        return
+    may = TRUTHS if value.dtype == ir.DataType.BOOL else INTEGERS if _is_integer(value) else ()
+    if exporting.type not in may:
+        exporting.refuse(f"its input is {value.dtype.name.lower()}, and Caffe computes in float32")
+
+
+def _is_integer(value: ir.Value) -> bool:
+    return value.dtype is not None and value.dtype.is_integer()
 
 
 def _together(refusals: list[UnsupportedError]) -> UnsupportedError:

@@ -1,11 +1,16 @@
-"""Reductions and ArgMax: Caffe's Reduction takes all axes from one on, a Pooling a whole picture."""
+"""Reductions: Caffe's takes all axes from one on, a Pooling a whole picture, a convolution channels."""
 
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.exporter.arithmetic import repeated
+from mmdnn.frameworks.caffe.exporter.arranging import MOST_PARTS, parts
+from mmdnn.frameworks.caffe.exporter.comparison import at_least
 from mmdnn.frameworks.caffe.exporter.drafts import Blob
 from mmdnn.frameworks.caffe.exporter.pooling import global_pool
+from mmdnn.frameworks.caffe.exporter.products import mixed
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
 PAGE = f"{TUTORIAL}/reduction.html"
@@ -27,13 +32,39 @@ def _reduced(
     rank = len(x.shape)
     trailing = [axis for axis in range(axes[0], rank) if axis in axes or x.shape[axis] != 1]
     if trailing != axes:
-        node.refuse(f"it reduces the axes {axes} of {rank}; Caffe's Reduction takes the last ones")
+        return _summed(node, caffe, x, axes, operation, suffix)
     shape = x.shape[: axes[0]]
     param = {"axis": axes[0], "operation": operation}
     if shape == node.shape():
         return caffe.layer("Reduction", x, shape=shape, suffix=suffix, reduction_param=param)
     y = caffe.layer("Reduction", x, shape=shape, suffix=suffix or "reduced", reduction_param=param)
     return caffe.reshape(y, node.shape(), suffix=f"{suffix}_kept" if suffix else "")
+
+
+def _summed(
+    node: Exporting, caffe: Writing, x: Blob, axes: list[int], operation: str, suffix: str
+) -> Blob:
+    """Sums of channels, the last ones first: convolutions with ones."""
+    if operation == "ASUM":
+        x = caffe.layer("AbsVal", x, suffix=f"{suffix}abs")
+    if operation == "SUMSQ":
+        x = caffe.power(x, power=2.0, suffix=f"{suffix}square")
+    blocks = _blocks(axes)
+    for start, end in blocks[::-1]:
+        count = int(np.prod(x.shape[start:end], dtype=np.int64))
+        share = np.full((1, count), 1 / count if operation == "MEAN" else 1.0, np.float32)
+        last = (start, end) == blocks[0]
+        kept = (*x.shape[:start], *[1] * (end - start), *x.shape[end:])
+        name = suffix if last else f"{suffix}axis{start}"
+        x = mixed(caffe, x, start, end, ir.tensor(share), name, node.shape() if last else kept)
+    return x
+
+
+def _blocks(axes: list[int]) -> list[tuple[int, int]]:
+    """Axes in a row, by their first one and the one behind the last."""
+    starts = [axis for axis in axes if axis - 1 not in axes]
+    ends = [axis + 1 for axis in axes if axis + 1 not in axes]
+    return list(zip(starts, ends, strict=True))
 
 
 def reduces(onnx: str, operation: str) -> None:
@@ -73,17 +104,25 @@ def reduce_max(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = 
         if len(shape) == 4:
             return global_pool(caffe, x, "MAX")
         return caffe.reshape(global_pool(caffe, x, "MAX", "pool"), shape)
-    if len(which) > 1:
-        start, end = which[0], which[-1] + 1
-        if which != list(range(start, end)):
-            node.refuse(f"it reduces the axes {which}")
-        rest = int(np.prod(x.shape[start:end], dtype=np.int64))
-        x = caffe.reshape(x, (*x.shape[:start], rest, *x.shape[end:]), suffix="flat")
-    kept = (*x.shape[: which[0]], 1, *x.shape[which[0] + 1 :])
-    param = {"axis": which[0], "out_max_val": True}
-    same = kept == shape
-    y = caffe.layer("ArgMax", x, shape=kept, suffix="" if same else "value", argmax_param=param)
-    return y if same else caffe.reshape(y, shape)
+    blocks = _blocks(which)
+    for start, end in blocks[::-1]:
+        whole = int(np.prod(x.shape[start:end], dtype=np.int64))
+        flat = (*x.shape[:start], whole, *x.shape[end:])
+        last = (start, end) == blocks[0]
+        kept = (*x.shape[:start], *[1] * (end - start), *x.shape[end:])
+        name = "" if last else f"axis{start}"
+        x = caffe.reshape(x, flat, suffix=f"{name}flat")
+        same = last and (*flat[:start], 1, *flat[start + 1 :]) == shape
+        x = best(caffe, x, start, name if same else f"{name}value", value=True)
+        x = caffe.reshape(x, shape if last else kept, suffix=name)
+    return x
+
+
+def best(caffe: Writing, x: Blob, axis: int, suffix: str = "", *, value: bool) -> Blob:
+    """The maximum along an axis, or the last place where it is."""
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    param = {"axis": axis, "out_max_val": value}
+    return caffe.layer("ArgMax", x, shape=shape, suffix=suffix, argmax_param=param)
 
 
 @exporter("ReduceMin", doc=f"{TUTORIAL}/argmax.html")
@@ -91,3 +130,50 @@ def reduce_min(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = 
     """The negative of the maximum of the negative."""
     negative = caffe.power(x, scale=-1.0, suffix="negative")
     return caffe.power(reduce_max(node, caffe, negative, axes), scale=-1.0)
+
+
+@exporter("ArgMax", doc=f"{TUTORIAL}/argmax.html")
+def arg_max(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    """Of equal maxima Caffe takes the last one."""
+    axis, last = node.axis("axis", 0, len(x.shape)), node.attribute("select_last_index", 0)
+    node.ignore("keepdims")
+    if not last:
+        return _first_of_best(node, caffe, x, axis)
+    kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) == node.shape()
+    place = best(caffe, x, axis, "" if kept else "place", value=False)
+    return caffe.reshape(place, node.shape())
+
+
+def _first_of_best(node: Exporting, caffe: Writing, x: Blob, axis: int) -> Blob:
+    """The maxima numbered n, n - 1, ... from the first place on: the largest number is the first one's."""
+    size = x.shape[axis]
+    most = repeated(node, caffe, best(caffe, x, axis, "most", value=True), x.shape, "most")
+    gap = caffe.sum(x, most, coeff=[1.0, -1.0], suffix="gap")
+    numbers = ir.tensor(np.arange(size, 0, -1, dtype=np.float32))
+    marks = at_least(caffe, gap, 0.0, "maxima")
+    numbered = caffe.layer(
+        "Scale", marks, blobs=[numbers], suffix="numbered", scale_param={"axis": axis}
+    )
+    first = best(caffe, numbered, axis, "first", value=True)
+    kept = first.shape == node.shape()
+    place = caffe.power(first, scale=-1.0, shift=float(size), suffix="" if kept else "place")
+    return caffe.reshape(place, node.shape())
+
+
+@exporter("ArgMin", doc=f"{TUTORIAL}/argmax.html")
+def arg_min(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    """Where the negative is greatest."""
+    return arg_max(node, caffe, caffe.power(x, scale=-1.0, suffix="negative"))
+
+
+@exporter("ReduceProd", doc=f"{TUTORIAL}/eltwise.html")
+def reduce_prod(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
+    """Each axis cut into parts of size 1, and these multiplied."""
+    for axis in axes_of(node, caffe, x, axes):
+        if x.shape[axis] > MOST_PARTS:
+            node.refuse(f"a product of {x.shape[axis]} parts")
+        if x.shape[axis] > 1:
+            x = caffe.product(
+                *parts(caffe, x, axis, [1] * x.shape[axis], f"axis{axis}"), suffix="product"
+            )
+    return caffe.reshape(x, node.shape())

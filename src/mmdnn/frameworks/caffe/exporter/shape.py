@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.arithmetic import repeated
+from mmdnn.frameworks.caffe.exporter.arranging import picked, transposed
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
@@ -58,7 +59,7 @@ def squeeze(node: Exporting, caffe: Writing, x: Operand, axes: Operand | None = 
 
 @exporter("Transpose", doc=PAGE)
 def transpose(node: Exporting, caffe: Writing, x: Operand) -> Operand:
-    """Axes of size 1 move by a Reshape, channels by a convolution, others in the SSD fork's Permute."""
+    """Axes of size 1 move by a Reshape, few by cutting, channels by a convolution; the SSD fork permutes."""
     order = node.attribute("perm", list(range(len(x.shape)))[::-1])
     if isinstance(x, Constant):
         moved = [x.shape[axis] for axis in order]
@@ -69,6 +70,9 @@ def transpose(node: Exporting, caffe: Writing, x: Operand) -> Operand:
     shape = [x.shape[axis] for axis in order]
     if caffe.fork:
         return caffe.layer("Permute", x, shape=shape, permute_param={"order": order})
+    made = transposed(caffe, x, order)
+    if made is not None:
+        return made
     last = max(axis for axis, place in enumerate(order) if axis != place)
     channels = _count(x.shape[1 : last + 1])
     if order[0] == 0 and last < len(x.shape) - 1 and channels <= MOST_SHUFFLED:
@@ -134,20 +138,35 @@ def slice_(
     begins = caffe.ints(starts, "begin")
     stops = caffe.ints(ends, "end")
     which = caffe.ints(axes, "axes") if axes is not None else list(range(len(begins)))
-    if steps is not None and set(caffe.ints(steps, "step")) != {1}:
-        node.refuse(f"its steps are {caffe.ints(steps, 'step')}")
-    cuts = {}
-    for axis, begin, stop in zip(which, begins, stops, strict=True):
+    strides = caffe.ints(steps, "step") if steps is not None else [1] * len(begins)
+    cuts: dict[int, range] = {}
+    for axis, begin, stop, step in zip(which, begins, stops, strides, strict=True):
         axis %= len(x.shape)
-        start, end, _ = slice(begin, stop).indices(x.shape[axis])
-        if end <= start:
+        kept = range(x.shape[axis])[_slice(begin, stop, step)]
+        if not kept:
             node.refuse("nothing is left")
-        if (start, end) != (0, x.shape[axis]):
-            cuts[axis] = (start, end)
-    for axis, (start, end) in cuts.items():
+        if kept != range(x.shape[axis]):
+            cuts[axis] = kept
+    for axis, kept in cuts.items():
         last = axis == list(cuts)[-1]
-        x = caffe.cut(x, axis, start, end - start, "" if last else f"axis{axis}")
+        x = _kept(node, caffe, x, axis, kept, "" if last else f"axis{axis}")
     return x
+
+
+def _slice(begin: int, stop: int, step: int) -> slice:
+    """ONNX's ends far below 0 mean "past the first element" where it goes backwards."""
+    return slice(begin, None if step < 0 and stop < -(1 << 30) else stop, step)
+
+
+def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
+    """Every so many pixels are a Pooling of one pixel; else what is kept is cut out."""
+    if len(x.shape) != 4 or axis < 2 or kept.step < 2:
+        return picked(node, caffe, x, axis, kept, suffix)
+    x = caffe.cut(x, axis, kept[0], kept[-1] - kept[0] + 1, f"{suffix or 'axis'}_from")
+    shape = (*x.shape[:axis], len(kept), *x.shape[axis + 1 :])
+    strides = {"stride_h": kept.step if axis == 2 else 1, "stride_w": kept.step if axis == 3 else 1}
+    param = {"pool": "MAX", "kernel_size": 1, **strides}
+    return caffe.layer("Pooling", x, shape=shape, suffix=suffix, pooling_param=param)
 
 
 @exporter("Tile", doc=f"{TUTORIAL}/tile.html")

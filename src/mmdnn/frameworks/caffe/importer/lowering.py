@@ -20,7 +20,7 @@ from mmdnn.errors import Error, ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir import LAYER
+from mmdnn.ir import LAYER, SAID
 from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
 
 NOT_IN_PLACE = frozenset(
@@ -159,6 +159,8 @@ class _Lowering:
                 shape[0] = self.symbols.get(dims[0], dims[0])
             self.values[name] = self.builder.input(name, shape)
             self.values[name].metadata_props[LAYER] = makers.get(name, name)
+            if shape and isinstance(shape[0], str):
+                self.values[name].metadata_props[SAID] = str(dims[0])
             self.named.add(self.values[name])
             self.memory[name] = name
             self.unread.add(name)

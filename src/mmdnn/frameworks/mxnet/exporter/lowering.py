@@ -22,7 +22,7 @@ from mmdnn.frameworks.mxnet.exporter.table import (
 )
 from mmdnn.frameworks.mxnet.exporter.walking import outputs, outside, reachable, suffix, unique
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import LAYER, SAID, TYPE
 from mmdnn.ir.canonical import canonical
 from mmdnn.tensors import references
 
@@ -149,7 +149,9 @@ class Scope:
         node = Node(VARIABLE, str(value.name))
         shape = value.shape
         if shape is not None and len(shape):
-            node.attrs["__shape__"] = text([d if isinstance(d, int) else 0 for d in shape])
+            said = int(value.metadata_props.get(SAID, 0))
+            sizes = [d if isinstance(d, int) else 0 if i else said for i, d in enumerate(shape)]
+            node.attrs["__shape__"] = text(sizes)
         if kind != ir.DataType.FLOAT:
             node.attrs["__dtype__"] = str(FLAGS[kind])
         self.values[value] = Array(Entry(node), value, kind)

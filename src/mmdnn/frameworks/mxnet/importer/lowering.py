@@ -15,6 +15,7 @@ from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError, Usage
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.importer import dtypes
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.ir import SAID
 from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
 
 Shape = tuple[int | None, ...]
@@ -187,6 +188,8 @@ class Lowering:
             value = self.builder.input(name, self._dimensions(name, shape or ()), kinds[name])
             if shape is None:
                 value.shape = None
+            elif shape and shape[0] is not None and not isinstance(value.shape[0], int):
+                value.metadata_props[SAID] = str(shape[0])
             self.values[variables[name], 0] = value
             self.named.add(value)
 

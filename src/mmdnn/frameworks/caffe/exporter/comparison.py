@@ -1,0 +1,195 @@
+"""Comparisons, what is made of truth values, and choices by them.
+
+A truth value is a blob of ones and zeros. Caffe's Threshold says where its bottom is greater than a number:
+all comparisons are made of it. Two blobs are compared by their difference, which in IEEE 754 is 0 only
+where they are equal.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.arithmetic import alike
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+
+PAGE = f"{TUTORIAL}/threshold.html"
+
+
+def above(caffe: Writing, x: Blob, limit: float, suffix: str = "") -> Blob:
+    """Where x > limit."""
+    return caffe.layer("Threshold", x, suffix=suffix, threshold_param={"threshold": limit})
+
+
+def at_least(caffe: Writing, x: Blob, limit: float, suffix: str = "") -> Blob:
+    """Where x >= limit: greater than the number before it."""
+    return above(caffe, x, float(np.nextafter(np.float32(limit), np.float32(-math.inf))), suffix)
+
+
+def opposite(caffe: Writing, truth: Blob, suffix: str = "") -> Blob:
+    """1 for 0, and 0 for 1."""
+    return caffe.power(truth, scale=-1.0, shift=1.0, suffix=suffix)
+
+
+def _limit(caffe: Writing, x: Operand, y: Operand) -> float | None:
+    """The finite number that y is, where x has all axes of the result."""
+    number = caffe.number(y)
+    fits = isinstance(x, Blob) and len(y.shape) <= len(x.shape)
+    return number if fits and number is not None and math.isfinite(number) else None
+
+
+def _difference(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    return caffe.sum(*alike(node, caffe, a, b), coeff=[1.0, -1.0], suffix="difference")
+
+
+def _greater(node: Exporting, caffe: Writing, a: Operand, b: Operand, suffix: str = "") -> Blob:
+    limit, other = _limit(caffe, a, b), _limit(caffe, b, a)
+    if limit is not None and isinstance(a, Blob):
+        return above(caffe, a, limit, suffix)
+    if other is not None and isinstance(b, Blob):
+        return above(caffe, caffe.power(b, scale=-1.0, suffix="negative"), -other, suffix)
+    return above(caffe, _difference(node, caffe, a, b), 0.0, suffix)
+
+
+def _not_less(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    limit, other = _limit(caffe, a, b), _limit(caffe, b, a)
+    if limit is not None and isinstance(a, Blob):
+        return at_least(caffe, a, limit)
+    if other is not None and isinstance(b, Blob):
+        return at_least(caffe, caffe.power(b, scale=-1.0, suffix="negative"), -other)
+    return opposite(caffe, _greater(node, caffe, b, a, "less"))
+
+
+@exporter("Greater", doc=PAGE)
+def greater(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    return _greater(node, caffe, a, b)
+
+
+@exporter("Less", doc=PAGE)
+def less(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    return _greater(node, caffe, b, a)
+
+
+@exporter("GreaterOrEqual", doc=PAGE)
+def greater_or_equal(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    return _not_less(node, caffe, a, b)
+
+
+@exporter("LessOrEqual", doc=PAGE)
+def less_or_equal(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    return _not_less(node, caffe, b, a)
+
+
+@exporter("Equal", doc=PAGE)
+def equal(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    """Neither above nor below."""
+    x, y = (b, a) if isinstance(a, Constant) else (a, b)
+    limit = _limit(caffe, x, y)
+    if limit is not None and isinstance(x, Blob):
+        both = at_least(caffe, x, limit, "least"), above(caffe, x, limit, "above")
+        return caffe.sum(*both, coeff=[1.0, -1.0])
+    gap = _difference(node, caffe, x, y)
+    up = above(caffe, gap, 0.0, "above")
+    down = above(caffe, caffe.power(gap, scale=-1.0, suffix="negative"), 0.0, "below")
+    return opposite(caffe, caffe.sum(up, down, suffix="unequal"))
+
+
+@exporter("Not", doc=f"{TUTORIAL}/power.html")
+def not_(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+    return opposite(caffe, caffe.blob(x))
+
+
+@exporter("And", doc=f"{TUTORIAL}/eltwise.html")
+def and_(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    return caffe.product(*alike(node, caffe, a, b))
+
+
+@exporter("Or", doc=f"{TUTORIAL}/eltwise.html")
+def or_(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    both = alike(node, caffe, a, b)
+    return caffe.layer("Eltwise", *both, eltwise_param={"operation": "MAX"})
+
+
+@exporter("Xor", doc=f"{TUTORIAL}/absval.html")
+def xor(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+    return caffe.layer("AbsVal", _difference(node, caffe, a, b))
+
+
+@exporter("Sign", doc=PAGE)
+def sign(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+    return signs(caffe, caffe.blob(x))
+
+
+def signs(caffe: Writing, x: Blob, suffix: str = "") -> Blob:
+    """1 where x is positive, -1 where it is negative."""
+    down = above(caffe, caffe.power(x, scale=-1.0, suffix="negative"), 0.0, "below")
+    up = above(caffe, x, 0.0, "above")
+    return caffe.sum(up, down, coeff=[1.0, -1.0], suffix=suffix)
+
+
+@exporter("Where", doc=f"{TUTORIAL}/eltwise.html")
+def where(node: Exporting, caffe: Writing, truth: Operand, a: Operand, b: Operand) -> Blob:
+    """Each branch times its truth value, and their sum.
+
+    0 does not take away what is infinite or no number. So a branch that may be so is refused, but for the
+    number -inf: that is the logarithm of 0.
+    """
+    limits = [caffe.number(x) for x in (a, b)]
+    blobs = alike(
+        node, caffe, truth, *(x for x, n in zip((a, b), limits, strict=True) if n is None)
+    )
+    chosen, rest = blobs[0], iter(blobs[1:])
+    terms: list[Blob] = []
+    for number, side, value in zip(limits, (1, 0), node.node.inputs[1:], strict=True):
+        mask = chosen if side else opposite(caffe, chosen, "else")
+        if number is None:
+            if value is not None and may_be_infinite(value):
+                node.refuse(
+                    "its branches may be infinite, and nothing of Caffe's chooses between such"
+                )
+            terms.append(caffe.product(next(rest), mask, suffix="then" if side else "other"))
+        elif number == -math.inf:
+            keep = opposite(caffe, chosen, "kept") if side else chosen
+            terms.append(caffe.layer("Log", keep, suffix="none"))
+        elif not math.isfinite(number):
+            node.refuse(f"one of its branches is {number}")
+        elif number:
+            terms.append(caffe.power(mask, scale=number, suffix="number"))
+    if not terms:
+        return caffe.power(chosen, scale=0.0)
+    return terms[0] if len(terms) == 1 else caffe.sum(*terms)
+
+
+RISKY = frozenset({"Acosh", "Atanh", "Div", "Exp", "Log", "Pow", "Power", "Reciprocal", "Sqrt"})
+"""Types of nodes whose result may be infinite, or no number, where their inputs are neither."""
+
+
+def may_be_infinite(value: ir.Value) -> bool:
+    """Whether something that a value is made of may be infinite, or no number, for finite inputs."""
+    todo, seen = [value], {value}
+    while todo:
+        value = todo.pop()
+        node = value.producer()
+        if node is None:
+            if value.const_value is not None and _is_infinite(value.const_value):
+                return True
+            continue
+        if node.op_type in RISKY and not _divides_by_number(node):
+            return True
+        fresh = [v for v in node.inputs if v is not None and v not in seen]
+        seen.update(fresh)
+        todo += fresh
+    return False
+
+
+def _divides_by_number(node: ir.Node) -> bool:
+    by = node.inputs[1].const_value if node.op_type == "Div" and node.inputs[1] else None
+    return by is not None and by.size == 1 and bool(by.numpy().any())
+
+
+def _is_infinite(tensor: ir.TensorProtocol) -> bool:
+    """Of weights nothing is read: they are finite, or the network is of no use."""
+    return tensor.size == 1 and not bool(np.isfinite(tensor.numpy()).all())

@@ -1,0 +1,124 @@
+"""Products of matrices: by a constant an inner product or a convolution, else element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.arithmetic import repeated
+from mmdnn.frameworks.caffe.exporter.dense import inner_product, stored
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+
+PAGE = f"{TUTORIAL}/innerproduct.html"
+
+LARGEST = 1 << 24
+"""Elements of a blob that holds all single products, at most."""
+
+
+def mixed(
+    caffe: Writing,
+    x: Blob,
+    start: int,
+    end: int,
+    weight: ir.TensorProtocol,
+    suffix: str = "",
+    to: Sequence[int] | None = None,
+) -> Blob:
+    """Axes `start` to `end`, as one, times a matrix [m, n]: a convolution whose channels they are.
+
+    Args:
+        caffe: What writes it.
+        x: [lead, n, rest].
+        start: The first of the axes.
+        end: The one behind the last.
+        weight: [m, n].
+        suffix: Of the layer's name.
+        to: What the result is reshaped to; [lead, m, rest] unless given.
+    """
+    lead, rest = x.shape[:start], x.shape[end:]
+    outputs, inputs = (int(dim) for dim in weight.shape.numpy())
+    before, after = (int(np.prod(part, dtype=np.int64)) for part in (lead, rest))
+    free = len(lead) > 1
+    dims = [-1, inputs, after, 1] if free else None
+    name = f"{suffix}_" if suffix else ""
+    y = caffe.layer(
+        "Convolution",
+        caffe.reshape(x, (before, inputs, after, 1), suffix=f"{name}channels", dims=dims),
+        blobs=[_kernel(weight)],
+        shape=(before, outputs, after, 1),
+        suffix=f"{name}mixed",
+        convolution_param={"num_output": outputs, "kernel_size": [1], "bias_term": False},
+    )
+    shape = tuple(to) if to is not None else (*lead, outputs, *rest)
+    return caffe.reshape(y, shape, suffix=suffix, dims=[-1, *shape[1:]] if free and shape else None)
+
+
+def _kernel(weight: ir.TensorProtocol) -> ir.TensorProtocol:
+    shape = (*weight.shape.numpy(), 1, 1)
+    return ir.LazyTensor(
+        lambda: ir.tensor(np.ascontiguousarray(weight.numpy(), np.float32).reshape(shape)),
+        ir.DataType.FLOAT,
+        ir.Shape(shape),
+    )
+
+
+def along_axis(caffe: Writing, x: Blob, axis: int, matrix: np.ndarray, suffix: str = "") -> Blob:
+    """An axis of x times a matrix [m, n]."""
+    weight = ir.tensor(np.ascontiguousarray(matrix, np.float32))
+    if 0 < axis == len(x.shape) - 1:
+        return inner_product(caffe, x, [weight], False, x.shape[:-1], len(matrix), suffix)
+    return mixed(caffe, x, axis, axis + 1, weight, suffix)
+
+
+@exporter("MatMul", doc=PAGE)
+def matmul(node: Exporting, caffe: Writing, x: Operand, y: Operand) -> Blob:
+    if isinstance(x, Blob) and isinstance(y, Constant):
+        weight = _matrix(node, caffe, x, y)
+        if len(x.shape) < 2:
+            node.refuse(f"a product of {list(x.shape)} and {list(y.shape)}")
+        blobs, transpose = stored(node, weight, rows=False)
+        return inner_product(caffe, x, blobs, transpose, x.shape[:-1], weight.shape[1])
+    if isinstance(x, Constant) and isinstance(y, Blob):
+        weight = _matrix(node, caffe, y, x)
+        if len(y.shape) < 2:
+            node.refuse(f"a product of {list(x.shape)} and {list(y.shape)}")
+        axis = len(y.shape) - 2
+        return mixed(caffe, y, axis, axis + 1, weight.shaped(weight.shape))
+    if isinstance(x, Blob) and isinstance(y, Blob):
+        return _both(node, caffe, x, y)
+    node.refuse("both its inputs are constant")
+    return None
+
+
+def _matrix(node: Exporting, caffe: Writing, x: Blob, weight: Constant) -> Constant:
+    """A constant of two axes that count."""
+    if (
+        len(weight.shape) < 2
+        or set(weight.shape[:-2]) - {1}
+        or len(weight.shape) > len(x.shape) + 2
+    ):
+        node.refuse(f"a product of {list(x.shape)} and {list(weight.shape)}")
+    if len(weight.shape) == 2:
+        return weight
+    return caffe.constant(weight.shaped(weight.shape[-2:]), weight)
+
+
+def _both(node: Exporting, caffe: Writing, x: Blob, y: Blob) -> Blob:
+    """All products x[i, k] y[k, j], and their sums over k."""
+    a = caffe.reshape(x, (1, *x.shape), suffix="row") if len(x.shape) == 1 else x
+    b = caffe.reshape(y, (*y.shape, 1), suffix="column") if len(y.shape) == 1 else y
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    (rows, inner), columns = a.shape[-2:], b.shape[-1]
+    if np.prod([*lead, rows, inner, columns], dtype=np.int64) > LARGEST:
+        node.refuse(f"a product of {list(x.shape)} and {list(y.shape)}, both computed")
+    a = repeated(node, caffe, a, (*lead, rows, inner), "left")
+    b = repeated(node, caffe, b, (*lead, inner, columns), "right")
+    b = caffe.reshape(b, (*lead, 1, inner, columns), suffix="right_wide")
+    b = repeated(node, caffe, b, (*lead, rows, inner, columns), "right_rows")
+    products = caffe.layer("Scale", b, a, suffix="products", scale_param={"axis": 0})
+    ones = ir.tensor(np.ones((1, inner), np.float32))
+    place = len(lead) + 1
+    return mixed(caffe, products, place, place + 1, ones, to=node.shape())

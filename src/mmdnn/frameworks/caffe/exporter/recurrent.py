@@ -1,0 +1,282 @@
+"""LSTM and RNN layers (src/caffe/layers/recurrent_layer.cpp, lstm_layer.cpp, rnn_layer.cpp).
+
+    x [T, N, ...]    cont [T, N]    h0 (and c0) [1, N, H], if the state is exposed
+
+An LSTM of ONNX with the usual activations is Caffe's, its gates in the order i f o g. `cont` says where
+sequences begin: 0 in the first step where they begin with zeros, else 1. What goes backwards is cut into
+its steps and put together from the last to the first.
+
+Caffe's RNN gives tanh(W h + b) of its state, not the state, which is exposed in the end only. So an RNN is
+that layer where its last state alone is used. Everything else (GRU, peepholes, a clip, other activations) is
+written step by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
+from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
+from mmdnn.tensors import references
+
+DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
+
+ORDER = {"LSTM": (0, 2, 1, 3), "RNN": (0,)}
+"""Caffe's gates as places among ONNX's."""
+
+MOST_STEPS = 64
+"""Steps that are written out one by one, at most."""
+
+
+@exporter.unfit("LSTM", "RNN")
+def is_spelled_out(node: ir.Node) -> bool:
+    """Whether it is more than Caffe's layer does."""
+    said = read(node)
+    inputs = [*node.inputs, *[None] * 8][:8]
+    weights = [value for value in inputs[1:4] if value is not None]
+    if said.batch_first or not said.is_usual or any(_numbers(value) is None for value in weights):
+        return True
+    if _is_more(inputs[0], inputs[4]) or (inputs[7] is not None and not _is_zero(inputs[7])):
+        return True
+    return said.kind == "RNN" and bool(node.outputs[0].uses() or node.outputs[0].is_graph_output())
+
+
+def _numbers(value: ir.Value) -> ir.TensorProtocol | None:
+    return None if value.is_graph_input() else value.const_value
+
+
+def _is_zero(value: ir.Value | None) -> bool:
+    tensor = None if value is None else _numbers(value)
+    return tensor is not None and not references.read(tensor).any()
+
+
+def _is_more(x: ir.Value | None, lengths: ir.Value | None) -> bool:
+    """Whether the sequences may have other lengths than the number of steps."""
+    tensor = None if lengths is None else _numbers(lengths)
+    if tensor is None or x is None or x.shape is None:
+        return lengths is not None
+    return not (references.read(tensor) == x.shape[0]).all()
+
+
+@dataclass
+class _Layer:
+    """One direction of a node."""
+
+    node: Exporting
+    caffe: Writing
+    said: Recurrent
+    way: int
+    weights: Sequence[Constant | None]
+    states: Sequence[Operand | None]
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        assert self.weights[1] is not None
+        self.size = self.weights[1].shape[2]
+
+    @property
+    def suffix(self) -> str:
+        """What tells its layers from those of the other direction."""
+        return ("", ("forward", "backward")[self.way])[self.said.ways > 1]
+
+    def run(self, x: Blob, ends: bool) -> tuple[Blob, list[Blob]]:
+        """H after every step, [T, N, H], and the last states where they are wanted."""
+        steps, streams, _ = x.shape
+        backwards = self.said.backwards[self.way]
+        x = self._backwards(x, "input") if backwards else x
+        exposed = any(state is not None for state in self.states)
+        exposed |= self.said.kind == "RNN" or (ends and self.node.wants(2))
+        tops = [(steps, streams, self.size)]
+        given: list[Blob] = []
+        if exposed:
+            given = [self._state(state, streams) for state in self.states]
+            tops += [(1, streams, self.size)] * len(given)
+        y, *last = self.caffe.layers(
+            self.said.kind,
+            x,
+            _cont(self.caffe, steps, streams, begins=not exposed),
+            *given,
+            shapes=tops,
+            blobs=self._blobs(),
+            suffix=self.suffix,
+            recurrent_param={"num_output": self.size, "expose_hidden": exposed},
+        )
+        if ends and not exposed:
+            last = [self.caffe.cut(y, 0, steps - 1, 1, f"{self.suffix}_last".strip("_"))]
+        return self._backwards(y, "output") if backwards else y, last
+
+    def _blobs(self) -> list[ir.TensorProtocol]:
+        """Weights of the input, bias, weights of the state; an RNN's output, which nobody reads, is 0."""
+        inputs, states, biases = self.weights
+        assert inputs is not None
+        assert states is not None
+        order, rows = ORDER[self.said.kind], inputs.shape[1]
+
+        def ordered(array: np.ndarray) -> np.ndarray:
+            blocks = array.reshape(len(order), self.size, *array.shape[1:])
+            return blocks[list(order)].reshape(array.shape)
+
+        def part(name: str, weight: Constant, *shape: int) -> ir.TensorProtocol:
+            return weight.derive((name, self.way), lambda a: ordered(a[self.way]), shape)
+
+        def both(array: np.ndarray) -> np.ndarray:
+            return ordered(array[self.way, :rows] + array[self.way, rows:])
+
+        none = ir.tensor(np.zeros(rows, np.float32))
+        bias = none if biases is None else biases.derive(("b", self.way), both, (rows,))
+        blobs = [part("w", inputs, rows, inputs.shape[2]), bias, part("r", states, rows, self.size)]
+        if self.said.kind == "RNN":
+            blobs.append(ir.tensor(np.zeros((self.size, self.size), np.float32)))
+            blobs.append(ir.tensor(np.zeros(self.size, np.float32)))
+        return blobs
+
+    def _state(self, state: Operand | None, streams: int) -> Blob:
+        """The state before the first step, [1, N, H]."""
+        shape, caffe = (1, streams, self.size), self.caffe
+        if state is None:
+            return _shared(caffe, "zeros", [0.0], [shape])
+        if isinstance(state, Constant):
+            way = self.way
+            tensor = state.derive(("state", way), lambda a: a[way : way + 1], shape)
+            return caffe.blob(state if state.shape == shape else caffe.constant(tensor, state))
+        return caffe.cut(state, 0, self.way, 1, f"{self.suffix}_state")
+
+    def _backwards(self, x: Blob, what: str) -> Blob:
+        """The steps from the last to the first."""
+        steps = x.shape[0]
+        if steps == 1:
+            return x
+        name = f"{self.suffix}_{what}".strip("_")
+        cut = self.caffe.layers(
+            "Slice", x, shapes=[(1, *x.shape[1:])] * steps, suffix=f"{name}_steps",
+            slice_param={"axis": 0},
+        )  # fmt: skip
+        return self.caffe.layer(
+            "Concat", *cut[::-1], shape=x.shape, suffix=f"{name}_turned", concat_param={"axis": 0}
+        )
+
+
+def _cont(caffe: Writing, steps: int, streams: int, *, begins: bool) -> Blob:
+    """Where sequences go on, [T, N]: one for all layers that have as many steps and streams."""
+    if not begins:
+        return _shared(caffe, "cont", [1.0], [(steps, streams)])
+    if steps == 1:
+        return _shared(caffe, "begin", [0.0], [(1, streams)])
+    return _shared(caffe, "cont", [0.0, 1.0], [(1, streams), (steps - 1, streams)])
+
+
+def _shared(caffe: Writing, name: str, numbers: list[float], shapes: list[tuple[int, ...]]) -> Blob:
+    """Blobs of one number each, one after the other; the same blob whenever they are asked for."""
+    key = (name, tuple(numbers), tuple(shapes))
+    known = caffe.lowering.shared
+    if key not in known:
+        fillers = [{"type": "constant", "value": number} for number in numbers]
+        param: dict[str, Any] = {
+            "shape": [{"dim": list(shape)} for shape in shapes],
+            "data_filler": fillers,
+        }
+        whole = len(shapes) == 1
+        tops = caffe.layers(
+            "DummyData",
+            shapes=shapes,
+            name=name if whole else f"{name}_parts",
+            dummy_data_param=param,
+        )
+        total = (sum(shape[0] for shape in shapes), *shapes[0][1:])
+        known[key] = (
+            tops[0]
+            if whole
+            else caffe.layer("Concat", *tops, shape=total, name=name, concat_param={"axis": 0})
+        )
+    return known[key]
+
+
+@exporter("LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
+def lstm(
+    node: Exporting,
+    caffe: Writing,
+    x: Operand,
+    weight: Constant,
+    recurrence: Constant,
+    bias: Constant | None = None,
+    lengths: Operand | None = None,
+    hidden: Operand | None = None,
+    memory: Operand | None = None,
+    peepholes: Operand | None = None,
+) -> list[Blob | None]:
+    del lengths, peepholes  # they say nothing
+    return _written(node, caffe, x, [weight, recurrence, bias], [hidden, memory])
+
+
+@exporter("RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
+def rnn(
+    node: Exporting,
+    caffe: Writing,
+    x: Operand,
+    weight: Constant,
+    recurrence: Constant,
+    bias: Constant | None = None,
+    lengths: Operand | None = None,
+    hidden: Operand | None = None,
+) -> list[Blob | None]:
+    del lengths
+    return _written(node, caffe, x, [weight, recurrence, bias], [hidden])
+
+
+def _written(
+    node: Exporting,
+    caffe: Writing,
+    x: Operand,
+    weights: Sequence[Constant | None],
+    states: Sequence[Operand | None],
+) -> list[Blob | None]:
+    node.ignore(*ATTRIBUTES)
+    said, blob = read(node.node), caffe.blob(x)
+    known = [None if isinstance(s, Constant) and _is_zero(s.value) else s for s in states]
+    ends = node.wants(1) or node.wants(2)
+    ways = [_Layer(node, caffe, said, way, weights, known) for way in range(said.ways)]
+    made = [way.run(blob, ends) for way in ways]
+    last = [_joined(caffe, end, 0, "last") for end in zip(*(each for _, each in made), strict=True)]
+    steps = None if said.kind == "RNN" else _steps(caffe, [y for y, _ in made])
+    return [steps, *last]
+
+
+def _steps(caffe: Writing, ways: Sequence[Blob]) -> Blob:
+    """[T, directions, N, H]; what turns that back to [T, N, directions * H] finds it as it was."""
+    steps, streams, size = ways[0].shape
+    flat = _joined(caffe, ways, 2, "both")
+    each = [caffe.reshape(y, (steps, 1, streams, size), suffix="way") for y in ways]
+    y = _joined(caffe, each, 1, "ways")
+    y.turned = caffe.reshape(flat, (steps, streams, len(ways), size), suffix="turned")
+    y.turned.flat = flat
+    if len(ways) == 1:
+        y.flat = flat
+    return y
+
+
+def _joined(caffe: Writing, parts: Sequence[Blob], axis: int, suffix: str) -> Blob:
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0].shape
+    shape = (*first[:axis], len(parts) * first[axis], *first[axis + 1 :])
+    return caffe.layer("Concat", *parts, shape=shape, suffix=suffix, concat_param={"axis": axis})
+
+
+VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
+
+
+def known_view(node: ir.Node, x: Operand | None) -> Blob | None:
+    """What a node makes of a recurrent layer's output, where that is there already."""
+    if not isinstance(x, Blob):
+        return None
+    shape = node.outputs[0].shape
+    if node.op_type in VIEWS and x.flat is not None and shape == ir.Shape(x.flat.shape):
+        return x.flat
+    turns = "perm" in node.attributes and list(node.attributes["perm"].as_ints()) == [0, 2, 1, 3]
+    return x.turned if node.op_type == "Transpose" and turns else None
