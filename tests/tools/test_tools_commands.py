@@ -15,6 +15,7 @@ TOOLS = {
     "convert_model": ["prototxt", "caffemodel", "output_prefix"],
     "convert_mean": ["binaryproto", "output"],
     "test_converter": ["--cpu"],
+    "convert_caffe_modelzoo": ["model_name", "resnet-50", "vgg-19"],
 }
 MISSING = {
     "json2prototxt": ["--mx-json", "no-symbol.json", "--cf-prototxt", "out"],

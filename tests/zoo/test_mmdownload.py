@@ -1,46 +1,22 @@
-"""mmdownload as users type it; the files come from a folder that this process serves."""
+"""mmdownload as users type it."""
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
-import picture_network
 import pytest
 
+import picture_network
 from mmdnn.cli import mmdownload
 
 CNTK = (
     "Supported models: ['alexnet', 'inception_v3', 'resnet18', 'resnet50', 'resnet101', 'resnet152', "
     "'Fast-RCNN_Pascal', 'Fast-RCNN_grocery100']\n"
 )
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def served(tmp_path, monkeypatch):
-    """A folder, and the address under which it is served."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = functools.partial(Quiet, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def work(args: Namespace) -> dict[str, Any]:
     except UsageError:
         command.say(args, supported)
         raise
-    files = zoo.download(model, args.path, mirror=args.mirror, told=_told(args))
+    files = zoo.download(model, args.path, mirror=args.mirror, told=told(args))
     command.say(args, model.saved.format(name=model.name, files=words.listed(files)))
     command.warn(args, *filter(None, [model.note]))
     result: dict[str, Any] = {"ok": True, "model": model.name, "files": files, "note": model.note}
@@ -117,7 +117,7 @@ def _look(model: zoo.Model, files: list[str], args: Namespace) -> dict[str, Any]
     return _imagenet.work(model.framework, given)
 
 
-def _told(args: Namespace) -> zoo.Told:
+def told(args: Namespace) -> zoo.Told:
     """What prints the old tool's lines."""
     from mmdnn import zoo
 

@@ -22,10 +22,12 @@ class File:
     Attributes:
         url: Where it is.
         name: What it is called when it is saved.
+        sha1: Its SHA-1, or "" where it is not known.
     """
 
     url: str
     name: str
+    sha1: str = ""
 
     @property
     def sha256(self) -> str:

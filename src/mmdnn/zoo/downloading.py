@@ -1,7 +1,7 @@
 """Bringing a model's files here: over HTTP or HTTPS, whole or not at all.
 
 A file is written beside its place and moved into it once all of it is there: as long as the server
-said it would be, with the checksum that its address carries, and no web page in a model's stead.
+said it would be, with the checksum that is known of it, and no web page in a model's stead.
 """
 
 from __future__ import annotations
@@ -86,15 +86,16 @@ def _one(file: File, folder: str, mirror: str, told: Told) -> str:
         raise UsageError(f"{url} is no address of HTTP or HTTPS")
     told.begin(path, url)
     with outputs() as place:
-        _fetch(url, place(path), file.sha256, told)
+        _fetch(url, place(path), file, told)
     return path
 
 
-def _fetch(url: str, target: Path, sha256: str, told: Told) -> None:
+def _fetch(url: str, target: Path, file: File, told: Told) -> None:
+    checksum, kind = (file.sha1, "SHA-1") if file.sha1 else (file.sha256, "SHA-256")
     try:
         with _opener().open(url, timeout=PATIENCE) as answer, target.open("wb") as out:
             total = _announced(answer, url)
-            digest = hashlib.sha256()
+            digest = hashlib.sha1(usedforsecurity=False) if file.sha1 else hashlib.sha256()
             count = 0
             while block := answer.read(BLOCK):
                 if not count:
@@ -120,8 +121,8 @@ def _fetch(url: str, target: Path, sha256: str, told: Told) -> None:
         raise Error(f"{url} ended after {count} of {total} bytes", hint="Try again.")
     if not count:
         raise FormatError(f"{url} is empty")
-    if not digest.hexdigest().startswith(sha256):
-        raise FormatError(f"{url} is damaged or another file: its SHA-256 is {digest.hexdigest()}")
+    if not digest.hexdigest().startswith(checksum):
+        raise FormatError(f"{url} is damaged or another file: its {kind} is {digest.hexdigest()}")
     told.end(count)
 
 
