@@ -5,7 +5,7 @@
 Each folder is a job. It holds `net.model`, `in.npz` with the feeds as `arr_0`, ..., and `job.json`:
 {"inputs": [their names], "outputs": [names or uids of the values wanted, or none]}. It gets `out.npz`
 with `v0`, `v1`, ... and, of sequences, their lengths as `l0`, ...; and `out.json`, the names of each.
-Where CNTK refuses, it gets `error.json` instead: {"reading": whether it was the file, "reason": why}.
+Else it gets `error.json`: {"stage": "reading", "asking" or "running", "reason": why}.
 It needs nothing but CNTK and runs in Python 3.6.
 
 The functions inside a block read its placeholders and can't be asked for. So each block is cloned beside
@@ -110,9 +110,9 @@ def model_outputs(cntk: Any, outputs: Any) -> Any:
     return {each.uid: (each.name, each) for each in outputs}
 
 
-def keys(found: Any) -> Any:
+def keys(found: Any, arguments: Any) -> Any:
     """The uid of each, and its name where nothing else has it."""
-    times = Counter(name for name, _ in found.values())
+    times = Counter([name for name, _ in found.values()] + [each.name for each in arguments])
     return [
         [uid, name] if name and times[name] == 1 and name not in found else [uid]
         for uid, (name, _) in found.items()
@@ -147,14 +147,22 @@ def needed(outputs: Any, losses: bool) -> Any:
     return found
 
 
-def computable(found: Any, unfed: Any, outputs: Any, named: Any) -> Any:
+def called(found: Any, name: str) -> Any:
+    """The values of that name, or of that uid, or of the function of that uid."""
+    values = [
+        value
+        for uid, (own, value) in found.items()
+        if name in (uid, own, uid.rpartition("_Output_")[0])
+    ]
+    if not values:
+        raise NoSuchValueError(f"it has no value '{name}'")
+    return values
+
+
+def computable(found: Any, unfed: Any, outputs: Any, wanted: Any) -> Any:
     """What can be computed without some inputs: labels, but nothing that outputs are made of."""
-    uids = {key: names[0] for names in keys(found) for key in names}
-    for name in named:
-        if name not in uids:
-            raise NoSuchValueError(f"it has no value '{name}'")
-    wanted = [found[uids[name]][1] for name in named] or outputs
-    needs = needed(wanted, losses=bool(named))
+    ends = [value for name in wanted for value in called(found, name)] or outputs
+    needs = needed(ends, losses=bool(wanted))
     missing = [f"'{each.name or each.uid}'" for each in unfed if each.uid in needs]
     if missing:
         raise RequestError(f"there are no numbers for its input {', '.join(missing)}")
@@ -211,12 +219,10 @@ def fed(cntk: Any, variable: Any, feed: Any, lengths: Any) -> Any:
         if lengths is not None:
             raise RequestError(f"{label} has no sequences, and lengths are given")
         return cntk.Value(view(cntk, feed))
-    lengths = (
-        [feed.shape[1]] * len(feed) if lengths is None else lengths.astype(int).ravel().tolist()
-    )
-    if len(lengths) != len(feed) or not all(0 < each <= feed.shape[1] for each in lengths):
-        raise RequestError(f"{label}: lengths {lengths} are given for {list(feed.shape)}")
-    views = [view(cntk, np.ascontiguousarray(each[:end])) for each, end in zip(feed, lengths)]
+    ends = [feed.shape[1]] * len(feed) if lengths is None else lengths.astype(int).ravel().tolist()
+    if len(ends) != len(feed) or not all(0 < end <= feed.shape[1] for end in ends):
+        raise RequestError(f"{label}: lengths {ends} are given for {list(feed.shape)}")
+    views = [view(cntk, np.ascontiguousarray(each[:end])) for each, end in zip(feed, ends)]
     return cntk.cntk_py.Value_create(feed.shape[2:], views, [], cntk.cpu(), False, True)
 
 
@@ -245,6 +251,7 @@ def compute(cntk: Any, model: Any, job: Any, feeds: Any, values: Any) -> Any:
     arguments = cntk.combine([value for _, value in found.values()]).arguments
     given = {each: each.uid if each.uid in feeds else each.name for each in arguments}
     unfed = [each for each, key in given.items() if key not in feeds]
+    names = keys(found, arguments)
     found = computable(found, unfed, model.outputs, job["outputs"])
     network = cntk.combine([value for _, value in found.values()])
     if arguments and not network.arguments:
@@ -255,7 +262,8 @@ def compute(cntk: Any, model: Any, job: Any, feeds: Any, values: Any) -> Any:
     }
     _, results = network.forward(fills, network.outputs, as_numpy=False)
     arrays = {each.uid: numbers(cntk, each, value) for each, value in results.items()}
-    return keys(found), [arrays[value.uid] for _, value in found.values()]
+    names = [each for each in names if each[0] in found]
+    return names, [arrays[found[uid][1].uid] for uid, *_ in names]
 
 
 def answer(cntk: Any, folder: str, model: Any) -> Any:
@@ -281,15 +289,16 @@ def answer(cntk: Any, folder: str, model: Any) -> Any:
 
 def run(cntk: Any, folder: str) -> None:
     """Run the job in that folder."""
-    reading = True
+    stage = "reading"
     try:
         model = cntk.load_model(os.path.join(folder, "net.model"))
-        reading = False
+        stage = "running"
         names, found = answer(cntk, folder, model)
     except Exception as error:  # noqa: BLE001 - CNTK raises whatever its bindings do
         reason = " ".join(str(error).split("[CALL STACK]")[0].split()) or type(error).__name__
+        stage = "asking" if isinstance(error, RequestError) else stage
         with open(os.path.join(folder, "error.json"), "w") as file:
-            json.dump({"reading": reading, "reason": reason}, file)
+            json.dump({"stage": stage, "reason": reason}, file)
         return
     arrays = {f"v{index}": array for index, (array, _) in enumerate(found)}
     lengths = {f"l{index}": each for index, (_, each) in enumerate(found) if each is not None}

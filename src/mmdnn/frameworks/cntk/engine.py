@@ -32,6 +32,11 @@ ENVIRONMENT = Path(".venv-cntk", "bin", "python")
 TIMEOUT = 600
 """Seconds after which CNTK is taken to hang."""
 HINT = f"tools/make_cntk_env.py makes an environment for it; or name its Python 3.6 in {PYTHON}."
+REFUSALS: dict[str, tuple[type[FormatError | ShapeError], str]] = {
+    "reading": (FormatError, "CNTK cannot read it: "),
+    "asking": (ShapeError, ""),
+    "running": (ShapeError, "CNTK refuses it: "),
+}
 
 Job = tuple[Source, Mapping[str, np.ndarray]]
 
@@ -53,7 +58,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     Raises:
         MissingExtraError: There is no CNTK.
         FormatError: CNTK can't read the file, or ends its process, or does not end.
-        ShapeError: CNTK refuses the model or its inputs, with its own reason.
+        ShapeError: The inputs are not the model's, or CNTK refuses it, with its own reason.
     """
     (found,) = run_many([(source, feeds)])
     if isinstance(found, Error):
@@ -138,9 +143,8 @@ def _answer(folder: Path, job: Job, end: str) -> dict[str, np.ndarray] | Error:
         return FormatError(f"CNTK {end}", file=source.network)
     if (folder / "error.json").is_file():
         error = json.loads((folder / "error.json").read_text())
-        if error["reading"]:
-            return FormatError(f"CNTK cannot read it: {error['reason']}", file=source.network)
-        return ShapeError(f"CNTK refuses it: {error['reason']}", file=source.network)
+        kind, text = REFUSALS[error["stage"]]
+        return kind(text + error["reason"], file=source.network)
     found = dict(feeds)
     with np.load(folder / "out.npz") as arrays:
         for index, names in enumerate(json.loads((folder / "out.json").read_text())):
