@@ -14,6 +14,8 @@ from zlib import crc32
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir.sequences import lengths_of
+
 LARGE = 100.0
 """Scale of the large values, about that of pictures from 0 to 255 with their mean taken away."""
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
@@ -101,7 +103,22 @@ def feeds(
             shape = (shapes or {}).get(name) or _shape(value, sizes)
             rng = np.random.default_rng([crc32(name.encode()), crc32(kind.encode()), sizes.batch])
             made[name] = _fill(value, kind, rng, shape, limits.get(name), draw)
+        made.update(_lengths(values, made))
         yield Feed(f"{kind}, batch of {sizes.batch}" if sizes.batch > 1 else kind, made)
+
+
+def _lengths(values: list[ir.Value], made: Feeds) -> Feeds:
+    """Lengths of sequences: the first one is of full length, the others of any."""
+    found: Feeds = {}
+    for value in values:
+        name = lengths_of(value)
+        if name is None or name not in made or name in found:
+            continue
+        batch, time = made[str(value.name)].shape[:2]
+        rng = np.random.default_rng([crc32(name.encode()), batch])
+        others = rng.integers(1, time, max(batch - 1, 0), endpoint=True)
+        found[name] = np.array([time, *others][:batch], made[name].dtype)
+    return found
 
 
 def _half_zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -10,8 +10,9 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, MismatchError, MissingExtraError
 from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.sequences import lengths_name
 from mmdnn.progress import Silent
-from mmdnn.verify import noise
+from mmdnn.verify import frames, noise
 from mmdnn.verify.compare import Difference, Tolerance, apart, difference
 from mmdnn.verify.feeds import Feed, Sizes, candidates, feeds, has_free_batch, inputs
 from mmdnn.verify.report import Layer, Report
@@ -205,14 +206,30 @@ def _differences(
     tolerance: Tolerance | None,
 ) -> dict[str, Difference]:
     """Every value's difference; where one fails, the source's own rounding noise is measured."""
+    counts = frames.lengths(model, feed.values, was, now)
+    was, now = (
+        {name: frames.trimmed(array, counts.get(name)) for name, array in values.items()}
+        for values in (was, now)
+    )
+    names = [name for name in names if not _is_lengths(name, was)]
     gaps = {name: difference(was[name], now[name], tolerance) for name in names}
     failed = [name for name, gap in gaps.items() if not gap.ok]
     if failed:
         probed = noise.probes(source, model, feed.values, was)
         for name in failed:
-            moved = [values[name] for values in probed if name in values]
+            moved = [
+                frames.trimmed(values[name], counts.get(name))
+                for values in probed
+                if name in values
+            ]
             gaps[name] = difference(was[name], now[name], tolerance, moved)
     return gaps
+
+
+def _is_lengths(name: str, values: Mapping[str, np.ndarray]) -> bool:
+    """Whether an engine says by it how long the sequences of another value are."""
+    owner = name.removesuffix(lengths_name(""))
+    return owner != name and owner in values
 
 
 def _lost_outputs(

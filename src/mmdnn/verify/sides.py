@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from mmdnn import registry
 from mmdnn.errors import Error, MissingExtraError
+from mmdnn.opening import Opened
 from mmdnn.verify.feeds import Feed, Feeds
 
 Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
@@ -126,6 +127,31 @@ def source_sides(
         yield ir_side(model), ""
     except MissingExtraError as error:
         yield None, f"The IR cannot stand in for it: {sentence(error)}"
+
+
+def result_side(
+    framework: registry.Framework, staged: registry.Source, feed: Feed
+) -> tuple[Side, tuple[str, ...]]:
+    """What runs a result: its framework, or the files read back where that cannot be had.
+
+    Args:
+        framework: For which it was written.
+        staged: Its files.
+        feed: What it is tried on.
+
+    Returns:
+        The side, and what the user should know about it.
+    """
+    try:
+        side = engine_side(framework, staged)
+        if framework.has("importer"):
+            side(feed.values)
+    except Error as error:
+        if not framework.has("importer"):
+            raise
+        why = f"The result is not run in {framework.title} itself, but read back: {sentence(error)}"
+        return ir_side(Opened(framework, staged).model()), (why,)
+    return side, ()
 
 
 def first_that_runs(sides: Iterator[tuple[Side | None, str]], feed: Feed) -> tuple[Side, list[str]]:

@@ -241,8 +241,16 @@ def numbers(cntk: Any, variable: Any, value: Any) -> Any:
         return array, np.full(len(array), array.shape[1], np.int64)
     valid = np.asarray(value.mask) != cntk.cntk_py.MaskKind_Invalid
     array[~valid] = 0
-    lengths = valid.sum(1).astype(np.int64)
-    return array[:, : lengths.max()], lengths
+    counts = valid.sum(1).astype(np.int64)
+    return array[:, : counts.max()], counts
+
+
+def lengths(arguments: Any, given: Any, feeds: Any) -> Any:
+    """The lengths of each input's sequences: its own, or those of another with the same axis."""
+    own = {each: feeds.get(given[each] + ".lengths") for each in arguments}
+    axes = {each: each.dynamic_axes[1].name for each in arguments if len(each.dynamic_axes) > 1}
+    shared = {axes[each]: own[each] for each in axes if own[each] is not None}
+    return {e: shared.get(axes.get(e)) if own[e] is None else own[e] for e in arguments}
 
 
 def compute(cntk: Any, model: Any, job: Any, feeds: Any, values: Any) -> Any:
@@ -256,10 +264,8 @@ def compute(cntk: Any, model: Any, job: Any, feeds: Any, values: Any) -> Any:
     network = cntk.combine([value for _, value in found.values()])
     if arguments and not network.arguments:
         raise RequestError("there are no numbers for its inputs")
-    fills = {
-        each: fed(cntk, each, feeds[given[each]], feeds.get(given[each] + ".lengths"))
-        for each in network.arguments
-    }
+    ends = lengths(network.arguments, given, feeds)
+    fills = {each: fed(cntk, each, feeds[given[each]], ends[each]) for each in network.arguments}
     _, results = network.forward(fills, network.outputs, as_numpy=False)
     arrays = {each.uid: numbers(cntk, each, value) for each, value in results.items()}
     names = [each for each in names if each[0] in found]
