@@ -185,10 +185,11 @@ class Lowering:
         variables = {node.name: node for node in self.model.symbol.variables}
         for name, shape in self.model.inputs.items():
             shape = shape if shape is not None else self.model.assumed.get(name)
-            value = self.builder.input(name, self._dimensions(name, shape or ()), kinds[name])
+            dims = self._dimensions(name, shape or ())
+            value = self.builder.input(name, dims, kinds[name])
             if shape is None:
                 value.shape = None
-            elif shape and shape[0] is not None and not isinstance(value.shape[0], int):
+            elif shape and shape[0] is not None and not isinstance(dims[0], int):
                 value.metadata_props[SAID] = str(shape[0])
             self.values[variables[name], 0] = value
             self.named.add(value)

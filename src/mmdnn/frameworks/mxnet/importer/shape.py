@@ -364,6 +364,9 @@ def broadcast_to(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     target = list(node.p.shape)
     x = _at_least(op, x, len(target))
     sizes = [1 if n in {0, -2} else n for n in target]
+    for axis, n in enumerate(sizes):
+        if n != 1 and known(x, axis) not in {1, n}:
+            node.unfit(f"axis {axis} has the size {known(x, axis)}, neither 1 nor {n}")
     return expanded(op, x, np.asarray(sizes, np.int64), dict(enumerate(sizes)))
 
 
@@ -384,7 +387,10 @@ def expanded(
 def broadcast_axis(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     sizes = [1] * rank(x)
     for axis, n in zip(node.p.axis, node.p.size, strict=True):
-        sizes[node.axis(axis, x)] = n
+        place = node.axis(axis, x)
+        if known(x, place) != 1:
+            node.unfit(f"axis {axis} has the size {known(x, place)}, not 1")
+        sizes[place] = n
     return expanded(op, x, np.asarray(sizes, np.int64), dict(enumerate(sizes)))
 
 

@@ -1,0 +1,206 @@
+"""MXNet's corpus, through files, to ONNX, PyTorch and Caffe; Caffe's corpus to MXNet and back.
+
+Each case meets its golden outputs in a real engine: onnxruntime, torch, OpenCV where that is trusted (else
+what was written to Caffe is read back). What is refused is refused with a layer's name. (The roads into MXNet
+itself: frameworks/mxnet/test_exporter_corpora.py, which runs all models in one MXNet process.)
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from opencv_running import one_process
+
+pytest.importorskip("onnxruntime")
+
+from mmdnn.errors import Error, UnsupportedError
+from mmdnn.frameworks.caffe import engine as opencv
+from mmdnn.frameworks.caffe import exporter as to_caffe
+from mmdnn.frameworks.caffe import importer as from_caffe
+from mmdnn.frameworks.caffe import reader as caffe_reader
+from mmdnn.frameworks.caffe import writer as caffe_writer
+from mmdnn.frameworks.mxnet import exporter as to_mxnet
+from mmdnn.frameworks.mxnet import importer as from_mxnet
+from mmdnn.frameworks.mxnet import reader as mxnet_reader
+from mmdnn.frameworks.mxnet import writer as mxnet_writer
+from mmdnn.frameworks.onnx import engine as onnxruntime
+from mmdnn.frameworks.onnx import writer as onnx_writer
+from mmdnn.registry import Source
+
+sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "caffe"))
+sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "mxnet"))
+
+import corpus
+import mxnet_corpus
+from mxnet_running import difference, mxnet_model
+
+ROOT = Path(__file__).parents[2] / "shared" / "corpus"
+MXNET = sorted(path.parent.name for path in (ROOT / "mxnet").glob("*/golden.npz"))
+CAFFE = sorted(path.parent.name for path in (ROOT / "caffe").glob("*/golden.npz"))
+
+UNREAD = {
+    "bipartite": "_contrib_bipartite_matching",
+    "ctc_loss": "CTCLoss",
+    "multibox_target": "_contrib_MultiBoxTarget",
+}
+"""MXNet's cases that are not read, and the operator that the message names."""
+
+NO_MEANS = {
+    "other types": "cast_fp16 fp16 fp64 u_shape_array u_size_array",
+    "sines, errors, gammas, roundings": (
+        "leaky_gelu net_bert net_mlp_gluon u_arccos u_arcsin u_arctan u_cos u_erf u_gamma u_gammaln"
+        " u_round u_sin u_trunc b_mod s_mod s_rmod quant_dequant b_power"
+    ),
+    "lengths that depend on numbers": (
+        "boolean_mask one_hot seq_last seq_mask seq_mask_axis1 seq_reverse softmax_length"
+    ),
+    "places that depend on numbers": "argsort topk_both take_wrap scatter_nd",
+    "boxes and regions": (
+        "box_iou box_nms_force multibox_detection multibox_detection_opts net_rpn net_yolo"
+        " proposal_score psroi roi_align roi_align_auto roi_align_ps roi_pooling roi_pooling_scale"
+    ),
+    "windows": "col2im deform_conv mod_deform_conv pool_3d_avg_full",
+    "numbers that are none": "red_nansum",
+}
+"""MXNet's cases that no layers of BVLC's give, by what they are about."""
+
+NOT_CAFFE = {case for cases in NO_MEANS.values() for case in cases.split()}
+
+NOT_BACK = {
+    "argmax_axis1_topk": "topk",
+    "argmax_maxval": "topk",
+    "argmax_topk": "topk",
+    "batchreindex_basic": "take",
+    "loss_contrastive": "contrastiveloss1",
+    "loss_multinomial": "pick",
+    "loss_softmax_accuracy": "pick",
+}
+"""Caffe's cases that do not come back from MXNet, and what the message names."""
+
+NOT_THERE = {"pooling_max_mask": "MXNet's pooling does not tell"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _opencv() -> Iterator[None]:
+    with one_process():
+        yield
+
+
+def read(case: str) -> tuple[ir.Model, mxnet_corpus.Golden]:
+    """A case of MXNet's corpus as IR, and its golden arrays of the types that the IR says."""
+    folder = ROOT / "mxnet" / case
+    golden = mxnet_corpus.golden(folder)
+    if case in UNREAD:
+        with pytest.raises(UnsupportedError, match=UNREAD[case]):
+            from_mxnet.to_ir(mxnet_model(folder))
+        pytest.skip("it is not read")
+    model = from_mxnet.to_ir(mxnet_model(folder))
+    types = {str(value.name): value.dtype for value in model.graph.inputs}
+    feeds = {
+        name: golden.inputs[name].astype((kind or ir.DataType.FLOAT).numpy())
+        for name, kind in types.items()
+    }
+    return model, replace(golden, inputs=feeds)
+
+
+def check(model: ir.Model, found: Mapping[str, np.ndarray], golden: mxnet_corpus.Golden) -> None:
+    arrays = [found[str(value.name)] for value in model.graph.outputs]
+    if golden.outputs:  # else they depend on the data, and MXNet's executor gives nothing
+        assert difference(arrays, golden.outputs) == ""
+
+
+def test_few_are_refused() -> None:
+    assert len(UNREAD) <= 0.03 * max(len(MXNET), 100)
+    assert len(NOT_THERE) <= 0.03 * max(len(CAFFE), 100)
+
+
+@pytest.mark.parametrize("case", MXNET)
+def test_mxnet_to_onnx(case: str, tmp_path: Path) -> None:
+    model, golden = read(case)
+    (file, *_) = onnx_writer.write(model, tmp_path / "net.onnx")
+    check(model, onnxruntime.run(file, golden.inputs), golden)
+
+
+@pytest.mark.parametrize("case", MXNET)
+def test_mxnet_to_pytorch(case: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from mmdnn.frameworks.pytorch import engine, writer
+    from mmdnn.frameworks.pytorch.exporter import from_ir
+
+    model, golden = read(case)
+    files = writer.write(from_ir(model), tmp_path / "net.py")
+    check(model, engine.run(Source(*files), golden.inputs), golden)
+
+
+@pytest.mark.parametrize("case", MXNET)
+def test_mxnet_to_caffe(case: str, tmp_path: Path) -> None:
+    model, golden = read(case)
+    if case in NOT_CAFFE:
+        with pytest.raises(UnsupportedError) as caught:
+            to_caffe.from_ir(model)
+        assert names_a_layer(caught.value, model)
+        return
+    paths = caffe_writer.write(to_caffe.from_ir(model), tmp_path / "net.prototxt")
+    feeds = {name: array.astype(np.float32) for name, array in golden.inputs.items()}
+    found = run_caffe(paths, feeds)
+    (other,) = found.keys() - {str(value.name) for value in model.graph.outputs} or {""}
+    for value in model.graph.outputs:  # an input that is an output goes by another name
+        found.setdefault(str(value.name), found.get(other, np.empty(0)))
+    check(model, found, golden)
+
+
+def names_a_layer(error: UnsupportedError, model: ir.Model) -> bool:
+    layers = {node.metadata_props.get("mmdnn.layer", "?") for node in model.graph}
+    return error.layer in layers or any(layer in error.message for layer in layers)
+
+
+def run_caffe(paths: list[Path], feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The outputs of Caffe's files, by OpenCV where it is trusted with them."""
+    shapes = {name: array.shape for name, array in feeds.items()}
+    known = caffe_reader.read(Source(*paths)).inputs
+    feeds = {name: array for name, array in feeds.items() if name in known}
+    source = replace(Source(*paths), input_shapes={name: shapes[name] for name in feeds})
+    model = from_caffe.to_ir(caffe_reader.read(source))
+    names = [str(value.name) for value in model.graph.outputs]
+    try:
+        found = opencv.run(source, feeds)
+    except Error:
+        found = {}
+    if not found.keys() >= set(names):
+        found = corpus.by_blob(model, corpus.run(model, feeds), dict(feeds))
+    return {name: found[name] for name in names}
+
+
+@pytest.mark.parametrize("case", CAFFE)
+def test_caffe_to_mxnet_and_back(case: str, tmp_path: Path) -> None:
+    feeds, blobs, _ = corpus.golden(ROOT / "caffe" / case)
+    model = corpus.convert(corpus.source(ROOT / "caffe" / case))
+    if case in NOT_THERE:
+        with pytest.raises(UnsupportedError, match=NOT_THERE[case]):
+            to_mxnet.from_ir(model)
+        return
+    files = mxnet_writer.write(to_mxnet.from_ir(model), tmp_path / "net")
+    between = from_mxnet.to_ir(mxnet_reader.read(Source(*files)))
+    if case in NOT_BACK:
+        with pytest.raises(UnsupportedError, match=NOT_BACK[case]):
+            to_caffe.from_ir(between)
+        return
+    paths = caffe_writer.write(to_caffe.from_ir(between), tmp_path / "net.prototxt")
+    found = run_caffe(paths, feeds)
+    names = [str(value.name) for value in model.graph.outputs]
+    wanted = [blobs[name.rpartition("@")[0] or name] for name in names]
+    arrays = [found[str(value.name)] for value in between.graph.outputs]
+    same = [a.reshape(b.shape) if b.ndim == 0 else a for a, b in zip(arrays, wanted, strict=True)]
+    assert difference(same, wanted) == ""
+
+
+def test_most_cases_run_in_real_engines() -> None:
+    """Whatever the lists above say."""
+    assert len(NOT_CAFFE) <= 0.2 * max(len(MXNET), 300)
