@@ -183,6 +183,16 @@ def test_other_weights_are_not_taken_for_the_codes_own(generated, capsys, here):
     assert "none.params: there is no such file" in err
 
 
+def test_a_representation_of_that_name_that_is_none(generated, capsys, here):
+    (here / "code.pb").write_bytes(b"something else")
+    line = "mmtomodel -f mxnet -in code.py -o out --noVerify"
+    assert call(capsys, line)[0] == 0
+    (here / "net.pb").unlink()
+    code, _, err = call(capsys, line)
+    assert code == 1
+    assert "code.pb" in err
+
+
 def test_code_of_another_framework(generated, capsys, here):
     code, _, err = call(capsys, "mmtomodel -f caffe -in code.py -iw net.npy -o out")
     assert code == 1

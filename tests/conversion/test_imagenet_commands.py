@@ -250,6 +250,20 @@ def test_sizes(here, capsys):
     check(out, expected("caffe"))
 
 
+def test_files_that_do_not_say_how_large_pictures_are(here, capsys):
+    mmdnn.save(picture_network.build(size="side"), here / "net-symbol.json")
+    symbol = here / "net-symbol.json"
+    graph = json.loads(symbol.read_text())
+    for node in graph["nodes"]:
+        node.get("attrs", {}).pop("__shape__", None)
+    symbol.write_text(json.dumps(graph))
+    line = "-n net-symbol.json -w net-0000.params -p caffe -i picture.png --size 16"
+    skip_without_engine("mxnet")
+    code, out, err = call("mxnet", line, capsys)
+    assert (code, err) == (0, "")
+    check(out, expected("caffe"))
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -12,7 +12,6 @@ import filecmp
 import inspect
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,13 +44,18 @@ def opened(
     """
     meaning = _read(code)
     named = _named(code, weights)
+    errors: list[Error] = []
     for path in (*named, *_others(code, weights, named)):
-        found = None
-        with nullcontext() if path in named else suppress(Error):
+        try:
             found = _opened(path)
-            found = found if meaning in _meanings(found, weights, to, options) else None
-        if found is not None:
-            return _with_weights(found, code, weights, to, options)
+            same = meaning in _meanings(found, weights, to, options)
+        except Error as error:
+            errors += [error] if path in named else []
+        else:
+            if same:
+                return _with_weights(found, code, weights, to, options)
+    if errors:
+        raise errors[0]
     if named:
         raise UsageError(
             "was changed after it was generated, and would have to be run to become a model file",

@@ -16,7 +16,7 @@ import numpy as np
 
 from mmdnn import opening, registry, saving
 from mmdnn.cli import generated
-from mmdnn.errors import ShapeError, UsageError
+from mmdnn.errors import Error, ShapeError, UsageError
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.verify import sides
@@ -121,7 +121,10 @@ def ask(network: Network, folder: Path, fit: Fit, size: Size | None) -> Answer:
     candidates = _named(sides.source_sides(network.framework, target, model), names)
     side, notes = sides.first_that_runs(candidates, feed)
     values = side(feed.values)
-    return Answer(side.title, {name: _first(values[name], len(fed)) for name in names}, notes)
+    found = {name: _first(values[name], len(fed)) for name in names if name in values}
+    if not found:
+        raise Error(f"{side.title} gives none of the outputs {', '.join(names)}")
+    return Answer(side.title, found, notes)
 
 
 def ask_trusted(network: Network, fit: Fit) -> Answer:
