@@ -93,6 +93,7 @@ def convert(folder: Path) -> ir.Model:
 
 def feeds(model: ir.Model, known: Golden) -> Arrays:
     """What the IR's inputs are fed, lengths included."""
+    order = [str(value.name) for value in model.graph.inputs]
     found: Arrays = {}
     for value in model.graph.inputs:
         name = str(value.name)
@@ -102,7 +103,7 @@ def feeds(model: ir.Model, known: Golden) -> Arrays:
         of = sequences.lengths_of(value)
         if of is not None and any(one.name == of for one in model.graph.inputs):
             found[of] = known.lengths[name]
-    return found
+    return {name: found[name] for name in order if name in found}
 
 
 def run(model: ir.Model, known: Golden) -> Arrays:

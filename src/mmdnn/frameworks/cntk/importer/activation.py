@@ -172,11 +172,16 @@ def log_softmax_along(f: Importing, op: Any, x: Operand) -> ir.Value:
 
 @importer("Clip", doc=f"{API}/cntk.ops#clip")
 def clip(f: Importing, op: Any, x: Operand, low: Operand, high: Operand) -> Operand:
-    """Bounds of any shape that broadcasts; ONNX's Clip has scalars."""
-    numbers = [f.constant(one) for one in (low, high)]
-    if all(one is not None and one.size == 1 for one in numbers):
-        dtype = (x.value.dtype or ir.DataType.FLOAT).numpy()
-        bounds = [np.asarray(one, dtype).reshape(()) for one in numbers]
-        return Operand(op.Clip(x.value, *bounds), x.axes)
-    axes, (value, least, most) = align(op, [x, low, high])
-    return Operand(op.Min(op.Max(value, least), most), axes)
+    """Bounds of any shape that broadcasts; the lower one goes first where it is above the other."""
+    least, most = f.constant(low), f.constant(high)
+    ordered = least is not None and most is not None and bool(np.all(least <= most))
+    if least is not None and most is not None and ordered:
+        if least.size == most.size == 1 and max(low.rank, high.rank) <= x.rank:
+            dtype = (x.value.dtype or ir.DataType.FLOAT).numpy()
+            bounds = [np.asarray(one, dtype).reshape(()) for one in (least, most)]
+            return Operand(op.Clip(x.value, *bounds), x.axes)
+    axes, (value, start, end) = align(op, [x, low, high])
+    if ordered:
+        return Operand(op.Min(op.Max(value, start), end), axes)
+    above = op.Where(op.Greater(value, end), end, value)
+    return Operand(op.Where(op.Less(value, start), start, above), axes)

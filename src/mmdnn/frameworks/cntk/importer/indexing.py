@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis, Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
-from mmdnn.frameworks.cntk.importer.pointwise import dtype_of
+from mmdnn.frameworks.cntk.importer.pointwise import dtype_of, number
 from mmdnn.frameworks.cntk.importer.reduction import reduced_axes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 
@@ -36,7 +36,7 @@ def one_hot(f: Importing, op: Any, x: Operand) -> ir.Value:
     shape = [1] * (x.leading + x.rank + 1)
     shape[place] = count
     classes = np.arange(count, dtype=np.int64).reshape(shape)
-    whole = op.Unsqueeze(op.Cast(x.value, to=ir.DataType.INT64), [place])
+    whole = op.Unsqueeze(op.Cast(op.Floor(x.value), to=ir.DataType.INT64), [place])
     return op.Cast(op.Equal(whole, classes), to=dtype_of(x.value))
 
 
@@ -51,12 +51,14 @@ def top_k(f: Importing, op: Any, x: Operand) -> list[ir.Value]:
 
 @importer("CosDistance", doc=f"{API}/cntk.ops#cosine_distance")
 def cosine(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
-    """The cosine over all static axes, one number a sample."""
+    """The cosine over all static axes, one number a sample; 0 where an operand is 0."""
     axes, (one, other) = align(op, [x, y])
     places = list(range(len(axes), len(axes) + max(x.rank, y.rank)))
     product = op.ReduceSum(op.Mul(one, other), places, keepdims=0)
     lengths = [op.ReduceL2(value, places, keepdims=0) for value in (one, other)]
-    return Operand(op.Div(product, op.Mul(*lengths)), axes)
+    divisor = op.Mul(*lengths)
+    zero = number(divisor, 0)
+    return Operand(op.Where(op.Equal(divisor, zero), zero, op.Div(product, divisor)), axes)
 
 
 @importer("Constant", doc=f"{API}/cntk.ops#constant")

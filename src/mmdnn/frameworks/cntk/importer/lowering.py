@@ -7,27 +7,18 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError, UsageError
+from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
 from mmdnn.frameworks.cntk.importer.flattening import Flat
 from mmdnn.frameworks.cntk.importer.naming import Names
 from mmdnn.frameworks.cntk.importer.operand import Operand, union
+from mmdnn.frameworks.cntk.importer.outputs import chosen_outputs
 from mmdnn.frameworks.cntk.importer.recurrence import recurrence
 from mmdnn.frameworks.cntk.importer.table import Importing, importer
 from mmdnn.ir import sequences
 from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
 from mmdnn.tensors import references
-
-CRITERIA = frozenset(
-    {
-        *("CrossEntropyWithSoftmax", "ClassificationError", "SquaredError", "Logistic"),
-        *("LambdaRank", "NDCG", "EditDistanceError", "ForwardBackward", "BinaryCrossEntropy"),
-        *("WeightedBinaryCrossEntropy", "CosDistanceWithNegativeSamples"),
-        *("LatticeSequenceWithSoftmax", "Cosine distance with negative samples"),
-    }
-)
-"""What a model is trained and judged by; left out where it has other outputs and nobody asks."""
 
 
 def to_ir(model: Model, *, static: bool = False) -> ir.Model:
@@ -45,7 +36,7 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
         ShapeError: Shapes that do not fit, or that are needed and nothing says.
     """
     flat = Flat(model)
-    outputs = _outputs(model, flat)
+    outputs = chosen_outputs(model, flat)
     components = flat.components(outputs)
     refused = [
         (function.type, function.label)
@@ -63,23 +54,6 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
             file=model.files.network,
             hint="Give them with --inputShape 3,224,224 (or whatever they are).",
         ) from None
-
-
-def _outputs(model: Model, flat: Flat) -> list[Variable]:
-    """The outputs: those that the user named, or the model's own but for its criteria."""
-    if model.files.outputs:
-        return [_find(model, flat, name) for name in model.files.outputs]
-    kept = [one for one in model.outputs if one.owner is None or one.owner.type not in CRITERIA]
-    return kept or model.outputs
-
-
-def _find(model: Model, flat: Flat, name: str) -> Variable:
-    names = Names(model, flat)
-    for function in model.walk():
-        for variable in function.results:
-            if name in (names.of(variable), variable.uid, function.name, function.uid):
-                return variable
-    raise UsageError(f"the model has no value '{name}'", file=model.files.network)
 
 
 class Lowering:

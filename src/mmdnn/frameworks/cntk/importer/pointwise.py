@@ -34,7 +34,7 @@ UNARY = {
     "StopGradient": "Identity",
     "Dropout": "Identity",
 }
-BINARY = {"Plus": "Add", "Minus": "Sub", "ElementTimes": "Mul", "Pow": "Pow"}
+BINARY = {"Plus": "Add", "Minus": "Sub", "ElementTimes": "Mul"}
 COMPARING = {
     "Equal": ("Equal", False),
     "NotEqual": ("Equal", True),
@@ -66,6 +66,19 @@ def unary(f: Importing, op: Any, x: Operand) -> ir.Value:
 def binary(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
     axes, values = align(op, [x, y])
     return Operand(getattr(op, BINARY[f.function.op])(*values), axes)
+
+
+@importer("Pow", doc=f"{API}/cntk.ops#pow")
+def power(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    """A negative power of 0 is 0."""
+    axes, (base, exponent) = align(op, [x, y])
+    made = op.Pow(base, exponent)
+    array = f.constant(y)
+    if array is not None and (array >= 0).all():
+        return Operand(made, axes)
+    zero = number(base, 0)
+    broken = op.And(op.Equal(base, zero), op.Less(exponent, zero))
+    return Operand(op.Where(broken, zero, made), axes)
 
 
 @importer(*COMPARING, doc=f"{API}/cntk.ops#less")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import onnx_ir as ir
@@ -30,18 +29,20 @@ def reduced_axes(f: Importing, x: Operand) -> list[int]:
     if axes == [Axis(graph.ALL_STATIC)]:
         return list(range(x.leading, x.leading + x.rank))
     if any(axis.is_dynamic or axis.index == graph.ALL for axis in axes):
-        f.refuse("it reduces the batch, or a sequence that is still packed")
+        f.refuse("it reduces the batch, or a sequence that is still packed, and more")
     return sorted(x.position(axis) for axis in axes)
 
 
 @importer("ReduceElements", doc=f"{API}/cntk.ops#reduce_sum")
-def reduce_elements(f: Importing, op: Any, x: Operand) -> ir.Value:
+def reduce_elements(f: Importing, op: Any, x: Operand) -> ir.Value | Operand:
     """Over one, some or all static axes.
 
     All static axes together leave an axis of 1 where the sizes are kept, and a scalar where not:
     CNTK has no shape between the two.
     """
     name = f.get("reductionOpName", str)
+    if f.axes() in ([Axis(graph.ALL)], [graph.BATCH]):
+        return _over_batch(f, op, x, name)
     keep = int(f.get("reductionKeepDimensions", bool, default=True))
     axes = reduced_axes(f, x)
     everything = f.axes() == [Axis(graph.ALL_STATIC)]
@@ -67,4 +68,10 @@ def _choice(f: Importing, op: Any, x: Operand, axes: list[int], name: str, keep:
     return op.Cast(made, to=dtype_of(x.value))
 
 
-Make = Callable[[ir.Value], ir.Value]
+def _over_batch(f: Importing, op: Any, x: Operand, name: str) -> Operand:
+    """Over all samples, and all static axes where these are asked for."""
+    if x.leading != 1 or name not in REDUCTIONS:
+        f.refuse("it reduces a sequence that is still packed")
+    f.get("reductionKeepDimensions", bool, default=True)
+    axes = [0] if f.axes() == [graph.BATCH] else list(range(1 + x.rank))
+    return Operand(getattr(op, REDUCTIONS[name])(x.value, axes, keepdims=0))
