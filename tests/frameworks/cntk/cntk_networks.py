@@ -16,12 +16,19 @@ from pathlib import Path
 import numpy as np
 
 NETWORKS = {}
+LEGACY = set()
 BATCH, LENGTHS, FREE = 3, (4, 1, 3), 5
 
 
 def network(build):
     NETWORKS[build.__name__] = build
     return build
+
+
+def legacy(build):
+    """One that is saved as CNTK 1 did; values have the names that its values had."""
+    LEGACY.add(build.__name__)
+    return network(build)
 
 
 def ramp(*shape):
@@ -162,6 +169,13 @@ def dilated(cntk):
     return cntk.convolution(cntk.parameter((3, 2, 3, 3)), x, dilation=(2, 2), name="y")
 
 
+@legacy
+def brainscript(cntk):
+    x = cntk.sequence.input_variable(3, name="x")
+    past = cntk.sequence.past_value(x, initial_state=2)
+    return cntk.plus(cntk.tanh(x), past, name="y")
+
+
 def inputs(function):
     """Random numbers for every argument."""
     found = {}
@@ -181,7 +195,11 @@ def inputs(function):
 def build(cntk, name, folder):
     made = NETWORKS[name](cntk)
     function, feeds = made if isinstance(made, tuple) else (made, None)
-    function.save(os.path.join(folder, name + ".model"))
+    path = os.path.join(folder, name + ".model")
+    if name in LEGACY:
+        cntk.cntk_py.save_as_legacy_model(function, path)
+    else:
+        function.save(path)
     np.savez(os.path.join(folder, name + ".npz"), **(inputs(function) if feeds is None else feeds))
 
 
