@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
 from recurrent_cases import CASES
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "frameworks" / "mxnet"))

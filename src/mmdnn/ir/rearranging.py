@@ -30,6 +30,8 @@ MOVES = frozenset(
 )
 """Operators that move elements and leave them as they are."""
 
+MADE = MOVES | {"ConstantOfShape"}
+
 MOST = 256
 """Operators between a weight and its constants, at most."""
 
@@ -72,7 +74,7 @@ def rearranged(value: ir.Value) -> ir.TensorProtocol | None:
 
 
 def _makers(value: ir.Value) -> list[ir.Node] | None:
-    """The nodes that make a value, in order; None where they are others than those of `MOVES`."""
+    """The nodes that make a value, in order; None where they are others than those of `MADE`."""
     order: dict[ir.Node, None] = {}
     todo: list[tuple[ir.Value | None, bool]] = [(value, False)]
     while todo:
@@ -80,7 +82,7 @@ def _makers(value: ir.Value) -> list[ir.Node] | None:
         if each is None or (each.const_value is not None and not each.is_graph_input()):
             continue
         node = each.producer()
-        if node is None or node.domain or node.op_type not in MOVES or len(order) > MOST:
+        if node is None or node.domain or node.op_type not in MADE or len(order) > MOST:
             return None
         if done:
             order[node] = None
@@ -97,6 +99,9 @@ def _read(value: ir.Value | None, found: dict[ir.Value, np.ndarray]) -> Any:
 
 
 def _moved(node: ir.Node, given: list[Any]) -> np.ndarray:
+    if node.op_type == "ConstantOfShape":
+        value = node.attributes.get("value")
+        return np.full(given[0], value.as_tensor().numpy()[0] if value else np.float32(0))
     array: np.ndarray = (
         given[0] if node.op_type == "Identity" else TABLE[node.op_type](node, *given)
     )

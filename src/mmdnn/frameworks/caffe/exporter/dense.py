@@ -16,6 +16,8 @@ def gemm(
     node: Exporting, caffe: Writing, x: Operand, weight: Operand, bias: Operand | None = None
 ) -> Blob:
     """A Flatten of the same layer is the inner product's own; weights are scaled when written."""
+    if isinstance(x, Constant) and isinstance(weight, Constant):
+        x = caffe.blob(x)
     if not isinstance(x, Blob) or not isinstance(weight, Constant) or isinstance(bias, Blob):
         node.refuse("its weights are computed while the model runs")
     if node.attribute("transA", 0):

@@ -24,6 +24,7 @@ def _recurrent(
     node: Exporting, caffe: Writing, kind: str, weights: int, operands: tuple[Operand, ...]
 ) -> list[Blob]:
     """The bottoms come first; the weights are in Caffe's own order and shapes."""
+    node.ignore("unbroken")
     static = node.attribute("static_input")
     blobs, constants = operands[: -weights - static], operands[-weights - static :]
     if not all(isinstance(c, Constant) for c in constants):

@@ -268,6 +268,15 @@ def _joined(caffe: Writing, parts: Sequence[Blob], axis: int, suffix: str) -> Bl
     return caffe.layer("Concat", *parts, shape=shape, suffix=suffix, concat_param={"axis": axis})
 
 
+@exporter("Scan", doc="https://onnx.ai/onnx/operators/onnx__Scan.html")
+def scan(node: Exporting, _caffe: Writing, *_inputs: Operand) -> None:
+    """Those of few steps have been written out already."""
+    node.refuse(
+        f"Caffe has no loops, and only up to {MOST_STEPS} steps are written out one by one, "
+        "where their number is known"
+    )
+
+
 VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 

@@ -8,6 +8,7 @@ next; a model here has no memory, so each run is a first one.)
 
 A layer becomes a local function, `mmdnn.caffe::LSTM` or `mmdnn.caffe::RNN`, of the layer's bottoms
 followed by its weights, all in Caffe's order. Its attributes say which of the optional inputs are there.
+Where `cont` is known to be 1 after the first step, the function's body is ONNX's operator, else a Scan.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Builder, dimensions, shape
+from mmdnn.ir.folding import LIMIT
+from mmdnn.ir.rearranging import rearranged
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
 Step = Callable[[Any, list[ir.Value], ir.Value, ir.Value, ir.Value], list[ir.Value]]
@@ -78,12 +82,25 @@ def _check_sizes(layer: Importing, bottoms: _Inputs) -> None:
         agree(bottoms.x, state, [(1, 1)])
 
 
-def _attributes(layer: Importing, bottoms: _Bottoms) -> dict[str, int]:
+def _attributes(layer: Importing, bottoms: _Bottoms, given: Sequence[ir.Value]) -> dict[str, Any]:
     return {
         "num_output": layer.param("recurrent_param").num_output,
         "expose_hidden": int(bottoms.states > 0),
         "static_input": int(bottoms.static),
+        "unbroken": 1 if _is_unbroken(bottoms, given[1]) else None,
     }
+
+
+def _is_unbroken(bottoms: _Bottoms, cont: ir.Value) -> bool:
+    """Whether `cont` is known, and each sequence is one from the first step to the last."""
+    dims = shape(cont)
+    if bottoms.static or None in dims or np.prod([d or 0 for d in dims]) > LIMIT:
+        return False
+    tensor = cont.const_value or rearranged(cont)
+    if tensor is None or cont.is_graph_input():
+        return False
+    numbers = tensor.numpy()
+    return bool((numbers[1:] == 1).all() and (not bottoms.states or (numbers[:1] == 1).all()))
 
 
 def _as_steps(op: Any, flat: ir.Value, like: ir.Value) -> ir.Value:
@@ -179,6 +196,25 @@ def _unroll(
     return steps, [op.Unsqueeze(state, [0]) for state in last] if given.states else []
 
 
+def _whole(op: Any, type_: str, given: _Inputs, weights: Sequence[ir.Value]) -> list[ir.Value]:
+    """ONNX's operator, which has the gates i o f g: h of every step, and the final states."""
+    features, size = count(given.x, 2), shape(weights[2])[1] or 0
+    x = given.x if len(shape(given.x)) == 3 else op.Reshape(given.x, [0, 0, features])
+    w, b, r = weights
+    if type_ == "LSTM":
+        w, b, r = (_reordered(op, each) for each in weights)
+    b = op.Concat(b, np.zeros(shape(weights[1])[0] or 0, np.float32), axis=0)
+    w, r, b = (op.Unsqueeze(each, [0]) for each in (w, r, b))
+    outputs = 3 if type_ == "LSTM" else 2
+    made = getattr(op, type_)(x, w, r, b, None, *given.states, hidden_size=size, outputs=outputs)
+    return [op.Squeeze(made[0], [1]), *(made[1:] if given.states else ())]
+
+
+def _reordered(op: Any, weight: ir.Value) -> ir.Value:
+    i, f, o, g = op.Split(weight, axis=0, num_outputs=4, outputs=4)
+    return op.Concat(i, o, f, g, axis=0)
+
+
 def _weights(layer: Importing, bottoms: _Inputs, gates: int) -> list[ir.Value]:
     size = layer.param("recurrent_param").num_output
     if not size:
@@ -201,13 +237,15 @@ def lstm(layer: Importing, _op: Any, *given: ir.Value) -> tuple[ir.Value, ...]:
     """Gates i, f, o, g; c = cont f c + i g; h = o tanh(c)."""
     bottoms = _bottoms(layer, given, states=2)
     weights = _weights(layer, bottoms.named(given), gates=4)
+    attributes = _attributes(layer, bottoms, given)
 
     def body(op: Any, *values: ir.Value) -> list[ir.Value]:
         rest = list(values[bottoms.count :])
+        if attributes["unbroken"]:
+            return _whole(op, "LSTM", bottoms.named(values), rest)
         h, last = _unroll(op, bottoms.named(values), rest, _lstm_step, 2)
         return [h, *last]
 
-    attributes = _attributes(layer, bottoms)
     return layer.builder.function("LSTM", [*given, *weights], attributes, body)
 
 
@@ -216,11 +254,14 @@ def rnn(layer: Importing, _op: Any, *given: ir.Value) -> tuple[ir.Value, ...]:
     """The state is h = tanh(W_h (cont h) + W_x x + b), the output o = tanh(W_o h + b_o)."""
     bottoms = _bottoms(layer, given, states=1)
     weights = _weights(layer, bottoms.named(given), gates=1)
+    attributes = _attributes(layer, bottoms, given)
 
     def body(op: Any, *values: ir.Value) -> list[ir.Value]:
         *rest, weight_o, bias_o = values[bottoms.count :]
-        h, last = _unroll(op, bottoms.named(values), rest, _rnn_step, 1)
+        if attributes["unbroken"]:
+            h, *last = _whole(op, "RNN", bottoms.named(values), rest)
+        else:
+            h, last = _unroll(op, bottoms.named(values), rest, _rnn_step, 1)
         return [op.Tanh(_project(op, h, weight_o, bias_o)), *last]
 
-    attributes = _attributes(layer, bottoms)
     return layer.builder.function("RNN", [*given, *weights], attributes, body)

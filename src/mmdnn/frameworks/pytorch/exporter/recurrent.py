@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Code, Statement, Variable
 from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors.references import lazy
@@ -203,11 +204,15 @@ def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]
         (y, _) = _unpack(
             torch, ["y", "lengths"], torch.call("nn.utils.rnn.pad_packed_sequence", y, **extra)
         )
-    y_code: Any = torch.method(y, "flip", time) if layer.is_reverse else y
-    if layer.said.ways == 1:
-        y_code = torch.method(y_code, "unsqueeze", 2 if layer.batch_first else 1)
+    if layer.is_reverse:
+        y = torch.let("y", torch.method(y, "flip", time))
+    ways = layer.said.ways
+    torch.scope.views[torch.node.node.outputs[0]] = View(y, ways, size, layer.batch_first)
+    y_code: Any = y
+    if ways == 1:
+        y_code = torch.method(y, "unsqueeze", 2 if layer.batch_first else 1)
     else:
-        y_code = torch.method(y_code, "unflatten", 2, (2, size))
+        y_code = torch.method(y, "unflatten", 2, (2, size))
         if not layer.batch_first:
             y_code = torch.method(y_code, "transpose", 1, 2)
     if layer.batch_first:
@@ -224,6 +229,8 @@ def _run(torch: Writing, layer: Layer, module: Any, x: Any) -> tuple[Variable, l
         code = module(x, tuple(zeros))
     else:
         code = module(x, *present)
+    if not (torch.node.wants(1) or torch.node.wants(2)):
+        return _unpack(torch, ["y", "state"], code)[0], []
     if len(given) == 2:
         y, h, c = _unpack(torch, ["y", "h", "c"], code, "{0}, ({1}, {2})")
         return y, [h, c]
