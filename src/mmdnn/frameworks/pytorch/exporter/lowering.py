@@ -18,6 +18,7 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     wanted,
 )
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
+from mmdnn.frameworks.pytorch.exporter.views import View, turned_back
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
@@ -91,6 +92,7 @@ class Scope:
         self.graph = graph
         self.variables: dict[ir.Value, Variable] = {}
         self.statements: list[Statement] = []
+        self.views: dict[ir.Value, View] = {}
         self._members: dict[Any, Member] = {}
 
     def variable(self, value: ir.Value) -> Variable:
@@ -153,8 +155,10 @@ class Scope:
         if unsigned.concerns:
             unsigned.check()
             inputs = unsigned.signed(inputs)
-        codes = exporter[operator(node)](exporting, writing, *inputs)
-        exporting.check_read()
+        codes = turned_back(node, self.views)
+        if codes is None:
+            codes = exporter[operator(node)](exporting, writing, *inputs)
+            exporting.check_read()
         codes = unsigned.back(codes) if unsigned.concerns else codes
         if codes is None:
             return
