@@ -175,13 +175,16 @@ def clip(f: Importing, op: Any, x: Operand, low: Operand, high: Operand) -> Oper
     """Bounds of any shape that broadcasts; the lower one goes first where it is above the other."""
     least, most = f.constant(low), f.constant(high)
     ordered = least is not None and most is not None and bool(np.all(least <= most))
-    if least is not None and most is not None and ordered:
-        if least.size == most.size == 1 and max(low.rank, high.rank) <= x.rank:
-            dtype = (x.value.dtype or ir.DataType.FLOAT).numpy()
-            bounds = [np.asarray(one, dtype).reshape(()) for one in (least, most)]
-            return Operand(op.Clip(x.value, *bounds), x.axes)
+    if ordered and _is_scalar(least) and _is_scalar(most) and max(low.rank, high.rank) <= x.rank:
+        dtype = (x.value.dtype or ir.DataType.FLOAT).numpy()
+        bounds = [np.asarray(one, dtype).reshape(()) for one in (least, most)]
+        return Operand(op.Clip(x.value, *bounds), x.axes)
     axes, (value, start, end) = align(op, [x, low, high])
     if ordered:
         return Operand(op.Min(op.Max(value, start), end), axes)
     above = op.Where(op.Greater(value, end), end, value)
     return Operand(op.Where(op.Less(value, start), start, above), axes)
+
+
+def _is_scalar(array: np.ndarray | None) -> bool:
+    return array is not None and array.size == 1

@@ -105,8 +105,12 @@ class _Reader:
     def is_whole(self, cell: Cell) -> bool:
         """Whether the loop has nothing else, and gives nothing but the layer's output.
 
-        A loop's delays must be the cell's; what is read outside must be its output.
+        A loop's delays must be the cell's, what is read outside its output, and what it reads a
+        vector a frame, all of which goes into the product.
         """
+        x = self.lowering.operand(cell.x)
+        if x.sequence is None or x.rank != len(cell.w.shape or ()) - 1:
+            return False
         mine = {one for one in (cell.hidden, cell.cell) if one is not None}
         if mine != self.delays or len({one.op for one in mine}) != 1:
             return False

@@ -61,13 +61,18 @@ def cosine(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
     return Operand(op.Where(op.Equal(divisor, zero), zero, op.Div(product, divisor)), axes)
 
 
-@importer("Constant", doc=f"{API}/cntk.ops#constant")
-def constant(f: Importing, op: Any) -> Operand:
-    """One number everywhere."""
+@importer("Constant", doc=f"{API}/cntk.ops#zeros_like")
+def constant(f: Importing, op: Any, like: Operand | None = None) -> Operand:
+    """One number everywhere, in a shape of its own or in another operand's."""
+    fill = f.get("fillValue", float)
+    if like is not None:
+        made = op.Expand(number(like.value, fill), op.Shape(like.value))
+        made.shape = like.value.shape
+        return Operand(made, like.axes)
     shape = f.get("newShape", Shape)
     if any(size in (graph.FREE, graph.INFERRED) for size in shape):
         f.refuse("its shape is open")
-    return Operand(f.builder.constant(np.full(shape, f.get("fillValue", float), np.float32)))
+    return Operand(f.builder.constant(np.full(shape, fill, np.float32)))
 
 
 @importer("RandomDistribution", doc=f"{API}/cntk.random")

@@ -88,7 +88,7 @@ class Lowering:
         functions = [function for component in components for function in component]
         self.order, self.outputs = functions, outputs
         self.reserved = {self.names.of(one) for each in functions for one in each.results}
-        self.reserved.update(map(self.names.of, outputs))
+        self.reserved.update(self.names.of(one) for one in outputs if one.owner is not None)
         self.builder.reserve(list(self.reserved))
         self._inputs(functions, outputs)
         self.components(components)

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.patterns import Bound
+from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
+from mmdnn.tensors import references
 
 
 @importer("BatchNormalization", doc=f"{API}/cntk.ops#batch_normalization")
@@ -47,3 +50,48 @@ def _vector(f: Importing, op: Any, x: Operand, size: int) -> Any:
         return x.value
     made = f.changed(x, "flat", lambda a: np.broadcast_to(a.reshape(-1), size).copy(), (size,))
     return op.Expand(op.Reshape(x.value, [-1]), [size]) if made is None else made.value
+
+
+def _is_lrn(bound: Bound) -> bool:
+    """Whether a kernel of one number spans channels only, and is centred on each."""
+    kernel, padding = bound.variables["kernel"], bound.functions["conv"].attributes
+    if kernel.value is None or not bound.is_number(bias=None, beta=None):
+        return False
+    array = references.read(kernel.value)
+    automatic = padding.get("autoPadding")
+    return (
+        array.ndim == 4
+        and array.size == array.shape[1]
+        and array.size % 2 == 1
+        and bool(np.all(array == array.flat[0]))
+        and isinstance(automatic, list)
+        and all(automatic)
+        and all(step == 1 for step in _steps(padding.get("strides")))
+    )
+
+
+def _steps(strides: object) -> tuple[int, ...]:
+    return strides if isinstance(strides, Shape) else (0,)
+
+
+@block(
+    "LocalResponseNormalization",
+    "ElementDivide(x, Exp(ElementTimes(beta, Log(Plus(bias, Reshape((conv := Convolution(kernel,"
+    " Reshape(ElementTimes(x, x))))))))))",
+    f"{API}/cntk.ops#local_response_normalization",
+    _is_lrn,
+)
+def local_response_normalization(
+    f: Importing, op: Any, x: Operand, beta: Operand, bias: Operand, kernel: Operand
+) -> Operand:
+    """The kernel's number is alpha over the number of channels in a window."""
+    array = f.constant(kernel)
+    if array is None or x.rank != 3:
+        f.refuse("it is none of channels, height and width")
+    given = {
+        "size": array.size,
+        "alpha": float(array.flat[0]) * array.size,
+        "beta": f.bound.number("beta"),
+        "bias": f.bound.number("bias"),
+    }
+    return folded(op, x, lambda value: op.LRN(value, **given))

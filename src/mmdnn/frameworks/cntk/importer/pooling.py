@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import gt
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,8 @@ def pooling(f: Importing, op: Any, x: Operand) -> Operand:
     kernel = _kernel(f, x, "poolingWindowShape")
     image = _image(op, x, len(kernel))
     found = windows(f, image.shape[1:], kernel)
+    if found.ceil and any(map(gt, found.strides, kernel)):
+        _check_inside(f, found, sizes(image)[1:], kernel)
     if include and found.ceil:
         found = _widened(found, sizes(image)[1:], kernel)
 
@@ -71,6 +75,15 @@ def pooling(f: Importing, op: Any, x: Operand) -> Operand:
     if image is x:
         return made
     return Operand(op.Squeeze(made.value, [x.leading]), x.axes)
+
+
+def _check_inside(f: Importing, found: Windows, image: Sequence[int], kernel: list[int]) -> None:
+    """Refuse a last window that lies wholly outside: CNTK gives infinity there, or no number."""
+    for axis, size in enumerate(image):
+        room = size + found.before[axis] + found.after[axis] - kernel[axis]
+        last = -(-room // found.strides[axis]) * found.strides[axis] - found.before[axis]
+        if last >= size:
+            f.refuse("a window of it lies wholly outside of the image")
 
 
 def _widened(found: Windows, image: tuple[Dimension, ...], kernel: list[int]) -> Windows:

@@ -109,7 +109,7 @@ def where(f: Importing, op: Any, x: Operand) -> Operand:
     """The frames where something is not 0, in order; as one frame, the first of them."""
     axes = _new_axes(f)
     for name in ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveFactor"):
-        f.get(name, int)
+        f.get(name, int, default=0)
     if x.sequence is None or any(size != 1 for size in sizes(x)):
         f.refuse("its condition is not one number a frame")
     flags = op.Squeeze(x.value, [2 + place for place in range(x.rank)]) if x.rank else x.value
@@ -169,6 +169,32 @@ def last(f: Importing, op: Any, x: Operand, zero: Operand, one: Operand) -> Oper
         f.refuse("it has no sequence to take a frame of")
     place = op.Sub(f.lowering.lengths(x.sequence), np.array([1], np.int64))
     return Operand(op.GatherND(x.value, op.Unsqueeze(place, [1]), batch_dims=1), x.axes[:1])
+
+
+@importer("ScatterPacked", doc=f"{API}/cntk.sequence#scatter")
+def scatter_packed(f: Importing, op: Any, x: Operand, places: Operand, like: Operand) -> Operand:
+    """Frames to these places among another operand's; 0 where none goes.
+
+    What pads the frames goes to one place more, which is cut off.
+    """
+    if places.sequence is None or like.sequence is None or x.leading != 2:
+        f.refuse("it has no sequence to put frames into")
+    size = op.Shape(like.value, start=TIME, end=TIME + 1)
+    counts = op.Unsqueeze(f.lowering.lengths(places.sequence), [1])
+    there = op.Less(positions(op, places.value), counts)
+    time = op.Where(there, places.value, size)
+    zero, one = np.array(0, np.int64), np.array(1, np.int64)
+    batch = op.Shape(like.value, start=0, end=1)
+    rows = op.Unsqueeze(op.Range(zero, op.Squeeze(batch, [0]), one), [1])
+    pairs = op.Concat(
+        op.Unsqueeze(op.Expand(rows, op.Shape(time)), [2]), op.Unsqueeze(time, [2]), axis=2
+    )
+    shape = [batch, op.Add(size, np.array([1], np.int64))]
+    shape += [op.Shape(x.value, start=2)] if x.rank else []
+    zeros = op.Expand(number(x.value, 0), op.Concat(*shape, axis=0))
+    made = op.Slice(op.ScatterND(zeros, pairs, x.value), [0], [-1], [TIME])
+    made.shape = ir.Shape([*dimensions(like.value)[:2], *x.shape])
+    return Operand(made, like.axes)
 
 
 @importer("ReconcileDynamicAxis", doc=f"{API}/cntk.sequence#broadcast_as")
