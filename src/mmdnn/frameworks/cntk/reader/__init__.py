@@ -38,9 +38,9 @@ def _read(path: Path) -> Model:
     with path.open("rb") as file:
         head = file.read(len(BRAINSCRIPT))
     if head == BRAINSCRIPT:
-        from mmdnn.frameworks.cntk.reader import brainscript
+        from mmdnn.frameworks.cntk.reader.brainscript import read as read_brainscript
 
-        return brainscript.read(path)
+        return read_brainscript(path)
     from mmdnn.frameworks.cntk.reader import dictionary, functions
 
     return functions.model(dictionary.read(path))
