@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,14 +12,17 @@ BRAINSCRIPT = "BCN".encode("utf-16-le")
 """What files of CNTK 1 begin with."""
 LARGE = (0x636E746B).to_bytes(4, "little")
 """What files of 2 GB and more begin with; their numbers stand behind the message."""
-_DICTIONARY = b"\x08"
-_SUFFIXES = {".model", ".dnn", ".cmf", ".save", ".cntk", ".v2", ".bin"}
-_KEYS = (b"primitive_functions", b"CompositeFunction", b"uid")
-_HEAD = 1 << 12
+_KEYS = ("inputs", "name", "primitive_functions", "root", "state", "type", "uid", "version")
+_DICTIONARY = re.compile(
+    rb"\x08[\x01-\x7f]\x12[\x80-\xff]{0,8}[\x01-\x7f]\x0a(?:%s)\x12"
+    % b"|".join(bytes([len(key)]) + key.encode() for key in _KEYS)
+)
+"""How files of CNTK 2 begin: a Dictionary's version, and its first entry's key."""
+_HEAD = 64
 
 
 def arrange(files: Sequence[Path]) -> Source | None:
-    """One file that begins as CNTK's do: BrainScript's magic, or a Dictionary with its keys.
+    """One file that begins as CNTK's do, whatever it is called.
 
     Returns:
         None where it is not CNTK's.
@@ -32,10 +36,9 @@ def _is_model(path: Path) -> bool:
             head = file.read(_HEAD)
     except OSError:
         return False
-    if head.startswith((BRAINSCRIPT, LARGE)):
-        return True
-    known = path.suffix.lower() in _SUFFIXES
-    return head.startswith(_DICTIONARY) and (known or any(key in head for key in _KEYS))
+    if head.startswith(LARGE):
+        head = head[8:]
+    return head.startswith(BRAINSCRIPT + b"\0\0") or _DICTIONARY.match(head) is not None
 
 
 FRAMEWORK = Framework(
