@@ -5,7 +5,7 @@ What is known of the first states is used: a product with zeros is zeros, and wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,15 @@ def unroll(model: ir.Model, most: int) -> bool:
         Whether there was one.
     """
     found = False
+    taken = {str(value.name) for node in model.graph for value in node.outputs}
+    taken.update(
+        str(value.name) for value in (*model.graph.inputs, *model.graph.initializers.values())
+    )
     for node in list(model.graph):
         if node.op_type == "Scan" and not node.domain:
             steps = _steps(node)
             if steps is not None and 0 < steps <= most and not _has_graphs(node):
-                _Unrolled(model.graph, node, steps).write()
+                _Unrolled(model.graph, node, steps, taken).write()
                 found = True
     return found
 
@@ -62,9 +66,11 @@ def _ints(node: ir.Node, name: str, count: int) -> list[int]:
 class _Unrolled:
     """One scan."""
 
-    def __init__(self, graph: ir.Graph, node: ir.Node, steps: int) -> None:
+    def __init__(self, graph: ir.Graph, node: ir.Node, steps: int, taken: set[str]) -> None:
         self.graph = graph
         self.node = node
+        self.name = node.name or str(next(output.name for output in node.outputs if output.name))
+        self.taken = taken
         self.steps = steps
         self.body = node.attributes["body"].as_graph()
         self.zeros = {value for value in node.inputs if _is_zero(value)}
@@ -111,7 +117,7 @@ class _Unrolled:
                 found[node.outputs[0]] = same
                 continue
             attributes = list(node.attributes.values())
-            made = self._node(node.op_type, given, attributes, f"{node.name}/{step}", node, step)
+            made = self._node(node.op_type, given, attributes, node, step)
             found.update(zip(node.outputs, made, strict=True))
             if _makes_zeros(node, [value in self.zeros for value in given]):
                 self.zeros.update(made)
@@ -139,7 +145,7 @@ class _Unrolled:
 
     def _cut(self, x: ir.Value, axis: int) -> list[ir.Value]:
         """Each step's part. The steps are cut out of rows, where an axis follows that makes these."""
-        tensor, dims, name = x.const_value, list(x.shape or ()), f"{self.node.name}/{x.name}"
+        tensor, dims, name = x.const_value, list(x.shape or ()), f"{self.name}/{x.name}"
         axis %= max(len(dims), 1)
         if tensor is not None and not x.is_graph_input() and tensor.size <= LIMIT:
             array = references.read(tensor)
@@ -161,7 +167,7 @@ class _Unrolled:
 
     def _joined(self, values: Sequence[ir.Value], like: ir.Value, axis: int) -> ir.Value:
         """The results of all steps along an axis of their own."""
-        shape, name = like.shape, str(self.node.name)
+        shape, name = like.shape, self.name
         if axis == 0 and shape is not None and shape.is_static() and len(shape) > 1:
             rows = self._op("Concat", values, name, axis=0)
             return self._op("Reshape", [rows, self._ints(list(shape))], name)  # type: ignore[no-any-return]
@@ -185,9 +191,9 @@ class _Unrolled:
     ) -> Any:
         """A node beside the steps."""
         given = [ir.Attr(key, ir.AttributeType.INT, value) for key, value in attributes.items()]
-        made = self._add(
-            ir.Node("", type_, inputs, given, num_outputs=outputs), f"{name}/{type_.lower()}", ""
-        )
+        node = ir.Node("", type_, inputs, given, num_outputs=outputs)
+        name = f"{name}/{type_.lower()}"
+        made = self._add(node, [name] if outputs == 1 else [f"{name}/{i}" for i in range(outputs)])
         return made[0] if outputs == 1 else made
 
     def _node(
@@ -195,28 +201,38 @@ class _Unrolled:
         type_: str,
         inputs: Sequence[ir.Value | None],
         attributes: Sequence[ir.Attr],
-        name: str,
         like: ir.Node,
         step: int,
     ) -> list[ir.Value]:
         """One of the body's nodes in a step."""
-        count = len(like.outputs)
-        node = ir.Node(like.domain, type_, inputs, attributes, num_outputs=count)
-        return self._add(node, name, f"_t{step}")
+        node = ir.Node(like.domain, type_, inputs, attributes, num_outputs=len(like.outputs))
+        layer = self.node.metadata_props.get(LAYER)
+        return self._add(
+            node,
+            [f"{output.name}/{step}" for output in like.outputs],
+            {LAYER: f"{layer}_t{step}"} if layer else {},
+        )
 
-    def _add(self, node: ir.Node, name: str, suffix: str) -> list[ir.Value]:
-        node.name = name
-        node.metadata_props.update(self.node.metadata_props)
-        layer = node.metadata_props.get(LAYER)
-        if layer and suffix:
-            node.metadata_props[LAYER] = f"{layer}{suffix}"
-        for place, output in enumerate(node.outputs):
-            output.name = name if len(node.outputs) == 1 else f"{name}/{place}"
+    def _add(
+        self, node: ir.Node, names: Sequence[str], props: Mapping[str, str] | None = None
+    ) -> list[ir.Value]:
+        node.name = self._unique(names[0])
+        node.metadata_props.update({**self.node.metadata_props, **(props or {})})
+        for output, name in zip(node.outputs, names, strict=True):
+            output.name = node.name if output is node.outputs[0] else self._unique(name)
         self.graph.insert_before(self.node, node)
         return list(node.outputs)
 
+    def _unique(self, name: str) -> str:
+        candidate, count = name, 0
+        while candidate in self.taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self.taken.add(candidate)
+        return candidate
+
     def _ints(self, numbers: Sequence[Any]) -> ir.Value:
-        name = f"{self.node.name}/{'x'.join(map(str, numbers))}"
+        name = f"{self.name}/{'x'.join(map(str, numbers))}"
         known = self.graph.initializers.get(name)
         return self._constant(np.asarray(numbers, np.int64), name) if known is None else known
 
@@ -230,10 +246,8 @@ class _Unrolled:
 
     def _register(self, value: ir.Value) -> None:
         """Make an initializer of it, under a name that is not taken."""
-        name, count = str(value.name), 0
-        while value.name in self.graph.initializers:
-            count += 1
-            value.name = f"{name}_{count}"
+        if value.name in self.graph.initializers:
+            value.name = self._unique(str(value.name))
         self.graph.register_initializer(value)
 
 

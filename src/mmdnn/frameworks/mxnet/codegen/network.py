@@ -39,6 +39,7 @@ class Network:
         for node in model.symbol.walk():
             self.uses.update(entry.node for entry in node.inputs)
         self.uses.update(head.node for head in model.symbol.heads)
+        self.loops = 0
         self.implied: set[Node] = set()
         for node in model.symbol.operators:
             self.implied.update(self._implied(node))
@@ -145,9 +146,12 @@ class Network:
         places = {key: node.param(key) for key in ("in_data_locs", "in_state_locs", "remain_locs")}
         given = [self.operand(entry) for entry in node.inputs]
         data, states = len(places["in_data_locs"]), len(places["in_state_locs"])
+        own = self._arguments(node, given[data + states :])
         yield ""
-        yield f"{margin}def {step}(data, states):"
-        yield from self._body(body, places, given[data + states :], node, indent + 4)
+        yield f"{margin}def {step}({', '.join(own)}):"
+        self.loops += 1
+        yield from self._body(body, places, given[data + states :], node, own, indent + 4)
+        self.loops -= 1
         outputs, last = (
             identifier(f"{node.name}_{part}", self.taken) for part in ("outputs", "states")
         )
@@ -166,16 +170,27 @@ class Network:
         joined = f"[*{outputs}, *{last}]"
         yield f"{margin}{name} = {joined}"
 
+    def _arguments(self, node: Node, outside: list[str]) -> tuple[str, str]:
+        """What a body calls its data and states, so that it sees what it reads from outside."""
+        usual = ("data", "states")
+        if not self.loops and not {text.partition("[")[0] for text in outside} & set(usual):
+            return usual
+        data, states = (
+            identifier(f"{node.name}_{part}", self.taken) for part in ("data", "before")
+        )
+        return data, states
+
     def _body(
         self,
         body: Symbol,
         places: dict[str, tuple[int, ...]],
         outside: list[str],
         node: Node,
+        own: tuple[str, str],
         indent: int,
     ) -> Iterator[str]:
         variables = body.variables
-        for text, key in (("data", "in_data_locs"), ("states", "in_state_locs")):
+        for text, key in zip(own, ("in_data_locs", "in_state_locs"), strict=True):
             for index, place in enumerate(places[key]):
                 self.names[variables[place]] = f"{text}[{index}]"
         for name, place in zip(outside, places["remain_locs"], strict=True):
