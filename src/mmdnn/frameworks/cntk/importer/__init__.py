@@ -5,10 +5,10 @@ Static axes are row-major here, as in CNTK's Python; a value with dynamic axes h
 [batch, *static] or [batch, time, *static], as `mmdnn.ir.sequences` says.
 """
 
-from mmdnn.frameworks.cntk.importer.lowering import to_ir
+from mmdnn.frameworks.cntk.importer.lowering import input_shapes, to_ir
 from mmdnn.frameworks.cntk.importer.table import importer
 from mmdnn.ir.operators import load_families
 
 load_families(__name__, __path__)
 
-__all__ = ["importer", "to_ir"]
+__all__ = ["importer", "input_shapes", "to_ir"]

@@ -56,6 +56,43 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
         ) from None
 
 
+def input_shapes(model: Model) -> dict[str, tuple[int | None, ...]]:
+    """The inputs that a model's outputs need, with their dynamic axes, batch and time, first.
+
+    Args:
+        model: A model as the reader gives it.
+
+    Returns:
+        Names as in the IR, to shapes; None for what is open.
+    """
+    flat = Flat(model)
+    names = Names(model, flat)
+    outputs = chosen_outputs(model, flat)
+    functions = [each for component in flat.components(outputs) for each in component]
+    return {
+        names.of(one): (*(None for _ in one.axes or ()), *map(_size, one.shape or ()))
+        for one in _fed(model, flat, functions, outputs)
+    }
+
+
+def _size(dimension: int) -> int | None:
+    return None if dimension in (graph.FREE, graph.INFERRED) else dimension
+
+
+def _fed(
+    model: Model, flat: Flat, functions: list[Function], outputs: list[Variable]
+) -> list[Variable]:
+    """The inputs, and unbound placeholders, that functions and outputs read."""
+    read = {one for function in functions for one in flat.reads(function)}
+    read.update(map(flat.resolve, outputs))
+    fed = (Kind.INPUT, Kind.PLACEHOLDER)
+    return [
+        one
+        for one in model.variables.values()
+        if one.kind in fed and one in read and one not in flat.aliases
+    ]
+
+
 class Lowering:
     """A conversion under way.
 
@@ -214,12 +251,8 @@ class Lowering:
         self.named.add(value)
 
     def _inputs(self, functions: list[Function], outputs: list[Variable]) -> None:
-        read = {one for function in functions for one in self.flat.reads(function)}
-        read.update(map(self.flat.resolve, outputs))
-        for variable in self.model.variables.values():
-            fed = variable.kind in (Kind.INPUT, Kind.PLACEHOLDER)
-            if fed and variable in read and variable not in self.flat.aliases:
-                self.operands[variable] = self._input(variable)
+        for variable in _fed(self.model, self.flat, functions, outputs):
+            self.operands[variable] = self._input(variable)
 
     def _input(self, variable: Variable) -> Operand:
         name = self.names.of(variable)

@@ -18,8 +18,8 @@ import onnx_ir as ir
 from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.cells import recognized
+from mmdnn.frameworks.cntk.importer.frames import TIME, initial_frames, until
 from mmdnn.frameworks.cntk.importer.operand import Operand
-from mmdnn.frameworks.cntk.importer.sequence import TIME, initial_frames, until
 from mmdnn.frameworks.cntk.importer.states import state_shape
 from mmdnn.frameworks.cntk.importer.table import Importing
 from mmdnn.ir.builder import Builder, dimensions
@@ -73,14 +73,14 @@ def _scan(lowering: Lowering, component: Sequence[Function], delays: Sequence[Fu
     outside = _outside(lowering, component)
     axis = _axis(outside)
     like = next(one for one in outside.values() if one.sequence == axis)
-    importing = Importing(delays[0], lowering)
     op = lowering.builder.op
     with lowering.builder.layer(delays[0].uid, "Recurrence"):
         states = [_state(lowering, delay, inner, like) for delay in delays]
         masks = {}
         if backwards:
             for count in {state.count for state in states}:
-                masks[count] = op.Unsqueeze(until(importing, op, like, count), [2])
+                inside = until(op, like.value, lowering.lengths(axis), count)
+                masks[count] = op.Unsqueeze(inside, [2])
         results = _wanted(lowering, component)
         made = _run(lowering, component, states, outside, masks, results, axis, like)
     for variable, value in zip(results, made, strict=True):
@@ -117,8 +117,8 @@ def _state(lowering: Lowering, delay: Function, inner: set[Function], like: Oper
         importing.refuse("its initial state is a sequence")
     shape = state_shape(lowering, delay, inner, start)
     op = lowering.builder.op
-    frame = Operand(_model_of(op, like, shape), like.axes)
-    frames = initial_frames(op, frame, start, count)
+    frame = _model_of(op, like, shape)
+    frames = initial_frames(op, frame, start.value, count, each=bool(start.axes))
     value = op.Squeeze(frames, [TIME]) if count == 1 else frames
     return State(delay, count, value, shape)
 

@@ -1,0 +1,189 @@
+"""What CNTK does along sequences, in standard ONNX: the bodies of local functions.
+
+x [batch, time, *static]    lengths int64 [batch]    places int64 [batch, chosen]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.ir.builder import dimensions
+
+TIME = 1
+"""The position of the sequence axis."""
+_END = np.iinfo(np.int64).max
+
+
+def positions(op: Any, value: ir.Value) -> ir.Value:
+    """0, 1, ... for each frame: int64 [time]."""
+    zero, one = np.array(0, np.int64), np.array(1, np.int64)
+    count = op.Squeeze(op.Shape(value, start=TIME, end=TIME + 1), [0])
+    made: ir.Value = op.Range(zero, count, one)
+    made.shape = ir.Shape([dimensions(value)[TIME]])
+    return made
+
+
+def until(op: Any, x: ir.Value, lengths: ir.Value, ahead: int = 0) -> ir.Value:
+    """Whether a frame, and the one so many ahead of it, is inside its sequence: bool [batch, time]."""
+    places = positions(op, x)
+    if ahead:
+        places = op.Add(places, np.array([ahead], np.int64))
+    made: ir.Value = op.Less(places, op.Unsqueeze(lengths, [1]))
+    return made
+
+
+def over(op: Any, flags: ir.Value, x: ir.Value) -> ir.Value:
+    """Flags [batch, time] that broadcast over the static axes of a value."""
+    static = list(range(2, len(dimensions(x))))
+    made: ir.Value = op.Unsqueeze(flags, static) if static else flags
+    return made
+
+
+def initial_frames(op: Any, x: ir.Value, initial: ir.Value, count: int, *, each: bool) -> ir.Value:
+    """An initial state as frames: [batch, count, *static].
+
+    Args:
+        op: The operators.
+        x: What it is the beginning, or the end, of.
+        initial: The state.
+        count: How many frames.
+        each: Whether it has a batch axis: one state for each sequence.
+    """
+    static = dimensions(x)[2:]
+    if each:
+        initial = op.Unsqueeze(initial, [TIME])
+        missing = 2 + len(static) - len(dimensions(initial))
+        axes = [2 + place for place in range(missing)]
+        initial = op.Unsqueeze(initial, axes) if axes else initial
+    parts = [op.Shape(x, start=0, end=1), np.array([count], np.int64)]
+    parts += [op.Shape(x, start=2)] if static else []
+    made: ir.Value = op.Expand(initial, op.Concat(*parts, axis=0))
+    made.shape = ir.Shape([dimensions(x)[0], count, *static])
+    return made
+
+
+def past(op: Any, x: ir.Value, initial: ir.Value, count: int, *, each: bool) -> ir.Value:
+    """The frame so many before; the initial state for the first ones."""
+    before = initial_frames(op, x, initial, count, each=each)
+    made: ir.Value = op.Slice(op.Concat(before, x, axis=TIME), [0], [-count], [TIME])
+    made.shape = x.shape
+    return made
+
+
+def future(
+    op: Any, x: ir.Value, initial: ir.Value, lengths: ir.Value, count: int, *, each: bool
+) -> ir.Value:
+    """The frame so many after; the initial state for the last ones of each sequence."""
+    after = initial_frames(op, x, initial, count, each=each)
+    shifted = op.Slice(op.Concat(x, after, axis=TIME), [count], [_END], [TIME])
+    shifted.shape = x.shape
+    there = over(op, until(op, x, lengths, count), x)
+    made: ir.Value = op.Where(there, shifted, initial_frames(op, x, initial, 1, each=each))
+    made.shape = x.shape
+    return made
+
+
+def _kept(op: Any, condition: ir.Value, lengths: ir.Value) -> ir.Value:
+    static = list(range(2, len(dimensions(condition))))
+    flags = op.Squeeze(condition, static) if static else condition
+    chosen = op.And(op.Cast(flags, to=ir.DataType.BOOL), until(op, condition, lengths))
+    made: ir.Value = op.Cast(chosen, to=ir.DataType.INT64)
+    return made
+
+
+def first_where(op: Any, condition: ir.Value, lengths: ir.Value) -> ir.Value:
+    """The first frame where something is not 0: int64 [batch]."""
+    made: ir.Value = op.ArgMax(_kept(op, condition, lengths), axis=TIME, keepdims=0)
+    return made
+
+
+def where(op: Any, condition: ir.Value, lengths: ir.Value, time: str) -> list[ir.Value]:
+    """The frames where something is not 0, in order, and how many there are."""
+    kept = _kept(op, condition, lengths)
+    counts = op.ReduceSum(kept, [TIME], keepdims=0)
+    length = op.Shape(kept, start=TIME, end=TIME + 1)
+    places = positions(op, kept)
+    keys = op.Where(op.Cast(kept, to=ir.DataType.BOOL), places, op.Add(places, length))
+    _, order = op.TopK(keys, length, axis=TIME, largest=0, outputs=2)
+    longest = op.ReduceMax(counts, [0], keepdims=1)
+    made = op.Slice(order, [0], longest, [TIME])
+    made.shape = ir.Shape([dimensions(condition)[0], time])
+    counts.shape = ir.Shape([dimensions(condition)[0]])
+    return [made, counts]
+
+
+def gathered(op: Any, x: ir.Value, places: ir.Value) -> ir.Value:
+    """The frames at these places; with one place a sequence, [batch, *static]."""
+    dims = dimensions(places)
+    made: ir.Value = op.GatherND(x, op.Unsqueeze(places, [len(dims)]), batch_dims=1)
+    made.shape = ir.Shape([*dims, *dimensions(x)[2:]])
+    return made
+
+
+def scattered(op: Any, x: ir.Value, places: ir.Value, counts: ir.Value, like: ir.Value) -> ir.Value:
+    """Frames to these places among another value's; 0 where none goes.
+
+    What pads the frames goes to one place more, which is cut off.
+    """
+    size = op.Shape(like, start=TIME, end=TIME + 1)
+    there = op.Less(positions(op, places), op.Unsqueeze(counts, [1]))
+    time = op.Where(there, places, size)
+    zero, one = np.array(0, np.int64), np.array(1, np.int64)
+    batch = op.Shape(like, start=0, end=1)
+    rows = op.Unsqueeze(op.Range(zero, op.Squeeze(batch, [0]), one), [1])
+    rows = op.Expand(rows, op.Shape(time))
+    pairs = op.Concat(op.Unsqueeze(rows, [2]), op.Unsqueeze(time, [2]), axis=2)
+    shape = [batch, op.Add(size, np.array([1], np.int64))]
+    shape += [op.Shape(x, start=2)] if len(dimensions(x)) > 2 else []
+    nothing = np.asarray(0, (x.dtype or ir.DataType.FLOAT).numpy())
+    zeros = op.Expand(nothing, op.Concat(*shape, axis=0))
+    made: ir.Value = op.Slice(op.ScatterND(zeros, pairs, x), [0], [-1], [TIME])
+    made.shape = ir.Shape([*dimensions(like)[:2], *dimensions(x)[2:]])
+    return made
+
+
+def last(op: Any, x: ir.Value, lengths: ir.Value) -> ir.Value:
+    """The last frame of each sequence, not of the padded batch."""
+    place = op.Unsqueeze(op.Sub(lengths, np.array([1], np.int64)), [1])
+    made: ir.Value = op.GatherND(x, place, batch_dims=1)
+    made.shape = ir.Shape([dimensions(x)[0], *dimensions(x)[2:]])
+    return made
+
+
+def spread(op: Any, x: ir.Value, like: ir.Value, leading: int, own: int) -> ir.Value:
+    """For each sample and frame of another value.
+
+    Args:
+        op: The operators.
+        x: [*its dynamic axes, *static].
+        like: What has all the dynamic axes.
+        leading: How many these are.
+        own: How many `x` has.
+    """
+    static = dimensions(x)[own:]
+    value = op.Unsqueeze(x, list(range(own, leading))) if own else x
+    target = op.Shape(like, start=0, end=leading)
+    target = op.Concat(target, op.Shape(x, start=own), axis=0) if static else target
+    made: ir.Value = op.Expand(value, target)
+    made.shape = ir.Shape([*dimensions(like)[:leading], *static])
+    return made
+
+
+def unpacked(op: Any, x: ir.Value, lengths: ir.Value, padding: float) -> list[ir.Value]:
+    """Padded with a number, and which frames are there, 1 or 0."""
+    there = until(op, x, lengths)
+    dtype = x.dtype or ir.DataType.FLOAT
+    made = op.Where(over(op, there, x), x, np.asarray(padding, dtype.numpy()))
+    made.shape = x.shape
+    return [made, op.Cast(there, to=dtype)]
+
+
+def full_lengths(op: Any, x: ir.Value) -> ir.Value:
+    """As many frames as there are: int64 [batch]."""
+    batch, size = (op.Shape(x, start=place, end=place + 1) for place in (0, TIME))
+    made: ir.Value = op.Expand(size, batch)
+    made.shape = ir.Shape([dimensions(x)[0]])
+    return made
