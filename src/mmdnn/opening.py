@@ -59,7 +59,9 @@ def open_model(
     if not input_shapes:
         return opened
     wanted = {name: tuple(shape) for name, shape in input_shapes.items()}
-    known = shapes.of_inputs(chosen.room("reader").read(source))
+    native = chosen.room("reader").read(source)
+    importer = chosen.room("importer") if chosen.has("importer") else None
+    known = getattr(importer, "input_shapes", shapes.of_inputs)(native)
     return Opened(chosen, replace(source, input_shapes=shapes.resolved(wanted, known)))
 
 

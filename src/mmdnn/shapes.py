@@ -18,7 +18,8 @@ PICTURE = 3
 def of_inputs(native: Any) -> dict[str, tuple[int | None, ...] | None]:
     """The inputs of a native graph: name to shape, None where not even the rank is known.
 
-    A native graph is an `onnx_ir.Model`, or has `inputs` that map names to shapes.
+    A native graph is an `onnx_ir.Model`, or has `inputs` that map names to shapes; a framework whose
+    graphs have not tells them by its importer's `input_shapes`.
     """
     if not isinstance(native, ir.Model):
         return dict(native.inputs)
