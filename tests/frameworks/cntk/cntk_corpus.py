@@ -88,7 +88,7 @@ def convert(folder: Path) -> ir.Model:
     have = {value.name for value in model.graph.outputs}
     if set(wanted) <= have:
         return model
-    if case(folder)["format"] == "v1" and len(wanted) == 1:  # such files lose blocks' names
+    if case(folder).get("format") == "v1" and len(wanted) == 1:  # such files lose blocks' names
         model.graph.outputs[0].name = wanted[0]
         return model
     return importer.to_ir(reader.read(replace(found, outputs=wanted)))
