@@ -13,6 +13,7 @@ pytest.importorskip("onnxruntime")
 
 from test_exporter import PICTURE, Case, check, normal
 
+from mmdnn.errors import ShapeError
 from mmdnn.frameworks.caffe import importer, reader, writer
 from mmdnn.frameworks.caffe.exporter import from_ir
 from mmdnn.ir import SAID
@@ -78,7 +79,9 @@ CASES: dict[str, Case] = {
         lambda op, x, y: op.Where(op.Greater(x, y), op.Mul(x, 2.0), y), [PICTURE, (1, 4, 1, 1)]
     ),
     "where_number": Case(lambda op, x: op.Where(op.Greater(x, 0.0), x, np.float32(-3)), [PICTURE]),
-    "where_numbers": Case(lambda op, x: op.Where(op.Greater(x, 0.0), np.float32(7), np.float32(-3)), [PICTURE]),
+    "where_numbers": Case(
+        lambda op, x: op.Where(op.Greater(x, 0.0), np.float32(7), np.float32(-3)), [PICTURE]
+    ),
     "where_nothing": Case(
         lambda op, x: op.Softmax(op.Where(op.Less(x, 0.5), x, np.float32(-np.inf)), axis=3), [PICTURE]
     ),
@@ -207,3 +210,29 @@ def test_the_batch_is_what_the_files_say(tmp_path: Path) -> None:
     again = importer.to_ir(reader.read(Source(*writer.write(network, tmp_path / "n.prototxt"))))
     assert again.graph.inputs[0].metadata_props[SAID] == "10"
     assert not isinstance(again.graph.inputs[0].shape[0], int)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [
+        ((3, 4), lambda op, x: op.Slice(x, [-1], [-(1 << 62)], [0], [-1])),
+        ((1, 4), lambda op, x: op.Add(x, op.ReduceSum(x, [0]))),
+        ((1, 4), lambda op, x: op.Unsqueeze(x, [0])),
+        ((2, 4), lambda op, x: op.Transpose(x, perm=[1, 0])),
+        ((2, 4), lambda op, x: op.MatMul(x, op.Transpose(x, perm=[1, 0]))),
+    ],
+)
+def test_what_fits_one_batch_stops_on_another(shape: Any, body: Any, tmp_path: Path) -> None:
+    """Its inputs say the batch; what fits any batch does not."""
+    builder = Builder("test")
+    x = builder.input("x", ["batch", *shape[1:]])
+    x.metadata_props[SAID] = str(shape[0])
+    builder.graph.outputs.append(body(builder.op, x))
+    network = from_ir(builder.model())
+    guard = network.layers[1]
+    assert (guard.type, guard.name) == ("Reshape", "x_fixed")
+    assert list(guard.message.reshape_param.shape.dim) == list(shape)
+    paths = writer.write(network, tmp_path / "net.prototxt")
+    reader.read(Source(*paths))
+    with pytest.raises(ShapeError, match="x_fixed"):
+        importer.to_ir(reader.read(Source(*paths, input_shapes={"x": (5, *shape[1:])})))

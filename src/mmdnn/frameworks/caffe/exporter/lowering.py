@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 
 import onnx_ir as ir
 
-from mmdnn.errors import ShapeError, UnsupportedError
-from mmdnn.frameworks.caffe.exporter import lifting
+from mmdnn.errors import Error, ShapeError, UnsupportedError
+from mmdnn.frameworks.caffe.exporter import batch, lifting
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.finishing import finish
 from mmdnn.frameworks.caffe.exporter.recurrent import MOST_STEPS, known_view
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 from mmdnn.frameworks.caffe.graph import Network, message
-from mmdnn.ir import LAYER, SAID, TYPE
+from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
 from mmdnn.ir.unrolling import unroll
 
@@ -49,9 +49,24 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
         ShapeError: An input has an open size beside its batch.
     """
+    network = _written(model, fork)
+    if not batch.opened(model):
+        return network
+    try:
+        other = _written(model, fork, batch.OTHER)
+    except Error:
+        return _written(model, fork, fixed=True)
+    return network if batch.alike(network, other) else _written(model, fork, fixed=True)
+
+
+def _written(
+    model: ir.Model, fork: str, size: int | None = None, *, fixed: bool = False
+) -> Network:
+    """The network for one batch."""
+    opened = batch.opened(model) if fixed else set()
     model = model.clone()
     lifted = lifting.lift(model, fork)
-    _close_batch(model)
+    batch.close(model, size)
     lifting.close(model, lifted)
     model = _prepared(model)
     while lifting.close(model, lifted):
@@ -60,7 +75,7 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     refused = [_described(node) for node in nodes if operator(node) not in _Known()]
     if refused:
         raise UnsupportedError.listing(refused, action="written as Caffe")
-    return Lowering(model, lifted, fork).run()
+    return Lowering(model, lifted, fork, opened).run()
 
 
 def _prepared(model: ir.Model) -> ir.Model:
@@ -95,46 +110,16 @@ def _described(node: ir.Node) -> tuple[str, str]:
     return props.get(TYPE) or node.op_type, props.get(LAYER) or node.name or "?"
 
 
-def _close_batch(model: ir.Model) -> None:
-    """Give the open first axis of inputs the size that the files say, else 1, and what is made of them.
-
-    Where inputs differ in that, other values stay open until they are worked out.
-    """
-    sizes: dict[str | None, int] = {}
-    for value in model.graph.inputs:
-        said = int(value.metadata_props.get(SAID, 1))
-        for axis, dim in enumerate(value.shape or ()):
-            if not isinstance(dim, int) and axis == 0:
-                sizes.setdefault(dim.value, said)
-            elif not isinstance(dim, int) and dim.value not in sizes:
-                raise ShapeError(
-                    f"the size of axis {axis} of input '{value.name}' is open, and Caffe needs a number",
-                    hint=f"Give it with --inputShape {value.name}:1,3,224,224 (or whatever it is).",
-                )
-    for value in model.graph.inputs:
-        value.shape = value.shape and ir.Shape([_closed(dim, sizes, 1) for dim in value.shape])
-    known = sizes if len(set(sizes.values())) == 1 else {}
-    for node in model.graph:
-        for value in node.outputs:
-            value.shape = value.shape and ir.Shape([_closed(d, known, None) for d in value.shape])
-
-
-def _closed(
-    dim: int | ir.SymbolicDim, sizes: Mapping[str | None, int], unknown: int | None
-) -> int | None:
-    """A dimension's size; an open one without a name is that of an input alone."""
-    if isinstance(dim, int):
-        return dim
-    return sizes.get(dim.value, unknown) if dim.value or unknown else None
-
-
 class Lowering:
     """What the functions of the table write into."""
 
-    def __init__(self, model: ir.Model, lifted: dict[str, lifting.Lifted], fork: str) -> None:
+    def __init__(
+        self, model: ir.Model, lifted: dict[str, lifting.Lifted], fork: str, fixed: set[str]
+    ) -> None:
         self.model = model
         self.lifted = lifted
         self.fork = fork
+        self.fixed = fixed
         self.drafts: list[Draft] = []
         self.operands: dict[ir.Value, Operand] = {}
         self.shared: dict[object, Blob] = {}
@@ -162,6 +147,9 @@ class Lowering:
         draft.tops = [blob]
         self.drafts.append(draft)
         self.operands[value] = blob
+        if str(value.name) in self.fixed:
+            node = Exporting(ir.node("Identity", [], name=str(value.name)))
+            self.operands[value] = Writing(self, node).reshape(blob, shape, "fixed", dims=shape)
         return blob
 
     def _output(self, value: ir.Value) -> Blob:
@@ -196,10 +184,18 @@ class Lowering:
                 elif exporting.wants(index):
                     exporting.refuse(f"its output {index + 1} is used, which Caffe does not have")
         except UnsupportedError as error:
-            self.refusals.append(error)
-            for output in node.outputs:
-                if output not in self.operands:
-                    self.operands[output] = Blob(_known_shape(output), value=output)
+            self._give_up(node, error)
+        except ValueError as error:
+            reason = f"its sizes do not fit ({error})"
+            self._give_up(
+                node, UnsupportedError(reason, layer=exporting.layer, operator=node.op_type)
+            )
+
+    def _give_up(self, node: ir.Node, error: UnsupportedError) -> None:
+        self.refusals.append(error)
+        for output in node.outputs:
+            if output not in self.operands:
+                self.operands[output] = Blob(_known_shape(output), value=output)
 
     def _export(
         self, exporting: Exporting, node: ir.Node, inputs: list[Operand | None]
@@ -226,7 +222,7 @@ class Lowering:
                 exporting.refuse(
                     f"Caffe would give it the shape {list(result.shape)} instead of {list(shape)}"
                 )
-            if result.value is None:
+            if result.value is None and output.dtype in {ir.DataType.FLOAT, None}:
                 result.value = output
         self.operands[output] = result
 

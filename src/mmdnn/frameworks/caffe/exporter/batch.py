@@ -1,0 +1,78 @@
+"""The batch: Caffe wants a number for it, and may be given another one when a network is loaded.
+
+Some layers can only be written for one batch: a Tile along it, a Slice of it, a Reshape that moves it. Such
+a network is found by writing it for another batch too; its inputs then pass through a Reshape that says
+the batch, so that Caffe stops on another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+
+from mmdnn.errors import ShapeError
+from mmdnn.frameworks.caffe.graph import Filler, Network
+from mmdnn.ir import SAID
+
+OTHER = 1009
+"""A batch that is no size of anything else."""
+
+
+def opened(model: ir.Model) -> set[str]:
+    """The inputs whose first size is left open."""
+    inputs = model.graph.inputs
+    return {str(v.name) for v in inputs if v.shape and not isinstance(v.shape[0], int)}
+
+
+def close(model: ir.Model, batch: int | None = None) -> None:
+    """Give the open first axis of inputs the size that the files say, else 1, and what is made of them.
+
+    Where inputs differ in that, other values stay open until they are worked out.
+
+    Args:
+        model: What is changed.
+        batch: Another size than that; other open ones become the ones that follow it.
+
+    Raises:
+        ShapeError: An input has an open size beside its batch.
+    """
+    sizes: dict[str | None, int] = {}
+    for value in model.graph.inputs:
+        said = int(value.metadata_props.get(SAID, 1))
+        for axis, dim in enumerate(value.shape or ()):
+            if not isinstance(dim, int) and axis == 0:
+                sizes.setdefault(dim.value, said if batch is None else batch + len(sizes))
+            elif not isinstance(dim, int) and dim.value not in sizes:
+                raise ShapeError(
+                    f"the size of axis {axis} of input '{value.name}' is open, and Caffe needs a number",
+                    hint=f"Give it with --inputShape {value.name}:1,3,224,224 (or whatever it is).",
+                )
+    for value in model.graph.inputs:
+        value.shape = value.shape and ir.Shape([_closed(dim, sizes, 1) for dim in value.shape])
+    known = sizes if len(set(sizes.values())) == 1 else {}
+    for node in model.graph:
+        for value in node.outputs:
+            value.shape = value.shape and ir.Shape([_closed(d, known, None) for d in value.shape])
+
+
+def _closed(
+    dim: int | ir.SymbolicDim, sizes: Mapping[str | None, int], unknown: int | None
+) -> int | None:
+    """A dimension's size; an open one without a name is that of an input alone."""
+    if isinstance(dim, int):
+        return dim
+    return sizes.get(dim.value, unknown) if dim.value or unknown else None
+
+
+def alike(one: Network, other: Network) -> bool:
+    """Whether two networks are the same but for the sizes of their inputs."""
+    return len(one.layers) == len(other.layers) and all(
+        (a.type == b.type == "Input" or a.message == b.message)
+        and [_shape(blob) for blob in a.blobs] == [_shape(blob) for blob in b.blobs]
+        for a, b in zip(one.layers, other.layers, strict=True)
+    )
+
+
+def _shape(blob: ir.TensorProtocol | Filler) -> tuple[int, ...] | None:
+    return None if isinstance(blob, Filler) else tuple(blob.shape.numpy())
