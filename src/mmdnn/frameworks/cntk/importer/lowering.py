@@ -9,15 +9,16 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
+from mmdnn.frameworks.cntk.graph import Axis, Function, Model, Variable
 from mmdnn.frameworks.cntk.importer.flattening import Flat
+from mmdnn.frameworks.cntk.importer.inputs import dimensions_of, fed
 from mmdnn.frameworks.cntk.importer.naming import Names
 from mmdnn.frameworks.cntk.importer.operand import Operand, union
 from mmdnn.frameworks.cntk.importer.outputs import chosen_outputs
 from mmdnn.frameworks.cntk.importer.recurrence import recurrence
 from mmdnn.frameworks.cntk.importer.table import Importing, importer
 from mmdnn.ir import sequences
-from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
+from mmdnn.ir.builder import Builder, NeedsStatic
 from mmdnn.tensors import references
 
 
@@ -71,26 +72,12 @@ def input_shapes(model: Model) -> dict[str, tuple[int | None, ...]]:
     functions = [each for component in flat.components(outputs) for each in component]
     return {
         names.of(one): (*(None for _ in one.axes or ()), *map(_size, one.shape or ()))
-        for one in _fed(model, flat, functions, outputs)
+        for one in fed(model, flat, functions, outputs)
     }
 
 
 def _size(dimension: int) -> int | None:
     return None if dimension in (graph.FREE, graph.INFERRED) else dimension
-
-
-def _fed(
-    model: Model, flat: Flat, functions: list[Function], outputs: list[Variable]
-) -> list[Variable]:
-    """The inputs, and unbound placeholders, that functions and outputs read."""
-    read = {one for function in functions for one in flat.reads(function)}
-    read.update(map(flat.resolve, outputs))
-    fed = (Kind.INPUT, Kind.PLACEHOLDER)
-    return [
-        one
-        for one in model.variables.values()
-        if one.kind in fed and one in read and one not in flat.aliases
-    ]
 
 
 class Lowering:
@@ -251,35 +238,22 @@ class Lowering:
         self.named.add(value)
 
     def _inputs(self, functions: list[Function], outputs: list[Variable]) -> None:
-        for variable in _fed(self.model, self.flat, functions, outputs):
+        for variable in fed(self.model, self.flat, functions, outputs):
             self.operands[variable] = self._input(variable)
 
     def _input(self, variable: Variable) -> Operand:
         name = self.names.of(variable)
-        axes = variable.axes
-        if axes is None or variable.shape is None:
-            raise UnsupportedError("the file does not say what it is", layer=name)
-        dims: list[Dimension] = [self._dynamic(axis, name) for axis in axes]
         given = self.model.files.input_shapes.get(name) or self.model.files.input_shapes.get("")
-        for place, size in enumerate(variable.shape):
-            open_ = size in (graph.FREE, graph.INFERRED)
-            dims.append(f"{name}_{place}" if open_ else size)
-        if given is not None:
-            dims = _fitting(dims, len(axes), given, name)
+        dims = dimensions_of(variable, name, given)
+        axes = variable.axes or ()
         dtype = variable.dtype if variable.dtype != ir.DataType.UNDEFINED else ir.DataType.FLOAT
         value = self.builder.input(self.builder.unique(name), dims, dtype)
-        roles = tuple(sequences.TIME if axis.ordered else sequences.BATCH for axis in axes)
-        sequence = next((axis for axis in axes if axis.ordered), None)
-        sequences.describe(value, roles)
-        if sequence is not None:
-            self._owners.setdefault(sequence, str(value.name))
+        made = Operand(value, axes)
+        sequences.describe(value, made.roles)
+        if made.sequence is not None:
+            self._owners.setdefault(made.sequence, str(value.name))
         self.named.add(value)
-        return Operand(value, axes)
-
-    def _dynamic(self, axis: Axis, name: str) -> str:
-        if not axis.ordered:
-            return "batch"
-        return "time" if axis == graph.SEQUENCE else f"{axis.name or name}_time"
+        return made
 
     def _parameter(self, variable: Variable) -> Operand:
         """A weight: of its own name where nothing else has it, else `<layer>.<name>`."""
@@ -302,8 +276,7 @@ class Lowering:
         outputs.append(value)
         if not made.axes:
             return
-        roles = tuple(sequences.TIME if axis.ordered else sequences.BATCH for axis in made.axes)
-        sequences.describe(value, roles, self._lengths_output(made, str(value.name)))
+        sequences.describe(value, made.roles, self._lengths_output(made, str(value.name)))
 
     def _lengths_output(self, made: Operand, name: str) -> str | None:
         """The name of the value with an output's lengths, an output of its own if it is computed."""
@@ -334,22 +307,3 @@ class Lowering:
             if operand.value in graph_.inputs and axis in self._lengths:
                 lengths = str(self._lengths[axis].name)
                 operand.value.metadata_props[sequences.LENGTHS] = lengths
-
-
-def _fitting(
-    dims: list[Dimension], leading: int, given: tuple[int, ...], name: str
-) -> list[Dimension]:
-    """Open sizes as the user gives them: the static shape, with or without the dynamic axes.
-
-    Raises:
-        ShapeError: The user's shape is not one the input can have.
-    """
-    start = leading if len(given) == len(dims) - leading else 0
-    if len(given) != len(dims) - start:
-        raise ShapeError(f"the input '{name}' has not {len(given)} axes")
-    for place, size in enumerate(given, start):
-        if isinstance(dims[place], int) and dims[place] != size:
-            raise ShapeError(f"the input '{name}' has {dims[place]}, not {size}, at axis {place}")
-        if place >= leading:
-            dims[place] = size
-    return dims

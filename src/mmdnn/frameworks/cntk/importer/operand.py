@@ -12,6 +12,7 @@ import onnx_ir as ir
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.ir.builder import Dimension, NeedsStatic, dimensions
+from mmdnn.ir.sequences import BATCH, TIME
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Operand:
     def sequence(self) -> Axis | None:
         """Its sequence axis, if it has one."""
         return next((axis for axis in self.axes if axis.ordered), None)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What its first axes are, as `mmdnn.ir.sequences` calls them."""
+        return tuple(TIME if axis.ordered else BATCH for axis in self.axes)
 
     def position(self, axis: Axis, rank: int | None = None) -> int:
         """The position of a static axis among all of the value's.

@@ -17,9 +17,9 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
-from mmdnn.frameworks.cntk.importer.cells import recognized
 from mmdnn.frameworks.cntk.importer.frames import TIME, initial_frames, until
 from mmdnn.frameworks.cntk.importer.operand import Operand
+from mmdnn.frameworks.cntk.importer.recognition import recognized
 from mmdnn.frameworks.cntk.importer.states import state_shape
 from mmdnn.frameworks.cntk.importer.table import Importing
 from mmdnn.ir.builder import Builder, dimensions
