@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmdnn.frameworks.cntk.graph import Function, Variable
+from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.cells import Cell, Layer
 from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
 
@@ -258,9 +258,10 @@ class _Reader:
 def _place(part: Function) -> int | None:
     """Which part of the last axis a slice is, counted in parts of its own size."""
     begin, end = part.attributes.get("beginIndex"), part.attributes.get("endIndex")
-    axis = getattr(part.attributes.get("axis"), "index", None)
-    stride = part.attributes.get("sliceStrides", 1)
-    if not (isinstance(begin, int) and isinstance(end, int)) or axis not in (0, -1) or stride != 1:
+    axis, stride = part.attributes.get("axis"), part.attributes.get("sliceStrides", 1)
+    if not (isinstance(begin, int) and isinstance(end, int) and isinstance(axis, Axis)):
+        return None
+    if axis.index != 0 or stride != 1:
         return None
     size = end - begin
     return begin // size if size > 0 and begin % size == 0 else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk.graph import Function, Variable
+from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.operand import Operand
 
 if TYPE_CHECKING:
@@ -131,14 +131,17 @@ def _sliced(owner: Function, shape: Shape) -> Shape | None:
     axis, stride = owner.attributes.get("axis"), owner.attributes.get("sliceStrides", 1)
     if not (isinstance(begin, int) and isinstance(end, int) and stride == 1):
         return None
-    place = getattr(axis, "index", 0)
-    place = len(shape) - 1 - (place if place >= 0 else place + len(shape))
+    column = axis.index if isinstance(axis, Axis) else 0
+    place = len(shape) - 1 - (column if column >= 0 else column + len(shape))
+    if not 0 <= place < len(shape):
+        return None
     size = len(range(shape[place])[begin : end or None])
     return (*shape[:place], size, *shape[place + 1 :])
 
 
 def _spliced(owner: Function, shapes: list[Shape]) -> Shape | None:
-    index = getattr(owner.attributes.get("axis"), "index", 0)
+    axis = owner.attributes.get("axis")
+    index = axis.index if isinstance(axis, Axis) else -1
     rank = max(map(len, shapes))
     if not 0 <= index < rank or any(len(one) != rank for one in shapes):
         return None
