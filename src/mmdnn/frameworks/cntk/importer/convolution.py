@@ -34,8 +34,8 @@ def convolution(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
     extents = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
     found = windows(f, x.shape[1:], extents)
     groups = f.get("groups", int, default=1) or 1
-    if sizes(x)[0] != sizes(w)[1] * groups:  # CNTK 1's files have forgotten their groups
-        f.unfit(f"a kernel for {sizes(w)[1] * groups} channels over {sizes(x)[0]}")
+    if x.shape[0] != sizes(w)[1] * groups:  # CNTK 1's files have forgotten their groups
+        f.unfit(f"a kernel for {sizes(w)[1] * groups} channels over {x.shape[0]}")
 
     def convolve(image: ir.Value) -> ir.Value:
         inner, where = cropped(op, image, found, 2)

@@ -175,7 +175,7 @@ class Stream:
             The shape, row-major as everywhere else.
         """
         rank = self.uint32()
-        if legacy and rank and not self._ahead():
+        if legacy and rank and not self._ahead() and not self.begins_node(self.at + 4 * rank):
             self.uint32()
             height, channels = self.size(), self.size()
             return self._checked([channels, rank, height])
