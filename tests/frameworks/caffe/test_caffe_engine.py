@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mmdnn.errors import Error, FormatError, MissingExtraError, UnsupportedError
-from mmdnn.frameworks.caffe import engine, reader
+from mmdnn.frameworks.caffe import engine, graph, importer, reader
+from mmdnn.frameworks.onnx import engine as onnx_engine
 from mmdnn.registry import Source
 
 pytest.importorskip("cv2")
@@ -169,3 +170,36 @@ def test_a_caffemodel_alone_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "read", lambda _: network)
     with pytest.raises(UnsupportedError, match="needs a prototxt"):
         engine.run(Source(tmp_path / "net.caffemodel"), {})
+
+
+def filters(folder, size, fields, count=4):
+    """A network of one 3x3 filter for each channel, and the caffemodel it needs."""
+    blob = np.random.default_rng(1).standard_normal((count, 1, 3, 3)).astype(np.float32)
+    message = graph.message("NetParameter")
+    made = message.layer.add(name="l", type="Convolution").blobs.add()
+    made.shape.dim.extend(blob.shape)
+    made.data.extend(blob.ravel().tolist())
+    (folder / "net.caffemodel").write_bytes(message.SerializeToString())
+    dims = f"dim: 1 dim: {count} dim: {size[0]} dim: {size[1]}"
+    said = f"num_output: {count} group: {count} kernel_size: 3 bias_term: false {fields}"
+    block = f"convolution_param {{ {said} }}"
+    (folder / "net.prototxt").write_text(HEAD % dims + layer("Convolution", block))
+    feed = np.random.default_rng(2).standard_normal((1, count, *size)).astype(np.float32)
+    return Source(folder / "net.prototxt", folder / "net.caffemodel"), {"data": feed}
+
+
+@pytest.mark.parametrize(
+    ("size", "fields"), [((1, 1), "pad: 1"), ((1, 8), "pad: 1"), ((8, 8), "pad: 1 dilation: 2")]
+)
+def test_where_its_filters_of_single_channels_are_wrong(tmp_path, size, fields):
+    source, feeds = filters(tmp_path, size, fields)
+    with pytest.raises(UnsupportedError, match=r"single channels|depthwise"):
+        engine.run(source, feeds)
+
+
+@pytest.mark.parametrize("fields", ["pad: 1", "pad: 2 dilation: 2", "pad: 1 stride: 2"])
+def test_where_they_are_right(tmp_path, fields):
+    source, feeds = filters(tmp_path, (6, 5), fields)
+    model = importer.to_ir(reader.read(source))
+    found, wanted = engine.run(source, feeds)["y"], onnx_engine.run(model, feeds)["y"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

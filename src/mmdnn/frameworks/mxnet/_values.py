@@ -15,6 +15,8 @@ import numpy as np
 
 VALUES = "mmdnn_values"
 """The graph's attribute."""
+UNUSED = "mmdnn.mxnet.unused"
+"""Of an IR value, in `meta`: the tensor that the file has in its place, and MXNet does not use."""
 
 
 def renamed(symbol: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

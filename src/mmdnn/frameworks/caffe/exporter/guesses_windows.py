@@ -111,7 +111,10 @@ def im2col(group: Group, proposal: Proposal) -> None:
 
 @proposals("Pooling")
 def pooling(group: Group, proposal: Proposal) -> None:
-    """Windows that are empty are rows appended; which rounding it was is tried by the sizes."""
+    """Windows that are empty are rows appended; which rounding it was is told by the sizes.
+
+    Rounding down is a layer of its own only where it was one: older Caffe, and OpenCV, cannot.
+    """
     node = group.first("MaxPool", "AveragePool")
     window = _window(node)
     del window["dilation"]
@@ -120,6 +123,8 @@ def pooling(group: Group, proposal: Proposal) -> None:
     found = zip(sizes(group.bottoms[0])[2:], kernel, strides, pads, strict=True)
     axes = [Window(*each, clip=any(pads)) for each in found]
     rounds_up = tuple(axis.positions for axis in axes) == sizes(group.tops[0])[2:]
+    if not rounds_up and not group.native:
+        group.give_up()
     param = {
         "pool": "MAX" if node.op_type == "MaxPool" else "AVE",
         "round_mode": None if rounds_up else "FLOOR",

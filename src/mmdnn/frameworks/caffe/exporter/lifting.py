@@ -51,6 +51,7 @@ class Group:
         bottoms: The values that it reads and that are no constants, each once, in order.
         weights: The initializers that it reads, each once, in order, those computed left out.
         tops: The values it makes for others.
+        native: Whether the model was one of Caffe's.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Group:
     bottoms: list[ir.Value] = field(default_factory=list)
     weights: list[ir.Value] = field(default_factory=list)
     tops: list[ir.Value] = field(default_factory=list)
+    native: bool = False
 
     def value(self, name: str) -> ir.Value:
         """A value of the graph."""
@@ -124,21 +126,23 @@ def lift(model: ir.Model, fork: str) -> dict[str, Lifted]:
         By node name, what it stands for.
     """
     found: dict[str, Lifted] = {}
-    for number, group in enumerate(_groups(model.graph)):
+    for number, group in enumerate(_groups(model)):
         proposal = _recognised(group, fork)
         if proposal is not None:
             found[f"lifted {number}"] = _replace(model.graph, group, proposal, f"lifted {number}")
     return found
 
 
-def _groups(graph: ir.Graph) -> Iterator[Group]:
+def _groups(model: ir.Model) -> Iterator[Group]:
+    graph, native = model.graph, model.metadata_props.get("mmdnn.framework") == "caffe"
     found: dict[tuple[str, str], Group] = {}
     values = {str(value.name): value for value in graph.inputs}
     for node in graph:
         values |= {str(value.name): value for value in node.outputs}
         name, type_ = node.metadata_props.get(LAYER, ""), node.metadata_props.get(TYPE, "")
         if name and type_ in importer and type_ in proposals:
-            found.setdefault((name, type_), Group(name, type_, [], values)).nodes.append(node)
+            group = Group(name, type_, [], values, native=native)
+            found.setdefault((name, type_), group).nodes.append(node)
     for group in found.values():
         _survey(group)
         yield group

@@ -30,6 +30,8 @@ def reshape(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Ope
     dims = [int(i) for i in target.array()] if isinstance(target, Constant) else []
     if not dims or literal or min(dims) > 0:
         return _reshaped(node, caffe, blob, shape)
+    if len(blob.shape) > len(dims) == 2 and dims[0] == 0:
+        return caffe.layer("Flatten", blob, shape=shape)
     return caffe.layer("Reshape", blob, shape=shape, reshape_param={"shape": {"dim": dims}})
 
 

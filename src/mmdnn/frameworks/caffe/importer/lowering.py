@@ -18,6 +18,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.caffe.graph import Layer, Network
+from mmdnn.frameworks.caffe.importer.joining import join_cut_pools
 from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import LAYER, SAID
@@ -133,6 +134,7 @@ class _Lowering:
                 done.add(id(followers[index]))
         outputs = self.network.files.outputs or sorted(self.unread)
         self.builder.graph.outputs.extend(self.values[name] for name in outputs)
+        join_cut_pools(self.builder.graph)
         return self.builder.model(**{"mmdnn.framework": "caffe"})
 
     def _inputs(self) -> None:

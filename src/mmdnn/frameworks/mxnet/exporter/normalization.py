@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
 
 EPSILON = 1e-5
@@ -42,6 +43,9 @@ def batch_normalization(
     ):
         mx.weight(each, role)
     mx.scope.auxiliary.update(each.entry.node for each in (mean, var))
+    fixed = _ones(scale)
+    if fixed and scale.value is not None and UNUSED in scale.value.meta:
+        mx.scope.params[scale.entry.node] = scale.value.meta[UNUSED]
     return mx.BatchNorm(
         x,
         scale,
@@ -50,7 +54,7 @@ def batch_normalization(
         var,
         eps=eps,
         momentum=momentum if momentum != 0.9 else None,
-        fix_gamma=_ones(scale),
+        fix_gamma=fixed,
     )
 
 

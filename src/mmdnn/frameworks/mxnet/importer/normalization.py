@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.shapes import known, moved, rank
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+
+MOMENTUM = 0.9
+"""ONNX's default, and MXNet's."""
 
 
 @importer("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm", doc=f"{NN}.BatchNorm")
@@ -23,28 +28,36 @@ def batch_norm(
     mean: ir.Value,
     variance: ir.Value,
 ) -> ir.Value:
-    """Unless `fix_gamma` is off, the stored gamma is not used: it is 1."""
-    p = node.p
-    _ = p.output_mean_var
-    axis = node.axis(p.axis, x) if node.type == "BatchNorm" else 1
-    if p.fix_gamma:
-        gamma = _ones(node, gamma, beta)
+    axis = node.axis(node.p.axis, x) if node.type == "BatchNorm" else 1
     if rank(x) < 2:
         node.unfit("it takes 2 axes or more")
-    y = op.BatchNormalization(moved(op, x, axis, 1), gamma, beta, mean, variance, epsilon=p.eps)
+    y = _normalized(node, op, moved(op, x, axis, 1), gamma, beta, mean, variance)
     return moved(op, y, 1, axis)
 
 
 @importer("_contrib_BatchNormWithReLU", doc=f"{NN}.contrib.BatchNormWithReLU")
 def batch_norm_relu(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    x, *weights = inputs
+    axis = node.axis(node.p.axis, x)
+    y = _normalized(node, op, moved(op, x, axis, 1), *weights)
+    return moved(op, op.Relu(y), 1, axis)
+
+
+def _normalized(
+    node: Importing,
+    op: Any,
+    x: ir.Value,
+    gamma: ir.Value,
+    beta: ir.Value,
+    mean: ir.Value,
+    variance: ir.Value,
+) -> ir.Value:
+    """Along the second axis. Unless `fix_gamma` is off, the stored gamma is not used: it is 1."""
     p = node.p
     _ = p.output_mean_var
-    x, gamma, beta, mean, variance = inputs
-    axis = node.axis(p.axis, x)
-    if p.fix_gamma:
-        gamma = _ones(node, gamma, beta)
-    y = op.BatchNormalization(moved(op, x, axis, 1), gamma, beta, mean, variance, epsilon=p.eps)
-    return moved(op, op.Relu(y), 1, axis)
+    options = {} if math.isclose(p.momentum, MOMENTUM, rel_tol=1e-6) else {"momentum": p.momentum}
+    scale = _ones(node, gamma, beta) if p.fix_gamma else gamma
+    return op.BatchNormalization(x, scale, beta, mean, variance, epsilon=p.eps, **options)
 
 
 def _ones(node: Importing, gamma: ir.Value, beta: ir.Value) -> ir.Value:
@@ -54,7 +67,10 @@ def _ones(node: Importing, gamma: ir.Value, beta: ir.Value) -> ir.Value:
         ones = ir.LazyTensor(
             lambda: ir.tensor(np.ones(size, dtype.numpy()), dtype=dtype), dtype, ir.Shape([size])
         )
-        return node.plain(f"{gamma.name}_fixed", ones)
+        fixed = node.plain(f"{gamma.name}_fixed", ones)
+        if gamma.const_value is not None:
+            fixed.meta[UNUSED] = gamma.const_value
+        return fixed
 
     return node.once((gamma.name, "fixed"), make)
 

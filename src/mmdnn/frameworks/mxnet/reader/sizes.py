@@ -1,14 +1,16 @@
 """The size of pictures that a network was made for, where no file says it.
 
 A dense layer after convolutions has weights for one number of features only, so it tells what the
-picture's side can be, if it is square: of the sides that fit, the one with the most factors of two
-(224 of 224 to 255, 112 of 97 to 112).
+picture's side can be, if it is square. Of the sides that fit, it is the one at which most layers with
+a stride come out even (224 of 223 to 226 for AlexNet with padding, 227 of 227 to 230 for the one
+without); then the one with the most factors of two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from mmdnn.errors import Error
 from mmdnn.frameworks.mxnet.graph import Model, Node
@@ -19,10 +21,27 @@ MOST = 1024
 
 @dataclass(frozen=True)
 class _Maps:
-    """Feature maps: how many, and their side."""
+    """Feature maps: how many, their height and width."""
 
     channels: int
-    side: int
+    sides: tuple[int, int]
+
+    @property
+    def features(self) -> int:
+        return self.channels * self.sides[0] * self.sides[1]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What comes of a side.
+
+    Attributes:
+        excess: Whether the first dense layer gets too few features (-1), as many as it takes, or too many.
+        even: How many layers with a stride come out even.
+    """
+
+    excess: int
+    even: int = 0
 
 
 class _Stop(Exception):  # noqa: N818 - a signal: nothing is known beyond this node
@@ -37,14 +56,18 @@ def side(model: Model, name: str, channels: int) -> int | None:
         name: The input.
         channels: Its channels.
     """
+
+    def fit(side_: int) -> _Fit:
+        return _fit(model, name, _Maps(channels, (side_, side_)))
+
     try:
-        least = _first(lambda n: _fits(model, name, _Maps(channels, n)) >= 0)
-        beyond = _first(lambda n: _fits(model, name, _Maps(channels, n)) > 0)
+        least = _first(lambda n: fit(n).excess >= 0)
+        beyond = _first(lambda n: fit(n).excess > 0)
     except (_Stop, Error, IndexError, KeyError):
         return None
     if least >= beyond or beyond > MOST:
         return None
-    return max(range(least, beyond), key=lambda n: n & -n)
+    return max(range(least, beyond), key=lambda n: (fit(n).even, n & -n))
 
 
 def _first(holds: Callable[[int], bool]) -> int:
@@ -56,9 +79,10 @@ def _first(holds: Callable[[int], bool]) -> int:
     return low
 
 
-def _fits(model: Model, name: str, start: _Maps) -> int:
-    """Whether the first dense layer gets too few features (-1), as many as it takes, or too many."""
+def _fit(model: Model, name: str, start: _Maps) -> _Fit:
+    """Follow the maps to the first dense layer."""
     found: dict[Node, _Maps] = {}
+    even = 0
     for node in model.symbol.nodes:
         if node.is_variable:
             if node.name == name:
@@ -69,13 +93,13 @@ def _fits(model: Model, name: str, start: _Maps) -> int:
             continue
         if node.type == "FullyConnected":
             wanted = model.params[node.inputs[1].node.name].shape.numpy()[1]
-            have = inputs[0].channels * inputs[0].side ** 2
-            return (have > wanted) - (have < wanted)
+            return _Fit((inputs[0].features > wanted) - (inputs[0].features < wanted), even)
         if node.type not in _STEPS:
             raise _Stop
         found[node] = _STEPS[node.type](node, inputs)
-        if found[node].side < 1:
-            return -1
+        if min(found[node].sides) < 1:
+            return _Fit(-1)
+        even += node.type in _WINDOWS and _comes_out_even(node, inputs[0].sides[0])
     raise _Stop
 
 
@@ -83,46 +107,63 @@ def _same(_node: Node, inputs: list[_Maps]) -> _Maps:
     return inputs[0]
 
 
-def _single(values: tuple[int, ...], default: int) -> int:
-    """A parameter that is the same for both axes."""
-    if len(set(values)) > 1:
+def _windows(node: Node) -> list[tuple[int, int, int]]:
+    """For each axis: what a window spans, its stride, and the padding on both sides together."""
+    kernel = node.param("kernel")
+    if len(kernel) != 2 or _said(node, "pooling_convention") == "same":
         raise _Stop
-    return values[0] if values else default
+    dilate, stride, pad = (
+        _said(node, name) or (default, default)
+        for name, default in (("dilate", 1), ("stride", 1), ("pad", 0))
+    )
+    spans = (dilate[axis] * (kernel[axis] - 1) + 1 for axis in range(2))
+    return [(span, stride[axis], 2 * pad[axis]) for axis, span in enumerate(spans)]
+
+
+def _said(node: Node, name: str) -> Any:
+    """A parameter, None where the operator has no such one."""
+    return node.param(name) if node.schema and name in node.schema.params else None
+
+
+def _comes_out_even(node: Node, side_: int) -> bool:
+    """Whether a stride leaves nothing over: of all windows, or of the side, where the rest is filled up."""
+    if _said(node, "global_pool"):
+        return False
+    span, stride, pad = _windows(node)[0]
+    filled = pad or _said(node, "pooling_convention") == "full"
+    fits = side_ % stride == 0 if filled else False
+    return bool(stride > 1 and (fits or (not pad and (side_ - span) % stride == 0)))
 
 
 def _convolution(node: Node, inputs: list[_Maps]) -> _Maps:
-    kernel, stride, pad, dilate = (
-        _single(node.param(name), default)
-        for name, default in (("kernel", 1), ("stride", 1), ("pad", 0), ("dilate", 1))
+    height, width = (
+        (side_ + pad - span) // stride + 1
+        for side_, (span, stride, pad) in zip(inputs[0].sides, _windows(node), strict=True)
     )
-    side_ = (inputs[0].side + 2 * pad - dilate * (kernel - 1) - 1) // stride + 1
-    return _Maps(node.param("num_filter"), side_)
+    return _Maps(node.param("num_filter"), (height, width))
 
 
 def _pooling(node: Node, inputs: list[_Maps]) -> _Maps:
     if node.param("global_pool"):
-        return _Maps(inputs[0].channels, 1)
-    kernel, stride, pad = (
-        _single(node.param(name), default)
-        for name, default in (("kernel", 1), ("stride", 1), ("pad", 0))
-    )
-    span = inputs[0].side + 2 * pad - kernel
-    if span < 0:
-        return _Maps(inputs[0].channels, 0)
-    steps = -(-span // stride) if node.param("pooling_convention") == "full" else span // stride
-    return _Maps(inputs[0].channels, steps + 1)
+        return _Maps(inputs[0].channels, (1, 1))
+    found, full = [], _said(node, "pooling_convention") == "full"
+    for side_, (span, stride, pad) in zip(inputs[0].sides, _windows(node), strict=True):
+        rest = side_ + pad - span
+        steps = -(-rest // stride) if full else rest // stride
+        found.append(steps + 1 if rest >= 0 else 0)
+    return _Maps(inputs[0].channels, (found[0], found[1]))
 
 
 def _concat(node: Node, inputs: list[_Maps]) -> _Maps:
     if node.param("dim") != 1:
         raise _Stop
-    return _Maps(sum(each.channels for each in inputs), inputs[0].side)
+    return _Maps(sum(each.channels for each in inputs), inputs[0].sides)
 
 
 def _slice(node: Node, inputs: list[_Maps]) -> _Maps:
     if node.param("axis") != 1 or node.param("squeeze_axis"):
         raise _Stop
-    return _Maps(inputs[0].channels // node.param("num_outputs"), inputs[0].side)
+    return _Maps(inputs[0].channels // node.param("num_outputs"), inputs[0].sides)
 
 
 _UNCHANGED = (
@@ -141,3 +182,4 @@ _STEPS: dict[str, Callable[[Node, list[_Maps]], _Maps]] = {
     "Pooling_v1": _pooling,
     "SliceChannel": _slice,
 }
+_WINDOWS = frozenset({"Convolution", "Convolution_v1", "Pooling", "Pooling_v1"})

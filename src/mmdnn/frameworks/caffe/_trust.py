@@ -1,0 +1,254 @@
+"""What OpenCV's `dnn` computes as Caffe does: it was compared with real Caffe layer by layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.caffe.graph import Layer, Network
+from mmdnn.registry import Source
+
+Check: TypeAlias = Callable[[Layer], str]
+"""Why OpenCV is not trusted with a layer; "" where it is."""
+
+
+def check(source: Source, network: Network) -> None:
+    """Refuse what OpenCV does not do as Caffe does.
+
+    Raises:
+        UnsupportedError: With every reason.
+    """
+    reasons = [reason for check in _WHOLE for reason in check(source, network)]
+    for layer in network.layers:
+        reason = TRUSTED.get(layer.type, _unknown)(layer)
+        if reason:
+            reasons.append(f"layer '{layer.name}' ({layer.type}): {reason}")
+    if reasons:
+        more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+        raise UnsupportedError(f"OpenCV is not trusted with this: {'; '.join(reasons[:3])}{more}")
+
+
+def _files(source: Source, network: Network) -> list[str]:
+    del network
+    if source.network is None or source.network.suffix == ".caffemodel":
+        return ["it needs a prototxt"]
+    if source.weights is not None and source.weights.suffix != ".caffemodel":
+        return [f"it does not read weights from {source.weights.suffix} files"]
+    return []
+
+
+def _names(source: Source, network: Network) -> list[str]:
+    del source
+    twice = [n for n, count in Counter(layer.name for layer in network.layers).items() if count > 1]
+    return [f"several layers are named '{name}'" for name in twice]
+
+
+def _overwritten_inputs(source: Source, network: Network) -> list[str]:
+    del source
+    written = {top for layer in network.layers if layer.type != "Input" for top in layer.tops}
+    return [f"input '{name}' is changed in place" for name in network.inputs if name in written]
+
+
+_WHOLE = (_files, _names, _overwritten_inputs)
+
+
+def _unknown(layer: Layer) -> str:
+    del layer
+    return "it is not among the types that OpenCV runs as Caffe does"
+
+
+def _always(layer: Layer) -> str:
+    del layer
+    return ""
+
+
+def _set(block: str, field: str, reason: str) -> Check:
+    """Trusted only while a field is left at its default."""
+
+    def check(layer: Layer) -> str:
+        value = getattr(layer.param(block), field)
+        default = getattr(type(layer.param(block))(), field)
+        return reason if value != default else ""
+
+    return check
+
+
+def _all(*checks: Check) -> Check:
+    return lambda layer: next((reason for check in checks if (reason := check(layer))), "")
+
+
+def _not_in_place(layer: Layer) -> str:
+    return "it is in place" if set(layer.tops) & set(layer.bottoms) else ""
+
+
+def _stored_weights(layer: Layer) -> str:
+    """Weights come from the caffemodel: OpenCV runs no fillers."""
+    from mmdnn.frameworks.caffe.graph import Filler
+
+    filled = any(isinstance(blob, Filler) for blob in layer.blobs)
+    return "its weights are not stored, and OpenCV runs no fillers" if filled else ""
+
+
+def _batch_statistics(layer: Layer) -> str:
+    param = layer.param("batch_norm_param")
+    stored = param.use_global_stats if param.HasField("use_global_stats") else layer.phase == "TEST"
+    return "" if stored else "it normalises by the batch's own statistics"
+
+
+def _leading_axis(block: str) -> Check:
+    """OpenCV's blobs have two axes at least."""
+
+    def check(layer: Layer) -> str:
+        return "axis 0 leaves one axis only" if layer.param(block).axis == 0 else ""
+
+    return check
+
+
+def _window(layer: Layer) -> str:
+    param = layer.param("pooling_param")
+    return "stochastic pooling" if param.pool == param.STOCHASTIC else ""
+
+
+def _two(layer: Layer, field: str, default: int) -> tuple[int, int]:
+    """A field of a convolution for height and width."""
+    p = layer.param("convolution_param")
+    stem = field.removesuffix("_size")
+    said = list(getattr(p, field)) or [default]
+    alone = (getattr(p, f"{stem}_{side}", 0) for side in "hw")
+    height, width = (one or said[min(axis, len(said) - 1)] for axis, one in enumerate(alone))
+    return height, width
+
+
+def _is_depthwise(layer: Layer) -> bool:
+    """Whether OpenCV takes its fast path: one 3x3 filter a channel."""
+    p = layer.param("convolution_param")
+    grouped = p.group == p.num_output > 1 or layer.type == "ConvolutionDepthwise"
+    return grouped and _two(layer, "kernel_size", 1) == (3, 3)
+
+
+def _padded_or_dilated(layer: Layer) -> str:
+    wrong = 1 in _two(layer, "pad", 0) and set(layer.param("convolution_param").dilation) - {1}
+    return "depthwise, dilated and padded by 1" if wrong and _is_depthwise(layer) else ""
+
+
+_CONVOLUTION = _all(
+    _stored_weights,
+    _set("convolution_param", "axis", "its axis is not 1"),
+    _padded_or_dilated,
+)
+
+
+def _several_axes(layer: Layer) -> str:
+    p = layer.param("reshape_param")
+    alone = p.num_axes == -1 and p.axis == 0 and len(p.shape.dim) < 2
+    return "it leaves one axis only" if alone else ""
+
+
+def _undilated(layer: Layer) -> str:
+    dilated = set(layer.param("convolution_param").dilation) - {1}
+    return "it ignores the dilation of deconvolutions" if dilated else ""
+
+
+def _whole_sizes(layer: Layer) -> str:
+    p = layer.param("prior_box_param")
+    fractional = any(size % 1 for size in (*p.min_size, *p.max_size))
+    return "it keeps the fractions of sizes, which Caffe cuts off" if fractional else ""
+
+
+TRUSTED: dict[str, Check] = {
+    "AbsVal": _always,
+    "BNLL": _always,
+    "BatchNorm": _all(_stored_weights, _batch_statistics),
+    "Concat": _always,
+    "Convolution": _CONVOLUTION,
+    "ConvolutionDepthwise": _CONVOLUTION,
+    "Crop": _always,
+    "Deconvolution": _all(_undilated, _CONVOLUTION),
+    "DetectionOutput": _always,
+    "Dropout": _always,
+    "ELU": _always,
+    "Eltwise": _not_in_place,
+    "Exp": _always,
+    "Flatten": _leading_axis("flatten_param"),
+    "InnerProduct": _all(
+        _stored_weights,
+        _leading_axis("inner_product_param"),
+        _set("inner_product_param", "transpose", "it ignores transpose"),
+    ),
+    "Input": _always,
+    "LRN": _set("lrn_param", "k", "it ignores k"),
+    "MVN": _set("mvn_param", "eps", "it adds eps inside the root"),
+    "Normalize": _stored_weights,
+    "PReLU": _stored_weights,
+    "Permute": _always,
+    "Pooling": _window,
+    "Power": _always,
+    "PriorBox": _whole_sizes,
+    "ReLU": _always,
+    "ReLU6": _always,
+    "Reshape": _several_axes,
+    "Scale": _stored_weights,
+    "ShuffleChannel": _always,
+    "Sigmoid": _always,
+    "Silence": _always,
+    "Slice": _always,
+    "Softmax": _always,
+    "Split": _always,
+    "TanH": _always,
+}
+"""Layer types that agree with real Caffe, each with what must hold for it."""
+
+ELEMENT_WISE = frozenset(
+    {
+        *(
+            "AbsVal",
+            "BNLL",
+            "BatchNorm",
+            "Dropout",
+            "ELU",
+            "Exp",
+            "PReLU",
+            "Power",
+            "ReLU",
+            "ReLU6",
+        ),
+        *("Eltwise", "Scale", "Sigmoid", "TanH"),
+    }
+)
+"""Layer types that OpenCV runs in place."""
+
+FOUR_AXES = frozenset({"Convolution", "ConvolutionDepthwise", "Deconvolution", "MVN"})
+"""Layer types that are trusted with pictures only; what they have is known after the run."""
+
+
+def check_output(layer: Layer, array: np.ndarray, source: Source) -> None:
+    """Refuse an output that OpenCV computes otherwise than Caffe, which its shape tells.
+
+    Raises:
+        UnsupportedError: It does.
+    """
+    if layer.type not in FOUR_AXES:
+        return
+    reason = f"with {array.ndim} axes" if array.ndim != 4 else ""
+    if not reason and layer.type.startswith("Convolution"):
+        narrow = 1 in array.shape[2:] and _is_depthwise(layer)
+        reason = "with 3x3 filters of single channels on a row or column" if narrow else ""
+    if reason:
+        raise UnsupportedError(
+            f"{reason} OpenCV differs from Caffe, or reads beyond its memory",
+            file=source.network,
+            layer=layer.name,
+            operator=layer.type,
+        )
+
+
+def overwritten_views(layers: list[Layer]) -> set[str]:
+    """Tops of Slice layers that OpenCV overwrites: what works element by element on them is done in place."""
+    slices = {top for layer in layers if layer.type == "Slice" for top in layer.tops}
+    return {
+        bottom for layer in layers if layer.type in ELEMENT_WISE for bottom in layer.bottoms
+    } & slices
