@@ -143,15 +143,18 @@ class Builder:
         inputs: Sequence[ir.Value],
         attributes: Mapping[str, Any],
         body: Callable[..., Sequence[ir.Value] | ir.Value],
+        domain: str | None = None,
     ) -> tuple[ir.Value, ...]:
         """Append a call of a local function whose body is standard ONNX.
 
         The body is built for these attributes and input shapes; a call with others gets an
-        overload of its own. The attributes stay on the node for exporters that know the name.
+        overload of its own. The attributes stay on the node for exporters that know the name. The
+        domain is the builder's, unless it is said.
         """
+        domain = domain or self.domain
         kept = {key: value for key, value in attributes.items() if value is not None}
         key = (name, repr(sorted(kept.items())), tuple(f"{v.dtype} {v.shape}" for v in inputs))
-        inner = Builder(self.domain, name)
+        inner = Builder(domain, name)
         parameters = [_parameter(inner, f"input_{i}", value) for i, value in enumerate(inputs)]
         results = body(inner.op, *parameters)
         results = [results] if isinstance(results, ir.Value) else list(results)
@@ -160,11 +163,11 @@ class Builder:
             taken = sum(other[0] == name for other in self._function_keys)
             unique = name if not taken else f"{name}_{taken + 1}"
             self._function_keys[key] = unique
-            function = function_of(inner.graph, self.domain, unique, kept)
+            function = function_of(inner.graph, domain, unique, kept)
             self.functions[function.identifier()] = function
-            self.graph.opset_imports[self.domain] = 1
+            self.graph.opset_imports[domain] = 1
         outputs = self.node(
-            self._function_keys[key], inputs, kept, domain=self.domain, outputs=len(results)
+            self._function_keys[key], inputs, kept, domain=domain, outputs=len(results)
         )
         for output, result in zip(outputs, results, strict=True):
             output.shape, output.type = result.shape, result.type

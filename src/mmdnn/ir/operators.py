@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -73,16 +73,23 @@ class Operators(Generic[F]):
         return not node.domain and node.op_type in self.tests and self.tests[node.op_type](node)
 
     def __getitem__(self, type_: str) -> F:
-        return self.entries[type_].function
+        return self.entries[_plain(type_, self.entries)].function
 
     def __contains__(self, type_: object) -> bool:
-        return type_ in self.entries
+        return _plain(str(type_), self.entries) in self.entries
 
     def __iter__(self) -> Iterator[Entry[F]]:
         return iter(sorted(self.entries.values(), key=lambda entry: entry.type.lower()))
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+def _plain(type_: str, known: Container[str]) -> str:
+    """The name of a local function, without the number that tells its variants apart."""
+    stem, _, number = type_.rpartition("_")
+    ours = stem.startswith("mmdnn") and "::" in stem and number.isdigit()
+    return stem if ours and type_ not in known else type_
 
 
 def load_families(package: str, path: list[str]) -> None:

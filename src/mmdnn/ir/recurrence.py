@@ -7,14 +7,14 @@ One Scan for each direction. Weights that are constants stay constants, cut when
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Builder, Dimension, dimensions, function_of
+from mmdnn.ir.builder import Builder, Dimension, dimensions, function_of, shape
 from mmdnn.ir.recurrent import GATES, Activation, Recurrent, read, refuse
 from mmdnn.tensors import references
 
@@ -54,6 +54,11 @@ def definition(node: ir.Node) -> ir.Function:
         outputs = _Whole(layer, outer, given, known).outputs()
     outer.graph.outputs.extend(outputs[: len(node.outputs)])
     return function_of(outer.graph, node.domain, node.op_type, {})
+
+
+def spelled_out(layer: Recurrent, outer: Builder, given: Mapping[str, ir.Value]) -> list[ir.Value]:
+    """Y and the final states, of inputs by the names of `INPUTS`; an LSTM may have a `projection` too."""
+    return _Whole(layer, outer, {**dict.fromkeys(INPUTS), **given}, {}).outputs()
 
 
 def _time_first(node: ir.Node, outer: Builder, given: dict[str, ir.Value | None]) -> list[ir.Value]:
@@ -119,6 +124,8 @@ class _Way:
         self.running = running
         self.functions = whole.layer.activations[way]
         self.size = whole.layer.size or 0
+        projection = whole.given.get("projection")
+        self.seen = self.size if projection is None else shape(projection)[1] or 0
 
     def run(self) -> list[ir.Value]:
         """H after every step [T, N, H], and the final states [N, H]."""
@@ -134,7 +141,9 @@ class _Way:
         elif self.whole.given["b"] is not None:
             inputs = op.Add(inputs, self.weight("b", lambda b: b[:rows] + b[rows:]))
         names = ["h", "c"] if layer.kind == "LSTM" else ["h"]
-        y, *finals = self._scan(inputs, [self._initial(name, x) for name in names])
+        sizes = {"h": self.seen, "c": self.size}
+        first = [self._initial(name, x, sizes[name]) for name in names]
+        y, *finals = self._scan(inputs, first, [sizes[name] for name in names])
         if self.running is not None:
             y = op.Where(self.running, y, np.zeros((), x.dtype.numpy() if x.dtype else np.float32))
         return [y, *finals]
@@ -151,13 +160,13 @@ class _Way:
         lazy = references.lazy(tensor, lambda a: np.ascontiguousarray(part(a[way])), shape=shape)
         return self.whole.outer.weight(f"{name}_{way}", lazy)
 
-    def _initial(self, name: str, x: ir.Value) -> ir.Value:
+    def _initial(self, name: str, x: ir.Value, size: int) -> ir.Value:
         op, given = self.op, self.whole.given[name]
         kind = (x.dtype or ir.DataType.FLOAT).numpy()
         if given is None:
-            sizes = op.Concat(op.Shape(x, start=1, end=2), [self.size], axis=0)
+            sizes = op.Concat(op.Shape(x, start=1, end=2), [size], axis=0)
             zeros: ir.Value = op.ConstantOfShape(sizes, value=ir.tensor(np.zeros(1, kind)))
-            zeros.shape = ir.Shape([dimensions(x)[1], self.size])
+            zeros.shape = ir.Shape([dimensions(x)[1], size])
             return zeros
         state: ir.Value = op.Squeeze(op.Slice(given, [self.way], [self.way + 1], [0]), [0])
         if self.whole.given["lengths"] is None:
@@ -165,13 +174,13 @@ class _Way:
         some = op.Unsqueeze(op.Greater(self.whole.given["lengths"], np.int32(0)), [1])
         return op.Where(some, state, np.zeros((), kind))  # type: ignore[no-any-return]
 
-    def _scan(self, inputs: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+    def _scan(self, inputs: ir.Value, states: list[ir.Value], sizes: list[int]) -> list[ir.Value]:
         """H after every step, and the final states."""
         steps, streams, _ = dimensions(inputs)
         body = Builder("mmdnn", f"step_{self.way}")
         body._names = self.whole.outer._names
-        shape: list[Dimension] = [streams, self.size]
-        before = [_input(body, "state", value, shape) for value in states]
+        shapes: list[list[Dimension]] = [[streams, size] for size in sizes]
+        before = [_input(body, "state", *each) for each in zip(states, shapes, strict=True)]
         now = _input(body, "now", inputs, dimensions(inputs)[1:])
         data = [inputs] if self.running is None else [inputs, self.running]
         going = None
@@ -192,7 +201,7 @@ class _Way:
             scan_output_directions=[1] if back else None,
             outputs=len(states) + 1,
         )
-        for value, dims in zip(made, [*[shape] * len(states), [steps, *shape]], strict=True):
+        for value, dims in zip(made, [*shapes, [steps, *shapes[0]]], strict=True):
             value.type, value.shape = inputs.type, ir.Shape(dims)
         return [made[-1], *made[:-1]]
 
@@ -265,7 +274,10 @@ def _lstm(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.
     f = op.Sub(one, i) if way.layer.coupled else way.gate(op, 0, seen(f, 2, c))
     c = op.Add(op.Mul(f, c), op.Mul(i, way.gate(op, 1, g)))
     o = way.gate(op, 0, seen(o, 1, c))
-    return [op.Mul(o, activate(op, way.functions[2], c)), c]
+    h = op.Mul(o, activate(op, way.functions[2], c))
+    if way.whole.given.get("projection") is not None:
+        h = op.Gemm(h, way.weight("projection", lambda p: p), transB=1)
+    return [h, c]
 
 
 def _gru(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:

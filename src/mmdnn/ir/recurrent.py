@@ -99,11 +99,12 @@ class Recurrent:
 
 
 def read(node: ir.Node) -> Recurrent:
-    """What the node says.
+    """What the node says; one that is none of the three operators is an LSTM with a projection.
 
     Raises:
         UnsupportedError: It names activations that there are not, or not enough of them.
     """
+    kind = node.op_type if node.op_type in KINDS else "LSTM"
     found = {name: attribute.value for name, attribute in node.attributes.items()}
     direction = found.get("direction", "forward")
     ways = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
@@ -117,14 +118,14 @@ def read(node: ir.Node) -> Recurrent:
         shape = node.inputs[2].shape
         size = shape[2] if shape is not None and len(shape) == 3 else None
     return Recurrent(
-        node.op_type,
+        kind,
         size if isinstance(size, int) else None,
         ways[direction],
-        _activations(node, found, len(ways[direction])),
+        _activations(node, kind, found, len(ways[direction])),
         None if clip is None else _decimal(clip),
         bool(found.get("layout", 0)),
-        node.op_type == "LSTM" and bool(found.get("input_forget", 0)),
-        node.op_type == "GRU" and bool(found.get("linear_before_reset", 0)),
+        kind == "LSTM" and bool(found.get("input_forget", 0)),
+        kind == "GRU" and bool(found.get("linear_before_reset", 0)),
     )
 
 
@@ -141,10 +142,10 @@ def refuse(node: ir.Node, reason: str) -> NoReturn:
 
 
 def _activations(
-    node: ir.Node, found: dict[str, Any], ways: int
+    node: ir.Node, kind: str, found: dict[str, Any], ways: int
 ) -> tuple[tuple[Activation, ...], ...]:
-    names = found.get("activations") or KINDS[node.op_type] * ways
-    count = len(KINDS[node.op_type])
+    names = found.get("activations") or KINDS[kind] * ways
+    count = len(KINDS[kind])
     if len(names) != count * ways:
         refuse(node, f"it has {len(names)} activations and takes {count * ways}")
     given = [list(found.get(f"activation_{name}", ())) for name in ("alpha", "beta")]

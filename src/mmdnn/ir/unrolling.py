@@ -246,8 +246,8 @@ class _Unrolled:
 
     def _register(self, value: ir.Value) -> None:
         """Make an initializer of it, under a name that is not taken."""
-        if value.name in self.graph.initializers:
-            value.name = self._unique(str(value.name))
+        self.taken.update(self.graph.initializers)
+        value.name = self._unique(str(value.name))
         self.graph.register_initializer(value)
 
 

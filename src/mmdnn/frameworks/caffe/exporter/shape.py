@@ -131,12 +131,12 @@ def split(node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None
 def slice_(
     node: Exporting,
     caffe: Writing,
-    x: Blob,
+    x: Operand,
     starts: Operand,
     ends: Operand,
     axes: Operand | None = None,
     steps: Operand | None = None,
-) -> Blob:
+) -> Operand:
     begins = caffe.ints(starts, "begin")
     stops = caffe.ints(ends, "end")
     which = caffe.ints(axes, "axes") if axes is not None else list(range(len(begins)))
@@ -149,10 +149,20 @@ def slice_(
             node.refuse("nothing is left")
         if kept != range(x.shape[axis]):
             cuts[axis] = kept
+    if isinstance(x, Constant):
+        return _cut_constant(caffe, x, cuts)
     for axis, kept in cuts.items():
         last = axis == list(cuts)[-1]
         x = _kept(node, caffe, x, axis, kept, "" if last else f"axis{axis}")
     return x
+
+
+def _cut_constant(caffe: Writing, x: Constant, cuts: dict[int, range]) -> Constant:
+    """Part of a weight, cut when it is written."""
+    kept = [cuts.get(axis, range(size)) for axis, size in enumerate(x.shape)]
+    shape = [len(places) for places in kept]
+    tensor = x.derive(("cut", *map(str, kept)), lambda a: a[np.ix_(*kept)], shape)
+    return caffe.constant(tensor, x)
 
 
 def _slice(begin: int, stop: int, step: int) -> slice:

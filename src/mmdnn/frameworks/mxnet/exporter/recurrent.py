@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.stacks import Stack
+from mmdnn.frameworks.mxnet.exporter.stacks import Stack, Weights
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 from mmdnn.frameworks.mxnet.graph import Node
 from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
@@ -89,22 +89,49 @@ def recurrent(
     assert w.constant is not None
     assert r.constant is not None
     stack = Stack(mode, r.constant.shape.numpy()[2], tuple(range(said.ways)), node.layer, x, w)
-    stack.layers.append((w.constant, r.constant, None if b is None else b.constant))
+    stack.layers.append(Weights(w.constant, r.constant, None if b is None else b.constant))
     stack.states.append([_given(each) for each in (h, c)])
     stack.ends.append(list(node.node.outputs[1 : 1 + stack.count]))
     if _lengths(node.node.inputs[0], lengths.value if lengths else None) is not None:
         assert lengths is not None
         y, ends = _by_lengths(node, mx, said, stack, lengths)
-    elif said.backwards == (True,):
-        stack.x = mx.reverse(x, axis=(0,))
-        made = stack.write(mx, ends=node.wants(1) or node.wants(2))
-        y, ends = mx.reverse(made, axis=(0,)), mx.outputs(made, 3)[1:]
     else:
-        y, ends = _stacked(node, mx, stack, x)
-    split = mx.Reshape(y, shape=(0, 0, -4, said.ways, -1))
+        y, ends = _written(node, mx, stack, x, backwards=said.backwards == (True,))
+    return [_laid_out(node, mx, y, said.ways), *ends]
+
+
+@exporter("mmdnn::ProjectedLSTM", doc="LSTM")
+def projected(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    w: Array,
+    r: Array,
+    b: Array,
+    p: Array,
+    h: Array,
+    c: Array,
+) -> list[Array]:
+    """An LSTM with `projection_size`."""
+    node.ignore("hidden_size")
+    if any(each.constant is None for each in (w, r, b, p)):
+        node.refuse("weights that are computed while the model runs")
+    weights = Weights(*(each.constant for each in (w, r, b, p)))  # type: ignore[arg-type]
+    direction = node.attribute("direction")
+    ways, size = weights.w.shape.numpy()[0], weights.w.shape.numpy()[1] // 4
+    stack = Stack("lstm", size, tuple(range(ways)), node.layer, x, w, layers=[weights])
+    stack.states.append([_given(h), _given(c)])
+    stack.ends.append(list(node.node.outputs[1:3]))
+    y, ends = _written(node, mx, stack, x, backwards=direction == "reverse")
+    return [_laid_out(node, mx, y, ways), *ends]
+
+
+def _laid_out(node: Exporting, mx: Writing, y: Array, ways: int) -> Array:
+    """From [T, N, directions * H] to ONNX's axes; what only turns them back finds it as it was."""
+    split = mx.Reshape(y, shape=(0, 0, -4, ways, -1))
     mx.scope.joined[split.entry] = y
     mx.scope.turned[node.output] = split
-    return [mx.transpose(split, axes=(0, 2, 1, 3)), *ends]
+    return mx.transpose(split, axes=(0, 2, 1, 3))
 
 
 def _given(state: Array | None) -> Array | None:
@@ -117,7 +144,7 @@ def _by_lengths(
     node: Exporting, mx: Writing, said: Recurrent, stack: Stack, lengths: Array
 ) -> tuple[Array, list[Array]]:
     """A node for each direction: what goes backwards is turned, each sequence by itself."""
-    x, counts = stack.x, mx.cast(lengths, stack.layers[0][0].dtype)
+    x, counts = stack.x, mx.cast(lengths, stack.layers[0].w.dtype)
     some = mx._maximum_scalar(counts, scalar=1)
     outputs, ends = [], []
     for way, backwards in enumerate(said.backwards):
@@ -138,6 +165,16 @@ def _by_lengths(
 
 def _joined(mx: Writing, parts: list[Array], axis: int) -> Array:
     return parts[0] if len(parts) == 1 else mx.Concat(*parts, num_args=len(parts), dim=axis)
+
+
+def _written(
+    node: Exporting, mx: Writing, stack: Stack, x: Array, *, backwards: bool
+) -> tuple[Array, list[Array]]:
+    if not backwards:
+        return _stacked(node, mx, stack, x)
+    stack.x = mx.reverse(x, axis=(0,))
+    made = stack.write(mx, ends=node.wants(1) or node.wants(2))
+    return mx.reverse(made, axis=(0,)), mx.outputs(made, 3)[1:]
 
 
 def _stacked(node: Exporting, mx: Writing, stack: Stack, x: Array) -> tuple[Array, list[Array]]:
@@ -175,10 +212,10 @@ def _below(mx: Writing, x: Array, layer: str) -> tuple[Stack | None, float]:
 def _fits(mx: Writing, below: Stack, stack: Stack, dropout: float) -> bool:
     if len(below.layers) > 1 and below.dropout != dropout:
         return False
-    same = (below.mode, below.size, below.ways, below.layer)
+    same = (below.mode, below.size, below.ways, below.layer, below.projection)
     read = (user for values in below.ends for value in values for user, _ in value.uses())
     unread = all(user.outputs[0] not in mx.scope.values for user in read)
-    return unread and same == (stack.mode, stack.size, stack.ways, stack.layer)
+    return unread and same == (stack.mode, stack.size, stack.ways, stack.layer, stack.projection)
 
 
 def _is_wanted(value: ir.Value) -> bool:

@@ -1,7 +1,8 @@
 """MXNet's fused `RNN`: layers on top of each other, whose parameters are one vector (src/operator/rnn-inl.h).
 
-The vector has, of each layer and direction, the weights of the input and of the state, then of each the
-two biases. Gates are in the order i f c o (LSTM) and r z n (GRU); ONNX has i o f c and z r h.
+The vector has, of each layer and direction, the weights of the input, of the state and of an LSTM's
+projection, then of each the two biases. Gates are in the order i f c o (LSTM) and r z n (GRU); ONNX has
+i o f c and z r h.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ from mmdnn.tensors import references
 GATES = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn_tanh": (0,), "rnn_relu": (0,)}
 """MXNet's gates as places among ONNX's."""
 
-Weights = tuple[ir.TensorProtocol, ir.TensorProtocol, ir.TensorProtocol | None]
-"""W, R and B."""
+
+@dataclass(frozen=True)
+class Weights:
+    """Those of one layer, in ONNX's form; the projection [ways, P, H] where there is one."""
+
+    w: ir.TensorProtocol
+    r: ir.TensorProtocol
+    b: ir.TensorProtocol | None
+    projection: ir.TensorProtocol | None = None
 
 
 @dataclass
@@ -51,6 +59,17 @@ class Stack:
     ends: list[list[ir.Value]] = field(default_factory=list)
 
     @property
+    def projection(self) -> int | None:
+        """To how many numbers the state is projected."""
+        found = self.layers[0].projection
+        return None if found is None else int(found.shape.numpy()[1])
+
+    @property
+    def seen(self) -> int:
+        """How many numbers of the state the next step reads."""
+        return self.projection or self.size
+
+    @property
     def gates(self) -> int:
         """How many gates a cell has."""
         return len(GATES[self.mode])
@@ -78,23 +97,26 @@ class Stack:
     def vector(self) -> ir.TensorProtocol:
         """All parameters as one tensor, read when it is written."""
         rows = self.gates * self.size
-        columns = sum(w.shape.numpy()[2] + self.size + 2 for w, _, _ in self.layers)
-        kind = self.layers[0][0].dtype
+        columns = sum(each.w.shape.numpy()[2] + self.seen + 2 for each in self.layers)
+        projected = len(self.layers) * self.size * (self.projection or 0)
+        kind = self.layers[0].w.dtype
         return ir.LazyTensor(
             lambda: ir.tensor(self._numbers(), dtype=kind),
             kind,
-            ir.Shape([len(self.ways) * rows * columns]),
+            ir.Shape([len(self.ways) * (rows * columns + projected)]),
         )
 
     def _numbers(self) -> np.ndarray:
-        parts, kind = [], self.layers[0][0].dtype.numpy()
-        for w, r, _ in self.layers:
-            inputs, states = references.read(w), references.read(r)
+        parts, kind = [], self.layers[0].w.dtype.numpy()
+        for each in self.layers:
+            inputs, states = references.read(each.w), references.read(each.r)
             for way in self.ways:
                 parts += [self._ordered(inputs[way]), self._ordered(states[way])]
-        for w, _, b in self.layers:
-            shape = w.shape.numpy()
-            both = np.zeros((shape[0], 2 * shape[1])) if b is None else references.read(b)
+                if each.projection is not None:
+                    parts.append(references.read(each.projection)[way])
+        for each in self.layers:
+            shape = each.w.shape.numpy()
+            both = np.zeros((shape[0], 2 * shape[1])) if each.b is None else references.read(each.b)
             for way in self.ways:
                 parts += [self._ordered(half) for half in np.split(both[way], 2)]
         return np.concatenate([part.reshape(-1) for part in parts]).astype(kind, copy=False)
@@ -104,8 +126,15 @@ class Stack:
         return blocks[list(GATES[self.mode])]
 
     def write(self, mx: Writing, *, ends: bool) -> Array:
-        """The node; with `ends` it gives its last states too."""
-        first = [_states(mx, self, [each[i] for each in self.states]) for i in range(self.count)]
+        """The node; with `ends` it gives its last states too.
+
+        With a projection it always does: without, MXNet 1.9.1 ends its process on the CPU.
+        """
+        sizes = (self.seen, self.size)[: self.count]
+        first = [
+            _states(mx, self, [each[i] for each in self.states], size)
+            for i, size in enumerate(sizes)
+        ]
         return mx.RNN(
             self.x,
             self._parameters(mx),
@@ -114,8 +143,9 @@ class Stack:
             num_layers=len(self.layers),
             mode=self.mode,
             bidirectional=True if len(self.ways) == 2 else None,
+            projection_size=self.projection,
             p=self.dropout or None,
-            state_outputs=True if ends else None,
+            state_outputs=True if ends or self.projection else None,
         )
 
     def _parameters(self, mx: Writing) -> Array:
@@ -123,14 +153,14 @@ class Stack:
         return mx.weight(mx.scope.parameter(name, self.vector()), "parameters", named=True)
 
 
-def _states(mx: Writing, stack: Stack, given: list[Array | None]) -> Array:
+def _states(mx: Writing, stack: Stack, given: list[Array | None], size: int) -> Array:
     """The first states of all layers: one array if they were cut from one."""
     ways = len(stack.ways)
     if all(each is None for each in given):
-        zeros: Array = mx.make("_zeros", shape=(ways * len(given), 0, stack.size))
+        zeros: Array = mx.make("_zeros", shape=(ways * len(given), 0, size))
         return zeros
     each: list[Any] = [
-        mx.make("_zeros", shape=(ways, 0, stack.size)) if one is None else one for one in given
+        mx.make("_zeros", shape=(ways, 0, size)) if one is None else one for one in given
     ]
     if len(each) == 1:
         return each[0]

@@ -2,9 +2,12 @@
 
     data [T, N, C]    state [layers * ways, N, H], and of an LSTM the cell's
 
-One vector holds all parameters: of each layer and direction the weights of the input and of the
-state, and after all weights of each the two biases. Gates are in the order i f c o (LSTM) and
+One vector holds all parameters: of each layer and direction the weights of the input, of the state and of
+an LSTM's projection, and after all weights of each the two biases. Gates are in the order i f c o (LSTM) and
 r z n (GRU, reset applied after the state's product); ONNX has i o f c and z r h.
+
+Lengths of sequences and a clip of the state work on GPUs only: on the CPU MXNet 1.9.1 passes them over, or
+stops.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.shapes import known, reshape
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
 from mmdnn.ir.builder import dimensions
+from mmdnn.ir.projection import projected_lstm
 
 GATES = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn_tanh": [0], "rnn_relu": [0]}
 """ONNX's gates as places among MXNet's."""
@@ -34,6 +38,12 @@ class _Layout:
     size: int
     layers: int
     ways: int
+    projection: int | None = None
+
+    @property
+    def seen(self) -> int:
+        """How many numbers of the state the next step reads."""
+        return self.projection or self.size
 
     @property
     def gates(self) -> int:
@@ -41,11 +51,12 @@ class _Layout:
 
     def width(self, layer: int) -> int:
         """How many numbers a layer reads at each step."""
-        return self.features if layer == 0 else self.size * self.ways
+        return self.features if layer == 0 else self.seen * self.ways
 
     def weights(self, layer: int) -> int:
         """Numbers in the weights of one direction of a layer."""
-        return self.gates * self.size * (self.width(layer) + self.size)
+        projected = self.size * (self.projection or 0)
+        return self.gates * self.size * (self.width(layer) + self.seen) + projected
 
     def offset(self, layer: int) -> int:
         return sum(self.ways * self.weights(i) for i in range(layer))
@@ -65,10 +76,16 @@ class _Layout:
         found = []
         for way in range(self.ways):
             start = self.offset(layer) + way * self.weights(layer) + (rows * width if state else 0)
-            columns = self.size if state else width
+            columns = self.seen if state else width
             part = vector[start : start + rows * columns].reshape(rows, columns)
             found.append(self.ordered(part))
         return np.stack(found)
+
+    def projections(self, vector: np.ndarray, layer: int) -> np.ndarray:
+        """[ways, P, H]."""
+        ends = [self.offset(layer) + (way + 1) * self.weights(layer) for way in range(self.ways)]
+        count = self.seen * self.size
+        return np.stack([vector[end - count : end].reshape(self.seen, self.size) for end in ends])
 
     def biases(self, vector: np.ndarray, layer: int) -> np.ndarray:
         """[ways, 2 * gates * H]."""
@@ -84,20 +101,22 @@ def rnn(
 ) -> list[ir.Value]:
     p = node.p
     dropped = p.p
-    for name in ("projection_size", "lstm_state_clip_min", "lstm_state_clip_max"):
+    for name in ("lstm_state_clip_min", "lstm_state_clip_max"):
         if getattr(p, name) is not None:
             node.refuse(f"{name}: MXNet has it on GPUs only")
     _ = p.lstm_state_clip_nan
     if p.use_sequence_length:
         node.refuse("lengths of sequences: MXNet has them on GPUs only")
     ways = 2 if p.bidirectional else 1
-    layout = _Layout(p.mode, known(x, 2), p.state_size, p.num_layers, ways)
+    layout = _Layout(p.mode, known(x, 2), p.state_size, p.num_layers, ways, p.projection_size)
+    if layout.projection is not None and layout.mode != "lstm":
+        node.refuse("a projection, which only an LSTM has")
     if vector.const_value is None:
         node.refuse("its parameters are computed in the model")
     if known(vector, 0) != layout.total:
         node.unfit(f"it takes {layout.total} parameters, and there are {known(vector, 0)}")
-    for state in states:
-        _check_state(node, state, layout)
+    for state, size in zip(states, (layout.seen, layout.size), strict=False):
+        _check_state(node, state, layout, size)
     finals: list[list[ir.Value]] = []
     for layer in range(layout.layers):
         x = op.Dropout(x, array(dropped, x)) if layer and dropped else x
@@ -110,8 +129,8 @@ def rnn(
     return [x, *joined]
 
 
-def _check_state(node: Importing, state: ir.Value, layout: _Layout) -> None:
-    dims, wanted = dimensions(state), (layout.layers * layout.ways, None, layout.size)
+def _check_state(node: Importing, state: ir.Value, layout: _Layout, size: int) -> None:
+    dims, wanted = dimensions(state), (layout.layers * layout.ways, None, size)
     pairs = zip(dims, wanted, strict=False)
     if len(dims) != 3 or any(isinstance(d, int) and w not in {None, d} for d, w in pairs):
         node.unfit(f"a state of shape {list(dims)} is not {wanted[0]} x batch x {wanted[2]}")
@@ -139,7 +158,7 @@ def _layer(
         weight(
             "W", lambda v: layout.matrices(v, layer, state=False), ways, rows, layout.width(layer)
         ),
-        weight("R", lambda v: layout.matrices(v, layer, state=True), ways, rows, layout.size),
+        weight("R", lambda v: layout.matrices(v, layer, state=True), ways, rows, layout.seen),
         weight("B", lambda v: layout.biases(v, layer), ways, 2 * rows),
         None,
     ]
@@ -147,7 +166,12 @@ def _layer(
     if len(states) != count:
         node.unfit(f"it has {len(states)} states and takes {count}")
     first = [_part(op, state, layer, layout) for state in states]
-    made = _run(op, layout, inputs + first)
+    if layout.projection is not None:
+        shape = ways, layout.seen, layout.size
+        projection = weight("P", lambda v: layout.projections(v, layer), *shape)
+        made = _projected(op, layout, [*inputs[:4], projection, *first])
+    else:
+        made = _run(op, layout, inputs + first)
     y, *last = made
     y = op.Transpose(y, perm=[0, 2, 1, 3])
     return [reshape(op, y, [(0,), (1,), (2, 3)]), *last]
@@ -171,3 +195,9 @@ def _run(op: Any, layout: _Layout, inputs: list[Any]) -> Any:
         return op.GRU(*inputs, **common, linear_before_reset=1, outputs=2)
     name = {"rnn_tanh": "Tanh", "rnn_relu": "Relu"}[layout.mode]
     return op.RNN(*inputs, **common, activations=[name] * layout.ways, outputs=2)
+
+
+def _projected(op: Any, layout: _Layout, inputs: list[Any]) -> tuple[ir.Value, ...]:
+    x, w, r, b, projection, h, c = inputs
+    direction = "bidirectional" if layout.ways == 2 else "forward"
+    return projected_lstm(op.builder, x, (w, r, b, projection), (h, c), direction)

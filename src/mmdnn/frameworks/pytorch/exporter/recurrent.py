@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ class Layer:
     lengths: Variable | None
     states: tuple[Variable | None, ...]
     peepholes: Variable | None = None
+    projection: Variable | None = None
 
     @property
     def batch_first(self) -> bool:
@@ -97,6 +98,25 @@ def rnn(
     return _write(torch, layer, "nn.RNN" if said.is_usual else None)
 
 
+@exporter("mmdnn::ProjectedLSTM", doc="LSTM")
+def projected(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    weight: Variable,
+    recurrence: Variable,
+    bias: Variable,
+    projection: Variable,
+    hidden: Variable,
+    memory: Variable,
+) -> list[Any]:
+    """`nn.LSTM(..., proj_size=...)`; torch's projection makes the state smaller."""
+    layer = _read(node, torch, x, weight, recurrence, bias, None, (hidden, memory))
+    layer = replace(layer, projection=projection)
+    dims = projection.shape or (0, 0, 0)
+    return _write(torch, layer, "nn.LSTM" if dims[1] < dims[2] else None)  # type: ignore[operator]
+
+
 def _read(
     node: Exporting,
     torch: Writing,
@@ -125,8 +145,8 @@ def _is_zero(torch: Writing, value: Variable | None) -> bool:
 
 
 def _write(torch: Writing, layer: Layer, type_: str | None, **options: Any) -> list[Any]:
-    fixed = [layer.weight, layer.recurrence, *([layer.bias] if layer.bias else [])]
-    computed = any(value.constant is None for value in fixed)
+    fixed = [layer.weight, layer.recurrence, layer.bias, layer.projection]
+    computed = any(value is not None and value.constant is None for value in fixed)
     known = torch.static(layer.lengths)
     unpacked = layer.lengths is not None and layer.is_reverse
     unpacked |= known is not None and not known.all()
@@ -144,6 +164,7 @@ def _by_helper(torch: Writing, layer: Layer) -> list[Any]:
         "lengths": layer.lengths,
         **dict(zip(("hidden", "memory"), states, strict=False)),
         "peepholes": layer.peepholes,
+        "projection": layer.projection,
         "clip": said.clip,
         "activations": tuple(tuple(each) for way in said.activations for each in way),
     }
@@ -187,7 +208,10 @@ def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]
     if layer.said.ways > 1:
         options["bidirectional"] = True
     inputs = layer.weight.constant.shape.numpy()[2]
-    module = torch.module(type_, inputs, size, **options, tensors=_tensors(layer, size))
+    rows = layer.weight.constant.shape.numpy()[1] // len(ORDER[layer.said.kind])
+    if layer.projection is not None:
+        options["proj_size"] = size
+    module = torch.module(type_, inputs, rows, **options, tensors=_tensors(layer, rows))
     time = 1 if layer.batch_first else 0
     x: Any = layer.x
     if layer.is_reverse:
@@ -250,6 +274,10 @@ def _tensors(layer: Layer, size: int) -> dict[str, ir.TensorProtocol]:
             assert tensor is not None
             shape = [gates, tensor.shape.numpy()[2]]
             found[name + end] = lazy(tensor, partial(_rows, d, order), shape=shape)
+        if layer.projection is not None and layer.projection.constant is not None:
+            tensor = layer.projection.constant
+            shape = list(tensor.shape.numpy()[1:])
+            found["weight_hr_l0" + end] = lazy(tensor, partial(_one, d), shape=shape)
         for half, name in enumerate(("bias_ih_l0", "bias_hh_l0") if layer.bias else ()):
             tensor = layer.bias.constant  # type: ignore[union-attr]
             assert tensor is not None
@@ -260,3 +288,7 @@ def _tensors(layer: Layer, size: int) -> dict[str, ir.TensorProtocol]:
 
 def _rows(direction: int, rows: list[int], array: np.ndarray) -> np.ndarray:
     return array[direction][rows]
+
+
+def _one(direction: int, array: np.ndarray) -> np.ndarray:
+    return array[direction]

@@ -46,6 +46,7 @@ def lstm_cell(
     activations: list[tuple[str, float, float]],
     clip: float | None,
     coupled: bool,
+    projection: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One step; x holds the gates' share of the input, in the order i, o, f, c."""
     i, o, forget, c = (x + hidden @ recurrence.T).chunk(4, dim=1)
@@ -56,7 +57,8 @@ def lstm_cell(
         forget = 1 - i
     memory = forget * memory + i * activate(bounded(c, clip), *activations[1])
     o = activate(bounded(o + to_output * memory, clip), *activations[0])
-    return o * activate(memory, *activations[2]), memory
+    hidden = o * activate(memory, *activations[2])
+    return hidden if projection is None else hidden @ projection.T, memory
 
 
 def gru_cell(
@@ -91,6 +93,7 @@ def recurrent(
     hidden: torch.Tensor | None = None,
     memory: torch.Tensor | None = None,
     peepholes: torch.Tensor | None = None,
+    projection: torch.Tensor | None = None,
     activations: tuple[tuple[str, float, float], ...] = (),
     direction: str = "forward",
     clip: float | None = None,
@@ -102,18 +105,18 @@ def recurrent(
         All outputs (time, directions, batch, size), and each direction's last states.
     """
     count, gates, size = recurrence.shape
+    cells = gates // 4 if kind == "LSTM" else size
     if bias is None:
         bias = x.new_zeros(count, 2 * gates)
     if peepholes is None:
-        peepholes = x.new_zeros(count, 3 * size)
-    start = x.new_zeros(count, x.shape[1], size)
+        peepholes = x.new_zeros(count, 3 * cells)
     results, finals, memories = [], [], []
     for d in range(count):
         used = list(activations[len(activations) // count * d :])
         inner = bias[d, gates:]
         gated = x @ weight[d].T + bias[d, :gates]
-        h = start[d] if hidden is None else hidden[d]
-        c = start[d] if memory is None else memory[d]
+        h = x.new_zeros(x.shape[1], size) if hidden is None else hidden[d]
+        c = x.new_zeros(x.shape[1], cells) if memory is None else memory[d]
         if lengths is not None:
             some = (lengths > 0).unsqueeze(1)
             h, c = h * some, c * some
@@ -124,7 +127,10 @@ def recurrent(
             new, state = h, c
             if kind == "LSTM":
                 now = gated[t] + inner
-                new, state = lstm_cell(now, h, c, r, peepholes[d], used, clip, variant)
+                p = None if projection is None else projection[d]
+                new, state = lstm_cell(
+                    now, h, c, r, peepholes[d], used, clip, variant, p
+                )
             elif kind == "GRU":
                 new = gru_cell(gated[t], h, r, inner, used, clip, variant)
             else:
