@@ -1,11 +1,12 @@
 """Recurrent layers as ONNX's LSTM, GRU and RNN.
 
-CNTK's gates stand in the order i, candidate, f, o, and z, r, candidate (cntk/layers/blocks.py of CNTK
-2.7); ONNX has i, o, f, candidate, and z, r, candidate.
+CNTK's weights are (input, hidden), those of all gates side by side or each by itself; ONNX's are
+(gates * hidden, input), gates in the order i, o, f, candidate, or z, r, candidate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,47 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.graph import Function, Variable
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.ir.builder import dimensions
+from mmdnn.tensors import references
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.importer.lowering import Lowering
 
 
-@dataclass
+@dataclass(frozen=True)
+class Piece:
+    """A parameter, or a part of one along its last axis, times a number.
+
+    Attributes:
+        variable: The parameter.
+        part: From where to where; None for all of it.
+        factor: The number.
+    """
+
+    variable: Variable
+    part: tuple[int, int] | None
+    factor: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape, of all but the part that it is."""
+        *rows, columns = self.variable.shape or (1,)
+        if self.part is None:
+            return (*rows, columns)
+        begin, end = self.part
+        return (*rows, max(min(end, columns) - begin, 0) if columns > 1 else 1)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What goes into a gate: products with the input and the state, a bias, a peephole."""
+
+    w: Piece
+    r: Piece
+    bias: Piece | None = None
+    peephole: Piece | None = None
+
+
+@dataclass(frozen=True)
 class Cell:
     """A recurrent layer as ONNX describes it.
 
@@ -28,27 +64,34 @@ class Cell:
         op: "LSTM", "GRU" or "RNN".
         result: The variable that is its output.
         hidden: The delay of its output.
-        cell: An LSTM's delay of its cell.
         x: What it reads.
-        w: (input, gates * hidden), gates in CNTK's order.
-        r: (hidden, gates * hidden), in one part or several.
-        bias: (gates * hidden,), summed; empty for none.
-        order: ONNX's gates as places among CNTK's.
+        gates: In ONNX's order.
         activations: By ONNX's names.
-        peepholes: An LSTM's, of i, o and f; empty for none.
+        cell: An LSTM's delay of its cell.
     """
 
     op: str
     result: Variable
     hidden: Function
     x: Variable
-    w: Variable
-    r: list[Variable]
-    bias: list[Variable]
-    order: tuple[int, ...]
+    gates: list[Gate]
     activations: list[str]
     cell: Function | None = None
-    peepholes: tuple[Variable, ...] = ()
+
+
+def fits(cell: Cell, rank: int) -> bool:
+    """Whether all parameters have the sizes of a layer whose input has so many static axes."""
+    hidden = cell.gates[0].r.shape[0]
+    states = all(gate.r.shape == (hidden, hidden) for gate in cell.gates)
+    inputs = {gate.w.shape for gate in cell.gates}
+    vectors = [one for gate in cell.gates for one in (gate.bias, gate.peephole) if one is not None]
+    return (
+        states
+        and len(inputs) == 1
+        and len(cell.gates[0].w.shape) == rank + 1
+        and cell.gates[0].w.shape[-1] == hidden
+        and all(one.shape in ((hidden,), (1,)) for one in vectors)
+    )
 
 
 class Layer:
@@ -58,6 +101,7 @@ class Layer:
         self.lowering = lowering
         self.cell = cell
         self.op = lowering.builder.op
+        self.hidden = sizes(lowering.operand(cell.gates[0].r.variable))[0]
 
     def make(self) -> None:
         """[batch, time, input] goes in with time first, and [batch, time, hidden] comes out."""
@@ -67,35 +111,30 @@ class Layer:
         with self.lowering.builder.layer(label, cell.op):
             x = self._vectors(self.lowering.operand(cell.x))
             backwards = cell.hidden.op == "FutureValue"
-            hidden = self._size()
             inputs = [
                 op.Transpose(x.value, perm=[1, 0, 2]),
-                self._weight([cell.w], "w"),
-                self._weight(cell.r, "r"),
-                self._bias(hidden),
+                self._matrix([gate.w for gate in cell.gates], "W"),
+                self._matrix([gate.r for gate in cell.gates], "R"),
+                self._bias(),
                 self._lengths(x) if backwards else None,
-                self._initial(cell.hidden, x, hidden),
+                self._initial(cell.hidden, x),
             ]
-            if cell.op == "LSTM":
-                assert cell.cell is not None
-                inputs += [self._initial(cell.cell, x, hidden), self._peepholes(hidden)]
+            if cell.cell is not None:
+                inputs += [self._initial(cell.cell, x), self._peepholes()]
             while inputs[-1] is None:
                 inputs.pop()
             made = self.lowering.builder.node(
                 cell.op,
                 inputs,
                 {
-                    "hidden_size": hidden,
+                    "hidden_size": self.hidden,
                     "direction": "reverse" if backwards else "forward",
                     "activations": cell.activations,
                 },
             )[0]
             value = op.Transpose(op.Squeeze(made, [1]), perm=[1, 0, 2])
-            value.shape = ir.Shape([*dimensions(x.value)[:2], hidden])
+            value.shape = ir.Shape([*dimensions(x.value)[:2], self.hidden])
             self.lowering.set(cell.result, Operand(value, x.axes))
-
-    def _size(self) -> int:
-        return sizes(self.lowering.operand(self.cell.r[0]))[0]
 
     def _vectors(self, x: Operand) -> Operand:
         """The input with one static axis."""
@@ -104,81 +143,66 @@ class Layer:
         count = int(np.prod(sizes(x)))
         return Operand(self.op.Reshape(x.value, [0, 0, count]), x.axes)
 
-    def _weight(self, variables: list[Variable], name: str) -> ir.Value:
-        """[1, gates * hidden, input], gates in ONNX's order."""
-        made = [self._turned(one, name) for one in variables]
-        if len(made) == 1:
-            return made[0]
-        value: ir.Value = self.op.Concat(*made, axis=1)
-        return value
+    def _matrix(self, pieces: list[Piece], name: str) -> ir.Value:
+        """[1, gates * hidden, input]."""
+        rows = int(np.prod(sizes(self.lowering.operand(pieces[0].variable))[:-1]))
+        shape = (1, len(pieces) * self.hidden, rows)
+        return self._weight(pieces, name, shape, rows)
 
-    def _turned(self, variable: Variable, name: str) -> ir.Value:
-        operand = self.lowering.operand(variable)
-        *rows, columns = sizes(operand)
-        hidden = self._size()
-        order = self._order(columns // hidden)
-
-        def turn(array: np.ndarray) -> np.ndarray:
-            parts = array.reshape(-1, columns // hidden, hidden)[:, order]
-            return np.ascontiguousarray(parts.reshape(-1, columns).T)[None]
-
-        made = self.lowering.changed(
-            operand, f"{name}_onnx", turn, (1, columns, int(np.prod(rows)))
-        )
-        assert made is not None
-        return made.value
-
-    def _order(self, gates: int) -> list[int]:
-        return list(self.cell.order) if gates == len(self.cell.order) else list(range(gates))
-
-    def _bias(self, hidden: int) -> ir.Value | None:
+    def _bias(self) -> ir.Value | None:
         """[1, 2 * gates * hidden]: the input's, and none of the state's."""
-        if not self.cell.bias:
+        pieces = [gate.bias for gate in self.cell.gates]
+        if not any(pieces):
             return None
-        order = list(self.cell.order)
-        width = len(order) * hidden
+        zeros = [None] * len(pieces)
+        shape = (1, 2 * len(pieces) * self.hidden)
+        return self._weight([*pieces, *zeros], "B", shape, 1)
 
-        def turn(array: np.ndarray) -> np.ndarray:
-            flat = np.broadcast_to(array.reshape(-1), (width,)).reshape(len(order), hidden)[order]
-            return np.concatenate([flat.reshape(-1), np.zeros(width, array.dtype)])[None]
-
-        operand = self.lowering.operand(self.cell.bias[0])
-        made = self.lowering.changed(operand, "b_onnx", turn, (1, 2 * width))
-        assert made is not None
-        return made.value
-
-    def _peepholes(self, hidden: int) -> ir.Value | None:
+    def _peepholes(self) -> ir.Value | None:
         """[1, 3 * hidden], of i, o and f."""
-        if not self.cell.peepholes:
+        pieces = [gate.peephole for gate in self.cell.gates[:3]]
+        if None in pieces:
             return None
-        made = []
-        for variable in self.cell.peepholes:
-            one = self.lowering.changed(
-                self.lowering.operand(variable),
-                "p_onnx",
-                lambda array: np.broadcast_to(array.reshape(-1), (hidden,)).copy()[None],
-                (1, hidden),
-            )
-            assert one is not None
-            made.append(one.value)
-        value: ir.Value = self.op.Concat(*made, axis=1)
-        return value
+        return self._weight(pieces, "P", (1, 3 * self.hidden), 1)
+
+    def _weight(
+        self, pieces: Sequence[Piece | None], name: str, shape: tuple[int, ...], rows: int
+    ) -> ir.Value:
+        """Parameters side by side, each (rows, hidden) turned to (hidden, rows), read when needed."""
+        tensors = [None if one is None else one.variable.value for one in pieces]
+        dtype = next(tensor.dtype for tensor in tensors if tensor is not None)
+        hidden = self.hidden
+
+        def piece(one: Piece | None, tensor: ir.TensorProtocol | None) -> np.ndarray:
+            if one is None or tensor is None:
+                return np.zeros((hidden, rows), dtype.numpy())
+            flat = references.read(tensor).reshape(rows, -1)
+            if flat.shape[1] > 1 and one.part is not None:
+                flat = flat[:, slice(*one.part)]
+            part = np.broadcast_to(flat, (rows, hidden)).T
+            return part if one.factor == 1 else (part * one.factor).astype(dtype.numpy())
+
+        def compute() -> ir.TensorProtocol:
+            parts = [piece(one, tensor) for one, tensor in zip(pieces, tensors, strict=True)]
+            return ir.tensor(np.concatenate(parts).reshape(shape), dtype=dtype)
+
+        return self.lowering.root.weight(name, ir.LazyTensor(compute, dtype, ir.Shape(shape)))
 
     def _lengths(self, x: Operand) -> ir.Value:
         assert x.sequence is not None
         value: ir.Value = self.op.Cast(self.lowering.lengths(x.sequence), to=ir.DataType.INT32)
         return value
 
-    def _initial(self, delay: Function, x: Operand, hidden: int) -> ir.Value | None:
+    def _initial(self, delay: Function, x: Operand) -> ir.Value | None:
         """[1, batch, hidden]; None for zeros."""
         variable = self.lowering.flat.resolve(delay.inputs[1])
         start = self.lowering.operand(variable)
-        if variable.value is not None and not variable.value.numpy().any():
+        if variable.value is not None and not references.read(variable.value).any():
             return None
         value = start.value
         if not start.axes:
             batch = self.op.Shape(x.value, start=0, end=1)
-            size = np.array([hidden], np.int64)
+            size = np.array([self.hidden], np.int64)
             value = self.op.Expand(value, self.op.Concat(batch, size, axis=0))
         made: ir.Value = self.op.Unsqueeze(value, [0])
         return made

@@ -1,16 +1,19 @@
 """Loops that are an LSTM, a GRU or a simple RNN: the equations of cntk.layers' blocks.
 
 (bindings/python/cntk/layers/blocks.py of CNTK 2.7.) They are looked for among primitive functions, so that
-it does not matter whether a file has blocks, or what these are called.
+it does not matter whether a file has blocks, or what these are called. What goes into a gate is a sum of
+terms in any order: products with the input and with the state, a bias, a peephole; from matrices of its own
+or from parts of one for all gates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
-from mmdnn.frameworks.cntk.importer.cells import Cell, Layer
+from mmdnn.frameworks.cntk.importer.cells import Cell, Gate, Layer, Piece, fits
+from mmdnn.frameworks.cntk.importer.numbers import scalar
 from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
 
 if TYPE_CHECKING:
@@ -28,20 +31,12 @@ ACTIVATIONS = {
 
 _CELL = "Plus(ElementTimes(forget(f), before), ElementTimes(input(i), candidate(g)))"
 _LSTM = Pattern(f"ElementTimes(output(o), hidden({_CELL}))")
-_PEEPHOLE = Pattern("Plus((part := Slice(z)), ElementTimes(weight, cell))")
-_PART = Pattern("(part := Slice(z))")
-_FRESH = "candidate(Plus(xc, Times(rc, ElementTimes(reset(r), before))))"
 _GRU = Pattern(
-    f"Plus(ElementTimes(Minus(one, update(z)), {_FRESH}), ElementTimes(update(z), before))"
+    "Plus(ElementTimes(Minus(one, update(z)), candidate(g)), ElementTimes(update(z), before))"
 )
-_GATE = Pattern("Plus((fed := Slice(x)), (kept := Slice(h)))")
-_RNN = Pattern("activation(Plus(x, Times(r, before)))")
-_RNN_AND_BIAS = Pattern("activation(Plus(b, Plus(x, Times(r, before))))")
-_SUM = Pattern("Plus(x, Times(r, before))")
-_SUM_AND_BIAS = Pattern("Plus(b, Plus(x, Times(r, before)))")
-_PRODUCT = Pattern("Times(w, x)")
-_PRODUCT_AND_BIAS = Pattern("Plus(b, Times(w, x))")
-_DELAY = Pattern("delay(now, initial)")
+_RESET = Pattern("Times(weight, ElementTimes(reset(r), before))")
+_PRODUCT = Pattern("Times(weight, x)")
+_SCALED = Pattern("ElementTimes(factor, x)")
 
 
 def recognized(lowering: Lowering, component: Sequence[Function]) -> bool:
@@ -69,10 +64,10 @@ class _Reader:
         """Whether the loop has nothing else, and gives nothing but the layer's output.
 
         A loop's delays must be the cell's, what is read outside its output, and what it reads a
-        vector a frame, all of which goes into the product.
+        vector a frame, all of which goes into the products.
         """
         x = self.lowering.operand(cell.x)
-        if x.sequence is None or x.rank != len(cell.w.shape or ()) - 1:
+        if x.sequence is None or not fits(cell, x.rank):
             return False
         mine = {one for one in (cell.hidden, cell.cell) if one is not None}
         if mine != self.delays or len({one.op for one in mine}) != 1:
@@ -91,177 +86,185 @@ class _Reader:
         found = _LSTM.match(variable, self.flat)
         if found is None:
             return None
-        state = self._input_of(found.functions["hidden"])
+        state = self.flat.reads(found.functions["hidden"])[0]
         cell = self._delay(found.variables["before"], state)
+        hidden = self._delay_of(variable)
         names = self._activations(found, "forget", "candidate", "hidden")
         same = self._activations(found, "input", "output", "forget")
-        if cell is None or names is None or same is None or len(set(same)) != 1:
+        if cell is None or hidden is None or names is None or len(set(same or "ab")) != 1:
             return None
-        parts = {gate: self._part(found.variables[gate]) for gate in "igfo"}
-        if any(part is None for part in parts.values()):
-            return None
-        places = {gate: part[1] for gate, part in parts.items() if part is not None}
-        sums = {part[0] for part in parts.values() if part is not None}
-        if places != {"i": 0, "g": 1, "f": 2, "o": 3} or len(sums) != 1:
-            return None
-        peepholes = self._peepholes(parts, cell, state)
-        affine = self._affine(sums.pop())
-        if affine is None or peepholes is None:
-            return None
-        hidden = self._delay(affine.variables["before"], variable)
-        if hidden is None:
-            return None
-        return Cell(
-            "LSTM",
-            variable,
-            hidden,
-            affine.variables["input"],
-            affine.variables["w"],
-            [affine.variables["r"]],
-            self._biases(affine),
-            (0, 3, 2, 1),
-            names,
-            cell,
-            peepholes,
-        )
+        seen = {"i": cell.output(), "o": state, "f": cell.output(), "g": None}
+        terms = [_Terms(self, hidden, seen[gate], found.variables[gate]) for gate in "iofg"]
+        return self._cell("LSTM", variable, hidden, terms, names, cell)
 
     def gru(self, variable: Variable) -> Cell | None:
         found = _GRU.match(variable, self.flat)
-        if found is None or not found.is_number(one=1):
+        hidden = self._delay_of(variable)
+        if found is None or hidden is None or not found.is_number(one=1):
             return None
-        hidden = self._delay(found.variables["before"], variable)
-        gates = [_GATE.match(found.variables[name], self.flat) for name in ("z", "r")]
+        fresh = _Terms(self, hidden, None, found.variables["g"])
+        reset = fresh.reset
+        if reset is None or found.variables["before"] is not hidden.output():
+            return None
         names = self._activations(found, "update", "candidate")
-        same = self._activations(found, "update", "reset")
-        if hidden is None or names is None or same is None or len(set(same)) != 1:
+        same = [found.functions["update"].type, reset.functions["reset"].type]
+        if names is None or len(set(same)) != 1:
             return None
-        candidate = _PART.match(found.variables["xc"], self.flat)
-        if candidate is None or any(gate is None for gate in gates):
-            return None
-        fed = [gate.functions["fed"] for gate in gates if gate] + [candidate.functions["part"]]
-        kept = [gate.functions["kept"] for gate in gates if gate]
-        inputs = {self._input_of(one) for one in fed}
-        states = {self._input_of(one) for one in kept}
-        if [_place(one) for one in fed] != [0, 1, 2] or [_place(one) for one in kept] != [0, 1]:
-            return None
-        product = _PRODUCT.match(states.pop(), self.flat) if len(states) == 1 else None
-        affine = self._fed(inputs.pop()) if len(inputs) == 1 else None
-        if product is None or affine is None or product.variables["x"] is not hidden.output():
-            return None
-        return Cell(
-            "GRU",
-            variable,
-            hidden,
-            affine.variables["input"],
-            affine.variables["w"],
-            [product.variables["w"], found.variables["rc"]],
-            self._biases(affine),
-            (0, 1, 2),
-            names,
-        )
+        terms = [
+            _Terms(self, hidden, None, one) for one in (found.variables["z"], reset.variables["r"])
+        ]
+        return self._cell("GRU", variable, hidden, [*terms, fresh], names)
 
     def rnn(self, variable: Variable) -> Cell | None:
-        owner = variable.owner
-        inputs = self.flat.reads(owner) if owner is not None else []
-        affine = self._affine(inputs[0]) if len(inputs) == 1 else None
-        if owner is None or affine is None or owner.type not in ACTIVATIONS:
+        owner, hidden = variable.owner, self._delay_of(variable)
+        if owner is None or hidden is None or owner.type not in ACTIVATIONS:
             return None
-        hidden = self._delay(affine.variables["before"], variable)
-        if hidden is None:
+        terms = _Terms(self, hidden, None, self.flat.reads(owner)[0])
+        return self._cell("RNN", variable, hidden, [terms], [ACTIVATIONS[owner.type]])
+
+    def _cell(
+        self,
+        op: str,
+        variable: Variable,
+        hidden: Function,
+        terms: list[_Terms],
+        names: list[str],
+        cell: Function | None = None,
+    ) -> Cell | None:
+        gates = [one.gate() for one in terms]
+        inputs = {one.x for one in terms}
+        whole = [gate for gate in gates if gate is not None]
+        if len(whole) != len(gates) or len(inputs) != 1:
             return None
-        return Cell(
-            "RNN",
-            variable,
-            hidden,
-            affine.variables["input"],
-            affine.variables["w"],
-            [affine.variables["r"]],
-            self._biases(affine),
-            (0,),
-            [ACTIVATIONS[owner.type]],
-        )
+        x = inputs.pop()
+        peepholes = [gate.peephole is not None for gate in whole]
+        if op == "LSTM" and peepholes not in ([False] * 4, [True, True, True, False]):
+            return None
+        if op != "LSTM" and any(peepholes):
+            return None
+        return None if x is None else Cell(op, variable, hidden, x, whole, names, cell)
 
-    def _affine(self, variable: Variable) -> Bound | None:
-        """W x + r h + b, the terms in any order."""
-        for pattern in (_SUM, _SUM_AND_BIAS):
-            found = pattern.match(variable, self.flat)
-            if found is None or found.variables["before"].owner not in self.delays:
-                continue
-            fed = self._fed(found.variables["x"])
-            if fed is None or ("b" in found.variables and "b" in fed.variables):
-                continue
-            if not self._is_weight(found.variables["r"]):
-                continue
-            return Bound({**found.variables, **fed.variables}, {})
-        return None
-
-    def _fed(self, variable: Variable) -> Bound | None:
-        """W x or w x + b, outside of the loop, as `w`, `input` and `b`."""
-        for pattern in (_PRODUCT, _PRODUCT_AND_BIAS):
-            found = pattern.match(variable, self.flat)
-            if found is None or found.variables["x"].owner in self.component:
-                continue
-            weights = [found.variables[name] for name in ("w", "b") if name in found.variables]
-            if all(map(self._is_weight, weights)):
-                renamed = dict(found.variables)
-                renamed["input"] = renamed.pop("x")
-                return Bound(renamed, {})
-        return None
-
-    def _biases(self, affine: Bound) -> list[Variable]:
-        found = affine.variables.get("b")
-        return [found] if found is not None and self._is_weight(found) else []
-
-    def _is_weight(self, variable: Variable) -> bool:
-        return variable.value is not None
-
-    def _delay(self, variable: Variable, now: Variable | None) -> Function | None:
+    def _delay(self, variable: Variable, now: Variable) -> Function | None:
         """The delay of one frame that a variable is, if it delays what it should."""
         owner = variable.owner
-        if owner not in self.delays or owner.attributes.get("offset") != 1 or now is None:
+        if owner not in self.delays or owner.attributes.get("offset") != 1:
             return None
         return owner if self.flat.reads(owner)[0] is now else None
+
+    def _delay_of(self, now: Variable) -> Function | None:
+        """The delay of one frame of a variable."""
+        found = [one for one in self.delays if self._delay(one.output(), now) is not None]
+        return found[0] if len(found) == 1 else None
 
     def _activations(self, found: Bound, *names: str) -> list[str] | None:
         types = [found.functions[name].type for name in names]
         return [ACTIVATIONS[one] for one in types] if set(types) <= ACTIVATIONS.keys() else None
 
-    def _input_of(self, function: Function) -> Variable:
-        return self.flat.reads(function)[0]
+    def unscaled(self, variable: Variable) -> tuple[Variable, float]:
+        """What a variable is a multiple of, by a number that the model always has, and the number."""
+        found = _SCALED.match(variable, self.flat)
+        while found is not None:
+            for factor, x in (("factor", "x"), ("x", "factor")):
+                number = scalar(self.flat, found.variables[factor])
+                if number is not None:
+                    return found.variables[x], number
+            break
+        return variable, 1.0
 
-    def _part(self, gate: Variable) -> tuple[Variable, int, Bound | None] | None:
-        """Of a gate: the sum that it is a part of, which part, and its peephole."""
-        for pattern in (_PART, _PEEPHOLE):
-            found = pattern.match(gate, self.flat)
-            if found is not None:
-                place = _place(found.functions["part"])
-                peephole = found if pattern is _PEEPHOLE else None
-                return (found.variables["z"], place, peephole) if place is not None else None
-        return None
 
-    def _peepholes(
-        self, parts: dict[str, Any], cell: Function, state: Variable
-    ) -> tuple[Variable, ...] | None:
-        """Those of i, o and f, all or none; None where they are others."""
-        found = {gate: part[2] for gate, part in parts.items()}
-        if all(one is None for one in found.values()):
-            return ()
-        if found["g"] is not None or any(found[gate] is None for gate in "iof"):
+class _Terms:
+    """What a gate is the sum of.
+
+    Attributes:
+        x: What it reads, besides the states.
+        reset: Of a GRU's candidate, the product with what its reset gate lets through.
+    """
+
+    def __init__(
+        self, reader: _Reader, hidden: Function, cell: Variable | None, gate: Variable
+    ) -> None:
+        self.reader = reader
+        self.hidden = hidden.output()
+        self.cell = cell
+        self.x: Variable | None = None
+        self.reset: Bound | None = None
+        self.w: list[Piece] = []
+        self.r: list[Piece] = []
+        self.bias: list[Piece] = []
+        self.peepholes: list[Piece] = []
+        self.whole = all(self._take(leaf, part) for leaf, part in self._leaves(gate))
+
+    def gate(self) -> Gate | None:
+        """The gate, if its terms are what they should be."""
+        counts = [len(self.w), len(self.r)]
+        if not self.whole or counts != [1, 1] or len(self.bias) > 1 or len(self.peepholes) > 1:
             return None
-        seen = {"i": cell.output(), "f": cell.output(), "o": state}
-        if any(found[gate].variables["cell"] is not seen[gate] for gate in "iof"):
-            return None
-        weights = tuple(found[gate].variables["weight"] for gate in "iof")
-        return weights if all(map(self._is_weight, weights)) else None
+        bias = self.bias[0] if self.bias else None
+        return Gate(self.w[0], self.r[0], bias, self.peepholes[0] if self.peepholes else None)
+
+    def _leaves(self, gate: Variable) -> Iterator[tuple[Variable, tuple[int, int] | None]]:
+        """The terms; of parts of a sum, the part of each term."""
+        for one in self._sum(gate):
+            owner = one.owner
+            if owner is not None and owner.op == "Slice":
+                for inner in self._sum(self.reader.flat.reads(owner)[0]):
+                    yield inner, _span(owner)
+            else:
+                yield one, None
+
+    def _sum(self, variable: Variable) -> Iterator[Variable]:
+        pending = [variable]
+        while pending:
+            one = pending.pop()
+            if one.owner is not None and one.owner.op == "Plus":
+                pending += reversed(self.reader.flat.reads(one.owner))
+            else:
+                yield one
+
+    def _take(self, leaf: Variable, part: tuple[int, int] | None) -> bool:
+        """Put a term where it belongs; False for one that belongs nowhere."""
+        flat = self.reader.flat
+        if leaf.value is not None:
+            self.bias.append(Piece(leaf, part))
+            return True
+        reset = _RESET.match(leaf, flat)
+        if reset is not None and reset.variables["before"] is self.hidden and part is None:
+            self.reset = reset
+            self.r.append(Piece(reset.variables["weight"], None))
+            return reset.variables["weight"].value is not None
+        product = _PRODUCT.match(leaf, flat)
+        if product is not None:
+            return self._product(product.variables["weight"], product.variables["x"], part)
+        peephole = _SCALED.match(leaf, flat)
+        return peephole is not None and part is None and self._peephole(peephole)
+
+    def _product(self, weight: Variable, x: Variable, part: tuple[int, int] | None) -> bool:
+        if weight.value is None:
+            return False
+        state, factor = self.reader.unscaled(x)
+        if state is self.hidden:
+            self.r.append(Piece(weight, part, factor))
+            return True
+        if x.owner in self.reader.component:
+            return False
+        self.x = x
+        self.w.append(Piece(weight, part))
+        return True
+
+    def _peephole(self, found: Bound) -> bool:
+        for name, other in (("factor", "x"), ("x", "factor")):
+            weight = found.variables[name]
+            state, factor = self.reader.unscaled(found.variables[other])
+            if weight.value is not None and self.cell is not None and state is self.cell:
+                self.peepholes.append(Piece(weight, None, factor))
+                return True
+        return False
 
 
-def _place(part: Function) -> int | None:
-    """Which part of the last axis a slice is, counted in parts of its own size."""
+def _span(part: Function) -> tuple[int, int]:
+    """From where to where a slice takes the last axis; (0, 0) for a slice of another kind."""
     begin, end = part.attributes.get("beginIndex"), part.attributes.get("endIndex")
     axis, stride = part.attributes.get("axis"), part.attributes.get("sliceStrides", 1)
     if not (isinstance(begin, int) and isinstance(end, int) and isinstance(axis, Axis)):
-        return None
-    if axis.index != 0 or stride != 1:
-        return None
-    size = end - begin
-    return begin // size if size > 0 and begin % size == 0 else None
+        return 0, 0
+    return (begin, end) if axis.index == 0 and stride == 1 and 0 <= begin < end else (0, 0)

@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
-from mmdnn.frameworks.cntk.importer.frames import TIME, initial_frames, until
+from mmdnn.frameworks.cntk.importer.frames import TIME, until
 from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.recognition import recognized
 from mmdnn.frameworks.cntk.importer.states import state_shape
@@ -116,19 +116,22 @@ def _state(lowering: Lowering, delay: Function, inner: set[Function], like: Oper
     if start.sequence is not None:
         importing.refuse("its initial state is a sequence")
     shape = state_shape(lowering, delay, inner, start)
-    op = lowering.builder.op
-    frame = _model_of(op, like, shape)
-    frames = initial_frames(op, frame, start.value, count, each=bool(start.axes))
-    value = op.Squeeze(frames, [TIME]) if count == 1 else frames
-    return State(delay, count, value, shape)
+    return State(delay, count, _initial(lowering.builder.op, like, start, count, shape), shape)
 
 
-def _model_of(op: Any, like: Operand, shape: tuple[int, ...]) -> ir.Value:
-    """A value with another one's dynamic axes and this static shape; only its shape is of use."""
-    leading = op.Shape(like.value, start=0, end=2)
-    target = op.Concat(leading, np.array(shape, np.int64), axis=0) if shape else leading
-    made: ir.Value = op.ConstantOfShape(target)
-    made.shape = ir.Shape([*dimensions(like.value)[:2], *shape])
+def _initial(
+    op: Any, like: Operand, start: Operand, count: int, shape: tuple[int, ...]
+) -> ir.Value:
+    """A state before the first frame: [batch, *static], of several frames [batch, count, *static]."""
+    frames = () if count == 1 else (count,)
+    value = start.value
+    if start.axes:
+        axes = [1 + place for place in range(len(frames) + len(shape) - start.rank)]
+        value = op.Unsqueeze(value, axes) if axes else value
+    batch = op.Shape(like.value, start=0, end=1)
+    target = op.Concat(batch, np.array([*frames, *shape], np.int64), axis=0)
+    made: ir.Value = op.Expand(value, target) if frames or shape else op.Expand(value, batch)
+    made.shape = ir.Shape([dimensions(like.value)[0], *frames, *shape])
     return made
 
 
