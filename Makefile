@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: all demo test lint mxnet cntk bench onnx-suite schemas clean
+.PHONY: all demo test lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
 
 all: $(READY)
 
@@ -42,6 +42,9 @@ bench: $(READY)
 
 onnx-suite: $(READY)
 	$(BIN)/python tools/backend_suite.py
+
+gluon-zoo: $(READY) mxnet
+	$(BIN)/python tools/gluon_zoo.py
 
 schemas: $(READY)
 	$(BIN)/python tools/build_schemas.py

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from mmdnn import registry
-from mmdnn.errors import Error, MissingExtraError, UsageError
+from mmdnn.errors import MissingExtraError, UsageError
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
@@ -18,7 +18,7 @@ from mmdnn.saving import size_of, write
 from mmdnn.verify import run as verification
 from mmdnn.verify import sides
 from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.feeds import Feed, inputs
+from mmdnn.verify.feeds import inputs
 from mmdnn.verify.report import Report
 
 
@@ -296,7 +296,7 @@ def _verified(
         return None, (f"Not verified: {to.title} has no engine here.",)
     try:
         found = verification.run_source(_sides(opened, model), model, progress=progress)
-        side, note = _target_side(to, staged, found.results[0][0])
+        side, note = sides.result_side(to, staged, found.results[0][0])
         found = replace(found, notes=(*found.notes, *note))
         target = sides.named_by_order(side, _output_names(model))
         report = verification.verify(
@@ -307,20 +307,6 @@ def _verified(
     except sides.NothingRunsError as error:
         return None, (f"Not verified: {error}",)
     return report, report.notes
-
-
-def _target_side(to: Framework, staged: Source, feed: Feed) -> tuple[sides.Side, tuple[str, ...]]:
-    """What runs a result: its framework, or the files read back where that cannot be had."""
-    try:
-        side = sides.engine_side(to, staged)
-        if to.has("importer"):
-            side(feed.values)
-    except Error as error:
-        if not to.has("importer"):
-            raise
-        why = f"The result is not run in {to.title} itself, but read back: {sides.sentence(error)}"
-        return sides.ir_side(Opened(to, staged).model()), (why,)
-    return side, ()
 
 
 def _sides(opened: Opened, model: ir.Model | None) -> Iterator[tuple[sides.Side | None, str]]:

@@ -21,7 +21,11 @@ def join_cut_pools(graph: ir.Graph) -> None:
         graph: As the layers were imported; changed.
     """
     for pool in list(graph):
-        if pool.op_type in POOLS and not pool.domain and pool.attributes.get_int("ceil_mode", 0):
+        if (
+            pool.op_type in POOLS
+            and not pool.domain
+            and pool.attributes.get_int("ceil_mode", 0) == 1
+        ):
             cuts = list(_cuts(pool))
             if cuts and _rounded_down(pool) == _sizes(cuts[-1].outputs[0]):
                 _join(graph, pool, cuts)
