@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,7 +22,7 @@ import onnx_ir as ir
 from mmdnn.errors import FormatError, UsageError
 from mmdnn.ir.protos import SMALL
 from mmdnn.ir.reading import deserialize, load_proto
-from mmdnn.ir.writing import Outside, detach, locate
+from mmdnn.ir.writing import detach, locate
 from mmdnn.tensors import stream
 
 ALIGNMENT = 64
@@ -59,17 +59,40 @@ def write_ir(model: ir.Model, prefix: Path, progress: stream.Progress | None = N
 
     graph, weights, text = (prefix.with_name(prefix.name + end) for end in (".pb", ".npy", ".json"))
     proto, outside = detach(model, _is_weight)
-    fields, header, size = _layout(outside)
-    with weights.open("wb") as file:
-        file.write(header)
-        for place, field in zip(outside, fields, strict=True):
-            file.write(bytes(field.offset - file.tell()))
-            stream.write(place.tensor, file, progress)
-            locate(place, weights.name, field.offset, field.length)
-        file.write(bytes(size - file.tell()))
+    named = [
+        (place.message.name or f"tensor {index}", place.tensor)
+        for index, place in enumerate(outside)
+    ]
+    for place, field in zip(outside, write_record(named, weights, progress), strict=True):
+        locate(place, weights.name, field.offset, field.length)
     graph.write_bytes(proto.SerializeToString())
     text.write_text(MessageToJson(proto), encoding="utf-8")
     return [graph, weights, text]
+
+
+def write_record(
+    named: Sequence[tuple[str, ir.TensorProtocol]],
+    target: Path,
+    progress: stream.Progress | None = None,
+) -> list[Field]:
+    """Write tensors as a `.npy` file with one record.
+
+    Args:
+        named: Their names and they; a name that is there already gets an apostrophe.
+        target: The file.
+        progress: Told of the bytes written.
+
+    Returns:
+        A field for each.
+    """
+    fields, header, size = _layout(named)
+    with target.open("wb") as file:
+        file.write(header)
+        for (_, tensor), field in zip(named, fields, strict=True):
+            file.write(bytes(field.offset - file.tell()))
+            stream.write(tensor, file, progress)
+        file.write(bytes(size - file.tell()))
+    return fields
 
 
 def read_ir(path: Path) -> ir.Model:
@@ -119,13 +142,14 @@ def _is_weight(value: ir.Value | None, tensor: ir.TensorProtocol) -> bool:
     return tensor.size > 0 and not any(node.op_type in SHAPING for node, _ in value.uses())
 
 
-def _layout(outside: Iterable[Outside]) -> tuple[list[Field], bytes, int]:
+def _layout(
+    named: Iterable[tuple[str, ir.TensorProtocol]],
+) -> tuple[list[Field], bytes, int]:
     """Where each weight goes in the file, the header before them, and the file's size."""
     names: set[str] = set()
     entries: list[tuple[str, str, tuple[int, ...], int, int]] = []
     place = 0
-    for index, (_, message, tensor) in enumerate(outside):
-        name = message.name or f"tensor {index}"
+    for name, tensor in named:
         while name in names:
             name += "'"
         names.add(name)

@@ -109,7 +109,18 @@ def lazy(
             raise ValueError(f"{tensor.name}: {array.dtype}{array.shape} is not {kind}{promised}")
         return ir.Tensor(array, dtype=kind, name=name or tensor.name)
 
-    return ir.LazyTensor(compute, kind, promised, name=name or tensor.name)
+    made = ir.LazyTensor(compute, kind, promised, name=name or tensor.name)
+    made.meta[_ORIGIN] = (tensor, function)
+    return made
+
+
+def origin(tensor: ir.TensorProtocol) -> tuple[ir.TensorProtocol, Function] | None:
+    """The tensor that `lazy` made this one from, and the function."""
+    found: tuple[ir.TensorProtocol, Function] | None = tensor.meta.get(_ORIGIN)
+    return found
+
+
+_ORIGIN = "mmdnn.tensors.references.origin"
 
 
 def read(tensor: ir.TensorProtocol) -> np.ndarray:
@@ -171,4 +182,15 @@ def _gather(
     return ir.Tensor(array, dtype=dtype, name=name)
 
 
-__all__ = ["I32", "I64", "LEN", "Piece", "external", "from_pieces", "lazy", "read", "size_of"]
+__all__ = [
+    "I32",
+    "I64",
+    "LEN",
+    "Piece",
+    "external",
+    "from_pieces",
+    "lazy",
+    "origin",
+    "read",
+    "size_of",
+]

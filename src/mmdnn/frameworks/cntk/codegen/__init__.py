@@ -1,0 +1,102 @@
+"""Python source that builds a CNTK model, as a person would write it.
+
+The source has a function for the network, with CNTK's own layers where blocks are these, one that reads
+the weights, and one that trains. It needs CNTK and numpy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mmdnn.frameworks.cntk.codegen import loading, training
+from mmdnn.frameworks.cntk.codegen.expressions import Ref
+from mmdnn.frameworks.cntk.codegen.network import Network
+from mmdnn.frameworks.cntk.codegen.statements import Scope, print_body, returned
+from mmdnn.frameworks.cntk.graph import Model
+from mmdnn.ir.files import write_record
+from mmdnn.python_source import docstring, string
+
+_RESTORED = '''def restored(layer, weights, *inputs):
+    """What a layer gives, with these weights as its parameters and statistics."""
+    output = layer(*inputs)
+    variables = {one.name: one for one in layer.parameters + layer.constants}
+    for name, value in weights.items():
+        variables[name].value = value
+    return output'''
+
+
+def source(model: Model, *, weights: str = "") -> str:
+    """A module's text.
+
+    Args:
+        model: What the exporter made, or the reader read.
+        weights: The name of the file with its parameters, for the module's docstring.
+
+    Raises:
+        UnsupportedError: CNTK's Python has no function for a part of it.
+    """
+    network = Network(model)
+    tensors = network.weights.tensors
+    found = training.losses(model) if tensors else []
+    parts = [_RESTORED] if network.restores else []
+    parts.append("\n".join(_network(network, found)))
+    parts += [loading.load(tensors, trains=bool(found))] if tensors else []
+    parts += [training.FIT] if found else []
+    body = "\n\n\n".join(parts)
+    about = "A network for CNTK."
+    if weights and tensors:
+        about += f"\n\nIts weights are in {weights}:\n\n    z = load({string(weights)})"
+    imports = "import cntk as C" + ("\nimport numpy as np" if "np." in body else "")
+    return f"{docstring(about)}\n\n{imports}\n\n\n{body}\n"
+
+
+def _network(network: Network, found: list[training.Loss]) -> list[str]:
+    parameters = ["weights"] if network.weights.tensors else []
+    parameters += ["train=False"] if found else []
+    scope = Scope(set())
+    kept = [*network.results, *(Ref(loss.source) for loss in found)]
+    about = "The network as a function."
+    if found:
+        about = "The network as a function; to train it, with its loss and its error."
+    lines = [f"def network({', '.join(parameters)}):", docstring(about, 4)]
+    lines += print_body(network.statements, kept, scope, 4)
+    if found:
+        lines += training.statements(found, network.results, scope)
+    return lines + returned(network.results, scope, 4)
+
+
+def save(
+    model: Model,
+    target: Path,
+    *,
+    weights: Path | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[Path]:
+    """Write a module and, where it does not read those it was made from, its weights.
+
+    Args:
+        model: What the exporter made, or the reader read.
+        target: The module.
+        weights: The file of the weights, `<target>.npy` unless given.
+        progress: Told of the bytes of weights written.
+
+    Returns:
+        The files written, the module first.
+    """
+    tensors = Network(model).weights.tensors
+    found = loading.shared(tensors)
+    own = weights or target.with_suffix(".npy")
+    if not tensors or (found is not None and weights is None):
+        target.write_text(source(model), encoding="utf-8")
+        return [target]
+    target.write_text(source(model, weights=own.name), encoding="utf-8")
+    if found is None:
+        named = {".".join(path): tensor for path, tensor in tensors.items()}
+    else:
+        named = {one.field: one.tensor for one in found.values() if one.tensor is not None}
+    write_record(list(named.items()), own, progress)
+    return [target, own]
+
+
+__all__ = ["save", "source"]

@@ -1,0 +1,385 @@
+"""The functions of a model as statements that make them again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk.codegen import (
+    blocks,
+    layers,
+    layers_plain,
+    operators,
+    recurrences,
+    sequences,
+    windows,
+)
+from mmdnn.frameworks.cntk.codegen.expressions import (
+    Call,
+    Expr,
+    Listed,
+    Mapped,
+    Member,
+    Raw,
+    Ref,
+    call,
+    literal,
+)
+from mmdnn.frameworks.cntk.codegen.ordering import components, is_loop
+from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement
+from mmdnn.frameworks.cntk.codegen.table import DTYPES, PRINTERS, Node, dynamic_axis
+from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, Weights, inline
+from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
+
+del layers_plain, operators, sequences, windows  # they fill the tables
+
+VALUED = {"BatchNormalization", "OptimizedRNNStack", "Convolution", "PackedIndex", "GatherPacked"}
+VALUED |= {"ScatterPacked", "ConvolutionSequenceShape", "TransposeTimes", "EyeLike"}
+"""Operators whose Python functions take no plain numbers as operands."""
+REORDERED = {"Gemm", "GatherOp"}
+"""Blocks that CNTK itself defines: by their names alone it counts on how many operands they have."""
+MAX_NESTING = 30
+"""How many blocks may stand inside one another."""
+
+
+class Network:
+    """A model's statements.
+
+    Attributes:
+        statements: They, in order.
+        results: What the model gives.
+        weights: The arrays that it takes.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.weights = Weights()
+        self.statements: list[Statement] = []
+        self.made: set[Variable] = set()
+        self.nesting = 0
+        self.restores = False
+        self.groups: dict[Function, Group] = {}
+        self.readers = _readers(model)
+        self.loose: dict[Variable, Variable] = {}
+        for variable in model.variables.values():
+            if variable.kind == Kind.INPUT:
+                self.statements.append(Assign(variable, _input(variable), variable.name or "x"))
+        for variable in _unbound(model):
+            wish = variable.name or "x"
+            self.statements.append(Assign(variable, _placeholder(variable), wish))
+        self.body(self.statements, model.root, 0)
+        self.results = self._results(model.root)
+
+    def body(self, into: list[Statement], root: Function, nesting: int) -> None:
+        """Add the statements that make a function and all that it needs, in an order that works."""
+        before, self.nesting = self.nesting, nesting
+        for component in components([root], blocks.reads):
+            if is_loop(component):
+                self._loop(into, component, nesting)
+            elif component[0].op != COMBINE:
+                self._function(into, component[0], nesting)
+        self.nesting = before
+
+    def _function(self, into: list[Statement], function: Function, nesting: int) -> None:
+        made = layers.expressed(function, self) if not nesting else None
+        if made is not None:
+            into.append(Assign(function, made, _wish(function), _kind(function)))
+            return
+        several = len(function.results) > 1
+        value = self._known(function)
+        if value is None:
+            made = self._block(into, function, nesting) if function.block else None
+            value = self._primitive(function) if made is None else made
+        apart = several or bool(function.name)
+        into.append(Assign(function, value, _wish(function), _kind(function), several, apart))
+
+    def _known(self, function: Function) -> Expr | None:
+        return blocks.expression(function, lambda one: self.operand(one, numbers=False))
+
+    def _primitive(self, function: Function) -> Expr:
+        if function.op not in PRINTERS:
+            raise UnsupportedError(
+                "CNTK's Python has no such function", layer=function.label, operator=function.op
+            )
+        node = Node(function)
+        plain = function.op in VALUED or not any(_moves(one) for one in function.inputs)
+        inputs = [self.operand(one, numbers=not plain) for one in function.inputs]
+        value = PRINTERS[function.op](node, *inputs)
+        node.done()
+        return value
+
+    def _block(self, into: list[Statement], function: Function, nesting: int) -> Expr:
+        block = function.block
+        assert block is not None
+        if nesting > MAX_NESTING:
+            raise UnsupportedError("blocks within blocks within blocks", layer=function.label)
+        if block.type in REORDERED:
+            raise UnsupportedError(
+                "CNTK's Python cannot define a block of this type", layer=function.label
+            )
+        inner: list[Statement] = []
+        self.body(inner, block.root, nesting + 1)
+        results = [self.operand(one, numbers=False) for one in block.outputs]
+        into.append(Define(function, list(block.arguments), inner, results))
+        args = [self.operand(one, numbers=False) for one in block.arguments.values()]
+        return Call(Ref(function), tuple(args))
+
+    def _loop(self, into: list[Statement], component: list[Function], nesting: int) -> None:
+        """A loop: what is read before it is computed has a placeholder, replaced at the end."""
+        made = recurrences.loop(component, self) if not nesting else None
+        if made is not None:
+            function, value, several = made
+            into.append(Assign(function, value, _wish(function), _kind(function), several))
+            return
+        replaced: dict[Variable, Variable] = {}
+        computed: set[Function] = set()
+        for function in component:
+            late = [one for one in function.inputs if one.owner in component]
+            for variable in late:
+                if variable.owner not in computed and variable not in replaced:
+                    placeholder = Variable(f"{variable.uid} before", Kind.PLACEHOLDER)
+                    replaced[variable] = self.loose[variable] = placeholder
+                    wish = f"{_wish(variable.owner)}_before" if variable.owner else "state"
+                    into.append(Assign(placeholder, call("C.placeholder"), wish))
+            self._function(into, function, nesting)
+            statement = into[-1]
+            assert isinstance(statement, Assign)
+            statement.apart = True
+            computed.add(function)
+            for variable in [one for one in self.loose if one.owner is function]:
+                del self.loose[variable]
+        states = tuple(
+            (Ref(placeholder), _output(variable)) for variable, placeholder in replaced.items()
+        )
+        last = component[-1] if self.model.root not in component else self.model.root
+        into.append(Do(call(Member(Ref(last), "replace_placeholders"), Mapped(states))))
+
+    def operand(self, variable: Variable, *, numbers: bool) -> Expr:
+        """What stands for a variable that is read.
+
+        Args:
+            variable: It.
+            numbers: Whether a plain number will do for a constant.
+        """
+        if variable in self.loose:
+            return Ref(self.loose[variable])
+        if variable.kind in (Kind.PARAMETER, Kind.CONSTANT) and variable not in self.made:
+            return self._stored(variable, numbers=numbers)
+        if variable.owner is not None and variable.owner.op == COMBINE:
+            return self.operand(variable.owner.inputs[variable.index], numbers=numbers)
+        return Ref(variable)
+
+    def _stored(self, variable: Variable, *, numbers: bool) -> Expr:
+        values = inline(variable)
+        if values is not None and not variable.name:
+            plain = numbers and variable.dtype == ir.DataType.FLOAT and not values.shape
+            return literal(values[()]) if plain else _constant(variable, values)
+        if values is not None:
+            value: Expr = _constant(variable, values)
+        else:
+            value = self._loaded(variable)
+        pure = variable.kind == Kind.CONSTANT or not self.nesting
+        if len(self.readers.get(variable, ())) < 2 and pure:
+            return value
+        self.made.add(variable)
+        self.statements.append(Assign(variable, value, variable.name or "shared"))
+        return Ref(variable)
+
+    def _loaded(self, variable: Variable) -> Call:
+        reader = self.readers[variable][0]
+        if reader not in self.groups:
+            self.groups[reader] = self.weights.group(_wish(reader), _kind(reader))
+        role = variable.name or variable.kind.name.lower()
+        array = self.weights.array(variable, self.groups[reader], role)
+        dtype = _dtype(variable)
+        name = literal(variable.name) if variable.name else None
+        if variable.kind == Kind.PARAMETER:
+            return call("C.parameter", init=array, dtype=dtype, name=name)
+        return call("C.constant", array, dtype=dtype, name=name)
+
+    def own(self, function: Function) -> list[Variable] | None:
+        """The named parameters and statistics of a layer, if they are its own, and told apart."""
+        members = dict.fromkeys(_members(function))
+        stored = dict.fromkeys(
+            variable
+            for one in members
+            for variable in _read(one)
+            if variable.kind == Kind.PARAMETER or (variable.kind == Kind.CONSTANT and variable.name)
+        )
+        names = {one.name for one in stored}
+        if len(names) != len(stored) or "" in names:
+            return None
+        for one in stored:
+            if one.dtype != ir.DataType.FLOAT or not members.keys() >= set(self.readers[one]):
+                return None
+        return list(stored)
+
+    def seen(self, function: Function, within: Sequence[Function]) -> list[Variable]:
+        """The outputs of a function that others read, or that the model gives."""
+        return [
+            one
+            for one in function.results
+            if set(self.readers.get(one, ())) - set(within) or one in self.model.outputs
+        ]
+
+    def restored(
+        self, layer: Call, function: Function, stored: Sequence[Variable], operands: list[Expr]
+    ) -> Call:
+        """A layer, applied; with its parameters' values, where it has any."""
+        if not stored:
+            return Call(layer, tuple(operands))
+        group = self.weights.group(_wish(function), _kind(function))
+        for one in stored:
+            self.weights.array(one, group, one.name)
+        self.restores = True
+        return call("restored", layer, Weight(group), *operands)
+
+    def _results(self, root: Function) -> list[Expr]:
+        """What is returned: the last function, or a combination of several."""
+        if root.op != COMBINE:
+            return [Ref(root)]
+        found = [self.operand(one, numbers=False) for one in root.inputs]
+        if len(found) == 1 and not root.name and _is_whole(root.inputs[0]):
+            return found
+        name = literal(root.name) if root.name else None
+        return [call("C.combine", Listed(tuple(found)), name=name)]
+
+
+def _members(function: Function) -> Iterator[Function]:
+    """The functions inside a block, those of inner blocks too."""
+    pending = [] if function.block is None else graph.inside(function.block)
+    while pending:
+        one = pending.pop()
+        yield one
+        if one.block is not None:
+            pending += graph.inside(one.block)
+
+
+def _read(function: Function) -> Iterable[Variable]:
+    """What a function reads by itself: of a block, what it is given."""
+    return function.block.arguments.values() if function.block is not None else function.inputs
+
+
+def _is_whole(variable: Variable) -> bool:
+    return variable.owner is not None and len(variable.owner.results) == 1
+
+
+def _moves(variable: Variable) -> bool:
+    """Whether it is no constant."""
+    return variable.kind != Kind.CONSTANT or variable.value is None
+
+
+def _unbound(model: Model) -> list[Variable]:
+    """Placeholders that are read and stand for nothing."""
+    bound = {one for function in model.walk() if function.block for one in function.block.arguments}
+    read = {one for function in model.walk() for one in function.inputs}
+    return [
+        one
+        for one in model.variables.values()
+        if one.kind == Kind.PLACEHOLDER and one in read - bound
+    ]
+
+
+def _readers(model: Model) -> dict[Variable, list[Function]]:
+    """The functions that read a variable, blocks left out but for what they are given."""
+    found: dict[Variable, list[Function]] = {}
+    for function in model.walk():
+        for one in _read(function):
+            found.setdefault(one, []).append(function)
+    return found
+
+
+def _output(variable: Variable) -> Expr:
+    assert variable.owner is not None
+    if len(variable.owner.results) > 1:
+        return Ref(variable)
+    return Member(Ref(variable), "output")
+
+
+def _wish(function: Function) -> str:
+    """What a variable's name is made of."""
+    return function.name or _kind(function)
+
+
+def _kind(function: Function) -> str:
+    """What a function is, for a name."""
+    return _WORDS.get(function.type) or _snake(function.type)
+
+
+_WORDS = {
+    "ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "StableSigmoid": "sigmoid",
+    "Plus": "total", "Minus": "difference", "ElementTimes": "product", "ElementDivide": "quotient",
+    "Times": "times", "ReduceElements": "reduced", "Sequence::Slice": "frames", "Select": "chosen",
+    "GatherPacked": "frames", "NoOp": "alias", "TransposeAxes": "transposed", "RNNStep": "rnn",
+    "PastValue": "past", "FutureValue": "future", "ReconcileDynamicAxis": "broadcast",
+    "Sequence::BroadcastAs": "broadcast", "Sequence::ReduceElements": "reduced",
+}  # fmt: skip
+
+
+def _snake(text: str) -> str:
+    """`BatchNormalization` as `batch_normalization`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
+
+
+def _dtype(variable: Variable) -> Raw | None:
+    if variable.dtype not in DTYPES:
+        raise FormatError(f"its numbers are of the type {variable.dtype.name}", layer=variable.uid)
+    return None if variable.dtype == ir.DataType.FLOAT else Raw(DTYPES[variable.dtype])
+
+
+def _shape(shape: graph.Shape | None, variable: Variable) -> Raw:
+    if shape is None:
+        raise FormatError("it has no shape", layer=variable.name or variable.uid)
+    special = {graph.FREE: "C.FreeDimension", graph.INFERRED: "C.InferredDimension"}
+    dims = [special.get(dim, str(dim)) for dim in shape]
+    return Raw(dims[0] if len(dims) == 1 else f"({', '.join(dims)})")
+
+
+def _input(variable: Variable) -> Call:
+    axes = variable.axes
+    if axes is None:
+        raise FormatError("its dynamic axes are not known", layer=variable.name or variable.uid)
+    settings: dict[str, Expr | None] = {
+        "dtype": _dtype(variable),
+        "needs_gradient": literal(True) if variable.trained else None,
+        "is_sparse": literal(True) if variable.sparse else None,
+    }
+    function = "C.input_variable"
+    if len(axes) == 2 and axes[0] == graph.BATCH and axes[1].ordered:
+        function = "C.sequence.input_variable"
+        default = axes[1] == graph.SEQUENCE
+        settings["sequence_axis"] = None if default else Raw(dynamic_axis(axes[1]))
+    elif axes != (graph.BATCH,):
+        settings["dynamic_axes"] = Raw(f"[{', '.join(map(dynamic_axis, axes))}]")
+    settings["name"] = literal(variable.name) if variable.name else None
+    return call(function, _shape(variable.shape, variable), **settings)
+
+
+def _placeholder(variable: Variable) -> Call:
+    axes = variable.axes
+    known = None if axes is None else Raw(f"[{', '.join(map(dynamic_axis, axes))}]")
+    return call(
+        "C.placeholder",
+        shape=None if variable.shape is None else _shape(variable.shape, variable),
+        dynamic_axes=known,
+        name=literal(variable.name) if variable.name else None,
+    )
+
+
+def _constant(variable: Variable, values: np.ndarray) -> Call:
+    """A constant whose numbers stand in the source."""
+    same = values.size > 0 and bool((values == values.flat[0]).all())
+    settings: dict[str, Expr | None] = {}
+    if same:
+        written = literal(values.flat[0])
+        settings["shape"] = literal(values.shape) if values.shape else None
+    else:
+        written = literal(values)
+    settings["dtype"] = _dtype(variable)
+    settings["name"] = literal(variable.name) if variable.name else None
+    return call("C.constant", written, **settings)

@@ -1,0 +1,122 @@
+"""What a network needs to be trained: a loss and an error for each output, and labels that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, call, lines, text
+from mmdnn.frameworks.cntk.codegen.statements import Scope
+from mmdnn.frameworks.cntk.codegen.table import Node, python_axis
+from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
+
+LOSSES = {
+    *("CrossEntropyWithSoftmax", "SquaredError", "BinaryCrossEntropy", "Logistic", "LambdaRank"),
+    *("ClassificationError", "EditDistanceError", "ForwardBackward", "NDCG", "NCE"),
+    *("LatticeSequenceWithSoftmax", "CosDistanceWithNegativeSamples"),
+}
+"""A network that gives one of these has all it needs."""
+
+FIT = '''def fit(path, minibatches, rate=0.01):
+    """Train the network with a file's weights; it is returned as it is then.
+
+    A minibatch is a dictionary of arrays by the names of inputs and labels.
+    """
+    z, loss, error = load(path, train=True)
+    schedule = C.learning_parameter_schedule(rate)
+    learner = C.momentum_sgd(z.parameters, schedule, C.momentum_schedule(0.9))
+    trainer = C.Trainer(z, (loss, error), [learner])
+    for minibatch in minibatches:
+        trainer.train_minibatch(minibatch)
+    return z'''
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What an output is held against.
+
+    Attributes:
+        source: What the loss reads: of a softmax, what that reads.
+        classes: Whether it is about classes.
+        axis: The axis of the classes, where it is not the last.
+    """
+
+    source: Variable
+    classes: bool
+    axis: Raw | None = None
+
+
+def losses(model: Model) -> list[Loss]:
+    """Cross entropy for outputs that a softmax makes, squared error for others.
+
+    A network that ends in a layer without activation is a classifier without its softmax.
+    """
+    outputs = model.outputs
+    computed = all(one.owner is not None for one in outputs)
+    if not computed or any(_is_loss(one.owner) for one in outputs):
+        return []
+    if any(one.kind == Kind.PLACEHOLDER for one in model.root.inputs):
+        return []
+    found = [_softmax(one) for one in outputs]
+    if len(outputs) == 1 and found == [None] and _is_linear(outputs[0]):
+        return [Loss(outputs[0], classes=True)]
+    return [loss or Loss(one, classes=False) for loss, one in zip(found, outputs, strict=True)]
+
+
+def _is_loss(function: Function | None) -> bool:
+    seen = function
+    while seen is not None and seen.op == "ReduceElements":
+        seen = seen.inputs[0].owner
+    return seen is not None and seen.type in LOSSES
+
+
+def _softmax(output: Variable) -> Loss | None:
+    function = output.owner
+    assert function is not None
+    if function.op == "Softmax":
+        return Loss(function.inputs[0], classes=True)
+    if function.block is None or function.type != "Softmax":
+        return None
+    match = CATALOGUE.find(function)
+    if match is None or not isinstance(match[1].get("axis"), Axis):
+        return None
+    axis = match[1]["axis"]
+    (source,) = function.block.arguments.values()
+    return Loss(source, True, python_axis(axis, Node(function)) if axis.index else None)
+
+
+def _is_linear(output: Variable) -> bool:
+    """Whether it is a matrix product, perhaps with a bias, in a layer or by itself."""
+    function = output.owner
+    if function is not None and function.block is not None and function.type == "Dense":
+        function = function.block.outputs[0].owner
+    if function is not None and function.op == "Plus":
+        owners = [one.owner for one in function.inputs if one.owner is not None]
+        function = owners[0] if len(owners) == 1 else None
+    return function is not None and function.op == "Times"
+
+
+def statements(found: list[Loss], results: list[Expr], scope: Scope) -> Iterator[str]:
+    """The lines that come before a network's last, for training."""
+    yield "    if train:"
+    total: dict[str, str] = {"loss": "", "error": ""}
+    for place, loss in enumerate(found):
+        number = f"_{place + 1}" if len(found) > 1 else ""
+        source = text(Ref(loss.source), scope)
+        label = f"label{number}"
+        given = (Raw(source), Raw(label))
+        shape = f'{source}.shape, dynamic_axes={source}.dynamic_axes, name="{label}"'
+        yield from lines(f"{label} = ", call("C.input_variable", Raw(shape)), scope, 8)
+        functions = ("cross_entropy_with_softmax", "classification_error")
+        names = functions if loss.classes else ("squared_error", "squared_error")
+        axis = loss.axis if loss.classes else None
+        for part, function in zip(total, names, strict=True):
+            made = call(f"C.{function}", *given, axis=axis)
+            yield from lines(f"{part}{number} = ", made, scope, 8)
+            total[part] += f" + {part}{number}" if total[part] else f"{part}{number}"
+    if len(found) > 1:
+        for part, whole in total.items():
+            yield f"        {part} = {whole}"
+    z = text(results[0], scope)
+    yield f"        return {z}, loss, error"

@@ -1,0 +1,105 @@
+"""What the source reads from its file of weights, and under which names.
+
+The network has names of its own: `conv1.W`, which it takes as `weights["conv1"]["W"]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.graph import Kind, Variable
+from mmdnn.python_source import identifier
+from mmdnn.tensors import references
+
+_NO_WORD = re.compile(r"\W", re.ASCII)
+SMALL = 8
+"""Constants of no more numbers stand in the source."""
+
+
+@dataclass(eq=False)
+class Group:
+    """A layer's arrays, or those of several layers.
+
+    Attributes:
+        name: What they are called together.
+        kind: What it is that they belong to, for a name where the layer's own is of no use.
+        parent: The group that it is part of.
+        taken: The names within.
+    """
+
+    name: str
+    kind: str
+    parent: Group | None = None
+    taken: set[str] = field(default_factory=set)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The names that lead to it."""
+        return (*(self.parent.path if self.parent is not None else ()), self.name)
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A group of arrays in an expression, or one array of it."""
+
+    group: Group
+    name: str | None = None
+
+
+class Weights:
+    """The arrays that a network takes.
+
+    Attributes:
+        arrays: Group, name and numbers of each.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: list[tuple[Group, str, ir.TensorProtocol]] = []
+        self._known: dict[Variable, Weight] = {}
+        self._taken: set[str] = set()
+
+    @property
+    def tensors(self) -> dict[tuple[str, ...], ir.TensorProtocol]:
+        """The arrays by their paths."""
+        return {(*group.path, name): tensor for group, name, tensor in self.arrays}
+
+    def group(self, wish: str, kind: str) -> Group:
+        """A new group."""
+        return Group(identifier(wish, self._taken), kind)
+
+    def array(self, variable: Variable, group: Group, wish: str) -> Weight:
+        """The array of a variable, new or known, as it is taken from the weights."""
+        if variable not in self._known:
+            name = _unique(_NO_WORD.sub("_", wish), group.taken)
+            assert variable.value is not None
+            self._known[variable] = Weight(group, name)
+            self.arrays.append((group, name, variable.value))
+        return self._known[variable]
+
+    def together(self, groups: Sequence[Group], whole: Group) -> None:
+        """Make groups parts of another one, with names that only say what they are."""
+        for group in groups:
+            group.parent = whole
+            group.name = _unique(group.kind, whole.taken)
+
+
+def _unique(wish: str, taken: set[str]) -> str:
+    name, count = wish, 1
+    while name in taken:
+        count += 1
+        name = f"{wish}_{count}"
+    taken.add(name)
+    return name
+
+
+def inline(variable: Variable) -> np.ndarray | None:
+    """The numbers of a constant that is small enough to stand in the source."""
+    value = variable.value
+    if variable.kind != Kind.CONSTANT or value is None or value.size > SMALL:
+        return None
+    return references.read(value)

@@ -1,0 +1,145 @@
+# ruff: noqa: B905 - in Python 3.6 zip has no strict
+"""Runs generated sources in CNTK 2.7, many in one process; Python 3.6, no part of the project.
+
+    python cntk_generated.py jobs.json
+
+A job has `source`, and may have `weights`, `saved` (where the network is saved), `model` (a file that
+it is held against, with the same feeds) and `golden` (an .npz with feeds). What became of each is
+printed as JSON, under its key.
+"""
+
+import json
+import sys
+import traceback
+
+import cntk as C  # noqa: N812 - as its users do
+import numpy as np
+import scipy.sparse
+
+
+def build(job):
+    """The network that a source makes."""
+    space = {"__name__": "generated"}
+    with open(job["source"], encoding="utf-8") as file:
+        exec(compile(file.read(), job["source"], "exec"), space)
+    made = space["load"](job["weights"]) if job.get("weights") else space["network"]()
+    return made, space
+
+
+def feeds(z, golden, random):
+    """Feeds by name and place: those of the .npz, else some numbers; sequences of several lengths."""
+    found = []
+    names = [one.name for one in z.arguments]
+    stored = np.load(golden) if golden else {}
+    for one in z.arguments:
+        key = "input/" + (one.name if names.count(one.name) == 1 and one.name else one.uid)
+        whole = [stored[key]] if key in stored else []
+        frames = [stored[k] for k in ordered(stored, key + "/seq")]
+        sequential = any(axis.is_ordered for axis in one.dynamic_axes)
+        if frames:
+            value = frames
+        elif whole:
+            value = whole[0]
+        else:
+            shape = tuple(5 if dim < 0 else dim for dim in one.shape)
+            lengths = [4, 2, 3] if sequential else [1, 1, 1]
+            value = [random.rand(n, *shape).astype(one.dtype) for n in lengths]
+            value = value if sequential else np.concatenate(value)
+            value = value if one.dynamic_axes else value[0]
+        if one.is_sparse:
+            rows = value if sequential else [each[None] for each in value]
+            value = [scipy.sparse.csr_matrix(each.reshape(len(each), -1)) for each in rows]
+            value = value if sequential else scipy.sparse.vstack(value).tocsr()
+        found.append(value)
+    return found
+
+
+def ordered(stored, prefix):
+    keys = [key for key in stored if key.startswith(prefix)]
+    return sorted(keys, key=lambda key: int(key[len(prefix) :]))
+
+
+def outputs(z, values):
+    """The outputs' names and numbers."""
+    given = dict(zip(z.arguments, values))
+    try:
+        found = z.eval(given, as_numpy=True)
+    except ValueError:
+        if z.arguments:
+            raise
+        found = z.eval()
+    if len(z.outputs) == 1:
+        found = {z.outputs[0]: found}
+    return [(one.name, found[one]) for one in z.outputs]
+
+
+def dense(value):
+    return np.asarray(value.toarray() if scipy.sparse.issparse(value) else value)
+
+
+def same(one, other):
+    if isinstance(one, list) or isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other))
+    one, other = dense(one), dense(other)
+    return (
+        one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    )
+
+
+def apart(one, other):
+    """How far numbers are apart."""
+    if isinstance(one, list):
+        return max(apart(a, b) for a, b in zip(one, other))
+    difference = np.abs(dense(one).astype(float) - dense(other).astype(float))
+    return float(np.nanmax(difference)) if difference.size else 0.0
+
+
+def fed(z):
+    """A network with an input for each placeholder that stands for nothing."""
+    inputs = {
+        one: C.input_variable(one.shape, dynamic_axes=one.dynamic_axes, name=one.name)
+        for one in z.placeholders
+    }
+    return z.replace_placeholders(inputs) if inputs else z
+
+
+def run(job):
+    made, _ = build(job)
+    if job.get("saved"):
+        made.save(job["saved"])
+    found = {"built": True}
+    if job.get("model"):
+        original = fed(C.load_model(job["model"]))
+        made = fed(made)
+        values = feeds(original, job.get("golden"), np.random.RandomState(1))
+        try:
+            expected = outputs(original, values)
+        except Exception as error:  # noqa: BLE001 - CNTK throws anything
+            return dict(found, refused=str(error).strip().splitlines()[0])
+        got = outputs(made, values)
+        found["names"] = [name for name, _ in got] == [name for name, _ in expected]
+        found["arguments"] = [a.name for a in made.arguments] == [
+            a.name for a in original.arguments
+        ]
+        if len(got) == len(expected):
+            found["apart"] = max(apart(a, b) for (_, a), (_, b) in zip(got, expected))
+        found["equal"] = len(got) == len(expected) and all(
+            same(a, b) for (_, a), (_, b) in zip(got, expected)
+        )
+    return found
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        jobs = json.load(file)
+    found = {}
+    for key, job in jobs.items():
+        try:
+            found[key] = run(job)
+        except Exception:  # noqa: BLE001
+            found[key] = {"error": traceback.format_exc()}
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
