@@ -14,7 +14,10 @@ from mmdnn.frameworks.cntk.importer.windows import cropped, row_major, spread, w
 
 @importer("Convolution", doc=f"{API}/cntk.ops#convolution")
 def convolution(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
-    """Kernels (maps, channels / groups, *spatial); transposed (channels, maps, *spatial)."""
+    """Kernels (maps, channels / groups, *spatial); transposed (channels, maps, *spatial).
+
+    One map needs no axis for it.
+    """
     if w.axes:
         f.refuse("its kernel differs from sample to sample")
     if f.get("sequential", bool, default=False):
@@ -24,6 +27,9 @@ def convolution(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
     for name in ("kernelShape", "dilation", "outputShape"):
         f.get(name, Shape, default=Shape((1,)))
     spatial = x.rank - 1
+    if w.rank == x.rank and not f.get("transpose", bool):
+        one = f.reshaped(w, (1, *sizes(w)))
+        w = Operand(op.Unsqueeze(w.value, [0])) if one is None else one
     if w.rank != x.rank + 1:
         f.refuse(f"a kernel of {w.rank} axes for an input of {x.rank}")
     kernel = sizes(w)[2:]

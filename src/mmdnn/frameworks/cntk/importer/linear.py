@@ -62,8 +62,7 @@ def _product(
     axes = union([w, x])
     left = x
     if count != 1:
-        shape = [0] * (x.leading + len(mapped))
-        left = Operand(op.Reshape(x.value, [*shape, math.prod(contracted)]), x.axes)
+        left = Operand(_flattened(op, x, len(mapped), contracted), x.axes)
     half = x.value.dtype == ir.DataType.FLOAT16
     if half:
         left, matrix = (Operand(op.Cast(v.value, to=_SINGLE), v.axes) for v in (left, matrix))
@@ -77,10 +76,21 @@ def _product(
     return Operand(made, axes)
 
 
+def _flattened(op: Any, x: Operand, mapped: int, contracted: tuple[int, ...]) -> ir.Value:
+    """The last axes of an operand as one."""
+    kept = x.leading + mapped
+    made: ir.Value = (
+        op.Flatten(x.value)
+        if kept == 1 and contracted
+        else op.Reshape(x.value, [*[0] * kept, math.prod(contracted)])
+    )
+    return made
+
+
 def _reshaped(f: Importing, op: Any, w: Operand, shape: tuple[int, int]) -> Operand:
     if sizes(w) == shape:
         return w
-    made = f.changed(w, "matrix", lambda a: a.reshape(shape), shape)
+    made = f.reshaped(w, shape)
     if made is not None:
         return made
     return Operand(op.Reshape(w.value, [*[0] * w.leading, *shape]), w.axes)

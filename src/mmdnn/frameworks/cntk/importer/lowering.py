@@ -10,6 +10,7 @@ import onnx_ir as ir
 from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis, Function, Model, Variable
+from mmdnn.frameworks.cntk.importer import finishing
 from mmdnn.frameworks.cntk.importer.flattening import Flat
 from mmdnn.frameworks.cntk.importer.inputs import dimensions_of, fed
 from mmdnn.frameworks.cntk.importer.naming import Names
@@ -80,6 +81,9 @@ def _size(dimension: int) -> int | None:
     return None if dimension in (graph.FREE, graph.INFERRED) else dimension
 
 
+_Change = tuple[ir.Value, str, tuple[int, ...], ir.DataType | None]
+
+
 class Lowering:
     """A conversion under way.
 
@@ -105,7 +109,7 @@ class Lowering:
         self.named: set[ir.Value] = set()
         self._lengths: dict[Axis, ir.Value] = {}
         self._owners: dict[Axis, str] = {}
-        self._changed: dict[object, Operand] = {}
+        self._changed: dict[_Change, Operand] = {}
 
     def run(self, components: list[list[Function]], outputs: list[Variable]) -> ir.Model:
         """Import the functions; `outputs` become the model's."""
@@ -118,7 +122,7 @@ class Lowering:
         self.components(components)
         for output in outputs:
             self._output(output)
-        self._sweep()
+        self._finish()
         return self.builder.model(**{"mmdnn.framework": "cntk"})
 
     def components(self, components: Sequence[Sequence[Function]]) -> None:
@@ -167,13 +171,31 @@ class Lowering:
         tensor = x.value.const_value
         if tensor is None or x.axes:
             return None
-        key = (x.value, how, shape, dtype)
-        if key not in self._changed:
+        if (x.value, how, shape, dtype) not in self._changed:
             name = f"{x.value.name}_{how}"
             lazy = references.lazy(tensor, function, shape=shape, dtype=dtype, name=name)
-            with self.root.layer("", ""):
-                self._changed[key] = Operand(self.root.weight(name, lazy))
-        return self._changed[key]
+            self._derive(x, (how, shape, dtype), lazy)
+        return self._changed[x.value, how, shape, dtype]
+
+    def reshaped(self, x: Operand, shape: tuple[int, ...]) -> Operand | None:
+        """A parameter in another shape; see `Importing.reshaped`."""
+        tensor = x.value.const_value
+        if tensor is None or x.axes:
+            return None
+        if (x.value, "reshaped", shape, None) not in self._changed:
+            made = references.reshaped(tensor, shape, f"{x.value.name}_reshaped")
+            self._derive(x, ("reshaped", shape, None), made)
+        return self._changed[x.value, "reshaped", shape, None]
+
+    def _derive(
+        self,
+        x: Operand,
+        how: tuple[str, tuple[int, ...], ir.DataType | None],
+        tensor: ir.TensorProtocol,
+    ) -> None:
+        with self.root.layer("", ""):
+            value = self.root.weight(str(tensor.name), tensor)
+        self._changed[x.value, *how] = Operand(value)
 
     def function(self, function: Function) -> None:
         """Import one function."""
@@ -293,15 +315,17 @@ class Lowering:
         self._lengths[made.sequence] = lengths
         return str(lengths.name)
 
-    def _sweep(self) -> None:
-        """Forget what nothing reads, and let inputs say which value has their lengths."""
+    def _finish(self) -> None:
+        """Tidy the graph, and let inputs say which value has their lengths."""
         graph_ = self.builder.graph
-        for node in reversed(list(graph_)):
-            if not any(one.uses() or one in graph_.outputs for one in node.outputs):
-                graph_.remove(node, safe=True)
-        for name, value in list(graph_.initializers.items()):
-            if not value.uses() and value not in graph_.outputs:
-                del graph_.initializers[name]
+        own = {
+            operand.value for one, operand in self.operands.items() if one.owner and one.owner.name
+        }
+        finishing.join_biases(
+            graph_, own, lambda value, shape: self.reshaped(Operand(value), shape)
+        )
+        derived = {made.value: key[0] for key, made in self._changed.items()}
+        finishing.sweep(graph_, derived)
         for operand in self.operands.values():
             axis = operand.sequence
             if operand.value in graph_.inputs and axis in self._lengths:

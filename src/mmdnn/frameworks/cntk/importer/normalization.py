@@ -48,6 +48,9 @@ def _vector(f: Importing, op: Any, x: Operand, size: int) -> Any:
         f.unfit(f"{have} parameters for {size} channels")
     if sizes(x) == (size,):
         return x.value
+    if have == size:
+        made = f.reshaped(x, (size,))
+        return op.Reshape(x.value, [size]) if made is None else made.value
     made = f.changed(x, "flat", lambda a: np.broadcast_to(a.reshape(-1), size).copy(), (size,))
     return op.Expand(op.Reshape(x.value, [-1]), [size]) if made is None else made.value
 
@@ -74,10 +77,21 @@ def _steps(strides: object) -> tuple[int, ...]:
     return strides if isinstance(strides, Shape) else (0,)
 
 
+_DIVISOR = (
+    "Exp(ElementTimes(beta, Log(Plus(bias, Reshape((conv := Convolution(kernel,"
+    " Reshape(ElementTimes(x, x)))))))))"
+)
+
+
 @block(
     "LocalResponseNormalization",
-    "ElementDivide(x, Exp(ElementTimes(beta, Log(Plus(bias, Reshape((conv := Convolution(kernel,"
-    " Reshape(ElementTimes(x, x))))))))))",
+    f"ElementDivide(x, {_DIVISOR})",
+    f"{API}/cntk.ops#local_response_normalization",
+    _is_lrn,
+)
+@block(
+    "ElementDivide",
+    f"ElementTimes(x, Reciprocal({_DIVISOR}))",
     f"{API}/cntk.ops#local_response_normalization",
     _is_lrn,
 )

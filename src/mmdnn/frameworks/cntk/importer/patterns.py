@@ -64,6 +64,7 @@ class Pattern:
 
     Attributes:
         names: The variables that it binds, in the order in which the expression first has them.
+        size: How many functions it is of.
     """
 
     def __init__(self, text: str) -> None:
@@ -78,6 +79,7 @@ class Pattern:
             if isinstance(node, ast.Name) and id(node) not in calls | targets
         ]
         found.sort(key=lambda node: (node.lineno, node.col_offset))
+        self.size = len(calls)
         self.names = list(dict.fromkeys(node.id for node in found))
 
     def match(self, variable: Variable, flat: Graph) -> Bound | None:

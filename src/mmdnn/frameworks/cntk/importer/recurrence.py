@@ -79,12 +79,22 @@ def _scan(lowering: Lowering, component: Sequence[Function], delays: Sequence[Fu
         masks = {}
         if backwards:
             for count in {state.count for state in states}:
-                inside = until(op, like.value, lowering.lengths(axis), count)
-                masks[count] = op.Unsqueeze(inside, [2])
+                masks[count] = _inside_of(lowering, like.value, lowering.lengths(axis), count)
         results = _wanted(lowering, component)
         made = _run(lowering, component, states, outside, masks, results, axis, like)
     for variable, value in zip(results, made, strict=True):
         lowering.set(variable, Operand(value, like.axes))
+
+
+def _inside_of(lowering: Lowering, x: ir.Value, lengths: ir.Value, count: int) -> ir.Value:
+    """Whether the frame so many ahead is inside its sequence: bool [batch, time, 1]."""
+    (made,) = lowering.builder.function(
+        "Inside",
+        [x, lengths],
+        {"offset": count},
+        lambda op, x, lengths: op.Unsqueeze(until(op, x, lengths, count), [2]),
+    )
+    return made
 
 
 def _outside(lowering: Lowering, component: Sequence[Function]) -> dict[Variable, Operand]:

@@ -85,8 +85,8 @@ def _new_axes(f: Importing) -> tuple[Axis, ...]:
 def where(f: Importing, op: Any, x: Operand) -> Operand:
     """The frames where something is not 0, in order; as one frame, the first of them."""
     axes = _new_axes(f)
-    for name in ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveFactor"):
-        f.get(name, int, default=0)
+    factors = ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveFactor")
+    scaling, added = (f.get(name, int, default=0) for name in factors)
     if any(size != 1 for size in sizes(x)):
         f.refuse("its condition is not one number a frame")
     values = [x.value, _lengths(f, x)]
@@ -94,7 +94,15 @@ def where(f: Importing, op: Any, x: Operand) -> Operand:
         (place,) = _local(f, "FirstWhere", values, frames.first_where)
         return Operand(place, axes)
     time = f"{f.function.uid}_time"
-    places, counts = _local(f, "Where", values, lambda op, c, n: frames.where(op, c, n, time))
+    places, counts = _local(
+        f,
+        "Where",
+        values,
+        lambda op, c, n: frames.where(op, c, n, time),
+        axis=axes[1].name,
+        scaling=scaling,
+        added=added,
+    )
     f.lowering.set_lengths(axes[1], counts)
     return Operand(places, axes)
 
@@ -192,7 +200,7 @@ def to_sequence(f: Importing, op: Any, x: Operand, lengths: Operand | None = Non
     if x.leading != 1 or not x.rank or len(axes) != 2:
         f.refuse("it has no axis to make a sequence of")
     values = [x.value] if lengths is None else [x.value, lengths.value]
-    made, counts = _local(f, "ToSequence", values, _as_sequence)
+    made, counts = _local(f, "ToSequence", values, _as_sequence, axis=axes[1].name)
     f.lowering.set_lengths(axes[1], counts)
     return Operand(made, axes)
 

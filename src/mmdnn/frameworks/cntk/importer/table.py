@@ -63,11 +63,13 @@ def block(
 
     The function is called `(f, op, *operands)`, operands in the order of the pattern's names as
     `Pattern.names` gives it; functions that the pattern binds are `f.bound.functions["name"]`. A block
-    that matches none of its patterns is what its inside is.
+    that matches none of its patterns is what its inside is, one that matches several the largest.
     """
 
     def register(function: _F) -> _F:
-        blocks.setdefault(type_, []).append(Named(Pattern(pattern), function, check))
+        known = blocks.setdefault(type_, [])
+        known.append(Named(Pattern(pattern), function, check))
+        known.sort(key=lambda named: -named.pattern.size)
         if f"{type_} (block)" not in importer:
             importer(f"{type_} (block)", doc=doc)(function)
         return function
@@ -145,6 +147,10 @@ class Importing:
         `<parameter>_<how>`.
         """
         return self.lowering.changed(x, how, function, shape, dtype)
+
+    def reshaped(self, x: Operand, shape: tuple[int, ...]) -> Operand | None:
+        """A parameter in another shape of as many numbers, not read for it; see `changed`."""
+        return self.lowering.reshaped(x, shape)
 
     def refuse(self, reason: str) -> NoReturn:
         """Stop, naming this function."""
