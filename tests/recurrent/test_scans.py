@@ -18,6 +18,7 @@ from mmdnn.frameworks.caffe import exporter as caffe
 from mmdnn.frameworks.caffe import importer as caffe_importer
 from mmdnn.frameworks.caffe import reader, writer
 from mmdnn.frameworks.onnx import engine
+from mmdnn.ir.builder import Builder
 from mmdnn.registry import Source
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "frameworks" / "mxnet"))
@@ -231,3 +232,33 @@ def test_to_caffe(name: str, tmp_path: Path) -> None:
 def test_loops_in_loops_are_refused_for_caffe() -> None:
     with pytest.raises(UnsupportedError, match=r"Scan.*no loops"):
         caffe.from_ir(model("nested")[0])
+
+
+def test_sizes_of_other_arrays_in_mxnet(tmp_path: Path) -> None:
+    """First states in the sizes of an input, and steps that are taken for a batch and back."""
+    builder = Builder("mmdnn.test", "network")
+    op, x = builder.op, builder.input("x", ("N", "T", 3))
+    ones = op.Expand(np.float32(1), op.Concat(op.Shape(x, end=1), [2, 3], axis=0))
+    body = Builder("mmdnn.test", "step")
+    body._names = builder._names
+    state = body.input("state", ("N", 2, 3))
+    now = body.input("now", ("N", 3))
+    newest = body.op.Add(body.op.Squeeze(body.op.Slice(state, [1], [2], [1]), [1]), now)
+    after = body.op.Concat(
+        body.op.Slice(state, [1], [2], [1]), body.op.Unsqueeze(newest, [1]), axis=1
+    )
+    body.graph.outputs.extend([after, newest])
+    made = op.Scan(
+        ones, x, body=body.graph, num_scan_inputs=1, outputs=2,
+        scan_input_axes=[1], scan_output_axes=[1],
+    )  # fmt: skip
+    made[1].type, made[1].shape = x.type, x.shape
+    rows = op.Relu(op.Reshape(made[1], [-1, 3]))
+    y = op.Reshape(rows, op.Concat(op.Shape(x, end=2), [3], axis=0))
+    builder.graph.outputs.append(y)
+    network = builder.model()
+    feeds = {"x": np.random.default_rng(2).standard_normal((2, 5, 3)).astype(np.float32)}
+    batch = Batch(tmp_path)
+    batch.add("sizes", network, feeds)
+    wanted = engine.run(network, feeds)[str(y.name)]
+    assert difference(batch.run()["sizes"], [wanted]) == ""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.sizes import Size, sizes
+from mmdnn.frameworks.mxnet.exporter.filling import full_of_sizes
+from mmdnn.frameworks.mxnet.exporter.sizes import sizes
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
 
 EMBEDDINGS = {"Embed", "Embedding"}
@@ -198,7 +199,7 @@ def _full(node: Exporting, mx: Writing, target: Array, array: np.ndarray) -> Arr
     shape, kind = node.output_shape(), ir.DataType.from_numpy(array.dtype)
     found = sizes(target.value)
     if found is not None and not all(isinstance(size, int) for size in found):
-        return _full_of_sizes(mx, found, array, kind)
+        return full_of_sizes(mx, found, array.reshape(-1)[0].item(), kind)
     if shape is None or not all(isinstance(dim, int) for dim in shape):
         node.refuse("its shape is computed while the model runs")
     full = mx.make(
@@ -206,21 +207,3 @@ def _full(node: Exporting, mx: Writing, target: Array, array: np.ndarray) -> Arr
     )
     full.dtype = kind
     return full
-
-
-def _full_of_sizes(mx: Writing, found: list[Size], array: np.ndarray, kind: ir.DataType) -> Array:
-    """The open sizes are those of other arrays' axes; each is a vector of zeros, repeated."""
-    total = None
-    for axis, size in enumerate(found):
-        if not isinstance(size, int):
-            count = mx.make("_contrib_arange_like", mx.scope.array(size[0]), axis=size[1])
-            count.dtype = ir.DataType.FLOAT
-            shape = tuple(-1 if i == axis else 1 for i in range(len(found)))
-            zeros = mx.Reshape(mx.zeros_like(mx.cast(count, kind)), shape=shape)
-            total = zeros if total is None else mx.broadcast_add(total, zeros)
-    fixed = {axis: size for axis, size in enumerate(found) if isinstance(size, int) and size != 1}
-    assert total is not None
-    if fixed:
-        total = mx.broadcast_axis(total, axis=tuple(fixed), size=tuple(fixed.values()))
-    number = array.reshape(-1)[0].item()
-    return mx._plus_scalar(total, scalar=number) if number else total

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.convolution import is_flattening
 from mmdnn.frameworks.mxnet.exporter.elementwise import with_rank
+from mmdnn.frameworks.mxnet.exporter.filling import full_of_sizes
 from mmdnn.frameworks.mxnet.exporter.padding import NONE
 from mmdnn.frameworks.mxnet.exporter.sizes import Size, sizes, whole_shape
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
@@ -53,7 +54,28 @@ def _computed(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
     shape = node.output_shape() if found is None else tuple(_name(size) for size in found)
     if shape is None:
         node.refuse("its target shape is computed while the model runs")
+    leading = _leading(found or [])
+    if leading is not None:
+        value, count = leading
+        rest = tuple(size for size in shape[count:] if isinstance(size, int))
+        rows, like = mx.Reshape(x, shape=(-1, *rest)), mx.scope.array(value)
+        ends = {"lhs_begin": 0, "lhs_end": 1, "rhs_begin": 0, "rhs_end": count}
+        return mx.reshape_like(rows, like, **ends)
     return mx.Reshape(x, shape=_codes(node, x, shape))
+
+
+def _leading(found: Sequence[Size]) -> tuple[ir.Value, int] | None:
+    """The array whose first axes are the first sizes, several of them open, and how many; numbers follow."""
+    value = next((size[0] for size in found if not isinstance(size, int)), None)
+    open_ = [place for place, size in enumerate(found) if not isinstance(size, int)]
+    if value is None or len(open_) < 2 or value.shape is None or len(value.shape) <= open_[-1]:
+        return None
+    count = open_[-1] + 1
+    same = all(
+        size == (dim if isinstance(dim := value.shape[place], int) else (value, place))
+        for place, size in enumerate(found[:count])
+    )
+    return (value, count) if same else None
 
 
 def _codes(node: Exporting, x: Array, shape: Sequence[int | str | None]) -> tuple[int, ...]:
@@ -241,7 +263,11 @@ def expand(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
     after = [was if dim == 1 else dim for dim, was in zip(shape, own, strict=True)]
     changed = [dim for dim, was in zip(after, own, strict=True) if dim != was]
     if not all(isinstance(dim, int) for dim in changed):
-        return _filled(node, mx, x, after)
+        if found is None or mx.scope.keeps_names:
+            return _filled(node, mx, x, after)
+        whole_size = [*(1,) * (rank - len(found)), *found]
+        zeros = full_of_sizes(mx, whole_size, 0, x.dtype or ir.DataType.FLOAT)
+        return mx.broadcast_add(with_rank(mx, x, rank), zeros)
     x = with_rank(mx, x, rank)
     codes = [0 if dim == was else dim for dim, was in zip(after, own, strict=True)]
     return mx.broadcast_to(x, shape=tuple(codes)) if any(codes) else mx.make("_copy", x)
