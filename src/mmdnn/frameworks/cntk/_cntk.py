@@ -32,6 +32,8 @@ CRITERIA = {
     *("LatticeSequenceWithSoftmax", "Cosine distance with negative samples"),
 }
 """What a model is trained and judged by; labels are read by nothing else."""
+OLD = "BCN\0".encode("utf-16-le")
+"""What files of CNTK 1 begin with."""
 UNKNOWN = -2
 """The only size in a shape of which not even the rank is known."""
 
@@ -226,6 +228,11 @@ def fed(cntk: Any, variable: Any, feed: Any, lengths: Any) -> Any:
     return cntk.cntk_py.Value_create(feed.shape[2:], views, [], cntk.cpu(), False, True)
 
 
+def is_frame(variable: Any, feed: Any) -> bool:
+    """Whether an input of CNTK 1, which all have a time, is given without: one frame a sample."""
+    return len(variable.dynamic_axes) == 2 and feed.ndim == 1 + len(variable.shape)
+
+
 def numbers(cntk: Any, variable: Any, value: Any) -> Any:
     """An array, zero behind the ends of sequences, and their lengths where it has them."""
     if value.is_sparse:
@@ -264,10 +271,14 @@ def compute(cntk: Any, model: Any, job: Any, feeds: Any, values: Any) -> Any:
     network = cntk.combine([value for _, value in found.values()])
     if arguments and not network.arguments:
         raise RequestError("there are no numbers for its inputs")
+    frames = [e for e in network.arguments if job["old"] and is_frame(e, feeds[given[e]])]
+    feeds = dict(feeds, **{given[each]: feeds[given[each]][:, None] for each in frames})
     ends = lengths(network.arguments, given, feeds)
     fills = {each: fed(cntk, each, feeds[given[each]], ends[each]) for each in network.arguments}
     _, results = network.forward(fills, network.outputs, as_numpy=False)
     arrays = {each.uid: numbers(cntk, each, value) for each, value in results.items()}
+    if frames:
+        arrays = {key: (v if n is None else v[:, 0], None) for key, (v, n) in arrays.items()}
     names = [each for each in names if each[0] in found]
     return names, [arrays[found[uid][1].uid] for uid, *_ in names]
 
@@ -279,6 +290,8 @@ def answer(cntk: Any, folder: str, model: Any) -> Any:
     """
     with open(os.path.join(folder, "job.json")) as file:
         job = json.load(file)
+    with open(os.path.join(folder, "net.model"), "rb") as file:
+        job["old"] = file.read(8) == OLD
     with np.load(os.path.join(folder, "in.npz")) as arrays:
         feeds = {name: arrays[f"arr_{index}"] for index, name in enumerate(job["inputs"])}
     bind(cntk, model, feeds)

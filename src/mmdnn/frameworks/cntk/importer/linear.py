@@ -21,7 +21,18 @@ def times(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
     kept = min(f.get("outputRank", int), w.rank)
     contracted = w.rank - kept
     shape = sizes(w)
-    return _product(f, op, w, x, shape[:contracted], shape[contracted:])
+    summed = _together(x, shape[0]) if (contracted, kept) == (1, 1) else shape[:contracted]
+    return _product(f, op, w, x, summed, shape[contracted:])
+
+
+def _together(x: Operand, size: int) -> tuple[int, ...]:
+    """The last axes of an operand that are so many numbers together, as CNTK 1's matrices take them."""
+    if x.shape[-1:] != (size,):
+        for count in range(2, x.rank + 1):
+            last = tuple(dim for dim in x.shape[-count:] if isinstance(dim, int))
+            if len(last) == count and math.prod(last) == size:
+                return last
+    return (size,)
 
 
 @importer("TransposeTimes", doc=f"{API}/cntk.ops#times_transpose")

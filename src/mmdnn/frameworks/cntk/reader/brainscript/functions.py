@@ -37,9 +37,10 @@ def model(found: Network) -> Model:
         FormatError: The file contradicts itself.
         UnsupportedError: CNTK 2 has nothing for a node.
     """
-    made = _Graph(found)
     wanted = _outputs(found)
-    made.connect(_behind(wanted))
+    needed = _behind(wanted)
+    made = _Graph(found, needed)
+    made.connect(needed)
     outputs = [made.variable(one) for one in wanted]
     if not outputs:
         raise FormatError("it computes nothing")
@@ -80,11 +81,12 @@ class _Graph:
         leaves: Variables of nodes that do not.
     """
 
-    def __init__(self, found: Network) -> None:
+    def __init__(self, found: Network, needed: set[Node]) -> None:
         self.functions: dict[Node, Function] = {}
         self.leaves: dict[Node, Variable] = {}
         self.uids: set[str] = set()
         precomputed = leaves.shapes(found)
+        sequences = leaves.have_sequences(needed)
         for node in found.nodes.values():
             uid, name = identity(node.name)
             if node.kind in leaves.NOTHING:
@@ -93,7 +95,9 @@ class _Graph:
                 raise FormatError("there are two nodes of this uid", layer=uid)
             self.uids.add(uid)
             if leaves.is_leaf(node):
-                self.leaves[node] = leaves.variable(node, precomputed.get(node))
+                self.leaves[node] = leaves.variable(
+                    node, precomputed.get(node), sequences=sequences
+                )
             elif node.kind != table.MULTIPLEXER:
                 self.functions[node] = Function("", uid, name)
 

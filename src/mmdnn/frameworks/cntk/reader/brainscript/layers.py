@@ -75,7 +75,7 @@ def _windows(f: Making, window: str) -> dict[str, Attribute]:
     }
 
 
-@maker("Convolution")
+@maker("Convolution", "ConvolutionSequenceShape")
 def convolution(f: Making) -> None:
     """Older files have kernels as matrices of one row a map."""
     windows = _windows(f, "kernelShape")
@@ -83,7 +83,7 @@ def convolution(f: Making) -> None:
     if f.field("flat"):
         windows |= _of_two_axes(f, weight)
     f.set(
-        "Convolution",
+        f.node.kind,
         weight,
         f.input(1),
         **windows,
@@ -92,7 +92,7 @@ def convolution(f: Making) -> None:
         outputShape=f.field("output"),
         dilation=f.field("dilation"),
         groups=1,
-        sequential=False,
+        sequential=f.node.kind == "ConvolutionSequenceShape",
         maxTempMemSizeInSamples=0,
     )
 

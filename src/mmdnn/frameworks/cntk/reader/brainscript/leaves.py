@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk.graph import Kind, Shape, Variable
-from mmdnn.frameworks.cntk.reader.brainscript.names import axes, identity
+from mmdnn.frameworks.cntk.graph import BATCH, SEQUENCE, Kind, Shape, Variable
+from mmdnn.frameworks.cntk.reader.brainscript.names import axes, identity, is_made
 from mmdnn.frameworks.cntk.reader.brainscript.network import Network, Node
 from mmdnn.tensors import references
 
@@ -17,6 +18,15 @@ NOTHING = frozenset({"DynamicAxis"})
 """Nodes that give no numbers."""
 INPUTS = frozenset({"InputValue", "SparseInputValue"})
 _PRECOMPUTED = frozenset({"Mean", "InvStdDev"})
+_ALONG_TIME = frozenset(
+    """
+    ConvolutionSequenceShape Delay EditDistanceError ForwardBackward FutureValue GatherPacked
+    LabelsToGraph OptimizedRNNStack PackedIndex PastValue RNN ReconcileDynamicAxis
+    ReconcileMBLayout ScatterPacked SequenceWithSoftmax Shift ToSequence ToSequenceLike UnpackSequence Where
+    """.split()  # noqa: SIM905
+)
+_TIME = -2
+"""The axis that a reduction of a whole sequence takes."""
 _FED = re.compile(r"Input\d+")
 
 
@@ -34,24 +44,36 @@ def shapes(found: Network) -> dict[Node, Shape]:
     }
 
 
-def variable(node: Node, shape: Shape | None = None) -> Variable:
+def have_sequences(nodes: Iterable[Node]) -> bool:
+    """Whether some of them look along time; if none does, frames are samples of a batch."""
+    return any(node.kind in _ALONG_TIME or _TIME in node.fields.get("axes", ()) for node in nodes)
+
+
+def variable(node: Node, shape: Shape | None = None, *, sequences: bool = True) -> Variable:
     """The variable of a leaf.
+
+    Every input of CNTK 1 has a time axis, an image's too. BrainScript's own do not keep it where
+    nothing looks along it.
 
     Args:
         node: The leaf.
         shape: Of statistics, what they are shaped like, where that is known.
+        sequences: Whether something in the network looks along time.
 
     Raises:
         UnsupportedError: It is a statistic that nobody has computed yet.
     """
     uid, name = identity(node.name)
     if node.kind in INPUTS:
+        dynamic = axes(node.fields["axis"])
+        if dynamic == (BATCH, SEQUENCE) and not sequences and not is_made(node.name):
+            dynamic = (BATCH,)
         return Variable(
             uid,
             Kind.INPUT,
             node.dtype,
             node.fields["shape"],
-            axes(node.fields["axis"]),
+            dynamic,
             name,
             sparse=node.kind == "SparseInputValue",
             trained=node.fields["rate"] != 0,

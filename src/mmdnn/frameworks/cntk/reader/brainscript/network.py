@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
-from mmdnn.frameworks.cntk.reader.brainscript import nodes
+from mmdnn.frameworks.cntk.reader.brainscript import layer_fields, nodes, shape_fields
 from mmdnn.frameworks.cntk.reader.brainscript.nodes import Fields
 from mmdnn.frameworks.cntk.reader.brainscript.stream import PRECISIONS, Stream
 from mmdnn.tensors.wire import Mapped
@@ -156,3 +156,17 @@ def _groups(file: Stream, known: dict[str, Node]) -> dict[str, list[Node]]:
         raise UnsupportedError("pairs of nodes, which CNTK itself has given up", file=file.path)
     file.marker("ERootNodes")
     return found
+
+
+__all__ = [
+    "CRITERIA",
+    "EVALUATION",
+    "FEATURES",
+    "LABELS",
+    "OUTPUTS",
+    "Network",
+    "Node",
+    "layer_fields",
+    "load",
+    "shape_fields",
+]
