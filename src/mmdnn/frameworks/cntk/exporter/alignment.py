@@ -1,0 +1,63 @@
+"""Broadcasting: ONNX counts the batch among a value's axes, CNTK does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
+from mmdnn.frameworks.cntk.graph import BATCH, Axis
+
+if TYPE_CHECKING:
+    from mmdnn.frameworks.cntk.exporter.writing import Writing
+
+
+def align(cntk: Writing, operands: Sequence[Operand]) -> tuple[Layout, list[Operand]]:
+    """Operands that CNTK broadcasts as ONNX broadcasts these, and the result's layout.
+
+    An axis of size 1 beside a dynamic one is dropped. Where a static axis of another size stands
+    beside the batch, either is made what the other is.
+    """
+    found = list(operands)
+    if not _layout(found):
+        found = [cntk.batched(one) if _could_be_batched(one, found) else one for one in found]
+    if not _layout(found):
+        found = [cntk.unbatched(one) for one in found]
+    layout = _layout(found)
+    assert layout is not None
+    return layout, [_without_ones(cntk, one, layout) for one in found]
+
+
+def _layout(operands: Sequence[Operand]) -> Layout | None:
+    """The layout of what these broadcast to; None where an axis is dynamic in one, not in another."""
+    rank = max((one.rank for one in operands), default=0)
+    layout: list[Axis | None] = []
+    for back in range(rank, 0, -1):
+        dims = {one.dims[-back] for one in operands if one.rank >= back}
+        dynamic = {dim for dim in dims if isinstance(dim, Axis)}
+        if len(dynamic) > 1 or (dynamic and not dims <= {1, *dynamic}):
+            return None
+        layout.append(dynamic.pop() if dynamic else None)
+    taken = [axis for axis in layout if axis is not None]
+    return tuple(layout) if len(set(taken)) == len(taken) else None
+
+
+def _could_be_batched(one: Operand, others: Sequence[Operand]) -> bool:
+    """Whether it is static and computed, and its first axis stands where another's batch does."""
+    if not one.is_static or one.tensor is not None:
+        return False
+    return any(other.is_batched and other.rank == one.rank for other in others)
+
+
+def _without_ones(cntk: Writing, one: Operand, layout: Layout) -> Operand:
+    """The operand without static axes beside dynamic ones of the result."""
+    first = len(layout) - one.rank
+    gone = [
+        position
+        for position, axis in enumerate(one.layout)
+        if axis is None and layout[first + position] is not None
+    ]
+    return cntk.squeezed(one, gone) if gone else one
+
+
+__all__ = ["BATCH", "align"]

@@ -1,0 +1,173 @@
+"""Convolution and its transpose (Source/ComputationNetworkLib/ConvolutionalNodes.h)."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
+
+
+@exporter("Conv", doc=f"{API}/cntk.layers.layers#Convolution")
+def conv(
+    node: Exporting, cntk: Writing, x: Operand, weight: Operand, bias: Operand | None = None
+) -> Operand:
+    """CNTK's `Convolution` layer, or its function where the layer cannot say it (groups, uneven padding).
+
+    With a dilation the model is right, and CNTK's CPU engine refuses to run it.
+    """
+    x = cntk.batched(x)
+    weight = cntk.unbatched(weight)
+    group = node.attribute("group", 1)
+    frame = window(node, x, weight.shape[2:])
+    if min(*frame.begins, *frame.ends) < 0:
+        node.refuse(f"its padding {frame.begins} {frame.ends} cuts")
+    outputs, channels = weight.shape[:2]
+    x, padding = fitted(cntk, x, frame, 1, spelled=max(frame.dilations) > 1)
+    said = _said(frame, channels, group) | padding
+    plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
+    with cntk.block("Convolution") if plain else nullcontext():
+        shape = (outputs, *frame.counts)
+        made = cntk.make("Convolution", weight, x, shape=shape, layout=x.layout, **said)
+        return _biased(cntk, made, bias)
+
+
+def _said(frame: Window, channels: int, group: int = 1) -> dict[str, Any]:
+    rank = len(frame.kernel) + 1
+    none = Shape((0,) * rank)
+    return {
+        "kernelShape": Shape((channels, *frame.kernel)),
+        "strides": Shape((channels, *frame.strides)),
+        "dilation": Shape((1, *frame.dilations)),
+        "autoPadding": [False] * rank,
+        "lowerPad": none,
+        "upperPad": none,
+        "sharing": [True] * rank,
+        "transpose": False,
+        "outputShape": Shape((0,)),
+        "groups": group,
+        "maxTempMemSizeInSamples": 0,
+        "sequential": False,
+    }
+
+
+def _biased(cntk: Writing, y: Operand, bias: Operand | None) -> Operand:
+    if bias is None:
+        return y
+    flat = cntk.unbatched(bias)
+    layout: Layout = (None,) * len(y.shape)
+    column = cntk.reshape(flat, (flat.shape[0], *[1] * (len(y.shape) - 1)), layout)
+    return cntk.Plus(y, column)
+
+
+@exporter("ConvTranspose", doc=f"{API}/cntk.layers.layers#ConvolutionTranspose")
+def conv_transpose(
+    node: Exporting, cntk: Writing, x: Operand, weight: Operand, bias: Operand | None = None
+) -> Operand:
+    """All that the windows cover, and then a cut, where CNTK's own padding is another one."""
+    x = cntk.batched(x)
+    weight = cntk.unbatched(weight)
+    group = node.attribute("group", 1)
+    node.ignore("output_shape", "output_padding", "auto_pad", "pads")
+    frame = window(node, x, weight.shape[2:])
+    weight, frame = _spread(node, cntk, weight, frame)
+    wanted = [dim if isinstance(dim, int) else FREE for dim in (node.output.shape or ())[2:]]
+    if FREE in (*wanted, *frame.sizes) or not wanted:
+        node.refuse("the size of its output is open")
+    begins = _begins(node, frame, wanted)
+    made = _grouped(node, cntk, x, weight, frame, begins, wanted, group)
+    return _biased(cntk, made, bias)
+
+
+def _spread(
+    node: Exporting, cntk: Writing, weight: Operand, frame: Window
+) -> tuple[Operand, Window]:
+    """A dilated kernel with its zeros written out: CNTK's transpose forgets the dilation."""
+    if max(frame.dilations) == 1:
+        return weight, frame
+    if weight.tensor is None:
+        node.refuse("its dilated kernel is computed while the model runs")
+    shape = (*weight.shape[:2], *frame.spans)
+    where: Any = (..., *(slice(None, None, step) for step in frame.dilations))
+
+    def spread(array: np.ndarray) -> np.ndarray:
+        made = np.zeros(shape, array.dtype)
+        made[where] = array
+        return made
+
+    ones = (1,) * len(frame.kernel)
+    weight = cntk.changed(weight, f"spread {frame.dilations}", spread, shape)
+    return weight, replace(frame, kernel=frame.spans, dilations=ones)
+
+
+def _begins(node: Exporting, frame: Window, wanted: list[int]) -> list[int]:
+    """What is cut off at the front: what `pads` says, or what `output_shape` and SAME leave over."""
+    rank = len(frame.kernel)
+    mode = node.attribute("auto_pad", "NOTSET")
+    pads = node.attribute("pads", [0] * 2 * rank)
+    more = node.attribute("output_padding", [0] * rank)
+    given = node.attribute("output_shape")
+    if given is None and mode in {"NOTSET", "VALID"}:
+        return [0] * rank if mode == "VALID" else pads[:rank]
+    whole = _whole(frame)
+    total = [size + add - want for size, add, want in zip(whole, more, wanted, strict=True)]
+    if min(total) < 0:
+        node.refuse("its output is larger than what its windows cover")
+    return [pad // 2 if mode == "SAME_UPPER" else pad - pad // 2 for pad in total]
+
+
+def _whole(frame: Window) -> list[int]:
+    """The size of all that the windows cover."""
+    return [
+        (size - 1) * stride + span
+        for size, stride, span in zip(frame.sizes, frame.strides, frame.spans, strict=True)
+    ]
+
+
+def _grouped(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    weight: Operand,
+    frame: Window,
+    begins: list[int],
+    wanted: list[int],
+    group: int,
+) -> Operand:
+    if group == 1:
+        return _transposed(cntk, x, weight, frame, begins, wanted)
+    share = x.shape[0] // group
+    parts = []
+    for index in range(group):
+        start, end = index * share, (index + 1) * share
+        own = cntk.cut(weight, 0, start, end)
+        parts.append(_transposed(cntk, cntk.cut(x, 1, start, end), own, frame, begins, wanted))
+    return cntk.splice(parts, 1)
+
+
+def _transposed(
+    cntk: Writing,
+    x: Operand,
+    weight: Operand,
+    frame: Window,
+    begins: list[int],
+    wanted: list[int],
+) -> Operand:
+    whole = _whole(frame)
+    said = _said(frame, weight.shape[1]) | {"transpose": True}
+    layout: Layout = (BATCH, *[None] * (len(wanted) + 1))
+    shape = (weight.shape[1], *whole)
+    with cntk.block("ConvolutionTranspose"):
+        y = cntk.make("Convolution", weight, x, shape=shape, layout=layout, **said)
+    for axis, (begin, want, size) in enumerate(zip(begins, wanted, whole, strict=True), 2):
+        y = cntk.cut(y, axis, begin, min(begin + want, size))
+        if begin + want > size:
+            y = cntk.padded(y, {axis: (0, begin + want - size)})
+    return y

@@ -1,0 +1,155 @@
+"""Products (Source/ComputationNetworkLib/LinearAlgebraNodes.h's Times)."""
+
+from __future__ import annotations
+
+import math
+
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import BATCH, FREE
+
+MOST_PRODUCTS = 64
+"""Matrices that are multiplied one by one, at most."""
+
+
+@exporter("Gemm", doc=f"{API}/cntk.layers.layers#Dense")
+def gemm(
+    node: Exporting, cntk: Writing, x: Operand, y: Operand, z: Operand | None = None
+) -> Operand:
+    """CNTK's `Dense` layer: its weight is [inputs, outputs]."""
+    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
+    if node.attribute("transA", 0):
+        x = transposed(cntk, cntk.unbatched(x))
+    x = cntk.unbatched(x) if x.layout[-1] is not None else x
+    y = cntk.unbatched(y)
+    if node.attribute("transB", 0):
+        y = transposed(cntk, y)
+    with cntk.block("Dense"):
+        made = scaled(cntk, cntk.times(x, y), alpha)
+        return made if z is None or not beta else cntk.Plus(made, scaled(cntk, z, beta))
+
+
+def scaled(cntk: Writing, x: Operand, factor: float) -> Operand:
+    """X times a number."""
+    if factor == 1:
+        return x
+    if x.tensor is not None:
+        number = x.dtype.numpy().type(factor)
+        return cntk.changed(x, f"times {factor}", lambda array: array * number, x.shape)
+    return cntk.ElementTimes(x, cntk.number(factor, x))
+
+
+def transposed(cntk: Writing, x: Operand) -> Operand:
+    """The last two axes, static ones, in the other order."""
+    rank = len(x.shape)
+    return cntk.transpose(x, [*range(rank - 2), rank - 1, rank - 2])
+
+
+@exporter("MatMul", doc=f"{API}/cntk.ops#times")
+def matmul(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """Several matrices are one product where they can be: their axes join rows, or the batch."""
+    if y.rank == 1:
+        y = cntk.unbatched(y)
+        made = matmul(node, cntk, x, cntk.reshape(y, (*y.shape, 1)))
+        return cntk.squeezed(made, [made.rank - 1])
+    if x.rank == 1:
+        x = cntk.unbatched(x)
+        made = matmul(node, cntk, cntk.reshape(x, (1, *x.shape)), y)
+        return cntk.squeezed(made, [made.rank - 2])
+    x = cntk.unbatched(x) if x.layout[-1] is not None else x
+    y = cntk.unbatched(y) if any(y.layout[-2:]) else y
+    if y.is_static and len(y.shape) == 2:
+        return cntk.times(x, y)
+    if x.is_static and x.rank == 2:
+        return _left(cntk, x, y)
+    x = cntk.unbatched(x) if x.layout[-2] is not None else x
+    return _several(node, cntk, x, y)
+
+
+def _left(cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """A matrix times several: that of the transposes."""
+    if len(y.shape) == 2:
+        return cntk.times(x, y, layout=y.layout)
+    return transposed(cntk, cntk.times(transposed(cntk, y), transposed(cntk, x)))
+
+
+def _several(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """Matrices of x times those of y, one each."""
+    if x.is_batched and y.is_batched and x.rank == y.rank:
+        if len(x.shape) == 2:
+            return cntk.times(x, y)
+        if x.shape[:-2] == y.shape[:-2] and FREE not in x.shape:
+            return _folded(cntk, x, y)
+    if x.is_batched and y.is_static and y.rank < x.rank:
+        return _one_by_one(node, cntk, x, y)
+    if y.is_batched and x.is_static and x.rank < y.rank:
+        return _one_by_one(node, cntk, x, y)
+    if x.is_batched or y.is_batched:
+        x, y = (_raised(cntk, one, max(x.rank, y.rank)) for one in (x, y))
+        if x.shape[:-2] == y.shape[:-2] and x.is_batched and y.is_batched:
+            return _several(node, cntk, x, y)
+    return _one_by_one(node, cntk, x, y)
+
+
+def _raised(cntk: Writing, x: Operand, rank: int) -> Operand:
+    """The operand with a batch, or without any axis where it would stand."""
+    if x.is_batched or x.rank < rank or x.tensor is not None:
+        return x
+    return cntk.batched(x) if x.dims[0] != 1 else x
+
+
+def _folded(cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The matrices of a sample become samples, and are samples' again behind the product."""
+    leading = x.shape[:-2]
+    x, y = (
+        cntk.batched(cntk.reshape(cntk.unbatched(one), (FREE, *one.shape[-2:]))) for one in (x, y)
+    )
+    made = cntk.unbatched(cntk.times(x, y))
+    back = cntk.reshape(made, (FREE, *leading, *made.shape[-2:]))
+    return cntk.batched(back)
+
+
+def _one_by_one(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """Each pair of matrices by itself."""
+    if not (x.is_batched or x.is_static) or not (y.is_batched or y.is_static):
+        x, y = cntk.unbatched(x), cntk.unbatched(y)
+    if x.is_batched != y.is_batched and max(x.rank, y.rank) == (x if x.is_static else y).rank:
+        one = x if x.is_static else y
+        if one.dims[0] == 1:
+            one = cntk.squeezed(one, [0])
+            x, y = (one, y) if x.is_static else (x, one)
+        else:
+            x, y = cntk.unbatched(x), cntk.unbatched(y)
+    leading = _leading(node, x, y)
+    count = math.prod(leading)
+    if count > MOST_PRODUCTS:
+        node.refuse(f"it multiplies {count} matrices")
+    layout: Layout = ((BATCH,) if BATCH in (*x.layout, *y.layout) else ()) + (None,) * 2
+    pairs = [[_matrix(cntk, one, leading, index) for one in (x, y)] for index in range(count)]
+    made = [cntk.times(one, other, layout=layout) for one, other in pairs]
+    if len(made) == 1:
+        return cntk.reshape(made[0], (*leading, *made[0].shape))
+    rows = [cntk.reshape(one, (1, *one.shape)) for one in made]
+    whole = cntk.splice(rows, rows[0].rank - 3)
+    return cntk.reshape(whole, (*leading, *whole.shape[-2:]))
+
+
+def _leading(node: Exporting, x: Operand, y: Operand) -> tuple[int, ...]:
+    rank = max(len(x.shape), len(y.shape)) - 2
+    rows = [(1,) * (rank + 2 - len(one.shape)) + one.shape[:-2] for one in (x, y)]
+    if any(FREE in row for row in rows):
+        node.refuse("how many matrices it multiplies is open")
+    return tuple(max(pair) for pair in zip(*rows, strict=True))
+
+
+def _matrix(cntk: Writing, x: Operand, leading: tuple[int, ...], index: int) -> Operand:
+    """One of the matrices that an operand has, or its only one."""
+    own = (1,) * (len(leading) + 2 - len(x.shape)) + x.shape[:-2]
+    first = x.rank - len(x.shape)
+    for place, (size, wanted) in enumerate(zip(reversed(own), reversed(leading), strict=True)):
+        position = x.rank - 3 - place
+        here, index = index % wanted, index // wanted
+        if position >= first and size > 1:
+            x = cntk.cut(x, position, here, here + 1)
+    return cntk.reshape(x, x.shape[-2:])

@@ -1,0 +1,181 @@
+"""Picking elements by their places (Source/ComputationNetworkLib/LinearAlgebraNodes.h's Gather)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.picking import chosen, picked
+from mmdnn.frameworks.cntk.exporter.shape import unified
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import FREE, Axis
+
+
+@exporter("Gather", doc=f"{API}/cntk.ops#gather")
+def gather(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+    """Places that are known are slices; CNTK itself gathers along the first axis."""
+    position = node.position("axis", 0, x.rank)
+    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    found = places.numbers()
+    size = x.dims[position]
+    if found is None:
+        return picked(cntk, x, position, _from_front(cntk, places, size))
+    if size == FREE:
+        return _of_open(node, cntk, x, position, found)
+    size = cntk.size(x, position)
+    known = np.where(found < 0, found + size, found).astype(np.int64)
+    if known.size and (known.min() < 0 or known.max() >= size):
+        node.refuse(f"it picks the elements {found.reshape(-1).tolist()[:9]} of {size}")
+    return chosen(cntk, x, position, known)
+
+
+def _of_open(
+    node: Exporting, cntk: Writing, x: Operand, position: int, places: np.ndarray
+) -> Operand:
+    """Places of an axis of open size: of a slice CNTK would want to know how much it leaves."""
+    if places.size == 1:
+        begin = int(places.reshape(-1)[0])
+        return chosen(cntk, cntk.cut(x, position, begin, begin + 1), position, places * 0)
+    if places.min() < 0:
+        node.refuse(f"it counts from the end of axis {position}, whose size is open")
+    return picked(cntk, x, position, cntk.constant(places.astype(x.dtype.numpy())))
+
+
+def _from_front(cntk: Writing, places: Operand, size: object) -> Operand:
+    """Places counted from the front: CNTK gives nothing for negative ones."""
+    if not isinstance(size, int) or size == FREE:
+        cntk.node.refuse("it may count from the end of an axis whose size is open")
+    below = cntk.Less(places, cntk.number(0, places))
+    return cntk.Plus(places, cntk.ElementTimes(below, cntk.number(size, places)))
+
+
+@exporter("OneHot", doc=f"{API}/cntk.ops#one_hot")
+def one_hot(
+    node: Exporting, cntk: Writing, places: Operand, depth: Operand, values: Operand
+) -> Operand:
+    """1 where a place equals its number; anything beyond the depth is nowhere."""
+    size = node.ints(depth, "depth")[0]
+    off, on = (float(number) for number in node.numbers(values, "values").reshape(-1))
+    rank = places.rank + 1
+    position = node.position("axis", -1, rank)
+    below = cntk.Less(places, cntk.number(0, places))
+    front = cntk.Plus(places, cntk.ElementTimes(below, cntk.number(size, places)))
+    layout = (*front.layout[:position], None, *front.layout[position:])
+    place = sum(axis is None for axis in front.layout[:position])
+    wide = cntk.reshape(front, (*front.shape[:place], 1, *front.shape[place:]), layout)
+    column = np.arange(size).reshape(size, *[1] * (len(wide.shape) - place - 1))
+    flags = cntk.Equal(wide, cntk.constant(column.astype(wide.dtype.numpy())))
+    kind = cntk.scope.kind(node.output.dtype)
+    flags = cntk.cast(flags, kind)
+    if (off, on) == (0, 1):
+        return flags
+    scaled = cntk.ElementTimes(flags, cntk.number(on - off, flags))
+    return scaled if off == 0 else cntk.Plus(scaled, cntk.number(off, flags))
+
+
+@exporter("TopK", doc=f"{API}/cntk.ops#top_k")
+def top_k(node: Exporting, cntk: Writing, x: Operand, count: Operand) -> list[Operand]:
+    position = node.position("axis", -1, x.rank)
+    largest = node.attribute("largest", 1)
+    node.ignore("sorted")
+    number = node.ints(count, "count")[0]
+    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    last = len(x.shape) - 1
+    place = x.static(position)
+    order = [*range(place), last, *range(place + 1, last), place] if place != last else []
+    with cntk.block("TopK", axis=x.axis(position), numItems=number):
+        y = x if largest else cntk.Negate(x)
+        y = cntk.transpose(y, order) if order else y
+        shape = (*y.shape[:-1], number)
+        made = cntk.make("TopK", y, shape=shape, axis=Axis(0), numItems=number)
+        both = [made, cntk.second(made)]
+        if node.wants(1) and not (cntk.is_own and node.source_type == "TopK"):
+            both[1] = _first_places(cntk, y, made)
+        both = [cntk.transpose(one, order) if order else one for one in both]
+        return [both[0] if largest else cntk.Negate(both[0]), both[1]]
+
+
+MOST_COMPARED = 2048
+"""Elements among which the places of equal ones are counted, at most."""
+
+
+def _first_places(cntk: Writing, x: Operand, found: Operand) -> Operand:
+    """The places of elements that have been found, equal ones in their order; CNTK has them in any.
+
+    The n-th of equals is the n-th element of this value: matches are counted along the axis.
+    """
+    size = cntk.size(x, x.rank - 1)
+    if size > MOST_COMPARED:
+        cntk.node.refuse(f"CNTK does not order equal elements, and here are {size}")
+    kind = x.dtype.numpy()
+    wide = (*found.shape, 1)
+    layout = (*found.layout, None)
+    values = cntk.reshape(found, wide, layout)
+    before = cntk.reshape(found, (*found.shape[:-1], 1, found.shape[-1]), layout)
+    count = found.shape[-1]
+    earlier = cntk.ElementTimes(
+        cntk.Equal(values, before), cntk.constant(np.tri(count, k=-1, dtype=kind))
+    )
+    number = cntk.reduce("Sum", earlier, [earlier.rank - 1])
+    rows = cntk.reshape(x, (*x.shape[:-1], 1, size), layout)
+    match = cntk.Equal(values, rows)
+    counted = cntk.times(match, cntk.constant(np.tri(size, k=-1, dtype=kind).T))
+    this = cntk.ElementTimes(match, cntk.Equal(counted, number))
+    places = cntk.ElementTimes(this, cntk.constant(np.arange(size, dtype=kind)))
+    return cntk.squeezed(cntk.reduce("Sum", places, [places.rank - 1]), [places.rank - 1])
+
+
+@exporter("GatherElements", doc="https://onnx.ai/onnx/operators/onnx__GatherElements.html")
+def gather_elements(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+    """Where an element of the axis has the place that is wanted, summed over the axis."""
+    position = node.position("axis", 0, x.rank)
+    if places.tensor is not None and x.tensor is None and not x.is_static:
+        x = cntk.unbatched(x)
+    x, places = unified(cntk, [x, places], position)
+    size = cntk.size(x, position)
+    places = _from_front(cntk, places, size)
+    last, rank = x.static(position), len(x.shape)
+    others = [i for i in range(rank) if i != last]
+    if any(x.shape[i] != places.shape[i] for i in others):
+        node.refuse("it picks from a part of its input only")
+    flat = cntk.transpose(
+        x, [*others, last], (*x.layout[:position], *x.layout[position + 1 :], None)
+    )
+    wanted = cntk.transpose(places, [*others, last], flat.layout)
+    rows = cntk.reshape(flat, (*flat.shape[:-1], 1, size), (*flat.layout, None))
+    columns = cntk.reshape(wanted, (*wanted.shape, 1), (*wanted.layout, None))
+    numbers = cntk.constant(np.arange(size).astype(columns.dtype.numpy()))
+    chosen = cntk.Select(cntk.Equal(columns, numbers), rows, cntk.number(0, rows))
+    total = cntk.squeezed(cntk.reduce("Sum", chosen, [chosen.rank - 1]), [chosen.rank - 1])
+    back = [*range(last), rank - 1, *range(last, rank - 1)]
+    return cntk.transpose(total, back, x.layout)
+
+
+def _known_from_front(cntk: Writing, x: Operand, places: np.ndarray) -> Operand:
+    """Axes of open size up to the last element that is picked."""
+    for axis in range(places.shape[-1]):
+        own = places[..., axis]
+        if x.shape[axis] == FREE and own.size and own.min() >= 0:
+            rows = np.arange(int(own.max()) + 1, dtype=x.dtype.numpy())
+            x = picked(cntk, x, axis, cntk.constant(rows))
+    return x
+
+
+@exporter("GatherND", doc="https://onnx.ai/onnx/operators/onnx__GatherND.html")
+def gather_nd(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+    """The indexed axes as one, and places in that."""
+    batch = node.attribute("batch_dims", 0)
+    found = places.numbers()
+    if batch or found is None:
+        node.refuse("its places are computed while the model runs")
+    x = cntk.unbatched(x)
+    depth = found.shape[-1]
+    x = _known_from_front(cntk, x, found)
+    dims = x.shape[:depth]
+    if FREE in dims:
+        node.refuse("the size of an axis it picks from is open")
+    rows = np.where(found < 0, found + np.asarray(dims), found).reshape(-1, depth)
+    flat = np.ravel_multi_index(tuple(rows.T.astype(np.int64)), dims).reshape(found.shape[:-1])
+    joined = cntk.reshape(x, (int(np.prod(dims)), *x.shape[depth:]))
+    return chosen(cntk, joined, 0, np.asarray(flat))

@@ -1,0 +1,316 @@
+"""From the IR to a CNTK model: functions, the blocks that they form, and their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk._operators import COMBINE, OPERATORS
+from mmdnn.frameworks.cntk.exporter.blocks import Assembly, Group
+from mmdnn.frameworks.cntk.exporter.naming import Naming
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
+from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter, is_unfit
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import BATCH, FREE, Axis, Function, Kind, Model, Shape, Variable
+from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.canonical import canonical
+from mmdnn.tensors import references
+
+FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16)
+EXACT = 1 << 24
+"""Up to here a float holds every integer."""
+
+
+def from_ir(model: ir.Model) -> Model:
+    """A CNTK model that computes what the IR model computes.
+
+    The first axis of inputs is CNTK's batch axis, where it is the same in all of them.
+
+    Args:
+        model: Any IR model; it is not changed.
+
+    Raises:
+        UnsupportedError: Operators without an exact counterpart, all listed at once.
+    """
+    model = canonical(model, keep=_Known(), unfit=is_unfit)
+    refused = [
+        (
+            node.metadata_props.get(TYPE) or node.op_type,
+            node.metadata_props.get(LAYER) or node.name or "?",
+        )
+        for node in ir.traversal.RecursiveGraphIterator(model.graph)
+        if operator(node) not in exporter
+    ]
+    if refused:
+        raise UnsupportedError.listing(refused, action="written as CNTK")
+    return Scope(model).run()
+
+
+def operator(node: ir.Node) -> str:
+    """The name under which an operator is registered: its type, with its domain unless it is ONNX's."""
+    if node.domain in {"", "ai.onnx"}:
+        return node.op_type
+    return _plain(f"{node.domain}::{node.op_type}")
+
+
+def _plain(name: str) -> str:
+    """The name of a local function, without the number that tells its variants apart."""
+    return re.sub(r"_\d+$", "", name) if name.startswith("mmdnn.") else name
+
+
+class _Known:
+    """The operators of the table, and the variants of its local functions."""
+
+    def __contains__(self, name: object) -> bool:
+        return _plain(str(name)) in exporter
+
+
+class Scope:
+    """What the functions of the table write into.
+
+    Attributes:
+        made: Every function, and the IR node it was made for, in order.
+        groups: The innermost group of each function that is in one.
+        group: The group that functions are made into now.
+        operands: What each IR value is.
+        aliases: Functions that only give an output a name.
+        seeds: How many seeds of random numbers have been given away.
+        derived: Constants made of others, by what and how.
+    """
+
+    def __init__(self, model: ir.Model) -> None:
+        self.model = model
+        self.is_own = model.metadata_props.get("mmdnn.framework") == "cntk"
+        self.whole = _whole(model)
+        self.made: dict[Function, Exporting] = {}
+        self.groups: dict[Function, Group] = {}
+        self.group: Group | None = None
+        self.operands: dict[ir.Value, Operand] = {}
+        self.derived: dict[Any, Operand] = {}
+        self.variables: dict[str, Variable] = {}
+        self.seeds = 0
+        self.aliases: set[Function] = set()
+        self._parameters: dict[int, Variable] = {}
+        self._alive: list[ir.TensorProtocol] = []
+        self._sources: dict[tuple[str, str], Group] = {}
+        self._once: dict[Any, Operand] = {}
+        self._count = _highest(model) if self.is_own else 0
+
+    def run(self) -> Model:
+        """Write all nodes, then make blocks, then name everything."""
+        outer = self.model.graph
+        batch = _batch(outer.inputs)
+        for value in outer.inputs:
+            self.operands[value] = self._input(value, batch)
+        for node in outer:
+            self._node(node)
+        heads = [self._head(value) for value in outer.outputs]
+        assembly = Assembly(self, self._reachable(heads), heads)
+        assembly.run()
+        heads = [
+            self._alone(value, assembly.outer(head))
+            for value, head in zip(outer.outputs, heads, strict=True)
+        ]
+        Naming(self, assembly).run(zip(outer.outputs, heads, strict=True))
+        root = heads[0].owner if len(heads) == 1 else None
+        if root is None or root.results != heads:
+            root = Function(COMBINE, self.uid(COMBINE), inputs=heads)
+        return Model(root, graph.reachable([root]), self.variables)
+
+    def uid(self, kind: str) -> str:
+        """A name within the file that nothing else has."""
+        self._count += 1
+        return f"{kind}{self._count}"
+
+    def add(self, function: Function, node: Exporting) -> None:
+        """Take a function that was made for a node."""
+        self.made[function] = node
+        if self.group is not None:
+            self.groups[function] = self.group
+
+    def once(self, key: object, make: Callable[[], Operand]) -> Operand:
+        """What was made under this key, or is made now, outside all blocks."""
+        if key not in self._once:
+            group, self.group = self.group, None
+            self._once[key] = make()
+            self.group = group
+        return self._once[key]
+
+    def kind(self, dtype: ir.DataType | None) -> ir.DataType:
+        """CNTK's type for numbers of an IR type: floats as they are, all else as whole numbers."""
+        return dtype if dtype in FLOATS else self.whole
+
+    def kind_of(self, array: np.ndarray) -> ir.DataType:
+        """CNTK's type for an array's numbers."""
+        return self.kind(ir.DataType.from_numpy(array.dtype))
+
+    def operand(self, value: ir.Value) -> Operand:
+        """What an IR value is; an initializer is a constant."""
+        if value not in self.operands:
+            tensor = value.const_value
+            assert tensor is not None, value.name
+            shape = tuple(int(size) for size in tensor.shape.numpy())
+            kind = self.kind(tensor.dtype)
+            layout: Layout = (None,) * len(shape)
+            self.operands[value] = Operand(layout, shape, kind, None, value, tensor)
+        return self.operands[value]
+
+    def variable(self, operand: Operand) -> Variable:
+        """An operand's variable; constants become parameters when they are first read."""
+        key = id(operand.tensor)
+        if operand.variable is None and key in self._parameters:
+            operand.variable = self._parameters[key]
+        if operand.variable is None:
+            assert operand.tensor is not None
+            trained = operand.is_weight and operand.tensor.dtype in FLOATS
+            name = str(operand.value.name) if operand.value is not None and trained else ""
+            operand.variable = self.parameter(name, operand.tensor, operand.dtype, trained=trained)
+            self._parameters[key] = operand.variable
+            self._alive.append(operand.tensor)
+        return operand.variable
+
+    def parameter(
+        self, name: str, tensor: ir.TensorProtocol, dtype: ir.DataType, *, trained: bool
+    ) -> Variable:
+        """A parameter, or a constant where it is not trained.
+
+        Raises:
+            UnsupportedError: An integer that a float does not hold.
+        """
+        if tensor.dtype != dtype:
+            array = references.read(tensor)
+            if tensor.dtype.is_integer() and np.any(np.abs(array.astype(float)) > EXACT):
+                raise UnsupportedError(f"the constant {name} has integers beyond {EXACT}")
+            tensor = references.lazy(tensor, lambda a: a.astype(dtype.numpy()), dtype=dtype)
+        kind = Kind.PARAMETER if trained else Kind.CONSTANT
+        shape = Shape(int(size) for size in tensor.shape.numpy())
+        variable = Variable(self.uid(kind.name.title()), kind, dtype, shape, name=name)
+        variable.value, variable.trained = tensor, trained
+        self.variables[variable.uid] = variable
+        return variable
+
+    def _input(self, value: ir.Value, batch: int | str | None) -> Operand:
+        name = str(value.name)
+        shape = sizes(value.shape)
+        if shape is None:
+            raise UnsupportedError("its number of axes is not known", layer=name)
+        batched = value.shape is not None and len(shape) > 0 and _size(value.shape[0]) == batch
+        layout: Layout = (BATCH, *(None,) * (len(shape) - 1)) if batched else (None,) * len(shape)
+        static = shape[1:] if batched else shape
+        axes = (BATCH,) if batched else ()
+        variable = Variable(
+            self.uid("Input"), Kind.INPUT, self.kind(value.dtype), Shape(static), axes, name
+        )
+        self.variables[variable.uid] = variable
+        return Operand(layout, static, variable.dtype, variable, value)
+
+    def _node(self, node: ir.Node) -> None:
+        exporting = Exporting(node)
+        cntk = Writing(self, exporting)
+        inputs = [None if value is None else self.operand(value) for value in node.inputs]
+        self.group = self._source_group(exporting)
+        made = exporter[operator(node)](exporting, cntk, *inputs)
+        self.group = None
+        exporting.check_read()
+        results = [made] if isinstance(made, Operand) else list(made)
+        for output, result in zip(node.outputs, results, strict=False):
+            if result is None:
+                continue
+            _check(exporting, result, output)
+            found = Operand(result.layout, result.shape, result.dtype, result.variable, output)
+            found.tensor = result.tensor
+            self.operands[output] = found
+
+    def _source_group(self, node: Exporting) -> Group | None:
+        """The block that the source had, which several nodes have been made of."""
+        key = (node.source_layer, node.source_type)
+        if not self.is_own or not all(key) or node.source_type in OPERATORS:
+            return None
+        if key not in self._sources:
+            self._sources[key] = Group(node.source_type, source=True)
+        return self._sources[key]
+
+    def _head(self, value: ir.Value) -> Variable:
+        """The variable of an output, a function's own."""
+        operand = self.operand(value)
+        producer = value.producer() or ir.node("Identity", [value], name=str(value.name))
+        cntk = Writing(self, Exporting(producer))
+        first = value.shape[0] if value.shape else None
+        if operand.is_static and operand.tensor is None and isinstance(first, ir.SymbolicDim):
+            operand = cntk.batched(operand) if operand.layout else operand
+        elif not operand.is_batched:
+            operand = cntk.unbatched(operand)
+        taken = {
+            self.operands[one].variable
+            for one in self.model.graph.outputs
+            if one in self.operands and one is not value
+        }
+        if operand.variable is None or operand.variable.owner is None or operand.variable in taken:
+            operand = cntk.make("NoOp", operand, shape=operand.shape)
+        self.operands[value] = Operand(
+            operand.layout, operand.shape, operand.dtype, operand.variable, value
+        )
+        assert operand.variable is not None
+        return operand.variable
+
+    def _alone(self, value: ir.Value, head: Variable) -> Variable:
+        """An output that can have its name: a function of several outputs names none of them."""
+        if head.owner is None or len(head.owner.results) == 1:
+            return head
+        if self.is_own and str(value.name).startswith(f"{head.owner.type}"):
+            return head
+        alias = Function("NoOp", self.uid("NoOp"), inputs=[head])
+        made = alias.output()
+        made.shape, made.dtype, made.axes = head.shape, head.dtype, head.axes
+        self.aliases.add(alias)
+        return made
+
+    def _reachable(self, heads: Iterable[Variable]) -> list[Function]:
+        needed = set(graph.reachable([one.owner for one in heads if one.owner is not None]))
+        return [one for one in self.made if one in needed]
+
+
+def _check(node: Exporting, result: Operand, value: ir.Value) -> None:
+    """Refuse what would not have the shape that it has in the IR."""
+    wanted = sizes(value.shape)
+    if wanted is None:
+        return
+    pairs = zip(result.dims, wanted, strict=True) if result.rank == len(wanted) else [(0, 1)]
+    for ours, theirs in pairs:
+        if not isinstance(ours, Axis) and FREE not in (ours, theirs) and ours != theirs:
+            node.refuse(f"CNTK would give it the shape {list(map(str, result.dims))}")
+
+
+def _whole(model: ir.Model) -> ir.DataType:
+    """The type for whole numbers: double where the model has doubles and no floats."""
+    values = [v for node in model.graph for v in (*node.inputs, *node.outputs) if v is not None]
+    types = {value.dtype for value in values}
+    double = ir.DataType.DOUBLE in types and ir.DataType.FLOAT not in types
+    return ir.DataType.DOUBLE if double else ir.DataType.FLOAT
+
+
+def _highest(model: ir.Model) -> int:
+    """The highest number that a name ends with, as CNTK's own names for functions do."""
+    values = [*model.graph.initializers.values(), *model.graph.inputs]
+    values += [output for node in model.graph for output in node.outputs]
+    names = (str(value.name).removesuffix("_Output_0") for value in values)
+    return max((int(found[0]) for name in names if (found := re.search(r"\d+$", name))), default=0)
+
+
+def _size(dim: int | ir.SymbolicDim) -> int | str | None:
+    return dim if isinstance(dim, int) else dim.value
+
+
+def _batch(inputs: Iterable[ir.Value]) -> int | str | None:
+    """The size of the first axis of the first input that has one."""
+    found = [_size(value.shape[0]) for value in inputs if value.shape]
+    return found[0] if found else None
+
+
+__all__ = ["FREE", "Axis", "Scope", "from_ir", "operator"]

@@ -1,0 +1,143 @@
+"""Normalisation (Source/ComputationNetworkLib/TrainingNodes.h)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+
+TIME_CONSTANT = 5000.0
+"""Over how many samples CNTK's layer averages its running statistics, unless it is told otherwise."""
+SEEN = 1.0
+"""The count of samples behind the statistics: with 0 of them training begins anew at the first minibatch."""
+
+
+@exporter("BatchNormalization", doc=f"{API}/cntk.layers.layers#BatchNormalization")
+def batch_normalization(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    scale: Operand,
+    bias: Operand,
+    mean: Operand,
+    variance: Operand,
+) -> Operand:
+    """CNTK's layer, which can be trained on: scale and bias are parameters, the statistics run on.
+
+    The input that CNTK calls the running inverse deviation holds the variance.
+    """
+    node.ignore("momentum", "spatial")
+    epsilon = node.attribute("epsilon", 1e-5)
+    if node.attribute("training_mode", 0):
+        node.refuse("it normalises by the statistics of its own input")
+    x = cntk.batched(x)
+    if any(one.tensor is None for one in (scale, bias, mean, variance)):
+        return _by_hand(cntk, x, scale, bias, mean, variance, epsilon)
+    said: dict[str, Any] = {
+        "spatial": len(x.shape) > 1,
+        "normalizationTimeConstant": TIME_CONSTANT,
+        "blendTimeConstant": 0.0,
+        "epsilon": epsilon,
+        "useCuDNNEngine": True,
+        "disableRegularization": False,
+    }
+    running = [
+        cntk.statistic(mean, "aggregate_mean"),
+        cntk.statistic(variance, "aggregate_variance"),
+        cntk.statistic(cntk.number(SEEN, x), "aggregate_count"),
+    ]
+    with cntk.block("BatchNormalization"):
+        return cntk.make(
+            "BatchNormalization", x, scale, bias, *running, shape=x.shape, layout=x.layout, **said
+        )
+
+
+def _by_hand(
+    cntk: Writing,
+    x: Operand,
+    scale: Operand,
+    bias: Operand,
+    mean: Operand,
+    variance: Operand,
+    epsilon: float,
+) -> Operand:
+    column = (-1, *[1] * (len(x.shape) - 1))
+    scale, bias, mean, variance = (
+        cntk.reshape(cntk.unbatched(one), (one.shape[0], *column[1:]), (None,) * len(x.shape))
+        for one in (scale, bias, mean, variance)
+    )
+    root = cntk.Sqrt(cntk.Plus(variance, cntk.number(epsilon, x)))
+    return cntk.Plus(cntk.divide(cntk.ElementTimes(cntk.Minus(x, mean), scale), root), bias)
+
+
+def standardized(cntk: Writing, x: Operand, positions: list[int], epsilon: float) -> Operand:
+    """(x - mean) / sqrt(variance + epsilon), over some axes."""
+    centred = cntk.Minus(x, cntk.reduce("Mean", x, positions))
+    variance = cntk.reduce("Mean", cntk.ElementTimes(centred, centred), positions)
+    return cntk.divide(centred, cntk.Sqrt(cntk.Plus(variance, cntk.number(epsilon, x))))
+
+
+@exporter(
+    "InstanceNormalization", doc="https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html"
+)
+def instance_normalization(
+    node: Exporting, cntk: Writing, x: Operand, scale: Operand, bias: Operand
+) -> Operand:
+    x = cntk.batched(x)
+    epsilon = node.attribute("epsilon", 1e-5)
+    column = (scale.shape[0], *[1] * (len(x.shape) - 1))
+    scale, bias = (
+        cntk.reshape(cntk.unbatched(one), column, (None,) * len(column)) for one in (scale, bias)
+    )
+    y = standardized(cntk, x, list(range(2, x.rank)), epsilon)
+    return cntk.Plus(cntk.ElementTimes(y, scale), bias)
+
+
+@exporter("LayerNormalization", doc="https://onnx.ai/onnx/operators/onnx__LayerNormalization.html")
+def layer_normalization(
+    node: Exporting, cntk: Writing, x: Operand, scale: Operand, bias: Operand | None = None
+) -> Operand:
+    """By hand: CNTK's own layer takes the root before it adds epsilon."""
+    node.ignore("stash_type")
+    if node.wants(1) or node.wants(2):
+        node.refuse("its statistics are read")
+    first = node.position("axis", -1, x.rank)
+    epsilon = node.attribute("epsilon", 1e-5)
+    x = cntk.unbatched(x) if any(x.layout[first:]) else x
+    y = cntk.ElementTimes(standardized(cntk, x, list(range(first, x.rank)), epsilon), scale)
+    return y if bias is None else cntk.Plus(y, bias)
+
+
+@exporter("LpNormalization", doc="https://onnx.ai/onnx/operators/onnx__LpNormalization.html")
+def lp_normalization(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    position = node.position("axis", -1, x.rank)
+    power = node.attribute("p", 2)
+    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    if power == 1:
+        return cntk.divide(x, cntk.reduce("Sum", cntk.Abs(x), [position]))
+    return cntk.divide(x, cntk.Sqrt(cntk.reduce("Sum", cntk.ElementTimes(x, x), [position])))
+
+
+@exporter("LRN", doc=f"{API}/cntk.ops#local_response_normalization")
+def lrn(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """The channels' sums of squares are a product with a band of ones."""
+    size = node.attribute("size")
+    alpha, beta = node.attribute("alpha", 1e-4), node.attribute("beta", 0.75)
+    bias = node.attribute("bias", 1.0)
+    x = cntk.batched(x)
+    channels = cntk.size(x, 1)
+    before, behind = (size - 1) // 2, size // 2
+    places = np.arange(channels)
+    gap = places[:, None] - places[None, :]
+    band = ((gap >= -before) & (gap <= behind)) * (alpha / size)
+    sums = cntk.along(cntk.ElementTimes(x, x), 1, band.astype(x.dtype.numpy()))
+    base = cntk.Plus(sums, cntk.number(bias, x))
+    return cntk.divide(x, cntk.Pow(base, cntk.number(beta, x)))
+
+
+__all__ = ["TIME_CONSTANT", "ir", "standardized"]

@@ -1,0 +1,92 @@
+"""Elements of an axis by their places, in whichever way costs least."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+
+MOST_PARTS = 32
+"""Slices that are put side by side instead of gathering, at most."""
+
+
+def chosen(cntk: Writing, x: Operand, position: int, places: np.ndarray) -> Operand:
+    """Elements of a static axis of known size, by known places that are not negative."""
+    flat = places.reshape(-1).astype(np.int64)
+    place = x.static(position)
+    layout: Layout = x.layout[:position] + (None,) * places.ndim + x.layout[position + 1 :]
+    shape = (*x.shape[:place], *places.shape, *x.shape[place + 1 :])
+    if x.tensor is not None:
+        return cntk.changed(x, f"take {flat.tolist()}", lambda a: a.take(places, place), shape)
+    return cntk.reshape(_flat_chosen(cntk, x, position, flat), shape, layout)
+
+
+def _flat_chosen(cntk: Writing, x: Operand, position: int, flat: np.ndarray) -> Operand:
+    size = cntk.size(x, position)
+    times = len(flat) // size
+    if times > 1 and np.array_equal(flat, np.repeat(np.arange(size), times)):
+        return _repeated(cntk, x, position, times)
+    parts = _parts(flat)
+    if len(parts) <= MOST_PARTS:
+        cuts = [_cut(cntk, x, position, part) for part in parts]
+        return cuts[0] if len(cuts) == 1 else cntk.splice(cuts, position)
+    batched = x.is_batched
+    made = picked(cntk, cntk.unbatched(x), position, cntk.constant(flat.astype(x.dtype.numpy())))
+    return cntk.batched(made) if batched else made
+
+
+def _parts(flat: np.ndarray) -> list[range]:
+    """The places as arithmetic sequences."""
+    parts: list[range] = []
+    start = 0
+    while start < len(flat):
+        end = start + 1
+        step = int(flat[end] - flat[start]) if end < len(flat) else 1
+        while step and end < len(flat) and flat[end] - flat[end - 1] == step:
+            end += 1
+        first, last = int(flat[start]), int(flat[end - 1])
+        parts.append(range(first, last + (1 if step >= 0 else -1), step or 1))
+        start = end
+    return parts
+
+
+def _cut(cntk: Writing, x: Operand, position: int, part: range) -> Operand:
+    if part.step > 0:
+        return cntk.cut(x, position, part[0], part[-1] + 1, part.step)
+    made = cntk.cut(x, position, part[-1], part[0] + 1, -part.step)
+    return cntk.cut(made, position, 0, len(part), -1)
+
+
+def _repeated(cntk: Writing, x: Operand, position: int, times: int) -> Operand:
+    """Each element several times."""
+    place = x.static(position)
+    layout = (*x.layout[: position + 1], None, *x.layout[position + 1 :])
+    wide = cntk.reshape(x, (*x.shape[: place + 1], 1, *x.shape[place + 1 :]), layout)
+    after = len(x.shape) - place - 1
+    ones = cntk.constant(np.ones((times, *[1] * after), x.dtype.numpy()))
+    shape = (*x.shape[: place + 1], times, *x.shape[place + 1 :])
+    made = cntk.make("ElementTimes", wide, ones, shape=shape, layout=layout)
+    total = x.shape[place] * times
+    return cntk.reshape(made, (*x.shape[:place], total, *x.shape[place + 1 :]), x.layout)
+
+
+def picked(cntk: Writing, x: Operand, position: int, places: Operand) -> Operand:
+    """Elements of a static axis, by places that are not negative; CNTK wants no batch beside them."""
+    if not x.is_static:
+        x, places = cntk.unbatched(x), cntk.unbatched(places)
+    place, rank = x.static(position), len(x.shape)
+    first = cntk.transpose(
+        x,
+        [place, *range(place), *range(place + 1, rank)],
+        (*x.layout[:position], *x.layout[position:]),
+    )
+    shape = (*places.shape, *first.shape[1:])
+    layout: Layout = x.layout[:position] + places.layout + x.layout[position + 1 :]
+    made = cntk.make("Gather", places, first, shape=shape, layout=layout, dtype=x.dtype)
+    count = len(places.shape)
+    order = [*range(count, count + place), *range(count), *range(count + place, count + rank - 1)]
+    return cntk.transpose(made, order, layout)
+
+
+__all__ = ["chosen", "picked"]

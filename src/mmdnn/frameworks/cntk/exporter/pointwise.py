@@ -1,0 +1,321 @@
+"""Operators on each element (Source/Math/TensorOps.h of CNTK 2.7).
+
+CNTK's arithmetic is guarded: x/0 is 0, the logarithm of what is below 1e-37 is -85.1, the root of a
+negative number 0. ONNX has infinities and NaN there, which are put in where they can occur. (Between 0 and
+1e-37 the logarithm stays -85.1.) What is CNTK's own arithmetic, spelled out in the IR, is CNTK's again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.exporter.guarded import GUARDED, log_plus
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.signs import is_nonnegative, is_nonzero, is_positive
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+
+UNARY = {
+    "Neg": "Negate",
+    "Exp": "Exp",
+    "Floor": "Floor",
+    "Abs": "Abs",
+    "Sin": "Sin",
+    "Cos": "Cos",
+    "Tan": "Tan",
+    "Sinh": "Sinh",
+    "Cosh": "Cosh",
+    "Asin": "Asin",
+    "Acos": "Acos",
+    "Atan": "Atan",
+    "Asinh": "Asinh",
+    "Atanh": "Atanh",
+}
+BINARY = {
+    "Sub": "Minus",
+    "Mul": "ElementTimes",
+    "Less": "Less",
+    "LessOrEqual": "LessEqual",
+    "Greater": "Greater",
+    "GreaterOrEqual": "GreaterEqual",
+    "Equal": "Equal",
+}
+
+
+@exporter(*UNARY, doc=f"{API}/cntk.ops#exp")
+def unary(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return getattr(cntk, UNARY[node.type])(x)
+
+
+@exporter(*BINARY, doc=f"{API}/cntk.ops#plus")
+def binary(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    return getattr(cntk, BINARY[node.type])(x, y)
+
+
+@exporter("Identity", doc=f"{API}/cntk.ops#alias")
+def identity(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Nothing, unless CNTK's own model had a function for it."""
+    own = cntk.is_own and node.source_type in {"NoOp", "Pass", "StopGradient"}
+    return getattr(cntk, node.source_type)(x) if own else x
+
+
+@exporter("Add", doc=f"{API}/cntk.ops#plus")
+def add(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    found = log_plus(node.node)
+    return cntk.LogPlus(*map(cntk.operand, found)) if found else cntk.Plus(x, y)
+
+
+@exporter("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
+def reciprocal(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    made = cntk.Reciprocal(x)
+    return made if is_nonzero(x.value) else infinite_at_zero(cntk, x, made)
+
+
+def infinite_at_zero(cntk: Writing, x: Operand, inverse: Operand) -> Operand:
+    """The inverse of x as ONNX has it."""
+    zero = cntk.Equal(x, cntk.number(0, x))
+    return cntk.Select(zero, cntk.number(np.inf, x), inverse)
+
+
+@exporter("Log", doc=f"{API}/cntk.ops#log")
+def log(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    made, zero = cntk.Log(x), cntk.number(0, x)
+    if is_positive(x.value):
+        return made
+    none = cntk.number(np.nan, x)
+    if is_nonnegative(x.value):
+        return cntk.Select(cntk.Equal(x, zero), cntk.number(-np.inf, x), made)
+    below = cntk.Select(cntk.Equal(x, zero), cntk.number(-np.inf, x), none)
+    return cntk.Select(cntk.Greater(x, zero), made, below)
+
+
+@exporter("Sqrt", doc=f"{API}/cntk.ops#sqrt")
+def sqrt(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """The root of `Relu(x)` is CNTK's root of x."""
+    relu = x.producer("Relu")
+    if relu is not None and relu.inputs[0] is not None:
+        return cntk.Sqrt(cntk.operand(relu.inputs[0]))
+    made = cntk.Sqrt(x)
+    if is_nonnegative(x.value):
+        return made
+    below = cntk.Less(x, cntk.number(0, x))
+    return cntk.Select(below, cntk.number(np.nan, x), made)
+
+
+@exporter("Div", doc=f"{API}/cntk.ops#element_divide")
+def div(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    if is_whole(node.output):
+        return truncated(cntk, x, y)
+    if is_nonzero(y.value):
+        return cntk.divide(x, y)
+    return cntk.ElementTimes(x, infinite_at_zero(cntk, y, cntk.Reciprocal(y)))
+
+
+def is_whole(value: ir.Value) -> bool:
+    """Whether a value is of integers."""
+    return value.dtype is not None and value.dtype.is_integer()
+
+
+def sign(cntk: Writing, x: Operand) -> Operand:
+    """-1, 0 or 1."""
+    zero = cntk.number(0, x)
+    return cntk.Minus(cntk.Greater(x, zero), cntk.Less(x, zero))
+
+
+def truncated(cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The quotient of integers, towards 0: a half on top keeps rounding away from whole numbers."""
+    half = cntk.number(0.5, x)
+    size = cntk.Floor(cntk.divide(cntk.Plus(cntk.Abs(x), half), cntk.Abs(y)))
+    return cntk.ElementTimes(cntk.ElementTimes(sign(cntk, x), sign(cntk, y)), size)
+
+
+def towards_zero(cntk: Writing, x: Operand) -> Operand:
+    """Without what stands after the point."""
+    return cntk.ElementTimes(sign(cntk, x), cntk.Floor(cntk.Abs(x)))
+
+
+@exporter("Mod", doc="https://onnx.ai/onnx/operators/onnx__Mod.html")
+def mod(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The rest, of the sign of the divisor, or with `fmod` of the dividend."""
+    like_dividend = node.attribute("fmod", 0)
+    size = cntk.Abs(y)
+    rest = cntk.Abs(x)
+    rest = cntk.Minus(rest, cntk.ElementTimes(cntk.Floor(cntk.divide(rest, size)), size))
+    rest = cntk.Plus(rest, cntk.ElementTimes(cntk.Less(rest, cntk.number(0, x)), size))
+    rest = cntk.Minus(rest, cntk.ElementTimes(cntk.GreaterEqual(rest, size), size))
+    rest = cntk.ElementTimes(sign(cntk, x), rest)
+    if like_dividend:
+        return rest
+    other = cntk.Less(cntk.ElementTimes(rest, y), cntk.number(0, x))
+    return cntk.Plus(rest, cntk.ElementTimes(other, y))
+
+
+_POWERS = {1.0: 1, 2.0: 2, 3.0: 3}
+
+
+@exporter("Pow", doc=f"{API}/cntk.ops#pow")
+def pow_(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """Small whole powers by multiplication, which CNTK's logarithm of a negative number cannot be."""
+    numbers = y.numbers() if y.tensor is not None else None
+    exponent = float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
+    alone = y.rank <= x.rank
+    if exponent in _POWERS and alone:
+        made = x
+        for _ in range(_POWERS[exponent] - 1):
+            made = cntk.ElementTimes(made, x)
+        return made
+    if exponent == 0.5 and alone and is_nonnegative(x.value):
+        return cntk.Sqrt(x)
+    return cntk.Pow(x, y)
+
+
+@exporter("Ceil", doc=f"{API}/cntk.ops#ceil")
+def ceil(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return cntk.Negate(cntk.Floor(cntk.Negate(x)))
+
+
+@exporter("Round", doc="https://onnx.ai/onnx/operators/onnx__Round.html")
+def round_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Halves to the even neighbour; `cntk.round` takes them up."""
+    return rounded(cntk, x)
+
+
+def rounded(cntk: Writing, x: Operand) -> Operand:
+    """Rounded, halves to the even neighbour."""
+    half = cntk.number(0.5, x)
+    low = cntk.Floor(x)
+    rest = cntk.Minus(x, low)
+    pairs = cntk.Floor(cntk.ElementTimes(low, half))
+    odd = cntk.Minus(low, cntk.Plus(pairs, pairs))
+    up = cntk.Plus(cntk.Greater(rest, half), cntk.ElementTimes(cntk.Equal(rest, half), odd))
+    return cntk.Plus(low, up)
+
+
+@exporter("Sign", doc="https://onnx.ai/onnx/operators/onnx__Sign.html")
+def sign_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return sign(cntk, x)
+
+
+@exporter("Acosh", doc="https://onnx.ai/onnx/operators/onnx__Acosh.html")
+def acosh(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """log(x + sqrt(x^2 - 1)), the root taken of a product, which keeps its digits near 1."""
+    one = cntk.number(1, x)
+    root = cntk.Sqrt(cntk.ElementTimes(cntk.Minus(x, one), cntk.Plus(x, one)))
+    return cntk.Log(cntk.Plus(x, root))
+
+
+@exporter("Not", doc=f"{API}/cntk.ops#element_not")
+def not_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    with cntk.block("Not"):
+        above = cntk.Greater(x, cntk.number(0, x))
+        return cntk.Plus(cntk.Negate(above), cntk.number(1, x))
+
+
+_LOGIC = {"And": "ElementTimes", "Or": "Plus"}
+
+
+@exporter("And", "Or", "Xor", doc=f"{API}/cntk.ops#element_and")
+def logic(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    zero = cntk.number(0, x)
+    with cntk.block(node.type):
+        flags = cntk.Greater(x, zero), cntk.Greater(y, zero)
+        if node.type == "Xor":
+            return cntk.NotEqual(*flags)
+        return cntk.Greater(getattr(cntk, _LOGIC[node.type])(*flags), zero)
+
+
+@exporter("Where", doc=f"{API}/cntk.ops#element_select")
+def where(node: Exporting, cntk: Writing, flag: Operand, x: Operand, y: Operand) -> Operand:
+    """Any number but 0 is true in CNTK too."""
+    for op, match in GUARDED.items():
+        found = match(node.node)
+        if found is not None:
+            return getattr(cntk, op)(cntk.operand(found))
+    cast = flag.producer("Cast")
+    if cast is not None and cast.inputs[0] is not None and node.node.inputs[0] is not None:
+        flag = cntk.operand(cast.inputs[0])
+    return cntk.Select(flag, x, y)
+
+
+@exporter("Max", "Min", doc=f"{API}/cntk.ops#element_max")
+def extreme(node: Exporting, cntk: Writing, *operands: Operand) -> Operand:
+    made, *rest = operands
+    for one in rest:
+        made = larger(cntk, made, one) if node.type == "Max" else smaller(cntk, made, one)
+    return made
+
+
+def larger(cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The larger of two."""
+    with cntk.block("ElementMax"):
+        return cntk.Select(cntk.Greater(x, y), x, y)
+
+
+def smaller(cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The smaller of two."""
+    with cntk.block("ElementMin"):
+        return cntk.Select(cntk.Less(x, y), x, y)
+
+
+@exporter("Sum", "Mean", doc=f"{API}/cntk.ops#sum")
+def total(node: Exporting, cntk: Writing, first: Operand, *rest: Operand) -> Operand:
+    if not rest:
+        return first
+    with cntk.block(node.type):
+        for one in rest:
+            first = cntk.Plus(first, one)
+        return (
+            first if node.type == "Sum" else cntk.divide(first, cntk.number(len(rest) + 1, first))
+        )
+
+
+@exporter("Clip", doc=f"{API}/cntk.ops#clip")
+def clip(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    low: Operand | None = None,
+    high: Operand | None = None,
+) -> Operand:
+    if low is None or high is None:
+        x = x if low is None else larger(cntk, x, low)
+        return x if high is None else smaller(cntk, x, high)
+    least, most = low.numbers(), high.numbers()
+    if least is None or most is None or least > most:
+        return smaller(cntk, larger(cntk, x, low), high)
+    return cntk.make("Clip", x, low, high, shape=x.shape)
+
+
+WIDE = {ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UINT64}
+
+
+@exporter("Cast", doc=f"{API}/cntk.ops#cast")
+def cast(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Numbers become whole or truth values by what CNTK has for that; both are floats."""
+    to = ir.DataType(node.attribute("to"))
+    node.ignore("saturate")
+    before = node.node.inputs[0].dtype if node.node.inputs[0] is not None else None
+    if to == ir.DataType.BOOL and before != ir.DataType.BOOL:
+        x = cntk.NotEqual(x, cntk.number(0, x))
+    elif to.is_integer() and before is not None and before.is_floating_point():
+        x = towards_zero(cntk, x)
+    if to.is_integer() and to not in WIDE and before != ir.DataType.BOOL and before != to:
+        node.refuse(f"CNTK has no {to.name}, and its numbers would have to wrap around")
+    return cntk.cast(x, cntk.scope.kind(to))
+
+
+@exporter("IsNaN", doc="https://onnx.ai/onnx/operators/onnx__IsNaN.html")
+def is_nan(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return cntk.NotEqual(x, x)
+
+
+@exporter("CumSum", doc="https://onnx.ai/onnx/operators/onnx__CumSum.html")
+def cumsum(node: Exporting, cntk: Writing, x: Operand, axis: Operand) -> Operand:
+    """A product with a triangle of ones."""
+    position = node.front(node.ints(axis, "axis")[0], x.rank)
+    back, alone = node.attribute("reverse", 0), node.attribute("exclusive", 0)
+    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    size = cntk.size(x, position)
+    ones = np.tri(size, k=-1 if alone else 0, dtype=x.dtype.numpy())
+    return cntk.along(x, position, ones if back else ones.T)

@@ -1,0 +1,162 @@
+"""Pooling (Source/ComputationNetworkLib/ConvolutionalNodes.h)."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.pointwise import larger
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import FREE, Shape
+
+MAXIMUM, AVERAGE = 0, 1
+"""CNTK::PoolingType."""
+_UNKNOWN = Shape((-2,))
+"""A window over all of the input, whatever its size."""
+
+
+@exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling")
+def max_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Padding never wins, so that more of it than asked for does no harm."""
+    node.ignore("storage_order")
+    if node.wants(1):
+        node.refuse("CNTK's pooling does not tell where the maxima are")
+    frame = _window(node, cntk, x)
+    x = cntk.batched(x)
+    if max(frame.dilations) > 1 or any(axis.narrow for axis in frame.axes):
+        return _largest(node, cntk, x, frame)
+    return _pooled(cntk, x, frame, MAXIMUM)
+
+
+def _largest(node: Exporting, cntk: Writing, x: Operand, frame: Window) -> Operand:
+    """The largest of shifted slices, for one axis after the other; nothing is smaller than the padding."""
+    low = float(np.finfo(x.dtype.numpy()).min)
+    if FREE in frame.counts:
+        node.refuse("how many windows fit depends on the size of its input, which is open")
+    first = x.rank - len(frame.kernel)
+    rows = zip(frame.kernel, frame.strides, frame.dilations, frame.counts, strict=True)
+    for place, (kernel, stride, dilation, count) in enumerate(rows):
+        position, begin = first + place, frame.begins[place]
+        reach = (count - 1) * stride + frame.spans[place]
+        behind = max(reach - begin - frame.sizes[place], 0)
+        x = cntk.padded(x, {position: (begin, behind)}, low)
+        made = None
+        for step in range(kernel):
+            start = step * dilation
+            part = cntk.cut(x, position, start, start + (count - 1) * stride + 1, stride)
+            made = part if made is None else larger(cntk, made, part)
+        x = made or x
+    return x
+
+
+@exporter("AveragePool", doc=f"{API}/cntk.layers.layers#AveragePooling")
+def average_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """CNTK counts either nothing of the padding, or all that a window covers.
+
+    Where ONNX counts its padding, and a window reaches beyond that too, the padding becomes zeros of
+    the input.
+    """
+    include = bool(node.attribute("count_include_pad", 0))
+    frame = _window(node, cntk, x)
+    x = cntk.batched(x)
+    if include and frame.overhangs:
+        around = zip(frame.begins, frame.ends, strict=True)
+        x = cntk.padded(x, dict(enumerate(around, x.rank - len(frame.kernel))))
+        none = (0,) * len(frame.kernel)
+        sizes = x.shape[-len(frame.kernel) :]
+        frame, include = replace(frame, begins=none, ends=none, sizes=sizes), False
+    if max(frame.dilations) > 1:
+        node.refuse("CNTK's pooling has no dilation")
+    return _pooled(cntk, x, frame, AVERAGE, include=include)
+
+
+def _window(node: Exporting, cntk: Writing, x: Operand) -> Window:
+    ceil = node.attribute("ceil_mode", 0)
+    frame = window(node, cntk.batched(x))
+    if FREE in frame.counts and ceil:
+        node.refuse("how many windows fit depends on the size of its input, which is open")
+    return frame
+
+
+def _pooled(
+    cntk: Writing,
+    x: Operand,
+    frame: Window,
+    kind: int,
+    *,
+    include: bool = False,
+) -> Operand:
+    narrow = any(axis.narrow for axis in frame.axes)
+    x, padding = fitted(cntk, x, frame, 0)
+    padded: Any = padding
+    said: dict[str, Any] = {
+        "poolingType": kind,
+        "poolingWindowShape": Shape(frame.kernel),
+        "strides": Shape(frame.strides),
+        **padding,
+        "ceilOutDim": False,
+        "includePad": include
+        and any((*padded["autoPadding"], *padded["lowerPad"], *padded["upperPad"])),
+    }
+    shape = (*x.shape[: len(x.shape) - len(frame.kernel)], *frame.counts)
+    plain = not said["includePad"] and not any((*padded["lowerPad"], *padded["upperPad"]))
+    with cntk.block("AveragePooling" if kind else "MaxPooling") if plain else nullcontext():
+        y = cntk.make("Pooling", x, shape=shape, **said)
+    if narrow and not include:
+        return cntk.ElementTimes(y, cntk.constant(_correction(frame, x.dtype.numpy())))
+    return y
+
+
+def _correction(frame: Window, dtype: np.dtype) -> np.ndarray:
+    """What an average over whole windows is multiplied with, to be one over what is inside the input."""
+    made = np.ones((), dtype)
+    rows = zip(frame.kernel, frame.strides, frame.begins, frame.sizes, frame.counts, strict=True)
+    for kernel, stride, begin, size, count in rows:
+        starts = np.arange(count) * stride - begin
+        inside = np.minimum(starts + kernel, size) - np.maximum(starts, 0)
+        made = made[..., None] * (kernel / inside).astype(dtype)
+    return made
+
+
+@exporter("GlobalAveragePool", "GlobalMaxPool", doc=f"{API}/cntk.layers.layers#GlobalMaxPooling")
+def global_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    x = cntk.batched(x)
+    kind = MAXIMUM if node.type == "GlobalMaxPool" else AVERAGE
+    spatial = x.shape[1:]
+    with cntk.block("GlobalAveragePooling" if kind else "GlobalMaxPooling"):
+        return cntk.make(
+            "Pooling",
+            x,
+            shape=(x.shape[0], *[1] * len(spatial)),
+            poolingType=kind,
+            poolingWindowShape=_UNKNOWN if FREE in spatial else Shape(spatial),
+            strides=Shape((1,)),
+            autoPadding=[False],
+            lowerPad=Shape((0,)),
+            upperPad=Shape((0,)),
+            ceilOutDim=False,
+            includePad=False,
+        )
+
+
+@exporter("LpPool", doc="https://onnx.ai/onnx/operators/onnx__LpPool.html")
+def lp_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """The root of the sum of squares, or the sum of absolutes: an average, times the window's size."""
+    power = node.attribute("p", 2)
+    if power not in (1, 2):
+        node.refuse(f"its power is {power}")
+    frame = _window(node, cntk, x)
+    if frame.overhangs:
+        node.refuse("a window reaches beyond the padding")
+    x = cntk.batched(x)
+    x = cntk.Abs(x) if power == 1 else cntk.ElementTimes(x, x)
+    y = _pooled(cntk, x, frame, AVERAGE, include=True)
+    y = cntk.ElementTimes(y, cntk.number(math.prod(frame.kernel), y))
+    return y if power == 1 else cntk.Sqrt(y)

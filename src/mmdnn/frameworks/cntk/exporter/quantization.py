@@ -1,0 +1,50 @@
+"""Quantisation, in floats: CNTK has no integers, and rounds and bounds by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.pointwise import rounded
+from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+
+KINDS = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16)
+
+
+@exporter("QuantizeLinear", doc="https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html")
+def quantize(
+    node: Exporting, cntk: Writing, x: Operand, scale: Operand, zero: Operand | None = None
+) -> Operand:
+    node.ignore("saturate", "output_dtype", "precision")
+    kind = node.output.dtype
+    if kind not in KINDS or node.attribute("block_size", 0):
+        node.refuse(f"its result is {kind.name if kind else 'unknown'}")
+    position = node.position("axis", 1, x.rank)
+    bounds = np.iinfo(kind.numpy())
+    made = rounded(cntk, cntk.divide(x, _column(cntk, scale, x, position)))
+    if zero is not None:
+        made = cntk.Plus(made, _column(cntk, zero, x, position))
+    low, high = cntk.number(int(bounds.min), made), cntk.number(int(bounds.max), made)
+    return cntk.make("Clip", made, low, high, shape=made.shape)
+
+
+@exporter("DequantizeLinear", doc="https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html")
+def dequantize(
+    node: Exporting, cntk: Writing, x: Operand, scale: Operand, zero: Operand | None = None
+) -> Operand:
+    node.ignore("output_dtype")
+    if node.attribute("block_size", 0):
+        node.refuse("it has a scale for each block")
+    position = node.position("axis", 1, x.rank)
+    if zero is not None:
+        x = cntk.Minus(x, _column(cntk, zero, x, position))
+    return cntk.ElementTimes(x, _column(cntk, scale, x, position))
+
+
+def _column(cntk: Writing, one: Operand, like: Operand, position: int) -> Operand:
+    """A number for each element of an axis, where there are several."""
+    if one.rank == 0 or one.shape == (1,):
+        return cntk.reshape(one, (), ()) if one.rank else one
+    return cntk.reshape(one, (one.shape[0], *[1] * (like.rank - 1 - position)))

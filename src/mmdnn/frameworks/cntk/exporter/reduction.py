@@ -1,0 +1,55 @@
+"""Reductions (Source/ComputationNetworkLib/LinearAlgebraNodes.h's ReduceElements)."""
+
+from __future__ import annotations
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+
+KINDS = {
+    "ReduceSum": "Sum",
+    "ReduceMean": "Mean",
+    "ReduceMax": "Max",
+    "ReduceMin": "Min",
+    "ReduceProd": "Prod",
+    "ReduceLogSumExp": "LogSum",
+    "ReduceL1": "Sum",
+    "ReduceL2": "Sum",
+    "ReduceSumSquare": "Sum",
+}
+
+
+@exporter(*KINDS, doc=f"{API}/cntk.ops#reduce_sum")
+def reduce(node: Exporting, cntk: Writing, x: Operand, axes: Operand | None = None) -> Operand:
+    positions = _positions(node, x, axes)
+    keep = bool(node.attribute("keepdims", 1))
+    x = cntk.unbatched(x) if any(x.layout[position] for position in positions) else x
+    if node.type == "ReduceL1":
+        x = cntk.Abs(x)
+    elif node.type in {"ReduceL2", "ReduceSumSquare"}:
+        x = cntk.ElementTimes(x, x)
+    made = cntk.reduced(KINDS[node.type], x, positions, keep) if positions else x
+    if node.type == "ReduceL2":
+        return cntk.Sqrt(made)
+    return made
+
+
+def _positions(node: Exporting, x: Operand, axes: Operand | None) -> list[int]:
+    given = node.ints(axes, "axes") if axes is not None else []
+    idle = node.attribute("noop_with_empty_axes", 0)
+    if not given:
+        return [] if idle else list(range(x.rank))
+    return sorted({node.front(axis, x.rank) for axis in given})
+
+
+@exporter("ArgMax", "ArgMin", doc=f"{API}/cntk.ops#argmax")
+def arg(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """The place of the first of equals; of the last, counted from the other end."""
+    position = node.position("axis", 0, x.rank)
+    keep, last = node.attribute("keepdims", 1), node.attribute("select_last_index", 0)
+    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    size = cntk.size(x, position) if last else 0
+    x = cntk.cut(x, position, 0, size, -1) if last else x
+    made = cntk.reduce("Argmax" if node.type == "ArgMax" else "Argmin", x, [position])
+    made = cntk.Minus(cntk.number(size - 1, made), made) if last else made
+    return made if keep else cntk.squeezed(made, [position])

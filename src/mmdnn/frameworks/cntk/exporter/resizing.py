@@ -1,0 +1,110 @@
+"""Resizing: copies are gathered, mixtures are products with a matrix, for each axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand, sizes
+from mmdnn.frameworks.cntk.exporter.picking import chosen
+from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import FREE
+
+Place = Callable[[float, float, int, int], float]
+
+PLACES: dict[str, Place] = {
+    "half_pixel": lambda i, scale, size, new: (i + 0.5) / scale - 0.5,
+    "pytorch_half_pixel": lambda i, scale, size, new: (i + 0.5) / scale - 0.5 if new > 1 else 0.0,
+    "asymmetric": lambda i, scale, size, new: i / scale,
+    "align_corners": lambda i, scale, size, new: i * (size - 1) / (new - 1) if new > 1 else 0.0,
+    "half_pixel_symmetric": lambda i, scale, size, new: (
+        size / 2 * (1 - new / (scale * size)) + (i + 0.5) / scale - 0.5
+    ),
+}
+"""Where an element of the result lies in the input."""
+
+NEAREST: dict[str, Callable[[float], int]] = {
+    "round_prefer_floor": lambda x: math.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: math.floor(x + 0.5),
+    "floor": math.floor,
+    "ceil": math.ceil,
+}
+
+
+@exporter("Resize", doc="https://onnx.ai/onnx/operators/onnx__Resize.html")
+def resize(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    roi: Operand | None = None,
+    scales: Operand | None = None,
+    wanted: Operand | None = None,
+) -> Operand:
+    if node.attribute("antialias", 0):
+        node.refuse("it smooths what it makes smaller")
+    mode, kind = (
+        node.attribute("mode", "nearest"),
+        node.attribute("coordinate_transformation_mode", "half_pixel"),
+    )
+    if kind not in PLACES:
+        node.refuse(f"its coordinates are {kind}")
+    node.ignore("keep_aspect_ratio_policy", "extrapolation_value")
+    nearest = NEAREST[node.attribute("nearest_mode", "round_prefer_floor")]
+    cubic, outside = node.attribute("cubic_coeff_a", -0.75), node.attribute("exclude_outside", 0)
+    axes = node.attribute("axes", list(range(x.rank)))
+    found = sizes(node.output.shape)
+    if found is None:
+        node.refuse("the size of its output is open")
+    given = scales.numbers() if scales is not None else None
+    for place, axis in enumerate(axes):
+        position = node.front(axis, x.rank)
+        new, size = found[position], x.dims[position]
+        if not isinstance(size, int) or size == new:
+            continue
+        if FREE in (size, new):
+            node.refuse("the size of its input is open")
+        scale = float(given.reshape(-1)[place]) if given is not None and given.size else new / size
+        where = [PLACES[kind](i, scale, size, new) for i in range(new)]
+        if mode == "nearest":
+            rows = np.clip([nearest(spot) for spot in where], 0, size - 1)
+            x = chosen(cntk, x, position, np.asarray(rows))
+        else:
+            matrix = (
+                _linear(where, size) if mode == "linear" else _cubic(where, size, cubic, outside)
+            )
+            x = cntk.along(x, position, matrix.astype(x.dtype.numpy()))
+    return x
+
+
+def _linear(where: list[float], size: int) -> np.ndarray:
+    """A column for each element of the result: what it takes of the input's."""
+    matrix = np.zeros((size, len(where)))
+    for column, spot in enumerate(where):
+        spot = min(max(spot, 0), size - 1)
+        low = math.floor(spot)
+        matrix[low, column] += 1 - (spot - low)
+        matrix[min(low + 1, size - 1), column] += spot - low
+    return matrix
+
+
+def _cubic(where: list[float], size: int, a: float, outside: int) -> np.ndarray:
+    matrix = np.zeros((size, len(where)))
+    for column, spot in enumerate(where):
+        low = math.floor(spot)
+        parts = [(row, _weight(abs(spot - row), a)) for row in range(low - 1, low + 3)]
+        if outside:
+            parts = [(row, part if 0 <= row < size else 0.0) for row, part in parts]
+            total = sum(part for _, part in parts)
+            parts = [(row, part / total) for row, part in parts]
+        for row, part in parts:
+            matrix[min(max(row, 0), size - 1), column] += part
+    return matrix
+
+
+def _weight(gap: float, a: float) -> float:
+    if gap <= 1:
+        return (a + 2) * gap**3 - (a + 3) * gap**2 + 1
+    return a * gap**3 - 5 * a * gap**2 + 8 * a * gap - 4 * a if gap < 2 else 0.0

@@ -1,0 +1,175 @@
+"""What windows are laid where: ONNX's attributes, and CNTK's automatic padding.
+
+With automatic padding CNTK makes ceil(size / stride) windows, and lays them so that as much of the
+last one hangs over as of the first (ConvolveGeometry.h of Source/Math).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.table import Exporting
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import FREE, Shape
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a node's attributes say of its window, an item a spatial axis.
+
+    Attributes:
+        sizes: Of the input; `FREE` where open.
+        counts: How many windows there are; `FREE` where open.
+    """
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    begins: tuple[int, ...]
+    ends: tuple[int, ...]
+    sizes: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """How far the window reaches, dilation included."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
+
+    @property
+    def axes(self) -> list[Laid]:
+        """How CNTK lays the windows, for each axis."""
+        return [_laid(*column) for column in self._columns()]
+
+    @property
+    def overhangs(self) -> bool:
+        """Whether a window reaches beyond the padding."""
+        return any(_upper(*column) > column[3] for column in self._columns())
+
+    def _columns(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+        return zip(
+            self.spans, self.strides, self.begins, self.ends, self.sizes, self.counts, strict=True
+        )
+
+
+def _upper(span: int, stride: int, begin: int, end: int, size: int, count: int) -> int:
+    """How far the last window reaches behind the input; less than 0 where it ends before."""
+    return end if FREE in (size, count) else (count - 1) * stride + span - size - begin
+
+
+@dataclass(frozen=True)
+class Laid:
+    """How CNTK lays the windows of one axis.
+
+    Attributes:
+        auto: Whether it does so by itself.
+        lower: What it adds at the front, if not.
+        upper: What it adds at the end.
+        cut: What must be cut off at the end before, as CNTK wants its padding to be filled.
+        narrow: Whether the window is wider than the input, which CNTK refuses.
+    """
+
+    auto: bool = False
+    lower: int = 0
+    upper: int = 0
+    cut: int = 0
+    narrow: bool = False
+
+
+def _laid(span: int, stride: int, begin: int, end: int, size: int, count: int) -> Laid:
+    if FREE in (size, count):
+        same = stride == 1 and span > 1 and begin == (span - 1) // 2 and begin + end == span - 1
+        return Laid(auto=True) if same else Laid(False, begin, end)
+    upper = _upper(span, stride, begin, end, size, count)
+    padded = begin > 0 or upper > 0
+    if padded and count == -(-size // stride) and span <= size:
+        lower = (span - 1) // 2 - (size - 1 - (count - 1) * stride) // 2
+        if lower == begin:
+            return Laid(auto=True)
+    cut = -upper if upper < 0 and (begin > 0 or upper <= -stride) else 0
+    return Laid(False, begin, max(upper, 0), cut, narrow=span > size)
+
+
+def fitted(
+    cntk: Writing, x: Operand, frame: Window, leading: int, *, spelled: bool = False
+) -> tuple[Operand, dict[str, Any]]:
+    """The input, cut or padded where CNTK's attributes cannot say it, and the attributes.
+
+    Args:
+        cntk: To write with.
+        x: The input.
+        frame: The windows.
+        leading: Static axes before the spatial ones that the attributes speak of.
+        spelled: Whether all padding becomes zeros of the input.
+    """
+    laid = frame.axes
+    first = x.rank - len(laid)
+    for position, axis in enumerate(laid, first):
+        if axis.cut:
+            x = cntk.cut(x, position, 0, cntk.size(x, position) - axis.cut)
+    if spelled or any(axis.narrow for axis in laid):
+        pads = zip(
+            frame.begins,
+            (_end(axis, end) for axis, end in zip(laid, frame.ends, strict=True)),
+            strict=True,
+        )
+        x = cntk.padded(x, dict(enumerate(pads, first)))
+        laid = [Laid()] * len(laid)
+    return x, {
+        "autoPadding": [*reversed([axis.auto for axis in laid]), *[False] * leading],
+        "lowerPad": Shape((*[0] * leading, *(axis.lower for axis in laid))),
+        "upperPad": Shape((*[0] * leading, *(axis.upper for axis in laid))),
+    }
+
+
+def _end(axis: Laid, end: int) -> int:
+    """What the windows cover behind the input."""
+    return end if axis.auto else max(axis.upper, 0)
+
+
+def window(node: Exporting, x: Operand, kernel: Sequence[int] | None = None) -> Window:
+    """The window that a node's attributes describe, automatic padding worked out."""
+    given = node.attribute("kernel_shape", kernel)
+    if given is None:
+        node.refuse("it has no kernel_shape")
+    kernel = tuple(given)
+    ones = [1] * len(kernel)
+    strides = tuple(node.attribute("strides", ones))
+    dilations = tuple(node.attribute("dilations", ones))
+    mode = node.attribute("auto_pad", "NOTSET")
+    pads = node.attribute("pads", [0] * 2 * len(kernel))
+    begins, ends = tuple(pads[: len(kernel)]), tuple(pads[len(kernel) :])
+    sizes = x.shape[-len(kernel) :]
+    if mode == "VALID":
+        begins = ends = (0,) * len(kernel)
+    elif mode != "NOTSET":
+        begins, ends = _same(node, kernel, strides, dilations, sizes, mode == "SAME_UPPER")
+    out = node.output.shape
+    counts = [FREE] * len(kernel)
+    if out is not None:
+        counts = [dim if isinstance(dim, int) else FREE for dim in out[-len(kernel) :]]
+    return Window(kernel, strides, dilations, begins, ends, sizes, tuple(counts))
+
+
+def _same(
+    node: Exporting,
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    sizes: tuple[int, ...],
+    upper: bool,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if FREE in sizes and set(strides) != {1}:
+        node.refuse("its padding depends on the size of its input, which is open")
+    total = [
+        max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0) if size != FREE else (k - 1) * d
+        for size, s, k, d in zip(sizes, strides, kernel, dilations, strict=True)
+    ]
+    small = tuple(pad // 2 for pad in total)
+    large = tuple(pad - less for pad, less in zip(total, small, strict=True))
+    return (small, large) if upper else (large, small)
+
+
+__all__ = ["Window", "fitted", "window"]
