@@ -88,7 +88,16 @@ def ir_side(model: ir.Model) -> Side:
         import onnxruntime  # noqa: F401 - asked for before anything is run
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "verify") from None
-    return Side("onnxruntime on the IR", lambda values: room.run(model, values))
+    return Side("onnxruntime on the IR", lambda values: room.run(model, _typed(model, values)))
+
+
+def _typed(model: ir.Model, values: Feeds) -> dict[str, np.ndarray]:
+    """Whole numbers as floats where the model takes floats, as Caffe's inputs are."""
+    floats = {str(value.name) for value in model.graph.inputs if value.dtype == ir.DataType.FLOAT}
+    return {
+        name: array.astype(np.float32) if name in floats and array.dtype.kind in "iub" else array
+        for name, array in values.items()
+    }
 
 
 def named_by_order(side: Side, outputs: Sequence[str]) -> Side:
