@@ -114,6 +114,13 @@ def lazy(
     return made
 
 
+def reshaped(tensor: ir.TensorProtocol, shape: Sequence[int], name: str) -> ir.TensorProtocol:
+    """A tensor's numbers in another shape of as many; where they are in a file, they stay there."""
+    if isinstance(tensor, ir.ExternalTensor):
+        return external(tensor.path, tensor.offset or 0, tensor.nbytes, tensor.dtype, shape, name)
+    return lazy(tensor, lambda array: array.reshape(shape), shape=shape, name=name)
+
+
 def origin(tensor: ir.TensorProtocol) -> tuple[ir.TensorProtocol, Function] | None:
     """The tensor that `lazy` made this one from, and the function."""
     found: tuple[ir.TensorProtocol, Function] | None = tensor.meta.get(_ORIGIN)
@@ -192,5 +199,6 @@ __all__ = [
     "lazy",
     "origin",
     "read",
+    "reshaped",
     "size_of",
 ]

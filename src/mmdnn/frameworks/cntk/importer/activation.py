@@ -27,6 +27,12 @@ def elu(f: Importing, op: Any, x: Operand) -> ir.Value:
     return op.Elu(x.value)
 
 
+@importer("Dropout", doc=f"{API}/cntk.ops#dropout")
+def dropout(f: Importing, op: Any, x: Operand) -> ir.Value:
+    """Drops while CNTK trains, and then only."""
+    return op.Dropout(x.value, np.float32(f.get("dropoutRate", float)))
+
+
 @block(
     "LeakyReLU",
     "Select(Less(x, zero), ElementTimes(alpha, x), x)",

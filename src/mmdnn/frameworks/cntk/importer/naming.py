@@ -12,15 +12,15 @@ class Names:
     """The names of a model's values."""
 
     def __init__(self, model: Model, flat: Flat) -> None:
-        functions = list(model.walk())
-        named = Counter(one.name for one in functions if one.name)
+        self._outer = flat.outer
+        things = {self._outermost(one.output()): one.name for one in model.walk() if one.name}
+        named = Counter(things.values())
         named.update(
             one.name
             for one in model.variables.values()
             if one.name and one.kind in (Kind.INPUT, Kind.PARAMETER, Kind.CONSTANT)
         )
         self._unique = {name for name, count in named.items() if count == 1}
-        self._outer = flat.outer
         outputs = {self._outermost(flat.resolve(one)): None for one in model.outputs}
         shared = Counter(_own(one) for one in outputs)
         fed = {one.name for one in model.variables.values() if one.kind == Kind.INPUT}

@@ -32,7 +32,6 @@ UNARY = {
     "NoOp": "Identity",
     "Pass": "Identity",
     "StopGradient": "Identity",
-    "Dropout": "Identity",
 }
 BINARY = {"Plus": "Add", "Minus": "Sub", "ElementTimes": "Mul"}
 COMPARING = {

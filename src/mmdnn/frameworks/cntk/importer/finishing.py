@@ -1,0 +1,130 @@
+"""The last step: biases go to what they are added to, as in CNTK's own layers; what nothing reads goes.
+
+CNTK adds biases by functions of their own. A product that the user has named, or that is read elsewhere,
+stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import onnx_ir as ir
+
+from mmdnn.ir import LAYER
+from mmdnn.ir.builder import shape
+
+if TYPE_CHECKING:
+    from mmdnn.frameworks.cntk.importer.operand import Operand
+
+CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
+Reshaped = Callable[[ir.Value, tuple[int, ...]], "Operand | None"]
+
+
+def join_biases(graph: ir.Graph, named: Container[ir.Value], reshaped: Reshaped) -> None:
+    """Make `Conv` and `Add` one `Conv`, and `MatMul` and `Add` a `Gemm`.
+
+    Args:
+        graph: The graph; it is changed.
+        named: Values that the user has named.
+        reshaped: Gives a parameter another shape.
+    """
+    for node in list(graph):
+        for value, bias in _pairs(node):
+            product = value.producer()
+            if product is None or value in named or not _is_alone(value, graph):
+                continue
+            length = _length(product)
+            if length is None or not _fits(product, value, bias, length):
+                continue
+            vector = reshaped(bias, (length,)) if shape(bias) != (length,) else None
+            _join(graph, product, node, bias if vector is None else vector.value)
+            break
+
+
+def _pairs(node: ir.Node) -> Iterator[tuple[ir.Value, ir.Value]]:
+    """A sum's computed operand and its constant one."""
+    if node.op_type == "Add" and node.domain == "":
+        for value, bias in (node.inputs, reversed(node.inputs)):
+            if value is not None and bias is not None and bias.const_value is not None:
+                yield value, bias
+
+
+def _is_alone(value: ir.Value, graph: ir.Graph) -> bool:
+    """Whether the sum alone reads it, in the same graph."""
+    readers = [use.node for use in value.uses()]
+    return len(readers) == 1 and not value.is_graph_output() and readers[0].graph is graph
+
+
+def _length(product: ir.Node) -> int | None:
+    """How many numbers its bias has; None where it can have none."""
+    if product.domain:
+        return None
+    if product.op_type in CONVOLUTIONS and len(product.inputs) == 2:
+        return _known(product.outputs[0], 1)
+    matrices = all(value is not None and _rank(value) == 2 for value in product.inputs)
+    return _known(product.outputs[0], 1) if product.op_type == "MatMul" and matrices else None
+
+
+def _rank(value: ir.Value) -> int | None:
+    return None if value.shape is None else len(value.shape)
+
+
+def _known(value: ir.Value, axis: int) -> int | None:
+    return None if value.shape is None else shape(value)[axis]
+
+
+def _fits(product: ir.Node, value: ir.Value, bias: ir.Value, length: int) -> bool:
+    """Whether the operand is one number for each channel, and of the product's type."""
+    rank, dims = len(shape(value)), shape(bias)
+    wanted = tuple(length if axis == 1 else 1 for axis in range(rank))
+    return (
+        len(dims) <= rank
+        and (1,) * (rank - len(dims)) + dims == wanted
+        and bias.dtype == value.dtype
+        and bias.producer() is None
+    )
+
+
+def _join(graph: ir.Graph, product: ir.Node, addition: ir.Node, bias: ir.Value) -> None:
+    """Put one node where the product and the sum were."""
+    (total,) = addition.outputs
+    props = dict(product.metadata_props)
+    if LAYER in addition.metadata_props:
+        props[LAYER] = addition.metadata_props[LAYER]
+    node = ir.Node(
+        "",
+        "Gemm" if product.op_type == "MatMul" else product.op_type,
+        [*product.inputs, bias],
+        list(product.attributes.values()),
+        name=addition.name,
+        metadata_props=props,
+    )
+    (made,) = node.outputs
+    made.name, made.type, made.shape = total.name, total.type, total.shape
+    made.metadata_props.update(total.metadata_props)
+    graph.insert_before(addition, node)
+    total.replace_all_uses_with(made, replace_graph_outputs=True)
+    graph.remove([addition], safe=True)
+    graph.remove([product], safe=True)
+
+
+def sweep(graph: ir.Graph, derived: Mapping[ir.Value, ir.Value]) -> None:
+    """Remove what nothing reads.
+
+    Args:
+        graph: The graph; it is changed.
+        derived: Parameters that were made of others, which give them their names when they go.
+    """
+    for node in reversed(list(graph)):
+        if not any(one.uses() or one.is_graph_output() for one in node.outputs):
+            graph.remove(node, safe=True)
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and not value.is_graph_output():
+            del graph.initializers[name]
+    for value, origin in derived.items():
+        name = str(origin.name)
+        if str(value.name) in graph.initializers and name not in graph.initializers:
+            del graph.initializers[str(value.name)]
+            value.name = name
+            graph.initializers[name] = value

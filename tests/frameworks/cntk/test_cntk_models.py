@@ -1,0 +1,90 @@
+"""Networks as CNTK's examples build them: layers are read as what they are, with CNTK's figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+import cntk_zoo
+import mmdnn
+from mmdnn.frameworks.onnx import engine
+
+LAYERS = {
+    "resnet18": {
+        "Conv": 20,
+        "BatchNormalization": 20,
+        "Relu": 17,
+        "Add": 8,
+        "MaxPool": 1,
+        "AveragePool": 1,
+        "Flatten": 1,
+        "Gemm": 1,
+    },
+    "resnet20": {
+        "Conv": 9,
+        "BatchNormalization": 9,
+        "Relu": 7,
+        "Add": 3,
+        "AveragePool": 1,
+        "Flatten": 1,
+        "Gemm": 1,
+    },
+    "inception_v3": {
+        "Sub": 1,
+        "Mul": 1,
+        "Conv": 96,
+        "BatchNormalization": 96,
+        "Relu": 96,
+        "MaxPool": 4,
+        "AveragePool": 11,
+        "Concat": 15,
+        "Dropout": 1,
+        "Flatten": 2,
+        "Gemm": 2,
+    },
+    "alexnet": {
+        "Sub": 1,
+        "Conv": 5,
+        "Relu": 7,
+        "LRN": 2,
+        "MaxPool": 3,
+        "Flatten": 1,
+        "Gemm": 3,
+        "Dropout": 2,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return cntk_zoo.build(tmp_path_factory.mktemp("zoo"), cntk_zoo.SMALL)
+
+
+@pytest.mark.parametrize("name", list(cntk_zoo.SMALL))
+def test_layers_are_what_they_are(name: str, models: dict[str, Path]) -> None:
+    model = mmdnn.load(models[name])
+    found = Counter(node.op_type for node in model.graph)
+    assert found == LAYERS[name.removesuffix("_blocks")]
+    with np.load(models[name].with_suffix(".npz")) as known:
+        values = engine.run(model, {"features": known["x"]})
+        wanted = known["y"]
+    first = str(model.graph.outputs[0].name)
+    np.testing.assert_allclose(values[first], wanted, rtol=0, atol=1e-4 * wanted.std())
+
+
+def test_names_and_biases(models: dict[str, Path]) -> None:
+    model = mmdnn.load(models["alexnet"])
+    nodes = {str(node.outputs[0].name): node for node in model.graph}
+    for name, weights in {
+        "conv2": ["conv2.W", "conv2.b"],
+        "fc6": ["fc6.W", "fc6.b"],
+    }.items():
+        assert [str(value.name) for value in nodes[name].inputs[1:]] == weights
+        assert isinstance(nodes[name].inputs[2].const_value, ir.ExternalTensor)
+    assert {"relu1", "norm1", "pool1", "drop6", "fc8"} <= nodes.keys()
+    ratio = nodes["drop6"].inputs[1].const_value
+    assert ratio.numpy() == np.float32(0.5)
