@@ -6,16 +6,17 @@ the weights, and one that trains. It needs CNTK and numpy only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mmdnn.frameworks.cntk.codegen import loading, training
 from mmdnn.frameworks.cntk.codegen.expressions import Ref
 from mmdnn.frameworks.cntk.codegen.network import Network
 from mmdnn.frameworks.cntk.codegen.statements import Scope, print_body, returned
+from mmdnn.frameworks.cntk.codegen.units import Folding, Unit
 from mmdnn.frameworks.cntk.graph import Model
 from mmdnn.ir.files import write_record
-from mmdnn.python_source import docstring, string
+from mmdnn.python_source import call, docstring, string
 
 _RESTORED = '''def restored(layer, weights, *inputs):
     """What a layer gives, with these weights as its parameters and statistics."""
@@ -36,11 +37,11 @@ def source(model: Model, *, weights: str = "") -> str:
     Raises:
         UnsupportedError: CNTK's Python has no function for a part of it.
     """
-    network = Network(model)
+    network, found, folding = _prepared(model)
     tensors = network.weights.tensors
-    found = training.losses(model) if tensors else []
     parts = [_RESTORED] if network.restores else []
-    parts.append("\n".join(_network(network, found)))
+    parts += ["\n".join(_unit(one, folding.taken)) for one in folding.units]
+    parts.append("\n".join(_network(network, found, folding)))
     parts += [loading.load(tensors, trains=bool(found))] if tensors else []
     parts += [training.FIT] if found else []
     body = "\n\n\n".join(parts)
@@ -51,11 +52,33 @@ def source(model: Model, *, weights: str = "") -> str:
     return f"{docstring(about)}\n\n{imports}\n\n\n{body}\n"
 
 
-def _network(network: Network, found: list[training.Loss]) -> list[str]:
+def _prepared(model: Model) -> tuple[Network, list[training.Loss], Folding]:
+    network = Network(model)
+    found = training.losses(model) if network.weights.tensors else []
+    kept = [*network.results, *(Ref(loss.source) for loss in found)]
+    folding = Folding(network.statements, kept, network.weights)
+    folding.run()
+    return network, found, folding
+
+
+def _unit(unit: Unit, taken: set[str]) -> Iterator[str]:
+    names = {*taken, *(one.name for one in unit.parameters)}
+    scope = Scope(names, unit.root and unit.root.group)
+    given = [scope.name(unit.x, "x"), *(["weights"] if unit.root else [])]
+    for one in unit.parameters:
+        given.append(one.name if one.default is None else f"{one.name}={one.default}")
+    result = Ref(unit.body[-1].target)
+    yield from call(f"def {unit.name}(", given, 0, "):")
+    yield docstring(unit.about, 4)
+    yield from print_body(unit.body, [result], scope, 4)
+    yield from returned([result], scope, 4)
+
+
+def _network(network: Network, found: list[training.Loss], folding: Folding) -> list[str]:
     parameters = ["weights"] if network.weights.tensors else []
     parameters += ["train=False"] if found else []
-    scope = Scope(set())
-    kept = [*network.results, *(Ref(loss.source) for loss in found)]
+    scope = Scope(set(folding.taken))
+    kept = folding.results
     about = "The network as a function."
     if found:
         about = "The network as a function; to train it, with its loss and its error."
@@ -84,7 +107,7 @@ def save(
     Returns:
         The files written, the module first.
     """
-    tensors = Network(model).weights.tensors
+    tensors = _prepared(model)[0].weights.tensors
     found = loading.shared(tensors)
     own = weights or target.with_suffix(".npy")
     if not tensors or (found is not None and weights is None):

@@ -147,9 +147,6 @@ class Network:
                     wish = f"{_wish(variable.owner)}_before" if variable.owner else "state"
                     into.append(Assign(placeholder, call("C.placeholder"), wish))
             self._function(into, function, nesting)
-            statement = into[-1]
-            assert isinstance(statement, Assign)
-            statement.apart = True
             computed.add(function)
             for variable in [one for one in self.loose if one.owner is function]:
                 del self.loose[variable]
@@ -315,7 +312,7 @@ _WORDS = {
     "ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "StableSigmoid": "sigmoid",
     "Plus": "total", "Minus": "difference", "ElementTimes": "product", "ElementDivide": "quotient",
     "Times": "times", "ReduceElements": "reduced", "Sequence::Slice": "frames", "Select": "chosen",
-    "GatherPacked": "frames", "NoOp": "alias", "TransposeAxes": "transposed", "RNNStep": "rnn",
+    "GatherPacked": "frames", "Slice": "part", "Abs": "magnitude", "Pow": "power", "NoOp": "alias", "TransposeAxes": "transposed", "RNNStep": "rnn",
     "PastValue": "past", "FutureValue": "future", "ReconcileDynamicAxis": "broadcast",
     "Sequence::BroadcastAs": "broadcast", "Sequence::ReduceElements": "reduced",
 }  # fmt: skip

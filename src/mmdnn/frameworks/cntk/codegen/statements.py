@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,10 +25,13 @@ from mmdnn.python_source import WIDTH, identifier, string
 from mmdnn.python_source import call as spread
 
 RESERVED = {"C", "np", "network", "load", "fit", "train", "restored", "weights", "arrays"}
-RESERVED |= {"label", "loss", "error", "l", "O", "I", *dir(builtins)}
+RESERVED |= {"label", "loss", "error", "key", "i", "l", "O", "I", *dir(builtins)}
 """What variables may not be called."""
 _INLINE_WIDTH, _INLINE_DEPTH = 44, 2
-_MAX_NESTING = 32
+_PASSING = re.compile(r"x(_\d+)?")
+PASSING = "x"
+"""What a value is called that only passes from one function to the next."""
+Target = Variable | Function
 
 
 @dataclass(eq=False)
@@ -50,12 +54,25 @@ class Assign:
     several: bool = False
     apart: bool = True
 
+    @property
+    def is_input(self) -> bool:
+        """Whether it is what the network is fed, or a parameter."""
+        return isinstance(self.target, Variable)
+
+    def reads(self) -> Iterator[Target]:
+        """What it reads, each as often as it does."""
+        return reads(self.value)
+
 
 @dataclass(eq=False)
 class Do:
     """An expression for what it does."""
 
     value: Expr
+
+    def reads(self) -> Iterator[Target]:
+        """What it reads."""
+        return reads(self.value)
 
 
 @dataclass(eq=False)
@@ -74,8 +91,36 @@ class Define:
     body: list[Statement]
     results: list[Expr]
 
+    def reads(self) -> Iterator[Target]:
+        """What its body reads, twice each: it is no part of an expression."""
+        for statement in self.body:
+            for one in statement.reads():
+                yield from (one, one)
 
-Statement = Assign | Do | Define
+
+@dataclass(eq=False)
+class Repeat:
+    """Calls one after the other, which only differ in their weights, as a loop.
+
+    Attributes:
+        first: The first.
+        calls: They all.
+    """
+
+    first: Assign
+    calls: list[Assign]
+
+    def reads(self) -> Iterator[Target]:
+        """What is read from outside."""
+        yield from self.first.reads()
+
+
+Statement = Assign | Do | Define | Repeat
+
+
+def owner(target: Target) -> Target:
+    """The function whose output a variable is, if it is one."""
+    return target.owner if isinstance(target, Variable) and target.owner is not None else target
 
 
 @dataclass
@@ -123,32 +168,49 @@ def print_body(
     statements: Sequence[Statement], results: Sequence[Expr], scope: Scope, indent: int
 ) -> Iterator[str]:
     """The lines of a function's body but for what it returns."""
-    uses = Counter(_owner(one) for each in statements for one in _reads(each))
-    uses.update(_owner(one) for result in results for one in reads(result))
-    kept = {_owner(one) for result in results for one in reads(result)}
-    for statement in statements:
+    uses = Counter(owner(one) for each in statements for one in each.reads())
+    kept = {owner(one) for result in results for one in reads(result)}
+    last = _last_reads(statements, uses, kept)
+    for place, statement in enumerate(statements):
+        passing = {owner(one) for one in statement.reads() if last.get(owner(one)) == place}
         match statement:
             case Assign():
                 single = uses[statement.target] == 1 and statement.target not in kept
                 if single and not statement.apart and _fits(statement.value, scope):
                     scope.names[statement.target] = statement.value
                     continue
-                yield from _assignment(statement, scope, indent)
+                yield from _assignment(statement, scope, indent, passing - kept)
             case Do(value):
                 yield from lines("", value, scope, indent)
             case Define():
                 yield from _definition(statement, scope, indent)
+            case Repeat():
+                yield from _loop(statement, scope, indent, passing - kept)
 
 
-def _owner(target: Variable | Function) -> Variable | Function:
-    return target.owner if isinstance(target, Variable) and target.owner is not None else target
+def _last_reads(
+    statements: Sequence[Statement], uses: Counter[Target], kept: set[Target]
+) -> dict[Target, int]:
+    """Where targets are read last; what may become part of an expression reads where that stands."""
+    found: dict[Target, int] = {}
+    for place in range(len(statements) - 1, -1, -1):
+        statement = statements[place]
+        moves = isinstance(statement, Assign) and not statement.apart
+        if isinstance(statement, Assign) and moves and uses[statement.target] == 1:
+            place = found.get(statement.target, place)  # noqa: PLW2901
+        for one in statement.reads():
+            found[owner(one)] = max(found.get(owner(one), 0), place)
+    return {target: place for target, place in found.items() if target not in kept}
 
 
-def _reads(statement: Statement) -> Iterable[Variable | Function]:
-    if isinstance(statement, Define):
-        inner = [one for each in statement.body for one in _reads(each)]
-        return [*inner, *inner]  # what is read within is no part of an expression
-    return reads(statement.value)
+def _name(wish: str, scope: Scope, passing: Iterable[Target]) -> str:
+    """A new name, or that of a value which nobody reads any more."""
+    if wish == PASSING:
+        for target in passing:
+            before = scope.names.get(target)
+            if isinstance(before, Raw) and _PASSING.fullmatch(before.text):
+                return before.text
+    return identifier(wish, scope.taken, RESERVED)
 
 
 def _fits(value: Expr, scope: Scope) -> bool:
@@ -156,13 +218,52 @@ def _fits(value: Expr, scope: Scope) -> bool:
     return len(written) <= _INLINE_WIDTH and depth(written) <= _INLINE_DEPTH
 
 
-def _assignment(statement: Assign, scope: Scope, indent: int) -> Iterator[str]:
+def _assignment(
+    statement: Assign, scope: Scope, indent: int, passing: Iterable[Target]
+) -> Iterator[str]:
     value = statement.value
-    name = identifier(statement.wish, scope.taken, RESERVED)
+    name = _name(statement.wish, scope, passing)
     yield from lines(f"{name} = ", value, scope, indent)
     scope.names[statement.target] = Raw(name)
     if isinstance(statement.target, Function) and statement.several:
         scope.several.add(statement.target)
+
+
+def _loop(
+    statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target]
+) -> Iterator[str]:
+    first, last = statement.first.value, statement.calls[-1]
+    assert isinstance(first, Call)
+    groups = []
+    for one in statement.calls:
+        assert isinstance(one.value, Call)
+        weight = one.value.args[1]
+        assert isinstance(weight, Weight)
+        groups.append(weight.group.name)
+    name = _name(last.wish, scope, passing)
+    if text(first.args[0], scope) != name:
+        yield from lines(f"{name} = ", first.args[0], scope, indent)
+    counted = _counted(groups)
+    key = "key"
+    if counted is None:
+        yield from spread("for key in (", [string(one) for one in groups], indent, "):")
+    else:
+        prefix, begin, end = counted
+        key = f'f"{prefix}{{i}}"'
+        yield f"{' ' * indent}for i in range({begin}, {end}):"
+    args = (Raw(name), Raw(f"weights[{key}]"), *first.args[2:])
+    inside = Call(first.function, args, first.kwargs)
+    yield from lines(f"{name} = ", inside, scope, indent + 4)
+    scope.names[last.target] = Raw(name)
+
+
+def _counted(names: Sequence[str]) -> tuple[str, int, int] | None:
+    """What names that end in numbers one after the other begin with, and the range of these."""
+    found = [re.fullmatch(r"(\w*_)(\d{1,6})", name, re.ASCII) for name in names]
+    pairs = [(one[1], int(one[2])) for one in found if one is not None]
+    prefix, begin = pairs[0] if pairs else ("", 0)
+    wanted = [(prefix, begin + place) for place in range(len(names))]
+    return (prefix, begin, begin + len(names)) if pairs == wanted else None
 
 
 def _definition(statement: Define, scope: Scope, indent: int) -> Iterator[str]:

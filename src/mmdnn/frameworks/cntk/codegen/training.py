@@ -50,7 +50,8 @@ class Loss:
 def losses(model: Model) -> list[Loss]:
     """Cross entropy for outputs that a softmax makes, squared error for others.
 
-    A network that ends in a layer without activation is a classifier without its softmax.
+    A network whose outputs are those of layers without activation, of the same size, is a classifier
+    without its softmax.
     """
     outputs = model.outputs
     computed = all(one.owner is not None for one in outputs)
@@ -59,8 +60,9 @@ def losses(model: Model) -> list[Loss]:
     if any(one.kind == Kind.PLACEHOLDER for one in model.root.inputs):
         return []
     found = [_softmax(one) for one in outputs]
-    if len(outputs) == 1 and found == [None] and _is_linear(outputs[0]):
-        return [Loss(outputs[0], classes=True)]
+    sizes = {_classes(one) for one in outputs}
+    if len(sizes) == 1 and None not in sizes and not any(found):
+        return [Loss(one, classes=True) for one in outputs]
     return [loss or Loss(one, classes=False) for loss, one in zip(found, outputs, strict=True)]
 
 
@@ -86,15 +88,18 @@ def _softmax(output: Variable) -> Loss | None:
     return Loss(source, True, python_axis(axis, Node(function)) if axis.index else None)
 
 
-def _is_linear(output: Variable) -> bool:
-    """Whether it is a matrix product, perhaps with a bias, in a layer or by itself."""
+def _classes(output: Variable) -> int | None:
+    """How many numbers a matrix product gives, perhaps with a bias, in a layer or by itself."""
     function = output.owner
     if function is not None and function.block is not None and function.type == "Dense":
         function = function.block.outputs[0].owner
     if function is not None and function.op == "Plus":
         owners = [one.owner for one in function.inputs if one.owner is not None]
         function = owners[0] if len(owners) == 1 else None
-    return function is not None and function.op == "Times"
+    if function is None or function.op != "Times":
+        return None
+    shape = function.inputs[0].shape
+    return shape[-1] if shape else None
 
 
 def statements(found: list[Loss], results: list[Expr], scope: Scope) -> Iterator[str]:

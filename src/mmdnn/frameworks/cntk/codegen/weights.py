@@ -6,6 +6,7 @@ The network has names of its own: `conv1.W`, which it takes as `weights["conv1"]
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -86,6 +87,16 @@ class Weights:
         for group in groups:
             group.parent = whole
             group.name = _unique(group.kind, whole.taken)
+
+    def number(self, groups: Sequence[Group]) -> None:
+        """Give groups of the same kind numbers in their order."""
+        kinds = Counter(one.kind for one in groups)
+        others = {one.path[0] for one, _, _ in self.arrays} - {one.name for one in groups}
+        counts: Counter[str] = Counter()
+        for one in groups:
+            counts[one.kind] += 1
+            name = f"{one.kind}_{counts[one.kind]}" if kinds[one.kind] > 1 else one.kind
+            one.name = _unique(name, others)
 
 
 def _unique(wish: str, taken: set[str]) -> str:

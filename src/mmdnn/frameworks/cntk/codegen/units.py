@@ -1,0 +1,339 @@
+"""Functions for what repeats: a residual unit is written once, and called as often as it is there.
+
+Pieces of the network with the same text become one function; where their numbers differ, it takes
+parameters. First layers with what follows them (convolution, normalisation, activation), then whatever
+begins and ends where a single value is alive.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Raw, Ref, call, reads
+from mmdnn.frameworks.cntk.codegen.holes import Hole, fill, holes, shape, weights_of
+from mmdnn.frameworks.cntk.codegen.parameters import Parameter, parameters
+from mmdnn.frameworks.cntk.codegen.statements import PASSING, Assign, Repeat, Statement, Target, owner
+from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights
+from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.python_source import identifier
+
+LAYERS = {"convolution": "conv", "convolution_transpose": "deconv", "dense": "dense"}
+"""What a chain may begin with, and what it is called in short."""
+_SHORT = {"batch_normalization": "bn", "max_pooling": "pool", "average_pooling": "pool"} | LAYERS
+LONGEST = 4
+"""How many statements a chain may have."""
+OFTEN = {"chain": 3, "cell": 2}
+"""How often something must be there to become a function."""
+MOST = 6
+"""How many parameters a function may take."""
+
+
+@dataclass
+class Unit:
+    """A function for what repeats.
+
+    Attributes:
+        name: Its name.
+        about: What it is.
+        x: What it is given.
+        parameters: What else it is given, weights apart.
+        body: Its statements.
+        root: The weights of the piece that the body was taken from; None where it has none.
+    """
+
+    name: str
+    about: str
+    x: Variable
+    parameters: list[Parameter]
+    body: list[Assign]
+    root: Weight | None
+
+
+@dataclass
+class Piece:
+    """Statements that follow one another, read one value and make one.
+
+    Attributes:
+        start: The place of the first.
+        statements: They.
+        x: What they read.
+    """
+
+    start: int
+    statements: list[Assign]
+    x: Target
+
+    @property
+    def stop(self) -> int:
+        """The place after the last."""
+        return self.start + len(self.statements)
+
+    @property
+    def key(self) -> str:
+        """Their text, numbers and names left out."""
+        places: dict[Target, int] = {self.x: 0}
+        texts = []
+        for one in self.statements:
+            texts.append(shape(one.value, lambda target: str(places[owner(target)])))
+            places[one.target] = len(places)
+        return "; ".join(texts)
+
+
+@dataclass
+class Folding:
+    """Statements in which what repeats becomes calls.
+
+    Attributes:
+        statements: They.
+        results: What is read besides.
+        weights: The arrays.
+        units: The functions, in the order in which they may be defined.
+        taken: The names of functions.
+    """
+
+    statements: list[Statement]
+    results: Sequence[Expr]
+    weights: Weights
+    units: list[Unit] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Fold chains, then cells, then calls that follow one another."""
+        for length in range(LONGEST, 1, -1):
+            self._fold(list(self._chains(length)), OFTEN["chain"])
+        self._fold(list(self._cells()), OFTEN["cell"])
+        self._settle()
+        self._number()
+        self._repeat()
+
+    def _uses(self) -> Counter[Target]:
+        found = Counter(owner(one) for each in self.statements for one in each.reads())
+        found.update(owner(one) for result in self.results for one in reads(result))
+        found.update(owner(one) for result in self.results for one in reads(result))
+        return found
+
+    def _chains(self, length: int) -> Iterator[Piece]:
+        """A layer and what only it is read by, one after the other."""
+        uses = self._uses()
+        for start in range(len(self.statements) - length + 1):
+            window = self.statements[start : start + length]
+            chain = [one for one in window if isinstance(one, Assign) and not one.several]
+            if len(chain) < length or chain[0].kind not in LAYERS:
+                continue
+            if any(one.kind in LAYERS for one in chain[1:]):
+                continue
+            linked = all(
+                uses[one.target] == 1 and {owner(read) for read in after.reads()} == {one.target}
+                for one, after in zip(chain, chain[1:], strict=False)
+            )
+            sources = {owner(read) for read in chain[0].reads()}
+            if linked and len(sources) == 1:
+                yield Piece(start, chain, sources.pop())
+
+    def _cells(self) -> Iterator[Piece]:
+        """What lies between places where one value is alive, if it is more than a chain."""
+        last: dict[Target, int] = {}
+        for place, statement in enumerate(self.statements):
+            last |= {owner(read): place for read in statement.reads()}
+        end = len(self.statements)
+        last |= {owner(read): end for result in self.results for read in reads(result)}
+        alive: set[Target] = set()
+        begin: int | None = None
+        for place, statement in enumerate(self.statements):
+            if isinstance(statement, Assign) and not statement.is_input:
+                alive.add(statement.target)
+            alive = {one for one in alive if last.get(one, -1) > place}
+            if len(alive) != 1 or not isinstance(statement, Assign) or statement.is_input:
+                begin = begin if len(alive) > 1 else None
+                continue
+            (single,) = alive
+            if single is not statement.target:
+                continue
+            if begin is not None and place - begin > 2:
+                piece = self._cell(begin, place + self._is_activated(place, last))
+                if piece is not None:
+                    yield piece
+            begin = place
+
+    def _is_activated(self, place: int, last: dict[Target, int]) -> bool:
+        """Whether the statement after that one is a function of it alone, which has no weights."""
+        if place + 1 >= len(self.statements):
+            return False
+        statement, after = self.statements[place], self.statements[place + 1]
+        if not isinstance(statement, Assign) or not isinstance(after, Assign) or after.several:
+            return False
+        alone = last.get(statement.target) == place + 1 and isinstance(after.value, Call)
+        return alone and after.value == call(after.value.function, Ref(_output(statement.target)))
+
+    def _cell(self, begin: int, place: int) -> Piece | None:
+        before = self.statements[begin]
+        inside = [one for one in self.statements[begin + 1 : place + 1] if isinstance(one, Assign)]
+        if not isinstance(before, Assign) or len(inside) != place - begin:
+            return None
+        known = {before.target, *(one.target for one in inside)}
+        plain = all(owner(read) in known and not one.several for one in inside for read in one.reads())
+        return Piece(begin + 1, inside, before.target) if plain and not before.several else None
+
+    def _fold(self, pieces: list[Piece], often: int) -> None:
+        groups: dict[str, list[Piece]] = defaultdict(list)
+        for piece in pieces:
+            groups[piece.key].append(piece)
+        calls: dict[int, tuple[Piece, Assign]] = {}
+        for group in groups.values():
+            apart = [one for i, one in enumerate(group) if not i or group[i - 1].stop <= one.start]
+            if len(apart) >= often:
+                calls |= self._unit(apart)
+        folded: list[Statement] = []
+        place = 0
+        while place < len(self.statements):
+            if place in calls:
+                piece, made = calls[place]
+                folded.append(made)
+                place = piece.stop
+            else:
+                folded.append(self.statements[place])
+                place += 1
+        self.statements[:] = folded
+
+    def _unit(self, group: list[Piece]) -> dict[int, tuple[Piece, Assign]]:
+        """Make a function of pieces that have the same text, and the calls of it."""
+        found = [[hole for one in piece.statements for hole in holes(one.value)] for piece in group]
+        given = parameters(found)
+        if given is None or len(given) > MOST:
+            return {}
+        wish = _wish(group[0])
+        name = identifier(wish, self.taken)
+        roots = [self._together(piece, wish) for piece in group]
+        x = Variable("x", Kind.PLACEHOLDER)
+        body = _body(group[0], given, x)
+        self.units.append(Unit(name, _about(group[0], wish), x, given, body, roots[0]))
+        calls = {}
+        for place, (piece, root) in enumerate(zip(group, roots, strict=True)):
+            last = piece.statements[-1]
+            args: list[Expr] = [Ref(piece.x), *([root] if root is not None else [])]
+            value = call(name, *args, **{one.name: Raw(one.values[place]) for one in given})
+            named = last.wish if last.wish != last.kind else PASSING
+            calls[piece.start] = (piece, replace(last, value=value, wish=named, kind=PASSING, apart=True))
+        return calls
+
+    def _settle(self) -> None:
+        """Write calls of functions as people do: without keywords, and without what is the default."""
+        units = {one.name: one for one in self.units}
+        for statement in [*self.statements, *(each for one in self.units for each in one.body)]:
+            if isinstance(statement, Assign) and isinstance(statement.value, Call):
+                value = statement.value
+                unit = units.get(value.function) if isinstance(value.function, str) else None
+                statement.value = _settled(value, unit) if unit is not None else value
+
+    def _together(self, piece: Piece, wish: str) -> Weight | None:
+        """One group for a piece's weights."""
+        inner = [one for each in piece.statements for one in weights_of(each.value)]
+        if not inner:
+            return None
+        whole = self.weights.group(wish, wish)
+        self.weights.together(list(dict.fromkeys(inner)), whole)
+        return Weight(whole)
+
+    def _number(self) -> None:
+        """Number the weights of calls in their order."""
+        calls = [one for one in self.statements if isinstance(one, Assign) and one.kind == PASSING]
+        groups = [one for each in calls for one in weights_of(each.value)]
+        self.weights.number(groups)
+
+    def _repeat(self) -> None:
+        """Calls that only differ in their weights, one after the other, become loops."""
+        uses = self._uses()
+        names = {one.name for one in self.units}
+        folded: list[Statement] = []
+        for statement in self.statements:
+            before = folded[-1] if folded else None
+            if isinstance(before, Assign) and _follows(statement, before, names, uses):
+                folded[-1] = before = Repeat(before, [before])
+            if isinstance(before, Repeat) and _follows(statement, before.calls[-1], names, uses):
+                assert isinstance(statement, Assign)
+                before.calls.append(statement)
+            else:
+                folded.append(statement)
+        self.statements[:] = folded
+
+
+def _settled(value: Call, unit: Unit) -> Call:
+    given = dict(value.kwargs)
+    args = [given[one.name] for one in unit.parameters if one.default is None]
+    rest = {
+        one.name: given[one.name]
+        for one in unit.parameters
+        if one.default is not None and given[one.name] != Raw(one.default)
+    }
+    return call(unit.name, *value.args, *args, **rest)
+
+
+def _follows(
+    statement: Statement, before: Assign, names: set[str], uses: Counter[Target]
+) -> bool:
+    """Whether a statement calls a function as the one before it, which it alone reads."""
+    if not isinstance(statement, Assign):
+        return False
+    first, second = before.value, statement.value
+    if not isinstance(first, Call) or not isinstance(second, Call):
+        return False
+    if first.function not in names or first.function != second.function or len(second.args) < 2:
+        return False
+    chained = second.args[0] == Ref(before.target) and uses[before.target] == 1
+    weights = isinstance(first.args[1], Weight) and isinstance(second.args[1], Weight)
+    return chained and weights and first.args[2:] == second.args[2:] and first.kwargs == second.kwargs
+
+
+def _wish(piece: Piece) -> str:
+    """What a function is called: by its layers, or by how its branches meet."""
+    kinds = [one.kind for one in piece.statements]
+    read = [owner(one) for each in piece.statements for one in each.reads()]
+    if len(set(read)) == len(read) and kinds[0] in LAYERS:
+        return "_".join(_SHORT.get(kind, kind) for kind in kinds)
+    for one in reversed(piece.statements):
+        for part in _sums(one.value):
+            sides = [side.target for side in (part.left, part.right) if isinstance(side, Ref)]
+            return "residual_unit" if piece.x in map(owner, sides) else "projection_unit"
+        if isinstance(one.value, Call) and one.value.function == "C.splice":
+            return "inception_unit"
+    return "unit"
+
+
+def _about(piece: Piece, wish: str) -> str:
+    """The docstring of a function."""
+    if wish.endswith("unit"):
+        return f"{'An' if wish[0] in 'aeiou' else 'A'} {wish.replace('_', ' ')}.".replace("A unit", "A part")
+    words = [one.kind.replace("_", " ") for one in piece.statements]
+    text = f"{', '.join(words[:-1])} and {words[-1]}."
+    return text[0].upper() + text[1:]
+
+
+def _output(target: Target) -> Target:
+    return target.output() if isinstance(target, Function) else target
+
+
+def _sums(value: Expr) -> Iterator[Infix]:
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Infix) and one.symbol == "+":
+            yield one
+        if isinstance(one, Call):
+            pending += one.args
+
+
+def _body(piece: Piece, given: list[Parameter], x: Variable) -> list[Assign]:
+    """The statements of a function, with its parameters in the places that they are for."""
+    written: dict[int, Expr] = {place: one for each in given for place, one in each.places.items()}
+    body = []
+    count = 0
+    for one in piece.statements:
+        own: list[Hole] = list(holes(one.value))
+        fillings = {i: written[count + i] for i in range(len(own)) if count + i in written}
+        value = fill(one.value, fillings, {piece.x: Ref(x)})
+        body.append(replace(one, value=value, wish=one.kind or one.wish))
+        count += len(own)
+    return body
+
