@@ -74,13 +74,13 @@ NO_MEANS = {
 NOT_CAFFE = {case for cases in NO_MEANS.values() for case in cases.split()}
 
 NOT_BACK = {
-    "argmax_axis1_topk": "topk",
-    "argmax_maxval": "topk",
-    "argmax_topk": "topk",
-    "batchreindex_basic": "take",
+    "argmax_axis1_topk": "argmax1",
+    "argmax_maxval": "argmax1",
+    "argmax_topk": "argmax1",
+    "batchreindex_basic": "batchreindex1",
     "loss_contrastive": "contrastiveloss1",
-    "loss_multinomial": "pick",
-    "loss_softmax_accuracy": "pick",
+    "loss_multinomial": "multinomiallogisticloss1",
+    "loss_softmax_accuracy": "SoftmaxWithLoss x1: loss",
 }
 """Caffe's cases that do not come back from MXNet, and what the message names."""
 

@@ -10,6 +10,9 @@ IR_VERSION = 10
 FUNCTION_DOMAIN = "mmdnn"
 """Local functions live in `mmdnn.<framework>`; their bodies are standard ONNX."""
 
+FRAMEWORK = "mmdnn.framework"
+"""Of a model: the framework that it was read from."""
+
 LAYER = "mmdnn.layer"
 TYPE = "mmdnn.type"
 

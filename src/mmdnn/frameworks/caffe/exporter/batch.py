@@ -16,7 +16,7 @@ from mmdnn.frameworks.caffe.graph import Filler, Network
 from mmdnn.ir import SAID
 
 OTHER = 1009
-"""A batch that is no size of anything else."""
+"""Times the batch that the files say: one that is the size of nothing else, and splits as that does."""
 
 
 def opened(model: ir.Model) -> set[str]:
@@ -25,14 +25,14 @@ def opened(model: ir.Model) -> set[str]:
     return {str(v.name) for v in inputs if v.shape and not isinstance(v.shape[0], int)}
 
 
-def close(model: ir.Model, batch: int | None = None) -> None:
+def close(model: ir.Model, times: int = 1) -> None:
     """Give the open first axis of inputs the size that the files say, else 1, and what is made of them.
 
     Where inputs differ in that, other values stay open until they are worked out.
 
     Args:
         model: What is changed.
-        batch: Another size than that; other open ones become the ones that follow it.
+        times: How many times that size it is to be.
 
     Raises:
         ShapeError: An input has an open size beside its batch.
@@ -42,7 +42,7 @@ def close(model: ir.Model, batch: int | None = None) -> None:
         said = int(value.metadata_props.get(SAID, 1))
         for axis, dim in enumerate(value.shape or ()):
             if not isinstance(dim, int) and axis == 0:
-                sizes.setdefault(dim.value, said if batch is None else batch + len(sizes))
+                sizes.setdefault(dim.value, said * times)
             elif not isinstance(dim, int) and dim.value not in sizes:
                 raise ShapeError(
                     f"the size of axis {axis} of input '{value.name}' is open, and Caffe needs a number",

@@ -15,6 +15,7 @@ from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, e
 from mmdnn.frameworks.caffe.graph import Network, message
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
+from mmdnn.ir.origin import adopt
 from mmdnn.ir.unrolling import unroll
 
 FORKS = ("ssd",)
@@ -59,14 +60,13 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     return network if batch.alike(network, other) else _written(model, fork, fixed=True)
 
 
-def _written(
-    model: ir.Model, fork: str, size: int | None = None, *, fixed: bool = False
-) -> Network:
+def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False) -> Network:
     """The network for one batch."""
     opened = batch.opened(model) if fixed else set()
     model = model.clone()
+    adopt(model, "caffe")
     lifted = lifting.lift(model, fork)
-    batch.close(model, size)
+    batch.close(model, times)
     lifting.close(model, lifted)
     model = _prepared(model)
     while lifting.close(model, lifted):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from mmdnn.frameworks.mxnet._origins import ATTRIBUTES
 from mmdnn.frameworks.mxnet.codegen.printing import WIDTH, call, docstring, identifier, string
 from mmdnn.frameworks.mxnet.codegen.training import Loss, losses
 from mmdnn.frameworks.mxnet.codegen.values import function, literal, variable
@@ -123,7 +124,8 @@ class Network:
         found: set[Node] = set()
         for entry, role in reversed(list(zip(node.inputs, schema.inputs, strict=False))):
             each = entry.node
-            plain = each.is_variable and each.name == f"{node.name}_{role}" and not each.attrs
+            plain = each.is_variable and each.name == f"{node.name}_{role}"
+            plain = plain and not each.attrs.keys() - ATTRIBUTES
             if not plain or self.uses[each] != 1 or each.name in self.model.inputs:
                 break
             found.add(each)

@@ -10,6 +10,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet._values import VALUES
 from mmdnn.frameworks.mxnet.exporter.table import (
     NAMES,
@@ -140,6 +141,8 @@ class Scope:
                 d if isinstance(d, int) else None for d in array.shape or ()
             )
         self._tell_values(symbol, heads)
+        made = {node: self.made[node].node for node in nodes if node in self.made}
+        _origins.write(self.model, made, ((v, array.entry) for v, array in self.values.items()))
         return model
 
     def _input(self, value: ir.Value) -> None:
@@ -204,7 +207,8 @@ class Scope:
         node = x.entry.node
         if node in self.params and node not in self._named:
             self._named.add(node)
-            keep = self.keeps_names and x.is_weight and x.value is not None
+            fixed = x.value is not None and str(x.value.name).endswith(FIXED)
+            keep = self.keeps_names and x.value is not None and (x.is_weight or fixed)
             node.name = str(x.value.name).removesuffix(FIXED) if keep and x.value else name
         if told:
             self._claimed.add(node)

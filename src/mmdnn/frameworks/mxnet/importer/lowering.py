@@ -12,10 +12,11 @@ from collections import Counter
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError, UsageError
+from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.importer import dtypes
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir import SAID
+from mmdnn.ir import FRAMEWORK, SAID
 from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
 
 Shape = tuple[int | None, ...]
@@ -128,17 +129,20 @@ class Lowering:
         self.values: dict[tuple[Node, int], ir.Value] = {}
         self.shared: dict[object, ir.Value] = {}
         self.named: set[ir.Value] = set()
+        self.called: dict[tuple[Node, int], str] = {}
         self.reserved: set[str] = set()
         self.uses: Counter[tuple[Node, int]] = Counter()
         self.readers: dict[Node, list[tuple[Node, int]]] = {}
 
     def run(self, order: list[Node], heads: list[Entry]) -> ir.Model:
         """Import the nodes; `heads` become the outputs."""
+        self.called = _origins.names(order)
         self.reserved = {name for node in order for name in self._names(node)}
         self.builder.reserve([*self.reserved, *self.model.params, *self.model.inputs])
         self._inputs()
         self.nodes(order, heads)
         graph = self.builder.graph
+        _origins.read(order, self.values, graph)
         for head in heads:
             value = self.value(head)
             if value.const_value is not None or value in graph.outputs:
@@ -147,11 +151,15 @@ class Lowering:
         for name, value in list(graph.initializers.items()):
             if not value.uses() and value not in graph.outputs:
                 del graph.initializers[name]
-        return self.builder.model(**{"mmdnn.framework": "mxnet"})
+        return self.builder.model(**{FRAMEWORK: "mxnet"})
 
     def _names(self, node: Node) -> list[str]:
-        names = [node.output_name(index) for index in range(len(node.outputs))]
+        names = [self._called(node, index) for index in range(len(node.outputs))]
         return [] if node.is_variable else names
+
+    def _called(self, node: Node, index: int) -> str:
+        """What an output is called: as in the framework before, where the file says that."""
+        return self.called.get((node, index)) or node.output_name(index)
 
     def nodes(self, order: list[Node], heads: list[Entry]) -> None:
         """Import nodes in order."""
@@ -274,7 +282,7 @@ class Lowering:
                 self.values[node, index] = value  # computed from parameters alone
                 return
             value = self.builder.op.Identity(value)
-        name = node.output_name(index)
+        name = self._called(node, index)
         free = name in self.reserved
         self.reserved.discard(name)
         self.builder.rename(value, name if free else self.builder.unique(name))

@@ -13,6 +13,7 @@ from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.shapes import known, moved, rank
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.ir import COMPUTED
 
 MOMENTUM = 0.9
 """ONNX's default, and MXNet's."""
@@ -68,6 +69,7 @@ def _ones(node: Importing, gamma: ir.Value, beta: ir.Value) -> ir.Value:
             lambda: ir.tensor(np.ones(size, dtype.numpy()), dtype=dtype), dtype, ir.Shape([size])
         )
         fixed = node.plain(f"{gamma.name}_fixed", ones)
+        fixed.metadata_props[COMPUTED] = "yes"
         if gamma.const_value is not None:
             fixed.meta[UNUSED] = gamma.const_value
         return fixed

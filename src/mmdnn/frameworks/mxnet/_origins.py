@@ -1,0 +1,95 @@
+"""What nodes were before they were MXNet's, as attributes of theirs, which MXNet keeps and does not read.
+
+`__layer__` is the framework, place, type and name of the layer, by colons; `__values__` is what the outputs
+were called, as JSON; `__computed__` is on variables that are no weights, but numbers of the source's own
+code. See `mmdnn.ir.origin`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.graph import Entry, Node
+from mmdnn.ir import COMPUTED, LAYER, origin
+
+LAYERS = "__layer__"
+VALUES = "__values__"
+NUMBERS = "__computed__"
+ATTRIBUTES = frozenset({LAYERS, VALUES, NUMBERS})
+
+
+def write(
+    model: ir.Model, made: Mapping[Node, ir.Node], held: Iterable[tuple[ir.Value, Entry]]
+) -> None:
+    """Write down what nodes were, unless they were MXNet's.
+
+    Args:
+        model: What they were made of.
+        made: The IR's node that each was made for.
+        held: The IR's values, and what holds them.
+    """
+    note = origin.notes(model)
+    for node, source in made.items():
+        _note(node, LAYERS, note(source.metadata_props))
+    called: dict[Node, dict[int, str]] = {}
+    for value, entry in held:
+        if entry.node.is_variable:
+            _note(entry.node, LAYERS, note(value.metadata_props))
+            _note(entry.node, NUMBERS, value.metadata_props.get(COMPUTED, ""))
+        elif value.dtype != ir.DataType.BOOL:
+            called.setdefault(entry.node, {})[entry.output] = str(value.name)
+    for node, names in called.items():
+        found = [names.get(index, "") for index in range(max(names) + 1)]
+        if LAYERS in node.attrs and any(found):
+            node.attrs[VALUES] = json.dumps(found, ensure_ascii=False)
+
+
+def _note(node: Node, key: str, text: str) -> None:
+    if text and not text.startswith("mxnet:"):
+        node.attrs[key] = text
+
+
+def read(
+    nodes: Iterable[Node], values: Mapping[tuple[Node, int], ir.Value], graph: ir.Graph
+) -> None:
+    """Record in the IR what nodes say they were.
+
+    Args:
+        nodes: The symbol's.
+        values: What was made of their outputs.
+        graph: The IR's nodes, which know the name of theirs.
+    """
+    said = {node.name: node.attrs[LAYERS] for node in nodes if LAYERS in node.attrs}
+    for made in graph:
+        if made.metadata_props.get(LAYER) in said:
+            made.metadata_props[origin.ORIGIN] = said[made.metadata_props[LAYER]]
+    for (node, _), value in values.items():
+        if node.is_variable and LAYERS in node.attrs:
+            value.metadata_props[origin.ORIGIN] = node.attrs[LAYERS]
+        if node.is_variable and NUMBERS in node.attrs:
+            value.metadata_props[COMPUTED] = "yes"
+
+
+def names(nodes: Iterable[Node]) -> dict[tuple[Node, int], str]:
+    """What nodes say that their outputs were called, where no two say the same."""
+    said = {
+        (node, index): name
+        for node in nodes
+        for index, name in enumerate(_said(node)[: len(node.outputs)])
+        if name
+    }
+    count = Counter(said.values())
+    return {key: name for key, name in said.items() if count[name] == 1}
+
+
+def _said(node: Node) -> list[str]:
+    try:
+        found = json.loads(node.attrs.get(VALUES, "[]"))
+    except (ValueError, RecursionError):
+        return []
+    usual = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    return found if usual and not node.is_variable else []
