@@ -86,16 +86,23 @@ def number_beyond(cntk: Any, outputs: Any) -> None:
 
 
 def every_value(cntk: Any, outputs: Any) -> Any:
-    """Uid to name and variable, of whatever is computed, inside blocks too."""
+    """Uid to name and variable, of whatever is computed, inside blocks too.
+
+    What is a block's output has that one's name, if any: it does not take it from it.
+    """
     number_beyond(cntk, outputs)
     found = model_outputs(cntk, outputs)
+    taken = {}
     todo = [(outputs, outputs)]
     while todo:
         for function, twin in walk(*todo.pop()):
             for one, other in zip(function.outputs, twin.outputs):
-                found.setdefault(one.uid, (one.name, other))
+                name = "" if one.name == taken.get(one.uid) else one.name
+                found.setdefault(one.uid, (name, other))
             if function.is_block:
-                todo.append((function.block_root.outputs, opened(cntk, twin)))
+                inner = function.block_root.outputs
+                taken.update((each.uid, out.name) for each, out in zip(inner, function.outputs))
+                todo.append((inner, opened(cntk, twin)))
     return found
 
 
