@@ -135,7 +135,7 @@ def dropout(
     rate = 0.5 if ratio is None else float(str(node.numbers(ratio, "ratio").reshape(-1)[0]))
     if not 0 <= rate < 1:
         node.refuse(f"it drops {rate}")
-    with cntk.block("Dropout"):
+    with cntk.block("Dropout", layer=True):
         return cntk.Dropout(x, dropoutRate=rate, rngSeed=cntk.seed(), rngOffset=0)
 
 

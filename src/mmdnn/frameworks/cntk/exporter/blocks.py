@@ -12,6 +12,8 @@ from mmdnn.frameworks.cntk.graph import Block, Function, Kind, Variable
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.exporter.lowering import Scope
 
+DELAYS = frozenset({"PastValue", "FutureValue"})
+
 
 @dataclass(eq=False)
 class Group:
@@ -94,6 +96,8 @@ class Assembly:
         while pending:
             function = pending.pop()
             if function is None or function in seen or self._place[function] < first:
+                continue
+            if function.op in DELAYS:  # what it reads is of another frame
                 continue
             if function in inside:
                 return False

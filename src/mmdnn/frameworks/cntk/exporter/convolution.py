@@ -33,7 +33,7 @@ def conv(
     x, padding = fitted(cntk, x, frame, 1, spelled=max(frame.dilations) > 1)
     said = _said(frame, channels, group) | padding
     plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
-    with cntk.block("Convolution") if plain else nullcontext():
+    with cntk.block("Convolution", layer=True) if plain else nullcontext():
         shape = (outputs, *frame.counts)
         made = cntk.make("Convolution", weight, x, shape=shape, layout=x.layout, **said)
         return _biased(cntk, made, bias)
@@ -160,14 +160,28 @@ def _transposed(
     begins: list[int],
     wanted: list[int],
 ) -> Operand:
+    """By CNTK's automatic padding, or its padding by numbers, or all that is covered, cut afterwards."""
     whole = _whole(frame)
+    rest = [size - begin - want for size, begin, want in zip(whole, begins, wanted, strict=True)]
+    rows = zip(frame.kernel, frame.sizes, frame.strides, begins, wanted, strict=True)
+    auto = all(
+        begin == (kernel - 1) // 2 and want == (size - 1) * stride + 1
+        for kernel, size, stride, begin, want in rows
+    )
     said = _said(frame, weight.shape[1]) | {"transpose": True}
+    fits = min(rest) >= 0
+    if auto and any((*begins, *rest)):
+        said["autoPadding"] = [*[True] * len(wanted), False]
+    elif fits:
+        said["lowerPad"], said["upperPad"] = Shape((0, *begins)), Shape((0, *rest))
     layout: Layout = (BATCH, *[None] * (len(wanted) + 1))
-    shape = (weight.shape[1], *whole)
-    with cntk.block("ConvolutionTranspose"):
+    shape = (weight.shape[1], *(wanted if fits else whole))
+    plain = not any((*said["lowerPad"], *said["upperPad"]))
+    with cntk.block("ConvolutionTranspose", layer=True) if plain else nullcontext():
         y = cntk.make("Convolution", weight, x, shape=shape, layout=layout, **said)
+    if fits:
+        return y
     for axis, (begin, want, size) in enumerate(zip(begins, wanted, whole, strict=True), 2):
         y = cntk.cut(y, axis, begin, min(begin + want, size))
-        if begin + want > size:
-            y = cntk.padded(y, {axis: (0, begin + want - size)})
+        y = cntk.padded(y, {axis: (0, max(begin + want - size, 0))})
     return y

@@ -8,9 +8,25 @@ from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import BATCH, FREE
+from mmdnn.ir import LAYER
 
 MOST_PRODUCTS = 64
 """Matrices that are multiplied one by one, at most."""
+
+
+def contracted(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> tuple[Operand, Operand]:
+    """A product's operands as CNTK's own layer had them: it flattens its input by itself."""
+    maker = x.producer("Flatten", "Reshape")
+    first = maker.inputs[0] if maker is not None else None
+    if not cntk.is_own or maker is None or maker.metadata_props.get(LAYER) != node.source_layer:
+        return x, y
+    before = cntk.operand(first) if first is not None else x
+    count = len(x.shape) - 1
+    same = before.shape[:count] == x.shape[:count] and FREE not in before.shape[count:]
+    lead = before.rank - len(before.shape)
+    if y.tensor is None or y.rank != 2 or not same or before.layout[:lead] != x.layout[:lead]:
+        return x, y
+    return before, cntk.reshape(y, (*before.shape[count:], y.shape[1]))
 
 
 @exporter("Gemm", doc=f"{API}/cntk.layers.layers#Dense")
@@ -25,8 +41,10 @@ def gemm(
     y = cntk.unbatched(y)
     if node.attribute("transB", 0):
         y = transposed(cntk, y)
-    with cntk.block("Dense"):
-        made = scaled(cntk, cntk.times(x, y), alpha)
+    kept = x.layout
+    x, y = contracted(node, cntk, x, y)
+    with cntk.block("Dense", layer=True):
+        made = scaled(cntk, cntk.times(x, y, layout=kept), alpha)
         return made if z is None or not beta else cntk.Plus(made, scaled(cntk, z, beta))
 
 
@@ -59,12 +77,36 @@ def matmul(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
         return cntk.squeezed(made, [made.rank - 2])
     x = cntk.unbatched(x) if x.layout[-1] is not None else x
     y = cntk.unbatched(y) if any(y.layout[-2:]) else y
+    turned = _turned(node, cntk, x, y)
+    if turned is not None:
+        return turned
     if y.is_static and len(y.shape) == 2:
-        return cntk.times(x, y)
+        layout = x.layout
+        return cntk.times(*contracted(node, cntk, x, y), layout=layout)
     if x.is_static and x.rank == 2:
         return _left(cntk, x, y)
     x = cntk.unbatched(x) if x.layout[-2] is not None else x
     return _several(node, cntk, x, y)
+
+
+def _turned(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand | None:
+    """X times the transpose of a matrix, which CNTK has a function for."""
+    if len(y.shape) != 2 or len(x.shape) not in (1, 2) or x.tensor is not None:
+        return None
+    maker = y.producer("Transpose")
+    own = cntk.is_own and node.source_type == "TransposeTimes"
+    if maker is not None and maker.inputs[0] is not None:
+        before = cntk.operand(maker.inputs[0])
+        if before.layout != y.layout or before.shape != y.shape[::-1] or before.tensor is not None:
+            return None
+    elif own and y.tensor is not None:
+        before = transposed(cntk, y)
+    else:
+        return None
+    if before.axes not in ((), x.axes):
+        return None
+    shape = (*x.shape[:-1], before.shape[0])
+    return cntk.make("TransposeTimes", before, x, shape=shape, layout=x.layout, outputRank=1)
 
 
 def _left(cntk: Writing, x: Operand, y: Operand) -> Operand:

@@ -1,9 +1,10 @@
 """CNTK's own arithmetic as the IR has it: spelled out, with its guards.
 
-Where(Equal(x, 0), 0, Reciprocal(x))            Reciprocal
-Where(Less(x, 1e-37), -85.1, Log(x))            Log
-Where(Greater(x, 0), 1, -1)                     StraightThrough
-Add(Max(x, y), Softplus(Neg(Abs(Sub(x, y)))))   LogPlus
+Where(Equal(x, 0), 0, Reciprocal(x))                Reciprocal
+Where(Less(x, 1e-37), -85.1, Log(x))                Log
+Where(Greater(x, 0), 1, -1)                         StraightThrough
+Where(And(Equal(x, 0), Less(y, 0)), 0, Pow(x, y))   Pow
+Add(Max(x, y), Softplus(Neg(Abs(Sub(x, y)))))       LogPlus
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from mmdnn.tensors import references
 SMALLEST_LOGGED, LOG_OF_SMALLEST = 1e-37, -85.1
 
 
-def _made(value: ir.Value | None, op: str) -> ir.Node | None:
+def made_by(value: ir.Value | None, op: str) -> ir.Node | None:
+    """The node that makes a value, if it is this operator."""
     node = value.producer() if value is not None else None
     return node if node is not None and node.op_type == op and not node.domain else None
 
@@ -32,40 +34,56 @@ def _is(value: ir.Value | None, number: float) -> bool:
     return bool(array == np.asarray(number, array.dtype))
 
 
-def _guarded(node: ir.Node, test: str, limit: float, instead: float, op: str) -> ir.Value | None:
+def _guarded(node: ir.Node, test: str, limit: float, instead: float, op: str) -> list[ir.Value]:
     """X of Where(test(x, limit), instead, op(x))."""
     flag, other, usual = node.inputs
-    condition, made = _made(flag, test), _made(usual, op)
+    condition, made = made_by(flag, test), made_by(usual, op)
     if condition is None or made is None or condition.inputs[0] is not made.inputs[0]:
-        return None
-    return made.inputs[0] if _is(condition.inputs[1], limit) and _is(other, instead) else None
+        return []
+    fits = _is(condition.inputs[1], limit) and _is(other, instead)
+    return _values(made) if fits else []
 
 
-def _sign(node: ir.Node) -> ir.Value | None:
-    condition = _made(node.inputs[0], "Greater")
+def _sign(node: ir.Node) -> list[ir.Value]:
+    condition = made_by(node.inputs[0], "Greater")
     if condition is None or not _is(condition.inputs[1], 0):
-        return None
+        return []
     fits = _is(node.inputs[1], 1) and _is(node.inputs[2], -1)
-    return condition.inputs[0] if fits else None
+    return _values(condition)[:1] if fits else []
 
 
-GUARDED: dict[str, Callable[[ir.Node], ir.Value | None]] = {
+def _power(node: ir.Node) -> list[ir.Value]:
+    both, made = made_by(node.inputs[0], "And"), made_by(node.inputs[2], "Pow")
+    zero = made_by(both.inputs[0], "Equal") if both else None
+    below = made_by(both.inputs[1], "Less") if both else None
+    if made is None or zero is None or below is None or not _is(node.inputs[1], 0):
+        return []
+    same = zero.inputs[0] is made.inputs[0] and below.inputs[0] is made.inputs[1]
+    return _values(made) if same and _is(zero.inputs[1], 0) and _is(below.inputs[1], 0) else []
+
+
+def _values(node: ir.Node) -> list[ir.Value]:
+    return [value for value in node.inputs if value is not None]
+
+
+GUARDED: dict[str, Callable[[ir.Node], list[ir.Value]]] = {
     "Reciprocal": lambda node: _guarded(node, "Equal", 0, 0, "Reciprocal"),
     "Log": lambda node: _guarded(node, "Less", SMALLEST_LOGGED, LOG_OF_SMALLEST, "Log"),
     "StraightThrough": _sign,
+    "Pow": _power,
 }
-"""CNTK's function to what a Where is the function of; None where it is another one."""
+"""CNTK's function to what a Where is the function of; nothing where it is another one."""
 
 
-def log_plus(node: ir.Node) -> list[ir.Value] | None:
-    """X and y, where a sum is log(exp(x) + exp(y))."""
-    largest, rest = _made(node.inputs[0], "Max"), _made(node.inputs[1], "Softplus")
-    negative = _made(rest.inputs[0], "Neg") if rest else None
-    size = _made(negative.inputs[0], "Abs") if negative else None
-    gap = _made(size.inputs[0], "Sub") if size else None
+def log_plus(node: ir.Node) -> list[ir.Value]:
+    """X and y, where a sum is log(exp(x) + exp(y)); nothing where it is another one."""
+    largest, rest = made_by(node.inputs[0], "Max"), made_by(node.inputs[1], "Softplus")
+    negative = made_by(rest.inputs[0], "Neg") if rest else None
+    size = made_by(negative.inputs[0], "Abs") if negative else None
+    gap = made_by(size.inputs[0], "Sub") if size else None
     if largest is None or gap is None or list(largest.inputs) != list(gap.inputs):
-        return None
-    return [value for value in gap.inputs if value is not None]
+        return []
+    return _values(gap)
 
 
-__all__ = ["GUARDED", "log_plus"]
+__all__ = ["GUARDED", "log_plus", "made_by"]

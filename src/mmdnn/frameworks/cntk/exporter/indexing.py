@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.picking import chosen, picked
 from mmdnn.frameworks.cntk.exporter.shape import unified
@@ -15,6 +16,9 @@ from mmdnn.frameworks.cntk.graph import FREE, Axis
 @exporter("Gather", doc=f"{API}/cntk.ops#gather")
 def gather(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
     """Places that are known are slices; CNTK itself gathers along the first axis."""
+    if isinstance(x, Unknown):
+        node.ignore("axis")
+        return x.oldest if isinstance(x, Buffer) and x.oldest is not None else x
     position = node.position("axis", 0, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     found = places.numbers()

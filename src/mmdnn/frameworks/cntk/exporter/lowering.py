@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,16 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk._operators import COMBINE, OPERATORS
+from mmdnn.frameworks.cntk._operators import COMBINE
 from mmdnn.frameworks.cntk.exporter.blocks import Assembly, Group
+from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown, told
 from mmdnn.frameworks.cntk.exporter.naming import Naming
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
+from mmdnn.frameworks.cntk.exporter.sequence import axis_of
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter, is_unfit
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Axis, Function, Kind, Model, Shape, Variable
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import COMPUTED, LAYER, TYPE, sequences
 from mmdnn.ir.canonical import canonical
 from mmdnn.tensors import references
 
@@ -82,6 +84,8 @@ class Scope:
         aliases: Functions that only give an output a name.
         seeds: How many seeds of random numbers have been given away.
         derived: Constants made of others, by what and how.
+        symbols: The dynamic axes that open dimensions of the IR are.
+        samples: An input with these dynamic axes.
     """
 
     def __init__(self, model: ir.Model) -> None:
@@ -93,6 +97,8 @@ class Scope:
         self.group: Group | None = None
         self.operands: dict[ir.Value, Operand] = {}
         self.derived: dict[Any, Operand] = {}
+        self.symbols: dict[str, Axis] = {}
+        self.samples: dict[tuple[Axis, ...], Operand] = {}
         self.variables: dict[str, Variable] = {}
         self.seeds = 0
         self.aliases: set[Function] = set()
@@ -106,18 +112,21 @@ class Scope:
         """Write all nodes, then make blocks, then name everything."""
         outer = self.model.graph
         batch = _batch(outer.inputs)
+        self._sequences(outer.inputs, batch)
         for value in outer.inputs:
-            self.operands[value] = self._input(value, batch)
-        for node in outer:
-            self._node(node)
-        heads = [self._head(value) for value in outer.outputs]
+            if value not in self.operands:
+                self.operands[value] = self._input(value, batch)
+        self.samples = {one.axes: one for one in reversed(self.operands.values()) if one.axes}
+        self.nodes(outer)
+        outputs = [v for v in outer.outputs if not isinstance(self.operand(v), Lengths)]
+        heads = [self._head(value) for value in outputs]
         assembly = Assembly(self, self._reachable(heads), heads)
         assembly.run()
         heads = [
             self._alone(value, assembly.outer(head))
-            for value, head in zip(outer.outputs, heads, strict=True)
+            for value, head in zip(outputs, heads, strict=True)
         ]
-        Naming(self, assembly).run(zip(outer.outputs, heads, strict=True))
+        Naming(self, assembly).run(zip(outputs, heads, strict=True))
         root = heads[0].owner if len(heads) == 1 else None
         if root is None or root.results != heads:
             root = Function(COMBINE, self.uid(COMBINE), inputs=heads)
@@ -169,7 +178,8 @@ class Scope:
         if operand.variable is None:
             assert operand.tensor is not None
             trained = operand.is_weight and operand.tensor.dtype in FLOATS
-            name = str(operand.value.name) if operand.value is not None and trained else ""
+            named = operand.value is not None and COMPUTED not in operand.value.metadata_props
+            name = str(operand.value.name) if operand.value is not None and named else ""
             operand.variable = self.parameter(name, operand.tensor, operand.dtype, trained=trained)
             self._parameters[key] = operand.variable
             self._alive.append(operand.tensor)
@@ -195,6 +205,28 @@ class Scope:
         self.variables[variable.uid] = variable
         return variable
 
+    def nodes(self, graph_: ir.Graph) -> None:
+        """Write the nodes of the model's graph, or of a loop's body."""
+        for node in graph_:
+            self._node(node)
+
+    def _sequences(self, inputs: Sequence[ir.Value], batch: int | str | None) -> None:
+        """Take note of sequences among the inputs, and of the inputs that are their lengths."""
+        if isinstance(batch, str):
+            self.symbols[batch] = BATCH
+        ends: dict[str, Axis] = {}
+        for value in inputs:
+            symbol = _size(value.shape[1]) if value.shape and len(value.shape) > 1 else None
+            if sequences.TIME in sequences.axes_of(value) and isinstance(symbol, str):
+                self.symbols[symbol] = axis_of(symbol)
+                ends[str(sequences.lengths_of(value))] = axis_of(symbol)
+        for value in inputs:
+            if str(value.name) in ends:
+                node = Exporting(ir.node("Shape", [value], name=str(value.name)))
+                self.operands[value] = Lengths(
+                    (BATCH,), (), self.whole, origin=node, of=ends[str(value.name)]
+                )
+
     def _input(self, value: ir.Value, batch: int | str | None) -> Operand:
         name = str(value.name)
         shape = sizes(value.shape)
@@ -203,7 +235,10 @@ class Scope:
         batched = value.shape is not None and len(shape) > 0 and _size(value.shape[0]) == batch
         layout: Layout = (BATCH, *(None,) * (len(shape) - 1)) if batched else (None,) * len(shape)
         static = shape[1:] if batched else shape
-        axes = (BATCH,) if batched else ()
+        axes: tuple[Axis, ...] = (BATCH,) if batched else ()
+        if batched and sequences.TIME in sequences.axes_of(value):
+            time = self.symbols[str(_size(list(value.shape or [])[1]))]
+            layout, static, axes = (BATCH, time, *layout[2:]), shape[2:], (BATCH, time)
         variable = Variable(
             self.uid("Input"), Kind.INPUT, self.kind(value.dtype), Shape(static), axes, name
         )
@@ -214,13 +249,18 @@ class Scope:
         exporting = Exporting(node)
         cntk = Writing(self, exporting)
         inputs = [None if value is None else self.operand(value) for value in node.inputs]
-        self.group = self._source_group(exporting)
-        made = exporter[operator(node)](exporting, cntk, *inputs)
-        self.group = None
-        exporting.check_read()
+        made = told(exporting, inputs)
+        if made is None:
+            group, self.group = self.group, self._source_group(exporting)
+            made = exporter[operator(node)](exporting, cntk, *inputs)
+            self.group = group
+            exporting.check_read()
         results = [made] if isinstance(made, Operand) else list(made)
         for output, result in zip(node.outputs, results, strict=False):
             if result is None:
+                continue
+            if isinstance(result, Unknown):
+                self.operands[output] = result
                 continue
             _check(exporting, result, output)
             found = Operand(result.layout, result.shape, result.dtype, result.variable, output)
@@ -230,7 +270,7 @@ class Scope:
     def _source_group(self, node: Exporting) -> Group | None:
         """The block that the source had, which several nodes have been made of."""
         key = (node.source_layer, node.source_type)
-        if not self.is_own or not all(key) or node.source_type in OPERATORS:
+        if not self.is_own or not all(key) or not node.was_block:
             return None
         if key not in self._sources:
             self._sources[key] = Group(node.source_type, source=True)
@@ -239,12 +279,14 @@ class Scope:
     def _head(self, value: ir.Value) -> Variable:
         """The variable of an output, a function's own."""
         operand = self.operand(value)
+        if isinstance(operand, Unknown):
+            operand.refuse()
         producer = value.producer() or ir.node("Identity", [value], name=str(value.name))
         cntk = Writing(self, Exporting(producer))
         first = value.shape[0] if value.shape else None
         if operand.is_static and operand.tensor is None and isinstance(first, ir.SymbolicDim):
             operand = cntk.batched(operand) if operand.layout else operand
-        elif not operand.is_batched:
+        elif not operand.is_plain:
             operand = cntk.unbatched(operand)
         taken = {
             self.operands[one].variable

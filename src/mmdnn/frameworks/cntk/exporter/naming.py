@@ -33,11 +33,11 @@ class Naming:
         for value, variable in outputs:
             self._name(str(value.name), variable)
         for value, operand in self.scope.operands.items():
-            canonical = operand.is_batched or operand.is_static
+            canonical = operand.is_plain or operand.is_static
             if operand.variable is not None and operand.tensor is None and canonical:
                 self._name(str(value.name), self.assembly.outer(operand.variable))
         if self.scope.is_own:
-            self._keep_uids()
+            self._keep_names()
 
     def _name(self, name: str, variable: Variable) -> None:
         function = variable.owner
@@ -61,12 +61,17 @@ class Naming:
         for index in range(len(function.results)):
             function.output(index).uid = f"{uid}_Output_{index}"
 
-    def _keep_uids(self) -> None:
-        """Parameters that had no name are called by CNTK's number for them."""
+    def _keep_names(self) -> None:
+        """Parameters have the names they had: without their layer's, or CNTK's number, or none."""
+        for function, node in self.scope.made.items():
+            for variable in function.inputs:
+                variable.name = variable.name.removeprefix(f"{node.source_layer}.")
         for variable in self.scope.variables.values():
-            if _OWN.fullmatch(variable.name) and variable.name not in self.taken:
-                self.taken.add(variable.name)
-                variable.uid, variable.name = variable.name, ""
+            if _OWN.fullmatch(variable.name):
+                if variable.name not in self.taken:
+                    self.taken.add(variable.name)
+                    variable.uid = variable.name
+                variable.name = ""
 
 
 __all__ = ["Naming"]

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnx_ir as ir
 
+from mmdnn.frameworks.cntk._hints import kept
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 
-TIME_CONSTANT = 5000.0
-"""Over how many samples CNTK's layer averages its running statistics, unless it is told otherwise."""
-SEEN = 1.0
-"""The count of samples behind the statistics: with 0 of them training begins anew at the first minibatch."""
+TRAINING = {
+    "normalizationTimeConstant": 5000.0,
+    "blendTimeConstant": 0.0,
+    "useCuDNNEngine": True,
+    "disableRegularization": False,
+    "count": 1.0,
+}
+"""How the statistics go on when CNTK trains, unless the source says it: as CNTK's layer has them go on.
+
+The count is that of the samples behind them: of 0 training would begin anew at the first minibatch.
+"""
 
 
 @exporter("BatchNormalization", doc=f"{API}/cntk.layers.layers#BatchNormalization")
@@ -38,20 +45,15 @@ def batch_normalization(
     x = cntk.batched(x)
     if any(one.tensor is None for one in (scale, bias, mean, variance)):
         return _by_hand(cntk, x, scale, bias, mean, variance, epsilon)
-    said: dict[str, Any] = {
-        "spatial": len(x.shape) > 1,
-        "normalizationTimeConstant": TIME_CONSTANT,
-        "blendTimeConstant": 0.0,
-        "epsilon": epsilon,
-        "useCuDNNEngine": True,
-        "disableRegularization": False,
-    }
+    training = kept(node.node, TRAINING)
+    seen = training.pop("count")
+    said: dict[str, Any] = {"spatial": len(x.shape) > 1, "epsilon": epsilon, **training}
     running = [
         cntk.statistic(mean, "aggregate_mean"),
         cntk.statistic(variance, "aggregate_variance"),
-        cntk.statistic(cntk.number(SEEN, x), "aggregate_count"),
+        cntk.statistic(cntk.number(seen, x), "aggregate_count"),
     ]
-    with cntk.block("BatchNormalization"):
+    with cntk.block("BatchNormalization", layer=True):
         return cntk.make(
             "BatchNormalization", x, scale, bias, *running, shape=x.shape, layout=x.layout, **said
         )
@@ -140,4 +142,4 @@ def lrn(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     return cntk.divide(x, cntk.Pow(base, cntk.number(beta, x)))
 
 
-__all__ = ["TIME_CONSTANT", "ir", "standardized"]
+__all__ = ["standardized"]

@@ -14,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk._hints import FIXED
 from mmdnn.frameworks.cntk.graph import FREE, Axis, Variable
 from mmdnn.ir import COMPUTED
 from mmdnn.tensors import references
@@ -61,14 +62,21 @@ class Operand:
         return self.layout[:1] == (graph.BATCH,) and not any(self.layout[1:])
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its dynamic axes are its first ones, in CNTK's order."""
+        return self.layout == (*self.axes, *[None] * len(self.shape))
+
+    @property
     def is_static(self) -> bool:
         """Whether it has no dynamic axis."""
         return not any(self.layout)
 
     @property
     def is_weight(self) -> bool:
-        """Whether it is an initializer that the source had, not one computed here."""
-        computed = self.value is not None and COMPUTED in self.value.metadata_props
+        """Whether it is an initializer that the source trained, or any that it had and nothing is said."""
+        if self.value is None:
+            return False
+        computed = {COMPUTED, FIXED} & self.value.metadata_props.keys()
         return self.tensor is not None and not computed
 
     @property

@@ -10,11 +10,13 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.exporter.guarded import GUARDED, log_plus
+from mmdnn.frameworks.cntk.exporter.guarded import GUARDED, log_plus, made_by
+from mmdnn.frameworks.cntk.exporter.markers import Inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.signs import is_nonnegative, is_nonzero, is_positive
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import Axis
 
 UNARY = {
     "Neg": "Negate",
@@ -167,7 +169,12 @@ def pow_(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
         return made
     if exponent == 0.5 and alone and is_nonnegative(x.value):
         return cntk.Sqrt(x)
-    return cntk.Pow(x, y)
+    made = cntk.Pow(x, y)
+    if is_nonzero(x.value) or is_nonnegative(y.value):
+        return made
+    zero, none = cntk.Equal(x, cntk.number(0, x)), cntk.number(0, y)
+    infinite = cntk.ElementTimes(zero, cntk.Less(y, none))
+    return cntk.Select(infinite, cntk.number(np.inf, x), made)
 
 
 @exporter("Ceil", doc=f"{API}/cntk.ops#ceil")
@@ -207,6 +214,10 @@ def acosh(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 @exporter("Not", doc=f"{API}/cntk.ops#element_not")
 def not_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Not equal is a function of its own."""
+    equal = made_by(x.value, "Equal")
+    if equal is not None:
+        return cntk.NotEqual(*(cntk.operand(one) for one in equal.inputs if one is not None))
     with cntk.block("Not"):
         above = cntk.Greater(x, cntk.number(0, x))
         return cntk.Plus(cntk.Negate(above), cntk.number(1, x))
@@ -227,11 +238,12 @@ def logic(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
 
 @exporter("Where", doc=f"{API}/cntk.ops#element_select")
 def where(node: Exporting, cntk: Writing, flag: Operand, x: Operand, y: Operand) -> Operand:
-    """Any number but 0 is true in CNTK too."""
+    """Any number but 0 is true in CNTK too. What CNTK masks itself needs no mask."""
+    if isinstance(flag, Inside):
+        return x
     for op, match in GUARDED.items():
-        found = match(node.node)
-        if found is not None:
-            return getattr(cntk, op)(cntk.operand(found))
+        if found := match(node.node):
+            return getattr(cntk, op)(*map(cntk.operand, found))
     cast = flag.producer("Cast")
     if cast is not None and cast.inputs[0] is not None and node.node.inputs[0] is not None:
         flag = cntk.operand(cast.inputs[0])
@@ -240,10 +252,23 @@ def where(node: Exporting, cntk: Writing, flag: Operand, x: Operand, y: Operand)
 
 @exporter("Max", "Min", doc=f"{API}/cntk.ops#element_max")
 def extreme(node: Exporting, cntk: Writing, *operands: Operand) -> Operand:
+    clipped = _clipped(node, cntk)
+    if clipped is not None:
+        return clipped
     made, *rest = operands
     for one in rest:
         made = larger(cntk, made, one) if node.type == "Max" else smaller(cntk, made, one)
     return made
+
+
+def _clipped(node: Exporting, cntk: Writing) -> Operand | None:
+    """CNTK's own `Clip` by tensors: Min(Max(x, low), high)."""
+    most = made_by(node.node.inputs[0], "Max")
+    if not (cntk.is_own and node.source_type == "Clip") or most is None or node.type != "Min":
+        return None
+    values = [*most.inputs, node.node.inputs[1]]
+    x, low, high = (cntk.operand(one) for one in values if one is not None)
+    return cntk.make("Clip", x, low, high, shape=x.shape)
 
 
 def larger(cntk: Writing, x: Operand, y: Operand) -> Operand:
@@ -293,6 +318,10 @@ WIDE = {ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UI
 @exporter("Cast", doc=f"{API}/cntk.ops#cast")
 def cast(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     """Numbers become whole or truth values by what CNTK has for that; both are floats."""
+    own = _own_cast(node, cntk)
+    if own is not None:
+        node.ignore("to", "saturate")
+        return own
     to = ir.DataType(node.attribute("to"))
     node.ignore("saturate")
     before = node.node.inputs[0].dtype if node.node.inputs[0] is not None else None
@@ -303,6 +332,39 @@ def cast(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     if to.is_integer() and to not in WIDE and before != ir.DataType.BOOL and before != to:
         node.refuse(f"CNTK has no {to.name}, and its numbers would have to wrap around")
     return cntk.cast(x, cntk.scope.kind(to))
+
+
+def _own_cast(node: Exporting, cntk: Writing) -> Operand | None:
+    """CNTK's `OneHot`, and its product of half numbers, which the IR has in several operators."""
+    if not cntk.is_own or node.source_type not in {"OneHot", "Times"}:
+        return None
+    if node.source_type == "Times":
+        return _half_product(node, cntk)
+    equal = made_by(node.node.inputs[0], "Equal")
+    wide = made_by(equal.inputs[0], "Unsqueeze") if equal else None
+    whole = made_by(wide.inputs[0], "Cast") if wide else None
+    floor = made_by(whole.inputs[0], "Floor") if whole else None
+    if equal is None or floor is None or floor.inputs[0] is None or equal.inputs[1] is None:
+        return None
+    x, numbers = cntk.operand(floor.inputs[0]), cntk.operand(equal.inputs[1])
+    known = numbers.numbers()
+    if known is None or not np.array_equal(known.reshape(-1), np.arange(known.size)):
+        return None
+    place = len(x.shape) + 1 - numbers.rank
+    shape = (*x.shape[:place], known.size, *x.shape[place:])
+    axis = Axis(len(x.shape) - place)
+    said = {"numClass": known.size, "oneHotOutputSparse": False, "onehotAxis": axis}
+    return cntk.make("OneHot", x, shape=shape, layout=(*x.layout, None), **said)
+
+
+def _half_product(node: Exporting, cntk: Writing) -> Operand | None:
+    product = made_by(node.node.inputs[0], "MatMul")
+    casts = [made_by(one, "Cast") for one in product.inputs] if product else []
+    found = [cntk.operand(one.inputs[0]) for one in casts if one is not None and one.inputs[0]]
+    if len(found) != 2 or any(one.dtype != ir.DataType.FLOAT16 for one in found):
+        return None
+    x, y = found
+    return cntk.times(x, y) if y.is_static and len(y.shape) == 2 else None
 
 
 @exporter("IsNaN", doc="https://onnx.ai/onnx/operators/onnx__IsNaN.html")

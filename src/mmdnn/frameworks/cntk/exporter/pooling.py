@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.markers import unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.pointwise import larger
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
 from mmdnn.frameworks.cntk.exporter.writing import Writing
-from mmdnn.frameworks.cntk.graph import FREE, Shape
+from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
 
 MAXIMUM, AVERAGE = 0, 1
 """CNTK::PoolingType."""
@@ -23,11 +24,23 @@ _UNKNOWN = Shape((-2,))
 
 
 @exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling")
-def max_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def max_pool(node: Exporting, cntk: Writing, x: Operand) -> list[Operand]:
     """Padding never wins, so that more of it than asked for does no harm."""
     node.ignore("storage_order")
+    places: list[Operand] = []
     if node.wants(1):
-        node.refuse("CNTK's pooling does not tell where the maxima are")
+        places.append(unknown(node))
+        second = node.node.outputs[1]
+        others = any(use.node.op_type != "MaxUnpool" for use in second.uses())
+        if others or second.is_graph_output():
+            node.refuse("CNTK's pooling does not tell where the maxima are")
+    if node.wants(0) or not places:
+        return [_maxima(node, cntk, x), *places]
+    node.ignore(*node.node.attributes)
+    return [unknown(node), *places]
+
+
+def _maxima(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     frame = _window(node, cntk, x)
     x = cntk.batched(x)
     if max(frame.dilations) > 1 or any(axis.narrow for axis in frame.axes):
@@ -54,6 +67,52 @@ def _largest(node: Exporting, cntk: Writing, x: Operand, frame: Window) -> Opera
             made = part if made is None else larger(cntk, made, part)
         x = made or x
     return x
+
+
+@exporter("MaxUnpool", doc=f"{API}/cntk.layers.layers#MaxUnpooling")
+def max_unpool(node: Exporting, cntk: Writing, x: Operand, *_: Operand) -> Operand:
+    """Numbers go to where the maxima of another operand were, which CNTK finds anew."""
+    for name in ("kernel_shape", "strides", "pads"):
+        node.attribute(name)
+    places = node.node.inputs[1]
+    pool = places.producer() if places is not None else None
+    if pool is None or pool.op_type != "MaxPool" or pool.inputs[0] is None:
+        node.refuse("the places of its maxima are not those of a pooling")
+    like = cntk.operand(pool.inputs[0])
+    frame = _window(Exporting(pool), cntk, like)
+    if max(frame.dilations) > 1 or any(axis.narrow for axis in frame.axes) or not x.is_batched:
+        node.refuse("its windows are not those of CNTK's pooling")
+    whole, padding = fitted(cntk, like, frame, 0)
+    if whole.shape != like.shape:
+        node.refuse("its windows are not those of CNTK's pooling")
+    with cntk.block("MaxUnpooling"):
+        return cntk.make(
+            "Unpooling",
+            x,
+            like,
+            shape=like.shape,
+            poolingType=MAXIMUM,
+            unpoolingWindowShape=Shape(frame.kernel),
+            strides=Shape(frame.strides),
+            **padding,
+        )
+
+
+@exporter("mmdnn.cntk::ROIPooling", doc=f"{API}/cntk.ops#roipooling")
+def roi_pooling(node: Exporting, cntk: Writing, x: Operand, corners: Operand) -> Operand:
+    """The maximum of each bin of each image's regions."""
+    bins = [int(size) for size in node.attribute("roiOutputShape")]
+    shape = (corners.shape[0], x.shape[0], *bins)
+    return cntk.make(
+        "ROIPooling",
+        x,
+        corners,
+        shape=shape,
+        layout=(BATCH, *[None] * len(shape)),
+        poolingType=MAXIMUM,
+        roiOutputShape=Shape(bins),
+        spatialScale=float(node.attribute("spatialScale")),
+    )
 
 
 @exporter("AveragePool", doc=f"{API}/cntk.layers.layers#AveragePooling")
@@ -107,7 +166,11 @@ def _pooled(
     }
     shape = (*x.shape[: len(x.shape) - len(frame.kernel)], *frame.counts)
     plain = not said["includePad"] and not any((*padded["lowerPad"], *padded["upperPad"]))
-    with cntk.block("AveragePooling" if kind else "MaxPooling") if plain else nullcontext():
+    with (
+        cntk.block("AveragePooling" if kind else "MaxPooling", layer=True)
+        if plain
+        else nullcontext()
+    ):
         y = cntk.make("Pooling", x, shape=shape, **said)
     if narrow and not include:
         return cntk.ElementTimes(y, cntk.constant(_correction(frame, x.dtype.numpy())))
@@ -130,7 +193,7 @@ def global_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     x = cntk.batched(x)
     kind = MAXIMUM if node.type == "GlobalMaxPool" else AVERAGE
     spatial = x.shape[1:]
-    with cntk.block("GlobalAveragePooling" if kind else "GlobalMaxPooling"):
+    with cntk.block("GlobalAveragePooling" if kind else "GlobalMaxPooling", layer=True):
         return cntk.make(
             "Pooling",
             x,

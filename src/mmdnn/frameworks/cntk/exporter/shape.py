@@ -8,11 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.markers import Unknown, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.picking import picked
+from mmdnn.frameworks.cntk.exporter.sequence import reshaped_along, spread
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import BATCH, FREE
+from mmdnn.ir import LAYER
 
 
 @exporter("Reshape", doc=f"{API}/cntk.ops#reshape")
@@ -21,8 +24,26 @@ def reshape(node: Exporting, cntk: Writing, x: Operand, target: Operand) -> Oper
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the shape it takes is computed while the model runs")
+    whole = _over_all(node, cntk, x)
+    if whole is not None:
+        return whole
     said = target.numbers()
     return reshaped(node, cntk, x, found, [] if said is None else [int(i) for i in said])
+
+
+def _over_all(node: Exporting, cntk: Writing, x: Operand) -> Operand | None:
+    """CNTK's own functions over all static axes, which the IR flattens for."""
+    maker = x.producer("Softmax", "Hardmax")
+    flat = maker.inputs[0].producer() if maker is not None and maker.inputs[0] is not None else None
+    first = flat.inputs[0] if flat is not None and flat.op_type == "Reshape" else None
+    if not cntk.is_own or maker is None or flat is None or first is None:
+        return None
+    layers = {one.metadata_props.get(LAYER) for one in (maker, flat)}
+    fits = layers == {node.source_layer} and node.source_type == maker.op_type
+    if not fits or len(x.shape) != 1 or sizes(node.output.shape) != sizes(first.shape):
+        return None
+    before = cntk.operand(first)
+    return cntk.make(maker.op_type, before, shape=before.shape)
 
 
 @exporter("Flatten", doc=f"{API}/cntk.ops#flatten")
@@ -47,6 +68,10 @@ def reshaped(
     """
     if x.tensor is not None:
         return cntk.reshape(x, found)
+    first = node.node.inputs[0]
+    made = reshaped_along(cntk, x, first.shape if first is not None else None, node.output.shape)
+    if made is not None:
+        return made
     if x.is_batched and len(found) and _keeps_batch(node, x, found, said):
         return cntk.reshape(x, _closed(x.shape, found[1:]))
     x = cntk.unbatched(x)
@@ -82,6 +107,11 @@ def squeeze(node: Exporting, cntk: Writing, x: Operand, axes: Operand | None = N
     else:
         positions = [node.front(axis, x.rank) for axis in node.ints(axes, "axes")]
     x = cntk.unbatched(x) if any(x.layout[position] for position in positions) else x
+    if cntk.is_own and node.source_type == "Squeeze":
+        layout = tuple(axis for i, axis in enumerate(x.layout) if i not in positions)
+        gone = [x.axis(position) for position in positions]
+        left = cntk.squeezed(x, positions).shape
+        return cntk.make("Squeeze", x, shape=left, layout=layout, axisVec=gone)
     return cntk.squeezed(x, positions)
 
 
@@ -201,6 +231,8 @@ def _of_open(node: Exporting, cntk: Writing, x: Operand, position: int, where: s
 def expand(node: Exporting, cntk: Writing, x: Operand, target: Operand) -> Operand:
     """Times ones."""
     found = sizes(node.output.shape)
+    if isinstance(target, Unknown):
+        return spread(node, cntk, x)
     if found is None:
         node.refuse("the shape it takes is computed while the model runs")
     return repeated(node, cntk, x, found)
@@ -331,11 +363,11 @@ def _times(size: int, by: int) -> int:
 def shape(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     """Only what is known of it before the model runs; CNTK's shapes are no values."""
     found = sizes(node.node.inputs[0].shape) if node.node.inputs[0] is not None else None
+    start, end = node.attribute("start", 0), node.attribute("end", x.rank)
     if found is None or FREE in found:
-        node.refuse("a shape is read that is known only when the model runs")
+        return unknown(node)
     if node.type == "Size":
         return cntk.constant(np.asarray(math.prod(found), x.dtype.numpy()))
-    start, end = node.attribute("start", 0), node.attribute("end", len(found))
     return cntk.constant(np.asarray(found[start:end], x.dtype.numpy()))
 
 

@@ -12,6 +12,7 @@ CNTK has floats only: an integer or a truth value is a float here, exact to 2^24
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -19,9 +20,13 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk._operators import OPERATORS
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.operators import Operators
+
+LAYERS = frozenset({"BatchNormalization", "Convolution", "Dropout"})
+"""Layers called as the function that they are made of."""
 
 API = "https://docs.microsoft.com/python/api/cntk"
 
@@ -64,6 +69,25 @@ class Exporting:
         self.source_type = node.metadata_props.get(TYPE, "")
         self.layer = self.source_layer or node.name or str(node.outputs[0].name)
         self._unread = set(node.attributes)
+
+    @property
+    def was_block(self) -> bool:
+        """Whether CNTK had a block for it. Some are called as functions are; then the number tells."""
+        type_ = self.source_type
+        if type_ not in OPERATORS or re.fullmatch(r"Block\d+", self.source_layer):
+            return True
+        return type_ in LAYERS and not self._is_numbered
+
+    def was_function(self, block: str) -> bool:
+        """Whether CNTK had a function for it, and no block of this name."""
+        return not self.was_block and (self._is_numbered or self.source_type != block)
+
+    @property
+    def _is_numbered(self) -> bool:
+        found = re.fullmatch(r"([A-Za-z]+)\d+", self.source_layer)
+        return found is not None and (
+            found[1] in OPERATORS or found[1].startswith(self.source_type)
+        )
 
     @property
     def output(self) -> ir.Value:

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.exporter.alignment import align
 from mmdnn.frameworks.cntk.exporter.blocks import Group
+from mmdnn.frameworks.cntk.exporter.markers import Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
 from mmdnn.frameworks.cntk.exporter.table import Exporting
 from mmdnn.frameworks.cntk.graph import (
@@ -73,6 +74,9 @@ class Writing:
             axes: The result's dynamic axes: those of all operands, unless given.
             attributes: CNTK's attributes.
         """
+        for one in operands:
+            if isinstance(one, Unknown):
+                one.refuse()
         function = Function(op, self.scope.uid(op), attributes=attributes)
         function.inputs = [self.scope.variable(one) for one in operands]
         self.scope.add(function, self.node)
@@ -93,10 +97,18 @@ class Writing:
         return Operand(made.layout, made.shape, made.dtype, variable)
 
     @contextmanager
-    def block(self, type_: str, **attributes: Any) -> Iterator[None]:
-        """Functions made inside become a block of this name, as CNTK's own of that name is one."""
+    def block(self, type_: str, *, layer: bool = False, **attributes: Any) -> Iterator[None]:
+        """Functions made inside become a block of this name, as CNTK's own of that name is one.
+
+        Args:
+            type_: The name.
+            layer: Whether it is a layer, which is in no block that the source had.
+            attributes: The block's.
+        """
         outer = self.scope.group
-        if outer is None or not (outer.source and outer.type == type_):
+        told = self.is_own and outer is None and self.node.was_function(type_)
+        inside = outer is not None and outer.source and (outer.type == type_ or layer)
+        if not (told or inside):
             self.scope.group = Group(type_, outer, dict(attributes))
         try:
             yield
@@ -272,11 +284,20 @@ class Writing:
             return self.viewed(x, layout)
         if x.tensor is not None and FREE not in shape:
             return self.changed(x, "shape", lambda array: array.reshape(shape), shape)
+        if (before := self._before(x, shape)) is not None:
+            return Operand(layout, shape, x.dtype, before)
         if sum(size == FREE for size in shape) > 1:
             self.node.refuse(f"a shape with several open sizes {list(shape)}")
         told = Shape(INFERRED if size == FREE else size for size in shape)
         ends: dict[str, Any] = {"beginAxis": Axis(0), "endAxis": Axis(len(x.shape))}
         return self.make("Reshape", x, shape=shape, layout=layout, newShape=told, **ends)
+
+    def _before(self, x: Operand, shape: tuple[int, ...]) -> Variable | None:
+        """What an operand was before it was reshaped, if that had this shape."""
+        owner = x.variable.owner if x.variable is not None else None
+        if owner is None or owner.op != "Reshape" or tuple(owner.inputs[0].shape or ()) != shape:
+            return None
+        return owner.inputs[0] if owner.inputs[0].owner is not None else None
 
     def viewed(self, x: Operand, layout: Layout) -> Operand:
         """The same variable, its axes otherwise named."""

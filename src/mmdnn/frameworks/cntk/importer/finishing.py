@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from mmdnn.ir import LAYER
+from mmdnn.ir import LAYER, UNNAMED
 from mmdnn.ir.builder import shape
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ def _join(graph: ir.Graph, product: ir.Node, addition: ir.Node, bias: ir.Value) 
     """Put one node where the product and the sum were."""
     (total,) = addition.outputs
     props = dict(product.metadata_props)
-    if LAYER in addition.metadata_props:
+    if UNNAMED in props and UNNAMED not in addition.metadata_props:
         props[LAYER] = addition.metadata_props[LAYER]
+        del props[UNNAMED]
     node = ir.Node(
         "",
         "Gemm" if product.op_type == "MatMul" else product.op_type,

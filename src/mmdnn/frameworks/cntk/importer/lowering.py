@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk._hints import FIXED
 from mmdnn.frameworks.cntk.graph import Axis, Function, Model, Variable
 from mmdnn.frameworks.cntk.importer import finishing
 from mmdnn.frameworks.cntk.importer.flattening import Flat
@@ -195,6 +197,7 @@ class Lowering:
     ) -> None:
         with self.root.layer("", ""):
             value = self.root.weight(str(tensor.name), tensor)
+        value.metadata_props.update(x.value.metadata_props)
         self._changed[x.value, *how] = Operand(value)
 
     def function(self, function: Function) -> None:
@@ -203,7 +206,7 @@ class Lowering:
         importing = Importing(function, self, match.bound if match else None)
         call = match.named.function if match else importer[function.op]
         try:
-            with self.builder.layer(self.label(function), self._outermost(function).type):
+            with self.layer(function):
                 operands = [self.operand(one) for one in self.flat.reads(function)]
                 made = self._call(importing, call, operands)
                 for variable, result in zip(function.results, made, strict=False):
@@ -221,6 +224,12 @@ class Lowering:
                 operator=error.operator,
                 hint=error.hint,
             ) from None
+
+    def layer(self, function: Function) -> AbstractContextManager[None]:
+        """Nodes made inside come from the layer that a function is a part of."""
+        outermost = self._outermost(function)
+        named = bool(outermost.name)
+        return self.builder.layer(self.label(function), outermost.type, named=named)
 
     def label(self, function: Function) -> str:
         """The name of the layer that a function is a part of."""
@@ -282,9 +291,13 @@ class Lowering:
         assert variable.value is not None
         name = variable.name
         if name and not self.names.is_unique(name):
-            return Operand(self.root.weight(name, variable.value))
-        with self.root.layer("", ""):
-            return Operand(self.root.weight(name or variable.uid, variable.value))
+            made = self.root.weight(name, variable.value)
+        else:
+            with self.root.layer("", ""):
+                made = self.root.weight(name or variable.uid, variable.value)
+        if not variable.trained:
+            made.metadata_props[FIXED] = "yes"
+        return Operand(made)
 
     def _output(self, variable: Variable) -> None:
         made = self.operand(variable)

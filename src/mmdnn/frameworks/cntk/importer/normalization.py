@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk._hints import keep
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.patterns import Bound
@@ -34,9 +35,23 @@ def batch_normalization(
     def normalize(value: Any) -> Any:
         inner = op.Reshape(value, [0, -1]) if flat else value
         made = op.BatchNormalization(inner, *parameters, epsilon=epsilon)
+        keep(made, _training(f, count))
         return op.Reshape(made, [-1, *sizes(x)]) if flat else made
 
     return folded(op, x, normalize)
+
+
+_TRAINING = {"normalizationTimeConstant": float, "blendTimeConstant": float} | dict.fromkeys(
+    ("useCuDNNEngine", "disableRegularization"), bool
+)
+
+
+def _training(f: Importing, count: Operand | None) -> dict[str, bool | int | float]:
+    """How the statistics go on when CNTK trains."""
+    seen = None if count is None else f.constant(count)
+    said = {name: f.function.attributes.get(name) for name in _TRAINING}
+    found = {name: value for name, value in said.items() if isinstance(value, _TRAINING[name])}
+    return found if seen is None else {**found, "count": float(seen.reshape(-1)[0])}
 
 
 def _vector(f: Importing, op: Any, x: Operand, size: int) -> Any:

@@ -73,7 +73,6 @@ def _scan(lowering: Lowering, component: Sequence[Function], delays: Sequence[Fu
     outside = _outside(lowering, component)
     axis = _axis(outside)
     like = next(one for one in outside.values() if one.sequence == axis)
-    op = lowering.builder.op
     with lowering.builder.layer(delays[0].uid, "Recurrence"):
         states = [_state(lowering, delay, inner, like) for delay in delays]
         masks = {}

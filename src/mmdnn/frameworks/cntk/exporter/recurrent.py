@@ -1,0 +1,370 @@
+"""LSTM, GRU and RNN as loops over PastValue and FutureValue, as CNTK's own layers are.
+
+(bindings/python/cntk/layers/blocks.py of CNTK 2.7.) CNTK's gates stand in the order i, candidate, f, o, its
+weights are (input, gates * hidden). What has other activations than these is a Scan; see `recurrence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.sequence import (
+    along,
+    as_sequence,
+    end,
+    framed,
+    outside,
+    unpacked,
+)
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter, unfit
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
+from mmdnn.ir import recurrent
+from mmdnn.tensors import references
+
+ACTIVATIONS = {"Sigmoid": "StableSigmoid", "Tanh": "Tanh", "Relu": "ReLU"}
+LAYERS = f"{API}/cntk.layers.blocks"
+ORDER = {"LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2), "RNN": (0,)}
+"""CNTK's gates as places among ONNX's."""
+
+
+@unfit("LSTM", "GRU", "RNN")
+def is_other(node: ir.Node) -> bool:
+    """Whether its activations, a clip or coupled gates make it a loop of its own."""
+    found = recurrent.read(node)
+    names = {name for each in found.names for name in each}
+    return found.clip is not None or found.coupled or not names <= ACTIVATIONS.keys()
+
+
+@dataclass
+class Direction:
+    """One direction of a layer: its weights in CNTK's form.
+
+    Attributes:
+        w: (input, gates * hidden).
+        r: (hidden, gates * hidden).
+        bias: (gates * hidden,), of the input's product; None for none.
+        inner: The bias of the state's product, where that has one of its own.
+        peepholes: Of i, o and f, (hidden,) each; empty for none.
+        hidden: The state's size.
+        delay: "PastValue" or "FutureValue".
+        initial: The states before the first frame: h, and c of an LSTM.
+        functions: Names of CNTK's activations.
+        reset_after: GRU: whether the reset gate comes after the product.
+    """
+
+    w: Operand
+    r: Operand
+    bias: Operand | None
+    inner: Operand | None
+    peepholes: list[Operand]
+    hidden: int
+    delay: str
+    initial: list[Operand]
+    functions: list[str]
+    reset_after: bool
+
+
+@exporter("LSTM", doc=f"{LAYERS}#LSTM")
+def lstm(node: Exporting, cntk: Writing, *inputs: Operand | None) -> list[Operand | None]:
+    return _layer(node, cntk, inputs, _lstm)
+
+
+@exporter("GRU", doc=f"{LAYERS}#GRU")
+def gru(node: Exporting, cntk: Writing, *inputs: Operand | None) -> list[Operand | None]:
+    return _layer(node, cntk, inputs, _gru)
+
+
+@exporter("RNN", doc=f"{LAYERS}#RNNStep")
+def rnn(node: Exporting, cntk: Writing, *inputs: Operand | None) -> list[Operand | None]:
+    return _layer(node, cntk, inputs, _rnn)
+
+
+Step = Callable[[Writing, Direction, Operand, Sequence[Operand]], list[Operand]]
+"""`(cntk, direction, x, states before)` -> states after."""
+
+
+def _layer(
+    node: Exporting, cntk: Writing, inputs: Sequence[Operand | None], step: Step
+) -> list[Operand | None]:
+    node.ignore(*recurrent.ATTRIBUTES)
+    found = recurrent.read(node.node)
+    if found.batch_first:
+        node.refuse("its batch is its first axis")
+    given = [*inputs, *[None] * (8 - len(inputs))]
+    x, back = _as_sequence(node, cntk, given[0], given[4], any(found.backwards))
+    directions = [_direction(node, cntk, found, given, way) for way in range(found.ways)]
+    states = [_loop(cntk, one, framed(cntk, x), step) for one in directions]
+    y = back(cntk, _stacked(cntk, [one[0] for one in states])) if node.wants(0) else None
+    finals = [
+        _final(cntk, directions, states, place) if node.wants(1 + place) else None
+        for place in range(len(states[0]))
+    ]
+    return [y, *finals]
+
+
+def _as_sequence(
+    node: Exporting, cntk: Writing, x: Operand | None, lengths: Operand | None, backwards: bool
+) -> tuple[Operand, Callable[[Writing, Operand], Operand]]:
+    """The input [time, batch, input] as a sequence, and what makes [time, ...] of a result."""
+    assert x is not None
+    if x.layout[1] == BATCH and x.layout[0] is not None:
+        if backwards and not isinstance(lengths, Lengths):
+            node.refuse("it goes backwards from the end of the padding")
+        axis = x.layout[0]
+        return along(cntk, x), lambda cntk, y: cntk.viewed(y, (axis, *_behind(y)))
+    x = cntk.unbatched(x) if x.layout[1] is None else x
+    if x.is_static:
+        x = cntk.batched(cntk.transpose(x, [1, 0, 2]))
+    if isinstance(lengths, Unknown):
+        node.refuse("its lengths are those of other sequences")
+    axis = Axis(DYNAMIC, cntk.scope.uid("steps"), ordered=True)
+    counts = None if lengths is None else cntk.cast(cntk.batched(lengths), x.dtype)
+    return as_sequence(cntk, cntk.viewed(x, (BATCH, None, None)), axis, counts), _unpacked
+
+
+def _unpacked(cntk: Writing, y: Operand) -> Operand:
+    (made,) = unpacked(cntk, y, 0.0, mask=False)
+    return cntk.viewed(made, (None, *_behind(y)))
+
+
+def _behind(y: Operand) -> tuple[Axis | None, ...]:
+    """The layout of a result behind time: directions, batch, hidden."""
+    return (None, BATCH, None)
+
+
+def _direction(
+    node: Exporting,
+    cntk: Writing,
+    found: recurrent.Recurrent,
+    given: Sequence[Operand | None],
+    way: int,
+) -> Direction:
+    _, w, r, b, _, *states = given
+    if w is None or r is None or w.tensor is None or r.tensor is None:
+        node.refuse("its weights are computed")
+    if any(one is not None and one.tensor is None for one in (b, given[7])):
+        node.refuse("its weights are computed")
+    hidden, order = r.shape[2], list(ORDER[found.kind])
+
+    def matrix(x: Operand) -> Operand:
+        def turn(a: np.ndarray) -> np.ndarray:
+            parts = a[way].reshape(len(order), hidden, -1)[order]
+            return np.ascontiguousarray(parts.reshape(len(order) * hidden, -1).T)
+
+        return cntk.changed(x, f"gates {way}", turn, (x.shape[2], len(order) * hidden))
+
+    bias, inner = _biases(cntk, b, found, hidden, way)
+    count = 2 if found.kind == "LSTM" else 1
+    return Direction(
+        matrix(w),
+        matrix(r),
+        bias,
+        inner,
+        _peepholes(cntk, given[7], hidden, way),
+        hidden,
+        "FutureValue" if found.backwards[way] else "PastValue",
+        [_initial(node, cntk, states[i], node.node, 5 + i, w, way) for i in range(count)],
+        [ACTIVATIONS[name] for name in found.names[way]],
+        found.reset_after,
+    )
+
+
+def _biases(
+    cntk: Writing, b: Operand | None, found: recurrent.Recurrent, hidden: int, way: int
+) -> tuple[Operand | None, Operand | None]:
+    """The two biases as one, or apart where a reset gate comes between."""
+    if b is None:
+        return None, None
+    order = list(ORDER[found.kind])
+    size = len(order) * hidden
+
+    def halves(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        parts = a[way].reshape(2, len(order), hidden)[:, order]
+        return parts[0].reshape(-1), parts[1].reshape(-1)
+
+    if found.reset_after:
+        first = cntk.changed(b, f"input {way}", lambda a: halves(a)[0].copy(), (size,))
+        return first, cntk.changed(b, f"state {way}", lambda a: halves(a)[1].copy(), (size,))
+    return cntk.changed(b, f"sum {way}", lambda a: np.add(*halves(a)), (size,)), None
+
+
+def _peepholes(cntk: Writing, p: Operand | None, hidden: int, way: int) -> list[Operand]:
+    if p is None:
+        return []
+
+    def part(place: int) -> Operand:
+        def take(a: np.ndarray) -> np.ndarray:
+            return a[way].reshape(3, hidden)[place].copy()
+
+        return cntk.changed(p, f"peephole {way} {place}", take, (hidden,))
+
+    return [part(place) for place in range(3)]
+
+
+def _initial(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand | None,
+    source: ir.Node,
+    place: int,
+    like: Operand,
+    way: int,
+) -> Operand:
+    """A state before the first frame: a number, a vector, or [batch, hidden]."""
+    if x is None:
+        return cntk.number(0, like)
+    constant = constant_behind(source.inputs[place])
+    if constant is not None:
+        array = references.read(constant)
+        if array.ndim == 3:
+            array = array[way]
+            if len(array) > 1 and np.any(array != array[:1]):
+                node.refuse("its initial state is another one for each sample of the batch")
+            array = array[0]
+        return cntk.constant(array.copy())
+    if x.layout != (None, BATCH, None):
+        node.refuse("its initial state does not belong to the samples")
+    return cntk.viewed(cntk.reshape(cntk.cut(x, 0, way, way + 1), x.shape[1:]), (BATCH, None))
+
+
+def constant_behind(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """The constant that is repeated to be a value."""
+    while value is not None and value.const_value is None:
+        node = value.producer()
+        if node is None or node.op_type not in {"Expand", "Unsqueeze", "Identity"} or node.domain:
+            return None
+        value = node.inputs[0]
+    return None if value is None else value.const_value
+
+
+def _loop(cntk: Writing, one: Direction, x: Operand, step: Step) -> list[Operand]:
+    """The states after each frame, [batch, *hidden] with a sequence axis."""
+    before = [delayed(cntk, one.delay, x, initial, (one.hidden,)) for initial in one.initial]
+    after = step(cntk, one, x, before)
+    for delay, state in zip(before, after, strict=True):
+        close(delay, state)
+    return after
+
+
+def delayed(
+    cntk: Writing,
+    delay: str,
+    like: Operand,
+    initial: Operand,
+    shape: tuple[int, ...],
+    count: int = 1,
+) -> Operand:
+    """A delay of what is made later, and given to it by `close`."""
+    with outside(cntk.scope):
+        made = cntk.make(
+            delay, like, initial, shape=shape, layout=(BATCH, *[None] * len(shape)), offset=count
+        )
+    assert made.variable is not None
+    made.variable.axes = like.axes
+    made.variable.dtype = made.dtype = like.dtype
+    return made
+
+
+def close(delay: Operand, state: Operand) -> None:
+    """Say what a delay delays."""
+    assert delay.variable is not None
+    assert delay.variable.owner is not None
+    assert state.variable is not None
+    delay.variable.owner.inputs[0] = state.variable
+
+
+def _projected(cntk: Writing, one: Direction, x: Operand) -> Operand:
+    made = cntk.times(x, one.w)
+    return made if one.bias is None else cntk.Plus(one.bias, made)
+
+
+def _act(cntk: Writing, name: str, x: Operand) -> Operand:
+    made: Operand = getattr(cntk, name)(x)
+    return made
+
+
+def _lstm(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+    (h, c), n = states, one.hidden
+    gate, squash, hidden = one.functions
+    with cntk.block("LSTM"):
+        z = cntk.Plus(_projected(cntk, one, x), cntk.times(h, one.r))
+        i, g, f, o = (cntk.cut(z, 1, n * place, n * (place + 1)) for place in range(4))
+        if one.peepholes:
+            i = cntk.Plus(i, cntk.ElementTimes(one.peepholes[0], c))
+            f = cntk.Plus(f, cntk.ElementTimes(one.peepholes[2], c))
+        kept = cntk.ElementTimes(_act(cntk, gate, f), c)
+        new = cntk.ElementTimes(_act(cntk, gate, i), _act(cntk, squash, g))
+        cell = cntk.Plus(kept, new)
+        if one.peepholes:
+            o = cntk.Plus(o, cntk.ElementTimes(one.peepholes[1], cell))
+        return [cntk.ElementTimes(_act(cntk, gate, o), _act(cntk, hidden, cell)), cell]
+
+
+def _gru(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+    (h,), n = states, one.hidden
+    gate, squash = one.functions
+    gates = cntk.changed(one.r, "gates", lambda a: a[:, : 2 * n].copy(), (n, 2 * n))
+    fresh = cntk.changed(one.r, "candidate", lambda a: a[:, 2 * n :].copy(), (n, n))
+    with cntk.block("GRU"):
+        fed, kept = _projected(cntk, one, x), cntk.times(h, gates)
+        inner = one.inner
+        if inner is not None:
+            kept = cntk.Plus(
+                kept, cntk.changed(inner, "gates", lambda a: a[: 2 * n].copy(), (2 * n,))
+            )
+        z, r = (
+            _act(cntk, gate, cntk.Plus(*(cntk.cut(v, 1, n * k, n * (k + 1)) for v in (fed, kept))))
+            for k in range(2)
+        )
+        own = cntk.cut(fed, 1, 2 * n, 3 * n)
+        if one.reset_after:
+            state = cntk.times(h, fresh)
+            if inner is not None:
+                rest = cntk.changed(inner, "candidate", lambda a: a[2 * n :].copy(), (n,))
+                state = cntk.Plus(state, rest)
+            state = cntk.ElementTimes(r, state)
+        else:
+            state = cntk.times(cntk.ElementTimes(r, h), fresh)
+        c = _act(cntk, squash, cntk.Plus(own, state))
+        rest = cntk.Minus(cntk.number(1, x), z)
+        return [cntk.Plus(cntk.ElementTimes(rest, c), cntk.ElementTimes(z, h))]
+
+
+def _rnn(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+    (h,) = states
+    with cntk.block("RNNStep"):
+        z = cntk.Plus(_projected(cntk, one, x), cntk.times(h, one.r))
+        return [_act(cntk, one.functions[0], z)]
+
+
+def _stacked(cntk: Writing, states: Sequence[Operand]) -> Operand:
+    """The directions of a state as its first static axis."""
+    layout = (BATCH, None, None)
+    rows = [cntk.reshape(one, (1, *one.shape), layout) for one in states]
+    return rows[0] if len(rows) == 1 else cntk.splice(rows, 1)
+
+
+def _final(
+    cntk: Writing, directions: Sequence[Direction], states: Sequence[list[Operand]], place: int
+) -> Operand:
+    """[directions, batch, hidden]: the state after the last frame of each sequence."""
+    ends = [
+        end(
+            cntk,
+            along(cntk, one[place]),
+            "FutureValue" if way.delay == "PastValue" else "PastValue",
+        )
+        for way, one in zip(directions, states, strict=True)
+    ]
+    made = _stacked(cntk, ends)
+    return cntk.viewed(made, (None, BATCH, None))
+
+
+__all__ = ["close", "constant_behind", "delayed"]

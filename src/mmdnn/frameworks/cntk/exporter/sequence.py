@@ -1,0 +1,343 @@
+"""Operators along sequences: the local functions that the importer makes, CNTK's own again.
+
+(bindings/python/cntk/ops/sequence of CNTK 2.7.) An IR value [batch, time, *static] is a variable with two
+dynamic axes; `mmdnn.ir.sequences` says which inputs are such.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.exporter.markers import Inside, Lengths, Unknown, unknown
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Attribute, Axis, Shape
+from mmdnn.tensors import references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mmdnn.frameworks.cntk.exporter.lowering import Scope
+
+DOMAIN = "mmdnn.cntk::"
+SEQUENCES = f"{API}/cntk.ops.sequence"
+
+
+def axis_of(symbol: str | None) -> Axis:
+    """The sequence axis of an open dimension of the IR."""
+    if symbol in (None, "time"):
+        return SEQUENCE
+    return Axis(DYNAMIC, str(symbol).removesuffix("_time"), ordered=True)
+
+
+def time_of(x: Operand) -> Axis | None:
+    """The sequence axis of an operand's variable."""
+    return next((axis for axis in x.axes if axis.ordered), None)
+
+
+def statics(x: Operand) -> Layout:
+    """A layout of static axes, as many as the variable has."""
+    return (None,) * len(x.shape)
+
+
+def framed(cntk: Writing, x: Operand) -> Operand:
+    """[batch, *static]: each frame as if it were a sample."""
+    return cntk.viewed(x, (BATCH, *statics(x)))
+
+
+def along(cntk: Writing, x: Operand) -> Operand:
+    """[batch, time, *static] again."""
+    axis = time_of(x)
+    assert axis is not None
+    return cntk.viewed(x, (BATCH, axis, *statics(x)))
+
+
+@contextmanager
+def outside(scope: Scope) -> Iterator[None]:
+    """Functions made here are in no block."""
+    group, scope.group = scope.group, None
+    try:
+        yield
+    finally:
+        scope.group = group
+
+
+def reshaped_along(
+    cntk: Writing, x: Operand, before: ir.Shape | None, after: ir.Shape | None
+) -> Operand | None:
+    """A reshape that leaves time alone: frames become samples or are frames again, or change inside.
+
+    Args:
+        cntk: To write with.
+        x: What is reshaped.
+        before: Its shape in the IR.
+        after: The shape it takes.
+    """
+    axis, found = time_of(x), sizes(after)
+    if axis is None or found is None or before is None or after is None:
+        return None
+    leading = sum(1 for one in x.layout if one is not None)
+    if leading == 1 and len(found) == x.rank + 1 and tuple(found[2:]) == x.shape:
+        return along(cntk, x)
+    if leading == 2 and len(found) == x.rank - 1 and tuple(found[1:]) == x.shape:
+        return framed(cntk, x)
+    if x.layout[:leading].count(None) or list(before)[:leading] != list(after)[:leading]:
+        return None
+    return cntk.reshape(x, found[leading:], (*x.layout[:leading], *[None] * (len(found) - leading)))
+
+
+def spread(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """A value repeated for each sample, and for each frame, as `reconcile_dynamic_axes` does it."""
+    dims = _target(node.node)
+    scope = cntk.scope
+    layout = tuple(scope.symbols.get(dim) if isinstance(dim, str) else None for dim in dims)
+    like = scope.samples.get(tuple(axis for axis in layout if axis is not None))
+    fixed = [dim for dim, axis in zip(dims, layout, strict=True) if axis is None]
+    numbers = tuple(dim for dim in fixed if isinstance(dim, int))
+    lead = len(dims) - x.rank
+    gone = [place - lead for place, axis in enumerate(layout) if axis is not None and place >= lead]
+    if like is None or x.axes or len(numbers) != len(fixed) or lead < 0:
+        return unknown(node)
+    if any(x.dims[place] != 1 for place in gone):
+        return unknown(node)
+    x = cntk.squeezed(x, gone)
+    numbers = broadcast(x.shape, numbers)
+    if x.tensor is not None and x.shape != numbers:
+        x = cntk.changed(x, "spread", lambda a: np.broadcast_to(a, numbers).copy(), numbers)
+    if x.shape != numbers:
+        node.refuse("it repeats what is computed")
+    return reconciled(cntk, x, like, layout)
+
+
+def _target(node: ir.Node) -> list[int | str | None]:
+    """The shape that an Expand takes: numbers, and the names of open dimensions that it reads."""
+    value = node.inputs[1]
+    producer = value.producer() if value is not None else None
+    parts = [value] if producer is None or producer.op_type != "Concat" else producer.inputs
+    found = [dim for part in parts for dim in _dimensions(part)]
+    said = [dim if isinstance(dim, int) else dim.value for dim in node.outputs[0].shape or []]
+    return found if len(found) == len(said) or not said else list(said)
+
+
+def _dimensions(part: ir.Value | None) -> list[int | str | None]:
+    producer = part.producer() if part is not None else None
+    if part is not None and part.const_value is not None:
+        return [int(size) for size in references.read(part.const_value).reshape(-1)]
+    if producer is None or producer.op_type != "Shape" or producer.inputs[0] is None:
+        return [None]
+    dims = [d if isinstance(d, int) else d.value for d in producer.inputs[0].shape or []]
+    ends = [producer.attributes.get(name) for name in ("start", "end")]
+    return dims[slice(*(None if end is None else int(end.value) for end in ends))]
+
+
+def reconciled(cntk: Writing, x: Operand, like: Operand, layout: Layout) -> Operand:
+    """The operand with another one's dynamic axes."""
+    return cntk.make("ReconcileDynamicAxis", x, like, shape=x.shape, layout=layout, axes=like.axes)
+
+
+@exporter(f"{DOMAIN}PastValue", f"{DOMAIN}FutureValue", doc=f"{SEQUENCES}#past_value")
+def delayed(node: Exporting, cntk: Writing, x: Operand, initial: Operand, *_: Operand) -> Operand:
+    node.ignore("each")
+    count = int(node.attribute("offset"))
+    return cntk.make(
+        node.type.split("_")[0], x, initial, shape=x.shape, layout=x.layout, offset=count
+    )
+
+
+@exporter(f"{DOMAIN}Inside", doc=f"{SEQUENCES}#future_value")
+def inside(node: Exporting, cntk: Writing, x: Operand, lengths: Operand) -> Operand:
+    """A mask for what CNTK masks itself."""
+    return Inside((), (), x.dtype, origin=node, count=int(node.attribute("offset")))
+
+
+def chosen(cntk: Writing, flags: Operand, axes: Sequence[Axis], **factors: Any) -> Operand:
+    """`cntk.sequence.where`: the frames where something is not 0."""
+    found: list[Attribute] = list(reversed(axes))
+    return cntk.make(
+        "Where",
+        flags,
+        shape=(),
+        layout=tuple(axes),
+        axes=tuple(axes),
+        newDynamicAxes=found,
+        **factors,
+    )
+
+
+def gathered(cntk: Writing, x: Operand, places: Operand) -> Operand:
+    """`cntk.sequence.gather`: the frames at these places."""
+    packed = cntk.make("PackedIndex", x, places, shape=(), layout=places.layout, axes=places.axes)
+    layout = (*places.layout, *statics(x))
+    return cntk.make("GatherPacked", x, packed, shape=x.shape, layout=layout, axes=places.axes)
+
+
+def end(cntk: Writing, x: Operand, delay: str) -> Operand:
+    """`cntk.sequence.first` and `last`: the frame that has no neighbour there, [batch, *static]."""
+    x = along(cntk, x)
+    with cntk.block("Sequence::Slice"):
+        zero = cntk.number(0, x)
+        flags = cntk.make(
+            "ReconcileDynamicAxis", zero, x, shape=(), layout=x.layout[:2], axes=x.axes
+        )
+        flags = cntk.make(delay, flags, cntk.number(1, x), shape=(), layout=x.layout[:2], offset=1)
+        factors = {
+            "newSequenceAxisLengthScalingFactor": 0,
+            "newSequenceAxisLengthAdditiveFactor": 1,
+        }
+        return gathered(cntk, x, chosen(cntk, flags, [BATCH], **factors))
+
+
+@exporter(f"{DOMAIN}First", f"{DOMAIN}Last", doc=f"{SEQUENCES}#first")
+def first_or_last(node: Exporting, cntk: Writing, x: Operand, *_: Operand) -> Operand:
+    return end(cntk, x, "PastValue" if node.type.startswith("First") else "FutureValue")
+
+
+@exporter(f"{DOMAIN}FirstWhere", doc=f"{SEQUENCES}#where")
+def first_where(node: Exporting, cntk: Writing, x: Operand, _: Operand) -> Operand:
+    factors = {"newSequenceAxisLengthScalingFactor": 0, "newSequenceAxisLengthAdditiveFactor": 1}
+    return chosen(cntk, x, [BATCH], **factors)
+
+
+@exporter(f"{DOMAIN}Where", doc=f"{SEQUENCES}#where")
+def where(node: Exporting, cntk: Writing, x: Operand, _: Operand) -> list[Operand]:
+    axis = Axis(DYNAMIC, str(node.attribute("axis")), ordered=True)
+    scaling, added = int(node.attribute("scaling")), int(node.attribute("added"))
+    factors = {
+        "newSequenceAxisLengthScalingFactor": scaling,
+        "newSequenceAxisLengthAdditiveFactor": added,
+    }
+    made = chosen(cntk, x, [BATCH, axis], **(factors if scaling or added else {}))
+    return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=axis)]
+
+
+@exporter(f"{DOMAIN}GatherPacked", doc=f"{SEQUENCES}#gather")
+def gather_packed(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+    return gathered(cntk, x, places)
+
+
+@exporter(f"{DOMAIN}ScatterPacked", doc=f"{SEQUENCES}#scatter")
+def scatter_packed(
+    node: Exporting, cntk: Writing, x: Operand, places: Operand, _: Operand, like: Operand
+) -> Operand:
+    packed = cntk.make(
+        "PackedIndex", like, places, shape=(), layout=places.layout, axes=places.axes
+    )
+    layout = (*like.layout[:2], *statics(x))
+    return cntk.make("ScatterPacked", x, packed, like, shape=x.shape, layout=layout, axes=like.axes)
+
+
+@exporter(f"{DOMAIN}BroadcastAs", doc=f"{SEQUENCES}#broadcast_as")
+def broadcast_as(node: Exporting, cntk: Writing, x: Operand, like: Operand) -> Operand:
+    leading, _ = node.attribute("leading")
+    return reconciled(cntk, x, like, (*like.layout[:leading], *statics(x)))
+
+
+@exporter(f"{DOMAIN}UnpackSequence", doc=f"{SEQUENCES}#unpack")
+def unpack_sequence(node: Exporting, cntk: Writing, x: Operand, _: Operand) -> list[Operand]:
+    return unpacked(cntk, x, float(node.attribute("padding")), mask=len(node.node.outputs) > 1)
+
+
+def unpacked(cntk: Writing, x: Operand, padding: float, *, mask: bool) -> list[Operand]:
+    """Time as the first static axis, padded; and, if asked for, which frames are there."""
+    shape = (FREE, *x.shape)
+    made = cntk.make(
+        "UnpackSequence",
+        x,
+        shape=shape,
+        layout=(BATCH, *[None] * len(shape)),
+        axes=(BATCH,),
+        sequenceUnpackPaddingValue=padding,
+        sequenceUnpackSuppressMaskOutput=not mask,
+    )
+    if not mask:
+        return [made]
+    there = cntk.second(made)
+    assert there.variable is not None
+    there.variable.shape = Shape((FREE,))
+    return [made, Operand((BATCH, None), (FREE,), made.dtype, there.variable)]
+
+
+@exporter(f"{DOMAIN}ToSequence", doc=f"{API}/cntk.ops#to_sequence")
+def to_sequence(
+    node: Exporting, cntk: Writing, x: Operand, lengths: Operand | None = None
+) -> list[Operand]:
+    axis = Axis(DYNAMIC, str(node.attribute("axis")), ordered=True)
+    made = as_sequence(cntk, x, axis, lengths)
+    return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=axis)]
+
+
+def as_sequence(cntk: Writing, x: Operand, axis: Axis, lengths: Operand | None = None) -> Operand:
+    """The first static axis as a sequence, [batch, time, *static]."""
+    operands = [x] if lengths is None else [x, lengths]
+    shape = x.shape[1:]
+    return cntk.make(
+        "ToSequence",
+        *operands,
+        shape=shape,
+        layout=(BATCH, axis, *[None] * len(shape)),
+        axes=(BATCH, axis),
+        newDynamicAxes=[axis, BATCH],
+        sequenceAxis=axis.name,
+    )
+
+
+@exporter(f"{DOMAIN}ToSequenceLike", doc=f"{API}/cntk.ops#to_sequence_like")
+def to_sequence_like(node: Exporting, cntk: Writing, x: Operand, like: Operand) -> Operand:
+    shape = x.shape[1:]
+    layout = (*like.layout[:2], *[None] * len(shape))
+    return cntk.make("ToSequenceLike", x, like, shape=shape, layout=layout, axes=like.axes)
+
+
+@exporter(f"{DOMAIN}UnpackBatch", doc=f"{API}/cntk.ops#unpack_batch")
+def unpack_batch(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return cntk.unbatched(x)
+
+
+@exporter(f"{DOMAIN}ToBatch", doc=f"{API}/cntk.ops#to_batch")
+def to_batch(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return cntk.batched(x)
+
+
+@exporter(
+    f"{DOMAIN}ConvolutionSequenceShape", doc=f"{API}/cntk.layers.layers#SequentialConvolution"
+)
+def convolution_lengths(node: Exporting, cntk: Writing, lengths: Operand) -> Operand:
+    """How long sequences are after a convolution along them; CNTK asks a kernel and a sequence."""
+    extent, stride = int(node.attribute("kernel")), int(node.attribute("stride"))
+    padded, pads = bool(node.attribute("autopad")), int(node.attribute("pads"))
+    axes = (BATCH, lengths.of) if isinstance(lengths, Lengths) else ()
+    like = cntk.scope.samples.get(axes)
+    if like is None or FREE in like.shape or pads:
+        node.refuse("nothing has the sequences that it asks the lengths of")
+    frame = cntk.reshape(like, (math.prod(like.shape),), (*axes, None))
+    kernel = cntk.constant(np.zeros((1, *frame.shape, extent), np.float32))
+    return cntk.make(
+        "ConvolutionSequenceShape",
+        kernel,
+        frame,
+        shape=(),
+        layout=(BATCH,),
+        axes=(BATCH,),
+        kernelShape=Shape((*frame.shape, extent)),
+        strides=Shape((1, stride)),
+        sharing=[True, True],
+        autoPadding=[padded, False],
+        sequential=True,
+        lowerPad=Shape((0, 0)),
+        upperPad=Shape((0, 0)),
+        dilation=Shape((1, 1)),
+        transpose=False,
+        outputShape=Shape((0,)),
+        maxTempMemSizeInSamples=0,
+        groups=1,
+    )
+
+
+__all__ = ["Unknown", "along", "as_sequence", "axis_of", "end", "framed", "outside", "time_of"]
