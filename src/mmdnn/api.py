@@ -10,6 +10,8 @@ import onnx_ir as ir
 
 from mmdnn import registry
 from mmdnn.errors import MissingExtraError, UsageError
+from mmdnn.ir import preprocessing
+from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
@@ -33,6 +35,7 @@ class Result:
         report: The comparison of every layer; None where nothing was compared.
         notes: What the user should know, such as why nothing was compared.
         model: The intermediate representation.
+        preprocessing: What was taken out of each input; None where that was not asked for.
     """
 
     paths: tuple[Path, ...]
@@ -41,6 +44,7 @@ class Result:
     report: Report | None
     notes: tuple[str, ...]
     model: ir.Model
+    preprocessing: Steps | None = None
 
 
 def load(
@@ -153,6 +157,7 @@ def convert(
     keep: bool = False,
     tolerance: Tolerance | None = None,
     options: Mapping[str, str] | None = None,
+    split_preprocess: bool = False,
     progress: Silent | None = None,
 ) -> Result:
     """Convert a model's files, and prove the result: every layer is run on both sides.
@@ -173,6 +178,7 @@ def convert(
         keep: Whether a result that disagrees is left in its place, for a closer look.
         tolerance: What floats may differ by.
         options: See `save`.
+        split_preprocess: Whether preprocessing at the inputs is taken out; see `mmdnn.ir.preprocessing`.
         progress: Told how far the work is.
 
     Raises:
@@ -193,6 +199,7 @@ def convert(
         keep=keep,
         tolerance=tolerance,
         options=options,
+        split_preprocess=split_preprocess,
         progress=progress,
     )
 
@@ -207,22 +214,32 @@ def convert_opened(
     keep: bool = False,
     tolerance: Tolerance | None = None,
     options: Mapping[str, str] | None = None,
+    split_preprocess: bool = False,
     progress: Silent | None = None,
 ) -> Result:
     """`convert`, once it is known what is what."""
     progress = progress or Silent()
     model = opened.model()
+    split, steps = preprocessing.split(model) if split_preprocess else (model, {})
     report: Report | None = None
     notes: tuple[str, ...] = ()
     with outputs() as place:
-        written = write(model, to, target, weights, place, progress, options)
+        written = write(split, to, target, weights, place, progress, options)
         if verify:
             staged = to.arrange([path for _, path in written])
-            report, notes = _verified(opened, model, to, staged, tolerance, progress)
+            report, notes = _verified(opened, model, to, staged, tolerance, progress, steps)
             if report is not None and not keep:
                 report.require()
     paths = tuple(final for final, _ in written)
-    result = Result(paths, opened.framework.name, to.name, report, notes, model)
+    result = Result(
+        paths,
+        opened.framework.name,
+        to.name,
+        report,
+        notes,
+        split,
+        steps if split_preprocess else None,
+    )
     if report is not None:
         report.require()
     return result
@@ -236,6 +253,7 @@ def compare(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     phase: str = "test",
     trust: bool = False,
+    steps: Steps | None = None,
     tolerance: Tolerance | None = None,
     progress: Silent | None = None,
 ) -> Report:
@@ -244,7 +262,8 @@ def compare(
         report = mmdnn.compare(["net.prototxt", "net.caffemodel"], "net.onnx")
         print(report.ok, report.first_fault)
 
-    Values are matched by name; inputs and outputs of other names by their order.
+    Values are matched by name; inputs and outputs of other names by their order. Where preprocessing was
+    taken out of one of them, and its files say so, it is done to that one's inputs.
 
     Args:
         a: The files of the one model, which says what is right.
@@ -253,6 +272,7 @@ def compare(
         input_shapes: See `load`; for both.
         phase: See `load`.
         trust: Whether files may be executed: Python source, and files that hold programs.
+        steps: Preprocessing that was taken out of b, where its files do not say so.
         tolerance: What floats may differ by.
         progress: Told how far the work is.
 
@@ -271,12 +291,13 @@ def compare(
     model = next((model for model in models if model is not None), None)
     if model is None:
         raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
-    found = verification.run_source(_sides(two[0], models[0]), model, progress=progress)
+    own, other = _preprocessing(models, steps)
+    found = verification.run_source(_sides(two[0], models[0], own), model, progress=progress)
     rename = _rename(models[1], model)
     names = _output_names(model)
     renamed = (
         (side and replace(sides.named_by_order(side, names), rename=rename), note)
-        for side, note in _sides(two[1], models[1])
+        for side, note in _sides(two[1], models[1], other)
     )
     target, notes = sides.first_that_runs(renamed, found.results[0][0])
     found = replace(found, notes=(*found.notes, *notes))
@@ -290,13 +311,17 @@ def _verified(
     staged: Source | None,
     tolerance: Tolerance | None,
     progress: Silent,
+    steps: Steps,
 ) -> tuple[Report | None, tuple[str, ...]]:
     """The comparison of a conversion's two sides, or why there is none."""
     if staged is None or not to.has("engine"):
         return None, (f"Not verified: {to.title} has no engine here.",)
     try:
         found = verification.run_source(_sides(opened, model), model, progress=progress)
-        side, note = sides.result_side(to, staged, found.results[0][0])
+        first = found.results[0][0]
+        fed = replace(first, values=preprocessing.apply(steps, first.values))
+        side, note = sides.result_side(to, staged, fed)
+        side = sides.preprocessed(side, steps)
         found = replace(found, notes=(*found.notes, *note))
         target = sides.named_by_order(side, _output_names(model))
         report = verification.verify(
@@ -309,8 +334,20 @@ def _verified(
     return report, report.notes
 
 
-def _sides(opened: Opened, model: ir.Model | None) -> Iterator[tuple[sides.Side | None, str]]:
-    return sides.source_sides(opened.framework, opened.source, model)
+def _preprocessing(
+    models: list[ir.Model | None], said: Steps | None
+) -> tuple[Steps | None, Steps | None]:
+    """What is done to each model's inputs; nothing where the same was taken out of both."""
+    one, other = (preprocessing.recorded(each) if each is not None else {} for each in models)
+    other = said or other
+    return (None, None) if one == other else (one, other)
+
+
+def _sides(
+    opened: Opened, model: ir.Model | None, steps: Steps | None = None
+) -> Iterator[tuple[sides.Side | None, str]]:
+    for side, note in sides.source_sides(opened.framework, opened.source, model):
+        yield side and sides.preprocessed(side, steps or {}), note
 
 
 def _check_trust(opened: Opened, trust: bool) -> None:

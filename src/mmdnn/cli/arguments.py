@@ -137,6 +137,17 @@ def add_fork(parser: Parser, group: Any) -> None:
     )
 
 
+def add_split(parser: Parser, group: Any) -> None:
+    """Add the flag that takes preprocessing out of a model."""
+    parser.flag(
+        group,
+        "--splitPreprocess",
+        action="store_true",
+        help="take preprocessing at the inputs out (constants subtracted, multiplied by, ...), and print "
+        "it: it must then be done before the model is fed",
+    )
+
+
 def options(args: argparse.Namespace, to: str) -> dict[str, str]:
     """What the target's exporter is told besides.
 

@@ -53,6 +53,7 @@ def parser() -> arguments.Parser:
         help="its weights, for source code: .safetensors (default) or .pth",
     )
     arguments.add_fork(made, target)
+    arguments.add_split(made, target)
     check = made.add_argument_group("verification")
     made.flag(check, "--noVerify", action="store_true", help="do not run and compare the two")
     made.flag(
@@ -70,6 +71,7 @@ def work(args: Namespace) -> dict[str, Any]:
     """Convert, verify, and say what was made."""
     from mmdnn import api, opening, progress, registry
     from mmdnn.cli import words
+    from mmdnn.ir import preprocessing
 
     given = arguments.paths(*args.files, args.inputNetwork, args.inputWeight)
     said = registry.Source(
@@ -86,9 +88,12 @@ def work(args: Namespace) -> dict[str, Any]:
         verify=not args.noVerify,
         keep=args.keep,
         options=arguments.options(args, to.name),
+        split_preprocess=args.splitPreprocess,
         progress=progress.bars(),
     )
     command.say(args, *words.saved(to, result.paths, target, words.temporaries()), words.REMOVED)
+    if result.preprocessing is not None:
+        command.say(args, *preprocessing.sentences(result.preprocessing))
     command.warn(args, *result.notes)
     if result.report is not None:
         command.say(args, result.report.summary())
@@ -97,6 +102,7 @@ def work(args: Namespace) -> dict[str, Any]:
         "files": [str(path) for path in result.paths],
         "source": result.source,
         "target": result.target,
+        "preprocessing": preprocessing.to_json(result.preprocessing or {}),
         "verified": result.report is not None,
         "notes": list(result.notes),
         "report": result.report and result.report.to_json(),

@@ -76,6 +76,7 @@ def parser() -> arguments.Parser:
 def work(args: Namespace) -> dict[str, Any]:
     """Read the IR, write code and weights, and say so."""
     from mmdnn import opening, progress, registry, saving
+    from mmdnn.ir import preprocessing
     from mmdnn.outputs import outputs
 
     to = registry.framework(args.dstFramework)
@@ -99,6 +100,7 @@ def work(args: Namespace) -> dict[str, Any]:
     command.say(args, f"Target network code snippet is saved as [{code}].")
     for name in weights:
         command.say(args, f"Target weights are saved as [{name}].")
+    command.say(args, *preprocessing.reminders(model))
     return {"ok": True, "files": [code, *weights], "target": to.name}
 
 

@@ -51,6 +51,7 @@ def parser() -> arguments.Parser:
         required=True,
         help="NAME.pb, NAME.npy and NAME.json are written",
     )
+    arguments.add_split(made, target)
     arguments.add_refused(made, "--inNodeName", "--darknetStart")
     arguments.add_json(made)
     return made
@@ -59,13 +60,16 @@ def parser() -> arguments.Parser:
 def work(args: Namespace) -> dict[str, Any]:
     """Read, write the IR, and say so."""
     from mmdnn import api, opening, progress, registry
+    from mmdnn.ir import preprocessing
 
     given = arguments.paths(*args.files, args.network, args.weights)
     said = registry.Source(
         phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
     )
     opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
-    model = opened.model()
+    model, steps = opened.model(), None
+    if args.splitPreprocess:
+        model, steps = preprocessing.split(model)
     written = api.save_ir(model, Path(args.dstPath), progress.bars())
     names = {path.suffix: path for path in written}
     for suffix in (".json", ".pb"):
@@ -74,7 +78,14 @@ def work(args: Namespace) -> dict[str, Any]:
         command.say(args, f"IR weights are saved as [{names['.npy']}].")
     else:
         command.say(args, "Warning: weights are not loaded.")
-    return {"ok": True, "files": [str(path) for path in written], "source": opened.framework.name}
+    if steps is not None:
+        command.say(args, *preprocessing.sentences(steps))
+    return {
+        "ok": True,
+        "files": [str(path) for path in written],
+        "source": opened.framework.name,
+        "preprocessing": preprocessing.to_json(steps or {}),
+    }
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def work(args: Namespace) -> dict[str, Any]:
     """Read the IR, check code against it, write the model."""
     from mmdnn import api, opening, progress, registry
     from mmdnn.cli import generated, words
+    from mmdnn.ir import preprocessing
 
     to = registry.framework(args.framework)
     network, target = Path(args.inputNetwork), Path(args.outputModel)
@@ -87,6 +88,7 @@ def work(args: Namespace) -> dict[str, Any]:
         progress=progress.bars(),
     )
     command.say(args, *words.saved(to, result.paths, target, given))
+    command.say(args, *preprocessing.reminders(result.model))
     command.warn(args, *result.notes)
     if result.report is not None:
         command.say(args, result.report.summary())

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mmdnn.cli import arguments, command
 
 if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from mmdnn.ir.preprocessing import Steps
     from mmdnn.opening import Opened
 
 EXAMPLES = """
@@ -47,6 +50,7 @@ def parser() -> arguments.Parser:
     target = made.add_argument_group("the result")
     made.flag(target, "--cf-prototxt", metavar="FILE", required=True, help="the prototxt to write")
     arguments.add_fork(made, target)
+    arguments.add_split(made, target)
     arguments.add_json(made)
     return made
 
@@ -54,12 +58,13 @@ def parser() -> arguments.Parser:
 def work(args: Namespace) -> dict[str, Any]:
     """Convert the structure, and say what was made."""
     from mmdnn.frameworks.caffe import reader
+    from mmdnn.ir import preprocessing
     from mmdnn.outputs import outputs
     from mmdnn.registry import Source
 
     target = Path(args.cf_prototxt)
     opened = _open(Path(args.mx_json), arguments.shapes(args.inputShape))
-    text = _text(opened, arguments.options(args, "caffe"))
+    text, steps = _converted(opened, arguments.options(args, "caffe"), split=args.splitPreprocess)
     with outputs() as place:
         staged = place(target)
         staged.write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -71,31 +76,43 @@ def work(args: Namespace) -> dict[str, Any]:
     sizes = {name: list(shape or ()) for name, shape in network.inputs.items()}
     for name, shape in sizes.items():
         command.say(args, f"Input '{name}': {','.join(map(str, shape))}.")
+    if args.splitPreprocess:
+        command.say(args, *preprocessing.sentences(steps))
     return {
         "ok": True,
         "files": [str(target)],
+        "preprocessing": preprocessing.to_json(steps),
         "layers": count,
         "inputs": sizes,
         "parameters": weights and str(weights),
     }
 
 
-def _text(opened: Opened, options: dict[str, str]) -> str:
-    """The prototxt; where there are no parameters, by stand-ins."""
+def _converted(opened: Opened, options: dict[str, str], *, split: bool) -> tuple[str, Steps]:
+    """The prototxt, and what was taken out of the model; where there are no parameters, by stand-ins."""
     from mmdnn.frameworks.caffe import exporter
     from mmdnn.frameworks.caffe.writer import prototxt
     from mmdnn.frameworks.mxnet import reader
+    from mmdnn.ir import preprocessing
     from mmdnn.tools import standins
+
+    taken: Steps = {}
+
+    def convert(model: ir.Model) -> str:
+        nonlocal taken
+        if split:
+            model, taken = preprocessing.split(model)
+        return prototxt.text(exporter.from_ir(model, **options))
 
     source = opened.source
     if source.weights is not None:
-        return prototxt.text(exporter.from_ir(opened.model(), **options))
-    return standins.converted(
-        lambda value: prototxt.text(
-            exporter.from_ir(standins.in_mxnet(reader.read(source), value), **options)
-        ),
+        return convert(opened.model()), taken
+    text = standins.converted(
+        lambda value: convert(standins.in_mxnet(reader.read(source), value)),
         Path(str(source.network)),
+        beside=lambda: preprocessing.sentences(taken),
     )
+    return text, taken
 
 
 def _open(symbol: Path, shapes: dict[str, tuple[int, ...]]) -> Opened:

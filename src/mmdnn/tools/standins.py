@@ -31,20 +31,24 @@ Rule: TypeAlias = Callable[[Node, Shape], Shape]
 """From a node and the shape of its first input to the shape of one of its parameters."""
 
 
-def converted(convert: Callable[[float], str], file: Path) -> str:
+def converted(
+    convert: Callable[[float], str], file: Path, beside: Callable[[], list[str]] = list
+) -> str:
     """The result of a conversion in which stand-ins leave no trace.
 
     Args:
         convert: The conversion, with stand-ins full of the number given.
         file: What is converted.
+        beside: What the last conversion says besides, in which they must leave none either.
 
     Raises:
         UsageError: The result depends on the weights' numbers: one of them would stand in it.
     """
-    one, other = (convert(value) for value in VALUES)
-    if one == other:
-        return one
-    pairs = zip(one.splitlines(), other.splitlines(), strict=False)
+    results = [(convert(value), beside()) for value in VALUES]
+    if results[0] == results[1]:
+        return results[0][0]
+    one, other = ([*text.splitlines(), *more] for text, more in results)
+    pairs = zip(one, other, strict=False)
     line = next((a.strip() for a, b in pairs if a != b), "its length")
     raise UsageError(
         f"cannot be converted without its weights, on which the result depends ({line})",

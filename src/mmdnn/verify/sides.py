@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from mmdnn import registry
 from mmdnn.errors import Error, MissingExtraError
+from mmdnn.ir.preprocessing import Steps, apply
 from mmdnn.opening import Opened
 from mmdnn.verify.feeds import Feed, Feeds
 
@@ -111,6 +112,16 @@ def named_by_order(side: Side, outputs: Sequence[str]) -> Side:
         return {names.get(name, name): value for name, value in result.items()}
 
     return replace(side, run=run)
+
+
+def preprocessed(side: Side, steps: Steps) -> Side:
+    """The side, fed with what the preprocessing makes of the inputs.
+
+    Args:
+        side: What runs a model that preprocessing was taken out of.
+        steps: That preprocessing, by the model's own names for its inputs.
+    """
+    return replace(side, run=lambda values: side.run(apply(steps, values))) if steps else side
 
 
 def source_sides(
