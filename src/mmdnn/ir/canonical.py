@@ -24,7 +24,7 @@ from mmdnn.ir.expansion import expand
 from mmdnn.ir.folding import Folding, fold
 from mmdnn.ir.inference import infer
 from mmdnn.ir.rearranging import settle
-from mmdnn.ir.recurrent import KINDS
+from mmdnn.ir.recurrent import KINDS, read
 
 
 def canonical(
@@ -66,6 +66,7 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
             if attribute.type == ir.AttributeType.GRAPH:
                 _fold_graph(attribute.as_graph(), folding, opset)
         if node.op_type in KINDS and not node.domain:
+            read(node)
             settle(graph, node)
         known = fold(node, folding)
         if known is not None:

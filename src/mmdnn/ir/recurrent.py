@@ -7,13 +7,13 @@ what goes into the gates, not the cell state, and a sequence of length 0 ends in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import UnsupportedError
+from mmdnn.errors import ShapeError, UnsupportedError
 from mmdnn.ir import LAYER, TYPE
 
 KINDS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
@@ -36,16 +36,43 @@ ACTIVATIONS: dict[str, tuple[float | None, ...]] = {
 }
 """The activation functions, with the defaults of alpha and beta; None where engines disagree on it."""
 
-ATTRIBUTES = (
-    "activation_alpha",
-    "activation_beta",
-    "activations",
-    "clip",
-    "direction",
-    "hidden_size",
-    "input_forget",
-    "layout",
-    "linear_before_reset",
+TYPES = {
+    "activation_alpha": ir.AttributeType.FLOATS,
+    "activation_beta": ir.AttributeType.FLOATS,
+    "activations": ir.AttributeType.STRINGS,
+    "clip": ir.AttributeType.FLOAT,
+    "direction": ir.AttributeType.STRING,
+    "hidden_size": ir.AttributeType.INT,
+    "input_forget": ir.AttributeType.INT,
+    "layout": ir.AttributeType.INT,
+    "linear_before_reset": ir.AttributeType.INT,
+}
+ATTRIBUTES = tuple(TYPES)
+
+ONLY = {"input_forget": "LSTM", "linear_before_reset": "GRU"}
+"""Attributes that one of the operators alone has."""
+
+INPUTS = (
+    ("X", "TNC", True),
+    ("W", "DGC", True),
+    ("R", "DGH", True),
+    ("B", "DB", False),
+    ("sequence_lens", "N", False),
+    ("initial_h", "DNH", False),
+    ("initial_c", "DNH", False),
+    ("P", "DQ", False),
+)
+"""The inputs' names and axes: T steps, N streams, C numbers, D directions, H the state, G all gates' rows,
+B twice as many, Q three times the state; and whether one must be there."""
+
+PROJECTED = (
+    ("X", "TNC", True),
+    ("W", "DGC", True),
+    ("R", "DGP", True),
+    ("B", "DB", True),
+    ("projection", "DPH", True),
+    ("initial_h", "DNP", True),
+    ("initial_c", "DNH", True),
 )
 
 
@@ -102,10 +129,11 @@ def read(node: ir.Node) -> Recurrent:
     """What the node says; one that is none of the three operators is an LSTM with a projection.
 
     Raises:
-        UnsupportedError: It names activations that there are not, or not enough of them.
+        UnsupportedError: It names activations that there are not, or lacks something.
+        ShapeError: The shapes of its inputs, as far as they are known, do not fit.
     """
     kind = node.op_type if node.op_type in KINDS else "LSTM"
-    found = {name: attribute.value for name, attribute in node.attributes.items()}
+    found = {name: _value(node, name, attribute) for name, attribute in node.attributes.items()}
     direction = found.get("direction", "forward")
     ways = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
     if direction not in ways:
@@ -113,13 +141,9 @@ def read(node: ir.Node) -> Recurrent:
     clip = found.get("clip")
     if clip is not None and not clip > 0:
         refuse(node, f"its clip is {clip}")
-    size = found.get("hidden_size")
-    if size is None and len(node.inputs) > 2 and node.inputs[2] is not None:
-        shape = node.inputs[2].shape
-        size = shape[2] if shape is not None and len(shape) == 3 else None
-    return Recurrent(
+    layer = Recurrent(
         kind,
-        size if isinstance(size, int) else None,
+        found.get("hidden_size"),
         ways[direction],
         _activations(node, kind, found, len(ways[direction])),
         None if clip is None else _decimal(clip),
@@ -127,6 +151,51 @@ def read(node: ir.Node) -> Recurrent:
         kind == "LSTM" and bool(found.get("input_forget", 0)),
         kind == "GRU" and bool(found.get("linear_before_reset", 0)),
     )
+    return replace(layer, size=_size(node, layer))
+
+
+def _value(node: ir.Node, name: str, attribute: ir.Attr) -> Any:
+    if name not in TYPES or node.op_type in {*KINDS} - {ONLY.get(name, node.op_type)}:
+        refuse(node, f"its attribute {name} is unknown")
+    if attribute.type != TYPES[name]:
+        refuse(node, f"its attribute {name} is of type {attribute.type.name.lower()}")
+    return attribute.value
+
+
+def _size(node: ir.Node, layer: Recurrent) -> int | None:
+    """The length of the state, when all inputs fit."""
+    known: dict[str, int] = {"D": layer.ways}
+    if layer.size is not None:
+        known["H"] = layer.size
+    form = INPUTS if node.op_type in KINDS else PROJECTED
+    given = [*node.inputs, *[None] * len(form)][: len(form)]
+    for (name, wanted, needed), value in zip(form, given, strict=True):
+        if value is None and needed:
+            refuse(node, f"it has no {name}")
+        if value is None or value.shape is None:
+            continue
+        if layer.batch_first and name in {"X", "initial_h", "initial_c"}:
+            wanted = f"{wanted[1]}{wanted[0]}{wanted[2:]}"
+        dims = [dim if isinstance(dim, int) else None for dim in value.shape]
+        if len(dims) != len(wanted) or not _fits(dims, wanted, known, GATES[layer.kind]):
+            raise ShapeError(
+                f"its {name} has the shape {list(value.shape)}",
+                layer=_layer(node),
+                operator=node.metadata_props.get(TYPE) or node.op_type,
+            )
+    return known.get("H")
+
+
+def _fits(dims: list[int | None], wanted: str, known: dict[str, int], gates: int) -> bool:
+    """Whether sizes are those wanted, and what they say of others: G is the rows of all gates."""
+    times = {"G": gates, "B": 2 * gates, "Q": 3}
+    for dim, letter in zip(dims, wanted, strict=True):
+        factor, name = times.get(letter, 1), "H" if letter in times else letter
+        if dim is not None and (dim < 0 or dim % factor):
+            return False
+        if dim is not None and known.setdefault(name, dim // factor) != dim // factor:
+            return False
+    return known.get("H", 1) > 0
 
 
 def refuse(node: ir.Node, reason: str) -> NoReturn:
@@ -135,10 +204,13 @@ def refuse(node: ir.Node, reason: str) -> NoReturn:
     Raises:
         UnsupportedError: Always.
     """
-    layer = node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name)
     raise UnsupportedError(
-        reason, layer=layer, operator=node.metadata_props.get(TYPE) or node.op_type
+        reason, layer=_layer(node), operator=node.metadata_props.get(TYPE) or node.op_type
     )
+
+
+def _layer(node: ir.Node) -> str:
+    return node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name)
 
 
 def _activations(
