@@ -59,9 +59,11 @@ def ordered(stored, prefix):
     return sorted(keys, key=lambda key: int(key[len(prefix) :]))
 
 
-def outputs(z, values):
-    """The outputs' names and numbers."""
-    given = dict(zip(z.arguments, values))
+def outputs(z, fed_as, values):
+    """The outputs' names and numbers; arguments are told by their names, else by their order."""
+    names = [one.name for one in fed_as]
+    places = dict(zip(names, values)) if len(set(names)) == len(names) else {}
+    given = {one: places.get(one.name, value) for one, value in zip(z.arguments, values)}
     try:
         found = z.eval(given, as_numpy=True)
     except ValueError:
@@ -113,10 +115,10 @@ def run(job):
         made = fed(made)
         values = feeds(original, job.get("golden"), np.random.RandomState(1))
         try:
-            expected = outputs(original, values)
+            expected = outputs(original, original.arguments, values)
         except Exception as error:  # noqa: BLE001 - CNTK throws anything
             return dict(found, refused=str(error).strip().splitlines()[0])
-        got = outputs(made, values)
+        got = outputs(made, original.arguments, values)
         found["names"] = [name for name, _ in got] == [name for name, _ in expected]
         found["arguments"] = [a.name for a in made.arguments] == [
             a.name for a in original.arguments

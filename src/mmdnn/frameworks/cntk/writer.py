@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk import LARGE, graph
+from mmdnn.frameworks.cntk import LARGE, codegen, graph
 from mmdnn.frameworks.cntk._attributes import Int, Single, typed
 from mmdnn.frameworks.cntk._operators import OPERATORS
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Shape, Variable
@@ -56,12 +56,12 @@ def write(
     weights: Path | None = None,
     progress: stream.Progress | None = None,
 ) -> list[Path]:
-    """Write a model, everything in one file.
+    """Write a model, everything in one file, or as source code (`codegen.save`).
 
     Args:
         model: What the exporter made, or the reader.
-        target: The file.
-        weights: Not used: CNTK keeps no weights apart.
+        target: The file; `net.py` for source code.
+        weights: Source code's weights; CNTK's own files keep none apart.
         progress: Told of the bytes of weights written.
 
     Returns:
@@ -70,7 +70,8 @@ def write(
     Raises:
         UnsupportedError: There is something in the model that CNTK's files cannot hold.
     """
-    del weights
+    if target.suffix == ".py":
+        return codegen.save(model, target, weights=weights, progress=progress)
     encoder = _Encoder()
     message = graph.schema()["cntk.Dictionary"]()
     encoder.dictionary(message, _composite(model), ())

@@ -63,10 +63,11 @@ def _prepared(model: Model) -> tuple[Network, list[training.Loss], Folding]:
 
 def _unit(unit: Unit, taken: set[str]) -> Iterator[str]:
     names = {*taken, *(one.name for one in unit.parameters)}
-    scope = Scope(names, unit.root and unit.root.group)
+    scope = Scope(names, None if unit.root is None else unit.root.group)
     given = [scope.name(unit.x, "x"), *(["weights"] if unit.root else [])]
-    for one in unit.parameters:
-        given.append(one.name if one.default is None else f"{one.name}={one.default}")
+    given += [
+        one.name if one.default is None else f"{one.name}={one.default}" for one in unit.parameters
+    ]
     result = Ref(unit.body[-1].target)
     yield from call(f"def {unit.name}(", given, 0, "):")
     yield docstring(unit.about, 4)
@@ -101,7 +102,7 @@ def save(
     Args:
         model: What the exporter made, or the reader read.
         target: The module.
-        weights: The file of the weights, `<target>.npy` unless given.
+        weights: The file of the weights, `net_weights.npy` for `net.py` unless given.
         progress: Told of the bytes of weights written.
 
     Returns:
@@ -109,7 +110,7 @@ def save(
     """
     tensors = _prepared(model)[0].weights.tensors
     found = loading.shared(tensors)
-    own = weights or target.with_suffix(".npy")
+    own = weights or target.with_name(f"{target.stem}_weights.npy")
     if not tensors or (found is not None and weights is None):
         target.write_text(source(model), encoding="utf-8")
         return [target]

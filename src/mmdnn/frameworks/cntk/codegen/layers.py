@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.codegen import blocks_axes, blocks_sequences, windows
@@ -17,7 +17,7 @@ from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, call, lit
 from mmdnn.frameworks.cntk.codegen.patterns import Catalogue, number
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
 from mmdnn.frameworks.cntk.codegen.statements import Scope
-from mmdnn.frameworks.cntk.codegen.table import Node
+from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 
 if TYPE_CHECKING:
@@ -51,7 +51,25 @@ class Inside:
         return next(iter(self.function.block.arguments))
 
 
-Layer = Callable[[Inside], Call | None]
+Roles = dict[str, Variable]
+"""A layer's parameters and statistics, by the names that it gives them."""
+
+
+class Made(NamedTuple):
+    """A layer.
+
+    Attributes:
+        layer: The call that makes it.
+        roles: Its parameters and statistics.
+        shaped: A function that what it is given passes first.
+    """
+
+    layer: Call
+    roles: Roles
+    shaped: Function | None = None
+
+
+Layer = Callable[[Inside], Made | None]
 LAYERS: dict[str, Layer] = {}
 
 
@@ -71,11 +89,14 @@ def expressed(function: Function, network: Network) -> Expr | None:
     if block is None or block.type not in LAYERS or len(block.outputs) != 1:
         return None
     made = LAYERS[block.type](_opened(function))
-    stored = network.own(function)
-    if made is None or stored is None:
+    if made is None or not network.owns(function, made.roles):
         return None
     operands = [network.operand(one, numbers=False) for one in block.arguments.values()]
-    return network.restored(made, function, stored, operands)
+    if made.shaped is not None:
+        node = Node(made.shaped)
+        operands[0] = PRINTERS[node.op](node, operands[0])
+        node.done()
+    return network.restored(made.layer, function, made.roles, operands)
 
 
 def _opened(function: Function) -> Inside:
@@ -106,8 +127,8 @@ def _has_bias(function: Function) -> bool:
     return (
         function.op == "Plus"
         and not function.name
+        and function.inputs[0].kind == Kind.OUTPUT
         and function.inputs[1].kind == Kind.PARAMETER
-        and function.inputs[1].name == "b"
     )
 
 
@@ -141,10 +162,12 @@ def each(values: tuple[Any, ...]) -> Raw:
     return literal(values[0] if len(set(values)) == 1 else values)
 
 
-def named(node: Node, function: str, *args: Expr, **kwargs: Expr | None) -> Call:
-    """The call that makes a layer of the block's name."""
-    name = literal(node.function.name) if node.function.name else None
-    return call(function, *args, **kwargs, name=name)
+def named(
+    function: Function, layer_: str, roles: Roles, *args: Expr, **kwargs: Expr | None
+) -> Made:
+    """A layer with the block's name."""
+    name = literal(function.name) if function.name else None
+    return Made(call(layer_, *args, **kwargs, name=name), roles)
 
 
 def _node(inside: Inside, op: str) -> Node | None:
@@ -153,43 +176,51 @@ def _node(inside: Inside, op: str) -> Node | None:
     return Node(owner) if owner is not None and owner.op == op and not owner.name else None
 
 
-def _is_weight(variable: Variable, name: str) -> bool:
-    return variable.kind == Kind.PARAMETER and variable.name == name and bool(variable.shape)
+def _is_weight(variable: Variable) -> bool:
+    return variable.kind == Kind.PARAMETER and bool(variable.shape)
+
+
+def _roles(weight: Variable, inside: Inside) -> Roles:
+    return {"W": weight} | ({} if inside.bias is None else {"b": inside.bias})
 
 
 @layer("Dense")
-def _dense(inside: Inside) -> Call | None:
+def _dense(inside: Inside) -> Made | None:
     core = _node(inside, "Times")
     if core is None:
         return None
     weight, x = core.function.inputs
     rank, infer = core.take("outputRank"), core.take("inferInputRankToMap", -1)
-    shape = weight.shape or ()
-    if x is not inside.x or not _is_weight(weight, "W") or not 0 < rank < len(shape):
+    shape, shaped = weight.shape or (), None
+    if x.owner is not None and x.owner.op == "Reshape" and not x.owner.name:
+        shaped, x = x.owner, x.owner.inputs[0]
+    if x is not inside.x or not _is_weight(weight) or not 0 < rank < len(shape):
         return None
     out = shape[-rank:]
     if inside.bias is not None and inside.bias.shape != out:
         return None
     core.done()
-    return named(
-        Node(inside.function),
+    made = named(
+        inside.function,
         "C.layers.Dense",
+        _roles(weight, inside),
         _size(out),
         activation=Raw(inside.activation) if inside.activation else None,
         input_rank=literal(len(shape) - rank) if infer == -1 else None,
         map_rank=literal(infer) if infer > 0 else None,
         bias=None if inside.bias is not None else literal(False),
     )
+    return made._replace(shaped=shaped)
 
 
 @layer("Convolution", "ConvolutionTranspose")
-def _convolution(inside: Inside) -> Call | None:
+def _convolution(inside: Inside) -> Made | None:
     core = _node(inside, "Convolution")
     if core is None:
         return None
     weight, x = core.function.inputs
     shape, transposed = weight.shape or (), bool(core.take("transpose", False))
-    if not _is_weight(weight, "W") or len(shape) < 3:
+    if not _is_weight(weight) or len(shape) < 3:
         return None
     reduction, x = (1, x) if x is inside.x else _without_channels(x, len(shape) - 2)
     pad = windows.pads(core.take("autoPadding"))
@@ -211,8 +242,9 @@ def _convolution(inside: Inside) -> Call | None:
     core.done()
     name = "C.layers.ConvolutionTranspose" if transposed else "C.layers.Convolution"
     return named(
-        Node(inside.function),
+        inside.function,
         f"{name}{rank}D" if rank < 4 else name,
+        _roles(weight, inside),
         literal(shape[2:]) if rank > 1 else _size(shape[2:]),
         literal(out),
         activation=Raw(inside.activation) if inside.activation else None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mmdnn.frameworks.cntk.codegen import windows
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, literal
-from mmdnn.frameworks.cntk.codegen.layers import PATTERNS, Inside, each, layer, named
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, literal
+from mmdnn.frameworks.cntk.codegen.layers import PATTERNS, Inside, Made, each, layer, named
 from mmdnn.frameworks.cntk.codegen.patterns import number
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
 from mmdnn.frameworks.cntk.codegen.table import Node
@@ -12,17 +14,26 @@ from mmdnn.frameworks.cntk.graph import Kind, Variable
 
 
 def _only(inside: Inside, op: str) -> Node | None:
-    """The one operator inside, if it reads what the block is given, in order."""
-    owner = inside.core.owner
-    assert inside.function.block is not None
-    given = list(inside.function.block.arguments)
+    """The one operator inside, if it reads what the block is given, in order.
+
+    It may be in a block of its own, without a name.
+    """
+    owner, block = inside.core.owner, inside.function.block
+    while owner is not None and owner.block is not None and not owner.name:
+        assert block is not None
+        if list(owner.block.arguments.values()) != list(block.arguments):
+            return None
+        block = owner.block
+        owner = block.outputs[0].owner if len(block.outputs) == 1 else None
+    assert block is not None
+    given = list(block.arguments)
     if owner is None or owner.op != op or owner.name or owner.inputs[: len(given)] != given:
         return None
     return Node(owner)
 
 
 @layer("MaxPooling", "AveragePooling", "GlobalMaxPooling", "GlobalAveragePooling")
-def _pooling(inside: Inside) -> Call | None:
+def _pooling(inside: Inside) -> Made | None:
     core = _only(inside, "Pooling")
     if core is None:
         return None
@@ -31,24 +42,24 @@ def _pooling(inside: Inside) -> Call | None:
     strides = tuple(core.take("strides"))
     if core.take("poolingType") != ("Average" in type_):
         return None
-    if any(core.take(name, (0,)) != (0,) for name in ("lowerPad", "upperPad")):
+    if any(any(core.take(name, (0,))) for name in ("lowerPad", "upperPad")):
         return None
     if core.take("ceilOutDim", False) or core.take("includePad", False):
         return None
     core.done()
-    node = Node(inside.function)
     if type_.startswith("Global"):
         shape = inside.x.shape
         whole = shape is not None and tuple(shape[1:]) == window and set(strides) == {1}
-        return named(node, f"C.layers.{type_}") if whole and not any(pad) else None
+        return named(inside.function, f"C.layers.{type_}", {}) if whole and not any(pad) else None
     spatial = pad[-len(window) :]
     if len(strides) > 1 and len(strides) != len(window):
         return None
     if len(pad) > 1 and (any(pad[: -len(window)]) or len(spatial) != len(window)):
         return None
     return named(
-        node,
+        inside.function,
         f"C.layers.{type_}",
+        {},
         literal(window),
         strides=None if set(strides) == {1} else each(strides),
         pad=each(tuple(spatial)) if any(spatial) else None,
@@ -56,20 +67,21 @@ def _pooling(inside: Inside) -> Call | None:
 
 
 @layer("MaxUnpooling")
-def _unpooling(inside: Inside) -> Call | None:
+def _unpooling(inside: Inside) -> Made | None:
     core = _only(inside, "Unpooling")
     if core is None or core.take("poolingType") != 0:
         return None
     window, pad = tuple(core.take("unpoolingWindowShape")), windows.pads(core.take("autoPadding"))
     strides = tuple(core.take("strides"))
-    if any(core.take(name, (0,)) != (0,) for name in ("lowerPad", "upperPad")):
+    if any(any(core.take(name, (0,))) for name in ("lowerPad", "upperPad")):
         return None
     if len(strides) != len(window) or len(pad) != len(window):
         return None
     core.done()
     return named(
-        Node(inside.function),
+        inside.function,
         "C.layers.MaxUnpooling",
+        {},
         literal(window),
         strides=None if set(strides) == {1} else each(strides),
         pad=each(tuple(pad)) if any(pad) else None,
@@ -77,7 +89,7 @@ def _unpooling(inside: Inside) -> Call | None:
 
 
 @layer("Dropout")
-def _dropout(inside: Inside) -> Call | None:
+def _dropout(inside: Inside) -> Made | None:
     core = _only(inside, "Dropout")
     if core is None:
         return None
@@ -85,36 +97,37 @@ def _dropout(inside: Inside) -> Call | None:
     rate, seed = literal(core.take("dropoutRate")), core.take("rngSeed", None)
     core.done()
     given = None if seed is None else literal(seed)
-    return named(Node(inside.function), "C.layers.Dropout", rate, seed=given)
+    return named(inside.function, "C.layers.Dropout", {}, rate, seed=given)
 
 
 @layer("Activation")
-def _activation(inside: Inside) -> Call | None:
+def _activation(inside: Inside) -> Made | None:
     owner = inside.core.owner
     if owner is None or owner.name or owner.inputs != [inside.x] or owner.attributes:
         return None
     function = activation(owner.type)
-    return named(Node(inside.function), "C.layers.Activation", Raw(function)) if function else None
+    return named(inside.function, "C.layers.Activation", {}, Raw(function)) if function else None
 
 
 _STATISTICS = ("scale", "bias", "aggregate_mean", "aggregate_variance", "aggregate_count")
 
 
 @layer("BatchNormalization")
-def _batch_normalization(inside: Inside) -> Call | None:
+def _batch_normalization(inside: Inside) -> Made | None:
     core = _only(inside, "BatchNormalization")
     if core is None:
         return None
     parts = core.function.inputs[1:]
     kinds = [Kind.PARAMETER] * 2 + [Kind.CONSTANT] * 3
     ranks = [len(one.shape or ()) for one in parts]
-    if [one.name for one in parts] != list(_STATISTICS) or [one.kind for one in parts] != kinds:
+    if [one.kind for one in parts] != kinds:
         return None
     if ranks != [1, 1, 1, 1, 0]:
         return None
     made = named(
-        Node(inside.function),
+        inside.function,
         "C.layers.BatchNormalization",
+        dict(zip(_STATISTICS, parts, strict=True)),
         map_rank=literal(1) if core.take("spatial") else None,
         normalization_time_constant=core.optional("normalizationTimeConstant", 5000.0),
         blend_time_constant=core.optional("blendTimeConstant", 0.0),
@@ -127,17 +140,17 @@ def _batch_normalization(inside: Inside) -> Call | None:
 
 
 @layer("Embedding")
-def _embedding(inside: Inside) -> Call | None:
+def _embedding(inside: Inside) -> Made | None:
     owner = inside.core.owner
     if owner is None or owner.op != "Times" or owner.name or owner.inputs[1] is not inside.x:
         return None
     core, table = Node(owner), owner.inputs[0]
-    if table.kind != Kind.PARAMETER or table.name != "E" or len(table.shape or ()) != 2:
+    if table.kind != Kind.PARAMETER or len(table.shape or ()) != 2:
         return None
     core.only(outputRank=1, inferInputRankToMap=-1)
     core.done()
     assert table.shape is not None
-    return named(Node(inside.function), "C.layers.Embedding", literal(table.shape[1]))
+    return named(inside.function, "C.layers.Embedding", {"E": table}, literal(table.shape[1]))
 
 
 PATTERNS.add("Stabilizer", "softplus(steepness, alpha, again) * x")(None)
@@ -151,38 +164,37 @@ PATTERNS.add(
 
 
 @layer("Stabilizer")
-def _stabilizer(inside: Inside) -> Call | None:
+def _stabilizer(inside: Inside) -> Made | None:
     found = PATTERNS.find(inside.function)
     if found is None:
         return None
     bound = found[1]
-    if bound["x"] is not inside.x or not _is_parameter(bound["alpha"], "alpha", 0):
+    if bound["x"] is not inside.x or not _is_parameter(bound["alpha"], 0):
         return None
     steepness = number(bound["steepness"]) if "steepness" in bound else 1.0
     if steepness is None or not float(steepness).is_integer():
         return None
     value: Expr | None = None if steepness == 4 else literal(int(steepness))
-    return named(Node(inside.function), "C.layers.Stabilizer", steepness=value)
+    roles = {"alpha": bound["alpha"]}
+    return named(inside.function, "C.layers.Stabilizer", roles, steepness=value)
 
 
 @layer("LayerNormalization")
-def _layer_normalization(inside: Inside) -> Call | None:
+def _layer_normalization(inside: Inside) -> Made | None:
     found = PATTERNS.find(inside.function)
     if found is None:
         return None
     bound = found[1]
     epsilon = number(bound["epsilon"])
-    parameters = all(_is_parameter(bound[name], name, 1) for name in ("scale", "bias"))
+    roles = {name: bound[name] for name in ("scale", "bias")}
+    parameters = all(_is_parameter(one, 1) for one in roles.values())
     if bound["x"] is not inside.x or not parameters or epsilon is None:
         return None
-    import numpy as np
-
     value = np.float32(epsilon)
     given = None if value == np.float32(1e-5) else literal(value)
-    return named(Node(inside.function), "C.layers.LayerNormalization", epsilon=given)
+    return named(inside.function, "C.layers.LayerNormalization", roles, epsilon=given)
 
 
-def _is_parameter(variable: Variable, name: str, rank: int) -> bool:
+def _is_parameter(variable: Variable, rank: int) -> bool:
     shape = variable.shape
-    known = variable.kind == Kind.PARAMETER and variable.name == name
-    return known and shape is not None and len(shape) == rank
+    return variable.kind == Kind.PARAMETER and shape is not None and len(shape) == rank

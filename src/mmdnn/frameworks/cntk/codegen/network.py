@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -42,7 +42,7 @@ VALUED = {"BatchNormalization", "OptimizedRNNStack", "Convolution", "PackedIndex
 VALUED |= {"ScatterPacked", "ConvolutionSequenceShape", "TransposeTimes", "EyeLike"}
 """Operators whose Python functions take no plain numbers as operands."""
 REORDERED = {"Gemm", "GatherOp"}
-"""Blocks that CNTK itself defines: by their names alone it counts on how many operands they have."""
+"""Blocks that Python cannot define: by their names alone CNTK counts on how many operands they have."""
 MAX_NESTING = 30
 """How many blocks may stand inside one another."""
 
@@ -118,16 +118,24 @@ class Network:
         assert block is not None
         if nesting > MAX_NESTING:
             raise UnsupportedError("blocks within blocks within blocks", layer=function.label)
-        if block.type in REORDERED:
-            raise UnsupportedError(
-                "CNTK's Python cannot define a block of this type", layer=function.label
-            )
+        if block.type in REORDERED and len(block.outputs) == 1:
+            return self._spelled(into, function, nesting)
         inner: list[Statement] = []
         self.body(inner, block.root, nesting + 1)
         results = [self.operand(one, numbers=False) for one in block.outputs]
         into.append(Define(function, list(block.arguments), inner, results))
         args = [self.operand(one, numbers=False) for one in block.arguments.values()]
         return Call(Ref(function), tuple(args))
+
+    def _spelled(self, into: list[Statement], function: Function, nesting: int) -> Expr:
+        """What is inside a block, without the block; its name is the result's."""
+        assert function.block is not None
+        self.loose |= function.block.arguments
+        self.body(into, function.block.root, nesting)
+        result = self.operand(function.block.outputs[0], numbers=False)
+        if not function.name:
+            return result
+        return call("C.alias", result, name=literal(function.name))
 
     def _loop(self, into: list[Statement], component: list[Function], nesting: int) -> None:
         """A loop: what is read before it is computed has a placeholder, replaced at the end."""
@@ -164,7 +172,7 @@ class Network:
             numbers: Whether a plain number will do for a constant.
         """
         if variable in self.loose:
-            return Ref(self.loose[variable])
+            return self.operand(self.loose[variable], numbers=numbers)
         if variable.kind in (Kind.PARAMETER, Kind.CONSTANT) and variable not in self.made:
             return self._stored(variable, numbers=numbers)
         if variable.owner is not None and variable.owner.op == COMBINE:
@@ -199,22 +207,22 @@ class Network:
             return call("C.parameter", init=array, dtype=dtype, name=name)
         return call("C.constant", array, dtype=dtype, name=name)
 
-    def own(self, function: Function) -> list[Variable] | None:
-        """The named parameters and statistics of a layer, if they are its own, and told apart."""
+    def owns(self, function: Function, roles: Mapping[str, Variable]) -> bool:
+        """Whether a layer's parameters and statistics are these, and nobody else reads them."""
         members = dict.fromkeys(_members(function))
-        stored = dict.fromkeys(
+        stored = {
             variable
             for one in members
             for variable in _read(one)
             if variable.kind == Kind.PARAMETER or (variable.kind == Kind.CONSTANT and variable.name)
+        }
+        known = set(roles.values())
+        if len(known) != len(roles) or not stored <= known:
+            return False
+        return all(
+            one.dtype == ir.DataType.FLOAT and members.keys() >= set(self.readers[one])
+            for one in known
         )
-        names = {one.name for one in stored}
-        if len(names) != len(stored) or "" in names:
-            return None
-        for one in stored:
-            if one.dtype != ir.DataType.FLOAT or not members.keys() >= set(self.readers[one]):
-                return None
-        return list(stored)
 
     def seen(self, function: Function, within: Sequence[Function]) -> list[Variable]:
         """The outputs of a function that others read, or that the model gives."""
@@ -225,14 +233,18 @@ class Network:
         ]
 
     def restored(
-        self, layer: Call, function: Function, stored: Sequence[Variable], operands: list[Expr]
+        self,
+        layer: Call,
+        function: Function,
+        roles: Mapping[str, Variable],
+        operands: list[Expr],
     ) -> Call:
         """A layer, applied; with its parameters' values, where it has any."""
-        if not stored:
+        if not roles:
             return Call(layer, tuple(operands))
         group = self.weights.group(_wish(function), _kind(function))
-        for one in stored:
-            self.weights.array(one, group, one.name)
+        for name, one in roles.items():
+            self.weights.array(one, group, name)
         self.restores = True
         return call("restored", layer, Weight(group), *operands)
 
@@ -312,7 +324,8 @@ _WORDS = {
     "ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "StableSigmoid": "sigmoid",
     "Plus": "total", "Minus": "difference", "ElementTimes": "product", "ElementDivide": "quotient",
     "Times": "times", "ReduceElements": "reduced", "Sequence::Slice": "frames", "Select": "chosen",
-    "GatherPacked": "frames", "Slice": "part", "Abs": "magnitude", "Pow": "power", "NoOp": "alias", "TransposeAxes": "transposed", "RNNStep": "rnn",
+    "GatherPacked": "frames", "Slice": "part", "Abs": "magnitude", "Pow": "power",
+    "NoOp": "alias", "TransposeAxes": "transposed", "RNNStep": "rnn",
     "PastValue": "past", "FutureValue": "future", "ReconcileDynamicAxis": "broadcast",
     "Sequence::BroadcastAs": "broadcast", "Sequence::ReduceElements": "reduced",
 }  # fmt: skip

@@ -6,12 +6,14 @@ are computed, `RecurrenceFrom(LSTM(4))(h, c, x)`.
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.layers import Made, Roles
 from mmdnn.frameworks.cntk.codegen.ordering import DELAYS
 from mmdnn.frameworks.cntk.codegen.patterns import Bound
 from mmdnn.frameworks.cntk.codegen.recurrent import ARGUMENTS, DEFAULTS, STEPS, activation
@@ -36,58 +38,69 @@ class Loop(NamedTuple):
     several: bool
 
 
+class Step(NamedTuple):
+    """A step, taken as what it is called.
+
+    Attributes:
+        made: The layer.
+        x: What it is given of each frame.
+        states: What it reads of its past.
+        outputs: What becomes of each state.
+    """
+
+    made: Made
+    x: Variable
+    states: list[Variable]
+    outputs: list[Variable]
+
+
 def loop(component: list[Function], network: Network) -> Loop | None:
     """A loop as a recurrent layer; None where it is none."""
-    steps = [one for one in component if one.op not in DELAYS]
-    if len(steps) != 1 or steps[0].block is None or steps[0].type not in ARGUMENTS:
+    functions = [one for one in component if one.op not in DELAYS]
+    if len(functions) != 1 or functions[0].block is None:
         return None
-    function = steps[0]
-    assert function.block is not None
-    delays = [one for one in component if one is not function]
-    *states, x = function.block.arguments.values()
-    found = _states(function, delays, states, network)
-    made = _step(function)
-    stored = network.own(function)
-    if found is None or made is None or stored is None or x.owner in component:
+    function = functions[0]
+    step = _step(function)
+    if step is None or step.x.owner in component or not network.owns(function, step.made.roles):
+        return None
+    delays = [one.owner for one in step.states if one.owner is not None]
+    begins = _begins(step, function, network)
+    if begins is None or set(delays) | {function} != set(component):
         return None
     seen = network.seen(function, delays)
-    several = len(found) > 1 and any(one.index for one in seen)
-    full = literal(True) if several else None
-    backwards = literal(True) if delays[0].op == "FutureValue" else None
-    initial = _same_number(found)
-    operand = network.operand(x, numbers=False)
-    if initial is not None:
-        value = literal(np.float32(initial)) if initial else None
-        layer = call(
-            "C.layers.Recurrence",
-            made,
-            go_backwards=backwards,
-            initial_state=value,
-            return_full_state=full,
-        )
-        return Loop(function, network.restored(layer, function, stored, [operand]), several)
-    layer = call("C.layers.RecurrenceFrom", made, go_backwards=backwards, return_full_state=full)
-    begins = [network.operand(one, numbers=False) for one in found]
-    return Loop(function, network.restored(layer, function, stored, [*begins, operand]), several)
+    several = any(one is not step.outputs[0] for one in seen)
+    if several:
+        for place, one in enumerate(step.outputs):
+            network.loose[one] = Variable(one.uid, Kind.OUTPUT, owner=function, index=place)
+    options = {
+        "go_backwards": literal(True) if delays[0].op == "FutureValue" else None,
+        "return_full_state": literal(True) if several else None,
+    }
+    operand = network.operand(step.x, numbers=False)
+    number = _same_number(begins)
+    if number is not None:
+        initial = literal(np.float32(number)) if number else None
+        layer = call("C.layers.Recurrence", step.made.layer, initial_state=initial, **options)
+        operands = [operand]
+    else:
+        layer = call("C.layers.RecurrenceFrom", step.made.layer, **options)
+        operands = [*(network.operand(one, numbers=False) for one in begins), operand]
+    return Loop(function, network.restored(layer, function, step.made.roles, operands), several)
 
 
-def _states(
-    function: Function, delays: list[Function], states: list[Variable], network: Network
-) -> list[Variable] | None:
-    """The initial states, if each of the step's states is delayed by one frame and read by it alone."""
-    if [one.owner for one in states] != delays and {one.owner for one in states} != set(delays):
-        return None
-    if len({one.op for one in delays}) != 1 or len(states) != len(delays):
-        return None
+def _begins(step: Step, function: Function, network: Network) -> list[Variable] | None:
+    """The initial states, if each state is delayed by one frame and read by the step alone."""
     found = []
-    for place, state in enumerate(states):
+    for state, output in zip(step.states, step.outputs, strict=True):
         delay = state.owner
-        if delay is None or delay.name or delay.attributes.get("offset", 1) != 1:
+        if delay is None or delay.op not in DELAYS or delay.name:
             return None
-        if delay.inputs[0] is not function.output(place) or network.readers[state] != [function]:
+        if delay.attributes.get("offset", 1) != 1 or network.readers[state] != [function]:
+            return None
+        if delay.inputs[0] is not output:
             return None
         found.append(delay.inputs[1])
-    return found
+    return found if len({one.owner.op for one in step.states if one.owner}) == 1 else None
 
 
 def _same_number(states: list[Variable]) -> float | None:
@@ -95,27 +108,35 @@ def _same_number(states: list[Variable]) -> float | None:
     numbers = set()
     for one in states:
         values = inline(one)
-        if values is None or one.name or one.dtype != ir.DataType.FLOAT or values.shape != (1,):
+        if values is None or one.name or one.dtype != ir.DataType.FLOAT or values.size != 1:
             return None
-        numbers.add(float(values[0]))
+        numbers.add(float(values.flat[0]))
     return numbers.pop() if len(numbers) == 1 else None
 
 
-def _step(function: Function) -> Call | None:
-    """The call that makes a step."""
-    found = STEPS.find(function)
-    if found is None or not found[0].make(found[1]):
+def _step(function: Function) -> Step | None:
+    """A block as a step; its operands and outputs may come in any order."""
+    block = function.block
+    assert block is not None
+    if block.type not in ARGUMENTS:
         return None
-    bound, type_ = found[1], function.type
+    for order in permutations(range(len(block.outputs))):
+        found = STEPS.match(block.type, [block.outputs[place] for place in order])
+        if found is not None and found[0].make(found[1]):
+            outputs = [function.output(place) for place in order]
+            return _made(function, found[1], outputs)
+    return None
+
+
+def _made(function: Function, bound: Bound, outputs: list[Variable]) -> Step | None:
+    type_, roles, chosen = function.type, _roles(bound), activation(bound["activation"])
     assert function.block is not None
-    given = list(function.block.arguments)
-    if [bound.get(name) for name in ARGUMENTS[type_]] != given or not _is_usual(bound):
-        return None
-    chosen = activation(bound["activation"])
-    if chosen is None:
+    outer = function.block.arguments
+    given: list[Variable] = [bound[name] for name in ARGUMENTS[type_]]
+    if set(given) != set(outer) or len(given) != len(outer) or roles is None or chosen is None:
         return None
     projected = bound.get("P")
-    return call(
+    layer = call(
         f"C.layers.{type_}",
         literal(bound["H"].shape[0]),
         cell_shape=literal(projected.shape[0]) if projected else None,
@@ -123,13 +144,16 @@ def _step(function: Function) -> Call | None:
         use_peepholes=literal(True) if "Ci" in bound else None,
         name=literal(function.name) if function.name else None,
     )
+    *states, x = (outer[one] for one in given)
+    return Step(Made(layer, roles), x, states, outputs)
 
 
-def _is_usual(bound: Bound) -> bool:
-    """Whether the parameters are called as layers call them, and have their ranks."""
+def _roles(bound: Bound) -> Roles | None:
+    """The parameters, if they have the ranks that layers give them."""
     ranks = {"b": 1, "W": 2, "H": 2, "H1": 2, "P": 2, "Ci": 1, "Cf": 1, "Co": 1}
-    return all(
-        one.kind == Kind.PARAMETER and one.name == name and len(one.shape or ()) == ranks[name]
-        for name, one in bound.items()
-        if name in ranks
+    found = {name: one for name, one in bound.items() if name in ranks}
+    usual = all(
+        one.kind == Kind.PARAMETER and len(one.shape or ()) == ranks[name]
+        for name, one in found.items()
     )
+    return found if usual else None

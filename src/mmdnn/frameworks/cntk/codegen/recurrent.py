@@ -50,11 +50,12 @@ def _lstm(sigmoid: str, *, peepholes: bool, projection: bool) -> str:
     return f"{_times(out, 'P') if projection else out}, (cell := {cell})"
 
 
-def _gru(sigmoid: str, *, projection: bool) -> str:
+def _gru(sigmoid: str, *, projection: bool, swapped: bool) -> str:
     left, right = f"(p := b + {_times('x', 'W')})", f"(q := {_times('h', 'H')})"
     update = f"(z := {sigmoid}({_cut(left, 0)} + {_cut(right, 0)}))"
     reset = f"{sigmoid}({_cut('p', 1)} + {_cut('q', 1)})"
-    candidate = f"activation({_cut('p', 2)} + {_times(f'(h * {reset})', 'H1')})"
+    kept = f"({reset} * h)" if swapped else f"(h * {reset})"
+    candidate = f"activation({_cut('p', 2)} + {_times(kept, 'H1')})"
     out = f"(1 - {update}) * {candidate} + z * h"
     return _times(f"({out})", "P") if projection else out
 
@@ -80,6 +81,7 @@ def _even(bound: Bound) -> bool:
 for _sigmoid, _projected in product(("StableSigmoid", "Sigmoid"), (False, True)):
     for _peeped in (False, True):
         STEPS.add("LSTM", _lstm(_sigmoid, peepholes=_peeped, projection=_projected))(_even)
-    STEPS.add("GRU", _gru(_sigmoid, projection=_projected))(_even)
+    for _swapped in (False, True):
+        STEPS.add("GRU", _gru(_sigmoid, projection=_projected, swapped=_swapped))(_even)
 for _projected in (False, True):
     STEPS.add("RNNStep", _rnn(projection=_projected))(_even)

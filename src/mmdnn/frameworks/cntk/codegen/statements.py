@@ -197,7 +197,7 @@ def _last_reads(
         statement = statements[place]
         moves = isinstance(statement, Assign) and not statement.apart
         if isinstance(statement, Assign) and moves and uses[statement.target] == 1:
-            place = found.get(statement.target, place)  # noqa: PLW2901
+            place = found.get(statement.target, place)
         for one in statement.reads():
             found[owner(one)] = max(found.get(owner(one), 0), place)
     return {target: place for target, place in found.items() if target not in kept}
@@ -229,9 +229,7 @@ def _assignment(
         scope.several.add(statement.target)
 
 
-def _loop(
-    statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target]
-) -> Iterator[str]:
+def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target]) -> Iterator[str]:
     first, last = statement.first.value, statement.calls[-1]
     assert isinstance(first, Call)
     groups = []

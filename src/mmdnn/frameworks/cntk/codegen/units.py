@@ -10,11 +10,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Raw, Ref, call, reads
 from mmdnn.frameworks.cntk.codegen.holes import Hole, fill, holes, shape, weights_of
 from mmdnn.frameworks.cntk.codegen.parameters import Parameter, parameters
-from mmdnn.frameworks.cntk.codegen.statements import PASSING, Assign, Repeat, Statement, Target, owner
+from mmdnn.frameworks.cntk.codegen.statements import (
+    PASSING,
+    Assign,
+    Repeat,
+    Statement,
+    Target,
+    owner,
+)
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python_source import identifier
@@ -126,7 +134,7 @@ class Folding:
                 continue
             linked = all(
                 uses[one.target] == 1 and {owner(read) for read in after.reads()} == {one.target}
-                for one, after in zip(chain, chain[1:], strict=False)
+                for one, after in pairwise(chain)
             )
             sources = {owner(read) for read in chain[0].reads()}
             if linked and len(sources) == 1:
@@ -164,8 +172,9 @@ class Folding:
         statement, after = self.statements[place], self.statements[place + 1]
         if not isinstance(statement, Assign) or not isinstance(after, Assign) or after.several:
             return False
-        alone = last.get(statement.target) == place + 1 and isinstance(after.value, Call)
-        return alone and after.value == call(after.value.function, Ref(_output(statement.target)))
+        value, target = after.value, Ref(_output(statement.target))
+        alone = last.get(statement.target) == place + 1
+        return alone and isinstance(value, Call) and value == call(value.function, target)
 
     def _cell(self, begin: int, place: int) -> Piece | None:
         before = self.statements[begin]
@@ -173,7 +182,9 @@ class Folding:
         if not isinstance(before, Assign) or len(inside) != place - begin:
             return None
         known = {before.target, *(one.target for one in inside)}
-        plain = all(owner(read) in known and not one.several for one in inside for read in one.reads())
+        plain = all(
+            owner(read) in known and not one.several for one in inside for read in one.reads()
+        )
         return Piece(begin + 1, inside, before.target) if plain and not before.several else None
 
     def _fold(self, pieces: list[Piece], often: int) -> None:
@@ -215,7 +226,10 @@ class Folding:
             args: list[Expr] = [Ref(piece.x), *([root] if root is not None else [])]
             value = call(name, *args, **{one.name: Raw(one.values[place]) for one in given})
             named = last.wish if last.wish != last.kind else PASSING
-            calls[piece.start] = (piece, replace(last, value=value, wish=named, kind=PASSING, apart=True))
+            calls[piece.start] = (
+                piece,
+                replace(last, value=value, wish=named, kind=PASSING, apart=True),
+            )
         return calls
 
     def _settle(self) -> None:
@@ -270,9 +284,7 @@ def _settled(value: Call, unit: Unit) -> Call:
     return call(unit.name, *value.args, *args, **rest)
 
 
-def _follows(
-    statement: Statement, before: Assign, names: set[str], uses: Counter[Target]
-) -> bool:
+def _follows(statement: Statement, before: Assign, names: set[str], uses: Counter[Target]) -> bool:
     """Whether a statement calls a function as the one before it, which it alone reads."""
     if not isinstance(statement, Assign):
         return False
@@ -283,7 +295,9 @@ def _follows(
         return False
     chained = second.args[0] == Ref(before.target) and uses[before.target] == 1
     weights = isinstance(first.args[1], Weight) and isinstance(second.args[1], Weight)
-    return chained and weights and first.args[2:] == second.args[2:] and first.kwargs == second.kwargs
+    return (
+        chained and weights and first.args[2:] == second.args[2:] and first.kwargs == second.kwargs
+    )
 
 
 def _wish(piece: Piece) -> str:
@@ -304,7 +318,9 @@ def _wish(piece: Piece) -> str:
 def _about(piece: Piece, wish: str) -> str:
     """The docstring of a function."""
     if wish.endswith("unit"):
-        return f"{'An' if wish[0] in 'aeiou' else 'A'} {wish.replace('_', ' ')}.".replace("A unit", "A part")
+        return f"{'An' if wish[0] in 'aeiou' else 'A'} {wish.replace('_', ' ')}.".replace(
+            "A unit", "A part"
+        )
     words = [one.kind.replace("_", " ") for one in piece.statements]
     text = f"{', '.join(words[:-1])} and {words[-1]}."
     return text[0].upper() + text[1:]
@@ -336,4 +352,3 @@ def _body(piece: Piece, given: list[Parameter], x: Variable) -> list[Assign]:
         body.append(replace(one, value=value, wish=one.kind or one.wish))
         count += len(own)
     return body
-

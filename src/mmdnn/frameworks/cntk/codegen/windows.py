@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, literal
+from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, call, literal
 from mmdnn.frameworks.cntk.codegen.table import Node, plain, printer
 
 POOLINGS = {0: "C.MAX_POOLING", 1: "C.AVG_POOLING"}
@@ -29,10 +29,37 @@ def no_pads(node: Node) -> None:
             node.refuse(f"its {name} cannot be set from Python")
 
 
+def padded(node: Node, place: int, x: Expr, pad: list[bool], value: float | None) -> Expr:
+    """An operand with the explicit padding, which CNTK's Python functions do not take.
+
+    Args:
+        node: The function.
+        place: The operand's place.
+        x: The operand.
+        pad: Which axes are padded automatically, so that the explicit padding does not count.
+        value: What it is padded with; None where that would not be the same.
+    """
+    lower, upper = (tuple(node.take(name, _NO_PADS)) for name in ("lowerPad", "upperPad"))
+    if not any(lower + upper):
+        return x
+    shape = node.function.inputs[place].shape
+    rank = len(lower) if shape is None else len(shape)
+    if len(lower) != len(upper) or rank < len(lower) or any(pad) or value is None:
+        node.refuse("its padding cannot be set from Python")
+    pattern = [(0, 0)] * (rank - len(lower)) + list(zip(lower, upper, strict=True))
+    constant = literal(value) if value else None
+    return call("C.pad", x, literal(pattern), constant_value=constant)
+
+
 @printer("Convolution")
 def _convolution(node: Node, weight: Expr, x: Expr) -> Call:
-    no_pads(node)
     pad = pads(node.take("autoPadding"))
+    crops = None
+    if node.function.attributes.get("transpose"):
+        crops = _crops(node, pad)
+    else:
+        x = padded(node, 1, x, pad, 0.0)
+    no_pads(node)
     kernel = tuple(node.take("kernelShape", None) or (node.function.inputs[0].shape or ())[1:])
     strides = spatial_strides(tuple(node.take("strides")), kernel, pad)
     sharing = node.take("sharing", [True])
@@ -48,6 +75,9 @@ def _convolution(node: Node, weight: Expr, x: Expr) -> Call:
     if node.take("transpose"):
         shape = tuple(node.take("outputShape", _NO_PADS))
         node.only(groups=1)
+        if crops is not None:
+            whole = call("C.convolution_transpose", weight, x, **settings)
+            return node.call("C.slice", whole, *map(literal, crops))
         return node.call(
             "C.convolution_transpose",
             weight,
@@ -58,6 +88,25 @@ def _convolution(node: Node, weight: Expr, x: Expr) -> Call:
     node.drop("outputShape")
     groups = node.optional("groups", 1, absent=1)
     return node.call("C.convolution", weight, x, **settings, groups=groups)
+
+
+def _crops(node: Node, pad: list[bool]) -> tuple[list[int], list[int], list[int]] | None:
+    """The axes, begins and ends that explicit padding leaves of what a transpose gives without it."""
+    lower, upper = (tuple(node.take(name, _NO_PADS)) for name in ("lowerPad", "upperPad"))
+    if not any(lower + upper):
+        return None
+    weight, x = (one.shape for one in node.function.inputs)
+    said = node.function.attributes
+    strides, wanted = said.get("strides"), said.get("outputShape", _NO_PADS)
+    rank = len(lower)
+    if weight is None or x is None or not isinstance(strides, tuple) or len(strides) != rank:
+        node.refuse("its padding cannot be set from Python")
+    sizes = [(x[i] - 1) * strides[i] + weight[1 + i] - lower[i] - upper[i] for i in range(1, rank)]
+    known = wanted == _NO_PADS or (isinstance(wanted, tuple) and list(wanted[1:]) == sizes)
+    if any(pad) or len(upper) != rank or len(x) != rank or lower[0] or upper[0] or not known:
+        node.refuse("its padding cannot be set from Python")
+    axes = [i for i in range(1, rank) if lower[i] or upper[i]]
+    return [i - rank for i in axes], [lower[i] for i in axes], [-upper[i] for i in axes]
 
 
 def _dilation(node: Node) -> Raw:
@@ -92,17 +141,20 @@ def _convolution_lengths(node: Node, weight: Expr, x: Expr) -> Call:
 
 @printer("Pooling")
 def _pooling(node: Node, x: Expr) -> Call:
-    no_pads(node)
     strides, pad = tuple(node.take("strides")), pads(node.take("autoPadding"))
+    kind = _kind(node)
+    ceiled = node.optional("ceilOutDim", default=False, absent=False)
+    included = node.optional("includePad", default=False, absent=False)
+    fill = float("-inf") if kind.text == POOLINGS[0] else 0.0 if included else None
     return node.call(
         "C.pooling",
-        x,
-        _kind(node),
+        padded(node, 0, x, pad, None if ceiled else fill),
+        kind,
         literal(tuple(node.take("poolingWindowShape"))),
         strides=None if set(strides) == {1} else literal(strides),
         auto_padding=literal(pad) if any(pad) else None,
-        ceil_out_dim=node.optional("ceilOutDim", default=False, absent=False),
-        include_pad=node.optional("includePad", default=False, absent=False),
+        ceil_out_dim=ceiled,
+        include_pad=included,
     )
 
 
