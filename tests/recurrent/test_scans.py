@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -17,6 +18,7 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import exporter as caffe
 from mmdnn.frameworks.caffe import importer as caffe_importer
 from mmdnn.frameworks.caffe import reader, writer
+from mmdnn.frameworks.mxnet import exporter as mxnet
 from mmdnn.frameworks.onnx import engine
 from mmdnn.ir.builder import Builder
 from mmdnn.registry import Source
@@ -262,3 +264,32 @@ def test_sizes_of_other_arrays_in_mxnet(tmp_path: Path) -> None:
     batch.add("sizes", network, feeds)
     wanted = engine.run(network, feeds)[str(y.name)]
     assert difference(batch.run()["sizes"], [wanted]) == ""
+
+
+DAMAGES = {
+    "no_body": ("it has no body", lambda node: node.attributes.pop("body")),
+    "no_count": ("scans 0", lambda node: node.attributes.pop("num_scan_inputs")),
+    "too_many": ("scans 5", lambda node: node.attributes.add(ir.AttrInt64("num_scan_inputs", 5))),
+    "missing": ("one of its inputs is missing", lambda node: node.replace_input_with(0, None)),
+    "body": ("its body has", lambda node: node.attributes["body"].as_graph().outputs.pop()),
+    "axis": ("of 3 axes", lambda node: node.attributes.add(ir.AttrInt64s("scan_input_axes", [3]))),
+    "axes": (
+        "are not 1 numbers",
+        lambda node: node.attributes.add(ir.AttrInt64s("scan_output_axes", [0, 1])),
+    ),
+    "direction": (
+        "are .2.",
+        lambda node: node.attributes.add(ir.AttrInt64s("scan_input_directions", [2])),
+    ),
+}
+
+
+@pytest.mark.parametrize("framework", [caffe, mxnet])
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damaged(name: str, framework: Any) -> None:
+    reason, damage = DAMAGES[name]
+    made = ir.from_onnx_text(HEAD + CASES["weights"].strip())
+    damage(next(node for node in made.graph if node.op_type == "Scan"))
+    with pytest.raises(UnsupportedError, match=reason) as caught:
+        framework.from_ir(made)
+    assert caught.value.layer == "p"

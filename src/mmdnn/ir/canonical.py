@@ -18,13 +18,14 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from mmdnn.errors import ShapeError
-from mmdnn.ir import COMPUTED, OPSET
+from mmdnn.ir import COMPUTED, OPSET, scans
 from mmdnn.ir.branches import take_branch
 from mmdnn.ir.expansion import expand
 from mmdnn.ir.folding import Folding, fold
 from mmdnn.ir.inference import infer
 from mmdnn.ir.rearranging import settle
 from mmdnn.ir.recurrent import KINDS, read
+from mmdnn.ir.scans import body_of
 
 
 def canonical(
@@ -62,6 +63,8 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
             continue
         if node.op_type in {"Loop", "Scan"} and not node.domain:
             _type_body(node)
+        if node.op_type == "Scan" and not node.domain:
+            scans.read(node)
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
                 _fold_graph(attribute.as_graph(), folding, opset)
@@ -77,7 +80,7 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
 
 def _type_body(node: ir.Node) -> None:
     """Tell the inputs of a loop's body the types they are given, where it does not say them."""
-    body = node.attributes["body"].as_graph()
+    body = body_of(node)
     given = list(node.inputs)
     if node.op_type == "Loop":
         known = [ir.TensorType(ir.DataType.INT64), ir.TensorType(ir.DataType.BOOL)]

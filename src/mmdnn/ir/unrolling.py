@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir import COMPUTED, LAYER
+from mmdnn.ir import COMPUTED, LAYER, scans
 from mmdnn.ir.folding import LIMIT
 from mmdnn.tensors import references
 
@@ -42,9 +42,8 @@ def unroll(model: ir.Model, most: int) -> bool:
 
 def _steps(node: ir.Node) -> int | None:
     """The number of steps, where a scanned input says it."""
-    count = node.attributes["num_scan_inputs"].as_int()
-    axes = _ints(node, "scan_input_axes", count)
-    for value, axis in zip(node.inputs[len(node.inputs) - count :], axes, strict=True):
+    scan = scans.read(node)
+    for value, axis in zip(node.inputs[scan.states :], scan.axes, strict=True):
         if value is not None and value.shape is not None:
             size = value.shape[axis]
             if isinstance(size, int):
@@ -58,11 +57,6 @@ def _has_graphs(node: ir.Node) -> bool:
     return bool(kinds & {ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS})
 
 
-def _ints(node: ir.Node, name: str, count: int) -> list[int]:
-    attribute = node.attributes.get(name)
-    return list(attribute.as_ints()) if attribute is not None else [0] * count
-
-
 class _Unrolled:
     """One scan."""
 
@@ -72,37 +66,34 @@ class _Unrolled:
         self.name = node.name or str(next(output.name for output in node.outputs if output.name))
         self.taken = taken
         self.steps = steps
-        self.body = node.attributes["body"].as_graph()
+        self.scan = scans.read(node)
+        self.body = self.scan.body
         self.zeros = {value for value in node.inputs if _is_zero(value)}
 
     def write(self) -> None:
         """Put the steps where the scan is."""
         node, steps = self.node, self.steps
-        count = node.attributes["num_scan_inputs"].as_int()
-        states = [value for value in node.inputs[: len(node.inputs) - count] if value is not None]
-        outs = len(self.body.outputs) - len(states)
-        scanned = node.inputs[len(states) :]
-        axes = _ints(node, "scan_input_axes", count)
-        back = _ints(node, "scan_input_directions", count)
+        count = self.scan.states
+        states = [value for value in node.inputs[:count] if value is not None]
         pieces = [
             self._cut(value, axis)[:: -1 if backwards else 1]
-            for value, axis, backwards in zip(scanned, axes, back, strict=True)
+            for value, axis, backwards in zip(
+                node.inputs[count:], self.scan.axes, self.scan.back, strict=True
+            )
             if value is not None
         ]
         for value in list(self.body.initializers.values()):
             del self.body.initializers[str(value.name)]
             self._register(value)
-        collected: list[list[ir.Value]] = [[] for _ in range(outs)]
+        collected: list[list[ir.Value]] = [[] for _ in self.scan.out_axes]
         for step in range(steps):
             made = self._step([*states, *(piece[step] for piece in pieces)], step)
             states, each = made[: len(states)], made[len(states) :]
             for values, value in zip(collected, each, strict=True):
                 values.append(value)
-        out_axes = _ints(node, "scan_output_axes", outs)
-        out_back = _ints(node, "scan_output_directions", outs)
         results = list(states)
         for values, output, axis, backwards in zip(
-            collected, node.outputs[len(states) :], out_axes, out_back, strict=True
+            collected, node.outputs[count:], self.scan.out_axes, self.scan.out_back, strict=True
         ):
             results.append(self._joined(values[:: -1 if backwards else 1], output, axis))
         self._replace(results)

@@ -105,6 +105,8 @@ def _count(shape: Sequence[int]) -> int:
 @exporter("Concat", doc=f"{TUTORIAL}/concat.html")
 def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
     blobs = [caffe.blob(part) for part in parts if 0 not in part.shape]
+    if not blobs:
+        node.refuse("nothing is left")
     axis = node.axis("axis", 1, len(blobs[0].shape))
     if len(blobs) == 1:
         return blobs[0]

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import onnx_ir as ir
-
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.ir import scans
 
 
 @exporter("Scan", doc="Scan")
 def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
     """Along the first axis, forwards: others are turned. What the body reads from outside is handed in."""
-    data = node.attribute("num_scan_inputs")
-    body: ir.Graph = node.attribute("body")
-    count = len(inputs) - data
-    outs = len(body.outputs) - count
-    axes = node.attribute("scan_input_axes", [0] * data)
-    back = node.attribute("scan_input_directions", [0] * data)
-    out_axes = node.attribute("scan_output_axes", [0] * outs)
-    out_back = node.attribute("scan_output_directions", [0] * outs)
+    node.ignore(*scans.ATTRIBUTES)
+    said = scans.read(node.node)
+    body, count = said.body, said.states
+    data, outs = len(said.axes), len(said.out_axes)
     sequences = [
-        _reversed(mx, _moved(mx, x, node.axis(x, axis), 0, node.rank(x)), backwards)
-        for x, axis, backwards in zip(inputs[count:], axes, back, strict=True)
+        _reversed(mx, _moved(mx, x, axis, 0, node.rank(x)), backwards)
+        for x, axis, backwards in zip(inputs[count:], said.axes, said.back, strict=True)
     ]
     formal = [*body.inputs[count:], *body.inputs[:count]]
     order = [*body.outputs[count:], *body.outputs[:count]]
@@ -41,15 +36,17 @@ def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
     )
     loop.entry.node.subgraphs.append(symbol)
     made = mx.outputs(loop, len(body.outputs))
-    results = zip(made[:outs], order, out_axes, out_back, strict=False)
+    results = zip(made[:outs], order, said.out_axes, said.out_back, strict=False)
     stacked = []
     for y, value, axis, backwards in results:
-        rank = 1 + (len(value.shape) if value.shape is not None else len(node.output_shape() or ()))
-        stacked.append(_moved(mx, _reversed(mx, y, backwards), 0, axis % rank, rank))
+        if value.shape is None and axis:
+            node.refuse("the number of axes of what its steps make is not known")
+        rank = 1 + len(value.shape or ())
+        stacked.append(_moved(mx, _reversed(mx, y, backwards), 0, axis, rank))
     return [*made[outs:], *stacked]
 
 
-def _reversed(mx: Writing, x: Array, backwards: int) -> Array:
+def _reversed(mx: Writing, x: Array, backwards: bool) -> Array:
     return mx.reverse(x, axis=(0,)) if backwards else x
 
 

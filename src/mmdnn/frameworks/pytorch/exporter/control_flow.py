@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
 from mmdnn.frameworks.pytorch.graph import ANY, ATOM, TORCH_TYPES, UNARY, Code, Statement, Variable
+from mmdnn.ir import scans
 
 ENDLESS = 1 << 31
 """Trip counts from this on stand for none."""
@@ -211,14 +212,11 @@ def _nothing(value: ir.Value, axis: int) -> str:
 
 @exporter("Scan", doc="Scan")
 def scan(node: Exporting, torch: Writing, *inputs: Variable) -> None:
-    graph: ir.Graph = node.attribute("body")
-    count = node.attribute("num_scan_inputs")
-    first, scanned = inputs[: len(inputs) - count], inputs[len(inputs) - count :]
-    results = graph.outputs[len(first) :]
-    axes = node.attribute("scan_input_axes", [0] * count)
-    backwards = node.attribute("scan_input_directions", [0] * count)
-    out_axes = node.attribute("scan_output_axes", [0] * len(results))
-    out_backwards = node.attribute("scan_output_directions", [0] * len(results))
+    node.ignore(*scans.ATTRIBUTES)
+    said = scans.read(node.node)
+    graph, count = said.body, len(said.axes)
+    first, scanned = inputs[: said.states], inputs[said.states :]
+    results = graph.outputs[said.states :]
     carried = [_carry(torch, v, x) for v, x in zip(graph.inputs, first, strict=False)]
     lists = [torch.let(str(v.name), Code("[]")) for v in results]
     items = [_bind(torch, value) for value in graph.inputs[len(first) :]]
@@ -226,10 +224,10 @@ def scan(node: Exporting, torch: Writing, *inputs: Variable) -> None:
         torch.method(
             torch.method(x, "flip", axis) if back else x, "unbind", *([axis] if axis else [])
         )
-        for x, axis, back in zip(scanned, axes, backwards, strict=True)
+        for x, axis, back in zip(scanned, said.axes, said.back, strict=True)
     ]
     body = torch.scope.nodes(graph)
-    for value, into, back in zip(results, lists, out_backwards, strict=True):
+    for value, into, back in zip(results, lists, said.out_back, strict=True):
         verb = "insert(0, {1})" if back else "append({1})"
         operands = (into, torch.scope.variable(value))
         body.append(Statement([], Code(f"{{0}}.{verb}", operands, needs=(ATOM,))))
@@ -240,6 +238,6 @@ def scan(node: Exporting, torch: Writing, *inputs: Variable) -> None:
     torch.scope.statements.append(
         Statement([*carried, *items], Code(""), [(header, body)], node.node)
     )
-    sizes = [torch.size(x, axis) for x, axis in zip(scanned, axes, strict=True)]
+    sizes = [torch.size(x, axis) for x, axis in zip(scanned, said.axes, strict=True)]
     sure = any(isinstance(size, int) and size > 0 for size in sizes)
-    _finish(node, torch, carried, results, lists, out_axes, sure)
+    _finish(node, torch, carried, results, lists, list(said.out_axes), sure)
