@@ -16,8 +16,14 @@ FRAMEWORK = "mmdnn.framework"
 LAYER = "mmdnn.layer"
 TYPE = "mmdnn.type"
 
+UNNAMED = "mmdnn.unnamed"
+"""Of a node: nobody has named its layer, which is called by the number that its framework gave it."""
+
 COMPUTED = "mmdnn.computed"
 """Marks initializers that are no weights: constants, and what was computed from them."""
+
+LIKE = "mmdnn.like"
+"""On a Slice: the name of the value whose sizes it cuts to, which is not read otherwise."""
 
 SAID = "mmdnn.said"
 """On an input whose first size is open: the size that the files say there."""

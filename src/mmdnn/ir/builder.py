@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE
+from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
 from mmdnn.ir.inference import infer
 
 Dimension = int | str | None
@@ -54,16 +54,25 @@ class Builder:
         self._function_keys: dict[tuple[str, str, tuple[str, ...]], str] = {}
         self.op = _Operators(self)
         self._names: set[str] = set()
-        self._layer: tuple[str, str] = ("", "")
+        self._layer = ""
+        self._origin: dict[str, str] = {}
 
     @contextmanager
-    def layer(self, name: str, type_: str) -> Iterator[None]:
-        """Nodes made inside are recorded as coming from this layer."""
-        before, self._layer = self._layer, (name, type_)
+    def layer(self, name: str, type_: str, *, named: bool = True) -> Iterator[None]:
+        """Nodes made inside are recorded as coming from this layer.
+
+        Args:
+            name: The layer's name.
+            type_: What its framework calls a layer of its kind.
+            named: Whether somebody has given it that name; else its framework numbers layers.
+        """
+        before = self._layer, self._origin
+        self._layer = name
+        self._origin = {LAYER: name, TYPE: type_, **({} if named else {UNNAMED: "yes"})}
         try:
             yield
         finally:
-            self._layer = before
+            self._layer, self._origin = before
 
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, `name_2`, ... where it is taken."""
@@ -89,7 +98,7 @@ class Builder:
 
     def weight(self, name: str, tensor: ir.TensorProtocol) -> ir.Value:
         """A named initializer, `<layer>.<name>`; the tensor is not read."""
-        layer = self._layer[0]
+        layer = self._layer
         name = self.unique(f"{layer}.{name}" if layer else name)
         tensor.name = name
         value = ir.val(name, const_value=tensor)
@@ -99,7 +108,7 @@ class Builder:
     def constant(self, data: Any, dtype: Any = None) -> ir.Value:
         """A small constant, as an initializer."""
         array = np.asarray(data, dtype)
-        name = self.unique(f"{self._layer[0]}/const")
+        name = self.unique(f"{self._layer}/const")
         value = ir.val(name, const_value=ir.tensor(array, name=name))
         value.metadata_props[COMPUTED] = "yes"
         self.graph.initializers[name] = value
@@ -119,7 +128,7 @@ class Builder:
         Raises:
             ShapeError: The operator does not accept inputs of these shapes.
         """
-        layer, type_ = self._layer
+        layer = self._layer
         dtype = next((v.dtype for v in inputs if isinstance(v, ir.Value)), None)
         node = ir.node(
             op_type,
@@ -128,7 +137,7 @@ class Builder:
             domain=domain,
             num_outputs=outputs,
             name=self.unique(f"{layer}/{op_type}" if layer else op_type),
-            metadata_props={LAYER: layer, TYPE: type_} if layer else None,
+            metadata_props=dict(self._origin) if layer else None,
         )
         for output in node.outputs:
             output.name = self.unique(str(node.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import cntk_zoo
 import mmdnn
 from mmdnn.frameworks.cntk import engine as cntk
 from mmdnn.frameworks.onnx import engine
+from mmdnn.frameworks.pytorch import codegen
+from mmdnn.frameworks.pytorch.exporter import from_ir
 from mmdnn.registry import Source
 
 LAYERS = {
@@ -101,3 +104,11 @@ def test_a_block_keeps_its_name_from_what_is_inside(models: dict[str, Path]) -> 
     """CNTK gives the name of a quotient to the product inside as well."""
     found = cntk.run(Source(models["alexnet"]), _pictures(models["alexnet"]))
     assert found["norm1"].shape == (1, 6, 15, 15)
+
+
+def test_layers_that_nobody_named_are_called_by_their_kind(models: dict[str, Path]) -> None:
+    """CNTK numbers them: Block22, Plus250; what the user has named keeps its name."""
+    model = mmdnn.load(models["resnet20"])
+    program = from_ir(model)
+    names = re.findall(r"self\.(\w+) = \w+(?:\.\w+)?\(", codegen.source(program))
+    assert names[-6:] == ["conv", "bn", "block1", "block2", "block3", "z"]

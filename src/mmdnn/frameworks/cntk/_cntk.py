@@ -92,7 +92,7 @@ def every_value(cntk: Any, outputs: Any) -> Any:
     """
     number_beyond(cntk, outputs)
     found = model_outputs(cntk, outputs)
-    taken = {}
+    taken = {}  # type: Any
     todo = [(outputs, outputs)]
     while todo:
         for function, twin in walk(*todo.pop()):

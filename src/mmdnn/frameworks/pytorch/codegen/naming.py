@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from mmdnn.frameworks.pytorch.codegen.helpers import helper_names
 from mmdnn.frameworks.pytorch.graph import Member, Module, Statement, Variable
@@ -100,8 +101,43 @@ class Names:
 def name_members(module: Module) -> None:
     """Give each member its attribute name."""
     names = Names(TAKEN | MODULE_ATTRIBUTES)
+    nameless = [member for member in module.members if not (member.name or wish(member))]
+    for member, name in zip(nameless, numbered(nameless), strict=True):
+        member.name = name
     for member in module.members:
         member.name = names.fresh(identifier(member.name or wish(member)))
+
+
+SHORT_NAMES = {
+    "nn.Conv": "conv", "nn.BatchNorm": "bn", "nn.Linear": "fc", "nn.PReLU": "prelu",
+    "nn.Dropout": "dropout", "nn.LayerNorm": "norm", "nn.Parameter": "weight", "buffer": "constant",
+    "constant": "constant",
+    "nn.InstanceNorm": "norm", "nn.GroupNorm": "norm",
+}  # fmt: skip
+"""By how the class's name begins."""
+SHORT_CLASSES = {"Conv": "conv", "Inception": "inception"}
+"""Of classes for what repeats."""
+
+
+def short_name(member: Member) -> str:
+    """What an engineer would call a member of its kind."""
+    if member.block is not None:
+        found = [short for begin, short in SHORT_CLASSES.items() if member.type.startswith(begin)]
+        return found[0] if found else "block"
+    found = [short for begin, short in SHORT_NAMES.items() if member.type.startswith(begin)]
+    return found[0] if found else identifier(member.type.rpartition(".")[2].lower())
+
+
+def numbered(members: Sequence[Member]) -> list[str]:
+    """Names for members that have none: conv1, bn1, conv2, ..."""
+    counts = Counter(map(short_name, members))
+    seen: Counter[str] = Counter()
+    found = []
+    for member in members:
+        short = short_name(member)
+        seen[short] += 1
+        found.append(f"{short}{seen[short]}" if counts[short] > 1 else short)
+    return found
 
 
 def wish(member: Member) -> str:

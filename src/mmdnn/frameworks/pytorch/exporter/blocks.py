@@ -12,7 +12,7 @@ from dataclasses import replace
 from os.path import commonprefix
 from typing import Any
 
-from mmdnn.frameworks.pytorch.codegen.naming import Names, identifier, layer_name, wish
+from mmdnn.frameworks.pytorch.codegen.naming import Names, layer_name, numbered, short_name, wish
 from mmdnn.frameworks.pytorch.exporter.cells import (
     SHORTCUT,
     SMALLEST_CELL,
@@ -340,12 +340,8 @@ def _name_inner(members: list[Member], columns: list[list[Member]]) -> None:
         for member, name in zip(members, suffixes[0], strict=True):
             member.name = member.name or name
         return
-    counts = Counter(_short(m) for m in members)
-    seen: Counter[str] = Counter()
-    for member in members:
-        short = _short(member)
-        seen[short] += 1
-        member.name = member.name or (f"{short}{seen[short]}" if counts[short] > 1 else short)
+    for member, name in zip(members, numbered(members), strict=True):
+        member.name = member.name or name
 
 
 def _suffixes(members: list[Member]) -> list[str]:
@@ -364,19 +360,6 @@ def _separated(prefix: str) -> str:
     return prefix[: ends + 1]
 
 
-SHORT_NAMES = {
-    "nn.Conv": "conv", "nn.BatchNorm": "bn", "nn.Linear": "fc", "nn.PReLU": "prelu",
-    "nn.Dropout": "dropout", "nn.LayerNorm": "norm", "nn.Parameter": "weight", "buffer": "constant",
-    "constant": "constant",
-    "nn.InstanceNorm": "norm", "nn.GroupNorm": "norm",
-}  # fmt: skip
-
-
-def _short(member: Member) -> str:
-    found = [short for begin, short in SHORT_NAMES.items() if member.type.startswith(begin)]
-    return found[0] if found else identifier(member.type.rpartition(".")[2].lower())
-
-
 def _role(statement: Statement, inner: dict[Member, Member]) -> str:
     """What a variable in a class is called: after the member that makes it."""
     members = [inner[m].name for m in statement.code.members() if m in inner]
@@ -384,11 +367,9 @@ def _role(statement: Statement, inner: dict[Member, Member]) -> str:
 
 
 def _instance_names(pieces: list[Piece]) -> list[str]:
-    """The source's names, or numbers where it has none."""
+    """The source's names, or none where it has not one for each."""
     found = [_instance_name(piece) for piece in pieces]
-    if any(not name for name in found):
-        return [f"block{i}" for i in range(1, len(pieces) + 1)]
-    return found
+    return found if all(found) else [""] * len(found)
 
 
 def _instance_name(piece: Piece) -> str:
@@ -399,7 +380,7 @@ def _instance_name(piece: Piece) -> str:
         return shared
     last = [s for s in piece.statements if not s.code.text.startswith("F.")][-1]
     made_up = last.node is not None and re.fullmatch(
-        rf"{last.node.op_type}(_\d+)?", last.targets[0].hint
+        rf"{last.node.op_type}(_\d+)?", last.targets[0].hint, re.IGNORECASE
     )
     return "" if made_up else layer_name(last.targets[0].hint)
 
@@ -419,7 +400,7 @@ def _title(piece: Piece) -> str:
     for applies, title in rules:
         if applies():
             return title
-    parts = [_TITLES.get(_short(m), m.type.rpartition(".")[2]) for m in members]
+    parts = [_TITLES.get(short_name(m), m.type.rpartition(".")[2]) for m in members]
     parts += ["ReLU"] if "F.relu(" in text else []
     return "".join(dict.fromkeys(parts)) if len(parts) <= 4 else "Block"
 

@@ -20,7 +20,7 @@ from mmdnn.frameworks.pytorch.exporter.table import (
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
 from mmdnn.frameworks.pytorch.exporter.views import View, turned_back
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import LAYER, TYPE, UNNAMED
 from mmdnn.ir.canonical import canonical
 
 MADE_UP = {
@@ -200,8 +200,10 @@ def _tensor(value: Any) -> ir.TensorProtocol:
 
 
 def _hint(value: ir.Value) -> str:
-    """The source's name for it, or else that of the layer that makes it."""
+    """The source's name for it, or else that of the layer that makes it, or of its operator."""
     node = value.producer()
+    if node is not None and UNNAMED in node.metadata_props:
+        return node.op_type.lower()
     if node is None or not str(value.name).startswith(f"{node.name}"):
         return str(value.name).partition("@")[0]
     return node.metadata_props.get(LAYER) or str(node.name)

@@ -36,7 +36,7 @@ from mmdnn.frameworks.pytorch.graph import (
     Operand,
     Variable,
 )
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import LAYER, TYPE, UNNAMED
 from mmdnn.ir.operators import Operators
 
 if TYPE_CHECKING:
@@ -74,7 +74,13 @@ class Exporting:
         self.node = node
         self.type = node.op_type
         self.layer = node.metadata_props.get(LAYER) or node.name or node.op_type
+        self.is_named = UNNAMED not in node.metadata_props
         self._unread = set(node.attributes)
+
+    @property
+    def name(self) -> str:
+        """What a member for it may be called; "" where nobody has named it."""
+        return self.layer if self.is_named else ""
 
     @property
     def outputs(self) -> int:
@@ -187,7 +193,7 @@ class Writing:
         kinds = {t.dtype for t in (tensors or {}).values() if t is not None}
         if type_.startswith("nn.") and len(kinds) == 1 and kinds != {ir.DataType.FLOAT}:
             kwargs["dtype"] = torch_type(self.node, *kinds)
-        member = self.scope.member(type_, args, kwargs, tensors or {}, self.node.layer)
+        member = self.scope.member(type_, args, kwargs, tensors or {}, self.node.name)
 
         def apply(*inputs: Any) -> Code:
             operands: list[Operand] = [member]
