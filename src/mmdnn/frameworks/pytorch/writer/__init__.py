@@ -110,7 +110,9 @@ def _write_state_dict(program: Program, target: Path) -> None:
     torch.save({name: as_torch(tensor) for name, tensor in program.state()}, target)
     with zipfile.ZipFile(target, "a") as archive:
         folder = archive.namelist()[0].partition("/")[0]
-        member = zipfile.ZipInfo(f"{folder}/{LAYERS}.json")  # without the time: the same bytes again
+        member = zipfile.ZipInfo(
+            f"{folder}/{LAYERS}.json"
+        )  # without the time: the same bytes again
         archive.writestr(member, json.dumps(codegen.layers(program)))
 
 
