@@ -49,7 +49,8 @@ def _pooling(inside: Inside) -> Made | None:
     core.done()
     if type_.startswith("Global"):
         shape = inside.x.shape
-        whole = shape is not None and tuple(shape[1:]) == window and set(strides) == {1}
+        whole = window == windows.UNKNOWN or (shape is not None and tuple(shape[1:]) == window)
+        whole = whole and set(strides) == {1}
         return named(inside.function, f"C.layers.{type_}", {}) if whole and not any(pad) else None
     spatial = pad[-len(window) :]
     if len(strides) > 1 and len(strides) != len(window):

@@ -9,6 +9,8 @@ from mmdnn.frameworks.cntk.codegen.table import Node, plain, printer
 
 POOLINGS = {0: "C.MAX_POOLING", 1: "C.AVG_POOLING"}
 _NO_PADS = (0,)
+UNKNOWN = (-2,)
+"""The shape that CNTK fills with that of the image."""
 
 
 def pads(value: Any) -> list[bool]:
@@ -36,19 +38,35 @@ def padded(node: Node, place: int, x: Expr, pad: list[bool], value: float | None
         node: The function.
         place: The operand's place.
         x: The operand.
-        pad: Which axes are padded automatically, so that the explicit padding does not count.
+        pad: Which axes are padded automatically, so that the explicit padding does not count there.
         value: What it is padded with; None where that would not be the same.
     """
-    lower, upper = (tuple(node.take(name, _NO_PADS)) for name in ("lowerPad", "upperPad"))
-    if not any(lower + upper):
+    lower, upper = (list(node.take(name, _NO_PADS)) for name in ("lowerPad", "upperPad"))
+    if len(pad) == 1:
+        pad = pad * len(lower)
+    if len(pad) < len(lower) or len(lower) != len(upper):
+        node.refuse("its padding is of two minds")
+    automatic = pad[len(pad) - len(lower) :]
+    pattern = [
+        (0, 0) if auto else ends
+        for auto, ends in zip(automatic, zip(lower, upper, strict=True), strict=True)
+    ]
+    if not any(map(any, pattern)):
         return x
     shape = node.function.inputs[place].shape
-    rank = len(lower) if shape is None else len(shape)
-    if len(lower) != len(upper) or rank < len(lower) or any(pad) or value is None:
+    rank = len(pattern) if shape is None else len(shape)
+    if value is None or rank < len(pattern):
         node.refuse("its padding cannot be set from Python")
-    pattern = [(0, 0)] * (rank - len(lower)) + list(zip(lower, upper, strict=True))
+    pattern = [(0, 0)] * (rank - len(pattern)) + pattern
     constant = literal(value) if value else None
     return call("C.pad", x, literal(pattern), constant_value=constant)
+
+
+def window_shape(window: tuple[int, ...]) -> Raw:
+    """A window; an unknown one is the whole image."""
+    if window == UNKNOWN:
+        return Raw("C.cntk_py.NDShape.unknown().dimensions()")
+    return literal(window)
 
 
 @printer("Convolution")
@@ -59,7 +77,6 @@ def _convolution(node: Node, weight: Expr, x: Expr) -> Call:
         crops = _crops(node, pad)
     else:
         x = padded(node, 1, x, pad, 0.0)
-    no_pads(node)
     kernel = tuple(node.take("kernelShape", None) or (node.function.inputs[0].shape or ())[1:])
     strides = spatial_strides(tuple(node.take("strides")), kernel, pad)
     sharing = node.take("sharing", [True])
@@ -145,12 +162,13 @@ def _pooling(node: Node, x: Expr) -> Call:
     kind = _kind(node)
     ceiled = node.optional("ceilOutDim", default=False, absent=False)
     included = node.optional("includePad", default=False, absent=False)
-    fill = float("-inf") if kind.text == POOLINGS[0] else 0.0 if included else None
+    fill = 0.0 if included and not ceiled else None
+    fill = float("-inf") if kind.text == POOLINGS[0] else fill
     return node.call(
         "C.pooling",
-        padded(node, 0, x, pad, None if ceiled else fill),
+        padded(node, 0, x, pad, fill),
         kind,
-        literal(tuple(node.take("poolingWindowShape"))),
+        window_shape(tuple(node.take("poolingWindowShape"))),
         strides=None if set(strides) == {1} else literal(strides),
         auto_padding=literal(pad) if any(pad) else None,
         ceil_out_dim=ceiled,
