@@ -9,10 +9,10 @@ from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.graph import BATCH, Axis
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.writing import Writing
+    from mmdnn.frameworks.cntk.exporter.moving import Moving
 
 
-def align(cntk: Writing, operands: Sequence[Operand]) -> tuple[Layout, list[Operand]]:
+def align(cntk: Moving, operands: Sequence[Operand]) -> tuple[Layout, list[Operand]]:
     """Operands that CNTK broadcasts as ONNX broadcasts these, and the result's layout.
 
     An axis of size 1 beside a dynamic one is dropped. Where a static axis of another size stands
@@ -49,7 +49,7 @@ def _could_be_batched(one: Operand, others: Sequence[Operand]) -> bool:
     return any(other.is_batched and other.rank == one.rank for other in others)
 
 
-def _without_ones(cntk: Writing, one: Operand, layout: Layout) -> Operand:
+def _without_ones(cntk: Moving, one: Operand, layout: Layout) -> Operand:
     """The operand without static axes beside dynamic ones of the result."""
     first = len(layout) - one.rank
     gone = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.joining import unified
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.picking import chosen, picked
-from mmdnn.frameworks.cntk.exporter.shape import unified
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import FREE, Axis

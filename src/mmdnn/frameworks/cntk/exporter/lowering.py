@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,14 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk._operators import COMBINE
 from mmdnn.frameworks.cntk.exporter.blocks import Assembly, Group
+from mmdnn.frameworks.cntk.exporter.ends import alone, head, take_inputs
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown, told
 from mmdnn.frameworks.cntk.exporter.naming import Naming
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
-from mmdnn.frameworks.cntk.exporter.sequence import axis_of
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter, is_unfit
 from mmdnn.frameworks.cntk.exporter.writing import Writing
-from mmdnn.frameworks.cntk.graph import BATCH, FREE, Axis, Function, Kind, Model, Shape, Variable
-from mmdnn.ir import COMPUTED, LAYER, TYPE, sequences
+from mmdnn.frameworks.cntk.graph import FREE, Axis, Function, Kind, Model, Shape, Variable
+from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.canonical import canonical
 from mmdnn.tensors import references
 
@@ -111,20 +111,15 @@ class Scope:
     def run(self) -> Model:
         """Write all nodes, then make blocks, then name everything."""
         outer = self.model.graph
-        batch = _batch(outer.inputs)
-        self._sequences(outer.inputs, batch)
-        for value in outer.inputs:
-            if value not in self.operands:
-                self.operands[value] = self._input(value, batch)
-        self.samples = {one.axes: one for one in reversed(self.operands.values()) if one.axes}
+        take_inputs(self, outer.inputs)
         self.nodes(outer)
         outputs = [v for v in outer.outputs if not isinstance(self.operand(v), Lengths)]
-        heads = [self._head(value) for value in outputs]
+        heads = [head(self, value) for value in outputs]
         assembly = Assembly(self, self._reachable(heads), heads)
         assembly.run()
         heads = [
-            self._alone(value, assembly.outer(head))
-            for value, head in zip(outputs, heads, strict=True)
+            alone(self, value, assembly.outer(one))
+            for value, one in zip(outputs, heads, strict=True)
         ]
         Naming(self, assembly).run(zip(outputs, heads, strict=True))
         root = heads[0].owner if len(heads) == 1 else None
@@ -210,41 +205,6 @@ class Scope:
         for node in graph_:
             self._node(node)
 
-    def _sequences(self, inputs: Sequence[ir.Value], batch: int | str | None) -> None:
-        """Take note of sequences among the inputs, and of the inputs that are their lengths."""
-        if isinstance(batch, str):
-            self.symbols[batch] = BATCH
-        ends: dict[str, Axis] = {}
-        for value in inputs:
-            symbol = _size(value.shape[1]) if value.shape and len(value.shape) > 1 else None
-            if sequences.TIME in sequences.axes_of(value) and isinstance(symbol, str):
-                self.symbols[symbol] = axis_of(symbol)
-                ends[str(sequences.lengths_of(value))] = axis_of(symbol)
-        for value in inputs:
-            if str(value.name) in ends:
-                node = Exporting(ir.node("Shape", [value], name=str(value.name)))
-                self.operands[value] = Lengths(
-                    (BATCH,), (), self.whole, origin=node, of=ends[str(value.name)]
-                )
-
-    def _input(self, value: ir.Value, batch: int | str | None) -> Operand:
-        name = str(value.name)
-        shape = sizes(value.shape)
-        if shape is None:
-            raise UnsupportedError("its number of axes is not known", layer=name)
-        batched = value.shape is not None and len(shape) > 0 and _size(value.shape[0]) == batch
-        layout: Layout = (BATCH, *(None,) * (len(shape) - 1)) if batched else (None,) * len(shape)
-        static = shape[1:] if batched else shape
-        axes: tuple[Axis, ...] = (BATCH,) if batched else ()
-        if batched and sequences.TIME in sequences.axes_of(value):
-            time = self.symbols[str(_size(list(value.shape or [])[1]))]
-            layout, static, axes = (BATCH, time, *layout[2:]), shape[2:], (BATCH, time)
-        variable = Variable(
-            self.uid("Input"), Kind.INPUT, self.kind(value.dtype), Shape(static), axes, name
-        )
-        self.variables[variable.uid] = variable
-        return Operand(layout, static, variable.dtype, variable, value)
-
     def _node(self, node: ir.Node) -> None:
         exporting = Exporting(node)
         cntk = Writing(self, exporting)
@@ -275,43 +235,6 @@ class Scope:
         if key not in self._sources:
             self._sources[key] = Group(node.source_type, source=True)
         return self._sources[key]
-
-    def _head(self, value: ir.Value) -> Variable:
-        """The variable of an output, a function's own."""
-        operand = self.operand(value)
-        if isinstance(operand, Unknown):
-            operand.refuse()
-        producer = value.producer() or ir.node("Identity", [value], name=str(value.name))
-        cntk = Writing(self, Exporting(producer))
-        first = value.shape[0] if value.shape else None
-        if operand.is_static and operand.tensor is None and isinstance(first, ir.SymbolicDim):
-            operand = cntk.batched(operand) if operand.layout else operand
-        elif not operand.is_plain:
-            operand = cntk.unbatched(operand)
-        taken = {
-            self.operands[one].variable
-            for one in self.model.graph.outputs
-            if one in self.operands and one is not value
-        }
-        if operand.variable is None or operand.variable.owner is None or operand.variable in taken:
-            operand = cntk.make("NoOp", operand, shape=operand.shape)
-        self.operands[value] = Operand(
-            operand.layout, operand.shape, operand.dtype, operand.variable, value
-        )
-        assert operand.variable is not None
-        return operand.variable
-
-    def _alone(self, value: ir.Value, head: Variable) -> Variable:
-        """An output that can have its name: a function of several outputs names none of them."""
-        if head.owner is None or len(head.owner.results) == 1:
-            return head
-        if self.is_own and str(value.name).startswith(f"{head.owner.type}"):
-            return head
-        alias = Function("NoOp", self.uid("NoOp"), inputs=[head])
-        made = alias.output()
-        made.shape, made.dtype, made.axes = head.shape, head.dtype, head.axes
-        self.aliases.add(alias)
-        return made
 
     def _reachable(self, heads: Iterable[Variable]) -> list[Function]:
         needed = set(graph.reachable([one.owner for one in heads if one.owner is not None]))
@@ -345,14 +268,4 @@ def _highest(model: ir.Model) -> int:
     return max((int(found[0]) for name in names if (found := re.search(r"\d+$", name))), default=0)
 
 
-def _size(dim: int | ir.SymbolicDim) -> int | str | None:
-    return dim if isinstance(dim, int) else dim.value
-
-
-def _batch(inputs: Iterable[ir.Value]) -> int | str | None:
-    """The size of the first axis of the first input that has one."""
-    found = [_size(value.shape[0]) for value in inputs if value.shape]
-    return found[0] if found else None
-
-
-__all__ = ["FREE", "Axis", "Scope", "from_ir", "operator"]
+__all__ = ["Scope", "from_ir", "operator"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.choosing import larger
 from mmdnn.frameworks.cntk.exporter.markers import unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.pointwise import larger
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
 from mmdnn.frameworks.cntk.exporter.writing import Writing

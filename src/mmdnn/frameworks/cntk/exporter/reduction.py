@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
@@ -53,3 +55,14 @@ def arg(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     made = cntk.reduce("Argmax" if node.type == "ArgMax" else "Argmin", x, [position])
     made = cntk.Minus(cntk.number(size - 1, made), made) if last else made
     return made if keep else cntk.squeezed(made, [position])
+
+
+@exporter("CumSum", doc="https://onnx.ai/onnx/operators/onnx__CumSum.html")
+def cumsum(node: Exporting, cntk: Writing, x: Operand, axis: Operand) -> Operand:
+    """A product with a triangle of ones."""
+    position = node.front(node.ints(axis, "axis")[0], x.rank)
+    back, alone = node.attribute("reverse", 0), node.attribute("exclusive", 0)
+    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    size = cntk.size(x, position)
+    ones = np.tri(size, k=-1 if alone else 0, dtype=x.dtype.numpy())
+    return cntk.along(x, position, ones if back else ones.T)
