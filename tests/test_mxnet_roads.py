@@ -73,17 +73,6 @@ NO_MEANS = {
 
 NOT_CAFFE = {case for cases in NO_MEANS.values() for case in cases.split()}
 
-NOT_BACK = {
-    "argmax_axis1_topk": "argmax1",
-    "argmax_maxval": "argmax1",
-    "argmax_topk": "argmax1",
-    "batchreindex_basic": "batchreindex1",
-    "loss_contrastive": "contrastiveloss1",
-    "loss_multinomial": "multinomiallogisticloss1",
-    "loss_softmax_accuracy": "SoftmaxWithLoss x1: loss",
-}
-"""Caffe's cases that do not come back from MXNet, and what the message names."""
-
 NOT_THERE = {"pooling_max_mask": "MXNet's pooling does not tell"}
 
 
@@ -188,10 +177,6 @@ def test_caffe_to_mxnet_and_back(case: str, tmp_path: Path) -> None:
         return
     files = mxnet_writer.write(to_mxnet.from_ir(model), tmp_path / "net")
     between = from_mxnet.to_ir(mxnet_reader.read(Source(*files)))
-    if case in NOT_BACK:
-        with pytest.raises(UnsupportedError, match=NOT_BACK[case]):
-            to_caffe.from_ir(between)
-        return
     paths = caffe_writer.write(to_caffe.from_ir(between), tmp_path / "net.prototxt")
     found = run_caffe(paths, feeds)
     names = [str(value.name) for value in model.graph.outputs]

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.drafts import fill
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
-from mmdnn.frameworks.caffe.exporter.matching import rank, sizes, small, stored
+from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
 
 SUM, PROD, MAX = "SUM", "PROD", "MAX"
 
@@ -156,7 +156,9 @@ def _affine(kind: str, block: str, factor: str) -> None:
         else:
             x, second = _bottoms(group, factor)
             proposal.bottoms, covered = [x, second], sizes(second)
-            param["axis"] = rank(x) - len(covered) - _appended(group) if covered else 0
+            wide = next(value for value in group.first(factor).inputs if value is not x)
+            appended = rank(wide or second) - len(covered)
+            param["axis"] = rank(x) - len(covered) - appended if covered else 0
         rest = [weight for weight in group.weights if weight not in own]
         proposal.blobs = [(weight, covered) for weight in (*own, *rest)]
         fill(proposal.message, {block: param})
@@ -164,17 +166,12 @@ def _affine(kind: str, block: str, factor: str) -> None:
 
 def _bottoms(group: Group, factor: str) -> tuple[ir.Value, ir.Value]:
     """The value that is scaled, and the other one, which may get axes before."""
-    x, y = group.first(factor).inputs
-    maker = y.producer() if y is not None else None
-    if maker is not None and maker in group.nodes:
-        y = maker.inputs[0]
-    return (x, y) if x is not None and y is not None else group.give_up()
-
-
-def _appended(group: Group) -> int:
-    """How many axes of size 1 the second bottom got."""
-    axes = [small(node.inputs[1]) for node in group.all("Unsqueeze")]
-    return int(axes[0].size) if axes and axes[0] is not None else 0
+    x, y = (value or group.give_up() for value in group.first(factor).inputs)
+    maker = y.producer()
+    while maker is not None and maker in group.nodes:
+        y = maker.inputs[0] or group.give_up()
+        maker = y.producer()
+    return x, y
 
 
 def _covered(stored: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.drafts import fill
+from mmdnn.frameworks.caffe.exporter.equivalents import part
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
-from mmdnn.frameworks.caffe.exporter.matching import rank, sizes, small, stored
-from mmdnn.frameworks.caffe.importer.shape import LIKE
+from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
+from mmdnn.ir import LIKE
 from mmdnn.ir.builder import dimensions
 
 
@@ -23,6 +25,9 @@ def plain(_group: Group, _proposal: Proposal) -> None:
 def contrastive_loss(group: Group, proposal: Proposal) -> None:
     margins = [small(node.inputs[0]) for node in group.all("Sub")]
     (margin,) = (float(array) for array in margins if array is not None)
+    pairs = [node for node in group.all("Sub") if small(node.inputs[0]) is None]
+    pair = [value for value in pairs[0].inputs if value is not None]
+    proposal.bottoms = [*pair, *(value for value in group.bottoms if value not in pair)]
     param = {"margin": margin, "legacy_version": not group.all("Sqrt")}
     fill(proposal.message, {"contrastive_loss_param": param})
 
@@ -62,13 +67,32 @@ def reduction(group: Group, proposal: Proposal) -> None:
         "ReduceMean": "MEAN",
     }
     node = group.first(*kinds)
+    operation = kinds[node.op_type]
+    if node.op_type == "ReduceSum" and group.all("Abs", "Mul") and _reads_own(group, node):
+        operation = "ASUM" if group.all("Abs") else "SUMSQ"
     axes = small(node.inputs[1]) if len(node.inputs) > 1 else None
     param = {
-        "operation": kinds[node.op_type],
+        "operation": operation,
         "axis": 0 if axes is None else int(axes.reshape(-1)[0]),
         "coeff": group.number("Mul", default=1.0),
     }
     fill(proposal.message, {"reduction_param": param})
+
+
+def _reads_own(group: Group, node: ir.Node) -> bool:
+    """Whether a node reads what another one of the layer makes."""
+    return node.inputs[0] is not None and node.inputs[0].producer() in group.nodes
+
+
+@proposals("Slice")
+def slice_(group: Group, proposal: Proposal) -> None:
+    """Parts in a row, the whole of an axis together."""
+    cuts = [each[1] for each in map(part, group.tops) if each is not None]
+    (axis,) = cuts[0]
+    ends = [cut[axis][1] for cut in cuts]
+    lengths = [end - begin for begin, end in zip([cuts[0][axis][0], *ends], ends, strict=False)]
+    points = ends[:-1] if len(set(lengths)) > 1 else []
+    fill(proposal.message, {"slice_param": {"axis": axis, "slice_point": points}})
 
 
 @proposals("ArgMax")

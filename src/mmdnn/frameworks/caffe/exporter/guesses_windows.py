@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.drafts import fill
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
-from mmdnn.frameworks.caffe.exporter.matching import rank, sizes, small, stored
+from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
 from mmdnn.frameworks.caffe.importer.pooling import Window
 
 
@@ -143,7 +143,7 @@ def spp(group: Group, proposal: Proposal) -> None:
 @proposals("LSTMUnit")
 def lstm_unit(group: Group, proposal: Proposal) -> None:
     """Bottoms are the cell, the gates (which are split) and cont (which gets an axis)."""
-    gates = group.first("Split").inputs[0]
+    gates = group.first("Split", "Slice").inputs[0]
     cont = group.first("Unsqueeze").inputs[0]
     (cell,) = (value for value in group.bottoms if value not in {gates, cont})
     proposal.bottoms = [value for value in (cell, gates, cont) if value is not None]

@@ -17,7 +17,8 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error
 from mmdnn.frameworks.caffe.exporter.drafts import Constant
-from mmdnn.frameworks.caffe.exporter.matching import Match, small
+from mmdnn.frameworks.caffe.exporter.matching import Match
+from mmdnn.frameworks.caffe.exporter.values import small
 from mmdnn.frameworks.caffe.graph import Filler, Layer, Unknown, message
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import COMPUTED, LAYER, TYPE
@@ -35,7 +36,10 @@ class GiveUp(Exception):  # noqa: N818 - a signal: the group is not what was tho
     """The group cannot have come of such a layer."""
 
 
-_NOT_IT = (GiveUp, Error, NeedsStatic, IndexError, AttributeError, KeyError, ValueError)
+_NOT_IT = (
+    *(GiveUp, Error, NeedsStatic),
+    *(IndexError, AttributeError, KeyError, TypeError, ValueError),
+)
 """What goes wrong with a guess that is wrong."""
 
 
@@ -119,8 +123,13 @@ class Lifted:
     unknown: Unknown
 
 
-def lift(model: ir.Model, fork: str) -> dict[str, Lifted]:
+def lift(model: ir.Model, fork: str, round_: str = "") -> dict[str, Lifted]:
     """Replace groups by single nodes, in place.
+
+    Args:
+        model: What is changed.
+        fork: The fork whose layers may be used.
+        round_: What tells the nodes' names from those of a lift before.
 
     Returns:
         By node name, what it stands for.
@@ -129,7 +138,8 @@ def lift(model: ir.Model, fork: str) -> dict[str, Lifted]:
     for number, group in enumerate(_groups(model)):
         proposal = _recognised(group, fork)
         if proposal is not None:
-            found[f"lifted {number}"] = _replace(model.graph, group, proposal, f"lifted {number}")
+            name = f"lifted {round_}{number}"
+            found[name] = _replace(model.graph, group, proposal, name)
     return found
 
 

@@ -8,24 +8,11 @@ from typing import TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import dimensions
+from mmdnn.frameworks.caffe.exporter.equivalents import FORMS
+from mmdnn.frameworks.caffe.exporter.values import inputs_of, same_attributes, small
 
 Handed: TypeAlias = Mapping[int, tuple[int, ir.TensorProtocol]]
 """Stand-ins for weights, by their id: the weight's place among the blobs, and the stand-in."""
-
-
-def sizes(value: ir.Value) -> tuple[int, ...]:
-    """The sizes, an open one as 0."""
-    return tuple(dim if isinstance(dim, int) else 0 for dim in dimensions(value))
-
-
-def stored(value: ir.Value) -> tuple[int, ...]:
-    assert value.const_value is not None
-    return tuple(int(dim) for dim in value.const_value.shape.numpy())
-
-
-def rank(value: ir.Value) -> int:
-    return len(dimensions(value))
 
 
 class Match:
@@ -38,20 +25,29 @@ class Match:
         self.stand_ins = stand_ins
         self.weights = weights
         self.known: dict[ir.Value, ir.Value] = {}
+        self.different: set[tuple[ir.Value, ir.Value]] = set()
 
     def values(self, ours: ir.Value | None, theirs: ir.Value | None) -> bool:
         """Whether the two are computed alike from the same inputs."""
         if ours is None or theirs is None:
             return ours is theirs
-        if ours in self.stand_ins:
-            return self.stand_ins[ours] is theirs
         if ours in self.known:
             return self.known[ours] is theirs
-        constant = ours.const_value is not None
-        same = self._constants(ours, theirs) if constant else self._nodes(ours, theirs)
+        if (ours, theirs) in self.different:
+            return False
+        same = self._alike(ours, theirs)
         if same:
             self.known[ours] = theirs
+        else:
+            self.different.add((ours, theirs))
         return same
+
+    def _alike(self, ours: ir.Value, theirs: ir.Value) -> bool:
+        if ours in self.stand_ins:
+            return self.stand_ins[ours] is theirs
+        if ours.const_value is not None:
+            return self._constants(ours, theirs)
+        return self._nodes(ours, theirs) or any(form(self, ours, theirs) for form in FORMS)
 
     def _constants(self, ours: ir.Value, theirs: ir.Value) -> bool:
         made = theirs.const_value
@@ -63,6 +59,8 @@ class Match:
         one, other = small(ours), small(theirs)
         if one is None or other is None or one.dtype != other.dtype:
             return False
+        if one.size == other.size == 1 and max(one.ndim, other.ndim) == 1:
+            one, other = one.reshape(()), other.reshape(())
         return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
     def _nodes(self, ours: ir.Value, theirs: ir.Value) -> bool:
@@ -71,30 +69,7 @@ class Match:
             return False
         if (one.op_type, one.domain) != (other.op_type, other.domain):
             return False
-        if len(one.inputs) != len(other.inputs) or not _same_attributes(one, other):
+        if not same_attributes(one, other):
             return False
-        return all(self.values(a, b) for a, b in zip(one.inputs, other.inputs, strict=True))
-
-
-def _same_attributes(one: ir.Node, other: ir.Node) -> bool:
-    if one.attributes.keys() != other.attributes.keys():
-        return False
-    for name, attribute in one.attributes.items():
-        ours, theirs = attribute.value, other.attributes[name].value
-        if attribute.type == ir.AttributeType.TENSOR:
-            if not np.array_equal(ours.numpy(), theirs.numpy(), equal_nan=True):
-                return False
-        elif attribute.type == ir.AttributeType.FLOAT:
-            if np.float32(ours) != np.float32(theirs):
-                return False
-        elif attribute.type == ir.AttributeType.GRAPH or ours != theirs:
-            return False
-    return True
-
-
-def small(value: ir.Value | None) -> np.ndarray | None:
-    """The numbers of a constant that is small and at hand."""
-    tensor = value.const_value if value is not None else None
-    if tensor is None or tensor.size > 1 << 16 or isinstance(tensor, ir.ExternalTensor):
-        return None
-    return tensor.numpy()
+        mine, others = inputs_of(one), inputs_of(other)
+        return len(mine) == len(others) and all(map(self.values, mine, others))

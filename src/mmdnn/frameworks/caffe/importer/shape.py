@@ -10,10 +10,8 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, needs_static, reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.ir import LIKE
 from mmdnn.ir.builder import Dimension, dimensions
-
-LIKE = "mmdnn.like"
-"""Metadata of the node of a Crop: its second bottom, of which the sizes alone are used."""
 
 
 @importer("Split", doc=f"{TUTORIAL}/split.html")

@@ -14,6 +14,7 @@ from mmdnn.frameworks.mxnet.exporter.filling import full_of_sizes
 from mmdnn.frameworks.mxnet.exporter.padding import NONE
 from mmdnn.frameworks.mxnet.exporter.sizes import Size, sizes, whole_shape
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.ir import LIKE
 
 FAR = 1 << 31
 """Slices that end here or later go to the end."""
@@ -208,6 +209,10 @@ def slice_operator(
     cuts = {axis: cut for axis, cut in cuts.items() if cut != (0, None, 1)}
     if not cuts:
         return mx.make("_copy", x)
+    like = _like(node, mx)
+    if like is not None and set(cuts) <= {2, 3} and {cut[2] for cut in cuts.values()} == {1}:
+        offset = tuple(cuts.get(axis, (0,))[0] or 0 for axis in (2, 3))
+        return mx.Crop(x, like, num_args=2, offset=offset if any(offset) else None)
     if len(cuts) == 1 and (only := next(iter(cuts.values())))[2] == 1:
         begin, stop, _ = only
         return mx.slice_axis(
@@ -221,6 +226,15 @@ def slice_operator(
         end=tuple(cut[1] for cut in each),
         step=steps_ if set(steps_) != {1} else None,
     )
+
+
+def _like(node: Exporting, mx: Writing) -> Array | None:
+    """The picture to whose size the source cut, where it is known."""
+    name, wanted = node.node.metadata_props.get(LIKE, ""), node.output_shape() or ()
+    found = (array for value, array in mx.scope.values.items() if value.name == name)
+    like = next(found, None) if len(wanted) == 4 else None
+    sizes = (like.shape or ())[2:] if like is not None else ()
+    return like if len(sizes) == 2 and sizes == wanted[2:] and None not in sizes else None
 
 
 def _cut(

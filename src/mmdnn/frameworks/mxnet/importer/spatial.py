@@ -12,6 +12,7 @@ from mmdnn.frameworks.mxnet.importer.convolution import NN, per_axis
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.shapes import Size, known, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.ir import LIKE
 
 
 @importer("Crop", doc=f"{NN}.Crop")
@@ -26,7 +27,10 @@ def crop(node: Importing, op: Any, x: ir.Value, *like: ir.Value) -> ir.Value:
     ends = [start + n for start, n in zip(offset, size, strict=True)]
     if any(end > known(x, axis) for axis, end in zip((2, 3), ends, strict=True)):
         node.unfit(f"a crop of {size} from {offset} does not fit")
-    return op.Slice(x, offset, ends, [2, 3])
+    y = op.Slice(x, offset, ends, [2, 3])
+    if like and y.producer() is not None:
+        y.producer().metadata_props[LIKE] = str(like[0].name)
+    return y
 
 
 @importer("UpSampling", doc=f"{NN}.UpSampling")
