@@ -217,3 +217,21 @@ def activations(case: Case) -> list[list[Callable[..., np.ndarray]]]:
         found.append(apply)
     count = len(found) // case.ways
     return [found[:count], found[count:]]
+
+
+DOUBLES = ("lstm", "lstm_both_lengths_states", "gru_clip", "gru_after_both", "lstm_layout")
+"""Cases that are run in float64 too."""
+
+
+def doubled(case: Case) -> tuple[ir.Model, Arrays, Arrays]:
+    """The model of a case in float64, what it is fed, and what it gives."""
+    model, feeds = case.model()
+    values = [*model.graph.inputs, *model.graph.initializers.values(), *model.graph.outputs]
+    for value in values:
+        if value.dtype == ir.DataType.FLOAT:
+            if value.const_value is not None:
+                array = value.const_value.numpy().astype(np.float64)
+                value.const_value = ir.tensor(array, name=value.name)
+            value.type = ir.TensorType(ir.DataType.DOUBLE)
+    wide = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in feeds.items()}
+    return model, wide, {name: array.astype(np.float64) for name, array in case.wanted().items()}

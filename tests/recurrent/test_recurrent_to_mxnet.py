@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from recurrence import DOUBLES, doubled
 from recurrent_cases import CASES
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "frameworks" / "mxnet"))
@@ -18,6 +19,10 @@ def test_to_mxnet(tmp_path: Path) -> None:
         model, feeds = case.model()
         batch.add(name, model, feeds)
         wanted[name] = [case.wanted()[str(value.name)] for value in model.graph.outputs]
+    for name in DOUBLES:
+        model, feeds, outputs = doubled(CASES[name])
+        batch.add(f"{name} double", model, feeds)
+        wanted[f"{name} double"] = [outputs[str(value.name)] for value in model.graph.outputs]
     found = batch.run()
-    wrong = {name: difference(found[name], wanted[name]) for name in CASES}
+    wrong = {name: difference(found[name], wanted[name]) for name in wanted}
     assert {name: why for name, why in wrong.items() if why} == {}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from recurrence import DEFAULTS
+from recurrence import DEFAULTS, DOUBLES, doubled
 from recurrent_cases import CASES
 
 pytest.importorskip("torch")
 
+from mmdnn.frameworks.onnx import engine as onnxruntime
 from mmdnn.frameworks.pytorch import codegen, engine, exporter
+from mmdnn.ir.builder import Builder
 
 PACKED = {"lstm_no_steps", "gru_after_no_steps", "rnn_no_steps"}
 """torch itself refuses to pack a sequence of no steps."""
@@ -53,3 +56,37 @@ def test_torchs_own_layer_where_there_is_one(name: str) -> None:
     ours = before or (backwards and lengths) or odd or any(word in name for word in OURS)
     assert (f"nn.{case.kind}(" in source) is not ours, source
     assert ("pack_padded_sequence(" in source) is (lengths and not ours)
+
+
+@pytest.mark.parametrize("name", DOUBLES)
+def test_doubles(name: str) -> None:
+    model, feeds, wanted = doubled(CASES[name])
+    found = engine.run(exporter.from_ir(model), feeds)
+    for key, array in wanted.items():
+        np.testing.assert_allclose(found[key], array, rtol=1e-5, atol=1e-6, strict=True)
+
+
+def test_nothing_stands_between_layers() -> None:
+    """What exporters put behind a layer to turn ONNX's axes back is not written."""
+    random = np.random.default_rng(3)
+
+    def normal(*shape: int) -> np.ndarray:
+        return random.standard_normal(shape).astype(np.float32)
+
+    builder = Builder("mmdnn.test", "network")
+    op, x = builder.op, builder.input("x", ("T", 2, 5))
+    weights = [normal(2, 12, 5), normal(2, 12, 3), normal(2, 24)]
+    y, _, _ = op.LSTM(x, *weights, hidden_size=3, direction="bidirectional", outputs=3)
+    y = op.Reshape(op.Transpose(y, perm=[0, 2, 1, 3]), [0, 0, -1])
+    y, h = op.RNN(y, normal(1, 3, 6), normal(1, 3, 3), hidden_size=3, outputs=2)
+    builder.graph.outputs.extend([op.Squeeze(y, [1]), h])
+    model = builder.model()
+    source = codegen.source(exporter.from_ir(model))
+    assert "y, _ = self.LSTM(x)" in source
+    assert "self.RNN(y)" in source
+    assert not {"squeeze", "reshape", "transpose", "unflatten"} & set(re.findall(r"\w+", source))
+    feeds = {"x": normal(4, 2, 5)}
+    found, wanted = engine.run(exporter.from_ir(model), feeds), onnxruntime.run(model, feeds)
+    for value in model.graph.outputs:
+        key = str(value.name)
+        np.testing.assert_allclose(found[key], wanted[key], rtol=1e-4, atol=1e-5, strict=True)

@@ -15,12 +15,11 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir.builder import Builder, Dimension, dimensions, function_of, shape
-from mmdnn.ir.recurrent import GATES, Activation, Recurrent, read, refuse
+from mmdnn.ir.recurrence_steps import STEPS
+from mmdnn.ir.recurrent import GATES, Recurrent, read, refuse
 from mmdnn.tensors import references
 
 INPUTS = ("x", "w", "r", "b", "lengths", "h", "c", "p")
-Step = Callable[["_Way", Any, ir.Value, list[ir.Value]], list[ir.Value]]
-"""`(way, op, input, states)` -> the states after the step."""
 
 
 def definition(node: ir.Node) -> ir.Function:
@@ -124,8 +123,13 @@ class _Way:
         self.running = running
         self.functions = whole.layer.activations[way]
         self.size = whole.layer.size or 0
+        self.bias: ir.Value | None = None
         projection = whole.given.get("projection")
         self.seen = self.size if projection is None else shape(projection)[1] or 0
+
+    def has(self, name: str) -> bool:
+        """Whether the layer has that input."""
+        return self.whole.given.get(name) is not None
 
     def run(self) -> list[ir.Value]:
         """H after every step [T, N, H], and the final states [N, H]."""
@@ -133,7 +137,6 @@ class _Way:
         x = _sure(self.whole.given["x"])
         rows = GATES[layer.kind] * self.size
         self.recurrence = self.weight("r", lambda r: r)
-        self.bias: ir.Value | None = None
         inputs = op.MatMul(x, self.weight("w", lambda w: w.T))
         if self.whole.given["b"] is not None and layer.reset_after:
             self.bias = self.weight("b", lambda b: b[rows:])
@@ -145,7 +148,7 @@ class _Way:
         first = [self._initial(name, x, sizes[name]) for name in names]
         y, *finals = self._scan(inputs, first, [sizes[name] for name in names])
         if self.running is not None:
-            y = op.Where(self.running, y, np.zeros((), x.dtype.numpy() if x.dtype else np.float32))
+            y = op.Where(self.running, y, self._zero(x))
         return [y, *finals]
 
     def weight(self, name: str, part: Callable[[Any], Any]) -> ir.Value:
@@ -172,7 +175,11 @@ class _Way:
         if self.whole.given["lengths"] is None:
             return state
         some = op.Unsqueeze(op.Greater(self.whole.given["lengths"], np.int32(0)), [1])
-        return op.Where(some, state, np.zeros((), kind))  # type: ignore[no-any-return]
+        return op.Where(some, state, self._zero(x))  # type: ignore[no-any-return]
+
+    def _zero(self, like: ir.Value) -> ir.Value:
+        kind = (like.dtype or ir.DataType.FLOAT).numpy()
+        return self.whole.outer.constant(np.zeros((), kind))
 
     def _scan(self, inputs: ir.Value, states: list[ir.Value], sizes: list[int]) -> list[ir.Value]:
         """H after every step, and the final states."""
@@ -205,13 +212,6 @@ class _Way:
             value.type, value.shape = inputs.type, ir.Shape(dims)
         return [made[-1], *made[:-1]]
 
-    def gate(self, op: Any, place: int, x: ir.Value) -> ir.Value:
-        """An activation of a gate."""
-        if self.layer.clip is not None:
-            kind = (x.dtype or ir.DataType.FLOAT).numpy()
-            x = op.Clip(x, kind.type(-self.layer.clip), kind.type(self.layer.clip))
-        return activate(op, self.functions[place], x)
-
 
 class _Rows:
     """A weight that is computed while the model runs, cut as numpy would."""
@@ -241,68 +241,3 @@ def _input(body: Builder, name: str, like: ir.Value, shape: Any) -> ir.Value:
     value = body.input(body.unique(name), shape, like.dtype or ir.DataType.FLOAT)
     value.shape = ir.Shape(shape)
     return value
-
-
-def activate(op: Any, function: Activation, x: ir.Value) -> ir.Value:
-    """One of ONNX's activation functions."""
-    name, alpha, beta = function
-    kind = (x.dtype or ir.DataType.FLOAT).numpy().type
-    if name == "Affine":
-        return op.Add(op.Mul(x, kind(alpha)), kind(beta))  # type: ignore[no-any-return]
-    if name == "ScaledTanh":
-        return op.Mul(op.Tanh(op.Mul(x, kind(beta))), kind(alpha))  # type: ignore[no-any-return]
-    if name == "HardSigmoid":
-        return op.HardSigmoid(x, alpha=alpha, beta=beta)  # type: ignore[no-any-return]
-    takes = name in {"LeakyRelu", "ThresholdedRelu", "Elu"}
-    return getattr(op, name)(x, **({"alpha": alpha} if takes else {}))  # type: ignore[no-any-return]
-
-
-def _lstm(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
-    h, c = states
-    gates = op.Add(now, op.Gemm(h, way.recurrence, transB=1))
-    i, o, f, g = op.Split(gates, axis=1, num_outputs=4, outputs=4)
-    size, peepholes = way.size, way.whole.given["p"] is not None
-
-    def seen(x: ir.Value, place: int, cell: ir.Value) -> ir.Value:
-        if not peepholes:
-            return x
-        rows = slice(place * size, (place + 1) * size)
-        return op.Add(x, op.Mul(cell, way.weight("p", lambda p: p[rows])))  # type: ignore[no-any-return]
-
-    i = way.gate(op, 0, seen(i, 0, c))
-    one = np.ones((), (h.dtype or ir.DataType.FLOAT).numpy())
-    f = op.Sub(one, i) if way.layer.coupled else way.gate(op, 0, seen(f, 2, c))
-    c = op.Add(op.Mul(f, c), op.Mul(i, way.gate(op, 1, g)))
-    o = way.gate(op, 0, seen(o, 1, c))
-    h = op.Mul(o, activate(op, way.functions[2], c))
-    if way.whole.given.get("projection") is not None:
-        h = op.Gemm(h, way.weight("projection", lambda p: p), transB=1)
-    return [h, c]
-
-
-def _gru(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
-    h, size = states[0], way.size
-    if way.layer.reset_after:
-        bias = [way.bias] if way.bias is not None else []
-        zh, rh, nh = op.Split(
-            op.Gemm(h, way.recurrence, *bias, transB=1), axis=1, num_outputs=3, outputs=3
-        )
-        zx, rx, nx = op.Split(now, axis=1, num_outputs=3, outputs=3)
-        z, reset = way.gate(op, 0, op.Add(zx, zh)), way.gate(op, 0, op.Add(rx, rh))
-        new = op.Add(nx, op.Mul(reset, nh))
-    else:
-        gates = way.weight("r", lambda r: r[: 2 * size])
-        zr, nx = op.Split(now, [2 * size, size], axis=1, outputs=2)
-        both = way.gate(op, 0, op.Add(zr, op.Gemm(h, gates, transB=1)))
-        z, reset = op.Split(both, axis=1, num_outputs=2, outputs=2)
-        candidate = way.weight("r", lambda r: r[2 * size :])
-        new = op.Add(nx, op.Gemm(op.Mul(reset, h), candidate, transB=1))
-    one = np.ones((), (h.dtype or ir.DataType.FLOAT).numpy())
-    return [op.Add(op.Mul(op.Sub(one, z), way.gate(op, 1, new)), op.Mul(z, h))]
-
-
-def _rnn(way: _Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
-    return [way.gate(op, 0, op.Add(now, op.Gemm(states[0], way.recurrence, transB=1)))]
-
-
-STEPS: dict[str, Step] = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}

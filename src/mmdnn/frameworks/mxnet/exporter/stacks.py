@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.table import Array, Writing
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Writing
 from mmdnn.tensors import references
 
 GATES = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn_tanh": (0,), "rnn_relu": (0,)}
@@ -155,12 +155,14 @@ class Stack:
 
 def _states(mx: Writing, stack: Stack, given: list[Array | None], size: int) -> Array:
     """The first states of all layers: one array if they were cut from one."""
-    ways = len(stack.ways)
+    ways, kind = len(stack.ways), stack.layers[0].w.dtype
+    dtype = NAMES[kind] if kind != ir.DataType.FLOAT else None
     if all(each is None for each in given):
-        zeros: Array = mx.make("_zeros", shape=(ways * len(given), 0, size))
+        zeros: Array = mx.make("_zeros", shape=(ways * len(given), 0, size), dtype=dtype)
         return zeros
     each: list[Any] = [
-        mx.make("_zeros", shape=(ways, 0, size)) if one is None else one for one in given
+        mx.make("_zeros", shape=(ways, 0, size), dtype=dtype) if one is None else one
+        for one in given
     ]
     if len(each) == 1:
         return each[0]
