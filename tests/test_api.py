@@ -121,6 +121,15 @@ def test_convert_to_pytorch(caffe, tmp_path):
     assert result.report.ok
 
 
+def test_source_code_that_no_engine_runs(caffe, tmp_path):
+    pytest.importorskip("cv2")
+    result = mmdnn.convert(caffe, tmp_path / "made" / "net.py", to="caffe")
+    assert result.report.ok
+    assert result.report.target == "OpenCV's dnn on net.prototxt, net.caffemodel"
+    assert result.notes[-1].startswith("The source code itself is not run")
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"net.py", "net.caffemodel"}
+
+
 def test_weights_where_the_user_wants_them(onnx, tmp_path):
     pytest.importorskip("torch")
     weights = tmp_path / "elsewhere" / "w.pth"

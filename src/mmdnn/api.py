@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx_ir as ir
 
 from mmdnn import registry
-from mmdnn.errors import MissingExtraError, UsageError
+from mmdnn.errors import UsageError
 from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
@@ -17,8 +17,8 @@ from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.saving import size_of, write
+from mmdnn.verify import conversion, sides
 from mmdnn.verify import run as verification
-from mmdnn.verify import sides
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import inputs
 from mmdnn.verify.report import Report
@@ -226,8 +226,12 @@ def convert_opened(
     with outputs() as place:
         written = write(split, to, target, weights, place, progress, options)
         if verify:
-            staged = to.arrange([path for _, path in written])
-            report, notes = _verified(opened, model, to, staged, tolerance, progress, steps)
+            files = [path for _, path in written]
+            with conversion.runnable(files, split, to, options) as (staged, aside):
+                report, notes = conversion.verified(
+                    opened, model, to, staged, steps=steps, tolerance=tolerance, progress=progress
+                )
+            notes = (*notes, *aside)
             if report is not None and not keep:
                 report.require()
     paths = tuple(final for final, _ in written)
@@ -292,46 +296,18 @@ def compare(
     if model is None:
         raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
     own, other = _preprocessing(models, steps)
-    found = verification.run_source(_sides(two[0], models[0], own), model, progress=progress)
+    found = verification.run_source(
+        sides.of_opened(two[0], models[0], own), model, progress=progress
+    )
     rename = _rename(models[1], model)
     names = _output_names(model)
     renamed = (
         (side and replace(sides.named_by_order(side, names), rename=rename), note)
-        for side, note in _sides(two[1], models[1], other)
+        for side, note in sides.of_opened(two[1], models[1], other)
     )
     target, notes = sides.first_that_runs(renamed, found.results[0][0])
     found = replace(found, notes=(*found.notes, *notes))
     return verification.verify(found, target, model, tolerance=tolerance, progress=progress)
-
-
-def _verified(
-    opened: Opened,
-    model: ir.Model,
-    to: Framework,
-    staged: Source | None,
-    tolerance: Tolerance | None,
-    progress: Silent,
-    steps: Steps,
-) -> tuple[Report | None, tuple[str, ...]]:
-    """The comparison of a conversion's two sides, or why there is none."""
-    if staged is None or not to.has("engine"):
-        return None, (f"Not verified: {to.title} has no engine here.",)
-    try:
-        found = verification.run_source(_sides(opened, model), model, progress=progress)
-        first = found.results[0][0]
-        fed = replace(first, values=preprocessing.apply(steps, first.values))
-        side, note = sides.result_side(to, staged, fed)
-        side = sides.preprocessed(side, steps)
-        found = replace(found, notes=(*found.notes, *note))
-        target = sides.named_by_order(side, _output_names(model))
-        report = verification.verify(
-            found, target, model, whole=True, tolerance=tolerance, progress=progress
-        )
-    except MissingExtraError as error:
-        return None, (f"Not verified: {' '.join(str(error).split())}",)
-    except sides.NothingRunsError as error:
-        return None, (f"Not verified: {error}",)
-    return report, report.notes
 
 
 def _preprocessing(
@@ -341,13 +317,6 @@ def _preprocessing(
     one, other = (preprocessing.recorded(each) if each is not None else {} for each in models)
     other = said or other
     return (None, None) if one == other else (one, other)
-
-
-def _sides(
-    opened: Opened, model: ir.Model | None, steps: Steps | None = None
-) -> Iterator[tuple[sides.Side | None, str]]:
-    for side, note in sides.source_sides(opened.framework, opened.source, model):
-        yield side and sides.preprocessed(side, steps or {}), note
 
 
 def _check_trust(opened: Opened, trust: bool) -> None:

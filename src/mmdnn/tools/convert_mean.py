@@ -46,6 +46,7 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Convert the image, and say what was made."""
+    from mmdnn.frameworks.mxnet import writer
     from mmdnn.outputs import outputs
 
     target = Path(args.output)
@@ -55,7 +56,7 @@ def work(args: Namespace) -> dict[str, Any]:
     if in_colour and not args.bgr:
         image = _turned(image, args.binaryproto_fname)
     with outputs() as place:
-        _write(image, place(target))
+        writer.write_arrays({NAME: image}, place(target))
     order = "as stored" if args.bgr else "red first" if in_colour else "one channel"
     size = "x".join(map(str, shape))
     command.say(args, f"Mean image is saved as [{target}]: {NAME}, {size}, {order}.")
@@ -97,19 +98,6 @@ def _turned(image: ir.TensorProtocol, path: str) -> ir.TensorProtocol:
             hint="--bgr leaves them as they are stored.",
         )
     return channels.turned(image, 0)
-
-
-def _write(image: ir.TensorProtocol, target: Path) -> None:
-    """One array with its name, in MXNet's list format (see `mmdnn.frameworks.mxnet.writer`)."""
-    import struct
-
-    from mmdnn.frameworks.mxnet import writer
-    from mmdnn.frameworks.mxnet.reader.ndarray import LIST
-
-    with target.open("wb") as file:
-        file.write(struct.pack("<QQQ", LIST, 0, 1))
-        writer._write_array(file, image, None)
-        file.write(struct.pack("<QQ", 1, len(NAME)) + NAME.encode())
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def work(args: Namespace) -> dict[str, Any]:
     opened = opening.open_model([structure], "caffe", arguments.shapes(args.inputShape), said)
     text = standins.converted(lambda value: _text(opened.source, value), structure)
     with outputs() as place:
-        place(target).write_text(f"{text}\n", encoding="utf-8")
+        place(target).write_text(text, encoding="utf-8")
     nodes = sum(node["op"] != "null" for node in json.loads(text)["nodes"])
     command.say(args, f"MXNet symbol is saved as [{target}]: {nodes} operators.")
     return {"ok": True, "files": [str(target)], "operators": nodes}
@@ -66,7 +66,7 @@ def _text(source: Source, value: float) -> str:
 
     network = standins.in_caffe(reader.read(source), value)
     native = exporter.from_ir(importer.to_ir(network))
-    return json.dumps(writer.symbol(native.symbol), indent=2, ensure_ascii=False)
+    return writer.text(native.symbol)
 
 
 if __name__ == "__main__":

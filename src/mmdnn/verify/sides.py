@@ -174,6 +174,14 @@ def result_side(
     return side, ()
 
 
+def of_opened(
+    opened: Opened, model: ir.Model | None, steps: Steps | None = None
+) -> Iterator[tuple[Side | None, str]]:
+    """`source_sides` of a model's files, fed with what preprocessing makes of the inputs."""
+    for side, note in source_sides(opened.framework, opened.source, model):
+        yield side and preprocessed(side, steps or {}), note
+
+
 def first_that_runs(sides: Iterator[tuple[Side | None, str]], feed: Feed) -> tuple[Side, list[str]]:
     """The first side that runs on these inputs, and what the user should know about it.
 

@@ -1,4 +1,4 @@
-"""The size of pictures, told by the dense layer behind the convolutions."""
+"""Sizes that parameters tell: of pictures, by the dense layer behind the convolutions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from mmdnn.frameworks.mxnet import exporter, reader, writer
+from mmdnn.errors import ShapeError
+from mmdnn.frameworks.mxnet import exporter, importer, reader, writer
 from mmdnn.ir.builder import Builder, shape
 from mmdnn.registry import Source
 
@@ -72,3 +73,12 @@ def test_pooling_everything_leaves_it_open(tmp_path: Path) -> None:
     pool["attrs"]["global_pool"] = "True"
     source.network.write_text(json.dumps(symbol))
     assert reader.read(source).inputs == {"data": (None, 3, None, None)}
+
+
+def test_without_parameters_it_says_what_is_missing(tmp_path: Path) -> None:
+    source = files(tmp_path, 32, USUAL * 3)
+    with pytest.raises(ShapeError) as caught:
+        importer.to_ir(reader.read(Source(source.network)))
+    assert "from its parameters only" in str(caught.value)
+    assert ".params" in str(caught.value)
+    assert len(str(caught.value)) < 300

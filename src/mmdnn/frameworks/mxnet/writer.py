@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -53,15 +53,15 @@ def write(
     if main.suffix == ".py":
         main.write_text(codegen.source(model, weights=params.name), encoding="utf-8")
     else:
-        main.write_text(_text(symbol(model.symbol)), encoding="utf-8")
+        main.write_text(text(model.symbol), encoding="utf-8")
     write_params(model, params, progress)
     return [main, params]
 
 
-def _text(found: dict[str, Any]) -> str:
-    """JSON with lists of numbers on one line; MXNet knows no escaped characters beyond ASCII."""
-    text = json.dumps(found, indent=2, ensure_ascii=False)
-    return re.sub(r"\[\s+(-?\d[\d,\s-]*?)\s+\]", _on_one_line, text) + "\n"
+def text(graph: Symbol) -> str:
+    """The symbol file: lists of numbers on one line; MXNet knows no escaped characters beyond ASCII."""
+    found = json.dumps(symbol(graph), indent=2, ensure_ascii=False)
+    return re.sub(r"\[\s+(-?\d[\d,\s-]*?)\s+\]", _on_one_line, found) + "\n"
 
 
 def _on_one_line(numbers: re.Match[str]) -> str:
@@ -83,14 +83,29 @@ def places(target: Path) -> tuple[Path, Path]:
 
 def write_params(model: Model, target: Path, progress: Progress | None = None) -> None:
     """Write the arrays alone, with the prefixes that checkpoints have."""
-    names = []
+    arrays = {
+        f"{'aux' if name in model.auxiliary else 'arg'}:{name}": tensor
+        for name, tensor in model.params.items()
+    }
+    write_arrays(arrays, target, progress)
+
+
+def write_arrays(
+    arrays: Mapping[str, ir.TensorProtocol], target: Path, progress: Progress | None = None
+) -> None:
+    """Write named arrays as `mx.nd.save` does.
+
+    Args:
+        arrays: By name, of any types that MXNet has.
+        target: The file.
+        progress: Told of the bytes written.
+    """
     with target.open("wb") as file:
-        file.write(struct.pack("<QQQ", LIST, 0, len(model.params)))
-        for name, tensor in model.params.items():
-            names.append(f"{'aux' if name in model.auxiliary else 'arg'}:{name}")
+        file.write(struct.pack("<QQQ", LIST, 0, len(arrays)))
+        for tensor in arrays.values():
             _write_array(file, tensor, progress)
-        file.write(struct.pack("<Q", len(names)))
-        for name in names:
+        file.write(struct.pack("<Q", len(arrays)))
+        for name in arrays:
             encoded = name.encode()
             file.write(struct.pack("<Q", len(encoded)) + encoded)
 

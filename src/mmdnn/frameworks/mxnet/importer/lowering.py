@@ -21,6 +21,9 @@ from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
 
 Shape = tuple[int | None, ...]
 
+SHOWN = 3
+"""How many inputs an error lists."""
+
 
 def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     """The IR of an MXNet model. Its batch is dynamic wherever the operators allow.
@@ -61,7 +64,14 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
 
 def _unknown(model: Model, missing: NeedsStatic) -> ShapeError:
     open_ = [name for name, shape in model.inputs.items() if shape is None or None in shape]
-    example = " ".join(f"{name}:1,3,224,224" for name in open_) or "data:1,3,224,224"
+    if len(open_) > SHOWN and not model.params:
+        return ShapeError(
+            f"the shape of '{missing}' is known from its parameters only, which were not given",
+            file=model.files.network,
+            hint="Give the .params file too, or put it beside the symbol.",
+        )
+    example = " ".join(f"{name}:1,3,224,224" for name in open_[:SHOWN]) or "data:1,3,224,224"
+    example += " ..." if len(open_) > SHOWN else ""
     return ShapeError(
         f"the shape of '{missing}' cannot be told without those of the inputs",
         file=model.files.network,
