@@ -8,7 +8,8 @@ Lists (a convolution's `autoPadding`) and axes stay as the file has them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
@@ -24,6 +25,7 @@ INFERRED = -1
 """A size that CNTK works out when the model is put together."""
 FREE = -3
 """A size that each minibatch has its own of."""
+_UNKNOWN = -4
 
 
 def schema() -> protobuf.Schema:
@@ -35,6 +37,23 @@ class Shape(tuple[int, ...]):
     """A row-major shape; `INFERRED` and `FREE` stand for sizes that are not known."""
 
     __slots__ = ()
+
+
+MAX_AXES = 64
+"""Axes that a shape may have; real ones have less than ten."""
+_MAX_SIZE = 1 << 40
+
+
+def checked(dims: Sequence[int]) -> Shape:
+    """A row-major shape that a file gives.
+
+    Raises:
+        FormatError: It has more axes or numbers than any tensor has, or negative ones that mean nothing.
+    """
+    sizes = [max(dim, 1) for dim in dims]
+    if len(sizes) > MAX_AXES or min(dims, default=0) < _UNKNOWN or math.prod(sizes) > _MAX_SIZE:
+        raise FormatError(f"{[*dims][:MAX_AXES]} is no shape")
+    return Shape(dims)
 
 
 @dataclass(frozen=True)
@@ -312,6 +331,7 @@ __all__ = [
     "END_STATIC",
     "FREE",
     "INFERRED",
+    "MAX_AXES",
     "SEQUENCE",
     "UNKNOWN",
     "Attribute",
@@ -322,6 +342,7 @@ __all__ = [
     "Model",
     "Shape",
     "Variable",
+    "checked",
     "inside",
     "reachable",
     "schema",

@@ -176,7 +176,9 @@ def unpacked(op: Any, x: ir.Value, lengths: ir.Value, padding: float) -> list[ir
     """Padded with a number, and which frames are there, 1 or 0."""
     there = until(op, x, lengths)
     dtype = x.dtype or ir.DataType.FLOAT
-    made = op.Where(over(op, there, x), x, np.asarray(padding, dtype.numpy()))
+    with np.errstate(over="ignore"):
+        number = np.asarray(padding, dtype.numpy())
+    made = op.Where(over(op, there, x), x, number)
     made.shape = x.shape
     return [made, op.Cast(there, to=dtype)]
 

@@ -18,6 +18,8 @@ from mmdnn.ir.builder import Dimension
 
 MAX, AVERAGE = 0, 1
 _UNKNOWN = (-2,)
+_LARGEST = 1 << 16
+"""An image's side, or a number of bins, of which each has numbers of its own in the IR."""
 
 
 def _kernel(f: Importing, x: Operand, name: str) -> list[int]:
@@ -128,6 +130,8 @@ def roi_pooling(f: Importing, op: Any, x: Operand, corners: Operand) -> Operand:
         f.refuse("its operands have different dynamic axes")
     bins, scale = f.get("roiOutputShape", Shape), f.get("spatialScale", float)
     count, (channels, height, width) = sizes(corners)[0], sizes(x)
+    if max(*bins, height, width) > _LARGEST:
+        f.refuse(f"{list(bins)} bins over {height} x {width}")
     attributes = {"roiOutputShape": list(bins), "spatialScale": scale}
 
     def body(op: Any, x: ir.Value, corners: ir.Value) -> ir.Value:

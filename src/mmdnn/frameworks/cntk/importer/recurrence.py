@@ -118,6 +118,8 @@ def _axis(outside: dict[Variable, Operand]) -> Axis:
 def _state(lowering: Lowering, delay: Function, inner: set[Function], like: Operand) -> State:
     importing = Importing(delay, lowering)
     count = importing.get("offset", int)
+    if count < 1:
+        importing.refuse(f"it is off by {count} frames")
     _, initial = (lowering.flat.resolve(one) for one in delay.inputs)
     if initial.owner in inner:
         importing.refuse("its initial state is computed in the loop itself")

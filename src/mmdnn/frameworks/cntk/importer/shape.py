@@ -106,6 +106,8 @@ def splice(f: Importing, op: Any, *operands: Operand) -> Operand:
     rank = max(one.rank for one in operands)
     if axis.is_dynamic:
         f.refuse("it joins sequences")
+    if axis.index > graph.MAX_AXES:
+        f.refuse(f"it joins along the axis {axis}")
     rank = max(rank, axis.index + 1)
     place = len(axes) + axis.position(rank)
     values = [_padded(op, one, axes, rank) for one in operands]

@@ -53,6 +53,8 @@ def optimized_rnn_stack(f: Importing, op: Any, x: Operand, blob: Operand) -> Ope
         f.refuse("its recurrent operator is not known")
     if x.sequence is None or x.rank != 1 or blob.value.const_value is None:
         f.refuse("it has no sequence of vectors, or computed parameters")
+    if not 0 < layers <= np.prod(sizes(blob)):
+        f.unfit(f"{np.prod(sizes(blob))} parameters for {layers} layers")
     widths = [sizes(x)[0], *[hidden * (1 + both)] * (layers - 1)]
     parts, total = _parts(widths, hidden, len(kind.order), 1 + both)
     if total != np.prod(sizes(blob)):

@@ -30,6 +30,7 @@ importer: Operators[Callable[..., Any]] = Operators("read from CNTK")
 An `ir.Value` that it returns has the dynamic axes of all operands together.
 """
 
+_LARGEST = 1 << 40
 IGNORED = frozenset(
     {
         *("maxTempMemSizeInSamples", "useCuDNNEngine", "disableRegularization", "rngSeed"),
@@ -103,7 +104,7 @@ class Importing:
             default: What it is where the file, of an older CNTK, does not have it.
 
         Raises:
-            FormatError: It is missing, or of another type.
+            FormatError: It is missing, of another type, or larger than anything counted.
         """
         self._read.add(name)
         value: Attribute = self.function.attributes.get(name)
@@ -111,7 +112,9 @@ class Importing:
             return default
         if kind is float and isinstance(value, int):
             value = float(value)
-        if not isinstance(value, kind):
+        numbers = value if isinstance(value, list) else [value]
+        huge = any(isinstance(one, int) and abs(one) > _LARGEST for one in numbers)
+        if huge or not isinstance(value, kind):
             raise FormatError(f"its attribute {name} is {value!r}")
         return value
 

@@ -49,7 +49,6 @@ _NUMBERS = {1: _FLOATS, 2: _DOUBLES, 4: _FLOATS}
 _DENSE = 0
 MAX_REST = 256 << 20
 """Bytes that a model may take without its numbers."""
-_MAX_AXES = 64
 
 
 def read(path: Path) -> Dictionary:
@@ -122,9 +121,7 @@ class _Decoder:
 
     def shape(self, message: Any) -> Shape:
         dims = [dim - (1 << 64) if dim >> 63 else dim for dim in message.shape_dim]
-        if len(dims) > _MAX_AXES or any(dim > 1 << 40 or dim < -4 for dim in dims):
-            raise FormatError(f"{dims[:_MAX_AXES]} is no shape")
-        return Shape(reversed(dims))
+        return graph.checked(dims[::-1])
 
     def tensor(self, message: Any, where: _Where) -> ir.TensorProtocol:
         shape = self.shape(message.shape)
@@ -169,6 +166,8 @@ def _axis(message: Any) -> Axis:
     ordered = message.is_ordered_dynamic_axis
     if index == graph.DYNAMIC:
         return Axis(index, message.name, ordered)
+    if graph.MAX_AXES < index < graph.ALL or index < -graph.MAX_AXES:
+        raise FormatError(f"there is no axis {index}")
     return Axis(index)
 
 

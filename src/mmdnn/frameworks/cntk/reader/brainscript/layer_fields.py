@@ -16,7 +16,7 @@ def _input(file: Stream) -> Fields:
     rows, _ = file.size(), file.size()
     shape = file.shape(legacy=True)
     if rows and rows != math.prod(shape):
-        shape = Shape((rows,))
+        shape = file.reversed(rows)
     axis = ""
     if file.version >= 8:
         axes = file.uint32()
@@ -39,9 +39,9 @@ def _parameter(file: Stream) -> Fields:
         if not rows:
             shape = file.shape(legacy=True)
             if columns > 1:
-                shape = Shape((columns, *shape))
+                shape = file.reversed(*shape[::-1], columns)
     start, rows, columns = file.matrix()
-    shape = Shape((columns, rows)) if shape is None else shape
+    shape = file.reversed(rows, columns) if shape is None else shape
     if math.prod(shape) != rows * columns:
         raise file.fail(f"{rows} x {columns} numbers for the shape {list(shape)}")
     return {"rate": rate, "value": file.tensor(start, shape)}
@@ -51,7 +51,7 @@ def _parameter(file: Stream) -> Fields:
 def _precomputed(file: Stream) -> Fields:
     computed = file.flag()
     start, rows, columns = file.matrix()
-    shape = Shape((rows,)) if columns == 1 else Shape((columns, rows))
+    shape = file.reversed(rows) if columns == 1 else file.reversed(rows, columns)
     empty = not rows * columns
     return {"computed": computed, "value": None if empty else file.tensor(start, shape)}
 
@@ -85,9 +85,9 @@ def _convolution(file: Stream) -> Fields:
     file.size()
     return {
         **_PLAIN,
-        "kernel": Shape((1, height, width)),
-        "maps": Shape((maps,)),
-        "strides": Shape((1, *reversed(strides))),
+        "kernel": file.reversed(width, height, 1),
+        "maps": file.reversed(maps),
+        "strides": file.reversed(*strides, 1),
         "automatic": [pad],
         "layout": layout,
         "flat": True,
@@ -142,8 +142,8 @@ def _pooling(file: Stream) -> Fields:
     height, *strides = (file.size() for _ in range(3))
     return {
         **_PLAIN,
-        "kernel": Shape((1, height, width)),
-        "strides": Shape((1, *reversed(strides))),
+        "kernel": file.reversed(width, height, 1),
+        "strides": file.reversed(*strides, 1),
         "layout": layout,
     }
 

@@ -210,7 +210,7 @@ def _variance(f: Making, inverse: Variable, epsilon: float) -> Variable:
         f.refuse("its statistics are computed")
 
     def change(array: np.ndarray) -> np.ndarray:
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):
             made: np.ndarray = (1 / np.square(array) + epsilon).astype(array.dtype)
         return made
 

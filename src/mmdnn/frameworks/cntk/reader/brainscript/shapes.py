@@ -27,8 +27,8 @@ def reshape(f: Making) -> None:
         "Reshape",
         f.input(0),
         newShape=shape,
-        beginAxis=Axis(max(begin - 1, 0)),
-        endAxis=Axis(end - 1) if end > 0 else _ALL,
+        beginAxis=static_axis(max(begin, 1)),
+        endAxis=static_axis(end) if end > 0 else _ALL,
     )
 
 
@@ -50,7 +50,7 @@ def old_reshape(f: Making) -> None:
 def transpose(f: Making) -> None:
     """Two axes that change places, or a permutation, which counts from 0."""
     if "order" in f.node.fields:
-        order: list[Attribute] = [Axis(place) for place in f.field("order")]
+        order: list[Attribute] = [static_axis(place + 1) for place in f.field("order")]
         f.set("TransposeAxes", f.input(0), axisVec=order)
         return
     one, other = (static_axis(place) for place in f.field("axes"))

@@ -14,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.tensors import references
 
@@ -23,7 +24,6 @@ PRECISIONS = {
     "half": ir.DataType.FLOAT16,
 }
 _LONGEST = 1 << 16
-_MAX_AXES = 64
 _ELEMENTS = {ir.DataType.FLOAT: "<f", ir.DataType.DOUBLE: "<d", ir.DataType.FLOAT16: "<e2x"}
 """How one number stands in files; half floats are written as the int that their bits are."""
 
@@ -178,20 +178,22 @@ class Stream:
         if legacy and rank and not self._ahead() and not self.begins_node(self.at + 4 * rank):
             self.uint32()
             height, channels = self.size(), self.size()
-            return self._checked([channels, rank, height])
-        if rank > _MAX_AXES:
+            return self.reversed(channels, rank, height)
+        if rank > graph.MAX_AXES:
             raise self.fail(f"a shape of {rank} axes")
-        return self._checked([self.uint32() for _ in range(rank)])
+        return self.reversed(*(self.uint32() for _ in range(rank)))
+
+    def reversed(self, *dims: int) -> Shape:
+        """A column-major shape as a row-major one."""
+        try:
+            return graph.checked(dims[::-1])
+        except FormatError as error:
+            raise self.fail(error.message) from None
 
     def _ahead(self) -> int:
         value = self.uint32()
         self.at -= 4
         return value
-
-    def _checked(self, dims: list[int]) -> Shape:
-        if any(dim > 1 << 40 for dim in dims):
-            raise self.fail(f"{dims} is no shape")
-        return Shape(reversed(dims))
 
     def matrix(self) -> tuple[int, int, int]:
         """A dense matrix, passed over.

@@ -183,14 +183,18 @@ def place(node: Node) -> int:
 
 
 def axis(index: int) -> Axis:
-    """An axis of CNTK 2 for one of CNTK 1, which counts from 1."""
+    """An axis of CNTK 2 for one of CNTK 1, which counts from 1.
+
+    Raises:
+        UnsupportedError: There is no such axis.
+    """
     special = {
         _ALL_STATIC: Axis(graph.ALL_STATIC),
         _ALL: Axis(graph.ALL),
         _SEQUENCE: Axis(graph.DYNAMIC, "__operandSequenceAxis", ordered=True),
         _BATCH: graph.BATCH,
     }
-    return special[index] if index in special else Axis(index - 1)
+    return special[index] if index in special else static_axis(index)
 
 
 def static_axis(index: int) -> Axis:
@@ -199,7 +203,7 @@ def static_axis(index: int) -> Axis:
     Raises:
         UnsupportedError: It is another one.
     """
-    if index < 1:
+    if not 1 <= index <= graph.MAX_AXES:
         raise UnsupportedError(f"{index} is no static axis")
     return Axis(index - 1)
 
