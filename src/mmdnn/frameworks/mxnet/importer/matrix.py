@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.shape import take_diagonal
+from mmdnn.frameworks.mxnet.importer.ordering import take_diagonal
 from mmdnn.frameworks.mxnet.importer.shapes import (
     Size,
     joined,

@@ -8,8 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
+from mmdnn.frameworks.mxnet.importer.ordering import take_diagonal
 from mmdnn.frameworks.mxnet.importer.reduction import reduced
-from mmdnn.frameworks.mxnet.importer.shape import take_diagonal
 from mmdnn.frameworks.mxnet.importer.shapes import rank
 from mmdnn.frameworks.mxnet.importer.table import API, Importing, importer
 

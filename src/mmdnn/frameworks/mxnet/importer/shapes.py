@@ -138,6 +138,13 @@ def flat(op: Any, x: ir.Value, start: int = 1) -> ir.Value:
     return reshape(op, x, [*((axis,) for axis in range(start)), tuple(range(start, axes))])
 
 
+def at_least(op: Any, x: ir.Value, axes: int) -> ir.Value:
+    """With leading axes of size 1, until there are so many."""
+    missing = axes - rank(x)
+    y: ir.Value = op.Unsqueeze(x, list(range(missing))) if missing > 0 else x
+    return y
+
+
 def squeeze(op: Any, x: ir.Value, axes: Sequence[int]) -> ir.Value:
     """Without these axes, which have the size 1."""
     y: ir.Value = op.Squeeze(x, list(axes)) if axes else x

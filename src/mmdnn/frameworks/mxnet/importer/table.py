@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
-from mmdnn.frameworks.mxnet.graph import Model, Node
+from mmdnn.frameworks.mxnet.graph import Model, Node, operators
 from mmdnn.ir.builder import Builder, dimensions
 from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
@@ -28,6 +28,11 @@ IGNORED = frozenset(
     }
 )
 """Parameters that say how an operator is trained, or run on some device, not what it computes."""
+
+
+def existing(*types: str) -> list[str]:
+    """Those of the names that are operators' own."""
+    return [type_ for type_ in types if type_ in operators()]
 
 
 class Parameters:

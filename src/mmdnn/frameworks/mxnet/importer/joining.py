@@ -1,0 +1,102 @@
+"""Operators that join arrays, and split them (src/operator/tensor/matrix_op.cc)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.shapes import (
+    at_least,
+    known,
+    rank,
+    reshape,
+)
+from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.ir.builder import dimensions
+
+
+@importer("Concat", "_npi_concatenate", "_rnn_param_concat", doc=f"{NN}.concat")
+def concat(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    """Parameters alone stay a parameter: the vector of a recurrent layer."""
+    p = node.p
+    if node.type == "_npi_concatenate" and p.axis is None:
+        return op.Concat(*(reshape(op, x, [-1]) for x in inputs), axis=0)
+    dim = p.axis if node.type == "_npi_concatenate" else p.dim
+    axis = node.axis(dim, inputs[0])
+    joined = _joined(node, inputs) if node.type == "_rnn_param_concat" and axis == 0 else None
+    return op.Concat(*inputs, axis=axis) if joined is None else joined
+
+
+def _joined(node: Importing, inputs: Sequence[ir.Value]) -> ir.Value | None:
+    tensors = [value.const_value for value in inputs]
+    if any(tensor is None for tensor in tensors) or any(rank(value) != 1 for value in inputs):
+        return None
+    length, dtype = sum(known(value, 0) for value in inputs), inputs[0].dtype or ir.DataType.FLOAT
+    read = [node.constant for _ in inputs]
+
+    def compute() -> ir.TensorProtocol:
+        parts = [get(value) for get, value in zip(read, inputs, strict=True)]
+        return ir.tensor(np.concatenate([part for part in parts if part is not None]))
+
+    return node.plain(f"{node.name}_params", ir.LazyTensor(compute, dtype, ir.Shape([length])))
+
+
+@importer("stack", "_npi_stack", doc=f"{NN}.stack")
+def stack(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    axis = node.p.axis if node.p.axis >= 0 else node.p.axis + rank(inputs[0]) + 1
+    return op.Concat(*(op.Unsqueeze(x, [axis]) for x in inputs), axis=axis)
+
+
+@importer("_npi_vstack", doc=f"{NN}.vstack")
+def vstack(_node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    return op.Concat(*(at_least(op, x, 2) for x in inputs), axis=0)
+
+
+@importer("_npi_hstack", doc=f"{NN}.hstack")
+def hstack(_node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    inputs = tuple(at_least(op, x, 1) for x in inputs)
+    return op.Concat(*inputs, axis=min(rank(inputs[0]) - 1, 1))
+
+
+@importer("SliceChannel", doc=f"{NN}.split")
+def slice_channel(node: Importing, op: Any, x: ir.Value) -> list[ir.Value]:
+    p = node.p
+    return _parts(node, op, x, node.axis(p.axis, x), p.num_outputs, p.squeeze_axis)
+
+
+def _parts(
+    node: Importing, op: Any, x: ir.Value, axis: int, count: int, squeezed: bool
+) -> list[ir.Value]:
+    dim = dimensions(x)[axis]
+    if isinstance(dim, int) and (dim % count or (squeezed and dim != count)):
+        node.unfit(f"an axis of {dim} does not split into {count}")
+    made = op.Split(x, axis=axis, num_outputs=count, outputs=count) if count > 1 else x
+    parts = [made] if isinstance(made, ir.Value) else list(made)
+    return [op.Squeeze(part, [axis]) for part in parts] if squeezed else parts
+
+
+@importer("_split_v2", doc=f"{NN}.split_v2")
+def split(node: Importing, op: Any, x: ir.Value) -> list[ir.Value]:
+    """At places, of which the first is 0, or into equal sections."""
+    p = node.p
+    axis = node.axis(p.axis, x)
+    if p.sections > 0:
+        _ = p.indices
+        return _parts(node, op, x, axis, p.sections, p.squeeze_axis)
+    places = list(p.indices)
+    ends: list[int] = [*places[1:], np.iinfo(np.int64).max]
+    parts = [op.Slice(x, [a], [b], [axis]) for a, b in zip(places, ends, strict=True)]
+    return [op.Squeeze(part, [axis]) for part in parts] if p.squeeze_axis else parts
+
+
+@importer("_npi_hsplit", "_npi_dsplit", doc=f"{NN}.split")
+def numpy_split(node: Importing, op: Any, x: ir.Value) -> list[ir.Value]:
+    axis = 2 if node.type == "_npi_dsplit" else min(1, rank(x) - 1)
+    _ = node.p.indices, node.p.axis, node.p.squeeze_axis
+    if node.p.sections <= 0:
+        node.refuse("places to split at")
+    return _parts(node, op, x, axis, node.p.sections, False)
