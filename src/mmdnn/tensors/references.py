@@ -114,6 +114,23 @@ def lazy(
     return made
 
 
+def transpose(array: np.ndarray) -> np.ndarray:
+    """A matrix's rows as columns; see `transposed`."""
+    return np.ascontiguousarray(array.T)
+
+
+def transposed(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    """A matrix with its axes exchanged; the one it was made of, where it is such a one itself."""
+    source = before_transpose(tensor)
+    return source or lazy(tensor, transpose, shape=tensor.shape.numpy()[::-1])
+
+
+def before_transpose(tensor: ir.TensorProtocol) -> ir.TensorProtocol | None:
+    """The matrix that this one was made of by `transposed`; None for any other."""
+    source, function = tensor.meta.get(_ORIGIN, (None, None))
+    return source if function is transpose else None
+
+
 def reshaped(tensor: ir.TensorProtocol, shape: Sequence[int], name: str) -> ir.TensorProtocol:
     """A tensor's numbers in another shape of as many; where they are in a file, they stay there."""
     if isinstance(tensor, ir.ExternalTensor):

@@ -2,7 +2,7 @@
 
 `__layer__` is the framework, place, type and name of the layer, by colons; `__values__` is what the outputs
 were called, as JSON; `__computed__` is on variables that are no weights, but numbers of the source's own
-code. See `mmdnn.ir.origin`.
+code; `__fixed__` on inputs whose batch cannot be another one. See `mmdnn.ir.origin`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from mmdnn.ir import COMPUTED, LAYER, origin
 LAYERS = "__layer__"
 VALUES = "__values__"
 NUMBERS = "__computed__"
-ATTRIBUTES = frozenset({LAYERS, VALUES, NUMBERS})
+FIXED = "__fixed__"
+ATTRIBUTES = frozenset({LAYERS, VALUES, NUMBERS, FIXED})
 
 
 def write(
@@ -38,7 +39,10 @@ def write(
     called: dict[Node, dict[int, str]] = {}
     for value, entry in held:
         if entry.node.is_variable:
+            batch = value.shape[0] if value.shape else None
+            fixed = value.is_graph_input() and isinstance(batch, int)
             _note(entry.node, LAYERS, note(value.metadata_props))
+            _note(entry.node, FIXED, "yes" if fixed and LAYERS in entry.node.attrs else "")
             _note(entry.node, NUMBERS, value.metadata_props.get(COMPUTED, ""))
         elif value.dtype != ir.DataType.BOOL:
             called.setdefault(entry.node, {})[entry.output] = str(value.name)
@@ -72,6 +76,11 @@ def read(
             value.metadata_props[origin.ORIGIN] = node.attrs[LAYERS]
         if node.is_variable and NUMBERS in node.attrs:
             value.metadata_props[COMPUTED] = "yes"
+
+
+def is_fixed(node: Node) -> bool:
+    """Whether an input says that its batch cannot be another one."""
+    return FIXED in node.attrs
 
 
 def names(nodes: Iterable[Node]) -> dict[tuple[Node, int], str]:

@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.tensors import references
 
 PAGE = f"{TUTORIAL}/innerproduct.html"
 
@@ -35,6 +36,9 @@ def stored(
     node: Exporting, weight: Constant, rows: bool, alpha: float = 1.0
 ) -> tuple[list[ir.TensorProtocol], bool]:
     """The weights, a row an output; as they are where the source's layer had them by columns."""
+    before = references.before_transpose(weight.tensor)
+    if before is not None and not rows and alpha == 1:
+        return [before], False
     keep = rows or node.source_type == "InnerProduct"
     shape = weight.shape if keep else weight.shape[::-1]
     if keep and alpha == 1:

@@ -10,6 +10,7 @@ from mmdnn.frameworks.caffe.exporter.drafts import fill
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
 from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
 from mmdnn.frameworks.caffe.importer.pooling import Window
+from mmdnn.tensors import references
 
 
 @proposals("InnerProduct")
@@ -18,7 +19,10 @@ def inner_product(group: Group, proposal: Proposal) -> None:
     product = group.first("Gemm", "MatMul")
     by_columns = product.op_type == "MatMul" or not product.attributes["transB"].as_int()
     outputs = stored(weight)[1 if by_columns else 0]
-    proposal.blobs = [(weight, stored(weight)), *((b, (outputs,)) for b in bias)]
+    shape = stored(weight)
+    if weight.const_value is not None and references.before_transpose(weight.const_value):
+        by_columns, shape = not by_columns, shape[::-1]
+    proposal.blobs = [(weight, shape), *((b, (outputs,)) for b in bias)]
     axis = 1 if product.op_type == "Gemm" else len(sizes(group.tops[0])) - 1
     param = {
         "num_output": outputs,

@@ -24,6 +24,7 @@ from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.builder import Builder, NeedsStatic
 from mmdnn.ir.operators import Operators
+from mmdnn.tensors import references
 
 DOMAIN = "mmdnn.lifted"
 """Of the node that stands for a lifted layer."""
@@ -332,11 +333,19 @@ def no_statistics(channels: int) -> list[ir.TensorProtocol]:
     return [ir.tensor(zeros), ir.tensor(zeros), ir.tensor(np.ones(1, np.float32))]
 
 
+def _stored(constant: Constant, shape: tuple[int, ...]) -> ir.TensorProtocol:
+    """A weight in Caffe's shape; the matrix as it was where its axes were exchanged."""
+    before = references.before_transpose(constant.tensor)
+    if before is not None and shape == constant.shape[::-1]:
+        return before
+    return constant.shaped(shape)
+
+
 def write(caffe: Any, lifted: Lifted, operands: Sequence[Any]) -> list[Any]:
     """The layer of a lifted node: its tops, in their order."""
     bottoms, weights = operands[: lifted.bottoms], operands[lifted.bottoms :]
     blobs = [
-        constant.shaped(shape)
+        _stored(constant, shape)
         for constant, shape in zip(weights, lifted.shapes, strict=True)
         if isinstance(constant, Constant)
     ]

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.equivalents import FORMS
 from mmdnn.frameworks.caffe.exporter.values import inputs_of, same_attributes, small
+from mmdnn.tensors import references
 
 Handed: TypeAlias = Mapping[int, tuple[int, ir.TensorProtocol]]
 """Stand-ins for weights, by their id: the weight's place among the blobs, and the stand-in."""
@@ -53,8 +54,11 @@ class Match:
         made = theirs.const_value
         if made is None or ours.const_value is None:
             return False
-        if id(made) in self.handed:
-            index, _ = self.handed[id(made)]
+        before = references.before_transpose(made)
+        if before is not None and references.before_transpose(ours.const_value) is None:
+            return False
+        if id(before or made) in self.handed:
+            index, _ = self.handed[id(before or made)]
             return self.weights[index] is ours and made.shape == ours.const_value.shape
         one, other = small(ours), small(theirs)
         if one is None or other is None or one.dtype != other.dtype:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
@@ -39,9 +38,7 @@ def _transposed(layer: Importing, stored: tuple[int, int]) -> ir.Value:
     blob = layer.blob(0, stored)
     return layer.once(
         (id(layer.layer.blobs[0]), stored, "transposed"),
-        lambda: layer.builder.weight(
-            "weight", references.lazy(blob, np.transpose, shape=stored[::-1])
-        ),
+        lambda: layer.builder.weight("weight", references.transposed(blob)),
     )
 
 

@@ -68,6 +68,10 @@ EXACT = 1 << 53
 """Integers below this are exact in the double that MXNet keeps a number in."""
 
 
+_LEARNED = {"Scale", "Bias"}
+"""Types of layers whose numbers are weights, even single ones."""
+
+
 def alike(node: Exporting, *arrays: Array) -> bool:
     """Whether the arrays are of one shape, and the source did not say that they are broadcast."""
     if node.source_type.startswith("broadcast_"):
@@ -104,7 +108,8 @@ def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
     same, broadcast, right, left = _BINARY[node.type]
     if node.type == "Pow" and b.dtype != a.dtype and a.dtype is not None:
         b = mx.cast(b, a.dtype) if scalar(b, a) is None else b
-    if node.type != "Div" or _is_float(a):
+    learned = any(each.is_weight for each in (a, b)) and node.source_type in _LEARNED
+    if (node.type != "Div" or _is_float(a)) and not learned:
         number = scalar(b, a)
         if number is not None:
             return mx.make(right, a, scalar=number)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.shapes import flat, known, rank, transpose
 from mmdnn.frameworks.mxnet.importer.table import API, Importing, importer
 from mmdnn.ir.builder import dimensions
+from mmdnn.tensors import references
 
 NN = f"{API}/symbol/symbol.html#mxnet.symbol"
 
@@ -138,6 +138,6 @@ def transposed(node: Importing, op: Any, weight: ir.Value) -> ir.Value:
     if weight.const_value is None:
         return op.Transpose(weight, perm=[1, 0])
     shape = (known(weight, 1), known(weight, 0))
-    made = node.changed(weight, "T", lambda array: np.ascontiguousarray(array.T), shape)
+    made = node.changed(weight, "T", references.transpose, shape)
     assert made is not None
     return made

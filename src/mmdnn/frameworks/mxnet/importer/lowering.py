@@ -90,8 +90,10 @@ def _symbols(model: Model) -> dict[int, str]:
 
 
 def _is_fixed(model: Model, name: str) -> bool:
-    """Whether an input's first axis has one size only: that of a recurrent layer's states."""
-    return (model.needed.get(name) or (None,))[0] is not None
+    """Whether an input's first axis has one size only: as that of a recurrent layer's states."""
+    if (model.needed.get(name) or (None,))[0] is not None:
+        return True
+    return any(node.name == name and _origins.is_fixed(node) for node in model.symbol.variables)
 
 
 def _heads(model: Model) -> list[Entry]:
