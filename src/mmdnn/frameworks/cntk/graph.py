@@ -229,12 +229,19 @@ class Function:
         """What it gives: a Combine gives what it combines, everything else its own outputs."""
         if self.op == COMBINE:
             return list(self.inputs)
-        if self.block is not None:
-            return [self.output(index) for index in range(len(self.block.outputs))]
-        count = OPERATORS[self.op].outputs if self.op in OPERATORS else 1
+        innermost = self
+        while innermost.block is not None:
+            innermost = innermost.block.root
+        return [self.output(index) for index in range(innermost._count)]
+
+    @property
+    def _count(self) -> int:
+        """How many outputs a function that is no block has."""
+        if self.op == COMBINE:
+            return len(self.inputs)
         if self.attributes.get("sequenceUnpackSuppressMaskOutput"):
-            count = 1
-        return [self.output(index) for index in range(count)]
+            return 1
+        return OPERATORS[self.op].outputs if self.op in OPERATORS else 1
 
     def attribute(self, name: str) -> Attribute:
         """One of its attributes.
@@ -268,15 +275,16 @@ class Model:
     @property
     def outputs(self) -> list[Variable]:
         """What it gives, Combines resolved, each once."""
-        found: dict[Variable, None] = {}
+        seen: dict[Variable, None] = {}
         pending = list(reversed(self.root.results))
         while pending:
             variable = pending.pop()
-            if variable.owner is not None and variable.owner.op == COMBINE:
-                pending += reversed(variable.owner.inputs)
-            else:
-                found[variable] = None
-        return list(found)
+            if variable not in seen:
+                seen[variable] = None
+                if _is_combined(variable):
+                    assert variable.owner is not None
+                    pending += reversed(variable.owner.inputs)
+        return [one for one in seen if not _is_combined(one)]
 
     @property
     def inputs(self) -> list[Variable]:
@@ -294,6 +302,10 @@ class Model:
                 yield function
                 if function.block is not None:
                     pending += reversed(inside(function.block))
+
+
+def _is_combined(variable: Variable) -> bool:
+    return variable.owner is not None and variable.owner.op == COMBINE
 
 
 def inside(block: Block) -> list[Function]:

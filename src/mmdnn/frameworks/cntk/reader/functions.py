@@ -8,7 +8,7 @@ stand for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TypeVar
 
 import onnx_ir as ir
@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 _OUTPUT = "_Output_"
 _UNKNOWN_SHAPE = (-2,)
 _MAX_OUTPUT = 1 << 16
+_DEEPEST = 100
+_SHARED = 64
 
 
 def model(found: Dictionary) -> Model:
@@ -33,9 +35,13 @@ def model(found: Dictionary) -> Model:
     """
     if "primitive_functions" not in found or "root" not in found:
         raise FormatError("no functions in it: this is not a model of CNTK 2")
-    inputs = [_variable(one) for one in _dictionaries(found, "inputs")]
+    inputs: dict[str, Variable] = {}
+    for one in _dictionaries(found, "inputs"):
+        variable = _variable(one)
+        if inputs.setdefault(variable.uid, variable) is not variable:
+            raise FormatError("there are two variables of this uid", layer=variable.uid)
     described = _dictionaries(found, "primitive_functions")
-    files = _File({one.uid: one for one in inputs}, described)
+    files = _File(inputs, described)
     files.connect(described)
     root = files.function(_get(found, "root", str))
     name = found.get("name", "")
@@ -101,26 +107,35 @@ class _File:
         )
 
 
-def _check_nesting(functions: Iterable[Function]) -> None:
-    """Raise FormatError where a block is inside itself."""
-    inner: dict[Function, list[Function]] = {
-        one: graph.inside(one.block) for one in functions if one.block is not None
-    }
+def _check_nesting(functions: Collection[Function]) -> None:
+    """Raise FormatError where a block is inside itself, or blocks cannot be told apart in time.
+
+    A function stands in one block, or outside; some constants may be in several.
+    """
+    inner: dict[Function, list[Function]] = {}
+    total = 0
+    for one in functions:
+        if one.block is not None:
+            found = graph.inside(one.block)
+            inner[one] = [each for each in found if each.block is not None]
+            total += len(found)
+            if total > _SHARED * len(functions):
+                raise FormatError("blocks share too much of what is inside them", layer=one.label)
     done: set[Function] = set()
     for start in inner:
-        path: list[Function] = []
+        path: dict[Function, None] = {}
         pending: list[tuple[Function, bool]] = [(start, False)]
         while pending:
             function, leaving = pending.pop()
             if leaving:
-                path.pop()
+                del path[function]
                 done.add(function)
-            elif function in path:
-                raise FormatError("the block contains itself", layer=function.label)
-            elif function in inner and function not in done:
-                path.append(function)
+            elif function in path or len(path) > _DEEPEST:
+                raise FormatError("the block contains itself, or too many", layer=function.label)
+            elif function not in done:
+                path[function] = None
                 pending.append((function, True))
-                pending += [(one, False) for one in inner[function]]
+                pending += [(each, False) for each in inner[function]]
 
 
 def _function(found: Dictionary) -> Function:
