@@ -20,11 +20,9 @@ from opencv_running import one_process
 
 pytest.importorskip("onnxruntime")
 
-from mmdnn.errors import Error, UnsupportedError
-from mmdnn.frameworks.caffe import engine as opencv
+from caffe_roads import names_a_layer, run_caffe
+from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import exporter as to_caffe
-from mmdnn.frameworks.caffe import importer as from_caffe
-from mmdnn.frameworks.caffe import reader as caffe_reader
 from mmdnn.frameworks.caffe import writer as caffe_writer
 from mmdnn.frameworks.mxnet import exporter as to_mxnet
 from mmdnn.frameworks.mxnet import importer as from_mxnet
@@ -137,34 +135,8 @@ def test_mxnet_to_caffe(case: str, tmp_path: Path) -> None:
         assert names_a_layer(caught.value, model)
         return
     paths = caffe_writer.write(to_caffe.from_ir(model), tmp_path / "net.prototxt")
-    feeds = {name: array.astype(np.float32) for name, array in golden.inputs.items()}
-    found = run_caffe(paths, feeds)
-    (other,) = found.keys() - {str(value.name) for value in model.graph.outputs} or {""}
-    for value in model.graph.outputs:  # an input that is an output goes by another name
-        found.setdefault(str(value.name), found.get(other, np.empty(0)))
-    check(model, found, golden)
-
-
-def names_a_layer(error: UnsupportedError, model: ir.Model) -> bool:
-    layers = {node.metadata_props.get("mmdnn.layer", "?") for node in model.graph}
-    return error.layer in layers or any(layer in error.message for layer in layers)
-
-
-def run_caffe(paths: list[Path], feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The outputs of Caffe's files, by OpenCV where it is trusted with them."""
-    shapes = {name: array.shape for name, array in feeds.items()}
-    known = caffe_reader.read(Source(*paths)).inputs
-    feeds = {name: array for name, array in feeds.items() if name in known}
-    source = replace(Source(*paths), input_shapes={name: shapes[name] for name in feeds})
-    model = from_caffe.to_ir(caffe_reader.read(source))
     names = [str(value.name) for value in model.graph.outputs]
-    try:
-        found = opencv.run(source, feeds)
-    except Error:
-        found = {}
-    if not found.keys() >= set(names):
-        found = corpus.by_blob(model, corpus.run(model, feeds), dict(feeds))
-    return {name: found[name] for name in names}
+    check(model, run_caffe(paths, golden.inputs, names), golden)
 
 
 @pytest.mark.parametrize("case", CAFFE)
@@ -178,10 +150,11 @@ def test_caffe_to_mxnet_and_back(case: str, tmp_path: Path) -> None:
     files = mxnet_writer.write(to_mxnet.from_ir(model), tmp_path / "net")
     between = from_mxnet.to_ir(mxnet_reader.read(Source(*files)))
     paths = caffe_writer.write(to_caffe.from_ir(between), tmp_path / "net.prototxt")
-    found = run_caffe(paths, feeds)
+    back = [str(value.name) for value in between.graph.outputs]
+    found = run_caffe(paths, feeds, back)
     names = [str(value.name) for value in model.graph.outputs]
     wanted = [blobs[name.rpartition("@")[0] or name] for name in names]
-    arrays = [found[str(value.name)] for value in between.graph.outputs]
+    arrays = [found[name] for name in back]
     same = [a.reshape(b.shape) if b.ndim == 0 else a for a, b in zip(arrays, wanted, strict=True)]
     assert difference(same, wanted) == ""
 
