@@ -1,24 +1,27 @@
 """An MXNet model as plain objects: a symbol (a graph of operators) and its arrays.
 
-What is known of each operator stands in `operators.json`, taken from MXNet 1.9.1 itself: its tensor
-inputs, its parameters with their types and defaults, and the names that mean it.
-(`tools/build_mxnet_operators.py` writes it.) The names of values are those of
+What is known of each operator, its tensor inputs, its parameters with their types and defaults, and the
+names that mean it, is MXNet's own (`_schema`). The names of values are those of
 `symbol.get_internals().list_outputs()`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet import _attributes
+from mmdnn.frameworks.mxnet._outputs import OUTPUTS
+from mmdnn.frameworks.mxnet._schema import (
+    Operator,
+    canonical,
+    is_hidden,
+    operators,
+)
 from mmdnn.registry import Source
 
 VARIABLE = "null"
@@ -106,8 +109,8 @@ class Node:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The names of its outputs, hidden ones included, without the node's name."""
-        if self.type in _OUTPUTS:
-            named = _OUTPUTS[self.type]
+        if self.type in OUTPUTS:
+            named = OUTPUTS[self.type]
             return named if isinstance(named, tuple) else named(self)
         return ("output",)
 
@@ -183,155 +186,3 @@ class Model:
     labels: tuple[str, ...] = ()
     needed: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     assumed: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Operator:
-    """What MXNet says of one of its operators.
-
-    Attributes:
-        inputs: Names of its tensor inputs; one that takes any number has one name for all.
-        params: Parameter name to "type" or "type=default".
-    """
-
-    inputs: tuple[str, ...]
-    params: dict[str, str]
-
-
-@cache
-def _table() -> Any:
-    text = files("mmdnn.frameworks.mxnet").joinpath("operators.json").read_text()
-    return json.loads(text)
-
-
-@cache
-def operators() -> dict[str, Operator]:
-    """All operators by their own names."""
-    rows = _table()["operators"].items()
-    return {name: Operator(tuple(row["inputs"]), row["params"]) for name, row in rows}
-
-
-def canonical(op: str) -> str:
-    """An operator's own name."""
-    return str(_table()["aliases"].get(op, op))
-
-
-HIDDEN = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
-"""Attributes of nodes that say nothing about their operator, as old files write them."""
-
-
-def is_hidden(key: str) -> bool:
-    """Whether an attribute is the user's, not the operator's (src/nnvm/legacy_json_util.cc)."""
-    return (key.startswith("__") and key.endswith("__")) or key.endswith(HIDDEN)
-
-
-AUXILIARY: dict[str, tuple[str, ...]] = {
-    "BatchNorm": ("moving_mean", "moving_var"),
-    "BatchNorm_v1": ("moving_mean", "moving_var"),
-    "_contrib_SyncBatchNorm": ("moving_mean", "moving_var"),
-    "_contrib_BatchNormWithReLU": ("moving_mean", "moving_var"),
-    "IdentityAttachKLSparseReg": ("moving_avg",),
-}
-"""Auxiliary states: the last inputs. Symbol files before 0.9 leave them out."""
-
-LABELS: dict[str, int] = {
-    "SoftmaxOutput": 1,
-    "LinearRegressionOutput": 1,
-    "LogisticRegressionOutput": 1,
-    "MAERegressionOutput": 1,
-    "SVMOutput": 1,
-}
-"""The place of the label among the inputs of operators whose output does not depend on it."""
-
-
-def _numbered(count: Callable[[Node], int]) -> Callable[[Node], tuple[str, ...]]:
-    def names(node: Node) -> tuple[str, ...]:
-        number = count(node)
-        return tuple(f"output{i}" for i in range(number)) if number != 1 else ("output",)
-
-    return names
-
-
-def _always_numbered(count: Callable[[Node], int]) -> Callable[[Node], tuple[str, ...]]:
-    return lambda node: tuple(f"output{i}" for i in range(count(node)))
-
-
-def _sections(node: Node) -> int:
-    sections = node.param("sections")
-    return int(sections) if sections > 0 else len(node.param("indices"))
-
-
-def _rnn(node: Node) -> tuple[str, ...]:
-    if not node.param("state_outputs"):
-        return ("output",)
-    states = ("state_output", "statecell_output")
-    return ("output", *(states if node.param("mode") == "lstm" else states[:1]))
-
-
-def _leaky(node: Node) -> tuple[str, ...]:
-    return ("output", "mask") if node.param("act_type") == "rrelu" else ("output",)
-
-
-_TWO: tuple[str, ...] = ("output0", "output1")
-_RANGE: tuple[str, ...] = ("output", "min_output", "max_output")
-_MOMENTS: tuple[str, ...] = ("output", "mean", "var")
-
-_OUTPUTS: dict[str, tuple[str, ...] | Callable[[Node], tuple[str, ...]]] = {
-    "BatchNorm": _MOMENTS,
-    "BatchNorm_v1": _MOMENTS,
-    "BilinearSampler": ("output", "tmp"),
-    "CTCLoss": _TWO,
-    "Correlation": ("output", "tmp1", "tmp2"),
-    "Dropout": ("output", "mask"),
-    "GridGenerator": ("output", "grid_dst"),
-    "GroupNorm": ("output", "mean", "std"),
-    "InstanceNorm": _MOMENTS,
-    "L2Normalization": ("output", "norm"),
-    "LRN": ("output", "tmp_norm"),
-    "LayerNorm": ("output", "mean", "std"),
-    "LeakyReLU": _leaky,
-    "RNN": _rnn,
-    "ROIPooling": ("output", "maxidx"),
-    "SliceChannel": _always_numbered(lambda node: int(node.param("num_outputs"))),
-    "SpatialTransformer": ("output", "grid_dst", "grid_src"),
-    "_cond": _numbered(lambda node: int(node.param("num_outputs"))),
-    "_contrib_BatchNormWithReLU": (*_MOMENTS, "workspace"),
-    "_contrib_DeformablePSROIPooling": ("output", "top_count"),
-    "_contrib_MultiBoxTarget": ("loc_target", "loc_mask", "cls_target"),
-    "_contrib_MultiProposal": ("output", "score"),
-    "_contrib_Proposal": ("output", "score"),
-    "_contrib_SyncBatchNorm": _MOMENTS,
-    "_contrib_bipartite_matching": _TWO,
-    "_contrib_box_encode": _TWO,
-    "_contrib_box_nms": _TWO,
-    "_contrib_quantize": ("output0", "output1", "output2"),
-    "_contrib_quantize_v2": ("output0", "output1", "output2"),
-    "_contrib_requantize": ("output0", "output1", "output2"),
-    "_contrib_quantized_act": _RANGE,
-    "_contrib_quantized_concat": _RANGE,
-    "_contrib_quantized_conv": _RANGE,
-    "_contrib_quantized_elemwise_add": _RANGE,
-    "_contrib_quantized_flatten": _RANGE,
-    "_contrib_quantized_fully_connected": _RANGE,
-    "_contrib_quantized_pooling": _RANGE,
-    "_foreach": _numbered(lambda node: int(node.param("num_outputs"))),
-    "_linalg_gelqf": _TWO,
-    "_linalg_slogdet": _TWO,
-    "_linalg_syevd": _TWO,
-    "_npi_concatenate": ("out",),
-    "_npi_dsplit": _numbered(_sections),
-    "_npi_dstack": ("out",),
-    "_npi_hsplit": _numbered(_sections),
-    "_npi_hstack": ("out",),
-    "_npi_matmul": ("out",),
-    "_npi_std": ("std", "mean"),
-    "_npi_var": ("var", "mean"),
-    "_split_v2": _numbered(_sections),
-    "_while_loop": _numbered(lambda node: int(node.param("num_outputs"))),
-    "amp_multicast": _numbered(lambda node: int(node.param("num_outputs"))),
-    "make_loss": ("loss",),
-    "moments": _TWO,
-    "sort": _TWO,
-    "topk": _numbered(lambda node: 1 if node.param("ret_typ") in {"indices", "mask"} else 2),
-}
-"""What outputs are called, where it is not one "output": names, or how to find them."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmdnn.frameworks.mxnet.graph import LABELS, Entry, Model
+from mmdnn.frameworks.mxnet._schema import LABELS
+from mmdnn.frameworks.mxnet.graph import Entry, Model
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmdnn.frameworks.mxnet._schema import operators
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
-from mmdnn.frameworks.mxnet.graph import operators
 
 DOMAIN = "mmdnn.mxnet"
 

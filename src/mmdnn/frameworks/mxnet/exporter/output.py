@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mmdnn.frameworks.mxnet._schema import LABELS
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing
-from mmdnn.frameworks.mxnet.graph import LABELS
 
 
 def output_layer(node: Exporting, mx: Writing, x: Array) -> Array | None:

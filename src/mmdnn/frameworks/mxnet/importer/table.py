@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
-from mmdnn.frameworks.mxnet.graph import Model, Node, operators
+from mmdnn.frameworks.mxnet._schema import operators
+from mmdnn.frameworks.mxnet.graph import Model, Node
 from mmdnn.ir.builder import Builder, dimensions
 from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references

@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UsageError
-from mmdnn.frameworks.mxnet.graph import AUXILIARY, LABELS, Model, Node, Symbol
+from mmdnn.frameworks.mxnet._schema import AUXILIARY, LABELS
+from mmdnn.frameworks.mxnet.graph import Model, Node, Symbol
 from mmdnn.frameworks.mxnet.reader import archive, inputs, ndarray, symbol
 from mmdnn.registry import Source
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mmdnn.errors import FormatError
-from mmdnn.frameworks.mxnet.graph import AUXILIARY, VARIABLE, Entry, Node, Symbol
+from mmdnn.frameworks.mxnet._schema import AUXILIARY
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node, Symbol
 
 OLDEST = 800
 """The version of a file that does not say it: 0.8.0."""
