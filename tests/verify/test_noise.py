@@ -55,6 +55,12 @@ def test_weights_excuse_no_decision():
     assert ["i" in values for values in probes] == [True] * noise.RUNS + [False] * noise.RUNS
 
 
+def test_nothing_is_kept_but_what_is_asked_for():
+    side, feeds = ir_side(model()), {"x": np.ones((1, 3), np.float32)}
+    found = noise.probes(side, model(), feeds, {"s": side(feeds)["s"]})
+    assert [list(values) for values in found] == [["s"]] * 2 * noise.RUNS
+
+
 def test_the_weights_of_the_model_are_left_as_they_are():
     the_model = model()
     side, feeds = ir_side(the_model), {"x": np.ones((1, 3), np.float32)}

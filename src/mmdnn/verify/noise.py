@@ -39,9 +39,13 @@ def probes(source: Side, model: ir.Model, feeds: Feeds, was: Values) -> list[Val
         source: What runs the source.
         model: Its IR.
         feeds: The inputs.
-        was: What it did compute.
+        was: What it did compute, as far as it matters; nothing else is kept.
     """
-    return [*_of_inputs(source, feeds), *_of_weights(model, feeds, was)]
+    return [*_of_inputs(source, feeds, was), *_of_weights(model, feeds, was)]
+
+
+def _kept(values: Values, was: Values) -> Values:
+    return {name: values[name] for name in was if name in values}
 
 
 def changed(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -52,20 +56,20 @@ def changed(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(array * factor).astype(array.dtype)
 
 
-def _of_inputs(source: Side, feeds: Feeds) -> Iterator[Values]:
+def _of_inputs(source: Side, feeds: Feeds, was: Values) -> Iterator[Values]:
     for seed in range(RUNS):
         rng = np.random.default_rng(seed)
-        yield source({name: changed(array, rng) for name, array in feeds.items()})
+        yield _kept(source({name: changed(array, rng) for name, array in feeds.items()}), was)
 
 
 def _of_weights(model: ir.Model, feeds: Feeds, was: Values) -> Iterator[Values]:
     """The effect of changed weights on the IR, added to what the source computed."""
     try:
-        plain = ir_side(model)(feeds)
+        plain = _kept(ir_side(model)(feeds), was)
         for seed in range(RUNS):
             rng = np.random.default_rng(seed)
             inputs = {name: changed(array, rng) for name, array in feeds.items()}
-            moved = ir_side(_with_changed_weights(model, rng))(inputs)
+            moved = _kept(ir_side(_with_changed_weights(model, rng))(inputs), was)
             yield {
                 name: array + (moved[name] - plain[name])
                 for name, array in was.items()

@@ -163,6 +163,7 @@ def verify(
     first = found.results[0][1]
     for feed, was in progress.each(found.results, f"running {target.title}"):
         now = _run_target(target, feed)
+        now = _as_whole(now, was) if target.floats else now
         only_source |= was.keys() - now.keys()
         only_target |= now.keys() - was.keys() - first.keys()
         common = sorted(was.keys() & now.keys(), key=lambda name: order.get(name, len(order)))
@@ -196,6 +197,20 @@ def _run_target(target: Side, feed: Feed) -> dict[str, np.ndarray]:
         ) from error
 
 
+def _as_whole(
+    now: Mapping[str, np.ndarray], was: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Floats that are whole, in the type of the source's integers and truth values."""
+    found = dict(now)
+    for name in now.keys() & was.keys():
+        kind, array = was[name].dtype, now[name]
+        if kind.kind in "iub" and array.dtype.kind == "f" and np.isfinite(array).all():
+            with np.errstate(invalid="ignore"):
+                whole = array.astype(kind)
+            found[name] = whole if np.array_equal(whole, array) else array
+    return found
+
+
 def _differences(
     source: Side,
     model: ir.Model,
@@ -215,7 +230,7 @@ def _differences(
     gaps = {name: difference(was[name], now[name], tolerance) for name in names}
     failed = [name for name, gap in gaps.items() if not gap.ok]
     if failed:
-        probed = noise.probes(source, model, feed.values, was)
+        probed = noise.probes(source, model, feed.values, {name: was[name] for name in failed})
         for name in failed:
             moved = [
                 frames.trimmed(values[name], counts.get(name))
