@@ -16,6 +16,9 @@ WIDTH = 88
 def docstring(text: str, indent: int = 0) -> str:
     """A docstring's lines."""
     safe = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    safe = "".join(
+        sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in safe
+    )
     safe = f'{safe[:-1]}\\"' if safe.endswith('"') else safe
     margin = " " * indent
     lines = [f"{margin}{line}".rstrip() for line in safe.splitlines()]

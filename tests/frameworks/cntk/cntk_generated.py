@@ -4,8 +4,8 @@
     python cntk_generated.py jobs.json
 
 A job has `source`, and may have `weights`, `saved` (where the network is saved), `model` (a file that
-it is held against, with the same feeds) and `golden` (an .npz with feeds). What became of each is
-printed as JSON, under its key.
+it is held against, with the same feeds) and `golden` (an .npz with feeds); or `fit`, how many steps it
+is trained. What became of each is printed as JSON, under its key.
 """
 
 import json
@@ -105,8 +105,28 @@ def fed(z):
     return z.replace_placeholders(inputs) if inputs else z
 
 
+def fit(space, job):
+    """What some steps of training on one minibatch do: the loss before and after, and statistics."""
+    random = np.random.RandomState(3)
+    before = space["load"](job["weights"])
+    (argument,) = before.arguments
+    data = random.rand(16, *argument.shape).astype(np.float32)
+    labels = np.eye(before.shape[0], dtype=np.float32)[np.arange(16) % before.shape[0]]
+    minibatch = {argument.name: data, "label": labels}
+    after = space["fit"](job["weights"], [minibatch] * job["fit"], 0.02)
+    moved = [
+        float(np.abs(one.value - other.value).max())
+        for one, other in zip(before.constants, after.constants)
+        if one.name == "aggregate_mean"
+    ]
+    losses = [-np.log((z(data) * labels).sum(1)).mean() for z in (before, after)]
+    return {"losses": [float(one) for one in losses], "moved": moved}
+
+
 def run(job):
-    made, _ = build(job)
+    made, space = build(job)
+    if job.get("fit"):
+        return fit(space, job)
     if job.get("saved"):
         made.save(job["saved"])
     found = {"built": True}

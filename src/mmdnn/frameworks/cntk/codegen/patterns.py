@@ -28,6 +28,8 @@ Bound = dict[str, Any]
 
 _INFIX = {ast.Add: "Plus", ast.Sub: "Minus", ast.Mult: "ElementTimes", ast.Div: "ElementDivide"}
 ANY = "activation"
+DEEPEST = 6
+"""How many blocks inside one another are known together."""
 _IGNORED = {"lowerPad", "upperPad", "rngOffset", "maxTempMemSizeInSamples"}
 """Attributes that CNTK works out, and those that no block of its own sets."""
 
@@ -54,6 +56,8 @@ class Catalogue(Generic[T]):
     known: dict[str, list[Known[T]]] = field(default_factory=dict)
     inner: Catalogue[Any] | None = None
     """What blocks inside are known by, where it is another catalogue."""
+    depth: int = 0
+    """How many blocks inside one another are being looked at."""
 
     def add(self, type_: str, *patterns: str) -> Callable[[T], T]:
         """Register what to do with the blocks that match one of some patterns."""
@@ -112,17 +116,14 @@ class Catalogue(Generic[T]):
         if function is None or function.op == COMBINE:
             return None
         name, args, keywords = _parts(node)
+        if name not in (ANY, function.type):
+            return None
         inputs, attributes = self._seen(function)
         if inputs is None or len(inputs) != len(args) or variable.index:
             return None
-        if name == ANY:
-            if (
-                len(args) != 1
-                or attributes
-                or bound.setdefault(name, function.type) != function.type
-            ):
-                return None
-        elif name != function.type:
+        if name == ANY and (
+            len(args) != 1 or attributes or bound.setdefault(name, function.type) != function.type
+        ):
             return None
         if function.name:
             attributes["name"] = function.name
@@ -138,7 +139,12 @@ class Catalogue(Generic[T]):
         if function.block is None:
             found = {k: v for k, v in function.attributes.items() if k not in _IGNORED}
             return function.inputs, found
-        match = (self.inner or self).find(function)
+        if self.depth == DEEPEST:
+            return None, {}
+        catalogue = self.inner or self
+        catalogue.depth += 1
+        match = catalogue.find(function)
+        catalogue.depth -= 1
         if match is None:
             return None, {}
         known, bound = match

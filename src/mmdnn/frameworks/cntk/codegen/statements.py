@@ -20,7 +20,7 @@ from mmdnn.frameworks.cntk.codegen.expressions import (
     text,
 )
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight
-from mmdnn.frameworks.cntk.graph import Function, Variable
+from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python_source import WIDTH, identifier, string
 from mmdnn.python_source import call as spread
 
@@ -55,9 +55,10 @@ class Assign:
     apart: bool = True
 
     @property
-    def is_input(self) -> bool:
-        """Whether it is what the network is fed, or a parameter."""
-        return isinstance(self.target, Variable)
+    def is_stored(self) -> bool:
+        """Whether it is a parameter or a constant."""
+        target = self.target
+        return isinstance(target, Variable) and target.kind in (Kind.PARAMETER, Kind.CONSTANT)
 
     def reads(self) -> Iterator[Target]:
         """What it reads, each as often as it does."""

@@ -149,11 +149,14 @@ class Folding:
         last |= {owner(read): end for result in self.results for read in reads(result)}
         alive: set[Target] = set()
         begin: int | None = None
+        inputs = [one for one in self.statements if _is_fed(one)]
         for place, statement in enumerate(self.statements):
-            if isinstance(statement, Assign) and not statement.is_input:
+            passes = isinstance(statement, Assign) and not statement.is_stored
+            passes = passes and not (_is_fed(statement) and len(inputs) > 1)
+            if isinstance(statement, Assign) and passes:
                 alive.add(statement.target)
             alive = {one for one in alive if last.get(one, -1) > place}
-            if len(alive) != 1 or not isinstance(statement, Assign) or statement.is_input:
+            if len(alive) != 1 or not isinstance(statement, Assign) or not passes:
                 begin = begin if len(alive) > 1 else None
                 continue
             (single,) = alive
@@ -271,6 +274,11 @@ class Folding:
             else:
                 folded.append(statement)
         self.statements[:] = folded
+
+
+def _is_fed(statement: Statement) -> bool:
+    target = statement.target if isinstance(statement, Assign) else None
+    return isinstance(target, Variable) and target.kind == Kind.INPUT
 
 
 def _settled(value: Call, unit: Unit) -> Call:
