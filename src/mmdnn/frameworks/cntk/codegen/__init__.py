@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.codegen import loading, training
 from mmdnn.frameworks.cntk.codegen.expressions import Ref
 from mmdnn.frameworks.cntk.codegen.network import Network
-from mmdnn.frameworks.cntk.codegen.statements import Scope, print_body, returned
+from mmdnn.frameworks.cntk.codegen.printing import Scope, print_body, returned
 from mmdnn.frameworks.cntk.codegen.units import Folding, Unit
 from mmdnn.frameworks.cntk.graph import Model
 from mmdnn.ir.files import write_record
@@ -107,6 +108,9 @@ def save(
 
     Returns:
         The files written, the module first.
+
+    Raises:
+        UnsupportedError: CNTK's Python has no function for a part of it, or numpy no room for it.
     """
     tensors = _prepared(model)[0].weights.tensors
     found = loading.shared(tensors)
@@ -119,6 +123,12 @@ def save(
         named = {".".join(path): tensor for path, tensor in tensors.items()}
     else:
         named = {one.field: one.tensor for one in found.values() if one.tensor is not None}
+    if sum(tensor.nbytes for tensor in named.values()) > loading.LIMIT:
+        raise UnsupportedError(
+            "its weights have more than 2 GB, which numpy does not read from one record",
+            file=target,
+            hint="Write a .dnn in place of source code.",
+        )
     write_record(list(named.items()), own, progress)
     return [target, own]
 

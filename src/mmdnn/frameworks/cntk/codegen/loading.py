@@ -118,9 +118,12 @@ def shared(tensors: Tensors) -> dict[tuple[str, ...], Taken] | None:
         if taken is None:
             return None
         found[path] = taken
-    return found if len(files) == 1 else None
+    small = all(path.stat().st_size <= LIMIT for path in files)
+    return found if len(files) == 1 and small else None
 
 
+LIMIT = (1 << 31) - 1
+"""Bytes that numpy allows in a record."""
 Places = dict[tuple[int, int], tuple[str, str, tuple[int, ...]]]
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.codegen import (
     blocks,
+    drawing,
     layers,
     layers_plain,
+    layers_weighted,
     operators,
     recurrences,
+    reductions,
     sequences,
     windows,
 )
@@ -25,18 +26,27 @@ from mmdnn.frameworks.cntk.codegen.expressions import (
     Listed,
     Mapped,
     Member,
-    Raw,
     Ref,
     call,
     literal,
 )
+from mmdnn.frameworks.cntk.codegen.naming import kind, wish
 from mmdnn.frameworks.cntk.codegen.ordering import components, is_loop
 from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement
-from mmdnn.frameworks.cntk.codegen.table import DTYPES, PRINTERS, Node, dynamic_axis
+from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
+from mmdnn.frameworks.cntk.codegen.variables import constant, dtype_of, fed, unbound
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, Weights, inline
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
 
-del layers_plain, operators, sequences, windows  # they fill the tables
+del (
+    drawing,
+    layers_plain,
+    layers_weighted,
+    operators,
+    reductions,
+    sequences,
+    windows,
+)  # they fill tables
 
 VALUED = {"BatchNormalization", "OptimizedRNNStack", "Convolution", "PackedIndex", "GatherPacked"}
 VALUED |= {"ScatterPacked", "ConvolutionSequenceShape", "TransposeTimes", "EyeLike"}
@@ -68,10 +78,9 @@ class Network:
         self.loose: dict[Variable, Variable] = {}
         for variable in model.variables.values():
             if variable.kind == Kind.INPUT:
-                self.statements.append(Assign(variable, _input(variable), variable.name or "x"))
-        for variable in _unbound(model):
-            wish = variable.name or "x"
-            self.statements.append(Assign(variable, _placeholder(variable), wish))
+                self.statements.append(Assign(variable, fed(variable), variable.name or "x"))
+        for variable in _open(model):
+            self.statements.append(Assign(variable, unbound(variable), variable.name or "x"))
         self.body(self.statements, model.root, 0)
         self.results = self._results(model.root)
 
@@ -88,7 +97,7 @@ class Network:
     def _function(self, into: list[Statement], function: Function, nesting: int) -> None:
         made = layers.expressed(function, self) if not nesting else None
         if made is not None:
-            into.append(Assign(function, made, _wish(function), _kind(function)))
+            into.append(Assign(function, made, wish(function), kind(function)))
             return
         several = len(function.results) > 1
         value = self._known(function)
@@ -96,7 +105,7 @@ class Network:
             made = self._block(into, function, nesting) if function.block else None
             value = self._primitive(function) if made is None else made
         apart = several or bool(function.name)
-        into.append(Assign(function, value, _wish(function), _kind(function), several, apart))
+        into.append(Assign(function, value, wish(function), kind(function), several, apart))
 
     def _known(self, function: Function) -> Expr | None:
         return blocks.expression(function, lambda one: self.operand(one, numbers=False))
@@ -142,7 +151,7 @@ class Network:
         made = recurrences.loop(component, self) if not nesting else None
         if made is not None:
             function, value, several = made
-            into.append(Assign(function, value, _wish(function), _kind(function), several))
+            into.append(Assign(function, value, wish(function), kind(function), several))
             return
         replaced: dict[Variable, Variable] = {}
         computed: set[Function] = set()
@@ -152,8 +161,8 @@ class Network:
                 if variable.owner not in computed and variable not in replaced:
                     placeholder = Variable(f"{variable.uid} before", Kind.PLACEHOLDER)
                     replaced[variable] = self.loose[variable] = placeholder
-                    wish = f"{_wish(variable.owner)}_before" if variable.owner else "state"
-                    into.append(Assign(placeholder, call("C.placeholder"), wish))
+                    before = f"{wish(variable.owner)}_before" if variable.owner else "state"
+                    into.append(Assign(placeholder, call("C.placeholder"), before))
             self._function(into, function, nesting)
             computed.add(function)
             for variable in [one for one in self.loose if one.owner is function]:
@@ -183,9 +192,9 @@ class Network:
         values = inline(variable)
         if values is not None and not variable.name:
             plain = numbers and variable.dtype == ir.DataType.FLOAT and not values.shape
-            return literal(values[()]) if plain else _constant(variable, values)
+            return literal(values[()]) if plain else constant(variable, values)
         if values is not None:
-            value: Expr = _constant(variable, values)
+            value: Expr = constant(variable, values)
         else:
             value = self._loaded(variable)
         pure = variable.kind == Kind.CONSTANT or not self.nesting
@@ -198,10 +207,10 @@ class Network:
     def _loaded(self, variable: Variable) -> Call:
         reader = self.readers[variable][0]
         if reader not in self.groups:
-            self.groups[reader] = self.weights.group(_wish(reader), _kind(reader))
+            self.groups[reader] = self.weights.group(wish(reader), kind(reader))
         role = variable.name or variable.kind.name.lower()
         array = self.weights.array(variable, self.groups[reader], role)
-        dtype = _dtype(variable)
+        dtype = dtype_of(variable)
         name = literal(variable.name) if variable.name else None
         if variable.kind == Kind.PARAMETER:
             return call("C.parameter", init=array, dtype=dtype, name=name)
@@ -242,7 +251,7 @@ class Network:
         """A layer, applied; with its parameters' values, where it has any."""
         if not roles:
             return Call(layer, tuple(operands))
-        group = self.weights.group(_wish(function), _kind(function))
+        group = self.weights.group(wish(function), kind(function))
         for name, one in roles.items():
             self.weights.array(one, group, name)
         self.restores = True
@@ -283,7 +292,7 @@ def _moves(variable: Variable) -> bool:
     return variable.kind != Kind.CONSTANT or variable.value is None
 
 
-def _unbound(model: Model) -> list[Variable]:
+def _open(model: Model) -> list[Variable]:
     """Placeholders that are read and stand for nothing."""
     bound = {one for function in model.walk() if function.block for one in function.block.arguments}
     read = {one for function in model.walk() for one in function.inputs}
@@ -308,88 +317,3 @@ def _output(variable: Variable) -> Expr:
     if len(variable.owner.results) > 1:
         return Ref(variable)
     return Member(Ref(variable), "output")
-
-
-def _wish(function: Function) -> str:
-    """What a variable's name is made of."""
-    return function.name or _kind(function)
-
-
-def _kind(function: Function) -> str:
-    """What a function is, for a name."""
-    return _WORDS.get(function.type) or _snake(function.type)
-
-
-_WORDS = {
-    "ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "StableSigmoid": "sigmoid",
-    "Plus": "total", "Minus": "difference", "ElementTimes": "product", "ElementDivide": "quotient",
-    "Times": "times", "ReduceElements": "reduced", "Sequence::Slice": "frames", "Select": "chosen",
-    "GatherPacked": "frames", "Slice": "part", "Abs": "magnitude", "Pow": "power",
-    "NoOp": "alias", "TransposeAxes": "transposed", "RNNStep": "rnn",
-    "PastValue": "past", "FutureValue": "future", "ReconcileDynamicAxis": "broadcast",
-    "Sequence::BroadcastAs": "broadcast", "Sequence::ReduceElements": "reduced",
-}  # fmt: skip
-
-
-def _snake(text: str) -> str:
-    """`BatchNormalization` as `batch_normalization`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
-
-
-def _dtype(variable: Variable) -> Raw | None:
-    if variable.dtype not in DTYPES:
-        raise FormatError(f"its numbers are of the type {variable.dtype.name}", layer=variable.uid)
-    return None if variable.dtype == ir.DataType.FLOAT else Raw(DTYPES[variable.dtype])
-
-
-def _shape(shape: graph.Shape | None, variable: Variable) -> Raw:
-    if shape is None:
-        raise FormatError("it has no shape", layer=variable.name or variable.uid)
-    special = {graph.FREE: "C.FreeDimension", graph.INFERRED: "C.InferredDimension"}
-    dims = [special.get(dim, str(dim)) for dim in shape]
-    return Raw(dims[0] if len(dims) == 1 else f"({', '.join(dims)})")
-
-
-def _input(variable: Variable) -> Call:
-    axes = variable.axes
-    if axes is None:
-        raise FormatError("its dynamic axes are not known", layer=variable.name or variable.uid)
-    settings: dict[str, Expr | None] = {
-        "dtype": _dtype(variable),
-        "needs_gradient": literal(True) if variable.trained else None,
-        "is_sparse": literal(True) if variable.sparse else None,
-    }
-    function = "C.input_variable"
-    if len(axes) == 2 and axes[0] == graph.BATCH and axes[1].ordered:
-        function = "C.sequence.input_variable"
-        default = axes[1] == graph.SEQUENCE
-        settings["sequence_axis"] = None if default else Raw(dynamic_axis(axes[1]))
-    elif axes != (graph.BATCH,):
-        settings["dynamic_axes"] = Raw(f"[{', '.join(map(dynamic_axis, axes))}]")
-    settings["name"] = literal(variable.name) if variable.name else None
-    return call(function, _shape(variable.shape, variable), **settings)
-
-
-def _placeholder(variable: Variable) -> Call:
-    axes = variable.axes
-    known = None if axes is None else Raw(f"[{', '.join(map(dynamic_axis, axes))}]")
-    return call(
-        "C.placeholder",
-        shape=None if variable.shape is None else _shape(variable.shape, variable),
-        dynamic_axes=known,
-        name=literal(variable.name) if variable.name else None,
-    )
-
-
-def _constant(variable: Variable, values: np.ndarray) -> Call:
-    """A constant whose numbers stand in the source."""
-    same = values.size > 0 and bool((values == values.flat[0]).all())
-    settings: dict[str, Expr | None] = {}
-    if same:
-        written = literal(values.flat[0])
-        settings["shape"] = literal(values.shape) if values.shape else None
-    else:
-        written = literal(values)
-    settings["dtype"] = _dtype(variable)
-    settings["name"] = literal(variable.name) if variable.name else None
-    return call("C.constant", written, **settings)

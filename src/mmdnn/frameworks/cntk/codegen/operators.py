@@ -6,7 +6,7 @@ from typing import Any
 
 from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Prefix, Raw, literal
 from mmdnn.frameworks.cntk.codegen.table import Node, dtype_of, plain, printer, python_axis
-from mmdnn.frameworks.cntk.graph import ALL, ALL_STATIC, END_STATIC, Axis
+from mmdnn.frameworks.cntk.graph import END_STATIC
 
 _PLAIN = {
     "Tanh": "tanh", "ReLU": "relu", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Floor": "floor",
@@ -240,85 +240,3 @@ def _constant_like(node: Node, x: Expr) -> Call:
     if value in known:
         return node.call(known[value], x)
     return node.internal("constant_like", x, literal(value))
-
-
-REDUCTIONS = {
-    "Sum": "C.reduce_sum", "Mean": "C.reduce_mean", "Max": "C.reduce_max", "Min": "C.reduce_min",
-    "Prod": "C.reduce_prod", "LogSum": "C.reduce_log_sum_exp",
-    "Argmax": "C.argmax", "Argmin": "C.argmin",
-}  # fmt: skip
-
-
-def is_whole(axes: list[Axis]) -> bool:
-    """Whether the axes of a reduction are all, so that Python's functions keep none."""
-    return len(axes) == 1 and axes[0].index in (ALL_STATIC, ALL)
-
-
-def python_axes(axes: list[Axis], node: Node) -> Raw | None:
-    """Axes of a reduction as an argument; None where they are all static ones."""
-    if len(axes) == 1:
-        return None if axes[0].index == ALL_STATIC else python_axis(axes[0], node)
-    return Raw(f"[{', '.join(python_axis(axis, node).text for axis in axes)}]")
-
-
-@printer("ReduceElements")
-def _reduce_elements(node: Node, x: Expr) -> Call:
-    """Python's functions put blocks around it; over all axes none is kept."""
-    reduction = node.take("reductionOpName")
-    if reduction not in REDUCTIONS:
-        node.refuse(f"there is no reduction '{reduction}'")
-    keep = node.take("reductionKeepDimensions", True)
-    axes = node.take("axisVec", None) or [node.take("axis")]
-    written = python_axes(axes, node)
-    whole = is_whole(axes)
-    if whole == keep and (whole or reduction in ("Argmax", "Argmin")):
-        node.refuse("it keeps the axes that it reduces, or drops them, as Python's does not")
-    drops = literal(False) if not keep and not whole else None
-    return node.call(REDUCTIONS[reduction], x, axis=written, keepdims=drops)
-
-
-@printer("Dropout")
-def _dropout(node: Node, x: Expr) -> Call:
-    node.drop("rngOffset")
-    rate = literal(node.take("dropoutRate"))
-    return node.call("C.dropout", x, rate, seed=node.optional("rngSeed", None, absent=None))
-
-
-_RANDOM = {
-    "uniform": (("low", 0.0), ("high", 1.0)),
-    "normal": (("mean", 0.0), ("scale", 1.0)),
-    "gumbel": (("loc", 0.0), ("scale", 1.0)),
-    "bernoulli": (("mean", 0.5),),
-}
-
-
-@printer("RandomDistribution")
-def _random(node: Node, *like: Expr) -> Call:
-    kind, given = node.take("randomDistributionType"), node.take("randomDistributionArgs")
-    if kind not in _RANDOM or len(given) != len(_RANDOM[kind]):
-        node.refuse(f"there is no distribution '{kind}' of {len(given)} numbers")
-    node.only(rngOffset=0)
-    numbers = {
-        name: None if value == default else literal(value)
-        for (name, default), value in zip(_RANDOM[kind], given, strict=True)
-    }
-    numbers["seed"] = literal(node.take("rngSeed"))
-    if like:
-        return node.call(f"C.random.{kind}_like", *like, **numbers)
-    shape, dtype = literal(plain(node.take("newShape"))), dtype_of(node.take("newDataType"), node)
-    return node.call(
-        f"C.random.{kind}", shape, dtype=None if dtype.text == "np.float32" else dtype, **numbers
-    )
-
-
-@printer("RandomSample", "RandomSampleInclusionFrequency")
-def _random_sample(node: Node, weights: Expr) -> Call:
-    node.only(rngOffset=0)
-    function = "random_sample" + ("_inclusion_frequency" if "Frequency" in node.op else "")
-    return node.call(
-        f"C.{function}",
-        weights,
-        literal(node.take("numSamples")),
-        literal(node.take("allowDuplicates")),
-        seed=literal(node.take("rngSeed")),
-    )

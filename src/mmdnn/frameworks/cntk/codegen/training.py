@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
 from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, call, lines, text
-from mmdnn.frameworks.cntk.codegen.statements import Scope
+from mmdnn.frameworks.cntk.codegen.printing import Scope
 from mmdnn.frameworks.cntk.codegen.table import Node, python_axis
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Raw, Ref, call, reads
-from mmdnn.frameworks.cntk.codegen.holes import Hole, fill, holes, shape, weights_of
+from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Raw, Ref, call
+from mmdnn.frameworks.cntk.codegen.holes import Hole, fill, holes, weights_of
 from mmdnn.frameworks.cntk.codegen.parameters import Parameter, parameters
+from mmdnn.frameworks.cntk.codegen.pieces import LAYERS, LONGEST, Piece, Pieces
 from mmdnn.frameworks.cntk.codegen.statements import (
     PASSING,
     Assign,
@@ -24,14 +24,10 @@ from mmdnn.frameworks.cntk.codegen.statements import (
     owner,
 )
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights
-from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.frameworks.cntk.graph import Kind, Variable
 from mmdnn.python_source import identifier
 
-LAYERS = {"convolution": "conv", "convolution_transpose": "deconv", "dense": "dense"}
-"""What a chain may begin with, and what it is called in short."""
 _SHORT = {"batch_normalization": "bn", "max_pooling": "pool", "average_pooling": "pool"} | LAYERS
-LONGEST = 4
-"""How many statements a chain may have."""
 OFTEN = {"chain": 3, "cell": 2}
 """How often something must be there to become a function."""
 MOST = 6
@@ -60,36 +56,6 @@ class Unit:
 
 
 @dataclass
-class Piece:
-    """Statements that follow one another, read one value and make one.
-
-    Attributes:
-        start: The place of the first.
-        statements: They.
-        x: What they read.
-    """
-
-    start: int
-    statements: list[Assign]
-    x: Target
-
-    @property
-    def stop(self) -> int:
-        """The place after the last."""
-        return self.start + len(self.statements)
-
-    @property
-    def key(self) -> str:
-        """Their text, numbers and names left out."""
-        places: dict[Target, int] = {self.x: 0}
-        texts = []
-        for one in self.statements:
-            texts.append(shape(one.value, lambda target: str(places[owner(target)])))
-            places[one.target] = len(places)
-        return "; ".join(texts)
-
-
-@dataclass
 class Folding:
     """Statements in which what repeats becomes calls.
 
@@ -107,88 +73,19 @@ class Folding:
     units: list[Unit] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
+    @property
+    def pieces(self) -> Pieces:
+        """What may become functions."""
+        return Pieces(self.statements, self.results)
+
     def run(self) -> None:
         """Fold chains, then cells, then calls that follow one another."""
         for length in range(LONGEST, 1, -1):
-            self._fold(list(self._chains(length)), OFTEN["chain"])
-        self._fold(list(self._cells()), OFTEN["cell"])
+            self._fold(list(self.pieces.chains(length)), OFTEN["chain"])
+        self._fold(list(self.pieces.cells()), OFTEN["cell"])
         self._settle()
         self._number()
         self._repeat()
-
-    def _uses(self) -> Counter[Target]:
-        found = Counter(owner(one) for each in self.statements for one in each.reads())
-        found.update(owner(one) for result in self.results for one in reads(result))
-        found.update(owner(one) for result in self.results for one in reads(result))
-        return found
-
-    def _chains(self, length: int) -> Iterator[Piece]:
-        """A layer and what only it is read by, one after the other."""
-        uses = self._uses()
-        for start in range(len(self.statements) - length + 1):
-            window = self.statements[start : start + length]
-            chain = [one for one in window if isinstance(one, Assign) and not one.several]
-            if len(chain) < length or chain[0].kind not in LAYERS:
-                continue
-            if any(one.kind in LAYERS for one in chain[1:]):
-                continue
-            linked = all(
-                uses[one.target] == 1 and {owner(read) for read in after.reads()} == {one.target}
-                for one, after in pairwise(chain)
-            )
-            sources = {owner(read) for read in chain[0].reads()}
-            if linked and len(sources) == 1:
-                yield Piece(start, chain, sources.pop())
-
-    def _cells(self) -> Iterator[Piece]:
-        """What lies between places where one value is alive, if it is more than a chain."""
-        last: dict[Target, int] = {}
-        for place, statement in enumerate(self.statements):
-            last |= {owner(read): place for read in statement.reads()}
-        end = len(self.statements)
-        last |= {owner(read): end for result in self.results for read in reads(result)}
-        alive: set[Target] = set()
-        begin: int | None = None
-        inputs = [one for one in self.statements if _is_fed(one)]
-        for place, statement in enumerate(self.statements):
-            passes = isinstance(statement, Assign) and not statement.is_stored
-            passes = passes and not (_is_fed(statement) and len(inputs) > 1)
-            if isinstance(statement, Assign) and passes:
-                alive.add(statement.target)
-            alive = {one for one in alive if last.get(one, -1) > place}
-            if len(alive) != 1 or not isinstance(statement, Assign) or not passes:
-                begin = begin if len(alive) > 1 else None
-                continue
-            (single,) = alive
-            if single is not statement.target:
-                continue
-            if begin is not None and place - begin > 2:
-                piece = self._cell(begin, place + self._is_activated(place, last))
-                if piece is not None:
-                    yield piece
-            begin = place
-
-    def _is_activated(self, place: int, last: dict[Target, int]) -> bool:
-        """Whether the statement after that one is a function of it alone, which has no weights."""
-        if place + 1 >= len(self.statements):
-            return False
-        statement, after = self.statements[place], self.statements[place + 1]
-        if not isinstance(statement, Assign) or not isinstance(after, Assign) or after.several:
-            return False
-        value, target = after.value, Ref(_output(statement.target))
-        alone = last.get(statement.target) == place + 1
-        return alone and isinstance(value, Call) and value == call(value.function, target)
-
-    def _cell(self, begin: int, place: int) -> Piece | None:
-        before = self.statements[begin]
-        inside = [one for one in self.statements[begin + 1 : place + 1] if isinstance(one, Assign)]
-        if not isinstance(before, Assign) or len(inside) != place - begin:
-            return None
-        known = {before.target, *(one.target for one in inside)}
-        plain = all(
-            owner(read) in known and not one.several for one in inside for read in one.reads()
-        )
-        return Piece(begin + 1, inside, before.target) if plain and not before.several else None
 
     def _fold(self, pieces: list[Piece], often: int) -> None:
         groups: dict[str, list[Piece]] = defaultdict(list)
@@ -261,7 +158,7 @@ class Folding:
 
     def _repeat(self) -> None:
         """Calls that only differ in their weights, one after the other, become loops."""
-        uses = self._uses()
+        uses = self.pieces.uses()
         names = {one.name for one in self.units}
         folded: list[Statement] = []
         for statement in self.statements:
@@ -274,11 +171,6 @@ class Folding:
             else:
                 folded.append(statement)
         self.statements[:] = folded
-
-
-def _is_fed(statement: Statement) -> bool:
-    target = statement.target if isinstance(statement, Assign) else None
-    return isinstance(target, Variable) and target.kind == Kind.INPUT
 
 
 def _settled(value: Call, unit: Unit) -> Call:
@@ -332,10 +224,6 @@ def _about(piece: Piece, wish: str) -> str:
     words = [one.kind.replace("_", " ") for one in piece.statements]
     text = f"{', '.join(words[:-1])} and {words[-1]}."
     return text[0].upper() + text[1:]
-
-
-def _output(target: Target) -> Target:
-    return target.output() if isinstance(target, Function) else target
 
 
 def _sums(value: Expr) -> Iterator[Infix]:
