@@ -6,6 +6,7 @@ asks it again where there is a CNTK.
 
 from __future__ import annotations
 
+import random
 import struct
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,9 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from brainscript_files import File, flag, i32, i64, shape, single, size, text, u32
+from cntk_damaging import mutated, survives
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.cntk import arrange, engine, graph, importer, reader
@@ -391,6 +395,20 @@ def test_a_file_cut_short(name: str, tmp_path: Path) -> None:
         with pytest.raises(FormatError) as caught:
             reader.read(Source(network=path))
         assert caught.value.file == path
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(name=st.sampled_from(sorted(NETS)), seed=st.integers(0, 1 << 32))
+def test_mutations(name: str, seed: int, tmp_path: Path) -> None:
+    function, version = NETS[name]
+    path = tmp_path / "net.model"
+    path.write_bytes(mutated(function(version)[0].bytes(), random.Random(seed)))
+    survives(path)
 
 
 def main() -> None:

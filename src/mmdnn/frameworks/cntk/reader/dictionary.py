@@ -172,10 +172,11 @@ def _axis(message: Any) -> Axis:
 
 
 def _small(message: Any, dtype: ir.DataType, shape: Shape) -> ir.TensorProtocol:
-    numbers = np.array(message.sint32_values.value, dtype.numpy())
-    if numbers.size != math.prod(shape):
-        raise FormatError(f"{numbers.size} numbers for the shape {list(shape)}")
-    return ir.tensor(numbers.reshape(shape))
+    numbers = np.array(message.sint32_values.value, np.int64)
+    small = numbers.astype(dtype.numpy())
+    if numbers.size != math.prod(shape) or (small != numbers).any():
+        raise FormatError(f"{numbers.size} numbers are no {dtype.name}{list(shape)}")
+    return ir.tensor(small.reshape(shape))
 
 
 _PLAIN = {

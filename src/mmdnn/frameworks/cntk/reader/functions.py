@@ -121,21 +121,23 @@ def _check_nesting(functions: Collection[Function]) -> None:
             total += len(found)
             if total > _SHARED * len(functions):
                 raise FormatError("blocks share too much of what is inside them", layer=one.label)
-    done: set[Function] = set()
+    depths: dict[Function, int] = {}
     for start in inner:
-        path: dict[Function, None] = {}
+        path: set[Function] = set()
         pending: list[tuple[Function, bool]] = [(start, False)]
         while pending:
             function, leaving = pending.pop()
             if leaving:
-                del path[function]
-                done.add(function)
-            elif function in path or len(path) > _DEEPEST:
-                raise FormatError("the block contains itself, or too many", layer=function.label)
-            elif function not in done:
-                path[function] = None
+                path.remove(function)
+                depths[function] = 1 + max((depths[each] for each in inner[function]), default=0)
+            elif function in path:
+                raise FormatError("the block contains itself", layer=function.label)
+            elif function not in depths:
+                path.add(function)
                 pending.append((function, True))
                 pending += [(each, False) for each in inner[function]]
+            if depths.get(function, 0) > _DEEPEST:
+                raise FormatError("blocks are nested too deeply", layer=function.label)
 
 
 def _function(found: Dictionary) -> Function:
