@@ -17,12 +17,11 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet import codegen
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
-from mmdnn.frameworks.mxnet.reader.ndarray import DENSE, LIST, TYPES, V2
+from mmdnn.frameworks.mxnet.reader.ndarray import DENSE, FLAGS, LIST, V2
 from mmdnn.tensors import stream
 
 Progress = Callable[[int], object]
 
-FLAGS = {dtype: flag for flag, dtype in TYPES.items()}
 CPU = (1, 0)
 """The context that arrays are saved with: device type and number."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmdnn.frameworks.mxnet.exporter.bodies import written
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 from mmdnn.ir import scans
 
@@ -21,7 +22,7 @@ def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
     ]
     formal = [*body.inputs[count:], *body.inputs[:count]]
     order = [*body.outputs[count:], *body.outputs[:count]]
-    symbol, read, outside = mx.scope.body(body, order, formal, node)
+    symbol, read, outside = written(mx.scope, body, order, formal, node)
     loop = mx.make(
         "_foreach",
         *sequences,

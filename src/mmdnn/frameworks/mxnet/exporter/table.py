@@ -27,7 +27,7 @@ from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.mxnet.exporter.lowering import Scope
+    from mmdnn.frameworks.mxnet.exporter.scope import Scope
 
 exporter: Operators[Callable[..., Any]] = Operators("written as MXNet")
 """Registers a function `(node, mx, *inputs) -> array or arrays` for an ONNX operator."""

@@ -47,6 +47,7 @@ TYPES = {
     12: ir.DataType.BFLOAT16,
 }
 """mshadow's type flags."""
+FLAGS = {dtype: flag for flag, dtype in TYPES.items()}
 MOST_AXES = 32
 MOST_NAME = 1 << 16
 SPREAD = 4096
