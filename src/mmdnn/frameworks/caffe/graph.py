@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, ShapeError, UsageError
+from mmdnn.frameworks.caffe._notes import Note
 from mmdnn.registry import Source
 from mmdnn.tensors import protobuf, references
 
@@ -109,6 +110,7 @@ class Layer:
         phase: "TEST" or "TRAIN".
         unknown: What its message says that `caffe.proto` does not know.
         permissive: Indices of blobs that are shared under another shape of equal count.
+        note: What it was before it was Caffe's.
     """
 
     name: str
@@ -120,6 +122,7 @@ class Layer:
     phase: str = "TEST"
     unknown: Unknown = field(default_factory=dict)
     permissive: frozenset[int] = frozenset()
+    note: Note | None = None
 
     def param(self, block: str) -> Any:
         """A parameter block with the defaults of `caffe.proto`, e.g. `param("pooling_param")`."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe import _notes, graph
 from mmdnn.ir import COMPUTED
 from mmdnn.tensors import references
 
@@ -50,6 +50,7 @@ class Draft:
         origin: The source's layer that it is of.
         in_place: Whether its first bottom, which nothing else reads, takes the name of its top.
         unknown: Parameters that `caffe.proto` does not have.
+        note: What its layer was in the source; see `mmdnn.ir.origin`.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Draft:
     origin: str = ""
     in_place: bool = False
     unknown: graph.Unknown = field(default_factory=dict)
+    note: str = ""
 
     @property
     def type(self) -> str:
@@ -122,7 +124,13 @@ class Constant:
         return self.derived[key]
 
     def shaped(self, shape: Sequence[int]) -> ir.TensorProtocol:
-        """Its elements in another shape of as many, or repeated to fill it."""
+        """Its elements in another shape of as many, or repeated to fill it; it keeps its name."""
+        found = self._shaped(shape)
+        found.meta.setdefault(_notes.NAME, str(self.value.name))
+        found.meta.setdefault(_notes.COMPUTED, not self.is_weight)
+        return found
+
+    def _shaped(self, shape: Sequence[int]) -> ir.TensorProtocol:
         shape = tuple(shape)
         if shape == self.shape and self.tensor.dtype == ir.DataType.FLOAT:
             return self.tensor

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe._notes import note
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Draft
 from mmdnn.frameworks.caffe.graph import Layer, Network, message
 from mmdnn.ir import LAYER
@@ -222,6 +223,7 @@ def _layer(draft: Draft) -> Layer:
         message=made,
         blobs=list(draft.blobs),
         unknown=draft.unknown,
+        note=note(draft.note, draft.blobs),
     )
 
 

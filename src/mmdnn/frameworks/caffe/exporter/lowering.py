@@ -15,7 +15,7 @@ from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, e
 from mmdnn.frameworks.caffe.graph import Network, message
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.canonical import canonical
-from mmdnn.ir.origin import adopt
+from mmdnn.ir.origin import adopt, notes
 from mmdnn.ir.unrolling import unroll
 
 FORKS = ("ssd",)
@@ -121,6 +121,7 @@ class Lowering:
         self.lifted = lifted
         self.fork = fork
         self.fixed = fixed
+        self.note = notes(model)
         self.drafts: list[Draft] = []
         self.operands: dict[ir.Value, Operand] = {}
         self.shared: dict[object, Blob] = {}

@@ -28,7 +28,7 @@ def batch_normalization(
     variance: Operand,
 ) -> Blob:
     """A BatchNorm by the stored statistics, and a Scale that works in place on its result."""
-    node.ignore("momentum")
+    momentum = node.attribute("momentum")
     if node.attribute("training_mode", 0):
         node.refuse("it is in training mode")
     constants = [c for c in (weight, bias, mean, variance) if isinstance(c, Constant)]
@@ -42,7 +42,11 @@ def batch_normalization(
         x,
         blobs=[mean_.shaped(size), variance_.shaped(size), _factor(mean_)],
         suffix="",
-        batch_norm_param={"use_global_stats": True, "eps": node.attribute("epsilon", 1e-5)},
+        batch_norm_param={
+            "use_global_stats": True,
+            "eps": node.attribute("epsilon", 1e-5),
+            "moving_average_fraction": momentum,
+        },
     )
     return _scaled(node, caffe, y, gamma, beta) if scaled else y
 

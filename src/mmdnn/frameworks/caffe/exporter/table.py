@@ -153,6 +153,7 @@ class Writing:
             list(blobs),
             origin=self.node.origin,
             in_place=in_place,
+            note=self.lowering.note(self.node.node.metadata_props),
         )
         draft.tops = [Blob(tuple(shape), draft) for shape in shapes]
         self.lowering.drafts.append(draft)

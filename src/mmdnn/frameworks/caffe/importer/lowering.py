@@ -23,6 +23,7 @@ from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import LAYER, SAID
 from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
+from mmdnn.ir.origin import ORIGIN
 
 NOT_IN_PLACE = frozenset(
     {
@@ -135,6 +136,10 @@ class _Lowering:
         outputs = self.network.files.outputs or sorted(self.unread)
         self.builder.graph.outputs.extend(self.values[name] for name in outputs)
         join_cut_pools(self.builder.graph)
+        said = {layer.name: layer.note.origin for layer in self.layers if layer.note is not None}
+        for node in self.builder.graph:
+            if node.metadata_props.get(LAYER) in said:
+                node.metadata_props[ORIGIN] = said[node.metadata_props[LAYER]]
         return self.builder.model(**{"mmdnn.framework": "caffe"})
 
     def _inputs(self) -> None:

@@ -32,7 +32,11 @@ def batch_norm(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     channels = known(x, 1)
     statistics = [_statistic(layer, i, name, channels) for i, name in enumerate(("mean", "var"))]
     weight, bias = _affine(layer, x, channels)
-    return op.BatchNormalization(x, weight, bias, *statistics, epsilon=p.eps)
+    trained = {"momentum": p.moving_average_fraction} if p.HasField(_MOMENTUM) else {}
+    return op.BatchNormalization(x, weight, bias, *statistics, epsilon=p.eps, **trained)
+
+
+_MOMENTUM = "moving_average_fraction"
 
 
 def _by_batch_statistics(op: Any, x: ir.Value, eps: float) -> ir.Value:
@@ -52,7 +56,7 @@ def _statistic(layer: Importing, index: int, name: str, channels: int) -> ir.Val
     blobs = layer.layer.blobs
     return layer.once(
         (id(blobs[index]), id(blobs[2]), channels),
-        lambda: layer.builder.weight(name, references.lazy(total, divide)),
+        lambda: layer.initializer(layer.layer, index, name, references.lazy(total, divide)),
     )
 
 

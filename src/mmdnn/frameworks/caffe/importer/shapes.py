@@ -15,24 +15,13 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
 from mmdnn.ir.builder import Dimension, NeedsStatic, dimensions
+from mmdnn.ir.builder import known as known
 
 
 def needs_static(*values: ir.Value) -> NeedsStatic:
     """The signal that every dimension of these must be known."""
     symbols = [dim for value in values for dim in dimensions(value) if isinstance(dim, str)]
     return NeedsStatic(values[0].name, symbols)
-
-
-def known(value: ir.Value, axis: int) -> int:
-    """The size of one axis.
-
-    Raises:
-        NeedsStatic: It is open.
-    """
-    dim = dimensions(value)[axis]
-    if not isinstance(dim, int):
-        raise NeedsStatic(value.name, [dim] if dim else [])
-    return dim
 
 
 def count(value: ir.Value, start: int = 0, end: int | None = None) -> int:

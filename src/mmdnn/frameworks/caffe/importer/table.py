@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
 from mmdnn.frameworks.caffe.graph import Layer
-from mmdnn.ir import LAYER
+from mmdnn.ir import COMPUTED, LAYER
 from mmdnn.ir.builder import Builder, shape
 from mmdnn.ir.operators import Operators
 
@@ -83,13 +83,29 @@ class Importing:
             tensor: The blob transformed, where it is.
             of: The layer that has the blob, where it is not this one; the weight's metadata say so.
         """
-        if tensor is not None:
-            return self.builder.weight(name, tensor)
         layer = of or self.layer
+        if tensor is not None:
+            return self.initializer(layer, index, name, tensor)
         key = (id(layer.blobs[index]) if index < len(layer.blobs) else 0, shape)
-        value = self.once(key, lambda: self.builder.weight(name, layer.blob(index, shape)))
+        value = self.once(
+            key, lambda: self.initializer(layer, index, name, layer.blob(index, shape))
+        )
         if of is not None:
             value.metadata_props.setdefault(LAYER, of.name)
+        return value
+
+    def initializer(
+        self, layer: Layer, index: int, name: str, tensor: ir.TensorProtocol
+    ) -> ir.Value:
+        """By the name that it had before it was Caffe's, where the file says that."""
+        note = layer.note
+        before = note.weights[index] if note is not None and index < len(note.weights) else ""
+        if note is None or not before:
+            return self.builder.weight(name, tensor)
+        with self.builder.layer("", ""):
+            value = self.builder.weight(before, tensor)
+        if index in note.computed:
+            value.metadata_props[COMPUTED] = "yes"
         return value
 
     def once(self, key: object, make: Callable[[], ir.Value]) -> ir.Value:

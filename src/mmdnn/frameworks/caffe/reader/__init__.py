@@ -141,6 +141,7 @@ def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], ph
         phase="TRAIN" if (message.phase if message.HasField("phase") else phase) == 0 else "TEST",
         unknown=draft.unknown,
         permissive=permissive,
+        note=draft.note,
     )
 
 

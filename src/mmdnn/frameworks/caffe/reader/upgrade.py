@@ -12,6 +12,7 @@ from typing import Any
 
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe._notes import Note
 from mmdnn.frameworks.caffe.graph import Blob, Unknown
 
 
@@ -22,6 +23,7 @@ class Draft:
     message: Any
     blobs: list[Blob] = field(default_factory=list)
     unknown: Unknown = field(default_factory=dict)
+    note: Note | None = None
 
 
 _DATA = {

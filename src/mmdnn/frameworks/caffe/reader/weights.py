@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError
-from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe import _notes, graph
 from mmdnn.frameworks.caffe.graph import Blob
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 from mmdnn.tensors import references
@@ -111,7 +111,10 @@ def _draft(
         error.layer = name
         raise
     del held[:]
-    return Draft(message, blobs, _unread(message))
+    unknown = _unread(message)
+    said = unknown.pop(_notes.UNKNOWN, None)
+    note = _notes.unpacked(said) if said is not None else None
+    return Draft(message, blobs, unknown, note)
 
 
 def _unread(message: Any) -> dict[str, Any]:
@@ -290,6 +293,7 @@ class Store:
             index = first.get(draft.message.name, -1)
             if index >= 0:
                 self.load(index, draft.blobs, file=file)
+                self.drafts[index].note = draft.note
         self.explain(file)
 
     def explain(self, file: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.errors import UsageError
-from mmdnn.frameworks.caffe import codegen
+from mmdnn.frameworks.caffe import _notes, codegen
 from mmdnn.frameworks.caffe.graph import Filler, Layer, Network, message
 from mmdnn.frameworks.caffe.writer.prototxt import text
 from mmdnn.tensors import stream
@@ -66,6 +66,8 @@ def write_weights(network: Network, target: Path, progress: stream.Progress | No
     tensors: dict[Path_, ir.TensorProtocol] = {}
     for index, layer in enumerate(network.layers):
         net.layer.add().CopyFrom(layer.message)
+        if layer.note is not None:
+            net.layer[index].MergeFromString(_notes.packed(layer.note))
         for place, tensor in enumerate(_tensors(layer)):
             _describe(net.layer[index].blobs.add(), tensor)
             if tensor.size:

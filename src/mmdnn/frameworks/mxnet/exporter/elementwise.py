@@ -112,15 +112,26 @@ def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
     if (node.type != "Div" or _is_float(a)) and not learned:
         number = scalar(b, a)
         if number is not None:
-            return mx.make(right, a, scalar=number)
+            return _with_number(node, mx, right, a, number)
         number = scalar(a, b)
         if number is not None:
-            return mx.make(left, b, scalar=number)
+            return _with_number(node, mx, left, b, number)
     if node.type == "Add" and (dense := _bias_of(node, mx, a, b) or _bias_of(node, mx, b, a)):
         return dense
     if node.type == "Div" and (normalized := l2_normalization(node, mx, a, b)):
         return normalized
     return mx.make(same if alike(node, a, b) else broadcast, a, b)
+
+
+def _with_number(node: Exporting, mx: Writing, op: str, x: Array, number: float) -> Array:
+    """A negative summand is taken away; a factor is a divisor where the source had one."""
+    if op == "_plus_scalar" and number < 0 and node.source_type != op:
+        return mx._minus_scalar(x, scalar=-number)
+    if op == "_mul_scalar" and node.source_type == "_div_scalar" and number:
+        divisor = float(np.format_float_positional(1 / np.float32(number), trim="0"))
+        if np.float32(1) / np.float32(divisor) == np.float32(number):
+            return mx._div_scalar(x, scalar=divisor)
+    return mx.make(op, x, scalar=number)
 
 
 def _bias_of(node: Exporting, mx: Writing, x: Array, bias: Array) -> Array | None:
