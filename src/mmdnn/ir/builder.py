@@ -258,6 +258,18 @@ def dimensions(value: ir.Value) -> tuple[Dimension, ...]:
     return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
 
 
+def known(value: ir.Value, axis: int) -> int:
+    """The size of one axis.
+
+    Raises:
+        NeedsStatic: It is open.
+    """
+    dim = dimensions(value)[axis]
+    if not isinstance(dim, int):
+        raise NeedsStatic(value.name, [dim] if dim else [])
+    return dim
+
+
 def _parameter(inner: Builder, name: str, value: ir.Value) -> ir.Value:
     parameter = inner.input(name, [])
     parameter.type, parameter.shape = value.type, value.shape

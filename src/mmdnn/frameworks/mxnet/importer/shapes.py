@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Dimension, NeedsStatic, dimensions
+from mmdnn.ir.builder import Dimension, dimensions
+from mmdnn.ir.builder import known as known
 
 Size: TypeAlias = "int | tuple[int, ...]"
 """A number, or axes whose sizes are multiplied."""
@@ -25,18 +26,6 @@ def rank(value: ir.Value) -> int:
         NeedsStatic: It is not known.
     """
     return len(dimensions(value))
-
-
-def known(value: ir.Value, axis: int) -> int:
-    """The size of one axis.
-
-    Raises:
-        NeedsStatic: It is open.
-    """
-    dim = dimensions(value)[axis]
-    if not isinstance(dim, int):
-        raise NeedsStatic(value.name, [dim] if dim else [])
-    return dim
 
 
 def product(value: ir.Value, axes: Sequence[int]) -> int | None:
