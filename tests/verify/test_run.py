@@ -219,3 +219,17 @@ def test_progress_is_told():
     progress = Told()
     run.run_source(iter([(Side("source", right), "")]), model(), progress=progress)
     assert titles == ["running source"]
+
+
+@pytest.mark.parametrize(("shift", "ok"), [(0.0, True), (1.0, False), (0.5, False)])
+def test_whole_numbers_of_a_framework_that_has_floats_only(shift, ok):
+    def whole(values):
+        return {"z": values["x"].argmax(1), "y": values["x"] > 0}
+
+    def floats(values):
+        return {name: v.astype(np.float32) + shift for name, v in whole(values).items()}
+
+    given = found(Side("source", whole))
+    report = run.verify(given, Side("target", floats, floats=True), model())
+    assert report.ok == ok
+    assert not run.verify(given, Side("target", floats), model()).ok

@@ -37,11 +37,13 @@ class Side:
         title: In words, e.g. "OpenCV's dnn on net.prototxt".
         run: From input name and array to every layer's output by value name.
         rename: The model's own names to those of the other side, where they differ.
+        floats: Whether it gives whole numbers and truth values as floats, as it has nothing else.
     """
 
     title: str
     run: Runner
     rename: Mapping[str, str] = field(default_factory=dict)
+    floats: bool = False
 
     def __call__(self, values: Feeds) -> dict[str, np.ndarray]:
         """Run on inputs named as on the other side, giving outputs named as there.
@@ -74,7 +76,8 @@ def engine_side(framework: registry.Framework, source: registry.Source) -> Side:
         raise MissingExtraError(str(error.name), framework.extra) from None
     names = ", ".join(path.name for path in source.files)
     title = f"{getattr(room, 'TITLE', framework.title)} on {names}"
-    return Side(title, lambda values: room.run(source, values))
+    floats = bool(getattr(room, "FLOATS_ONLY", False))
+    return Side(title, lambda values: room.run(source, values), floats=floats)
 
 
 def ir_side(model: ir.Model) -> Side:

@@ -26,6 +26,8 @@ from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError
 from mmdnn.registry import Source
 
 TITLE = "CNTK 2.7"
+FLOATS_ONLY = True
+"""Whole numbers and truth values are floats in CNTK."""
 RUNNER = Path(__file__).with_name("_cntk.py")
 PYTHON = "MMDNN_CNTK_PYTHON"
 ENVIRONMENT = Path(".venv-cntk", "bin", "python")

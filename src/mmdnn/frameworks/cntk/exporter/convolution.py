@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def conv(
     if min(*frame.begins, *frame.ends) < 0:
         node.refuse(f"its padding {frame.begins} {frame.ends} cuts")
     outputs, channels = weight.shape[:2]
-    x, padding = fitted(cntk, x, frame, 1, spelled=max(frame.dilations) > 1)
+    x, padding = fitted(cntk, x, frame, 1, filler=0, spelled=max(frame.dilations) > 1)
     said = _said(frame, channels, group) | padding
     plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
     with cntk.block("Convolution", layer=True) if plain else nullcontext():
@@ -80,10 +80,54 @@ def conv_transpose(
     weight, frame = _spread(node, cntk, weight, frame)
     wanted = [dim if isinstance(dim, int) else FREE for dim in (node.output.shape or ())[2:]]
     if FREE in (*wanted, *frame.sizes) or not wanted:
-        node.refuse("the size of its output is open")
-    begins = _begins(node, frame, wanted)
-    made = _grouped(node, cntk, x, weight, frame, begins, wanted, group)
+        crop = _open_crop(node, frame)
+    else:
+        crop = _crop(frame, _begins(node, frame, wanted), wanted)
+    made = _grouped(cntk, x, weight, frame, crop, group)
     return _biased(cntk, made, bias)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """What is left of all that the windows cover, an item a spatial axis.
+
+    Attributes:
+        begins: What is cut off at the front.
+        ends: What is cut off at the end; less than 0 where zeros are added.
+        sizes: What is left.
+        auto: Whether CNTK cuts like that by itself.
+    """
+
+    begins: tuple[int, ...]
+    ends: tuple[int, ...]
+    sizes: tuple[int, ...]
+    auto: bool = False
+
+
+def _crop(frame: Window, begins: list[int], wanted: list[int]) -> Crop:
+    whole = _whole(frame)
+    ends = [size - begin - want for size, begin, want in zip(whole, begins, wanted, strict=True)]
+    rows = zip(frame.kernel, frame.sizes, frame.strides, begins, wanted, strict=True)
+    auto = any((*begins, *ends)) and all(
+        begin == (kernel - 1) // 2 and want == (size - 1) * stride + 1
+        for kernel, size, stride, begin, want in rows
+    )
+    return Crop(tuple(begins), tuple(ends), tuple(wanted), auto)
+
+
+def _open_crop(node: Exporting, frame: Window) -> Crop:
+    """What `pads` says, for whatever size: nothing, or what CNTK cuts by itself."""
+    rank = len(frame.kernel)
+    mode, pads = node.attribute("auto_pad", "NOTSET"), node.attribute("pads", [0] * 2 * rank)
+    more = node.attribute("output_padding", [0] * rank)
+    pads = [0] * 2 * rank if mode == "VALID" else pads
+    ends = [end - add for end, add in zip(pads[rank:], more, strict=True)]
+    known = mode in {"NOTSET", "VALID"} and node.attribute("output_shape") is None
+    rows = zip(pads[:rank], ends, frame.kernel, strict=True)
+    auto = all(begin == (span - 1) // 2 and begin + end == span - 1 for begin, end, span in rows)
+    if not known or (any((*pads[:rank], *ends)) and not auto):
+        node.refuse("the size of its output is open")
+    return Crop(tuple(pads[:rank]), tuple(ends), (FREE,) * rank, auto)
 
 
 def _spread(
@@ -132,56 +176,37 @@ def _whole(frame: Window) -> list[int]:
 
 
 def _grouped(
-    node: Exporting,
-    cntk: Writing,
-    x: Operand,
-    weight: Operand,
-    frame: Window,
-    begins: list[int],
-    wanted: list[int],
-    group: int,
+    cntk: Writing, x: Operand, weight: Operand, frame: Window, crop: Crop, group: int
 ) -> Operand:
     if group == 1:
-        return _transposed(cntk, x, weight, frame, begins, wanted)
+        return _transposed(cntk, x, weight, frame, crop)
     share = x.shape[0] // group
     parts = []
     for index in range(group):
         start, end = index * share, (index + 1) * share
         own = cntk.cut(weight, 0, start, end)
-        parts.append(_transposed(cntk, cntk.cut(x, 1, start, end), own, frame, begins, wanted))
+        parts.append(_transposed(cntk, cntk.cut(x, 1, start, end), own, frame, crop))
     return cntk.splice(parts, 1)
 
 
-def _transposed(
-    cntk: Writing,
-    x: Operand,
-    weight: Operand,
-    frame: Window,
-    begins: list[int],
-    wanted: list[int],
-) -> Operand:
+def _transposed(cntk: Writing, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
     """By CNTK's automatic padding, or its padding by numbers, or all that is covered, cut afterwards."""
-    whole = _whole(frame)
-    rest = [size - begin - want for size, begin, want in zip(whole, begins, wanted, strict=True)]
-    rows = zip(frame.kernel, frame.sizes, frame.strides, begins, wanted, strict=True)
-    auto = all(
-        begin == (kernel - 1) // 2 and want == (size - 1) * stride + 1
-        for kernel, size, stride, begin, want in rows
-    )
     said = _said(frame, weight.shape[1]) | {"transpose": True}
-    fits = min(rest) >= 0
-    if auto and any((*begins, *rest)):
-        said["autoPadding"] = [*[True] * len(wanted), False]
+    fits = min(crop.ends) >= 0
+    if crop.auto:
+        said["autoPadding"] = [*[True] * len(crop.sizes), False]
     elif fits:
-        said["lowerPad"], said["upperPad"] = Shape((0, *begins)), Shape((0, *rest))
-    layout: Layout = (BATCH, *[None] * (len(wanted) + 1))
-    shape = (weight.shape[1], *(wanted if fits else whole))
+        said["lowerPad"], said["upperPad"] = Shape((0, *crop.begins)), Shape((0, *crop.ends))
+    whole = _whole(frame)
+    layout: Layout = (BATCH, *[None] * (len(whole) + 1))
+    shape = (weight.shape[1], *(crop.sizes if fits else whole))
     plain = not any((*said["lowerPad"], *said["upperPad"]))
     with cntk.block("ConvolutionTranspose", layer=True) if plain else nullcontext():
         y = cntk.make("Convolution", weight, x, shape=shape, layout=layout, **said)
     if fits:
         return y
-    for axis, (begin, want, size) in enumerate(zip(begins, wanted, whole, strict=True), 2):
+    rows = zip(crop.begins, crop.sizes, whole, strict=True)
+    for axis, (begin, want, size) in enumerate(rows, 2):
         y = cntk.cut(y, axis, begin, min(begin + want, size))
         y = cntk.padded(y, {axis: (0, max(begin + want - size, 0))})
     return y

@@ -25,6 +25,8 @@ from mmdnn.ir.canonical import canonical
 from mmdnn.tensors import references
 
 FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16)
+HIDDEN = 100_000
+"""How many numbers are left to functions of a CNTK model that stand within blocks."""
 EXACT = 1 << 24
 """Up to here a float holds every integer."""
 
@@ -106,7 +108,7 @@ class Scope:
         self._alive: list[ir.TensorProtocol] = []
         self._sources: dict[tuple[str, str], Group] = {}
         self._once: dict[Any, Operand] = {}
-        self._count = _highest(model) if self.is_own else 0
+        self._count = _first(model, self.is_own)
 
     def run(self) -> Model:
         """Write all nodes, then make blocks, then name everything."""
@@ -260,12 +262,14 @@ def _whole(model: ir.Model) -> ir.DataType:
     return ir.DataType.DOUBLE if double else ir.DataType.FLOAT
 
 
-def _highest(model: ir.Model) -> int:
-    """The highest number that a name ends with, as CNTK's own names for functions do."""
-    values = [*model.graph.initializers.values(), *model.graph.inputs]
-    values += [output for node in model.graph for output in node.outputs]
-    names = (str(value.name).removesuffix("_Output_0") for value in values)
-    return max((int(found[0]) for name in names if (found := re.search(r"\d+$", name))), default=0)
+def _first(model: ir.Model, own: bool) -> int:
+    """The number of the first function, that no variable is called as one that the source had.
+
+    The source may have had others than the IR knows, within blocks.
+    """
+    outputs = [str(output.name) for node in model.graph for output in node.outputs]
+    found = [re.fullmatch(r"[A-Za-z]+(\d+)_Output_\d+", name) for name in outputs]
+    return max([int(one[1]) for one in found if one], default=0) + (HIDDEN if own else 0)
 
 
 __all__ = ["Scope", "from_ir", "operator"]

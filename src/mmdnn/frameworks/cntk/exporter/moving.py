@@ -25,6 +25,23 @@ from mmdnn.frameworks.cntk.exporter.making import Making
 class Moving(Making):
     """Makes functions that move elements."""
 
+    def split_axis(self, x: Operand, position: int, layout: Layout) -> Operand:
+        """A new axis of size 1 behind a static one; the others' sizes may be open."""
+        place = x.static(position)
+        shape = (*x.shape[: place + 1], 1, *x.shape[place + 1 :])
+        where = Axis(len(x.shape) - 1 - place)
+        said: dict[str, Any] = {"beginAxis": where, "endAxis": where, "newShape": Shape((1,))}
+        return self.make("Reshape", x, shape=shape, layout=layout, **said)
+
+    def join_axes(self, x: Operand, position: int, size: int, layout: Layout) -> Operand:
+        """A static axis and the one behind it as one, of this size; the others' may be open."""
+        place = x.static(position)
+        shape = (*x.shape[:place], size, *x.shape[place + 2 :])
+        last = len(x.shape) - 1 - place
+        said: dict[str, Any] = {"beginAxis": Axis(last - 1), "endAxis": Axis(last + 1)}
+        whole = Shape((INFERRED if size == FREE else size,))
+        return self.make("Reshape", x, shape=shape, layout=layout, newShape=whole, **said)
+
     def viewed(self, x: Operand, layout: Layout) -> Operand:
         """The same variable, its axes otherwise named."""
         return Operand(

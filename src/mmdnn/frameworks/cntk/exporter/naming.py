@@ -43,13 +43,13 @@ class Naming:
         function = variable.owner
         if function is None or function in self.done or name in self.taken:
             return
-        outside = self.assembly.is_outside(function) or function in self.scope.aliases
-        if function.op == COMBINE or not outside:
+        if function.op == COMBINE:
             return
+        outside = self.assembly.is_outside(function) or function in self.scope.aliases
         found = _OUTPUT.fullmatch(name)
         if found and self.scope.is_own and int(found[2]) == variable.index:
             self._rename(function, found[1])
-        elif len(function.results) == 1:
+        elif outside and len(function.results) == 1:
             function.name = name
         else:
             return

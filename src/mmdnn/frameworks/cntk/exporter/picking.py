@@ -6,6 +6,7 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import FREE
 
 MOST_PARTS = 32
 """Slices that are put side by side instead of gathering, at most."""
@@ -26,7 +27,7 @@ def _flat_chosen(cntk: Writing, x: Operand, position: int, flat: np.ndarray) -> 
     size = cntk.size(x, position)
     times = len(flat) // size
     if times > 1 and np.array_equal(flat, np.repeat(np.arange(size), times)):
-        return _repeated(cntk, x, position, times)
+        return repeated_elements(cntk, x, position, times)
     parts = _parts(flat)
     if len(parts) <= MOST_PARTS:
         cuts = [_cut(cntk, x, position, part) for part in parts]
@@ -58,17 +59,18 @@ def _cut(cntk: Writing, x: Operand, position: int, part: range) -> Operand:
     return cntk.cut(made, position, 0, len(part), -1)
 
 
-def _repeated(cntk: Writing, x: Operand, position: int, times: int) -> Operand:
-    """Each element several times."""
-    place = x.static(position)
+def repeated_elements(cntk: Writing, x: Operand, position: int, times: int) -> Operand:
+    """Each element of a static axis several times."""
+    place, size = x.static(position), x.dims[position]
     layout = (*x.layout[: position + 1], None, *x.layout[position + 1 :])
-    wide = cntk.reshape(x, (*x.shape[: place + 1], 1, *x.shape[place + 1 :]), layout)
+    wide = cntk.split_axis(x, position, layout)
     after = len(x.shape) - place - 1
     ones = cntk.constant(np.ones((times, *[1] * after), x.dtype.numpy()))
     shape = (*x.shape[: place + 1], times, *x.shape[place + 1 :])
     made = cntk.make("ElementTimes", wide, ones, shape=shape, layout=layout)
-    total = x.shape[place] * times
-    return cntk.reshape(made, (*x.shape[:place], total, *x.shape[place + 1 :]), x.layout)
+    assert isinstance(size, int)
+    total = FREE if size == FREE else size * times
+    return cntk.join_axes(made, position, total, x.layout)
 
 
 def picked(cntk: Writing, x: Operand, position: int, places: Operand) -> Operand:
@@ -89,4 +91,4 @@ def picked(cntk: Writing, x: Operand, position: int, places: Operand) -> Operand
     return cntk.transpose(made, order, layout)
 
 
-__all__ = ["chosen", "picked"]
+__all__ = ["chosen", "picked", "repeated_elements"]

@@ -19,8 +19,6 @@ from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
 
 MAXIMUM, AVERAGE = 0, 1
 """CNTK::PoolingType."""
-_UNKNOWN = Shape((-2,))
-"""A window over all of the input, whatever its size."""
 
 
 @exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling")
@@ -139,9 +137,13 @@ def average_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 def _window(node: Exporting, cntk: Writing, x: Operand) -> Window:
     ceil = node.attribute("ceil_mode", 0)
     frame = window(node, cntk.batched(x))
-    if FREE in frame.counts and ceil:
+    open_ = [FREE in pair for pair in zip(frame.sizes, frame.counts, strict=True)]
+    if not (ceil and any(open_)):
+        return frame
+    pads = zip(frame.begins, frame.ends, frame.spans, frame.strides, strict=True)
+    if any(begin or end or stride > span for begin, end, span, stride in pads):
         node.refuse("how many windows fit depends on the size of its input, which is open")
-    return frame
+    return replace(frame, ceil=True)
 
 
 def _pooled(
@@ -152,54 +154,50 @@ def _pooled(
     *,
     include: bool = False,
 ) -> Operand:
-    narrow = any(axis.narrow for axis in frame.axes)
-    x, padding = fitted(cntk, x, frame, 0)
-    padded: Any = padding
+    """Where padding has to be elements of the input, and does not count, it is taken out of the average."""
+    low = float(np.finfo(x.dtype.numpy()).min)
+    before = x
+    x, padded = fitted(cntk, x, frame, 0, filler=low if kind == MAXIMUM else 0)
     said: dict[str, Any] = {
         "poolingType": kind,
         "poolingWindowShape": Shape(frame.kernel),
         "strides": Shape(frame.strides),
-        **padding,
-        "ceilOutDim": False,
+        **padded,
+        "ceilOutDim": frame.ceil,
         "includePad": include
         and any((*padded["autoPadding"], *padded["lowerPad"], *padded["upperPad"])),
     }
     shape = (*x.shape[: len(x.shape) - len(frame.kernel)], *frame.counts)
-    plain = not said["includePad"] and not any((*padded["lowerPad"], *padded["upperPad"]))
+    plain = not (said["includePad"] or frame.ceil)
+    plain = plain and not any((*padded["lowerPad"], *padded["upperPad"]))
     with (
         cntk.block("AveragePooling" if kind else "MaxPooling", layer=True)
         if plain
         else nullcontext()
     ):
         y = cntk.make("Pooling", x, shape=shape, **said)
-    if narrow and not include:
-        return cntk.ElementTimes(y, cntk.constant(_correction(frame, x.dtype.numpy())))
-    return y
-
-
-def _correction(frame: Window, dtype: np.dtype) -> np.ndarray:
-    """What an average over whole windows is multiplied with, to be one over what is inside the input."""
-    made = np.ones((), dtype)
-    rows = zip(frame.kernel, frame.strides, frame.begins, frame.sizes, frame.counts, strict=True)
-    for kernel, stride, begin, size, count in rows:
-        starts = np.arange(count) * stride - begin
-        inside = np.minimum(starts + kernel, size) - np.maximum(starts, 0)
-        made = made[..., None] * (kernel / inside).astype(dtype)
-    return made
+    spelled = any(axis.narrow or axis.loose for axis in frame.axes)
+    if kind == MAXIMUM or include or not spelled:
+        return y
+    ones = cntk.make("Constant", before, shape=before.shape, fillValue=1.0)
+    return cntk.divide(y, _pooled(cntk, ones, frame, AVERAGE, include=True))
 
 
 @exporter("GlobalAveragePool", "GlobalMaxPool", doc=f"{API}/cntk.layers.layers#GlobalMaxPooling")
 def global_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """A window over all of the input, or, where that is open, a reduction."""
     x = cntk.batched(x)
     kind = MAXIMUM if node.type == "GlobalMaxPool" else AVERAGE
     spatial = x.shape[1:]
+    if FREE in spatial:
+        return cntk.reduce("Mean" if kind else "Max", x, list(range(2, x.rank)))
     with cntk.block("GlobalAveragePooling" if kind else "GlobalMaxPooling", layer=True):
         return cntk.make(
             "Pooling",
             x,
             shape=(x.shape[0], *[1] * len(spatial)),
             poolingType=kind,
-            poolingWindowShape=_UNKNOWN if FREE in spatial else Shape(spatial),
+            poolingWindowShape=Shape(spatial),
             strides=Shape((1,)),
             autoPadding=[False],
             lowerPad=Shape((0,)),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand, sizes
-from mmdnn.frameworks.cntk.exporter.picking import chosen
+from mmdnn.frameworks.cntk.exporter.picking import chosen, repeated_elements
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import FREE
@@ -62,11 +62,13 @@ def resize(
     for place, axis in enumerate(axes):
         position = node.front(axis, x.rank)
         new, size = found[position], x.dims[position]
-        if not isinstance(size, int) or size == new:
+        scale = float(given.reshape(-1)[place]) if given is not None and given.size else None
+        if scale == 1 or (isinstance(size, int) and size == new != FREE):
             continue
-        if FREE in (size, new):
-            node.refuse("the size of its input is open")
-        scale = float(given.reshape(-1)[place]) if given is not None and given.size else new / size
+        if not isinstance(size, int) or FREE in (size, new):
+            x = _copied(node, cntk, x, position, scale, mode, kind)
+            continue
+        scale = scale or new / size
         where = [PLACES[kind](i, scale, size, new) for i in range(new)]
         if mode == "nearest":
             rows = np.clip([nearest(spot) for spot in where], 0, size - 1)
@@ -77,6 +79,26 @@ def resize(
             )
             x = cntk.along(x, position, matrix.astype(x.dtype.numpy()))
     return x
+
+
+def _copied(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    position: int,
+    scale: float | None,
+    mode: str,
+    kind: str,
+) -> Operand:
+    """Each element of an axis of open size as often as the scale says."""
+    way = node.attribute("nearest_mode", "round_prefer_floor")
+    same = (kind, way) == ("asymmetric", "floor") or (
+        kind == "half_pixel" and way.startswith("round")
+    )
+    whole = scale is not None and scale == int(scale) and x.layout[position] is None
+    if mode != "nearest" or not same or not whole or scale is None:
+        node.refuse("the size of its input is open")
+    return repeated_elements(cntk, x, position, int(scale))
 
 
 def _linear(where: list[float], size: int) -> np.ndarray:

@@ -22,6 +22,7 @@ class Window:
 
     Attributes:
         sizes: Of the input; `FREE` where open.
+        ceil: Whether the last window reaches behind an input of open size.
         counts: How many windows there are; `FREE` where open.
     """
 
@@ -32,6 +33,7 @@ class Window:
     ends: tuple[int, ...]
     sizes: tuple[int, ...]
     counts: tuple[int, ...]
+    ceil: bool = False
 
     @property
     def spans(self) -> tuple[int, ...]:
@@ -69,6 +71,7 @@ class Laid:
         upper: What it adds at the end.
         cut: What must be cut off at the end before, as CNTK wants its padding to be filled.
         narrow: Whether the window is wider than the input, which CNTK refuses.
+        loose: Whether what is left over behind the last window depends on the input's open size.
     """
 
     auto: bool = False
@@ -76,24 +79,43 @@ class Laid:
     upper: int = 0
     cut: int = 0
     narrow: bool = False
+    loose: bool = False
 
 
 def _laid(span: int, stride: int, begin: int, end: int, size: int, count: int) -> Laid:
     if FREE in (size, count):
-        same = stride == 1 and span > 1 and begin == (span - 1) // 2 and begin + end == span - 1
-        return Laid(auto=True) if same else Laid(False, begin, end)
+        return _of_open(span, stride, begin, end)
     upper = _upper(span, stride, begin, end, size, count)
     padded = begin > 0 or upper > 0
-    if padded and count == -(-size // stride) and span <= size:
-        lower = (span - 1) // 2 - (size - 1 - (count - 1) * stride) // 2
-        if lower == begin:
-            return Laid(auto=True)
+    if padded and span <= size and _is_auto(span, stride, begin, size, count):
+        return Laid(auto=True)
     cut = -upper if upper < 0 and (begin > 0 or upper <= -stride) else 0
     return Laid(False, begin, max(upper, 0), cut, narrow=span > size)
 
 
+def _is_auto(span: int, stride: int, begin: int, size: int, count: int) -> bool:
+    lower = (span - 1) // 2 - (size - 1 - (count - 1) * stride) // 2
+    return count == -(-size // stride) and lower == begin
+
+
+def _of_open(span: int, stride: int, begin: int, end: int) -> Laid:
+    """The same for whatever size: sizes that differ by a stride are alike."""
+    sizes = range(span + stride, span + 2 * stride)
+    counts = [(size + begin + end - span) // stride + 1 for size in sizes]
+    pairs = zip(sizes, counts, strict=True)
+    if begin + end and all(_is_auto(span, stride, begin, *pair) for pair in pairs):
+        return Laid(auto=True)
+    return Laid(False, begin, end, loose=stride > 1 and begin + end > 0)
+
+
 def fitted(
-    cntk: Writing, x: Operand, frame: Window, leading: int, *, spelled: bool = False
+    cntk: Writing,
+    x: Operand,
+    frame: Window,
+    leading: int,
+    *,
+    filler: float = 0,
+    spelled: bool = False,
 ) -> tuple[Operand, dict[str, Any]]:
     """The input, cut or padded where CNTK's attributes cannot say it, and the attributes.
 
@@ -102,31 +124,25 @@ def fitted(
         x: The input.
         frame: The windows.
         leading: Static axes before the spatial ones that the attributes speak of.
-        spelled: Whether all padding becomes zeros of the input.
+        filler: What the padding is as elements of the input.
+        spelled: Whether all padding becomes elements of the input.
     """
     laid = frame.axes
     first = x.rank - len(laid)
     for position, axis in enumerate(laid, first):
         if axis.cut:
             x = cntk.cut(x, position, 0, cntk.size(x, position) - axis.cut)
-    if spelled or any(axis.narrow for axis in laid):
-        pads = zip(
-            frame.begins,
-            (_end(axis, end) for axis, end in zip(laid, frame.ends, strict=True)),
-            strict=True,
-        )
-        x = cntk.padded(x, dict(enumerate(pads, first)))
+    loose = any(axis.loose for axis in laid)
+    if spelled or loose or any(axis.narrow for axis in laid):
+        rows = zip(laid, frame.begins, frame.ends, strict=True)
+        pads = [(begin, end if axis.auto else axis.upper) for axis, begin, end in rows]
+        x = cntk.padded(x, dict(enumerate(pads, first)), filler)
         laid = [Laid()] * len(laid)
     return x, {
         "autoPadding": [*reversed([axis.auto for axis in laid]), *[False] * leading],
         "lowerPad": Shape((*[0] * leading, *(axis.lower for axis in laid))),
         "upperPad": Shape((*[0] * leading, *(axis.upper for axis in laid))),
     }
-
-
-def _end(axis: Laid, end: int) -> int:
-    """What the windows cover behind the input."""
-    return end if axis.auto else max(axis.upper, 0)
 
 
 def window(node: Exporting, x: Operand, kernel: Sequence[int] | None = None) -> Window:
