@@ -154,10 +154,15 @@ def test_what_is_inside_a_block_counts_not_its_name() -> None:
     y = graphs.block("Dense", twice, {inside: x}, "mine")
     largest = graphs.placeholder(y)
     other = graphs.block("Softmax", graphs.call("Exp", largest), {largest: y})
-    assert inner_functions(codegen.source(graphs.model(other))) == [
+    more = graphs.placeholder(other)
+    inverse = graphs.call("Reciprocal", graphs.call("Sin", more))
+    last = graphs.block("ElementDivide", graphs.call("ElementTimes", more, inverse), {more: other})
+    assert inner_functions(codegen.source(graphs.model(last))) == [
         "@C.BlockFunction('Dense', 'mine')\ndef mine(x_2):\n"
         "    product = C.times(x_2, w, infer_input_rank_to_map=0) * 2.0\n    return product",
         "@C.BlockFunction('Softmax', '')\ndef Softmax(x_2):\n    exp = C.exp(x_2)\n    return exp",
+        "@C.BlockFunction('ElementDivide', '')\ndef ElementDivide(x_2):\n"
+        "    product = x_2 * C.reciprocal(C.sin(x_2))\n    return product",
     ]
 
 

@@ -74,7 +74,10 @@ class Catalogue(Generic[T]):
     def find(self, function: Function) -> tuple[Known[T], Bound] | None:
         """What is known of a block, and what its names stand for inside."""
         assert function.block is not None
-        return self.match(function.block.type, function.block.outputs)
+        found = self.match(function.block.type, function.block.outputs)
+        if found is None or any(_is_computed(found[1][name]) for name in found[0].names):
+            return None
+        return found
 
     def match(self, type_: str, outputs: list[Variable]) -> tuple[Known[T], Bound] | None:
         """What is known of a block of that type, if it gave these variables inside."""
@@ -156,6 +159,11 @@ class Catalogue(Generic[T]):
             for name, value in zip(known.names, values, strict=True)
             if not isinstance(value, Variable)
         }
+
+
+def _is_computed(value: Any) -> bool:
+    """Whether it is a variable that a function inside computes: then there is more than the pattern."""
+    return isinstance(value, Variable) and value.owner is not None
 
 
 def _names(tree: ast.expr) -> list[str]:
