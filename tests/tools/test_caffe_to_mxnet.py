@@ -13,9 +13,11 @@ import pytest
 from test_tools_commands import call
 
 import mmdnn
+from mmdnn.errors import UsageError
 from mmdnn.frameworks.caffe.graph import message
 from mmdnn.frameworks.mxnet.reader import ndarray
 from mmdnn.tensors import references
+from mmdnn.tools import standins
 
 pytest.importorskip("onnxruntime")
 
@@ -82,13 +84,18 @@ def test_the_symbol_of_a_prototxt_alone_is_that_of_the_whole_model(tmp_path, cap
     assert json.loads(out.read_text()) == json.loads(Path(f"{prefix}-symbol.json").read_text())
 
 
-def test_a_weight_that_would_stand_in_the_symbol_is_refused(tmp_path, capsys):
+def test_a_single_learned_number_is_a_weight(tmp_path):
     text = PICTURE + 'layer { name: "s" type: "Scale" bottom: "conv" top: "s" '
     text += "scale_param { axis: 0 num_axes: 0 } }"
     prototxt, _ = picture_network(tmp_path, text)
-    assert call("convert_symbol", prototxt, tmp_path / "out.json") == 1
-    assert "cannot be converted without its weights" in capsys.readouterr().err
-    assert not (tmp_path / "out.json").exists()
+    assert call("convert_symbol", prototxt, tmp_path / "out.json") == 0
+    nodes = json.loads((tmp_path / "out.json").read_text())["nodes"]
+    assert {"s", "s.weight"} <= {node["name"] for node in nodes}
+
+
+def test_a_weight_that_would_stand_in_the_symbol_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="cannot be converted without its weights"):
+        standins.converted(lambda value: f"scalar: {value}", tmp_path / "net.prototxt")
 
 
 @pytest.mark.parametrize("prefix", ["out", "out.v1", "deep/out"])
