@@ -25,7 +25,7 @@ INFERRED = -1
 """A size that CNTK works out when the model is put together."""
 FREE = -3
 """A size that each minibatch has its own of."""
-_UNKNOWN = -4
+_UNKNOWN = (-2,)
 
 
 def schema() -> protobuf.Schema:
@@ -51,7 +51,8 @@ def checked(dims: Sequence[int]) -> Shape:
         FormatError: It has more axes or numbers than any tensor has, or negative ones that mean nothing.
     """
     sizes = [max(dim, 1) for dim in dims]
-    if len(sizes) > MAX_AXES or min(dims, default=0) < _UNKNOWN or math.prod(sizes) > _MAX_SIZE:
+    meant = all(dim >= 0 or dim in (INFERRED, FREE) for dim in dims) or tuple(dims) == _UNKNOWN
+    if len(sizes) > MAX_AXES or not meant or math.prod(sizes) > _MAX_SIZE:
         raise FormatError(f"{[*dims][:MAX_AXES]} is no shape")
     return Shape(dims)
 

@@ -27,11 +27,16 @@ def gather(f: Importing, op: Any, places: Operand, x: Operand) -> Operand:
     return Operand(op.GatherND(x.value, each, batch_dims=x.leading), x.axes)
 
 
+_MOST_CLASSES = 1 << 22
+
+
 @importer("OneHot", doc=f"{API}/cntk.ops#one_hot")
 def one_hot(f: Importing, op: Any, x: Operand) -> ir.Value:
     """A class beyond the number of classes is all 0; so is a negative one."""
     count, axis = f.get("numClass", int), f.get("onehotAxis", Axis)
     f.get("oneHotOutputSparse", bool, default=False)
+    if not 0 < count <= _MOST_CLASSES:
+        f.refuse(f"it has {count} classes")
     place = x.leading + axis.position(x.rank + 1)
     shape = [1] * (x.leading + x.rank + 1)
     shape[place] = count

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError
@@ -249,7 +250,8 @@ class Lowering:
         except TypeError:
             importing.unfit(f"it cannot have {len(operands)} inputs")
         try:
-            made = call(importing, op, *operands)
+            with np.errstate(all="ignore"):
+                made = call(importing, op, *operands)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             importing.unfit(f"its attributes do not fit its inputs ({error})")
         results = made if isinstance(made, (list, tuple)) else [made]
