@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.normalization import l2_normalization
-from mmdnn.frameworks.mxnet.exporter.output import output_layer
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 _BINARY = {
     "Add": ("elemwise_add", "broadcast_add", "_plus_scalar", "_plus_scalar"),
@@ -17,7 +15,6 @@ _BINARY = {
     "Pow": ("_power", "broadcast_power", "_power_scalar", "_rpower_scalar"),
 }
 """For two of one shape, broadcast, with a number on the right, and on the left."""
-
 _EXTREME = {
     "Max": ("_maximum", "broadcast_maximum", "_maximum_scalar"),
     "Min": ("_minimum", "broadcast_minimum", "_minimum_scalar"),
@@ -30,44 +27,14 @@ _COMPARE = {
     "Equal": ("equal", "equal"),
 }
 """MXNet's word, and the one for exchanged sides."""
-
-_UNARY = {
-    "Abs": "abs",
-    "Acos": "arccos",
-    "Acosh": "arccosh",
-    "Asin": "arcsin",
-    "Asinh": "arcsinh",
-    "Atan": "arctan",
-    "Atanh": "arctanh",
-    "Ceil": "ceil",
-    "Cos": "cos",
-    "Cosh": "cosh",
-    "Erf": "erf",
-    "Exp": "exp",
-    "Floor": "floor",
-    "Log": "log",
-    "Neg": "negative",
-    "Reciprocal": "reciprocal",
-    "Sign": "sign",
-    "Sin": "sin",
-    "Sinh": "sinh",
-    "Sqrt": "sqrt",
-    "Tan": "tan",
-}
-
-
 ALIKE = {
     *("elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div", "_grad_add", "add_n"),
     *("_maximum", "_minimum", "_power", "_equal", "_greater", "_lesser", "_greater_equal"),
     *("_lesser_equal", "_not_equal"),
 }
 """MXNet's layers that take arrays of one shape only."""
-
-
 EXACT = 1 << 53
 """Integers below this are exact in the double that MXNet keeps a number in."""
-
-
 _LEARNED = {"Scale", "Bias"}
 """Types of layers whose numbers are weights, even single ones."""
 
@@ -109,7 +76,7 @@ def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
     if node.type == "Pow" and b.dtype != a.dtype and a.dtype is not None:
         b = mx.cast(b, a.dtype) if scalar(b, a) is None else b
     learned = any(each.is_weight for each in (a, b)) and node.source_type in _LEARNED
-    if (node.type != "Div" or _is_float(a)) and not learned:
+    if (node.type != "Div" or is_float(a)) and not learned:
         number = scalar(b, a)
         if number is not None:
             return _with_number(node, mx, right, a, number)
@@ -148,7 +115,8 @@ def _bias_of(node: Exporting, mx: Writing, x: Array, bias: Array) -> Array | Non
     return mx.FullyConnected(*inputs, mx.weight(bias, "bias"), **params)
 
 
-def _is_float(x: Array) -> bool:
+def is_float(x: Array) -> bool:
+    """Whether its elements are floats."""
     return x.dtype is None or x.dtype.is_floating_point()
 
 
@@ -201,126 +169,3 @@ def logical(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
 @exporter("Not", doc="Not")
 def logical_not(node: Exporting, mx: Writing, x: Array) -> Array:
     return mx.logical_not(x)
-
-
-@exporter(*_UNARY, doc="Abs")
-def unary(node: Exporting, mx: Writing, x: Array) -> Array:
-    return mx.make(_UNARY[node.type], x)
-
-
-@exporter("Round", doc="Round")
-def round_operator(node: Exporting, mx: Writing, x: Array) -> Array:
-    """MXNet's `rint` takes halves down; those of odd numbers go up here."""
-    down = mx.rint(x)
-    half = mx._equal_scalar(mx.elemwise_sub(x, down), scalar=0.5)
-    odd = mx._mod_scalar(down, scalar=2)
-    return mx.elemwise_add(down, mx.elemwise_mul(half, odd))
-
-
-@exporter("Mod", doc="Mod")
-def mod(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
-    """The divisor's sign, or with fmod the dividend's."""
-    if not node.attribute("fmod", 0):
-        number = scalar(b, a)
-        return mx.broadcast_mod(a, b) if number is None else mx._mod_scalar(a, scalar=number)
-    rest = mx.broadcast_mod(mx.abs(a), mx.abs(b))
-    return mx.broadcast_mul(rest, mx.sign(a))
-
-
-@exporter("Clip", doc="Clip")
-def clip(
-    node: Exporting, mx: Writing, x: Array, low: Array | None = None, high: Array | None = None
-) -> Array:
-    numbers = [None if bound is None else bound.numbers() for bound in (low, high)]
-    known = [None if found is None else float(found.reshape(-1)[0]) for found in numbers]
-    if all(number is not None for number in known):
-        return mx.clip(x, a_min=_short(known[0], x), a_max=_short(known[1], x))
-    for bound, number, name in ((low, known[0], "maximum"), (high, known[1], "minimum")):
-        if number is not None:
-            x = mx.make(f"_{name}_scalar", x, scalar=_short(number, x))
-        elif bound is not None:
-            x = mx.make(f"broadcast_{name}", x, bound)
-    return x if x.value is None else mx.make("_copy", x)
-
-
-def _short(number: float | None, x: Array) -> float | int | None:
-    if number is None or not _is_float(x):
-        return None if number is None else int(number)
-    return float(np.format_float_positional(np.float32(number), trim="0"))
-
-
-@exporter("Cast", doc="Cast")
-def cast(node: Exporting, mx: Writing, x: Array) -> Array:
-    node.ignore("saturate", "round_mode")
-    target = ir.DataType(node.attribute("to"))
-    if target == ir.DataType.BOOL:
-        return x if _is_truth(x) else mx.truth(mx._not_equal_scalar(x, scalar=0))
-    if target not in NAMES:
-        node.refuse(f"MXNet has no arrays of {target.name}")
-    return mx.cast(x, target)
-
-
-def _is_truth(x: Array) -> bool:
-    return x.value is not None and x.value.dtype == ir.DataType.BOOL
-
-
-@exporter("Identity", doc="Identity")
-def identity(node: Exporting, mx: Writing, x: Array) -> Array:
-    """A layer of its own where the source had one."""
-    ended = output_layer(node, mx, x)
-    if ended is not None:
-        return ended
-    if node.source_type in {"BlockGrad", "MakeLoss", "make_loss"}:
-        return mx.make(node.source_type, x)
-    plain = node.source_type == "_copy" or x.entry.node.is_variable
-    return mx.make("_copy", x) if plain else x
-
-
-@exporter("IsNaN", doc="IsNaN")
-def is_nan(node: Exporting, mx: Writing, x: Array) -> Array:
-    return mx.truth(mx.make("_not_equal", x, x))
-
-
-@exporter("Where", doc="Where")
-def where(node: Exporting, mx: Writing, condition: Array, a: Array, b: Array) -> Array:
-    """All three in the output's shape, which one of them must have."""
-    arrays = (a, b, condition)
-    whole = next((x for x in arrays if all(_fits(other, x) for other in arrays)), None)
-    if whole is None:
-        return _where_static(node, mx, condition, a, b)
-    rank = len(whole.shape or ())
-    fitted = [x if x.shape == whole.shape else _like(mx, x, whole, rank) for x in (condition, a, b)]
-    return mx.where(*fitted)
-
-
-def _where_static(node: Exporting, mx: Writing, condition: Array, a: Array, b: Array) -> Array:
-    shape = node.output_shape()
-    if shape is None or not all(isinstance(dim, int) for dim in shape):
-        node.refuse("the shape of its output is that of none of its inputs, or not known")
-    wide = [with_rank(mx, x, len(shape)) for x in (condition, a, b)]
-    return mx.where(*(mx.broadcast_to(x, shape=shape) for x in wide))
-
-
-def _fits(x: Array, whole: Array) -> bool:
-    """Whether `x` is repeated to the shape of `whole`; where sizes are open MXNet checks it."""
-    if x.shape is None or whole.shape is None or len(x.shape) > len(whole.shape):
-        return False
-    behind = whole.shape[len(whole.shape) - len(x.shape) :]
-    return all(
-        dim in {1, size} or (size != 1 and not isinstance(dim, int))
-        for dim, size in zip(x.shape, behind, strict=True)
-    )
-
-
-def with_rank(mx: Writing, x: Array, rank: int) -> Array:
-    """With axes of one element in front."""
-    if not x.shape:
-        return mx.Reshape(x, shape=(1,) * rank) if rank > 1 else x
-    for _ in range(rank - len(x.shape)):
-        x = mx.expand_dims(x, axis=0)
-    return x
-
-
-def _like(mx: Writing, x: Array, whole: Array, rank: int) -> Array:
-    """Repeated to another's shape."""
-    return mx.broadcast_like(with_rank(mx, x, rank), whole)

@@ -1,23 +1,16 @@
-"""Rearranging: reshaping by MXNet's codes, slices, joints and repetitions."""
+"""Rearranging: reshaping by MXNet's codes, axes in another order."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.convolution import is_flattening
-from mmdnn.frameworks.mxnet.exporter.elementwise import with_rank
-from mmdnn.frameworks.mxnet.exporter.filling import full_of_sizes
 from mmdnn.frameworks.mxnet.exporter.padding import NONE
-from mmdnn.frameworks.mxnet.exporter.sizes import Size, sizes, whole_shape
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
-from mmdnn.ir import LIKE
-
-FAR = 1 << 31
-"""Slices that end here or later go to the end."""
+from mmdnn.frameworks.mxnet.exporter.sizes import Size, dimension, sizes
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 
 @exporter("Reshape", doc="Reshape")
@@ -52,7 +45,7 @@ def _joins(x: Array, target: list[int]) -> bool:
 def _computed(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
     """A target computed while the model runs: what is known of the result may be enough."""
     found = sizes(target.value)
-    shape = node.output_shape() if found is None else tuple(_name(size) for size in found)
+    shape = node.output_shape() if found is None else tuple(dimension(size) for size in found)
     if shape is None:
         node.refuse("its target shape is computed while the model runs")
     leading = _leading(found or [])
@@ -150,165 +143,6 @@ def squeeze(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -
     ):
         return mx.scope.joined[turned.entry]
     return mx.squeeze(x, axis=None if axes is None else tuple(node.ints(axes, "axes")))
-
-
-@exporter("Concat", doc="Concat")
-def concat(node: Exporting, mx: Writing, *xs: Array) -> Array:
-    """Parts of one array, all in order, are that array."""
-    axis = node.attribute("axis")
-    cuts = [mx.scope.cuts.get(x.entry) for x in xs]
-    if axis == 0 and cuts[0] is not None:
-        whole, _, count = cuts[0]
-        if cuts == [(whole, place, count) for place in range(count)]:
-            return whole
-    return mx.Concat(*xs, num_args=len(xs), dim=axis if axis != 1 else None)
-
-
-@exporter("Split", doc="Split")
-def split_operator(
-    node: Exporting, mx: Writing, x: Array, split: Array | None = None
-) -> list[Array]:
-    axis, count = node.attribute("axis", 0), len(node.node.outputs)
-    node.ignore("num_outputs")
-    lengths = None if split is None else node.ints(split, "sizes")
-    if lengths is None:
-        shape = node.output_shape(0) or ()
-        size = (x.shape or ())[axis] if x.shape is not None else None
-        if not isinstance(size, int) or not shape:
-            node.refuse("the size that it splits is not known")
-        each = -(-size // count)
-        lengths = [each] * (count - 1) + [size - each * (count - 1)]
-    if count == 1:
-        return [mx.make("_copy", x)]
-    if len(set(lengths)) == 1:
-        parts = mx.SliceChannel(x, num_outputs=count, axis=axis if axis != 1 else None)
-    else:
-        starts = (0, *(int(i) for i in np.cumsum(lengths)[:-1]))
-        parts = mx.make("_split_v2", x, indices=starts, axis=axis, sections=0)
-    return mx.outputs(parts, count)
-
-
-@exporter("Slice", doc="Slice")
-def slice_operator(
-    node: Exporting,
-    mx: Writing,
-    x: Array,
-    starts: Array,
-    ends: Array,
-    axes: Array | None = None,
-    steps: Array | None = None,
-) -> Array:
-    begins, stops = node.ints(starts, "starts"), node.ints(ends, "ends")
-    places = list(range(len(begins))) if axes is None else node.ints(axes, "axes")
-    strides = [1] * len(begins) if steps is None else node.ints(steps, "steps")
-    rank = node.rank(x)
-    cuts = {
-        axis % rank: _cut((x.shape or ())[axis], begin, stop, step)
-        for axis, begin, stop, step in zip(places, begins, stops, strides, strict=True)
-    }
-    cuts = {axis: cut for axis, cut in cuts.items() if cut != (0, None, 1)}
-    if not cuts:
-        return mx.make("_copy", x)
-    like = _like(node, mx)
-    if like is not None and set(cuts) <= {2, 3} and {cut[2] for cut in cuts.values()} == {1}:
-        offset = tuple(cuts.get(axis, (0,))[0] or 0 for axis in (2, 3))
-        return mx.Crop(x, like, num_args=2, offset=offset if any(offset) else None)
-    if len(cuts) == 1 and (only := next(iter(cuts.values())))[2] == 1:
-        begin, stop, _ = only
-        return mx.slice_axis(
-            x, axis=next(iter(cuts)), begin=begin or 0, end=NONE if stop is None else stop
-        )
-    each = [cuts.get(axis, (None, None, 1)) for axis in range(max(cuts) + 1)]
-    steps_ = tuple(cut[2] for cut in each)
-    return mx.slice(
-        x,
-        begin=tuple(cut[0] for cut in each),
-        end=tuple(cut[1] for cut in each),
-        step=steps_ if set(steps_) != {1} else None,
-    )
-
-
-def _like(node: Exporting, mx: Writing) -> Array | None:
-    """The picture to whose size the source cut, where it is known."""
-    name, wanted = node.node.metadata_props.get(LIKE, ""), node.output_shape() or ()
-    found = (array for value, array in mx.scope.values.items() if value.name == name)
-    like = next(found, None) if len(wanted) == 4 else None
-    sizes = (like.shape or ())[2:] if like is not None else ()
-    return like if len(sizes) == 2 and sizes == wanted[2:] and None not in sizes else None
-
-
-def _cut(
-    size: int | str | None, begin: int, stop: int, step: int
-) -> tuple[int | None, int | None, int]:
-    """Begin and end as MXNet takes them: within the axis, None for as far as it goes."""
-    if isinstance(size, int):
-        first, last, _ = slice(
-            begin, stop if stop > -FAR else None if step < 0 else stop, step
-        ).indices(size)
-        if step > 0:
-            return first, None if last >= size else last, step
-        return first, None if last < 0 else last, step
-    if step > 0:
-        return begin, None if stop >= FAR - 1 else stop, step
-    return (
-        (None if begin >= FAR - 1 or begin == -1 else begin),
-        (None if stop <= -FAR + 1 else stop),
-        step,
-    )
-
-
-@exporter("Tile", doc="Tile")
-def tile(node: Exporting, mx: Writing, x: Array, repeats: Array) -> Array:
-    return mx.tile(x, reps=tuple(node.ints(repeats, "repeats")))
-
-
-@exporter("Expand", doc="Expand")
-def expand(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
-    """To a shape, or to that of another array."""
-    own, whole = x.shape or (), whole_shape(target.value)
-    if whole is not None and whole.shape is not None and len(whole.shape) >= node.rank(x):
-        return mx.broadcast_like(with_rank(mx, x, len(whole.shape)), mx.scope.array(whole))
-    found = sizes(target.value)
-    shape = node.output_shape() if found is None else tuple(_name(size) for size in found)
-    if shape is None:
-        node.refuse("the shape it expands to is computed while the model runs")
-    rank = max(len(shape), len(own))
-    shape, own = ((1,) * (rank - len(each)) + each for each in (shape, own))
-    after = [was if dim == 1 else dim for dim, was in zip(shape, own, strict=True)]
-    changed = [dim for dim, was in zip(after, own, strict=True) if dim != was]
-    if not all(isinstance(dim, int) for dim in changed):
-        if found is None or mx.scope.keeps_names:
-            return _filled(node, mx, x, after)
-        whole_size = [*(1,) * (rank - len(found)), *found]
-        zeros = full_of_sizes(mx, whole_size, 0, x.dtype or ir.DataType.FLOAT)
-        return mx.broadcast_add(with_rank(mx, x, rank), zeros)
-    x = with_rank(mx, x, rank)
-    codes = [0 if dim == was else dim for dim, was in zip(after, own, strict=True)]
-    return mx.broadcast_to(x, shape=tuple(codes)) if any(codes) else mx.make("_copy", x)
-
-
-def _name(size: Size) -> int | str | None:
-    if isinstance(size, int):
-        return size
-    value, axis = size
-    dim = value.shape[axis] if value.shape is not None else None
-    return dim if isinstance(dim, int) else dim.value if dim is not None else None
-
-
-def _filled(node: Exporting, mx: Writing, x: Array, shape: Sequence[int | str | None]) -> Array:
-    """One number everywhere; MXNet finds out the open sizes by what reads it, or refuses."""
-    numbers = x.numbers()
-    kind = x.dtype
-    if numbers is None or numbers.size != 1 or kind not in NAMES:
-        node.refuse("the shape it expands to is computed while the model runs")
-    codes = tuple(dim if isinstance(dim, int) else 0 for dim in shape)
-    number = numbers.reshape(-1)[0].item()
-    op, value = {0: ("_zeros", None), 1: ("_ones", None)}.get(number, ("_full", number))
-    full = mx.make(
-        op, shape=codes, value=value, dtype=NAMES[kind] if kind != ir.DataType.FLOAT else None
-    )
-    full.dtype = kind
-    return full
 
 
 @exporter("Shape", doc="Shape")

@@ -61,3 +61,12 @@ def _is_shape_of(x: ir.Value, found: list[Size]) -> bool:
 def names(found: list[Size]) -> list[int | None]:
     """The numbers, None for sizes that are open."""
     return [size if isinstance(size, int) else None for size in found]
+
+
+def dimension(size: Size) -> int | str | None:
+    """It as a dimension: a number, a name, or None."""
+    if isinstance(size, int):
+        return size
+    value, axis = size
+    dim = value.shape[axis] if value.shape is not None else None
+    return dim if isinstance(dim, int) else dim.value if dim is not None else None
