@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 
 import numpy as np
@@ -26,23 +27,22 @@ def lengths(model: ir.Model, *values: Arrays) -> dict[str, np.ndarray]:
     Returns:
         Value name to int64 [batch].
     """
-    known: dict[str, np.ndarray] = {}
-    for each in values:
-        known.update(each)
+    known = ChainMap(*(dict.fromkeys(each, each) for each in reversed(values)))
     symbols: dict[str, np.ndarray] = {}
     for value in (*model.graph.inputs, *model.graph.outputs):
         name = lengths_of(value)
         symbol = _time(value)
-        if name in known and symbol is not None and TIME in axes_of(value):
-            symbols.setdefault(symbol, np.asarray(known[name]))
+        if name is not None and name in known and symbol is not None and TIME in axes_of(value):
+            symbols.setdefault(symbol, np.asarray(known[name][name]))
     found = {}
     for value in _values(model):
         symbol = _time(value)
         if symbol in symbols:
             found[str(value.name)] = symbols[symbol]
     for name in known:
-        if lengths_name(name) in known:
-            found.setdefault(name, np.asarray(known[lengths_name(name)]))
+        counts = lengths_name(name)
+        if counts in known:
+            found.setdefault(name, np.asarray(known[counts][counts]))
     padded = {str(v.name) for v in model.graph.outputs if axes_of(v) and TIME not in axes_of(v)}
     return {name: counts for name, counts in found.items() if name not in padded}
 

@@ -20,6 +20,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error
 from mmdnn.verify.feeds import Feeds
+from mmdnn.verify.keeping import kept
 from mmdnn.verify.sides import Side, ir_side
 
 PROBE = 2.0**-21
@@ -45,7 +46,7 @@ def probes(source: Side, model: ir.Model, feeds: Feeds, was: Values) -> list[Val
 
 
 def _kept(values: Values, was: Values) -> Values:
-    return {name: values[name] for name in was if name in values}
+    return kept({name: values[name] for name in was if name in values})
 
 
 def changed(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -70,13 +71,16 @@ def _of_weights(model: ir.Model, feeds: Feeds, was: Values) -> Iterator[Values]:
             rng = np.random.default_rng(seed)
             inputs = {name: changed(array, rng) for name, array in feeds.items()}
             moved = _kept(ir_side(_with_changed_weights(model, rng))(inputs), was)
-            yield {
-                name: array + (moved[name] - plain[name])
-                for name, array in was.items()
-                if array.dtype.kind == "f" and _same_shape(array, plain.get(name), moved.get(name))
-            }
+            yield kept(dict(_added(was, plain, moved)))
     except Error:  # a stand-in that cannot run excuses nothing
         return
+
+
+def _added(was: Values, plain: Values, moved: Values) -> Iterator[tuple[str, np.ndarray]]:
+    for name, array in was.items():
+        before, after = plain.get(name), moved.get(name)
+        if array.dtype.kind == "f" and _same_shape(array, before, after):
+            yield name, array + (after - before)  # type: ignore[operator]
 
 
 def _same_shape(array: np.ndarray, *others: np.ndarray | None) -> bool:

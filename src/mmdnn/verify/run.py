@@ -15,6 +15,7 @@ from mmdnn.progress import Silent
 from mmdnn.verify import frames, noise
 from mmdnn.verify.compare import Difference, Tolerance, apart, difference
 from mmdnn.verify.feeds import Feed, Sizes, candidates, feeds, has_free_batch, inputs
+from mmdnn.verify.keeping import kept
 from mmdnn.verify.report import Layer, Report
 from mmdnn.verify.sides import NothingRunsError, Side, sentence
 
@@ -32,7 +33,7 @@ class Found:
     """
 
     side: Side
-    results: list[tuple[Feed, dict[str, np.ndarray]]]
+    results: list[tuple[Feed, Mapping[str, np.ndarray]]]
     notes: tuple[str, ...]
 
 
@@ -73,18 +74,19 @@ def _run_all(
     model: ir.Model,
     shapes: Mapping[str, tuple[int, ...]] | None,
     progress: Silent,
-) -> tuple[list[tuple[Feed, dict[str, np.ndarray]]], tuple[str, ...]]:
-    sizes, first = _fitting(side, model, shapes)
-    results = [first]
+) -> tuple[list[tuple[Feed, Mapping[str, np.ndarray]]], tuple[str, ...]]:
+    sizes, (first, values) = _fitting(side, model, shapes)
+    results = [(first, kept(values))]
+    del values
     varying = _varying(model)
     todo = list(feeds(model, sizes, shapes))[1:]
     runs = progress.each(todo, f"running {side.title}")
-    results.extend((feed, _only(side(feed.values), varying)) for feed in runs)
+    results.extend((feed, kept(_only(side(feed.values), varying))) for feed in runs)
     if not has_free_batch(model) or shapes:
         return results, ()
     pair = next(feeds(model, replace(sizes, batch=2)))
     try:
-        results.append((pair, _only(side(pair.values), varying)))
+        results.append((pair, kept(_only(side(pair.values), varying))))
     except Error:
         return results, ("The source does not take a batch of 2, so only 1 was tried.",)
     return results, ()
@@ -222,22 +224,19 @@ def _differences(
 ) -> dict[str, Difference]:
     """Every value's difference; where one fails, the source's own rounding noise is measured."""
     counts = frames.lengths(model, feed.values, was, now)
-    was, now = (
-        {name: frames.trimmed(array, counts.get(name)) for name, array in values.items()}
-        for values in (was, now)
-    )
+
+    def trimmed(values: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+        return frames.trimmed(values[name], counts.get(name))
+
     names = [name for name in names if not _is_lengths(name, was)]
-    gaps = {name: difference(was[name], now[name], tolerance) for name in names}
+    gaps = {name: difference(trimmed(was, name), trimmed(now, name), tolerance) for name in names}
     failed = [name for name, gap in gaps.items() if not gap.ok]
     if failed:
-        probed = noise.probes(source, model, feed.values, {name: was[name] for name in failed})
+        wanted = kept({name: trimmed(was, name) for name in failed})
+        probed = noise.probes(source, model, feed.values, wanted)
         for name in failed:
-            moved = [
-                frames.trimmed(values[name], counts.get(name))
-                for values in probed
-                if name in values
-            ]
-            gaps[name] = difference(was[name], now[name], tolerance, moved)
+            moved = [trimmed(values, name) for values in probed if name in values]
+            gaps[name] = difference(wanted[name], trimmed(now, name), tolerance, moved)
     return gaps
 
 
