@@ -4,6 +4,7 @@
 * An `If` whose condition is known is the branch it takes.
 * Constants are initializers, and what can be computed from constants and known shapes is computed.
 * Types and shapes are inferred, through `Reshape`s whose target is computed from an open batch too.
+* A value that is reshaped to the shape that it had is the value.
 * Nothing is left that no output needs.
 
 The model given is not changed, and no weight is read.
@@ -25,6 +26,7 @@ from mmdnn.ir.folding import Folding, fold
 from mmdnn.ir.inference import infer
 from mmdnn.ir.rearranging import settle
 from mmdnn.ir.recurrent import KINDS, read
+from mmdnn.ir.reshapes import skip_returns
 from mmdnn.ir.scans import body_of
 
 
@@ -49,6 +51,7 @@ def canonical(
     _fold_graph(model.graph, Folding(), opset)
     while keep is not None and expand(model, keep, unfit):
         _fold_graph(model.graph, Folding(), opset)
+    skip_returns(model.graph)
     common.RemoveUnusedNodesPass()(model)
     return model
 
