@@ -15,7 +15,7 @@ import brainscript_versions
 import numpy as np
 import onnx_ir as ir
 import pytest
-from brainscript_files import File, flag, i32, i64, shape, single, size, text, u32
+from brainscript_files import File, double, flag, i32, i64, shape, single, size, text, u32
 from cntk_damaging import mutated, survives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.cntk import arrange, engine, graph, importer, reader
 from mmdnn.frameworks.cntk.graph import BATCH, SEQUENCE, Kind, Model
+from mmdnn.frameworks.cntk.reader.brainscript import nodes
 from mmdnn.frameworks.onnx import engine as onnxruntime
 from mmdnn.ir import sequences
 from mmdnn.registry import Source
@@ -240,6 +241,48 @@ def test_several_that_are_refused_are_listed_together(tmp_path: Path) -> None:
         UnsupportedError, match=r"2 operators.*\n.*OneHot x1: one\n.*Padding x1: two"
     ):
         read(file, tmp_path)
+
+
+LOADED_BY_CNTK = """
+Abs Acos Asin AveragePooling BatchNormalization CRF ClassBasedCrossEntropyWithSoftmax
+ClassificationError Clip ColumnElementTimes Convolution CosDistance CosDistanceWithNegativeSamples
+Cosh Cosine Crop CrossEntropy CrossEntropyWithSoftmax Delay DiagTimes Diagonal Dropout
+DummyCriterion DynamicAxis EditDistanceError ElementTimes EnvironmentInput EpochAccumulator Equal
+ErrorPrediction Exp Floor ForwardBackward FutureValue GMMLogLikelihood GatherPacked Greater
+GreaterEqual Hardmax If InputValue InvStdDev KhatriRaoProduct LabelsToGraph LambdaRank
+LatticeSequenceWithSoftmax LearnableParameter LegacyReshape Less LessEqual Log LogPlus LogSoftmax
+Logistic LookupTable MatrixL1Reg MatrixL2Reg MaxPooling MaxUnpooling Mean Minus
+NCEBasedCrossEntropyWithSoftmax NDCG1Eval Negate NotEqual OptimizedRNNStack PackedIndex Pass
+PastValue PerDimMeanVarDeNormalization PerDimMeanVarDeNormalizationNode PerDimMeanVarNormalization
+PerDimMeanVarNormalizationNode Plus Pooling QuantizedTimes RNN ROIPooling RandomSample
+RandomSampleInclusionFrequency Reciprocal ReconcileDynamicAxis ReconcileMBLayout RectifiedLinear
+ReduceElements Reshape RowElementTimes RowRepeat RowSlice RowStack Scale ScatterPacked
+SequenceDecoderNode SequenceWithSoftmax Shift Sigmoid Sin Sinh Slice Softmax SparseInputValue Sqrt
+SquareError StableSigmoid StopGradient SumColumnElements SumElements Tanh Times Trace Transpose
+TransposeDimensions TransposeTimes Where
+"""
+"""Nodes in ComputationNetworkBuilder.cpp of CNTK 2.5."""
+
+
+def test_every_node_that_cntk_loads_is_known() -> None:
+    assert set(LOADED_BY_CNTK.split()) <= nodes.BARE | nodes.LOADS.keys()
+
+
+def test_a_loop_that_nothing_calls_an_output(tmp_path: Path) -> None:
+    file = File(31)
+    file.node("Plus", "out", file.input("x", 4), "out")
+    with pytest.raises(FormatError, match="it has no outputs"):
+        read(file, tmp_path)
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_a_criterion_over_lattices_is_passed_over(count: int, tmp_path: Path) -> None:
+    file = tanh()
+    payload = text("some file") * count + double(*range(6)) + flag(True) + flag(False)
+    file.node("LatticeSequenceWithSoftmax", "loss", "out", "out", "out", "out", payload=payload)
+    assert [one.owner.name for one in read(file, tmp_path).outputs if one.owner] == ["loss"]
+    file.groups = {"Output": ["out"]}
+    assert [one.owner.name for one in read(file, tmp_path).outputs if one.owner] == ["out"]
 
 
 def unknown(version: int) -> File:

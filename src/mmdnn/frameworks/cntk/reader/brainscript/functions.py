@@ -23,8 +23,8 @@ CRITERIA = frozenset(
     """
     ClassBasedCrossEntropyWithSoftmax ClassificationError CosDistanceWithNegativeSamples
     CrossEntropy CrossEntropyWithSoftmax DummyCriterion EditDistanceError ErrorPrediction
-    ForwardBackward LambdaRank Logistic MatrixL1Reg MatrixL2Reg NDCG1Eval
-    NoiseContrastiveEstimation SequenceWithSoftmax SquareError
+    ForwardBackward LambdaRank LatticeSequenceWithSoftmax Logistic MatrixL1Reg MatrixL2Reg
+    NCEBasedCrossEntropyWithSoftmax NDCG1Eval SequenceWithSoftmax SquareError
     """.split()  # noqa: SIM905
 )
 """Nodes that a network is trained and judged by."""
@@ -43,7 +43,7 @@ def model(found: Network) -> Model:
     made.connect(needed)
     outputs = [made.variable(one) for one in wanted]
     if not outputs:
-        raise FormatError("it computes nothing")
+        raise FormatError("it has no outputs")
     root = Function(COMBINE, made.free("Combine"), inputs=list(dict.fromkeys(outputs)))
     functions = graph.reachable([*made.functions.values(), root])
     read = {one: None for each in functions for one in each.inputs if one.kind != Kind.OUTPUT}
@@ -57,8 +57,10 @@ def _outputs(found: Network) -> list[Node]:
     judging = dict.fromkeys([*groups[network.CRITERIA], *groups[network.EVALUATION], *criteria])
     last = [one for one in found.nodes.values() if one not in read and not leaves.is_leaf(one)]
     wanted = dict.fromkeys([*groups[network.OUTPUTS], *last])
-    fed = [one for one in found.nodes.values() if one.kind in leaves.INPUTS]
-    return [one for one in wanted if one not in judging] or [*(wanted | judging)] or fed
+    kept = [one for one in wanted if one not in judging] or [*(wanted | judging)]
+    if kept or not all(map(leaves.is_leaf, found.nodes.values())):
+        return kept
+    return [one for one in found.nodes.values() if one.kind in leaves.INPUTS]
 
 
 def _behind(nodes: list[Node]) -> set[Node]:

@@ -209,7 +209,19 @@ def _forward_backward(file: Stream) -> Fields:
     return {"delay": file.int32(), "blank": file.size()}
 
 
-@node("NoiseContrastiveEstimation")
+@node("NCEBasedCrossEntropyWithSoftmax")
 def _noise(file: Stream) -> Fields:
     file.at += 0 if file.uint32() <= 2 else -4
+    return {}
+
+
+@node("LatticeSequenceWithSoftmax")
+def _lattice(file: Stream) -> Fields:
+    """Four or, since CNTK 2.5, five names of files, and what only training wants to know."""
+    numbers = 6 * 8 + 2
+    for _ in range(4):
+        file.text()
+    if not file.begins_node(file.at + numbers):
+        file.text()
+    file.skip(numbers)
     return {}

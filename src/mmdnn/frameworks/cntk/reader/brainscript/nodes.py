@@ -22,18 +22,19 @@ NEWEST = 31
 
 BARE = frozenset(
     """
-    Abs Acos Acosh Asin Asinh Atan Atanh Clip Cosh CosDistance CosDistanceWithNegativeSamples
-    CrossEntropy CrossEntropyWithSoftmax ClassBasedCrossEntropyWithSoftmax ClassificationError
-    ColumnElementTimes Cosine DiagTimes Diagonal DummyCriterion DynamicAxis ElementTimes Equal
-    ErrorPrediction Exp ExponentialLinearUnit Floor Gather GatherPacked Greater GreaterEqual Hardmax
-    If KhatriRaoProduct LabelsToGraph LambdaRank Less LessEqual Log LogPlus LogSoftmax Logistic
-    LookupTable MatrixL1Reg MatrixL2Reg Minus NDCG1Eval Negate NotEqual OutputMultiplexer
-    PackedIndex Pass PerDimMeanVarDeNormalization PerDimMeanVarDeNormalizationNode
-    PerDimMeanVarNormalization PerDimMeanVarNormalizationNode Plus Pow Reciprocal
-    ReconcileDynamicAxis ReconcileMBLayout RectifiedLinear RowElementTimes Scale ScatterPacked
-    SequenceWithSoftmax Sigmoid Sin Sinh Softmax Sqrt SquareError StableSigmoid StopGradient
-    StraightThrough SumColumnElements SumElements Tan Tanh ToBatchAxis ToSequenceLike
-    UnpackBatchAxis Assign Cast ConstantOp OneHot Padding RandomDistribution TopK EyeLike
+    Abs Acos Acosh Asin Asinh Assign Atan Atanh CRF Cast ClassBasedCrossEntropyWithSoftmax
+    ClassificationError Clip ColumnElementTimes ConstantOp CosDistance
+    CosDistanceWithNegativeSamples Cosh Cosine CrossEntropy CrossEntropyWithSoftmax DiagTimes
+    Diagonal DummyCriterion DynamicAxis ElementTimes EpochAccumulator Equal ErrorPrediction Exp
+    ExponentialLinearUnit EyeLike Floor GMMLogLikelihood Gather GatherPacked Greater GreaterEqual
+    Hardmax If KhatriRaoProduct LabelsToGraph LambdaRank Less LessEqual Log LogPlus LogSoftmax
+    Logistic LookupTable MatrixL1Reg MatrixL2Reg Minus NDCG1Eval Negate NotEqual OneHot
+    OutputMultiplexer PackedIndex Padding Pass PerDimMeanVarDeNormalization
+    PerDimMeanVarDeNormalizationNode PerDimMeanVarNormalization PerDimMeanVarNormalizationNode
+    Plus Pow RandomDistribution Reciprocal ReconcileDynamicAxis ReconcileMBLayout RectifiedLinear
+    RowElementTimes Scale ScatterPacked SequenceDecoderNode SequenceWithSoftmax Sigmoid Sin Sinh
+    Softmax Sqrt SquareError StableSigmoid StopGradient StraightThrough SumColumnElements
+    SumElements Tan Tanh ToBatchAxis ToSequenceLike TopK UnpackBatchAxis
     """.split()  # noqa: SIM905 - seventy names read better in rows
 )
 """Nodes that have written nothing."""

@@ -114,6 +114,12 @@ class Stream:
             place = found.find(b"\0\0", place + 1)
         return self.at + place if place >= 0 else -1
 
+    def skip(self, count: int) -> None:
+        """Pass over some bytes."""
+        if self.at + count > len(self.view):
+            raise self.fail("the file ends within a node")
+        self.at += count
+
     def narrow(self) -> str:
         """A word of one byte a letter."""
         found = bytes(self.view[self.at : self.at + _LONGEST]).partition(b"\0")

@@ -19,12 +19,12 @@ MULTIPLEXER = "OutputMultiplexer"
 
 SAME = frozenset(
     """
-    Abs Acos Asin Asinh Assign Atan Atanh Cosh CosDistance CosDistanceWithNegativeSamples
-    CrossEntropy ClassBasedCrossEntropyWithSoftmax DummyCriterion ElementTimes Equal Exp Floor
-    Gather Greater GreaterEqual Hardmax LabelsToGraph Less LessEqual Log LogPlus LogSoftmax
-    MatrixL1Reg MatrixL2Reg Minus Negate NoiseContrastiveEstimation NotEqual PackedIndex Pass Plus
-    Pow Reciprocal ReconcileDynamicAxis SequenceWithSoftmax Sigmoid Sin Sinh Softmax Sqrt
-    StableSigmoid StopGradient StraightThrough Tan Tanh ToSequenceLike
+    Abs Acos Asin Asinh Assign Atan Atanh ClassBasedCrossEntropyWithSoftmax CosDistance
+    CosDistanceWithNegativeSamples Cosh CrossEntropy DummyCriterion ElementTimes Equal Exp Floor
+    Gather Greater GreaterEqual Hardmax LabelsToGraph LatticeSequenceWithSoftmax Less LessEqual
+    Log LogPlus LogSoftmax MatrixL1Reg MatrixL2Reg Minus NCEBasedCrossEntropyWithSoftmax Negate
+    NotEqual PackedIndex Pass Plus Pow Reciprocal ReconcileDynamicAxis SequenceWithSoftmax Sigmoid
+    Sin Sinh Softmax Sqrt StableSigmoid StopGradient StraightThrough Tan Tanh ToSequenceLike
     """.split()  # noqa: SIM905
 )
 """Nodes that are functions of their own name and have no attributes; some criteria are none."""
