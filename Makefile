@@ -39,6 +39,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/resnet_speed.py
 	$(BIN)/python benchmarks/onnx2torch_peer.py
 	$(BIN)/python benchmarks/mxnet_exporter_peer.py
+	$(BIN)/python benchmarks/cntk_speed.py
 
 onnx-suite: $(READY)
 	$(BIN)/python tools/backend_suite.py
