@@ -11,18 +11,15 @@ from collections import Counter
 
 import onnx_ir as ir
 
-from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError, UsageError
+from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
-from mmdnn.frameworks.mxnet.importer import dtypes
+from mmdnn.frameworks.mxnet.importer import dtypes, ends
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
 from mmdnn.ir import FRAMEWORK, SAID
 from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
 
 Shape = tuple[int | None, ...]
-
-SHOWN = 3
-"""How many inputs an error lists."""
 
 
 def to_ir(model: Model, *, static: bool = False) -> ir.Model:
@@ -39,7 +36,7 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
         ShapeError: Shapes that do not fit, or that are needed and nothing says.
     """
-    heads = _heads(model)
+    heads = ends.heads(model)
     order = _needed(model.symbol, heads)
     refused = [
         (node.op, node.name)
@@ -49,67 +46,17 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     ]
     if refused:
         raise UnsupportedError.listing(refused, action="read from MXNet", file=model.files.network)
-    sizes = {} if static else _symbols(model)
+    sizes = {} if static else ends.symbols(model)
     while True:
         try:
             return Lowering(model, sizes).run(order, heads)
         except NeedsStatic as missing:
             if not sizes:
-                raise _unknown(model, missing) from None
+                raise ends.unknown(model, missing) from None
             wanted = missing.symbols.intersection(sizes.values()) or set(sizes.values())
             if missing.symbols and not missing.symbols.intersection(sizes.values()):
-                raise _unknown(model, missing) from None
+                raise ends.unknown(model, missing) from None
             sizes = {size: name for size, name in sizes.items() if name not in wanted}
-
-
-def _unknown(model: Model, missing: NeedsStatic) -> ShapeError:
-    open_ = [name for name, shape in model.inputs.items() if shape is None or None in shape]
-    if len(open_) > SHOWN and not model.params:
-        return ShapeError(
-            f"the shape of '{missing}' is known from its parameters only, which were not given",
-            file=model.files.network,
-            hint="Give the .params file too, or put it beside the symbol.",
-        )
-    example = " ".join(f"{name}:1,3,224,224" for name in open_[:SHOWN]) or "data:1,3,224,224"
-    example += " ..." if len(open_) > SHOWN else ""
-    return ShapeError(
-        f"the shape of '{missing}' cannot be told without those of the inputs",
-        file=model.files.network,
-        hint=f"Give them with --inputShape {example} (or whatever they are).",
-    )
-
-
-def _symbols(model: Model) -> dict[int, str]:
-    """A name for each size of a first axis: inputs that agree there share their batch."""
-    sizes = dict.fromkeys(
-        dims[0]
-        for name, dims in model.inputs.items()
-        if dims and dims[0] is not None and not _is_fixed(model, name)
-    )
-    return {size: f"batch_{size}" if place else "batch" for place, size in enumerate(sizes)}
-
-
-def _is_fixed(model: Model, name: str) -> bool:
-    """Whether an input's first axis has one size only: as that of a recurrent layer's states."""
-    if (model.needed.get(name) or (None,))[0] is not None:
-        return True
-    return any(node.name == name and _origins.is_fixed(node) for node in model.symbol.variables)
-
-
-def _heads(model: Model) -> list[Entry]:
-    """The outputs: the model's own, or those that the user named."""
-    wanted = model.files.outputs
-    if not wanted:
-        return model.symbol.heads
-    known: dict[str, Entry] = {}
-    for node in model.symbol.nodes:
-        for index in range(len(node.outputs)):
-            known[node.output_name(index)] = Entry(node, index)
-        known.setdefault(node.name, Entry(node))
-    for name in wanted:
-        if name not in known:
-            raise UsageError(f"the model has no value '{name}'", file=model.files.network)
-    return [known[name] for name in wanted]
 
 
 def _needed(symbol: Symbol, heads: list[Entry]) -> list[Node]:
@@ -218,7 +165,7 @@ class Lowering:
         dims: list[Dimension] = [
             f"{name}_{axis}" if size is None else size for axis, size in enumerate(shape)
         ]
-        if shape and not _is_fixed(self.model, name):
+        if shape and not ends.is_fixed(self.model, name):
             dims[0] = "batch" if shape[0] is None else self.symbols.get(shape[0], shape[0])
         return dims
 
