@@ -52,6 +52,10 @@ def node(op: str, name: str, *inputs: str, **attrs: object) -> dict[str, object]
     return {"op": op, "name": name, "attrs": texts, "inputs": list(inputs)}
 
 
+def layers(network) -> list[tuple[str, str, list[str], list[str]]]:
+    return [(layer.name, layer.type, layer.bottoms, layer.tops) for layer in network.layers]
+
+
 def weights(network) -> list[tuple[str, list[np.ndarray]]]:
     """The types of the layers that have weights, and these."""
     layers = [layer for layer in network.layers if layer.blobs]
@@ -74,11 +78,12 @@ def test_both_tools_give_back_the_network_that_came_from_caffe(checkpoint, tmp_p
         registry.Source(*(Path(f"{DIGITS}{s}") for s in (".prototxt", ".caffemodel")))
     )
     now = reader.read(registry.Source(prototxt, caffemodel))
+    assert layers(now) == layers(was)
+    assert now.inputs == was.inputs
     assert [kind for kind, _ in weights(now)] == [kind for kind, _ in weights(was)]
-    for (kind, wanted), (_, got) in zip(weights(was), weights(now), strict=True):
+    for (_, wanted), (_, got) in zip(weights(was), weights(now), strict=True):
         for a, b in zip(wanted, got, strict=True):
-            if kind in {"Convolution", "InnerProduct"}:
-                np.testing.assert_array_equal(a, b)
+            np.testing.assert_array_equal(a, b, strict=True)
 
 
 def test_a_symbol_alone_needs_the_shape_of_its_input(checkpoint, tmp_path, capsys):

@@ -178,6 +178,21 @@ def test_agrees(name: str, tmp_path: Path) -> None:
         assert types == case.layers.split()
 
 
+@pytest.mark.parametrize("order", [[0, 2, 3, 1], [0, 3, 1, 2], [0, 2, 1, 3], [0, 1, 3, 2]])
+def test_axes_that_are_cut_are_read_as_one_transposition(order: list[int], tmp_path: Path) -> None:
+    builder = Builder("test")
+    x = builder.input("x", ["batch", 4, 3, 5])
+    y = builder.op.Transpose(x, perm=order)
+    y.name = "y"
+    builder.graph.outputs.append(y)
+    network = from_ir(builder.model())
+    assert [layer.type for layer in network.layers[1:]] == ["Reshape", "Slice", "Concat", "Reshape"]
+    model = importer.to_ir(reader.read(Source(*writer.write(network, tmp_path / "n.prototxt"))))
+    (node,) = model.graph
+    assert (node.op_type, node.attributes["perm"].as_ints()) == ("Transpose", tuple(order))
+    assert [value.name for value in model.graph.outputs] == ["y"]
+
+
 def test_limits_are_exact(tmp_path: Path) -> None:
     """Each float next to a limit falls on its own side, 0 and its neighbours too."""
     near = np.array([0.1, 0.0, -3.0], np.float32)

@@ -21,6 +21,7 @@ from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.importer.joining import join_cut_pools
 from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.turning import join_cut_axes
 from mmdnn.ir import LAYER, SAID
 from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
 from mmdnn.ir.origin import ORIGIN
@@ -136,6 +137,7 @@ class _Lowering:
         outputs = self.network.files.outputs or sorted(self.unread)
         self.builder.graph.outputs.extend(self.values[name] for name in outputs)
         join_cut_pools(self.builder.graph)
+        join_cut_axes(self.builder.graph)
         said = {layer.name: layer.note.origin for layer in self.layers if layer.note is not None}
         for node in self.builder.graph:
             if node.metadata_props.get(LAYER) in said:

@@ -40,6 +40,11 @@ def split_operator(
         lengths = [each] * (count - 1) + [size - each * (count - 1)]
     if count == 1:
         return [mx.make("_copy", x)]
+    read = [index for index in range(count) if node.wants(index)]
+    if len(read) == 1 and node.source_type not in {"SliceChannel", "_split_v2"}:
+        start = sum(lengths[: read[0]])
+        part = mx.slice_axis(x, axis=axis, begin=start, end=start + lengths[read[0]])
+        return [part] * count
     if len(set(lengths)) == 1:
         parts = mx.SliceChannel(x, num_outputs=count, axis=axis if axis != 1 else None)
     else:

@@ -83,6 +83,8 @@ def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
         number = scalar(a, b)
         if number is not None:
             return _with_number(node, mx, left, b, number)
+    if node.type == "Add" and node.source_type == "add_n" and alike(node, a, b):
+        return mx.add_n(a, b, num_args=2)
     if node.type == "Add" and (dense := _bias_of(node, mx, a, b) or _bias_of(node, mx, b, a)):
         return dense
     if node.type == "Div" and (normalized := l2_normalization(node, mx, a, b)):
@@ -90,8 +92,14 @@ def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
     return mx.make(same if alike(node, a, b) else broadcast, a, b)
 
 
+_POWERS = {"sqrt": 0.5, "rsqrt": -0.5, "square": 2.0, "reciprocal": -1.0}
+"""Operators that are powers."""
+
+
 def _with_number(node: Exporting, mx: Writing, op: str, x: Array, number: float) -> Array:
     """A negative summand is taken away; a factor is a divisor where the source had one."""
+    if op == "_power_scalar" and number == _POWERS.get(node.source_type):
+        return mx.make(node.source_type, x)
     if op == "_plus_scalar" and number < 0 and node.source_type != op:
         return mx._minus_scalar(x, scalar=-number)
     if op == "_mul_scalar" and node.source_type == "_div_scalar" and number:

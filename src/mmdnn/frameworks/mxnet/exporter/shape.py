@@ -30,7 +30,24 @@ def reshape(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
         return mx.Flatten(x)
     if keeps_zero and 0 in target_sizes:
         node.refuse("a size of 0")
+    if node.source_type in {"expand_dims", "squeeze"}:
+        known = _ones_moved(node, mx, x)
+        if known is not None:
+            return known
     return mx.Reshape(x, shape=tuple(target_sizes) or (1,))
+
+
+def _ones_moved(node: Exporting, mx: Writing, x: Array) -> Array | None:
+    """An axis of size 1 put in, or axes of size 1 taken out, where that is all."""
+    before, after = list(x.shape or ()), list(node.output_shape() or ())
+    if node.source_type == "expand_dims":
+        places = [i for i, size in enumerate(after) if after[:i] + after[i + 1 :] == before]
+        fits = places and after[places[0]] == 1
+        return mx.expand_dims(x, axis=places[0]) if fits else None
+    if [size for size in before if size != 1] != after:
+        return None
+    ones = tuple(axis for axis, size in enumerate(before) if size == 1)
+    return mx.squeeze(x, axis=ones) if ones else None
 
 
 def _joins(x: Array, target: list[int]) -> bool:
