@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from conversion import cells
 from measure import BIN, CONSOLE, run, table
+
+from conversion import cells
 
 TOOLS = Path(__file__).parents[1] / "tools"
 PEER = Path(".venv-mxnet-onnx")

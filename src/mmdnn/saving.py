@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
 from mmdnn.opening import PathLike
-from mmdnn.outputs import Staging
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework
 
@@ -19,7 +18,7 @@ def write(
     to: Framework,
     target: Path,
     weights: PathLike | None,
-    place: Staging,
+    place: Callable[[PathLike], Path],
     progress: Silent,
     options: Mapping[str, str] | None = None,
 ) -> list[tuple[Path, Path]]:
@@ -61,7 +60,7 @@ def _final(
     target: Path,
     options: Mapping[str, Any],
     weights: PathLike | None,
-    place: Staging,
+    place: Callable[[PathLike], Path],
 ) -> Path:
     if weights is not None and path == options.get("weights"):
         return Path(weights)
