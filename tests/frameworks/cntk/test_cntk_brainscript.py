@@ -24,6 +24,7 @@ from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.cntk import arrange, engine, graph, importer, reader
 from mmdnn.frameworks.cntk.graph import BATCH, SEQUENCE, Kind, Model
 from mmdnn.frameworks.cntk.reader.brainscript import nodes
+from mmdnn.frameworks.cntk.reader.brainscript.loading import is_understood
 from mmdnn.frameworks.onnx import engine as onnxruntime
 from mmdnn.ir import sequences
 from mmdnn.registry import Source
@@ -85,6 +86,8 @@ def ask_cntk(folder: Path) -> dict[str, np.ndarray | Error]:
         file, feeds, *expected = function(version)
         if not expected:
             place = source(file, folder / name)
+            assert place.network is not None
+            assert is_understood(place.network), name  # so CNTK itself reads it
             model = importer.to_ir(reader.read(place))
             names[name] = str(model.graph.outputs[0].name)
             jobs.append((place, fed(model, feeds)))

@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError
+from mmdnn.frameworks.cntk import BRAINSCRIPT, reader, writer
+from mmdnn.frameworks.cntk.reader.brainscript.loading import is_understood
 from mmdnn.registry import Source
 
 TITLE = "CNTK 2.7"
@@ -112,10 +114,26 @@ def interpreter() -> str:
 def _prepare(folder: Path, source: Source, feeds: Mapping[str, np.ndarray]) -> None:
     assert source.network is not None
     folder.mkdir()
-    (folder / "net.model").symlink_to(source.network.resolve())
+    if not _translated(source, folder / "net.model"):
+        (folder / "net.model").symlink_to(source.network.resolve())
     job = {"inputs": list(feeds), "outputs": list(source.outputs)}
     (folder / "job.json").write_text(json.dumps(job))
     np.savez(folder / "in.npz", *feeds.values())
+
+
+def _translated(source: Source, target: Path) -> bool:
+    """Write a file of CNTK 1 as one of CNTK 2 where CNTK 2.7 would not take it as what it is."""
+    assert source.network is not None
+    with source.network.open("rb") as file:
+        old = file.read(len(BRAINSCRIPT)) == BRAINSCRIPT
+    try:
+        if not old or is_understood(source.network):
+            return False
+        writer.write(reader.read(source), target)
+    except Error:
+        target.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _start(command: list[str]) -> str:

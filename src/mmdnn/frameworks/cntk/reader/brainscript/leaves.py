@@ -35,6 +35,12 @@ def is_leaf(node: Node) -> bool:
     return node.kind in INPUTS | _PRECOMPUTED | NOTHING or node.kind == "LearnableParameter"
 
 
+def is_fed(node: Node) -> bool:
+    """Whether a parameter is an input of CNTK 2's without dynamic axes, which it saves so."""
+    uid, name = identity(node.name)
+    return uid != name and _FED.fullmatch(uid) is not None
+
+
 def shapes(found: Network) -> dict[Node, Shape]:
     """What statistics are shaped like: the input that they are of."""
     return {
@@ -87,7 +93,7 @@ def variable(node: Node, shape: Shape | None = None, *, sequences: bool = True) 
         value = reshaped(value, shape)
     value.name = name or uid
     shape = Shape(value.shape.numpy())
-    if _FED.fullmatch(uid) and uid != name:
+    if is_fed(node):
         return Variable(uid, Kind.INPUT, node.dtype, shape, (), name)
     trained = node.fields.get("rate", 0.0) != 0
     kind = Kind.PARAMETER if trained else Kind.CONSTANT
