@@ -157,7 +157,7 @@ class Variable:
     sparse: bool = False
     trained: bool = False
     value: ir.TensorProtocol | None = None
-    owner: Function | None = None
+    owner: Function | None = field(default=None, repr=False)
     index: int = 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
+from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, is_auto, window
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
 
@@ -107,11 +107,8 @@ class Crop:
 def _crop(frame: Window, begins: list[int], wanted: list[int]) -> Crop:
     whole = _whole(frame)
     ends = [size - begin - want for size, begin, want in zip(whole, begins, wanted, strict=True)]
-    rows = zip(frame.kernel, frame.sizes, frame.strides, begins, wanted, strict=True)
-    auto = any((*begins, *ends)) and all(
-        begin == (kernel - 1) // 2 and want == (size - 1) * stride + 1
-        for kernel, size, stride, begin, want in rows
-    )
+    rows = zip(frame.kernel, frame.strides, begins, wanted, frame.sizes, strict=True)
+    auto = any((*begins, *ends)) and all(is_auto(*row) for row in rows)
     return Crop(tuple(begins), tuple(ends), tuple(wanted), auto)
 
 
@@ -195,6 +192,11 @@ def _transposed(cntk: Writing, x: Operand, weight: Operand, frame: Window, crop:
     fits = min(crop.ends) >= 0
     if crop.auto:
         said["autoPadding"] = [*[True] * len(crop.sizes), False]
+        least = [
+            (size - 1) * stride + 1 for size, stride in zip(frame.sizes, frame.strides, strict=True)
+        ]
+        if FREE not in crop.sizes and list(crop.sizes) != least:
+            said["outputShape"] = Shape((weight.shape[1], *crop.sizes))
     elif fits:
         said["lowerPad"], said["upperPad"] = Shape((0, *crop.begins)), Shape((0, *crop.ends))
     whole = _whole(frame)

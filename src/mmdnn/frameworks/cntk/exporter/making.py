@@ -147,9 +147,15 @@ class Making:
         return self.scope.derived[key]
 
     def statistic(self, x: Operand, name: str) -> Operand:
-        """A constant that keeps running while CNTK trains: it has a name, and is nobody else's."""
+        """A constant that keeps running while CNTK trains: with a name, and nobody else's.
+
+        What was CNTK's own is as it was.
+        """
         assert x.tensor is not None
-        variable = self.scope.parameter(name, x.tensor, x.dtype, trained=False)
+        if self.is_own and x.value is not None:
+            variable = self.scope.variable(x)
+        else:
+            variable = self.scope.parameter(name, x.tensor, x.dtype, trained=False)
         return Operand(x.layout, x.shape, x.dtype, variable, x.value, x.tensor)
 
 

@@ -47,11 +47,12 @@ def batch_normalization(
         return _by_hand(cntk, x, scale, bias, mean, variance, epsilon)
     training = kept(node.node, TRAINING)
     seen = training.pop("count")
+    count = "" if cntk.is_own and node.was_function("BatchNormalization") else "aggregate_count"
     said: dict[str, Any] = {"spatial": len(x.shape) > 1, "epsilon": epsilon, **training}
     running = [
         cntk.statistic(mean, "aggregate_mean"),
         cntk.statistic(variance, "aggregate_variance"),
-        cntk.statistic(cntk.number(seen, x), "aggregate_count"),
+        cntk.statistic(cntk.number(seen, x), count),
     ]
     with cntk.block("BatchNormalization", layer=True):
         return cntk.make(

@@ -87,13 +87,14 @@ def _laid(span: int, stride: int, begin: int, end: int, size: int, count: int) -
         return _of_open(span, stride, begin, end)
     upper = _upper(span, stride, begin, end, size, count)
     padded = begin > 0 or upper > 0
-    if padded and span <= size and _is_auto(span, stride, begin, size, count):
+    if padded and span <= size and is_auto(span, stride, begin, size, count):
         return Laid(auto=True)
     cut = -upper if upper < 0 and (begin > 0 or upper <= -stride) else 0
     return Laid(False, begin, max(upper, 0), cut, narrow=span > size)
 
 
-def _is_auto(span: int, stride: int, begin: int, size: int, count: int) -> bool:
+def is_auto(span: int, stride: int, begin: int, size: int, count: int) -> bool:
+    """Whether CNTK's automatic padding lays so many windows over a size, the first at -`begin`."""
     lower = (span - 1) // 2 - (size - 1 - (count - 1) * stride) // 2
     return count == -(-size // stride) and lower == begin
 
@@ -103,7 +104,7 @@ def _of_open(span: int, stride: int, begin: int, end: int) -> Laid:
     sizes = range(span + stride, span + 2 * stride)
     counts = [(size + begin + end - span) // stride + 1 for size in sizes]
     pairs = zip(sizes, counts, strict=True)
-    if begin + end and all(_is_auto(span, stride, begin, *pair) for pair in pairs):
+    if begin + end and all(is_auto(span, stride, begin, *pair) for pair in pairs):
         return Laid(auto=True)
     return Laid(False, begin, end, loose=stride > 1 and begin + end > 0)
 
@@ -188,4 +189,4 @@ def _same(
     return (small, large) if upper else (large, small)
 
 
-__all__ = ["Window", "fitted", "window"]
+__all__ = ["Window", "fitted", "is_auto", "window"]
