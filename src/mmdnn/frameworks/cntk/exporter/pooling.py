@@ -157,6 +157,8 @@ def _pooled(
     """Where padding has to be elements of the input, and does not count, it is taken out of the average."""
     low = float(np.finfo(x.dtype.numpy()).min)
     before = x
+    if frame.reaches and not include and not any(axis.auto for axis in frame.axes):
+        frame = replace(frame, ceil=True)
     x, padded = fitted(cntk, x, frame, 0, filler=low if kind == MAXIMUM else 0)
     said: dict[str, Any] = {
         "poolingType": kind,

@@ -22,7 +22,7 @@ class Window:
 
     Attributes:
         sizes: Of the input; `FREE` where open.
-        ceil: Whether the last window reaches behind an input of open size.
+        ceil: Whether windows begin with the input, and the last one may reach behind it.
         counts: How many windows there are; `FREE` where open.
     """
 
@@ -43,12 +43,26 @@ class Window:
     @property
     def axes(self) -> list[Laid]:
         """How CNTK lays the windows, for each axis."""
+        if self.ceil:
+            return [Laid()] * len(self.kernel)
         return [_laid(*column) for column in self._columns()]
 
     @property
     def overhangs(self) -> bool:
         """Whether a window reaches beyond the padding."""
         return any(_upper(*column) > column[3] for column in self._columns())
+
+    @property
+    def reaches(self) -> bool:
+        """Whether as many windows as begin in the input cover it, the last of them reaching behind it."""
+        rows = zip(self.begins, self.spans, self.strides, self.sizes, self.counts, strict=True)
+        return any(_upper(*column) > 0 for column in self._columns()) and all(
+            FREE not in (size, count)
+            and begin == 0
+            and stride <= span <= size
+            and count == -((span - size) // stride) + 1
+            for begin, span, stride, size, count in rows
+        )
 
     def _columns(self) -> Iterator[tuple[int, int, int, int, int, int]]:
         return zip(
