@@ -182,6 +182,14 @@ def _inputs(node: Node) -> list[tuple[str, int]]:
     return [(entry.node.name, entry.output) for entry in node.inputs]
 
 
+def _cell(outcome: Outcome) -> str:
+    """The number of layers and the worst; a star where Caffe's engine could not run the result itself."""
+    if outcome.kind != "right":
+        return outcome.kind.upper()
+    words, note, _ = outcome.words.partition(" (")
+    return words.replace(" layers", "") + ("*" if note else "")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", help="a pattern of the networks' names")
@@ -201,7 +209,7 @@ def main() -> int:
         for name, outcome in row.items():
             console.print(f"{network} to {name}: {outcome.kind}, {outcome.words}", highlight=False)
         wrong += [network for outcome in row.values() if outcome.kind == "wrong"]
-        cells = [o.words if o.kind == "right" else o.kind.upper() for o in row.values()]
+        cells = [_cell(outcome) for outcome in row.values()]
         table.add_row(network, str(side), *cells, f"{time.perf_counter() - start:.0f}")
     console.print(table)
     return 1 if wrong else 0
