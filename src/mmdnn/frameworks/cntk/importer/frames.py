@@ -1,6 +1,6 @@
 """What CNTK does along sequences, in standard ONNX: the bodies of local functions.
 
-x [batch, time, *static]    lengths int64 [batch]    places int64 [batch, chosen]
+x [batch, time, *static]    lengths int64 [batch]    places [batch, chosen], numbers as in CNTK
 """
 
 from __future__ import annotations
@@ -95,8 +95,9 @@ def _kept(op: Any, condition: ir.Value, lengths: ir.Value) -> ir.Value:
 
 
 def first_where(op: Any, condition: ir.Value, lengths: ir.Value) -> ir.Value:
-    """The first frame where something is not 0: int64 [batch]."""
-    made: ir.Value = op.ArgMax(_kept(op, condition, lengths), axis=TIME, keepdims=0)
+    """The first frame where something is not 0, [batch], a number of the condition's type."""
+    place = op.ArgMax(_kept(op, condition, lengths), axis=TIME, keepdims=0)
+    made: ir.Value = op.Cast(place, to=condition.dtype or ir.DataType.FLOAT)
     return made
 
 
@@ -109,7 +110,8 @@ def where(op: Any, condition: ir.Value, lengths: ir.Value, time: str) -> list[ir
     keys = op.Where(op.Cast(kept, to=ir.DataType.BOOL), places, op.Add(places, length))
     _, order = op.TopK(keys, length, axis=TIME, largest=0, outputs=2)
     longest = op.ReduceMax(counts, [0], keepdims=1)
-    made = op.Slice(order, [0], longest, [TIME])
+    cut = op.Slice(order, [0], longest, [TIME])
+    made = op.Cast(cut, to=condition.dtype or ir.DataType.FLOAT)
     made.shape = ir.Shape([dimensions(condition)[0], time])
     counts.shape = ir.Shape([dimensions(condition)[0]])
     return [made, counts]
@@ -118,7 +120,8 @@ def where(op: Any, condition: ir.Value, lengths: ir.Value, time: str) -> list[ir
 def gathered(op: Any, x: ir.Value, places: ir.Value) -> ir.Value:
     """The frames at these places; with one place a sequence, [batch, *static]."""
     dims = dimensions(places)
-    made: ir.Value = op.GatherND(x, op.Unsqueeze(places, [len(dims)]), batch_dims=1)
+    whole = op.Cast(places, to=ir.DataType.INT64)
+    made: ir.Value = op.GatherND(x, op.Unsqueeze(whole, [len(dims)]), batch_dims=1)
     made.shape = ir.Shape([*dims, *dimensions(x)[2:]])
     return made
 
@@ -130,7 +133,7 @@ def scattered(op: Any, x: ir.Value, places: ir.Value, counts: ir.Value, like: ir
     """
     size = op.Shape(like, start=TIME, end=TIME + 1)
     there = op.Less(positions(op, places), op.Unsqueeze(counts, [1]))
-    time = op.Where(there, places, size)
+    time = op.Where(there, op.Cast(places, to=ir.DataType.INT64), size)
     zero, one = np.array(0, np.int64), np.array(1, np.int64)
     batch = op.Shape(like, start=0, end=1)
     rows = op.Unsqueeze(op.Range(zero, op.Squeeze(batch, [0]), one), [1])
