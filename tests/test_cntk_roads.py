@@ -64,8 +64,7 @@ NO_MEANS = {
         " seq_slice_end seq_slice_neg seq_slice_one two_seq_axes v1_lstm"
     ),
     "guards": (
-        "cosine element_divide layernorm_3d mvn_across net_ctxdnn pow seq_softmax u_divide_edge"
-        " u_log_edge u_reciprocal v1_slu"
+        "cosine element_divide pow seq_softmax u_divide_edge u_log_edge u_reciprocal v1_slu"
     ),
     "sines and roundings": "u_cos u_round u_sin",
     "regions and windows": "net_frcnn pool_avg_pad_extra pool_max_3d roipool unpool_layer",

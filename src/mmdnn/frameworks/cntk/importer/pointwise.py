@@ -1,7 +1,7 @@
 """Operators on each element (Source/Math/TensorOps.h of CNTK 2.7).
 
 Its arithmetic is guarded: 1/0 is 0, the logarithm of what is below 1e-37 is -85.1, the root of a
-negative number 0. Where a constant shows that the guard has nothing to do, there is none.
+negative number 0. Where it is plain to see that a guard has nothing to do, there is none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.importer.bounds import least
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
 
@@ -110,7 +111,9 @@ def element_max(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
 
 def _is_nonzero(f: Importing, x: Operand) -> bool:
     array = f.constant(x)
-    return array is not None and bool(np.all(array != 0))
+    if array is not None:
+        return bool(np.all(array != 0))
+    return least(x.value) >= SMALLEST_LOGGED
 
 
 def inverse(f: Importing, op: Any, x: Operand) -> ir.Value:
@@ -139,13 +142,15 @@ def element_divide(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
 
 @importer("Log", doc=f"{API}/cntk.ops#log")
 def log(f: Importing, op: Any, x: Operand) -> ir.Value:
+    if least(x.value) >= SMALLEST_LOGGED:
+        return op.Log(x.value)
     low = op.Less(x.value, number(x.value, SMALLEST_LOGGED))
     return op.Where(low, number(x.value, LOG_OF_SMALLEST), op.Log(x.value))
 
 
 @importer("Sqrt", doc=f"{API}/cntk.ops#sqrt")
 def sqrt(f: Importing, op: Any, x: Operand) -> ir.Value:
-    return op.Sqrt(op.Relu(x.value))
+    return op.Sqrt(x.value if least(x.value) >= 0 else op.Relu(x.value))
 
 
 @importer("LogPlus", doc=f"{API}/cntk.ops#log_add_exp")
