@@ -132,7 +132,7 @@ def save_ir(model: ir.Model, prefix: PathLike, progress: Silent | None = None) -
     Returns:
         The files written.
     """
-    from mmdnn.ir.files import write_ir
+    from mmdnn.ir.storage.files import write_ir
 
     final = Path(prefix)
     with outputs() as place:

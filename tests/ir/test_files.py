@@ -14,7 +14,7 @@ import pytest
 from mmdnn.errors import FormatError, UsageError
 from mmdnn.frameworks.onnx import FRAMEWORK, engine, reader
 from mmdnn.ir.builder import Builder
-from mmdnn.ir.files import read_fields, read_ir, write_ir
+from mmdnn.ir.storage.files import read_fields, read_ir, write_ir
 from mmdnn.registry import Source
 
 W = np.arange(600, dtype=np.float32).reshape(20, 30)

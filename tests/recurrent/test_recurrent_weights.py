@@ -8,7 +8,7 @@ import pytest
 from recurrence import Case
 
 from mmdnn.ir.builder import Builder
-from mmdnn.ir.canonical import canonical
+from mmdnn.ir.passes.canonical import canonical
 
 
 def joined(case: Case, *, computed: bool = False) -> tuple[ir.Model, dict[str, np.ndarray]]:

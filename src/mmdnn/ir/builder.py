@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
-from mmdnn.ir.inference import infer
+from mmdnn.ir.passes.inference import infer
 
 Dimension = int | str | None
 Operand = ir.Value | np.ndarray | float | Sequence[float] | None

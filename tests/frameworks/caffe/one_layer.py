@@ -12,7 +12,7 @@ import onnx_ir as ir
 import onnxruntime as ort
 
 from mmdnn.frameworks.caffe import importer, reader
-from mmdnn.ir.writing import store
+from mmdnn.ir.storage.writing import store
 from mmdnn.registry import Source
 
 Arrays = Mapping[str, np.ndarray]

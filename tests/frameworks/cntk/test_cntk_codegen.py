@@ -19,7 +19,7 @@ from mmdnn.cli import mmtocode, mmtoir, mmtomodel
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import codegen, exporter, graph, reader
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Shape
-from mmdnn.ir.files import read_ir, write_record
+from mmdnn.ir.storage.files import read_ir, write_record
 from mmdnn.registry import Source
 from mmdnn.tensors import references
 

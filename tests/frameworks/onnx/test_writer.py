@@ -12,8 +12,9 @@ import pytest
 from mmdnn.errors import UsageError
 from mmdnn.frameworks.onnx import engine, reader
 from mmdnn.frameworks.onnx.writer import write
-from mmdnn.ir import LAYER, writing
+from mmdnn.ir import LAYER
 from mmdnn.ir.builder import Builder
+from mmdnn.ir.storage import writing
 from mmdnn.registry import Source
 from mmdnn.tensors.references import lazy
 

@@ -16,8 +16,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, MissingExtraError, ShapeError
-from mmdnn.ir import protos
-from mmdnn.ir.writing import detach, locate
+from mmdnn.ir.storage import protos
+from mmdnn.ir.storage.writing import detach, locate
 from mmdnn.registry import Source
 from mmdnn.tensors.references import read
 

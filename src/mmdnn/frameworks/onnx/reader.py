@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, ShapeError, UsageError
-from mmdnn.ir.files import read_ir
-from mmdnn.ir.reading import load
+from mmdnn.ir.storage.files import read_ir
+from mmdnn.ir.storage.reading import load
 from mmdnn.registry import Source
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from mmdnn.ir.writing import store
+from mmdnn.ir.storage.writing import store
 from mmdnn.tensors.stream import Progress
 
 
@@ -17,7 +17,7 @@ def write(
     external: bool | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write the model; see `mmdnn.ir.writing.store`.
+    """Write the model; see `mmdnn.ir.storage.writing.store`.
 
     Raises:
         FormatError: The file that a weight lies in has changed.

@@ -14,9 +14,9 @@ from mmdnn.frameworks.caffe.exporter.recurrent import MOST_STEPS, known_view
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 from mmdnn.frameworks.caffe.graph import Network, message
 from mmdnn.ir import LAYER, TYPE
-from mmdnn.ir.canonical import canonical
 from mmdnn.ir.origin import adopt, notes
-from mmdnn.ir.unrolling import unroll
+from mmdnn.ir.passes.canonical import canonical
+from mmdnn.ir.passes.unrolling import unroll
 
 FORKS = ("ssd",)
 """Forks of Caffe whose layers may be used, if the caller says so."""

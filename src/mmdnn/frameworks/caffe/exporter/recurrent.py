@@ -22,7 +22,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
-from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors import references
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"

@@ -23,8 +23,8 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Builder, dimensions, shape
-from mmdnn.ir.folding import LIMIT
-from mmdnn.ir.rearranging import rearranged
+from mmdnn.ir.passes.folding import LIMIT
+from mmdnn.ir.passes.weights import rearranged
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
 Step = Callable[[Any, list[ir.Value], ir.Value, ir.Value, ir.Value], list[ir.Value]]

@@ -16,8 +16,8 @@ from mmdnn.frameworks.cntk.codegen.network import Network
 from mmdnn.frameworks.cntk.codegen.printing import Scope, print_body, returned
 from mmdnn.frameworks.cntk.codegen.units import Folding, Unit
 from mmdnn.frameworks.cntk.graph import Model
-from mmdnn.ir.files import write_record
-from mmdnn.python_source import call, docstring, string
+from mmdnn.ir.storage.files import write_record
+from mmdnn.python.source import call, docstring, string
 
 _RESTORED = '''def restored(layer, weights, *inputs):
     """What a layer gives, with these weights as its parameters and statistics."""

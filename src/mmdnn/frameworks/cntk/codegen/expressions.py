@@ -12,8 +12,8 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.codegen.weights import Weight
 from mmdnn.frameworks.cntk.graph import Function, Variable
-from mmdnn.python_source import WIDTH, string
-from mmdnn.python_source import call as spread
+from mmdnn.python.source import WIDTH, string
+from mmdnn.python.source import call as spread
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.codegen.expressions import literal
 from mmdnn.frameworks.cntk.codegen.table import DTYPES
 from mmdnn.frameworks.cntk.codegen.weights import SMALL
-from mmdnn.ir.files import read_fields
-from mmdnn.python_source import WIDTH, string
+from mmdnn.ir.storage.files import read_fields
+from mmdnn.python.source import WIDTH, string
 from mmdnn.tensors import references
 
 Tensors = Mapping[tuple[str, ...], ir.TensorProtocol]

@@ -8,7 +8,7 @@ from os.path import commonprefix
 
 from mmdnn.frameworks.cntk.codegen.expressions import Expr, Infix, Raw, literal
 from mmdnn.frameworks.cntk.codegen.holes import NAMELESS, Hole
-from mmdnn.python_source import identifier
+from mmdnn.python.source import identifier
 
 
 @dataclass

@@ -30,8 +30,8 @@ from mmdnn.frameworks.cntk.codegen.statements import (
 )
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight
 from mmdnn.frameworks.cntk.graph import Function, Variable
-from mmdnn.python_source import WIDTH, identifier, string
-from mmdnn.python_source import call as spread
+from mmdnn.python.source import WIDTH, identifier, string
+from mmdnn.python.source import call as spread
 
 RESERVED = {"C", "np", "network", "load", "fit", "train", "restored", "weights", "arrays"}
 RESERVED |= {"label", "loss", "error", "key", "i", "l", "O", "I", *dir(builtins)}

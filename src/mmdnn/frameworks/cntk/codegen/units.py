@@ -25,7 +25,7 @@ from mmdnn.frameworks.cntk.codegen.statements import (
 )
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights
 from mmdnn.frameworks.cntk.graph import Kind, Variable
-from mmdnn.python_source import identifier
+from mmdnn.python.source import identifier
 
 _SHORT = {"batch_normalization": "bn", "max_pooling": "pool", "average_pooling": "pool"} | LAYERS
 OFTEN = {"chain": 3, "cell": 2}

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.graph import Kind, Variable
-from mmdnn.python_source import identifier
+from mmdnn.python.source import identifier
 from mmdnn.tensors import references
 
 _NO_WORD = re.compile(r"\W", re.ASCII)

@@ -21,7 +21,7 @@ from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter, is_unfit
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import FREE, Axis, Function, Kind, Model, Shape, Variable
 from mmdnn.ir import COMPUTED, LAYER, TYPE
-from mmdnn.ir.canonical import canonical
+from mmdnn.ir.passes.canonical import canonical
 from mmdnn.tensors import references
 
 FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16)

@@ -25,7 +25,7 @@ from mmdnn.frameworks.cntk.exporter.sequence import (
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter, unfit
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
-from mmdnn.ir import recurrent
+from mmdnn.ir.recurrent import nodes as recurrent
 from mmdnn.tensors import references
 
 ACTIVATIONS = {"Sigmoid": "StableSigmoid", "Tanh": "Tanh", "Relu": "ReLU"}

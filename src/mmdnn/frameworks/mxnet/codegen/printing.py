@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mmdnn import python_source
-from mmdnn.python_source import WIDTH, call, docstring, string
+from mmdnn.python import source as python_source
+from mmdnn.python.source import WIDTH, call, docstring, string
 
 
 def identifier(name: str, taken: set[str]) -> str:

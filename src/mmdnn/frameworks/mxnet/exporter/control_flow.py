@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmdnn.frameworks.mxnet.exporter.bodies import written
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
-from mmdnn.ir import scans
+from mmdnn.ir.recurrent import scans
 
 
 @exporter("Scan", doc="Scan")

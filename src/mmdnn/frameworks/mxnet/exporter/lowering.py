@@ -13,8 +13,8 @@ from mmdnn.frameworks.mxnet.exporter.table import (
 from mmdnn.frameworks.mxnet.exporter.walking import operator, plain
 from mmdnn.frameworks.mxnet.graph import Model
 from mmdnn.ir import LAYER, TYPE
-from mmdnn.ir.canonical import canonical
 from mmdnn.ir.origin import adopt
+from mmdnn.ir.passes.canonical import canonical
 
 
 def from_ir(model: ir.Model) -> Model:

@@ -14,7 +14,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.exporter.stacks import Stack, Weights
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 from mmdnn.frameworks.mxnet.graph import Node
-from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors import references
 
 MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu"}

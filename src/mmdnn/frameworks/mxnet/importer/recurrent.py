@@ -23,7 +23,7 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.shapes import known, reshape
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
 from mmdnn.ir.builder import dimensions
-from mmdnn.ir.projection import projected_lstm
+from mmdnn.ir.recurrent.projection import projected_lstm
 
 GATES = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn_tanh": [0], "rnn_relu": [0]}
 """ONNX's gates as places among MXNet's."""

@@ -17,8 +17,8 @@ from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.onnx.importer import arithmetic, attributes, resampling
 from mmdnn.frameworks.onnx.importer.rewriting import SHAPED, Names, Rewriter, changes, name_of
 from mmdnn.ir import IR_VERSION, OPSET
-from mmdnn.ir.reading import refusing
-from mmdnn.ir.writing import detach, graphs
+from mmdnn.ir.storage.reading import refusing
+from mmdnn.ir.storage.writing import detach, graphs
 
 WIDENED = {
     *("Cast", "CastLike", "Constant", "ConstantOfShape", "DequantizeLinear", "Flatten", "Identity"),

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
 from mmdnn.frameworks.pytorch.graph import ANY, ATOM, TORCH_TYPES, UNARY, Code, Statement, Variable
-from mmdnn.ir import scans
+from mmdnn.ir.recurrent import scans
 
 ENDLESS = 1 << 31
 """Trip counts from this on stand for none."""

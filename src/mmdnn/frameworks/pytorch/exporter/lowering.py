@@ -21,7 +21,7 @@ from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
 from mmdnn.frameworks.pytorch.exporter.views import View, turned_back
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
 from mmdnn.ir import LAYER, TYPE, UNNAMED
-from mmdnn.ir.canonical import canonical
+from mmdnn.ir.passes.canonical import canonical
 
 MADE_UP = {
     "",

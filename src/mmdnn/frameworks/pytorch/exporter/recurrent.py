@@ -13,7 +13,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Code, Statement, Variable
-from mmdnn.ir.recurrent import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors.references import lazy
 
 ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}

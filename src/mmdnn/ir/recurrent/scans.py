@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from mmdnn.ir.recurrent import refuse
+from mmdnn.ir.recurrent.nodes import refuse
 
 ATTRIBUTES = (
     "body",

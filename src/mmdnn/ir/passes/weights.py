@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.folding import TABLE
+from mmdnn.ir.passes.folding import TABLE
 from mmdnn.tensors import references
 
 MOVES = frozenset(

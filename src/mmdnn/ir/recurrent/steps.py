@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.recurrent import Activation, Recurrent
+from mmdnn.ir.recurrent.nodes import Activation, Recurrent
 
 
 class Way(Protocol):

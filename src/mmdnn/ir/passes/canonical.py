@@ -19,15 +19,16 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from mmdnn.errors import ShapeError
-from mmdnn.ir import COMPUTED, OPSET, scans
-from mmdnn.ir.branches import take_branch
-from mmdnn.ir.expansion import expand
-from mmdnn.ir.folding import Folding, fold
-from mmdnn.ir.inference import infer
-from mmdnn.ir.rearranging import settle
-from mmdnn.ir.recurrent import KINDS, read
-from mmdnn.ir.reshapes import skip_returns
-from mmdnn.ir.scans import body_of
+from mmdnn.ir import COMPUTED, OPSET
+from mmdnn.ir.passes.branches import take_branch
+from mmdnn.ir.passes.expansion import expand
+from mmdnn.ir.passes.folding import Folding, fold
+from mmdnn.ir.passes.inference import infer
+from mmdnn.ir.passes.reshapes import skip_returns
+from mmdnn.ir.passes.weights import settle
+from mmdnn.ir.recurrent import scans
+from mmdnn.ir.recurrent.nodes import KINDS, read
+from mmdnn.ir.recurrent.scans import body_of
 
 
 def canonical(

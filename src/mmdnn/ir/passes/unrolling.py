@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir import COMPUTED, LAYER, scans
-from mmdnn.ir.folding import LIMIT
+from mmdnn.ir import COMPUTED, LAYER
+from mmdnn.ir.passes.folding import LIMIT
+from mmdnn.ir.recurrent import scans
 from mmdnn.tensors import references
 
 

@@ -14,8 +14,9 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from mmdnn.ir import LAYER, OPSET, TYPE, recurrence
-from mmdnn.ir.recurrent import KINDS
+from mmdnn.ir import LAYER, OPSET, TYPE
+from mmdnn.ir.recurrent import equations as recurrence
+from mmdnn.ir.recurrent.nodes import KINDS
 
 _MARK = "expanded_"
 

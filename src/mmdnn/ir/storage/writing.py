@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import onnx_ir as ir
 
 from mmdnn.errors import UsageError
-from mmdnn.ir import protos
+from mmdnn.ir.storage import protos
 from mmdnn.tensors import stream
 from mmdnn.tensors.references import read
 from mmdnn.tensors.weaving import weave, woven_size

@@ -20,9 +20,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UsageError
-from mmdnn.ir.protos import SMALL
-from mmdnn.ir.reading import deserialize, load_proto
-from mmdnn.ir.writing import detach, locate
+from mmdnn.ir.storage.protos import SMALL
+from mmdnn.ir.storage.reading import deserialize, load_proto
+from mmdnn.ir.storage.writing import detach, locate
 from mmdnn.tensors import stream
 
 ALIGNMENT = 64

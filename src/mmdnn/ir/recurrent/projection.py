@@ -14,8 +14,8 @@ import onnx_ir as ir
 
 from mmdnn.ir import FUNCTION_DOMAIN
 from mmdnn.ir.builder import Builder, shape
-from mmdnn.ir.recurrence import spelled_out
-from mmdnn.ir.recurrent import KINDS, Activation, Recurrent
+from mmdnn.ir.recurrent.equations import spelled_out
+from mmdnn.ir.recurrent.nodes import KINDS, Activation, Recurrent
 
 NAME = "ProjectedLSTM"
 

@@ -15,8 +15,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir.builder import Builder, Dimension, dimensions, function_of, shape
-from mmdnn.ir.recurrence_steps import STEPS
-from mmdnn.ir.recurrent import GATES, Recurrent, read, refuse
+from mmdnn.ir.recurrent.nodes import GATES, Recurrent, read, refuse
+from mmdnn.ir.recurrent.steps import STEPS
 from mmdnn.tensors import references
 
 INPUTS = ("x", "w", "r", "b", "lengths", "h", "c", "p")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UnsupportedError
-from mmdnn.ir import protos
-from mmdnn.ir.writing import graphs
+from mmdnn.ir.storage import protos
+from mmdnn.ir.storage.writing import graphs
 from mmdnn.tensors.references import external, from_pieces, size_of
 from mmdnn.tensors.wire import Carved, Mapped, Path_, Piece, carve
 

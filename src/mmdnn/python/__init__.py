@@ -1,0 +1,1 @@
+"""Python text: names, literals, expressions, statements and their layout."""
