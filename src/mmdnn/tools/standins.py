@@ -18,7 +18,7 @@ from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe.graph import Filler, Network
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node
 from mmdnn.frameworks.mxnet.importer import importer, to_ir
-from mmdnn.frameworks.mxnet.importer.lowering import Lowering
+from mmdnn.frameworks.mxnet.importer.model import GraphImporter
 from mmdnn.frameworks.mxnet.reader import reachable
 from mmdnn.ir.builder import NeedsStatic, dimensions
 
@@ -117,7 +117,7 @@ def _require_shapes(model: Model) -> None:
             )
 
 
-class _Shaping(Lowering):
+class _Shaping(GraphImporter):
     """An import that makes each parameter when its operator asks for it, in the shape that this wants."""
 
     def __init__(self, model: Model, number: float) -> None:
@@ -125,7 +125,7 @@ class _Shaping(Lowering):
         self.number = number
 
     def value(self, entry: Entry) -> ir.Value:
-        """See `Lowering.value`."""
+        """See `GraphImporter.value`."""
         name = entry.node.name
         if entry.node.is_variable and name not in {*self.model.inputs, *self.model.params}:
             for node, place in self.readers.get(entry.node, ()):

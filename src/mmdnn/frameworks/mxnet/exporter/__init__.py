@@ -4,7 +4,7 @@ The semantics are those of https://onnx.ai/onnx/operators and of MXNet 1.9.1 on 
 (https://github.com/apache/mxnet/tree/1.9.1/src/operator).
 """
 
-from mmdnn.frameworks.mxnet.exporter.lowering import from_ir
+from mmdnn.frameworks.mxnet.exporter.model import from_ir
 from mmdnn.frameworks.mxnet.exporter.table import exporter
 from mmdnn.ir.operators import load_families
 

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.naming import name_nodes
-from mmdnn.frameworks.mxnet.exporter.table import (
-    Array,
-    Exporting,
-    Writing,
-)
-from mmdnn.frameworks.mxnet.exporter.walking import outside, reachable
+from mmdnn.frameworks.mxnet.exporter.names import name_nodes
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing
+from mmdnn.frameworks.mxnet.exporter.traversal import outside, reachable
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node, Symbol
 
 if TYPE_CHECKING:

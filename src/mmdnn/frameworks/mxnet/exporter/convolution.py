@@ -1,16 +1,8 @@
-"""Convolutions and dense layers.
-
-Weights are laid out as ONNX's: (filters, channels, ...), transposed ones (channels, filters, ...).
-"""
+"""Convolutions."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import onnx_ir as ir
-
-from mmdnn.frameworks.mxnet.exporter.padding import pad
+from mmdnn.frameworks.mxnet.exporter.pad import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 
@@ -172,115 +164,48 @@ def _cut(
     return begins, ends, more
 
 
-@exporter("Gemm", doc="Gemm")
-def gemm(node: Exporting, mx: Writing, a: Array, b: Array, c: Array | None = None) -> Array:
-    """FullyConnected where the right side is a weight, else a product."""
-    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
-    turn_a, turn_b = bool(node.attribute("transA", 0)), bool(node.attribute("transB", 0))
-    hidden = (b.shape or (None, None))[0 if turn_b else 1]
-    fits = alpha == 1 and not turn_a and isinstance(hidden, int)
-    if fits and (b.constant is not None or turn_b):
-        bias = c if c is not None and beta == 1 and c.shape == (hidden,) else None
-        y = fully_connected(node, mx, a, b, bias, turn_b, hidden)
-        return y if c is None or bias is not None else _plus(mx, y, c, beta)
-    y = mx.dot(a, b, transpose_a=turn_a or None, transpose_b=turn_b or None)
-    y = mx._mul_scalar(y, scalar=alpha) if alpha != 1 else y
-    return y if c is None else _plus(mx, y, c, beta)
-
-
-def _plus(mx: Writing, y: Array, c: Array, beta: float) -> Array:
-    return mx.broadcast_add(y, mx._mul_scalar(c, scalar=beta) if beta != 1 else c)
-
-
-def fully_connected(
+@exporter("DeformConv", doc="DeformConv")
+def deform_conv(
     node: Exporting,
     mx: Writing,
     x: Array,
     weight: Array,
-    bias: Array | None,
-    turned: bool,
-    hidden: Any,
-    flatten: bool = True,
+    offset: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
 ) -> Array:
-    """X Wᵀ + b; the flattening before it is the layer's own."""
-    if not turned:
-        shape = weight_shape(node, weight)
-        weight = mx.changed(weight, "weight", lambda w: w.T.copy(), shape[::-1], "transposed")
-    source = node.own(x, "Flatten", "Reshape")
-    if flatten and source is not None and is_flattening(source) and source.inputs[0] is not None:
-        x = mx.scope.array(source.inputs[0])
-    return mx.FullyConnected(
+    shape = weight.shape or ()
+    node.ignore("kernel_shape")
+    pads = node.attribute("pads", [0] * 4)
+    if len(shape) != 4 or pads[:2] != pads[2:]:
+        node.refuse("images of two axes, padded alike on both sides, are what MXNet deforms")
+    params = {
+        "kernel": tuple(shape[2:]),
+        "stride": tuple(node.attribute("strides", [1, 1])),
+        "dilate": tuple(node.attribute("dilations", [1, 1])),
+        "pad": tuple(pads[:2]),
+        "num_filter": shape[0],
+        "num_group": node.attribute("group", 1),
+        "num_deformable_group": node.attribute("offset_group", 1),
+        "no_bias": True if bias is None else None,
+    }
+    rest = named(mx, weight, bias)
+    if mask is None:
+        return mx.make("_contrib_DeformableConvolution", x, offset, *rest, **params)
+    return mx.make("_contrib_ModulatedDeformableConvolution", x, offset, mask, *rest, **params)
+
+
+@exporter("Col2Im", doc="Col2Im")
+def col2im(node: Exporting, mx: Writing, x: Array, image: Array, block: Array) -> Array:
+    pads = node.attribute("pads", [0] * 4)
+    count = len(pads) // 2
+    if pads[:count] != pads[count:]:
+        node.refuse("padding that is not the same on both sides")
+    return mx.col2im(
         x,
-        *named(mx, weight, bias),
-        num_hidden=hidden,
-        no_bias=True if bias is None else None,
-        flatten=None if flatten else False,
+        output_size=tuple(node.ints(image, "size")),
+        kernel=tuple(node.ints(block, "kernel")),
+        stride=tuple(node.attribute("strides", [1] * count)),
+        dilate=tuple(node.attribute("dilations", [1] * count)),
+        pad=tuple(pads[:count]),
     )
-
-
-def is_flattening(node: ir.Node) -> bool:
-    """Whether it makes a matrix of an array, its first axis left as it is."""
-    if node.op_type == "Flatten":
-        axis = node.attributes.get("axis")
-        return axis is None or axis.as_int() == 1
-    x, target = node.inputs[0], node.inputs[1]
-    if x is None or x.shape is None or len(x.shape) < 2 or target is None:
-        return False
-    shape = None if target.const_value is None else target.const_value.numpy().tolist()
-    if shape is None or len(shape) != 2 or "allowzero" in node.attributes:
-        return False
-    rest = [dim for dim in x.shape[1:] if isinstance(dim, int)]
-    known = len(rest) == len(x.shape) - 1
-    if shape[0] in {0, x.shape[0]}:
-        return True
-    return known and shape[0] == -1 and shape[1] == math.prod(rest)
-
-
-@exporter("MatMul", doc="MatMul")
-def matmul(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
-    ranks = node.rank(a), node.rank(b)
-    if ranks[0] == 1 and ranks[1] == 2:
-        return mx.Reshape(mx.dot(mx.Reshape(a, shape=(1, -1)), b), shape=(-1,))
-    if ranks[1] == 2 and b.constant is not None and ranks[0] > 1:
-        hidden = weight_shape(node, b)[1]
-        return fully_connected(node, mx, a, b, None, False, hidden, flatten=ranks[0] == 2)
-    if ranks == (2, 2):
-        return mx.dot(a, b)
-    same = (a.shape or ())[:-2] == (b.shape or ())[:-2] and None not in (a.shape or ())[:-2]
-    if ranks[0] == ranks[1] > 2 and same:
-        return mx.batch_dot(a, b)
-    if ranks[1] == 2 and ranks[0] > 1:
-        return mx.dot(a, b)
-    if ranks == (1, 1):
-        return mx.dot(a, b)
-    if ranks[0] == 2:
-        turned = mx.dot(mx.SwapAxis(b, dim1=-2, dim2=-1), mx.transpose(a))
-        return mx.SwapAxis(turned, dim1=-2, dim2=-1)
-    shape = node.output_shape() or ()
-    if min(ranks) > 1 and shape and None not in shape[:-2]:
-        return mx.batch_dot(_repeated(node, mx, a, b, shape), _repeated(node, mx, b, a, shape))
-    return node.refuse(f"a product of arrays with {ranks[0]} and {ranks[1]} axes")
-
-
-def _repeated(
-    node: Exporting, mx: Writing, x: Array, other: Array, shape: tuple[int | str | None, ...]
-) -> Array:
-    """With the batch axes of a product, the open ones taken from the other side."""
-    missing = len(shape) - node.rank(x)
-    own = (*(1,) * missing, *(x.shape or ()))
-    theirs = (*(1,) * (len(shape) - node.rank(other)), *(other.shape or ()))
-    if own[:-2] == shape[:-2]:
-        return x
-    for _ in range(missing):
-        x = mx.expand_dims(x, axis=0)
-    wider = [axis for axis, dim in enumerate(shape[:-2]) if dim != own[axis]]
-    fixed = [
-        shape[axis] if isinstance(shape[axis], int) and axis in wider else 0
-        for axis in range(len(shape))
-    ]
-    open_ = tuple(axis for axis in wider if not isinstance(shape[axis], int))
-    if any(theirs[axis] != shape[axis] for axis in open_) or len(other.shape or ()) != len(shape):
-        node.refuse("batches of a size that is not known")
-    if any(fixed):
-        x = mx.broadcast_to(x, shape=tuple(fixed))
-    return mx.broadcast_like(x, other, lhs_axes=open_, rhs_axes=open_) if open_ else x

@@ -10,6 +10,38 @@ from typing import Any
 from mmdnn.frameworks.mxnet._schema import operators
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
+
+@exporter("MaxRoiPool", doc="MaxRoiPool")
+def max_roi_pool(node: Exporting, mx: Writing, x: Array, rois: Array) -> Array:
+    return mx.ROIPooling(
+        x,
+        rois,
+        pooled_size=tuple(node.attribute("pooled_shape")),
+        spatial_scale=node.attribute("spatial_scale", 1.0),
+    )
+
+
+@exporter("RoiAlign", doc="RoiAlign")
+def roi_align(node: Exporting, mx: Writing, x: Array, rois: Array, batch: Array) -> Array:
+    """MXNet has the image's number in front of each box."""
+    if node.attribute("mode", "avg") != "avg":
+        node.refuse("the maximum of a region's samples")
+    size = (node.attribute("output_height", 1), node.attribute("output_width", 1))
+    aligned = node.attribute("coordinate_transformation_mode", "half_pixel") == "half_pixel"
+    ratio = node.attribute("sampling_ratio", 0)
+    kind = rois.dtype
+    number = mx.expand_dims(mx.cast(batch, kind) if kind is not None else batch, axis=1)
+    return mx.make(
+        "_contrib_ROIAlign",
+        x,
+        mx.Concat(number, rois, num_args=2),
+        pooled_size=size,
+        spatial_scale=node.attribute("spatial_scale", 1.0),
+        sample_ratio=ratio if ratio else None,
+        aligned=aligned or None,
+    )
+
+
 DOMAIN = "mmdnn.mxnet"
 
 FUNCTIONS = {

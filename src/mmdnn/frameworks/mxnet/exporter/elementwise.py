@@ -1,11 +1,13 @@
-"""Arithmetic, element by element: with a number, of arrays of one shape, or broadcast."""
+"""Arithmetic, rounding and casts of each element: with a number, of arrays of one shape, or broadcast."""
 
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.normalization import l2_normalization
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
 
 _BINARY = {
     "Add": ("elemwise_add", "broadcast_add", "_plus_scalar", "_plus_scalar"),
@@ -15,26 +17,22 @@ _BINARY = {
     "Pow": ("_power", "broadcast_power", "_power_scalar", "_rpower_scalar"),
 }
 """For two of one shape, broadcast, with a number on the right, and on the left."""
+
 _EXTREME = {
     "Max": ("_maximum", "broadcast_maximum", "_maximum_scalar"),
     "Min": ("_minimum", "broadcast_minimum", "_minimum_scalar"),
 }
-_COMPARE = {
-    "Greater": ("greater", "lesser"),
-    "GreaterOrEqual": ("greater_equal", "lesser_equal"),
-    "Less": ("lesser", "greater"),
-    "LessOrEqual": ("lesser_equal", "greater_equal"),
-    "Equal": ("equal", "equal"),
-}
-"""MXNet's word, and the one for exchanged sides."""
+
 ALIKE = {
     *("elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div", "_grad_add", "add_n"),
     *("_maximum", "_minimum", "_power", "_equal", "_greater", "_lesser", "_greater_equal"),
     *("_lesser_equal", "_not_equal"),
 }
 """MXNet's layers that take arrays of one shape only."""
+
 EXACT = 1 << 53
 """Integers below this are exact in the double that MXNet keeps a number in."""
+
 _LEARNED = {"Scale", "Bias"}
 """Types of layers whose numbers are weights, even single ones."""
 
@@ -156,24 +154,123 @@ def extreme(node: Exporting, mx: Writing, *xs: Array) -> Array:
     return found
 
 
-@exporter(*_COMPARE, doc="Greater")
-def compare(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
-    word, exchanged = _COMPARE[node.type]
-    number = scalar(b, a)
-    if number is not None:
-        return mx.truth(mx.make(f"_{word}_scalar", a, scalar=number))
-    number = scalar(a, b)
-    if number is not None:
-        return mx.truth(mx.make(f"_{exchanged}_scalar", b, scalar=number))
-    prefix = "_" if alike(node, a, b) else "broadcast_"
-    return mx.truth(mx.make(f"{prefix}{word}", a, b))
+_UNARY = {
+    "Abs": "abs",
+    "Acos": "arccos",
+    "Acosh": "arccosh",
+    "Asin": "arcsin",
+    "Asinh": "arcsinh",
+    "Atan": "arctan",
+    "Atanh": "arctanh",
+    "Ceil": "ceil",
+    "Cos": "cos",
+    "Cosh": "cosh",
+    "Erf": "erf",
+    "Exp": "exp",
+    "Floor": "floor",
+    "Log": "log",
+    "Neg": "negative",
+    "Reciprocal": "reciprocal",
+    "Sign": "sign",
+    "Sin": "sin",
+    "Sinh": "sinh",
+    "Sqrt": "sqrt",
+    "Tan": "tan",
+}
 
 
-@exporter("And", "Or", "Xor", doc="And")
-def logical(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
-    return mx.make(f"broadcast_logical_{node.type.lower()}", a, b)
+@exporter(*_UNARY, doc="Abs")
+def unary(node: Exporting, mx: Writing, x: Array) -> Array:
+    return mx.make(_UNARY[node.type], x)
 
 
-@exporter("Not", doc="Not")
-def logical_not(node: Exporting, mx: Writing, x: Array) -> Array:
-    return mx.logical_not(x)
+@exporter("Round", doc="Round")
+def round_operator(node: Exporting, mx: Writing, x: Array) -> Array:
+    """MXNet's `rint` takes halves down; those of odd numbers go up here."""
+    down = mx.rint(x)
+    half = mx._equal_scalar(mx.elemwise_sub(x, down), scalar=0.5)
+    odd = mx._mod_scalar(down, scalar=2)
+    return mx.elemwise_add(down, mx.elemwise_mul(half, odd))
+
+
+@exporter("Mod", doc="Mod")
+def mod(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+    """The divisor's sign, or with fmod the dividend's."""
+    if not node.attribute("fmod", 0):
+        number = scalar(b, a)
+        return mx.broadcast_mod(a, b) if number is None else mx._mod_scalar(a, scalar=number)
+    rest = mx.broadcast_mod(mx.abs(a), mx.abs(b))
+    return mx.broadcast_mul(rest, mx.sign(a))
+
+
+@exporter("Clip", doc="Clip")
+def clip(
+    node: Exporting, mx: Writing, x: Array, low: Array | None = None, high: Array | None = None
+) -> Array:
+    numbers = [None if bound is None else bound.numbers() for bound in (low, high)]
+    known = [None if found is None else float(found.reshape(-1)[0]) for found in numbers]
+    if all(number is not None for number in known):
+        return mx.clip(x, a_min=_short(known[0], x), a_max=_short(known[1], x))
+    for bound, number, name in ((low, known[0], "maximum"), (high, known[1], "minimum")):
+        if number is not None:
+            x = mx.make(f"_{name}_scalar", x, scalar=_short(number, x))
+        elif bound is not None:
+            x = mx.make(f"broadcast_{name}", x, bound)
+    return x if x.value is None else mx.make("_copy", x)
+
+
+def _short(number: float | None, x: Array) -> float | int | None:
+    if number is None or not is_float(x):
+        return None if number is None else int(number)
+    return float(np.format_float_positional(np.float32(number), trim="0"))
+
+
+@exporter("Cast", doc="Cast")
+def cast(node: Exporting, mx: Writing, x: Array) -> Array:
+    node.ignore("saturate", "round_mode")
+    target = ir.DataType(node.attribute("to"))
+    if target == ir.DataType.BOOL:
+        return x if _is_truth(x) else mx.truth(mx._not_equal_scalar(x, scalar=0))
+    if target not in NAMES:
+        node.refuse(f"MXNet has no arrays of {target.name}")
+    return mx.cast(x, target)
+
+
+def _is_truth(x: Array) -> bool:
+    return x.value is not None and x.value.dtype == ir.DataType.BOOL
+
+
+@exporter("Identity", doc="Identity")
+def identity(node: Exporting, mx: Writing, x: Array) -> Array:
+    """A layer of its own where the source had one."""
+    ended = output_layer(node, mx, x)
+    if ended is not None:
+        return ended
+    if node.source_type in {"BlockGrad", "MakeLoss", "make_loss"}:
+        return mx.make(node.source_type, x)
+    plain = node.source_type == "_copy" or x.entry.node.is_variable
+    return mx.make("_copy", x) if plain else x
+
+
+@exporter("Dropout", doc="Dropout")
+def dropout(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    ratio: Array | None = None,
+    training: Array | None = None,
+) -> Array:
+    node.ignore("seed")
+    if training is not None:
+        mode = training.numbers()
+        if mode is None or bool(mode.any()):
+            node.refuse("a Dropout that always drops")
+    if node.wants(1):
+        node.refuse("the mask of a Dropout")
+    share = 0.5
+    if ratio is not None:
+        numbers = ratio.numbers()
+        if numbers is None:
+            node.refuse("its ratio is computed while the model runs")
+        share = float(str(numbers.reshape(-1)[0]))
+    return mx.Dropout(x, p=share)

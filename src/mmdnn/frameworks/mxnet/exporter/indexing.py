@@ -1,15 +1,12 @@
-"""Picking elements."""
+"""Picking elements: by places, by slices, by size."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.filling import full_of_sizes
-from mmdnn.frameworks.mxnet.exporter.sizes import sizes
+from mmdnn.frameworks.mxnet.exporter.pad import NONE
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.ir import LIKE
 
 EMBEDDINGS = {"Embed", "Embedding"}
 """Layers of Caffe and MXNet that refuse, or never get, negative indices."""
@@ -98,32 +95,6 @@ def _counted(mx: Writing, x: Array, axis: int, rank: int) -> Array:
     return mx.Reshape(numbers, shape=(1, -1, *(1,) * (rank - 1)))
 
 
-@exporter("Range", doc="Range")
-def range_operator(node: Exporting, mx: Writing, start: Array, limit: Array, step: Array) -> Array:
-    """Along an axis of another array."""
-    first, by, found = start.numbers(), step.numbers(), sizes(limit.value)
-    if first is None or by is None or not found or isinstance(found[0], int):
-        node.refuse("a number of steps that is computed while the model runs")
-    if first.item() != 0 or by.item() != 1:
-        node.refuse("steps other than 0, 1, 2, ...")
-    value, axis = found[0]
-    numbers = mx.make("_contrib_arange_like", mx.scope.array(value), axis=axis)
-    numbers.dtype = ir.DataType.FLOAT
-    return mx.cast(numbers, node.output.dtype or ir.DataType.INT64)
-
-
-@exporter("ReverseSequence", doc="ReverseSequence")
-def reverse_sequence(node: Exporting, mx: Writing, x: Array, lengths: Array) -> Array:
-    """MXNet has time first, then the batch."""
-    time, batch = node.attribute("time_axis", 0), node.attribute("batch_axis", 1)
-    if {time, batch} != {0, 1}:
-        node.refuse("its axes")
-    x = x if time == 0 else mx.SwapAxis(x, dim1=0, dim2=1)
-    counts = mx.cast(lengths, x.dtype or ir.DataType.FLOAT)
-    y = mx.SequenceReverse(x, counts, use_sequence_length=True)
-    return y if time == 0 else mx.SwapAxis(y, dim1=0, dim2=1)
-
-
 @exporter("Compress", doc="Compress")
 def compress(node: Exporting, mx: Writing, x: Array, mask: Array) -> Array:
     axis = node.attribute("axis")
@@ -181,29 +152,85 @@ def _may_be_negative(x: Array) -> bool:
     return bool((numbers < 0).any()) if numbers is not None else False
 
 
-@exporter("ConstantOfShape", doc="ConstantOfShape")
-def constant_of_shape(node: Exporting, mx: Writing, shape: Array) -> Array:
-    """In the shape of another array, whose type must be the same."""
-    filled = node.attribute("value")
-    array = np.zeros(1, np.float32) if filled is None else filled.numpy()
-    whole = shape.producer("Shape")
-    if whole is None or whole.inputs[0] is None or whole.attributes:
-        return _full(node, mx, shape, array)
-    like = mx.cast(mx.scope.array(whole.inputs[0]), ir.DataType.from_numpy(array.dtype))
-    number: Any = array.reshape(-1)[0]
-    zeros = mx.zeros_like(like)
-    return zeros if number == 0 else mx._plus_scalar(zeros, scalar=number.item())
+FAR = 1 << 31
+"""Slices that end here or later go to the end."""
 
 
-def _full(node: Exporting, mx: Writing, target: Array, array: np.ndarray) -> Array:
-    shape, kind = node.output_shape(), ir.DataType.from_numpy(array.dtype)
-    found = sizes(target.value)
-    if found is not None and not all(isinstance(size, int) for size in found):
-        return full_of_sizes(mx, found, array.reshape(-1)[0].item(), kind)
-    if shape is None or not all(isinstance(dim, int) for dim in shape):
-        node.refuse("its shape is computed while the model runs")
-    full = mx.make(
-        "_full", shape=shape or (1,), value=array.reshape(-1)[0].item(), dtype=NAMES[kind]
+@exporter("Slice", doc="Slice")
+def slice_operator(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    starts: Array,
+    ends: Array,
+    axes: Array | None = None,
+    steps: Array | None = None,
+) -> Array:
+    begins, stops = node.ints(starts, "starts"), node.ints(ends, "ends")
+    places = list(range(len(begins))) if axes is None else node.ints(axes, "axes")
+    strides = [1] * len(begins) if steps is None else node.ints(steps, "steps")
+    rank = node.rank(x)
+    cuts = {
+        axis % rank: _cut((x.shape or ())[axis], begin, stop, step)
+        for axis, begin, stop, step in zip(places, begins, stops, strides, strict=True)
+    }
+    cuts = {axis: cut for axis, cut in cuts.items() if cut != (0, None, 1)}
+    if not cuts:
+        return mx.make("_copy", x)
+    like = _like(node, mx)
+    if like is not None and set(cuts) <= {2, 3} and {cut[2] for cut in cuts.values()} == {1}:
+        offset = tuple(cuts.get(axis, (0,))[0] or 0 for axis in (2, 3))
+        return mx.Crop(x, like, num_args=2, offset=offset if any(offset) else None)
+    if len(cuts) == 1 and (only := next(iter(cuts.values())))[2] == 1:
+        begin, stop, _ = only
+        return mx.slice_axis(
+            x, axis=next(iter(cuts)), begin=begin or 0, end=NONE if stop is None else stop
+        )
+    each = [cuts.get(axis, (None, None, 1)) for axis in range(max(cuts) + 1)]
+    steps_ = tuple(cut[2] for cut in each)
+    return mx.slice(
+        x,
+        begin=tuple(cut[0] for cut in each),
+        end=tuple(cut[1] for cut in each),
+        step=steps_ if set(steps_) != {1} else None,
     )
-    full.dtype = kind
-    return full
+
+
+def _like(node: Exporting, mx: Writing) -> Array | None:
+    """The picture to whose size the source cut, where it is known."""
+    name, wanted = node.node.metadata_props.get(LIKE, ""), node.output_shape() or ()
+    found = (array for value, array in mx.scope.values.items() if value.name == name)
+    like = next(found, None) if len(wanted) == 4 else None
+    sizes = (like.shape or ())[2:] if like is not None else ()
+    return like if len(sizes) == 2 and sizes == wanted[2:] and None not in sizes else None
+
+
+def _cut(
+    size: int | str | None, begin: int, stop: int, step: int
+) -> tuple[int | None, int | None, int]:
+    """Begin and end as MXNet takes them: within the axis, None for as far as it goes."""
+    if isinstance(size, int):
+        first, last, _ = slice(
+            begin, stop if stop > -FAR else None if step < 0 else stop, step
+        ).indices(size)
+        if step > 0:
+            return first, None if last >= size else last, step
+        return first, None if last < 0 else last, step
+    if step > 0:
+        return begin, None if stop >= FAR - 1 else stop, step
+    return (
+        (None if begin >= FAR - 1 or begin == -1 else begin),
+        (None if stop <= -FAR + 1 else stop),
+        step,
+    )
+
+
+@exporter("TopK", doc="TopK")
+def top_k(node: Exporting, mx: Writing, x: Array, k: Array) -> list[Array]:
+    node.ignore("sorted")
+    count = node.ints(k, "number")[0]
+    axis, largest = node.attribute("axis", -1), node.attribute("largest", 1)
+    both = mx.topk(
+        x, axis=axis, k=count, ret_typ="both", is_ascend=None if largest else True, dtype="int64"
+    )
+    return mx.outputs(both, 2)

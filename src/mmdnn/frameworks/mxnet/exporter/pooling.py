@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmdnn.frameworks.mxnet.exporter.convolution import explicit_pads, per_axis
-from mmdnn.frameworks.mxnet.exporter.padding import pad
+from mmdnn.frameworks.mxnet.exporter.pad import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 

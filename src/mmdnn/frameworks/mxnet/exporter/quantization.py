@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.exporter.elementwise import round_operator
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
-from mmdnn.frameworks.mxnet.exporter.unary import round_operator
 
 
 def _along(node: Exporting, mx: Writing, each: Array, x: Array) -> Array:

@@ -60,25 +60,14 @@ def arg_extreme(node: Exporting, mx: Writing, x: Array) -> Array:
         if not isinstance(size, int):
             node.refuse("the last of several maxima, of a number that is not known")
         found = mx._rminus_scalar(found, scalar=size - 1)
-    return _as_index(mx, found)
+    return as_index(mx, found)
 
 
-def _as_index(mx: Writing, x: Array) -> Array:
+def as_index(mx: Writing, x: Array) -> Array:
     import onnx_ir as ir
 
     x.dtype = None
     return mx.cast(x, ir.DataType.INT64)
-
-
-@exporter("TopK", doc="TopK")
-def top_k(node: Exporting, mx: Writing, x: Array, k: Array) -> list[Array]:
-    node.ignore("sorted")
-    count = node.ints(k, "number")[0]
-    axis, largest = node.attribute("axis", -1), node.attribute("largest", 1)
-    both = mx.topk(
-        x, axis=axis, k=count, ret_typ="both", is_ascend=None if largest else True, dtype="int64"
-    )
-    return mx.outputs(both, 2)
 
 
 @exporter("CumSum", doc="CumSum")

@@ -9,16 +9,9 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.mxnet import _origins
-from mmdnn.frameworks.mxnet.exporter.naming import name_nodes, tell_values
-from mmdnn.frameworks.mxnet.exporter.table import (
-    NAMES,
-    Array,
-    Exporting,
-    Writing,
-    exporter,
-    text,
-)
-from mmdnn.frameworks.mxnet.exporter.walking import operator, reachable
+from mmdnn.frameworks.mxnet.exporter.names import name_nodes, tell_values
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter, text
+from mmdnn.frameworks.mxnet.exporter.traversal import operator, reachable
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
 from mmdnn.ir import SAID

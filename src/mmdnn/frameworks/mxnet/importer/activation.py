@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.shapes import flat, known, rank, reshape
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import flat, rank, reshape
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import known
 
 _ACTIVATIONS = {
     "relu": "Relu",
@@ -110,31 +110,3 @@ def _inside(op: Any, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
 @importer("hard_sigmoid", doc=f"{NN}.hard_sigmoid")
 def hard_sigmoid(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.HardSigmoid(x, alpha=node.p.alpha, beta=node.p.beta)
-
-
-@importer("clip", doc=f"{NN}.clip")
-def clip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    p = node.p
-    limits = [None if limit is None else array(limit, x) for limit in (p.a_min, p.a_max)]
-    return op.Clip(x, *limits)
-
-
-@importer("smooth_l1", doc=f"{NN}.smooth_l1")
-def smooth_l1(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    """½ (s x)² near 0, |x| - ½ / s² elsewhere."""
-    _ = node.p.is_int
-    square = np.float64(node.p.scalar) ** 2
-    size = op.Abs(x)
-    near = op.Mul(op.Mul(x, x), array(square / 2, x))
-    far = op.Sub(size, array(0.5 / square, x))
-    return choose(op, op.Less(size, array(1 / square, x)), near, far)
-
-
-@importer("Dropout", doc=f"{NN}.Dropout")
-def dropout(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    """Nothing at inference, unless its mode is to drop always."""
-    p = node.p
-    _ = p.axes
-    if p.mode == "always" and p.p > 0:
-        node.refuse("its mode is 'always': it is random at inference too")
-    return op.Dropout(x, array(p.p, x))

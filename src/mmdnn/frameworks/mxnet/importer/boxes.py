@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
-from mmdnn.frameworks.mxnet.importer.shapes import rank
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import rank
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 
 
 def columns(op: Any, x: ir.Value, axis: int = -1) -> list[ir.Value]:

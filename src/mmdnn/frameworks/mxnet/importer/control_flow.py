@@ -12,10 +12,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Symbol
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.shapes import rank
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import rank
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 from mmdnn.ir.builder import Builder, dimensions
 
 

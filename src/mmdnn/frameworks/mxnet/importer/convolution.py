@@ -1,20 +1,20 @@
-"""Convolutions (src/operator/nn/convolution.cc, deconvolution.cc) and dense layers.
+"""Convolutions, and windows as columns (src/operator/nn/convolution.cc, deconvolution.cc, im2col.cc).
 
 Weights are (filters, channels, ...), those of a Deconvolution (channels, filters, ...).
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.shapes import flat, known, rank, transpose
-from mmdnn.frameworks.mxnet.importer.table import API, Importing, importer
-from mmdnn.ir.builder import dimensions
-from mmdnn.tensors import references
-
-NN = f"{API}/symbol/symbol.html#mxnet.symbol"
+from mmdnn.frameworks.mxnet.importer.dtypes import array
+from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import dimensions, known
 
 
 def per_axis(node: Importing, name: str, count: int, default: int) -> list[int]:
@@ -43,7 +43,7 @@ def to_last(op: Any, x: ir.Value) -> ir.Value:
     return transpose(op, x, [0, *range(2, rank(x)), 1])
 
 
-def _check_filters(node: Importing, weight: ir.Value, axis: int, count: int) -> None:
+def check_filters(node: Importing, weight: ir.Value, axis: int, count: int) -> None:
     stored = dimensions(weight)[axis]
     if isinstance(stored, int) and stored != count:
         node.unfit(f"its weight has {stored} filters, and it should have {count}")
@@ -56,7 +56,7 @@ def convolution(
     p, kernel, last = node.p, list(node.p.kernel), channels_last(node)
     if p.no_bias != (not bias):
         node.unfit(f"no_bias is {p.no_bias} and it has {2 + len(bias)} inputs")
-    _check_filters(node, weight, 0, p.num_filter)
+    check_filters(node, weight, 0, p.num_filter)
     if last:
         x, weight = to_first(op, x), to_first(op, weight)
     pads = per_axis(node, "pad", len(kernel), 0)
@@ -79,7 +79,7 @@ def deconvolution(
 ) -> ir.Value:
     """`adj` is output padding; `target_shape` is met by padding, more of it before."""
     p, kernel = node.p, list(node.p.kernel)
-    _check_filters(node, weight, 1, p.num_filter // p.num_group)
+    check_filters(node, weight, 1, p.num_filter // p.num_group)
     if channels_last(node):
         node.refuse(f"layout {p.layout}")
     count = len(kernel)
@@ -109,35 +109,110 @@ def deconvolution(
     )
 
 
-@importer("FullyConnected", doc=f"{NN}.FullyConnected")
-def fully_connected(
-    node: Importing, op: Any, x: ir.Value, weight: ir.Value, *bias: ir.Value
-) -> ir.Value:
-    """Over all axes but the first, or with `flatten` off over the last one."""
+@importer("im2col", doc=f"{NN}.im2col")
+def im2col(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Each window as a column: a convolution with windows of a single one."""
+    p, channels = node.p, known(x, 1)
+    kernel = list(p.kernel)
+    area, count = math.prod(kernel), len(kernel)
+    ones = np.tile(np.eye(area).reshape(area, 1, *kernel), (channels, *[1] * (count + 1)))
+    y = op.Conv(
+        x,
+        array(ones, x),
+        kernel_shape=kernel,
+        strides=per_axis(node, "stride", count, 1),
+        dilations=per_axis(node, "dilate", count, 1),
+        pads=per_axis(node, "pad", count, 0) * 2,
+        group=channels,
+    )
+    return reshape(op, y, [(0,), (1,), tuple(range(2, 2 + count))])
+
+
+@importer("col2im", doc=f"{NN}.col2im")
+def col2im(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     p = node.p
-    _check_filters(node, weight, 0, p.num_hidden)
-    bias = () if p.no_bias else bias
-    return dense(node, op, x, weight, *bias, flatten=p.flatten)
+    kernel = list(p.kernel)
+    count = len(kernel)
+    return op.Col2Im(
+        x,
+        np.asarray(p.output_size, np.int64),
+        np.asarray(kernel, np.int64),
+        strides=per_axis(node, "stride", count, 1),
+        dilations=per_axis(node, "dilate", count, 1),
+        pads=per_axis(node, "pad", count, 0) * 2,
+    )
 
 
-def dense(
-    node: Importing, op: Any, x: ir.Value, weight: ir.Value, *bias: ir.Value, flatten: bool
+def _deformed(
+    node: Importing,
+    op: Any,
+    x: ir.Value,
+    offset: ir.Value,
+    mask: ir.Value | None,
+    weight: ir.Value,
+    bias: tuple[ir.Value, ...],
 ) -> ir.Value:
-    """X Wᵀ + b."""
-    if flatten or rank(x) == 2:
-        return op.Gemm(
-            flat(op, x) if rank(x) > 1 else op.Unsqueeze(x, [1]), weight, *bias, transB=1
-        )
-    turned = transposed(node, op, weight)
-    y = op.MatMul(x, turned)
-    return op.Add(y, *bias) if bias else y
+    p = node.p
+    _ = p.num_filter
+    kernel = list(p.kernel)
+    shift = op.Expand(array(0, x), np.asarray([p.num_filter], np.int64)) if p.no_bias else bias[0]
+    return op.DeformConv(
+        x,
+        weight,
+        offset,
+        shift,
+        mask,
+        kernel_shape=kernel,
+        strides=per_axis(node, "stride", 2, 1),
+        dilations=per_axis(node, "dilate", 2, 1),
+        pads=per_axis(node, "pad", 2, 0) * 2,
+        group=p.num_group,
+        offset_group=p.num_deformable_group,
+    )
 
 
-def transposed(node: Importing, op: Any, weight: ir.Value) -> ir.Value:
-    """A matrix with its axes exchanged, as a parameter where it is one."""
-    if weight.const_value is None:
-        return op.Transpose(weight, perm=[1, 0])
-    shape = (known(weight, 1), known(weight, 0))
-    made = node.changed(weight, "T", references.transpose, shape)
-    assert made is not None
-    return made
+@importer(
+    "_contrib_ModulatedDeformableConvolution", doc=f"{NN}.contrib.ModulatedDeformableConvolution"
+)
+def modulated_deformable(
+    node: Importing,
+    op: Any,
+    x: ir.Value,
+    offset: ir.Value,
+    mask: ir.Value,
+    weight: ir.Value,
+    *bias: ir.Value,
+) -> ir.Value:
+    _ = node.p.im2col_step, node.p.layout
+    return _deformed(node, op, x, offset, mask, weight, bias)
+
+
+@importer("_contrib_DeformableConvolution", doc=f"{NN}.contrib.DeformableConvolution")
+def deformable(
+    node: Importing, op: Any, x: ir.Value, offset: ir.Value, weight: ir.Value, *bias: ir.Value
+) -> ir.Value:
+    """A place outside the picture gives nothing; between its last pixel and its edge, that pixel."""
+    _ = node.p.layout
+    places = _base(node, x, offset)
+    limits = np.asarray([known(x, 2), known(x, 3)]).reshape(1, 1, 2, 1, 1)
+    shape: list[Size] = [(0,), len(places[0]), 2, (2,), (3,)]
+    absolute = op.Add(reshape(op, offset, shape), array(places, x))
+    inside = op.And(op.GreaterOrEqual(absolute, array(0, x)), op.Less(absolute, array(limits, x)))
+    mask = op.ReduceMin(op.Cast(inside, to=x.dtype), [2], keepdims=0)
+    moved = op.Sub(op.Min(absolute, array(limits - 1, x)), array(places, x))
+    moved = reshape(op, moved, [(0,), (1, 2), (3,), (4,)])
+    return _deformed(node, op, x, moved, mask, weight, bias)
+
+
+def _base(node: Importing, x: ir.Value, offset: ir.Value) -> np.ndarray:
+    """Where each tap of each window lies without an offset, [1, taps, 2, rows, columns]."""
+    p = node.p
+    del x
+    rows, columns = known(offset, 2), known(offset, 3)
+    stride, dilate = per_axis(node, "stride", 2, 1), per_axis(node, "dilate", 2, 1)
+    pad = per_axis(node, "pad", 2, 0)
+    taps = np.stack(np.meshgrid(*map(np.arange, p.kernel), indexing="ij"), -1).reshape(-1, 2)
+    starts = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"))
+    scale, step = (np.asarray(v).reshape(2, 1, 1) for v in (stride, dilate))
+    grid = starts * scale - np.asarray(pad).reshape(2, 1, 1) + taps[:, :, None, None] * step
+    return np.tile(grid, (p.num_deformable_group, 1, 1, 1))[None]

@@ -12,11 +12,10 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry, Node
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, named
-from mmdnn.frameworks.mxnet.importer.shapes import joined, known, rank, vector
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.frameworks.mxnet.importer.sizes import joined, rank, vector
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.ir.builder import dimensions, known
 
 
 def _filled(node: Importing, op: Any, shape: list[int], fill: float) -> ir.Value:
@@ -41,6 +40,7 @@ _ALIKE = frozenset(
     }
 )
 """Operators whose inputs and output have one shape."""
+
 _SAME = frozenset(
     {
         *("Activation", "_copy", "_mul_scalar", "_plus_scalar", "_minus_scalar", "_rminus_scalar"),
@@ -207,3 +207,9 @@ def _range(op: Any, x: ir.Value, axes: list[int], start: float, step: float, sha
     y = op.Reshape(y, target)
     y.shape = ir.Shape(dims)
     return y
+
+
+@importer("_npi_indices", doc=f"{NP}.indices.html")
+def indices(node: Importing, op: Any) -> ir.Value:
+    dtype = (named(node.p.dtype) or ir.DataType.INT32).numpy()
+    return op.Identity(op.builder.constant(np.indices(node.p.dimensions).astype(dtype)))

@@ -23,6 +23,7 @@ NAMES = {
     "int64": ir.DataType.INT64,
     "bool": ir.DataType.BOOL,
 }
+
 _FLAGS = dict(enumerate(("float32", "float64", "float16", "uint8", "int32", "int8", "int64")))
 
 FREE: dict[str, tuple[int, ...]] = {
@@ -44,6 +45,7 @@ FREE: dict[str, tuple[int, ...]] = {
     "BatchNorm": (1, 2, 3, 4),
 }
 """Inputs whose type has nothing to do with that of the output."""
+
 APART = frozenset(
     {
         *(
@@ -145,6 +147,3 @@ def choose(op: Any, condition: Any, a: Any, b: Any) -> ir.Value:
     both = [op.builder.constant(v) if isinstance(v, np.ndarray | np.generic) else v for v in (a, b)]
     y: ir.Value = op.Where(condition, *both)
     return y
-
-
-__all__ = ["NAMES", "array", "cast", "choose", "named", "of_inputs"]

@@ -1,6 +1,6 @@
-"""Operators on each element of one array (src/operator/tensor/elemwise_unary_op*.cc, mshadow_op.h).
+"""Operators on each element, of one array, of two, or of one and a number.
 
-Logic gives numbers of the input's type, 0 or 1; NumPy's gives booleans.
+src/operator/tensor/elemwise_*_op*.cc, mshadow_op.h, and NumPy's in src/operator/numpy.
 """
 
 from __future__ import annotations
@@ -10,14 +10,144 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.pooling import cube_root
-from mmdnn.frameworks.mxnet.importer.shapes import known, rank
-from mmdnn.frameworks.mxnet.importer.special import erfinv, gamma, gammaln
-from mmdnn.frameworks.mxnet.importer.table import Importing, existing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import rank
+from mmdnn.frameworks.mxnet.importer.special import (
+    arctan2,
+    cube_root,
+    erfinv,
+    gamma,
+    gammaln,
+    modulo,
+    nearest,
+    rounded,
+    truncated,
+)
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, existing, importer
+from mmdnn.ir.builder import known
+
+Binary = Callable[[Any, Any, Any], Any]
+
+
+def plain(name: str) -> Binary:
+    return lambda op, a, b: getattr(op, name)(a, b)
+
+
+ARITHMETIC: dict[str, Binary] = {
+    "add": plain("Add"),
+    "sub": plain("Sub"),
+    "mul": plain("Mul"),
+    "div": plain("Div"),
+    "mod": modulo,
+    "power": plain("Pow"),
+    "maximum": plain("Max"),
+    "minimum": plain("Min"),
+    "hypot": lambda op, a, b: op.Sqrt(op.Add(op.Mul(a, a), op.Mul(b, b))),
+    "arctan2": lambda op, a, b: arctan2(op, a, b),
+    "copysign": lambda op, a, b: op.Mul(op.Abs(a), _signs(op, b)),
+    "ldexp": lambda op, a, b: op.Mul(a, op.Pow(array(2, b), b)),
+}
+
+
+def _signs(op: Any, x: Any) -> Any:
+    return choose(op, op.Less(x, array(0, x)), array(-1, x), array(1, x))
+
+
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "add": ("elemwise_add", "broadcast_add", "_npi_add", "_grad_add", "_scatter_elemwise_add"),
+    "sub": ("elemwise_sub", "broadcast_sub", "_npi_subtract"),
+    "mul": ("elemwise_mul", "broadcast_mul", "_npi_multiply"),
+    "div": ("elemwise_div", "broadcast_div", "_npi_true_divide", "_scatter_elemwise_div"),
+    "lesser": ("_lesser", "broadcast_lesser", "_npi_less"),
+    "lesser_equal": ("_lesser_equal", "broadcast_lesser_equal", "_npi_less_equal"),
+}
+
+_SCALARS: dict[str, tuple[str, ...]] = {
+    "add": ("_plus_scalar", "_npi_add_scalar", "_scatter_plus_scalar"),
+    "sub": ("_minus_scalar", "_npi_subtract_scalar", "_scatter_minus_scalar"),
+    "mul": ("_mul_scalar", "_npi_multiply_scalar"),
+    "div": ("_div_scalar", "_npi_true_divide_scalar"),
+    "lesser": ("_lesser_scalar", "_npi_less_scalar"),
+    "lesser_equal": ("_lesser_equal_scalar", "_npi_less_equal_scalar"),
+}
+
+_REVERSED: dict[str, tuple[str, ...]] = {
+    "sub": ("_rminus_scalar", "_npi_rsubtract_scalar"),
+    "div": ("_rdiv_scalar", "_npi_rtrue_divide_scalar"),
+    "mod": ("_rmod_scalar", "_npi_rmod_scalar"),
+    "power": ("_rpower_scalar", "_npi_rpower_scalar"),
+    "arctan2": ("_npi_rarctan2_scalar",),
+    "copysign": ("_npi_rcopysign_scalar",),
+}
+
+
+def _together(op: Any, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Two values in one type: NumPy's operators mix them."""
+    types = [value.dtype for value in (a, b) if value.dtype is not None]
+    wider = max(types, key=lambda kind: (kind.is_floating_point(), kind.itemsize), default=None)
+    return cast(op, a, wider), cast(op, b, wider)
+
+
+def register_binary(name: str, function: Binary, *, logic: bool) -> None:
+    usual = (f"_{name}", f"broadcast_{name}", f"_npi_{name}")
+    doc = f"{NN}.broadcast_{name}"
+
+    @importer(*existing(*_SPELLINGS.get(name, usual)), doc=doc)
+    def binary(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+        one, other = _together(op, a, b)
+        if (
+            node.type == "_npi_true_divide"
+            and not (one.dtype or ir.DataType.FLOAT).is_floating_point()
+        ):
+            one, other = (op.Cast(v, to=ir.DataType.FLOAT) for v in (one, other))
+        y = function(op, one, other)
+        return cast(op, y, a.dtype) if logic and not node.numpy else y
+
+    scalars = (f"_{name}_scalar", f"_npi_{name}_scalar")
+    _register_scalar(_SCALARS.get(name, scalars), function, doc, logic=logic, reverse=False)
+    _register_scalar(_REVERSED.get(name, ()), function, doc, logic=logic, reverse=True)
+
+
+def _register_scalar(
+    types: tuple[str, ...], function: Binary, doc: str, *, logic: bool, reverse: bool
+) -> None:
+    known_ = existing(*types)
+    if not known_:
+        return
+
+    @importer(*known_, doc=doc)
+    def scalar(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+        kept = x.dtype or ir.DataType.FLOAT
+        wider = _widened(node, kept)
+        if not kept.is_floating_point():
+            x = cast(op, x, wider)
+        constant = op.builder.constant(array(node.p.scalar, x))
+        y = function(op, constant, x) if reverse else function(op, x, constant)
+        return cast(op, y, kept) if logic and not node.numpy else y
+
+
+def _widened(node: Importing, dtype: ir.DataType) -> ir.DataType:
+    """What integers become when they meet a number (NumpyBinaryScalarType)."""
+    schema = node.node.schema
+    whole = node.p.is_int if schema and "is_int" in schema.params else True
+    if "true_divide" in node.type:
+        return ir.DataType.FLOAT
+    if not whole:
+        return ir.DataType.DOUBLE
+    return ir.DataType.INT64 if dtype == ir.DataType.BOOL else dtype
+
+
+for _name, _operation in ARITHMETIC.items():
+    register_binary(_name, _operation, logic=False)
+
+
+@importer("add_n", doc=f"{NN}.add_n")
+def add_n(_node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    return op.Sum(*inputs) if len(inputs) != 2 else op.Add(*inputs)
+
 
 Unary = Callable[[Any, ir.Value], Any]
 
@@ -30,28 +160,6 @@ def _scaled(name: str, factor: float) -> Unary:
     return lambda op, x: op.Mul(getattr(op, name)(x), array(factor, x))
 
 
-def _truncated(op: Any, x: ir.Value) -> ir.Value:
-    return op.Mul(op.Sign(x), op.Floor(op.Abs(x)))
-
-
-def rounded(op: Any, x: ir.Value) -> ir.Value:
-    """To the nearest whole number, halves away from zero."""
-    size = op.Abs(x)
-    whole = op.Floor(size)
-    up = op.Cast(op.GreaterOrEqual(op.Sub(size, whole), array(0.5, x)), to=x.dtype)
-    return op.Mul(op.Sign(x), op.Add(whole, up))
-
-
-def _nearest(op: Any, x: ir.Value) -> ir.Value:
-    """To the nearest whole number, halves down."""
-    low, high = op.Floor(x), op.Ceil(x)
-    return choose(op, op.LessOrEqual(op.Sub(x, low), op.Sub(high, x)), low, high)
-
-
-def _not(op: Any, x: ir.Value) -> ir.Value:
-    return op.Equal(x, array(0, x))
-
-
 UNARY: dict[str, Unary] = {
     **{name: _named(name.capitalize()) for name in ("abs", "ceil", "floor", "exp", "erf", "sign")},
     **{name: _named(name.capitalize()) for name in ("sqrt", "sin", "cos", "tan", "sinh", "cosh")},
@@ -61,7 +169,7 @@ UNARY: dict[str, Unary] = {
     "degrees": lambda op, x: op.Mul(x, array(180 / math.pi, x)),
     "erfinv": erfinv,
     "expm1": lambda op, x: op.Sub(op.Exp(x), array(1, x)),
-    "fix": _truncated,
+    "fix": truncated,
     "gamma": gamma,
     "gammaln": gammaln,
     "log10": _scaled("Log", 1 / math.log(10)),
@@ -71,20 +179,13 @@ UNARY: dict[str, Unary] = {
     "radians": lambda op, x: op.Mul(x, array(math.pi / 180, x)),
     "rcbrt": lambda op, x: op.Reciprocal(cube_root(op, x)),
     "reciprocal": _named("Reciprocal"),
-    "rint": _nearest,
+    "rint": nearest,
     "round": rounded,
     "rsqrt": lambda op, x: op.Reciprocal(op.Sqrt(x)),
     "square": lambda op, x: op.Mul(x, x),
-    "trunc": _truncated,
+    "trunc": truncated,
 }
-_LOGICAL_UNARY: dict[str, Unary] = {
-    "logical_not": _not,
-    "isnan": lambda op, x: op.IsNaN(x),
-    "isinf": lambda op, x: op.IsInf(x),
-    "isfinite": lambda op, x: op.Not(op.Or(op.IsNaN(x), op.IsInf(x))),
-    "isposinf": lambda op, x: op.IsInf(x, detect_negative=0),
-    "isneginf": lambda op, x: op.IsInf(x, detect_positive=0),
-}
+
 _FLOAT_ONLY = frozenset(
     {"abs", "ceil", "floor", "sign", "negative", "square", "relu", "trunc", "fix", "rint", "round"}
 )
@@ -103,19 +204,6 @@ def _register_unary(name: str, function: Unary) -> None:
 
 for _name, _function in UNARY.items():
     _register_unary(_name, _function)
-
-
-def _register_logical_unary(name: str, function: Unary) -> None:
-    types = existing(name, f"_npi_{name}")
-
-    @importer(*types, doc=f"{NN}.{name}")
-    def unary(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-        y = function(op, x)
-        return y if node.numpy else cast(op, y, x.dtype)
-
-
-for _name, _function in _LOGICAL_UNARY.items():
-    _register_logical_unary(_name, _function)
 
 
 @importer("Cast", "amp_cast", doc=f"{NN}.Cast")
@@ -163,3 +251,84 @@ def div_sqrt_dim(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
 def around(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     factor = array(10.0**node.p.decimals, x)
     return op.Div(rounded(op, op.Mul(x, factor)), factor)
+
+
+@importer("clip", doc=f"{NN}.clip")
+def clip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    p = node.p
+    limits = [None if limit is None else array(limit, x) for limit in (p.a_min, p.a_max)]
+    return op.Clip(x, *limits)
+
+
+@importer("Dropout", doc=f"{NN}.Dropout")
+def dropout(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Nothing at inference, unless its mode is to drop always."""
+    p = node.p
+    _ = p.axes
+    if p.mode == "always" and p.p > 0:
+        node.refuse("its mode is 'always': it is random at inference too")
+    return op.Dropout(x, array(p.p, x))
+
+
+@importer(
+    *("MakeLoss", "make_loss", "BlockGrad", "_copy", "_copyto", "_CrossDeviceCopy"),
+    *("_contrib_gradientmultiplier", "_np_copy"),
+    doc=f"{NN}.identity",
+)
+def identity(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    if node.type == "_contrib_gradientmultiplier":
+        _ = node.p.scalar
+    return op.Identity(x)
+
+
+@importer("_identity_with_attr_like_rhs", doc=f"{NN}.identity")
+def identity_like(_node: Importing, op: Any, x: ir.Value, _like: ir.Value) -> ir.Value:
+    return op.Identity(x)
+
+
+@importer("_npi_absolute", doc=f"{NP}.absolute.html")
+def absolute(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return op.Abs(x)
+
+
+@importer("_npi_share_memory", "_npx_constraint_check", doc=f"{NP}.copy.html")
+def refused(node: Importing, _op: Any, *_inputs: ir.Value) -> ir.Value:
+    node.refuse("it is no function of its inputs' numbers")
+
+
+@importer("cast_storage", doc=f"{NP}.copy.html")
+def cast_storage(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    _ = node.p.stype
+    return op.Identity(x)
+
+
+@importer("_npi_nan_to_num", doc=f"{NP}.nan_to_num.html")
+def nan_to_num(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    p = node.p
+    _ = p.copy
+    limits = np.finfo((x.dtype or ir.DataType.FLOAT).numpy())
+    most = limits.max if p.posinf is None else p.posinf
+    least = limits.min if p.neginf is None else p.neginf
+    x = choose(op, op.IsNaN(x), array(p.nan, x), x)
+    x = choose(op, op.IsInf(x, detect_negative=0), array(most, x), x)
+    return choose(op, op.IsInf(x, detect_positive=0), array(least, x), x)
+
+
+_BITS = {"and": "BitwiseAnd", "or": "BitwiseOr", "xor": "BitwiseXor"}
+
+
+@importer(*(f"_npi_bitwise_{name}" for name in _BITS), doc=f"{NP}.bitwise_xor.html")
+def bitwise(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+    name = node.type.rpartition("_")[2]
+    if a.dtype == b.dtype == ir.DataType.BOOL:
+        return getattr(op, name.capitalize())(a, b)
+    return getattr(op, _BITS[name])(a, cast(op, b, a.dtype))
+
+
+@importer(*(f"_npi_bitwise_{name}_scalar" for name in _BITS), doc=f"{NP}.bitwise_xor.html")
+def bitwise_scalar(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    name = node.type.removesuffix("_scalar").rpartition("_")[2]
+    _ = node.p.is_int
+    if x.dtype is None or x.dtype.is_floating_point():
+        node.refuse("bits of a floating-point number")
+    return getattr(op, _BITS[name])(x, array(node.p.scalar, x))

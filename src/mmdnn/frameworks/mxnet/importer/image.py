@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST
-from mmdnn.frameworks.mxnet.importer.shapes import known, rank, transpose
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import rank, transpose
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import known
 
 
 @importer("_image_to_tensor", doc=f"{NN}.image.to_tensor")
@@ -51,11 +51,3 @@ def flip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     if rank(x) != 3 or known(x, axis) % 2:
         node.refuse("pictures in a batch, or an odd size: MXNet gives arbitrary numbers")
     return op.Slice(x, [-1], [FARTHEST.min], [axis], [-1])
-
-
-@importer("all_finite", doc=f"{NN}.all_finite")
-def all_finite(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    """1 where no number is infinite or not one, [1]."""
-    _ = node.p.init_output
-    wrong = op.Cast(op.Or(op.IsNaN(x), op.IsInf(x)), to=ir.DataType.FLOAT)
-    return op.Reshape(op.Sub(np.float32(1), op.ReduceMax(wrong, keepdims=0)), [1])

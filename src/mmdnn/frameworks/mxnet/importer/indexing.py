@@ -1,4 +1,4 @@
-"""Looking up, slicing and masking (src/operator/tensor/indexing_op.cc, matrix_op.cc, sequence_*.cc).
+"""Looking up, slicing and sorting (src/operator/tensor/indexing_op.cc, matrix_op.cc, ordering_op.cc).
 
 Places may be given as floats: their fraction is cut off.
 """
@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
+from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.shapes import known, rank, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.frameworks.mxnet.importer.sizes import rank, reshape, transpose
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.ir.builder import dimensions, known
 
 FARTHEST = np.iinfo(np.int64)
+
 INT = ir.DataType.INT64
 
 
-def _size(op: Any, x: ir.Value, axis: int) -> Any:
+def size_of(op: Any, x: ir.Value, axis: int) -> Any:
     """The size of an axis as a scalar."""
     dim = dimensions(x)[axis]
     if isinstance(dim, int):
@@ -32,7 +33,7 @@ def _size(op: Any, x: ir.Value, axis: int) -> Any:
 def bounded(op: Any, index: ir.Value, x: ir.Value, axis: int, mode: str) -> ir.Value:
     """Places along an axis of x as whole numbers, clipped or taken modulo its size."""
     places = cast(op, index, INT)
-    size = _size(op, x, axis)
+    size = size_of(op, x, axis)
     if mode == "wrap":
         return op.Mod(places, size)
     if mode == "raise":
@@ -78,7 +79,7 @@ def gather_nd(node: Importing, op: Any, x: ir.Value, index: ir.Value) -> ir.Valu
     """The first axis of the places goes over the axes of x; negative places go round."""
     count = known(index, 0)
     last = transpose(op, cast(op, index, INT), [*range(1, rank(index)), 0])
-    sizes = [_size(op, x, axis) for axis in range(count)]
+    sizes = [size_of(op, x, axis) for axis in range(count)]
     if all(isinstance(size, np.int64) for size in sizes):
         last = op.Mod(last, np.asarray(sizes, np.int64))
     else:
@@ -103,29 +104,9 @@ def scatter_set_nd(
     return op.ScatterND(target, last, x)
 
 
-@importer("where", "_npi_where", doc=f"{NN}.where")
-def where(node: Importing, op: Any, condition: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
-    """A condition with one axis chooses rows."""
-    chosen = _truth(op, condition)
-    if rank(condition) == 1 and rank(a) > 1 and node.type == "where":
-        chosen = op.Unsqueeze(chosen, list(range(1, rank(a))))
-    return choose(op, chosen, a, b)
-
-
-def _truth(op: Any, x: ir.Value) -> ir.Value:
-    return x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, array(0, x)))
-
-
-@importer("_npi_where_lscalar", "_npi_where_rscalar", doc=f"{NN}.where")
-def where_scalar(node: Importing, op: Any, condition: ir.Value, x: ir.Value) -> ir.Value:
-    number = array(node.p.scalar, x)
-    both = (number, x) if node.type.endswith("lscalar") else (x, number)
-    return choose(op, _truth(op, condition), *both)
-
-
 @importer("_contrib_boolean_mask", doc=f"{NN}.contrib.boolean_mask")
 def boolean_mask(node: Importing, op: Any, x: ir.Value, mask: ir.Value) -> ir.Value:
-    return op.Compress(x, _truth(op, mask), axis=node.axis(node.p.axis, x))
+    return op.Compress(x, truth(op, mask), axis=node.axis(node.p.axis, x))
 
 
 @importer("_contrib_index_copy", doc=f"{NN}.contrib.index_copy")
@@ -228,55 +209,105 @@ def index_array(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.Identity(op.builder.constant(grid.astype(np.int64)))
 
 
-def _lengths(op: Any, length: ir.Value, axes: list[int]) -> ir.Value:
-    return op.Unsqueeze(cast(op, length, INT), axes)
+@importer("reverse", "_npi_flip", doc=f"{NN}.reverse")
+def reverse(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    axes = [node.axis(axis, x) for axis in node.p.axis or range(rank(x))]
+    lowest = np.iinfo(np.int64).min
+    count = len(axes)
+    return op.Slice(x, [-1] * count, [lowest] * count, axes, [-1] * count)
 
 
-def _places(op: Any, x: ir.Value, axis: int) -> Any:
-    """0, 1, ... along the first axes, shaped to broadcast over axes 0 and 1."""
-    dim = dimensions(x)[axis]
-    numbers: Any = (
-        np.arange(dim, dtype=np.int64)
-        if isinstance(dim, int)
-        else op.Range(np.int64(0), _size(op, x, axis), np.int64(1))
-    )
-    if isinstance(numbers, np.ndarray):
-        return numbers[:, None] if axis == 0 else numbers[None]
-    return op.Unsqueeze(numbers, [1 - axis])
+@importer("_np_roll", doc=f"{NN}.roll")
+def roll(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Elements shifted round along axes, or of the flattened array."""
+    shifts, axes = list(node.p.shift or ()), node.p.axis
+    if axes is None:
+        y = _rolled(op, reshape(op, x, [tuple(range(rank(x)))]), shifts[0], 0)
+        return op.Reshape(y, op.Shape(x))
+    shifts = shifts * len(axes) if len(shifts) == 1 else shifts
+    for shift, axis in zip(shifts, axes, strict=True):
+        x = _rolled(op, x, shift, node.axis(axis, x))
+    return x
 
 
-def _inside(op: Any, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
-    """Which places lie before each sequence's length, over all axes of x."""
-    inside = op.Less(_places(op, x, axis), _lengths(op, length, [axis]))
-    return op.Unsqueeze(inside, list(range(2, rank(x)))) if rank(x) > 2 else inside
+def _rolled(op: Any, x: ir.Value, shift: int, axis: int) -> ir.Value:
+    shift %= known(x, axis)
+    parts = [known(x, axis) - shift, shift]
+    if not shift:
+        return x
+    first, last = op.Split(x, np.asarray(parts, np.int64), axis=axis, outputs=2)
+    return op.Concat(last, first, axis=axis)
 
 
-@importer("SequenceMask", doc=f"{NN}.SequenceMask")
-def sequence_mask(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
-    """Places after each sequence's length are given a value."""
+@importer("topk", doc=f"{NN}.topk")
+def topk(node: Importing, op: Any, x: ir.Value) -> Any:
+    """The k largest or smallest: values, places, both, or a mask of where they are."""
     p = node.p
-    _ = p.value, p.axis
-    if not p.use_sequence_length:
-        return op.Identity(x)
-    return choose(op, _inside(op, x, length[0], p.axis), x, array(p.value, x))
+    dtype = named(p.dtype)
+    flattened = p.axis is None
+    y = reshape(op, x, [tuple(range(rank(x)))]) if flattened else x
+    axis = 0 if flattened else node.axis(p.axis, x)
+    values, places = _sorted(op, y, axis, p.k, not p.is_ascend)
+    if p.ret_typ == "mask":
+        zeros = op.Sub(y, y)
+        ones = op.Add(op.Sub(values, values), array(1, x))
+        mask = op.ScatterElements(zeros, places, ones, axis=axis)
+        return op.Reshape(mask, op.Shape(x)) if flattened else mask
+    if p.ret_typ == "indices":
+        return cast(op, places, dtype)
+    return values if p.ret_typ == "value" else (values, cast(op, places, dtype))
 
 
-@importer("SequenceLast", doc=f"{NN}.SequenceLast")
-def sequence_last(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
+def _sorted(op: Any, x: ir.Value, axis: int, k: int, largest: bool) -> tuple[ir.Value, ir.Value]:
+    size = op.Shape(x, start=axis, end=axis + 1) if k <= 0 else np.asarray([k], np.int64)
+    dims = list(x.shape or ())
+    if k <= 0 and isinstance(dims[axis], int):
+        size = np.asarray([dims[axis]], np.int64)
+    made: tuple[ir.Value, ir.Value] = op.TopK(x, size, axis=axis, largest=int(largest), outputs=2)
+    return made
+
+
+@importer("sort", doc=f"{NN}.sort")
+def sort(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return _ordered(node, op, x)[0]
+
+
+@importer("argsort", doc=f"{NN}.argsort")
+def argsort(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return cast(op, _ordered(node, op, x)[1], named(node.p.dtype))
+
+
+def _ordered(node: Importing, op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     p = node.p
-    axis = p.axis
-    if not p.use_sequence_length:
-        return op.Gather(x, np.int64(-1), axis=axis)
-    last = op.Sub(cast(op, length[0], INT), np.int64(1))
-    batch_first = transpose(op, x, [1, 0, *range(2, rank(x))]) if axis == 0 else x
-    return op.GatherND(batch_first, op.Unsqueeze(last, [1]), batch_dims=1)
+    flattened = p.axis is None
+    y = reshape(op, x, [tuple(range(rank(x)))]) if flattened else x
+    axis = 0 if flattened else node.axis(p.axis, x)
+    return _sorted(op, y, axis, 0, not p.is_ascend)
 
 
-@importer("SequenceReverse", doc=f"{NN}.SequenceReverse")
-def sequence_reverse(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
-    """Along the first axis, each sequence within its length."""
-    if node.p.axis != 0:
-        node.unfit("the sequence's axis can only be 0")
-    if not node.p.use_sequence_length:
-        return op.Slice(x, [-1], [FARTHEST.min], [0], [-1])
-    return op.ReverseSequence(x, cast(op, length[0], INT), time_axis=0, batch_axis=1)
+@importer("pick", doc=f"{NN}.pick")
+def pick(node: Importing, op: Any, x: ir.Value, index: ir.Value) -> ir.Value:
+    """One element along an axis for each place; places beyond it are clipped or go round."""
+    p = node.p
+    axis = node.axis(-1 if p.axis is None else p.axis, x)
+    if p.axis is None:
+        node.refuse("no axis")
+    from mmdnn.frameworks.mxnet.importer.indexing import bounded
+
+    places = bounded(op, index, x, axis, p.mode)
+    if rank(index) == rank(x) - 1:
+        places = op.Unsqueeze(places, [axis])
+    y = op.GatherElements(x, places, axis=axis)
+    if p.keepdims:
+        return y
+    y = op.Squeeze(y, [axis])
+    return op.Reshape(y, [1]) if rank(x) == 1 and not node.numpy else y
+
+
+@importer("_npi_diff", doc=f"{NP}.diff.html")
+def diff(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    axis = node.axis(node.p.axis, x)
+    for _ in range(node.p.n):
+        later = op.Slice(x, [1], [np.iinfo(np.int64).max], [axis])
+        x = op.Sub(later, op.Slice(x, [0], [-1], [axis]))
+    return x

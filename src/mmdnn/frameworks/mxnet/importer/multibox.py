@@ -8,9 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.boxes import columns
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
-from mmdnn.frameworks.mxnet.importer.shapes import known
 from mmdnn.frameworks.mxnet.importer.suppression import (
     LOWEST,
     NOTHING,
@@ -22,7 +20,8 @@ from mmdnn.frameworks.mxnet.importer.suppression import (
     rows_at,
     suppressed,
 )
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import known
 
 
 @importer("_contrib_MultiBoxPrior", doc=f"{NN}.contrib.MultiBoxPrior")

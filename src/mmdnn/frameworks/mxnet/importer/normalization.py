@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import UNUSED
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.shapes import known, moved, rank
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import moved, rank
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 from mmdnn.ir import COMPUTED
+from mmdnn.ir.builder import known
 
 MOMENTUM = 0.9
 """ONNX's default, and MXNet's."""

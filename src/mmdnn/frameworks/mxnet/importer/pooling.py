@@ -16,16 +16,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import (
-    NN,
-    channels_last,
-    per_axis,
-    to_first,
-    to_last,
-)
+from mmdnn.frameworks.mxnet.importer.convolution import channels_last, per_axis, to_first, to_last
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.shapes import known, rank
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import rank
+from mmdnn.frameworks.mxnet.importer.special import cube_root
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import known
 
 
 @dataclass(frozen=True)
@@ -138,10 +134,6 @@ def _root(op: Any, x: ir.Value, power: int) -> ir.Value:
     if power == 2:
         return op.Sqrt(x)
     return cube_root(op, x) if power == 3 else x
-
-
-def cube_root(op: Any, x: ir.Value) -> ir.Value:
-    return op.Mul(op.Sign(x), op.Pow(op.Abs(x), array(1 / 3, x)))
 
 
 def _max(op: Any, x: ir.Value, window: Window, _power: int = 1, _include: bool = True) -> ir.Value:

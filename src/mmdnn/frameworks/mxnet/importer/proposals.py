@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
-from mmdnn.frameworks.mxnet.importer.shapes import known
 from mmdnn.frameworks.mxnet.importer.suppression import descending, order, rows_at, suppressed
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import known
 
 
 @importer("_contrib_Proposal", "_contrib_MultiProposal", doc=f"{NN}.contrib.Proposal")

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 
 STEPS = {ir.DataType.INT8: 127.5, ir.DataType.UINT8: 255.5}
+
 TYPES = {"int8": ir.DataType.INT8, "uint8": ir.DataType.UINT8}
 
 

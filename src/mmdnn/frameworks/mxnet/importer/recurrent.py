@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.shapes import known, reshape
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.frameworks.mxnet.importer.sizes import reshape
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import dimensions, known
 from mmdnn.ir.recurrent.projection import projected_lstm
 
 GATES = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn_tanh": [0], "rnn_relu": [0]}

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.shapes import rank, reshape
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import rank, reshape
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
 
 Axes = list[int]
 
@@ -155,52 +154,6 @@ def argmax_channel(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return cast(op, op.ArgMax(x, axis=1, keepdims=0), x.dtype)
 
 
-@importer("topk", doc=f"{NN}.topk")
-def topk(node: Importing, op: Any, x: ir.Value) -> Any:
-    """The k largest or smallest: values, places, both, or a mask of where they are."""
-    p = node.p
-    dtype = named(p.dtype)
-    flattened = p.axis is None
-    y = reshape(op, x, [tuple(range(rank(x)))]) if flattened else x
-    axis = 0 if flattened else node.axis(p.axis, x)
-    values, places = _sorted(op, y, axis, p.k, not p.is_ascend)
-    if p.ret_typ == "mask":
-        zeros = op.Sub(y, y)
-        ones = op.Add(op.Sub(values, values), array(1, x))
-        mask = op.ScatterElements(zeros, places, ones, axis=axis)
-        return op.Reshape(mask, op.Shape(x)) if flattened else mask
-    if p.ret_typ == "indices":
-        return cast(op, places, dtype)
-    return values if p.ret_typ == "value" else (values, cast(op, places, dtype))
-
-
-def _sorted(op: Any, x: ir.Value, axis: int, k: int, largest: bool) -> tuple[ir.Value, ir.Value]:
-    size = op.Shape(x, start=axis, end=axis + 1) if k <= 0 else np.asarray([k], np.int64)
-    dims = list(x.shape or ())
-    if k <= 0 and isinstance(dims[axis], int):
-        size = np.asarray([dims[axis]], np.int64)
-    made: tuple[ir.Value, ir.Value] = op.TopK(x, size, axis=axis, largest=int(largest), outputs=2)
-    return made
-
-
-@importer("sort", doc=f"{NN}.sort")
-def sort(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    return _ordered(node, op, x)[0]
-
-
-@importer("argsort", doc=f"{NN}.argsort")
-def argsort(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    return cast(op, _ordered(node, op, x)[1], named(node.p.dtype))
-
-
-def _ordered(node: Importing, op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value]:
-    p = node.p
-    flattened = p.axis is None
-    y = reshape(op, x, [tuple(range(rank(x)))]) if flattened else x
-    axis = 0 if flattened else node.axis(p.axis, x)
-    return _sorted(op, y, axis, 0, not p.is_ascend)
-
-
 @importer("_np_cumsum", doc=f"{NN}.cumsum")
 def cumsum(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     p = node.p
@@ -210,20 +163,10 @@ def cumsum(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.CumSum(x, np.int64(node.axis(p.axis, x)))
 
 
-@importer("pick", doc=f"{NN}.pick")
-def pick(node: Importing, op: Any, x: ir.Value, index: ir.Value) -> ir.Value:
-    """One element along an axis for each place; places beyond it are clipped or go round."""
+@importer("_npi_average", doc=f"{NP}.average.html")
+def average(node: Importing, op: Any, x: ir.Value, *weights: ir.Value) -> ir.Value:
     p = node.p
-    axis = node.axis(-1 if p.axis is None else p.axis, x)
-    if p.axis is None:
-        node.refuse("no axis")
-    from mmdnn.frameworks.mxnet.importer.indexing import bounded
-
-    places = bounded(op, index, x, axis, p.mode)
-    if rank(index) == rank(x) - 1:
-        places = op.Unsqueeze(places, [axis])
-    y = op.GatherElements(x, places, axis=axis)
-    if p.keepdims:
-        return y
-    y = op.Squeeze(y, [axis])
-    return op.Reshape(y, [1]) if rank(x) == 1 and not node.numpy else y
+    if p.weighted or p.returned or weights:
+        node.refuse("weights")
+    _ = p.axis
+    return reduced(node, op, x, lambda axes, keep: op.ReduceMean(x, axes, keepdims=keep), keep=0)

@@ -1,4 +1,4 @@
-"""Functions that ONNX has no operator for, as local functions computed in double precision."""
+"""Functions that ONNX has no operator for; the long ones as local functions in double precision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.dtypes import choose
+from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 
 _LANCZOS = (
     0.99999999999980993,
@@ -82,6 +82,7 @@ _CENTRE = (
     *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
     *(-0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
 )
+
 _TAIL = (
     *(-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773),
     *(-0.0076224613, 0.00943887047, 1.00167406, 2.83297682),
@@ -111,3 +112,48 @@ def erfinv(op: Any, x: ir.Value) -> ir.Value:
         return found
 
     return _in_double(op, x, "erfinv", body)
+
+
+def modulo(op: Any, a: Any, b: Any) -> ir.Value:
+    """The remainder with the sign of the divisor; 0 where that is 0."""
+    like = a if isinstance(a, ir.Value) else b
+    zero = array(0, like)
+    nothing = op.Equal(b, zero)
+    b = choose(op, nothing, array(1, like), b)
+    left = op.Mod(a, b, fmod=1)
+    other = op.And(op.Not(op.Equal(left, zero)), op.Xor(op.Less(left, zero), op.Less(b, zero)))
+    return choose(op, nothing, zero, choose(op, other, op.Add(left, b), left))
+
+
+def arctan2(op: Any, y: Any, x: Any) -> ir.Value:
+    """The angle of (x, y)."""
+    like = y if isinstance(y, ir.Value) else x
+    zero, pi = array(0, like), array(math.pi, like)
+    upright = op.Equal(x, zero)
+    angle = op.Atan(op.Div(y, choose(op, upright, array(1, like), x)))
+    sign = choose(op, op.Less(y, zero), array(-1, like), array(1, like))
+    behind = choose(op, op.Less(x, zero), op.Mul(sign, pi), zero)
+    vertical = op.Mul(op.Sign(y), op.Div(pi, array(2, like)))
+    return choose(op, upright, vertical, op.Add(angle, behind))
+
+
+def truncated(op: Any, x: ir.Value) -> ir.Value:
+    return op.Mul(op.Sign(x), op.Floor(op.Abs(x)))
+
+
+def rounded(op: Any, x: ir.Value) -> ir.Value:
+    """To the nearest whole number, halves away from zero."""
+    size = op.Abs(x)
+    whole = op.Floor(size)
+    up = op.Cast(op.GreaterOrEqual(op.Sub(size, whole), array(0.5, x)), to=x.dtype)
+    return op.Mul(op.Sign(x), op.Add(whole, up))
+
+
+def nearest(op: Any, x: ir.Value) -> ir.Value:
+    """To the nearest whole number, halves down."""
+    low, high = op.Floor(x), op.Ceil(x)
+    return choose(op, op.LessOrEqual(op.Sub(x, low), op.Sub(high, x)), low, high)
+
+
+def cube_root(op: Any, x: ir.Value) -> ir.Value:
+    return op.Mul(op.Sign(x), op.Pow(op.Abs(x), array(1 / 3, x)))

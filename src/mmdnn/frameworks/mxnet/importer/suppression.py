@@ -11,12 +11,13 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.boxes import centres, corners, filled
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
-from mmdnn.frameworks.mxnet.importer.shapes import known, rank
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import rank
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import known
 
 LOWEST = np.float32(np.finfo(np.float32).min)
+
 NOTHING = np.float32(-1)
 
 

@@ -157,3 +157,8 @@ class Importing:
         """Refuse parameters that nobody has read."""
         for name in self.p.unread():
             self.refuse(f"its parameter {name} = {self.node.attrs[name]} is not known here")
+
+
+NN = f"{API}/symbol/symbol.html#mxnet.symbol"
+
+NP = f"{API}/np/generated/mxnet.np"

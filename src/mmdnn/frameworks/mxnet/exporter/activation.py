@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.output import output_layer
+from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
 
 _KINDS = {
@@ -102,27 +102,3 @@ def softmax(node: Exporting, mx: Writing, x: Array) -> Array:
     if node.source_type == "SoftmaxActivation" and axis == 1 and len(x.shape or ()) > 2:
         return mx.SoftmaxActivation(x, mode="channel")
     return mx.make("softmax" if node.type == "Softmax" else "log_softmax", x, axis=axis)
-
-
-@exporter("Dropout", doc="Dropout")
-def dropout(
-    node: Exporting,
-    mx: Writing,
-    x: Array,
-    ratio: Array | None = None,
-    training: Array | None = None,
-) -> Array:
-    node.ignore("seed")
-    if training is not None:
-        mode = training.numbers()
-        if mode is None or bool(mode.any()):
-            node.refuse("a Dropout that always drops")
-    if node.wants(1):
-        node.refuse("the mask of a Dropout")
-    share = 0.5
-    if ratio is not None:
-        numbers = ratio.numbers()
-        if numbers is None:
-            node.refuse("its ratio is computed while the model runs")
-        share = float(str(numbers.reshape(-1)[0]))
-    return mx.Dropout(x, p=share)

@@ -1,4 +1,4 @@
-"""Output layers of training, as what they give at inference; their labels are not read.
+"""Layers that a network is trained by, as what they give at inference; labels are not read.
 
 src/operator/softmax_output-inl.h, regression_output.cc, svm_output.cc, make_loss.cc, nn/ctc_loss.cc.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.activation import over_all
-from mmdnn.frameworks.mxnet.importer.convolution import NN
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 
 
 @importer("SoftmaxOutput", doc=f"{NN}.SoftmaxOutput")
@@ -46,22 +47,6 @@ def sparse_regularizer(node: Importing, op: Any, x: ir.Value, *_average: ir.Valu
     return op.Identity(x)
 
 
-@importer(
-    *("MakeLoss", "make_loss", "BlockGrad", "_copy", "_copyto", "_CrossDeviceCopy"),
-    *("_contrib_gradientmultiplier", "_np_copy"),
-    doc=f"{NN}.identity",
-)
-def identity(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    if node.type == "_contrib_gradientmultiplier":
-        _ = node.p.scalar
-    return op.Identity(x)
-
-
-@importer("_identity_with_attr_like_rhs", doc=f"{NN}.identity")
-def identity_like(_node: Importing, op: Any, x: ir.Value, _like: ir.Value) -> ir.Value:
-    return op.Identity(x)
-
-
 @importer("softmax_cross_entropy", doc=f"{NN}.softmax_cross_entropy")
 def softmax_cross_entropy(_node: Importing, op: Any, x: ir.Value, label: ir.Value) -> ir.Value:
     """The sum over the batch of -log softmax at the label, [1]."""
@@ -69,3 +54,14 @@ def softmax_cross_entropy(_node: Importing, op: Any, x: ir.Value, label: ir.Valu
         op.LogSoftmax(x, axis=1), op.Unsqueeze(op.Cast(label, to=ir.DataType.INT64), [1]), axis=1
     )
     return op.Reshape(op.Neg(op.ReduceSum(picked, keepdims=0)), [1])
+
+
+@importer("smooth_l1", doc=f"{NN}.smooth_l1")
+def smooth_l1(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """½ (s x)² near 0, |x| - ½ / s² elsewhere."""
+    _ = node.p.is_int
+    square = np.float64(node.p.scalar) ** 2
+    size = op.Abs(x)
+    near = op.Mul(op.Mul(x, x), array(square / 2, x))
+    far = op.Sub(size, array(0.5 / square, x))
+    return choose(op, op.Less(size, array(1 / square, x)), near, far)

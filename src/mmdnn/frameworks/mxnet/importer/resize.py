@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.shapes import known, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.sizes import reshape, transpose
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 from mmdnn.ir import LIKE
+from mmdnn.ir.builder import known
 
 
 @importer("Crop", doc=f"{NN}.Crop")

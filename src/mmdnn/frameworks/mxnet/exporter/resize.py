@@ -1,10 +1,9 @@
-"""Resizing and regions of images."""
+"""Resizing."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.mxnet.exporter.convolution import named
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 
@@ -101,82 +100,4 @@ def _linear(
         height=new[0],
         width=new[1],
         align_corners=None if aligned else False,
-    )
-
-
-@exporter("MaxRoiPool", doc="MaxRoiPool")
-def max_roi_pool(node: Exporting, mx: Writing, x: Array, rois: Array) -> Array:
-    return mx.ROIPooling(
-        x,
-        rois,
-        pooled_size=tuple(node.attribute("pooled_shape")),
-        spatial_scale=node.attribute("spatial_scale", 1.0),
-    )
-
-
-@exporter("RoiAlign", doc="RoiAlign")
-def roi_align(node: Exporting, mx: Writing, x: Array, rois: Array, batch: Array) -> Array:
-    """MXNet has the image's number in front of each box."""
-    if node.attribute("mode", "avg") != "avg":
-        node.refuse("the maximum of a region's samples")
-    size = (node.attribute("output_height", 1), node.attribute("output_width", 1))
-    aligned = node.attribute("coordinate_transformation_mode", "half_pixel") == "half_pixel"
-    ratio = node.attribute("sampling_ratio", 0)
-    kind = rois.dtype
-    number = mx.expand_dims(mx.cast(batch, kind) if kind is not None else batch, axis=1)
-    return mx.make(
-        "_contrib_ROIAlign",
-        x,
-        mx.Concat(number, rois, num_args=2),
-        pooled_size=size,
-        spatial_scale=node.attribute("spatial_scale", 1.0),
-        sample_ratio=ratio if ratio else None,
-        aligned=aligned or None,
-    )
-
-
-@exporter("DeformConv", doc="DeformConv")
-def deform_conv(
-    node: Exporting,
-    mx: Writing,
-    x: Array,
-    weight: Array,
-    offset: Array,
-    bias: Array | None = None,
-    mask: Array | None = None,
-) -> Array:
-    shape = weight.shape or ()
-    node.ignore("kernel_shape")
-    pads = node.attribute("pads", [0] * 4)
-    if len(shape) != 4 or pads[:2] != pads[2:]:
-        node.refuse("images of two axes, padded alike on both sides, are what MXNet deforms")
-    params = {
-        "kernel": tuple(shape[2:]),
-        "stride": tuple(node.attribute("strides", [1, 1])),
-        "dilate": tuple(node.attribute("dilations", [1, 1])),
-        "pad": tuple(pads[:2]),
-        "num_filter": shape[0],
-        "num_group": node.attribute("group", 1),
-        "num_deformable_group": node.attribute("offset_group", 1),
-        "no_bias": True if bias is None else None,
-    }
-    rest = named(mx, weight, bias)
-    if mask is None:
-        return mx.make("_contrib_DeformableConvolution", x, offset, *rest, **params)
-    return mx.make("_contrib_ModulatedDeformableConvolution", x, offset, mask, *rest, **params)
-
-
-@exporter("Col2Im", doc="Col2Im")
-def col2im(node: Exporting, mx: Writing, x: Array, image: Array, block: Array) -> Array:
-    pads = node.attribute("pads", [0] * 4)
-    count = len(pads) // 2
-    if pads[:count] != pads[count:]:
-        node.refuse("padding that is not the same on both sides")
-    return mx.col2im(
-        x,
-        output_size=tuple(node.ints(image, "size")),
-        kernel=tuple(node.ints(block, "kernel")),
-        stride=tuple(node.attribute("strides", [1] * count)),
-        dilate=tuple(node.attribute("dilations", [1] * count)),
-        pad=tuple(pads[:count]),
     )

@@ -6,11 +6,8 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.mxnet.exporter.scope import Scope
-from mmdnn.frameworks.mxnet.exporter.table import (
-    exporter,
-    is_unfit,
-)
-from mmdnn.frameworks.mxnet.exporter.walking import operator, plain
+from mmdnn.frameworks.mxnet.exporter.table import exporter, is_unfit
+from mmdnn.frameworks.mxnet.exporter.traversal import operator, plain
 from mmdnn.frameworks.mxnet.graph import Model
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.origin import adopt

@@ -13,7 +13,6 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir.builder import Dimension, dimensions
-from mmdnn.ir.builder import known as known
 
 Size: TypeAlias = "int | tuple[int, ...]"
 """A number, or axes whose sizes are multiplied."""

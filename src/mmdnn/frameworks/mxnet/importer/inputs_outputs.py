@@ -1,4 +1,4 @@
-"""A model's ends: its outputs, and the inputs' open sizes."""
+"""A model's outputs, and its inputs' open sizes."""
 
 from __future__ import annotations
 

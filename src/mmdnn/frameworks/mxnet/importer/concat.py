@@ -8,15 +8,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
-from mmdnn.frameworks.mxnet.importer.shapes import (
-    at_least,
-    known,
-    rank,
-    reshape,
-)
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.frameworks.mxnet.importer.sizes import at_least, rank, reshape
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.ir.builder import dimensions, known
 
 
 @importer("Concat", "_npi_concatenate", "_rnn_param_concat", doc=f"{NN}.concat")
@@ -100,3 +94,15 @@ def numpy_split(node: Importing, op: Any, x: ir.Value) -> list[ir.Value]:
     if node.p.sections <= 0:
         node.refuse("places to split at")
     return _parts(node, op, x, axis, node.p.sections, False)
+
+
+@importer("_npi_column_stack", doc=f"{NP}.column_stack.html")
+def column_stack(_node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    return op.Concat(*(op.Unsqueeze(x, [1]) if rank(x) == 1 else x for x in inputs), axis=1)
+
+
+@importer("_npi_dstack", doc=f"{NP}.dstack.html")
+def dstack(_node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+    axes: dict[int, list[int]] = {0: [0, 1, 2], 1: [0, 2], 2: [2]}
+    parts = [op.Unsqueeze(x, axes[rank(x)]) if rank(x) < 3 else x for x in inputs]
+    return op.Concat(*parts, axis=2)

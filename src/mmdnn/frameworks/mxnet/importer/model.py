@@ -14,7 +14,7 @@ import onnx_ir as ir
 from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
-from mmdnn.frameworks.mxnet.importer import dtypes, ends
+from mmdnn.frameworks.mxnet.importer import dtypes, inputs_outputs
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
 from mmdnn.ir import FRAMEWORK, SAID
 from mmdnn.ir.builder import Builder, Dimension, NeedsStatic
@@ -36,7 +36,7 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
         ShapeError: Shapes that do not fit, or that are needed and nothing says.
     """
-    heads = ends.heads(model)
+    heads = inputs_outputs.heads(model)
     order = _needed(model.symbol, heads)
     refused = [
         (node.op, node.name)
@@ -46,16 +46,16 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     ]
     if refused:
         raise UnsupportedError.listing(refused, action="read from MXNet", file=model.files.network)
-    sizes = {} if static else ends.symbols(model)
+    sizes = {} if static else inputs_outputs.symbols(model)
     while True:
         try:
-            return Lowering(model, sizes).run(order, heads)
+            return GraphImporter(model, sizes).run(order, heads)
         except NeedsStatic as missing:
             if not sizes:
-                raise ends.unknown(model, missing) from None
+                raise inputs_outputs.unknown(model, missing) from None
             wanted = missing.symbols.intersection(sizes.values()) or set(sizes.values())
             if missing.symbols and not missing.symbols.intersection(sizes.values()):
-                raise ends.unknown(model, missing) from None
+                raise inputs_outputs.unknown(model, missing) from None
             sizes = {size: name for size, name in sizes.items() if name not in wanted}
 
 
@@ -70,7 +70,7 @@ def _needed(symbol: Symbol, heads: list[Entry]) -> list[Node]:
     return [node for node in symbol.nodes if node in found]
 
 
-class Lowering:
+class GraphImporter:
     """One attempt, with these sizes left open.
 
     Attributes:
@@ -165,7 +165,7 @@ class Lowering:
         dims: list[Dimension] = [
             f"{name}_{axis}" if size is None else size for axis, size in enumerate(shape)
         ]
-        if shape and not ends.is_fixed(self.model, name):
+        if shape and not inputs_outputs.is_fixed(self.model, name):
             dims[0] = "batch" if shape[0] is None else self.symbols.get(shape[0], shape[0])
         return dims
 

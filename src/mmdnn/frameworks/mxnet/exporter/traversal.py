@@ -1,4 +1,4 @@
-"""Walking through graphs, and names that are not taken."""
+"""Walking through graphs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.graph import Node
 
 
-def outputs(node: Node) -> list[tuple[Node, int]]:
-    """A node with each of its outputs' places."""
-    return [(node, index) for index in range(len(node.outputs))]
-
-
 def outside(graph: ir.Graph) -> list[ir.Value]:
     """The values of an outer graph that a body reads."""
     own = {*graph.inputs, *graph.initializers.values()}
@@ -24,21 +19,6 @@ def outside(graph: ir.Graph) -> list[ir.Value]:
     for node in ir.traversal.RecursiveGraphIterator(graph):
         found |= {value: None for value in node.inputs if value is not None and value not in own}
     return list(found)
-
-
-def suffix(op: str) -> str:
-    """What an operator adds to its layer's name, where that names another node."""
-    return op.removeprefix("_contrib_").strip("_").lower()
-
-
-def unique(name: str, taken: set[str]) -> str:
-    """The name, or with a number where it is taken."""
-    candidate, count = name, 0
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    taken.add(candidate)
-    return candidate
 
 
 def reachable(heads: Iterable[Node]) -> list[Node]:

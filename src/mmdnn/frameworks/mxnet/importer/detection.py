@@ -11,11 +11,10 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.boxes import columns
-from mmdnn.frameworks.mxnet.importer.convolution import NN
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
-from mmdnn.frameworks.mxnet.importer.shapes import known
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 from mmdnn.ir import regions
+from mmdnn.ir.builder import known
 
 
 def _split_rois(op: Any, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:

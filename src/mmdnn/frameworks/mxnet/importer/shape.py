@@ -1,29 +1,32 @@
-"""Operators that give the same elements another shape (src/operator/tensor/matrix_op.cc)."""
+"""The same elements in another shape or order, or repeated (src/operator/tensor/matrix_op.cc)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.convolution import NN
-from mmdnn.frameworks.mxnet.importer.shapes import (
+from mmdnn.frameworks.mxnet.importer.sizes import (
     Size,
+    at_least,
     flat,
     joined,
-    known,
     product,
     rank,
     reshape,
     squeeze,
+    transpose,
     vector,
 )
-from mmdnn.frameworks.mxnet.importer.table import Importing, importer
-from mmdnn.ir.builder import NeedsStatic, dimensions
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.ir.builder import NeedsStatic, dimensions, known
 
 KEEP, INFER, REST, MERGE, SPLIT, SKIP = "keep", "infer", "rest", "merge", "split", "skip"
+
 CODES = {0: KEEP, -1: INFER, -2: REST, -3: MERGE, -4: SPLIT}
+
 NUMPY_CODES = {-1: INFER, -2: KEEP, -3: SKIP, -4: REST, -5: MERGE, -6: SPLIT}
 
 
@@ -174,3 +177,134 @@ def shape_array(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
 @importer("size_array", doc=f"{NN}.size_array")
 def size_array(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return op.Reshape(op.Size(x), [1])
+
+
+@importer("transpose", "_np_transpose", doc=f"{NN}.transpose")
+def transpose_(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    axes = [node.axis(axis, x) for axis in node.p.axes or ()]
+    return transpose(op, x, axes or range(rank(x))[::-1])
+
+
+@importer("SwapAxis", doc=f"{NN}.swapaxes")
+def swap_axes(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return _swapped(op, x, node.axis(node.p.dim1, x), node.axis(node.p.dim2, x))
+
+
+def _swapped(op: Any, x: ir.Value, a: int, b: int) -> ir.Value:
+    order = list(range(rank(x)))
+    order[a], order[b] = b, a
+    return transpose(op, x, order)
+
+
+@importer("_np_moveaxis", doc=f"{NN}.moveaxis")
+def move_axis(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    source = [node.axis(axis, x) for axis in node.p.source]
+    target = [node.axis(axis, x) for axis in node.p.destination]
+    order = [axis for axis in range(rank(x)) if axis not in source]
+    for place, axis in sorted(zip(target, source, strict=True)):
+        order.insert(place, axis)
+    return transpose(op, x, order)
+
+
+@importer("depth_to_space", doc=f"{NN}.depth_to_space")
+def depth_to_space(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return op.DepthToSpace(x, blocksize=node.p.block_size, mode="DCR")
+
+
+@importer("space_to_depth", doc=f"{NN}.space_to_depth")
+def space_to_depth(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return op.SpaceToDepth(x, blocksize=node.p.block_size)
+
+
+@importer("tile", doc=f"{NN}.tile")
+def tile(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Repetitions and axes are aligned at the right."""
+    times = list(node.p.reps)
+    x = at_least(op, x, len(times))
+    times = [1] * (rank(x) - len(times)) + times
+    return op.Tile(x, np.asarray(times, np.int64)) if times else x
+
+
+@importer("repeat", doc=f"{NN}.repeat")
+def repeat(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Each element; without an axis of the flattened array."""
+    p = node.p
+    times = p.repeats
+    if p.axis is None:
+        x, axis = reshape(op, x, [tuple(range(rank(x)))]), 0
+    else:
+        axis = node.axis(p.axis, x)
+    after = op.Unsqueeze(x, [axis + 1])
+    counts = [1] * rank(after)
+    counts[axis + 1] = times
+    y = op.Tile(after, np.asarray(counts, np.int64))
+    kept: list[Size] = [(i,) for i in range(axis)]
+    rest: list[Size] = [(i,) for i in range(axis + 2, rank(y))]
+    return reshape(op, y, [*kept, (axis, axis + 1), *rest])
+
+
+@importer("broadcast_to", "_npi_broadcast_to", doc=f"{NN}.broadcast_to")
+def broadcast_to(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """A size of 0 (NumPy: -2) stays what it is."""
+    target = list(node.p.shape)
+    x = at_least(op, x, len(target))
+    sizes = [1 if n in {0, -2} else n for n in target]
+    for axis, n in enumerate(sizes):
+        if n != 1 and known(x, axis) not in {1, n}:
+            node.unfit(f"axis {axis} has the size {known(x, axis)}, neither 1 nor {n}")
+    return expanded(op, x, np.asarray(sizes, np.int64), dict(enumerate(sizes)))
+
+
+def expanded(
+    op: Any, x: ir.Value, sizes: ir.Value | np.ndarray, known_sizes: dict[int, Any]
+) -> ir.Value:
+    """Axes of size 1 grown to these sizes; others stay."""
+    y = op.Expand(x, sizes)
+    dims = [
+        known_sizes[i] if dim == 1 and i in known_sizes else dim
+        for i, dim in enumerate(dimensions(x))
+    ]
+    y.shape = ir.Shape(dims)
+    return y
+
+
+@importer("broadcast_axis", doc=f"{NN}.broadcast_axis")
+def broadcast_axis(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    sizes = [1] * rank(x)
+    for axis, n in zip(node.p.axis, node.p.size, strict=True):
+        place = node.axis(axis, x)
+        if known(x, place) != 1:
+            node.unfit(f"axis {axis} has the size {known(x, place)}, not 1")
+        sizes[place] = n
+    return expanded(op, x, np.asarray(sizes, np.int64), dict(enumerate(sizes)))
+
+
+@importer("broadcast_like", doc=f"{NN}.broadcast_like")
+def broadcast_like(node: Importing, op: Any, x: ir.Value, like: ir.Value) -> ir.Value:
+    """To the shape of another value, or some axes to the sizes of some of its axes."""
+    p = node.p
+    own, other = p.lhs_axes, p.rhs_axes
+    if own is None or other is None:
+        pairs = {axis: axis for axis in range(rank(x))}
+    else:
+        axes = zip(own, other, strict=True)
+        pairs = {node.axis(a, x): node.axis(b, like) for a, b in axes}
+    parts = [
+        vector(op, like, [(pairs[axis],)]) if axis in pairs else np.asarray([1], np.int64)
+        for axis in range(rank(x))
+    ]
+    return expanded(op, x, joined(op, parts), {a: dimensions(like)[b] for a, b in pairs.items()})
+
+
+@importer("_np_atleast_1d", "_np_atleast_2d", "_np_atleast_3d", doc=f"{NP}.atleast_1d.html")
+def numpy_at_least(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
+    """Axes of size 1 in front; of three, the last of them behind."""
+    wanted = int(node.type[-2])
+    made = []
+    for x in inputs:
+        missing = wanted - rank(x)
+        axes = list(range(missing))
+        if wanted == 3 and missing > 0:
+            axes = {1: [2], 2: [0, 2], 3: [0, 1, 2]}[missing]
+        made.append(op.Unsqueeze(x, axes) if missing > 0 else op.Identity(x))
+    return made

@@ -9,7 +9,6 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import VALUES
 from mmdnn.frameworks.mxnet.exporter.table import Array, text
-from mmdnn.frameworks.mxnet.exporter.walking import outputs, suffix, unique
 from mmdnn.frameworks.mxnet.graph import Node, Symbol
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
 
@@ -57,3 +56,23 @@ def tell_values(scope: Scope, symbol: Symbol, heads: list[Array]) -> None:
     if names or scalars:
         found = {"names": names, "scalars": sorted(set(scalars))}
         symbol.attrs[VALUES] = ["str", json.dumps(found, ensure_ascii=False)]
+
+
+def suffix(op: str) -> str:
+    """What an operator adds to its layer's name, where that names another node."""
+    return op.removeprefix("_contrib_").strip("_").lower()
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """The name, or with a number where it is taken."""
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate
+
+
+def outputs(node: Node) -> list[tuple[Node, int]]:
+    """A node with each of its outputs' places."""
+    return [(node, index) for index in range(len(node.outputs))]

@@ -1,0 +1,48 @@
+"""Joining arrays, and splitting them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+
+
+@exporter("Concat", doc="Concat")
+def concat(node: Exporting, mx: Writing, *xs: Array) -> Array:
+    """Parts of one array, all in order, are that array."""
+    axis = node.attribute("axis")
+    cuts = [mx.scope.cuts.get(x.entry) for x in xs]
+    if axis == 0 and cuts[0] is not None:
+        whole, _, count = cuts[0]
+        if cuts == [(whole, place, count) for place in range(count)]:
+            return whole
+    return mx.Concat(*xs, num_args=len(xs), dim=axis if axis != 1 else None)
+
+
+@exporter("Split", doc="Split")
+def split_operator(
+    node: Exporting, mx: Writing, x: Array, split: Array | None = None
+) -> list[Array]:
+    axis, count = node.attribute("axis", 0), len(node.node.outputs)
+    node.ignore("num_outputs")
+    lengths = None if split is None else node.ints(split, "sizes")
+    if lengths is None:
+        shape = node.output_shape(0) or ()
+        size = (x.shape or ())[axis] if x.shape is not None else None
+        if not isinstance(size, int) or not shape:
+            node.refuse("the size that it splits is not known")
+        each = -(-size // count)
+        lengths = [each] * (count - 1) + [size - each * (count - 1)]
+    if count == 1:
+        return [mx.make("_copy", x)]
+    read = [index for index in range(count) if node.wants(index)]
+    if len(read) == 1 and node.source_type not in {"SliceChannel", "_split_v2"}:
+        start = sum(lengths[: read[0]])
+        part = mx.slice_axis(x, axis=axis, begin=start, end=start + lengths[read[0]])
+        return [part] * count
+    if len(set(lengths)) == 1:
+        parts = mx.SliceChannel(x, num_outputs=count, axis=axis if axis != 1 else None)
+    else:
+        starts = (0, *(int(i) for i in np.cumsum(lengths)[:-1]))
+        parts = mx.make("_split_v2", x, indices=starts, axis=axis, sections=0)
+    return mx.outputs(parts, count)

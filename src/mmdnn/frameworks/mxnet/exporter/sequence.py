@@ -1,0 +1,19 @@
+"""Operators along sequences of given lengths."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+
+
+@exporter("ReverseSequence", doc="ReverseSequence")
+def reverse_sequence(node: Exporting, mx: Writing, x: Array, lengths: Array) -> Array:
+    """MXNet has time first, then the batch."""
+    time, batch = node.attribute("time_axis", 0), node.attribute("batch_axis", 1)
+    if {time, batch} != {0, 1}:
+        node.refuse("its axes")
+    x = x if time == 0 else mx.SwapAxis(x, dim1=0, dim2=1)
+    counts = mx.cast(lengths, x.dtype or ir.DataType.FLOAT)
+    y = mx.SequenceReverse(x, counts, use_sequence_length=True)
+    return y if time == 0 else mx.SwapAxis(y, dim1=0, dim2=1)
