@@ -48,6 +48,11 @@ def _values(model: ir.Model) -> list[ir.Value]:
     return [value for node in model.graph for value in node.inputs if value is not None]
 
 
+def ints(*numbers: int) -> np.ndarray:
+    """A vector of int64."""
+    return np.array(numbers, np.int64)
+
+
 def random_feeds(model: ir.Model, seed: int = 0) -> dict[str, np.ndarray]:
     """An array for each input; open dimensions are 2."""
     random = np.random.default_rng(seed)

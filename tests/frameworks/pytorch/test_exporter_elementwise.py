@@ -108,20 +108,6 @@ def test_powers(base: str, exponent: str, constant: bool) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"])
-def test_comparisons(name: str) -> None:
-    check("float[3] a, float[2,3] b => bool y", f"y = {name}(a, b)")
-    zero = np.array(0, np.float32)
-    text = check("float[3] a => bool y", f"y = {name}(b, a)", weights={"b": zero})
-    assert "a " in forward(text)
-
-
-def test_logic() -> None:
-    body = "c = And(a, b)\nd = Or(c, a)\ne = Not(b)\ny = Xor(d, e)"
-    text = check("bool[8] a, bool[8] b => bool y", body)
-    assert forward(text) == "return a & b | a ^ ~b" or "^" in forward(text)
-
-
 def test_bits() -> None:
     body = """
     c = BitwiseAnd(a, b)
@@ -173,25 +159,6 @@ def test_clip(low: float | None, high: float | None, kind: str) -> None:
     )
 
 
-def test_where() -> None:
-    check("bool[3] c, float[2,1] a, float[3] b => float y", "y = Where(c, a, b)")
-    numbers = {"a": np.array(-np.inf, np.float32), "b": np.array(0, np.float32)}
-    text = check(
-        "bool[3] c, float[3] x => float y",
-        "z = Where(c, a, x)\ny = Where(c, z, b)",
-        weights=numbers,
-    )
-    assert 'float("-inf")' in text
-
-
-@pytest.mark.parametrize("signs", ["1 1", "1 0", "0 1", "0 0"])
-def test_not_numbers(signs: str) -> None:
-    negative, positive = signs.split()
-    x = np.array([1, np.inf, -np.inf, np.nan], np.float32)
-    body = f"y = IsInf<detect_negative={negative}, detect_positive={positive}>(x)\nz = IsNaN(x)"
-    check("float[4] x => bool y, bool z", body, {"x": x}, opset=20)
-
-
 def test_scalars_and_empty_tensors() -> None:
     check("float[] x => float y", "y = Mul(x, x)")
     check("float[0,3] x => float y", "y = Add(x, x)")
@@ -234,3 +201,53 @@ def test_source() -> None:
         },
     )
     assert_snapshot("elementwise", text)
+
+
+def test_dropout_has_a_mask() -> None:
+    text = check(
+        "float[4] x => float y, bool mask",
+        "r = Constant<value_float=0.25>()\ny, mask = Dropout(x, r)",
+    )
+    assert "nn.Dropout(p=0.25)" in text
+
+
+def test_dropout_at_random_is_refused() -> None:
+    body = "r = Constant<value_float=0.25>()\nt = Constant<value=bool {1}>()\ny = Dropout(x, r, t)"
+    with pytest.raises(UnsupportedError, match="at random"):
+        from_ir(parse("float[4] x => float y", body))
+
+
+KINDS = {
+    "float": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9,
+    "float16": 10, "double": 11, "uint32": 12, "uint64": 13, "bfloat16": 16,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("to", KINDS)
+@pytest.mark.parametrize("kind", ["float", "int32", "uint8", "bool", "double"])
+def test_cast(kind: str, to: str) -> None:
+    numbers = np.array([0, 1.7, 100, 3.5, 0.2])
+    array = numbers.astype({"float": np.float32, "double": np.float64}.get(kind, kind))
+    check(
+        f"{kind}[5] x => {to} y",
+        f"y = Cast<to={KINDS[to]}>(x)",
+        {"x": array},
+        reference=to == "bfloat16",
+    )
+
+
+@pytest.mark.parametrize("to", [17, 18, 19, 20])
+@pytest.mark.parametrize("saturate", [0, 1])
+def test_cast_to_eight_bits(to: int, saturate: int) -> None:
+    x = np.array([0, 0.3, -7, 448, 464, 470, -1e6, np.nan, np.inf, 57344, 61000, 65536], np.float32)
+    body = f"z = Cast<to={to}, saturate={saturate}>(x)\ny = Cast<to=1>(z)"
+    check("float[12] x => float y", body, {"x": x}, opset=19)
+
+
+def test_types_that_torch_has_not_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="torch has no tensors of INT4"):
+        from_ir(parse("float[2] x => int4 y", "y = Cast<to=22>(x)"))
+
+
+def test_cast_like() -> None:
+    check("float[3] x, int32[1] t => int32 y", "y = CastLike(x, t)")

@@ -6,12 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from pytorch_harness import assert_snapshot, check, forward
-
-
-def ints(*numbers: int) -> np.ndarray:
-    return np.array(numbers, np.int64)
-
+from pytorch_harness import assert_snapshot, check, forward, ints
 
 FAR = 1 << 62
 
@@ -176,3 +171,28 @@ def test_source() -> None:
         feeds={"i": ints(1, 0)},
     )  # fmt: skip
     assert_snapshot("indexing", text)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+@pytest.mark.parametrize("kind", ["int64", "float"])
+def test_one_hot(axis: int, kind: str) -> None:
+    places = np.array([[0, 3], [-1, 7]], np.float32 if kind == "float" else np.int64)
+    given = {"d": np.array(4), "v": np.array([0.5, 2], np.float32)}
+    body = f"y = OneHot<axis={axis}>(x, d, v)"
+    feeds, reference = {"x": places}, kind == "float"
+    check(f"{kind}[2,2] x => float y", body, feeds, weights=given, opset=11, reference=reference)
+    feeds["d"] = given.pop("d")
+    signature = f"{kind}[2,2] x, int64[] d => float y"
+    check(signature, body, feeds, weights=given, opset=11, reference=reference)
+
+
+@pytest.mark.parametrize("largest", [0, 1])
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("kind", ["float", "int64"])
+def test_the_first_of_equals_comes_first(largest: int, axis: int, kind: str) -> None:
+    x = np.array([[1, 3, 3, 1, 2], [2, 1, 3, 1, 3], [2, 3, 1, 1, 2]])
+    feeds = {"x": x.astype(np.float32 if kind == "float" else np.int64)}
+    body = f"v, i = TopK<axis={axis}, largest={largest}>(x, k)"
+    check(f"{kind}[3,5] x => {kind} v, int64 i", body, feeds, weights={"k": np.array([3])})
+    feeds["k"] = np.array([2])
+    check(f"{kind}[3,5] x, int64[1] k => {kind} v, int64 i", body, feeds)

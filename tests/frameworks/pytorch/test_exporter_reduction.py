@@ -87,18 +87,6 @@ def test_cumulative_sums(exclusive: int, reverse: int, kind: str) -> None:
     check(f"{kind}[2,5] x, int64[] axis => {kind} y", body, axis)
 
 
-@pytest.mark.parametrize("largest", [0, 1])
-@pytest.mark.parametrize("axis", [0, -1])
-@pytest.mark.parametrize("kind", ["float", "int64"])
-def test_the_first_of_equals_comes_first(largest: int, axis: int, kind: str) -> None:
-    x = np.array([[1, 3, 3, 1, 2], [2, 1, 3, 1, 3], [2, 3, 1, 1, 2]])
-    feeds = {"x": x.astype(np.float32 if kind == "float" else np.int64)}
-    body = f"v, i = TopK<axis={axis}, largest={largest}>(x, k)"
-    check(f"{kind}[3,5] x => {kind} v, int64 i", body, feeds, weights={"k": np.array([3])})
-    feeds["k"] = np.array([2])
-    check(f"{kind}[3,5] x, int64[1] k => {kind} v, int64 i", body, feeds)
-
-
 def test_means_read_as_one_would_write_them() -> None:
     weights = {"axes": np.array([2, 3])}
     body = "y = ReduceMean<keepdims=0>(x, axes)"

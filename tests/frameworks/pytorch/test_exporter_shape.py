@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pytorch_harness import assert_snapshot, check, forward, parse
-
-from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.pytorch.exporter import from_ir
-
-
-def ints(*numbers: int) -> np.ndarray:
-    return np.array(numbers, np.int64)
+from pytorch_harness import assert_snapshot, check, forward, ints
 
 
 @pytest.mark.parametrize(
@@ -95,30 +88,6 @@ def test_unsqueeze(axes: tuple[int, ...]) -> None:
     check(f"float[2,3] x, int64[{len(axes)}] a => float y", "y = Unsqueeze(x, a)", weights)
 
 
-def test_concat() -> None:
-    text = check("float[2,3] a, float[2,1] b => float y", "y = Concat<axis=-1>(a, b)")
-    assert forward(text) == "return torch.cat([a, b], -1)"
-
-
-@pytest.mark.parametrize("sizes", [(2, 2, 2), (1, 2, 3), (6, 0, 0)])
-def test_split(sizes: tuple[int, ...]) -> None:
-    body = "a, b, c = Split<axis=1>(x, s)"
-    signature = "float[2,6] x => float a, float b, float c"
-    check(signature, body, weights={"s": ints(*sizes)})
-    check("float[2,6] x, int64[3] s => float a, float b, float c", body, {"s": ints(*sizes)})
-
-
-@pytest.mark.parametrize("size", [6, 7, 8])
-def test_split_into_a_number_of_parts(size: int) -> None:
-    body = "a, b, c = Split<axis=-1, num_outputs=3>(x)"
-    check(f"float[2,{size}] x => float a, float b, float c", body, opset=18)
-
-
-def test_split_of_which_one_part_is_used() -> None:
-    body = "a, b, c = Split<axis=1, num_outputs=3>(x)\ny = Relu(b)"
-    check("float[2,6] x => float y", body, opset=18)
-
-
 @pytest.mark.parametrize(
     ("shape", "target"),
     [
@@ -152,50 +121,6 @@ def test_tile() -> None:
     check("float[2,3,1] x, int64[3] r => float y", "y = Tile(x, r)", weights)
 
 
-PADS = [(0, 0, 1, 2, 0, 0, 2, 1), (0, 1, 0, 0, 0, 1, 0, 0), (0, 0, -1, 1, 0, 0, 1, -2), (0,) * 8]
-
-
-@pytest.mark.parametrize("pads", PADS)
-@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
-@pytest.mark.parametrize("kind", ["float", "int32"])
-@pytest.mark.parametrize("known", [True, False])
-def test_pad(pads: tuple[int, ...], mode: str, kind: str, known: bool) -> None:
-    if mode != "constant" and min(pads) < 0:
-        pads = tuple(abs(pad) for pad in pads)  # onnxruntime mirrors before it cuts
-    body = f'y = Pad<mode="{mode}">(x, p)'
-    inputs = "" if known else ", int64[8] p"
-    feeds, weights = ({}, {"p": ints(*pads)}) if known else ({"p": ints(*pads)}, {})
-    signature = f"{kind}[2,3,4,5] x{inputs} => {kind} y"
-    check(signature, body, feeds, weights=weights, opset=19)
-
-
-@pytest.mark.parametrize("axes", [(1,), (-1, 0)])
-@pytest.mark.parametrize("known", [True, False])
-def test_pad_of_some_axes(axes: tuple[int, ...], known: bool) -> None:
-    given = {
-        "p": ints(*range(1, 2 * len(axes) + 1)),
-        "v": np.array(1.5, np.float32),
-        "a": ints(*axes),
-    }
-    n = len(axes)
-    inputs = "" if known else f", int64[{2 * n}] p, float[] v, int64[{n}] a"
-    feeds, weights = ({}, given) if known else (given, {})
-    check(f"float[2,3] x{inputs} => float y", "y = Pad(x, p, v, a)", feeds, weights=weights)
-
-
-@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
-@pytest.mark.parametrize("rank", [1, 2, 3, 4, 5, 6])
-def test_pad_of_the_last_axis(mode: str, rank: int) -> None:
-    shape = ",".join(["2"] * (rank - 1) + ["5"])
-    pads = ints(*[0] * (rank - 1), 2, *[0] * (rank - 1), 3)
-    check(
-        f"float[{shape}] x => float y",
-        f'y = Pad<mode="{mode}">(x, p)',
-        weights={"p": pads},
-        opset=19,
-    )
-
-
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])
 def test_depth_and_space(mode: str) -> None:
     check("float[2,12,3,4] x => float y", f'y = DepthToSpace<blocksize=2, mode="{mode}">(x)')
@@ -203,12 +128,6 @@ def test_depth_and_space(mode: str) -> None:
 
 def test_space_to_depth() -> None:
     check("float[2,3,4,6] x => float y", "y = SpaceToDepth<blocksize=2>(x)")
-
-
-@pytest.mark.parametrize(("batch", "time"), [(0, 1), (1, 0)])
-def test_reverse_sequences(batch: int, time: int) -> None:
-    body = f"y = ReverseSequence<batch_axis={batch}, time_axis={time}>(x, n)"
-    check("float[3,3,2] x, int64[3] n => float y", body, {"n": ints(1, 3, 2)})
 
 
 @pytest.mark.parametrize("upper", [0, 1])
@@ -219,12 +138,6 @@ def test_triangles(upper: int, k: int | None) -> None:
     check("float[2,3,4] x => float y", body, weights=given)
     if k is not None:
         check("int64[2,3,4] x, int64[] k => int64 y", body, given)
-
-
-def test_a_pad_of_unknown_bits_is_refused() -> None:
-    weights = {"p": ints(1, 1), "v": np.array((1 << 53) + 1)}
-    with pytest.raises(UnsupportedError, match="53 bits"):
-        from_ir(parse("int64[3] x => int64 y", "y = Pad(x, p, v)", weights=weights))
 
 
 def test_source() -> None:
@@ -242,3 +155,13 @@ def test_source() -> None:
         weights={"pads": ints(0, 0, 0, 0, 0, 0, 2, 2), "halves": ints(6, 6), "axes": ints(1)},
     )
     assert_snapshot("shape", text)
+
+
+@pytest.mark.parametrize("bounds", ["", "<start=1>", "<end=-1>", "<start=-2, end=3>"])
+def test_shape(bounds: str) -> None:
+    check("float[N,3,M] x => int64 y", f"y = Shape{bounds}(x)")
+    check("float[] x => int64 y", "y = Shape(x)")
+
+
+def test_size() -> None:
+    check("float[N,3] x => int64 y", "y = Size(x)")

@@ -3,7 +3,7 @@
 The semantics are those of https://onnx.ai/onnx/operators and https://docs.pytorch.org/docs/stable.
 """
 
-from mmdnn.frameworks.pytorch.exporter.lowering import from_ir
+from mmdnn.frameworks.pytorch.exporter.model import from_ir
 from mmdnn.frameworks.pytorch.exporter.table import exporter
 from mmdnn.ir.operators import load_families
 

@@ -6,12 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import (
-    Exporting,
-    Writing,
-    exporter,
-    wanted,
-)
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
 from mmdnn.frameworks.pytorch.graph import Code, Variable
 
 SPECIAL = ("softcap", "softmax_precision")

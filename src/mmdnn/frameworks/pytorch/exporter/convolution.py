@@ -1,16 +1,11 @@
-"""Convolution, pooling, normalisation and dense layers: what `torch.nn` has as modules."""
+"""Convolution: `nn.Conv2d` and its like, and what folds windows back into an image."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair, unless
 from mmdnn.frameworks.pytorch.graph import Code, Variable
-
-
-def without_defaults(**options: tuple[Any, Any]) -> dict[str, Any]:
-    """Keyword arguments, given as (value, default), that are not the default."""
-    return {key: value for key, (value, default) in options.items() if value != default}
 
 
 def padding(
@@ -71,7 +66,7 @@ def conv(
     strides = node.attribute("strides", [1] * count)
     dilations = node.attribute("dilations", [1] * count)
     x, pads = padding(node, torch, x, kernel, strides, dilations)
-    options = without_defaults(
+    options = unless(
         stride=(pair(strides), 1),
         padding=(pads, 0),
         dilation=(pair(dilations), 1),
@@ -110,7 +105,7 @@ def conv_transpose(
     begins, ends, extra = transposed_pads(node, x, spans, strides)
     limits = [max(both) for both in zip(strides, dilations, strict=True)]
     pads, further, crop = _padding_of_transposed(node, begins, ends, extra, limits)
-    options = without_defaults(
+    options = unless(
         stride=(pair(strides), 1),
         padding=(pair(pads), 0),
         output_padding=(pair(further), 0),
@@ -211,7 +206,7 @@ def deform_conv(
     if weight.rank != 4:
         node.refuse("only images of two spatial axes are known to deform")
     node.ignore("kernel_shape")
-    options = without_defaults(
+    options = unless(
         bias=(bias, None),
         mask=(mask, None),
         stride=(tuple(node.attribute("strides", [1, 1])), (1, 1)),
@@ -221,3 +216,25 @@ def deform_conv(
         offset_groups=(node.attribute("offset_group", 1), 1),
     )
     return torch.helper("deform_conv", x, weight, offset, **options)
+
+
+@exporter("Col2Im", doc="Col2Im")
+def col2im(
+    node: Exporting, torch: Writing, x: Variable, image_shape: Variable, block_shape: Variable
+) -> Code:
+    if image_shape.shape is None or not isinstance(image_shape.shape[0], int):
+        node.refuse("how many axes its image has is not known")
+    count = image_shape.shape[0]
+    image, block = torch.integers(image_shape, tuple), torch.integers(block_shape, tuple)
+    strides = node.attribute("strides", [1] * count)
+    dilations = node.attribute("dilations", [1] * count)
+    pads = node.attribute("pads", [0] * 2 * count)
+    if count != 2 or pads[:2] != pads[2:]:
+        return torch.helper("col2im", x, image, block, strides, pads, dilations)
+    options = {
+        "dilation": (pair(dilations), 1),
+        "padding": (pair(pads[:2]), 0),
+        "stride": (pair(strides), 1),
+    }
+    given = {name: value for name, (value, default) in options.items() if value != default}
+    return torch.call("F.fold", x, image, kernel_size=block, **given)

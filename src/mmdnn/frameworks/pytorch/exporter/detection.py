@@ -1,10 +1,10 @@
-"""Choosing among boxes."""
+"""Regions of interest: pooling them, and choosing among boxes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, literal
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, literal, unless
 from mmdnn.frameworks.pytorch.graph import Code, Variable
 
 
@@ -26,3 +26,25 @@ def non_max_suppression(
     if node.attribute("center_point_box", 0):
         options["center_point_box"] = True
     return torch.helper("non_max_suppression", boxes, scores, **options)
+
+
+@exporter("RoiAlign", doc="RoiAlign")
+def roi_align(
+    node: Exporting, torch: Writing, x: Variable, rois: Variable, batch: Variable
+) -> Code:
+    size = (node.attribute("output_height", 1), node.attribute("output_width", 1))
+    mode = node.attribute("coordinate_transformation_mode", "half_pixel")
+    options = unless(
+        spatial_scale=(node.attribute("spatial_scale", 1.0), 1.0),
+        sampling_ratio=(node.attribute("sampling_ratio", 0), 0),
+        aligned=(mode == "half_pixel", True),
+        mode=(node.attribute("mode", "avg"), "avg"),
+    )
+    return torch.helper("roi_align", x, rois, batch, size, **options)
+
+
+@exporter("MaxRoiPool", doc="MaxRoiPool")
+def max_roi_pool(node: Exporting, torch: Writing, x: Variable, rois: Variable) -> Code:
+    size = tuple(node.attribute("pooled_shape"))
+    scale = unless(spatial_scale=(node.attribute("spatial_scale", 1.0), 1.0))
+    return torch.helper("max_roi_pool", x, rois, size, **scale)

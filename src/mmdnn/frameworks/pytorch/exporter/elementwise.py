@@ -1,46 +1,37 @@
-"""Element-wise arithmetic, comparison and logic."""
+"""Element-wise arithmetic, types of elements, dropout."""
 
 from __future__ import annotations
 
 from functools import reduce
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Raw, Writing, exporter, torch_type
+import onnx_ir as ir
+
+from mmdnn.frameworks.pytorch.exporter.matmul import bias_of, is_weight, linear
+from mmdnn.frameworks.pytorch.exporter.table import (
+    Exporting,
+    Raw,
+    Writing,
+    exporter,
+    functions,
+    is_floating,
+    symbols,
+    torch_type,
+    unless,
+)
+from mmdnn.frameworks.pytorch.exporter.weights import transposed
 from mmdnn.frameworks.pytorch.graph import Code, Variable
-
-FUNCTIONS = {
-    "Abs": "abs", "Acos": "acos", "Acosh": "acosh", "Asin": "asin", "Asinh": "asinh",
-    "Atan": "atan", "Atanh": "atanh", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Erf": "erf",
-    "Exp": "exp", "Floor": "floor", "IsNaN": "isnan", "Log": "log", "Round": "round",
-    "Sign": "sign", "Sin": "sin", "Sinh": "sinh", "Sqrt": "sqrt", "Tan": "tan",
-}  # fmt: skip
-"""What torch calls by (nearly) the same name, with the same rules: `round` is half to even in both."""
-
-OPERATORS = {
-    "Sub": "-", "Mul": "*", "And": "&", "Or": "|", "Xor": "^", "BitwiseAnd": "&",
-    "BitwiseOr": "|", "BitwiseXor": "^", "Equal": "==", "Greater": ">", "GreaterOrEqual": ">=",
-    "Less": "<", "LessOrEqual": "<=",
-}  # fmt: skip
 
 MULTIPLES = {"Max": "torch.maximum", "Min": "torch.minimum"}
 
+FUNCTIONS = [
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Erf", "Exp",
+    "Floor", "Log", "Round", "Sign", "Sin", "Sinh", "Sqrt", "Tan",
+]  # fmt: skip
+"""What torch calls by the same name, with the same rules: `round` is half to even in both."""
 
-def _function(operator: str, name: str) -> None:
-    @exporter(operator, doc=operator)
-    def function(_node: Exporting, torch: Writing, x: Variable) -> Code:
-        return torch.call(f"torch.{name}", x)
-
-
-def _operator(operator: str, symbol: str) -> None:
-    @exporter(operator, doc=operator)
-    def binary(_node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
-        return torch.binary(symbol, a, b)
-
-
-for _name, _torch in FUNCTIONS.items():
-    _function(_name, _torch)
-for _name, _symbol in OPERATORS.items():
-    _operator(_name, _symbol)
+functions({name: f"torch.{name.lower()}" for name in FUNCTIONS})
+symbols({"Sub": "-", "Mul": "*", "BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXor": "^"})
 
 
 @exporter("Identity", doc="Identity")
@@ -53,8 +44,8 @@ def neg(_node: Exporting, torch: Writing, x: Variable) -> Code:
     return torch.unary("-", x)
 
 
-@exporter("Not", "BitwiseNot", doc="Not")
-def invert(_node: Exporting, torch: Writing, x: Variable) -> Code:
+@exporter("BitwiseNot", doc="BitwiseNot")
+def bitwise_not(_node: Exporting, torch: Writing, x: Variable) -> Code:
     return torch.unary("~", x)
 
 
@@ -147,22 +138,94 @@ def clip(
     return torch.method(x, "clamp", *bounds)
 
 
-@exporter("Where", doc="Where")
-def where(_node: Exporting, torch: Writing, condition: Variable, a: Variable, b: Variable) -> Code:
-    return torch.call("torch.where", condition, torch.scalar(a, b), torch.scalar(b, a))
+@exporter("Dropout", doc="Dropout")
+def dropout(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    ratio: Variable | None = None,
+    training: Variable | None = None,
+) -> list[Code | Variable]:
+    node.ignore("seed")
+    share = torch.static(ratio)
+    p = 0.5 if ratio is None else None if share is None else float(f"{float(share):.7g}")
+    if training is not None:
+        mode = torch.static(training)
+        if mode is None:
+            node.refuse("whether it trains is computed while the model runs")
+        if mode and p != 0:
+            node.refuse("it drops at random when the model runs")
+    result = x if p is None else torch.module("nn.Dropout", **unless(p=(p, 0.5)))(x)
+    mask = torch.call("torch.ones_like", x, dtype=Raw("torch.bool"))
+    return [result, mask]
 
 
-@exporter("IsInf", doc="IsInf")
-def is_inf(node: Exporting, torch: Writing, x: Variable) -> Code:
-    signs = (bool(node.attribute("detect_negative", 1)), bool(node.attribute("detect_positive", 1)))
-    if not any(signs):
-        return torch.call("torch.zeros_like", x, dtype=Raw("torch.bool"))
-    names = {(True, True): "isinf", (True, False): "isneginf", (False, True): "isposinf"}
-    return torch.call(f"torch.{names[signs]}", x)
+@exporter("Add", doc="Add")
+def add(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
+    for product, row in ((a, b), (b, a)):
+        maker = product.value.producer() if product.value is not None else None
+        if maker is None or maker.op_type != "MatMul" or maker.domain != "":
+            continue
+        x, weight = (torch.scope.variable(value) for value in maker.inputs)  # type: ignore[arg-type]
+        if is_weight(weight) and bias_of(maker) is not None:
+            node.layer = Exporting(maker).layer
+            return linear(torch, x, transposed(weight), row)
+    return torch.binary("+", a, b)
 
 
-def is_floating(node: Exporting, x: Variable) -> bool:
-    """Whether its elements are floating-point numbers; refused where that is not known."""
-    if x.dtype is None:
-        node.refuse("the type of its input is not known")
-    return x.dtype.is_floating_point()
+CASTS = {
+    "BFLOAT16": "bfloat16", "BOOL": "bool", "DOUBLE": "double", "FLOAT": "float",
+    "FLOAT16": "half", "INT32": "int", "INT64": "long",
+}  # fmt: skip
+"""Types that tensors have a method for."""
+
+
+SATURATING = {
+    "FLOAT8E4M3FN": 448.0, "FLOAT8E4M3FNUZ": 240.0, "FLOAT8E5M2": 57344.0,
+    "FLOAT8E5M2FNUZ": 57344.0,
+}  # fmt: skip
+"""The largest numbers of the eight-bit types (https://onnx.ai/onnx/technical/float8.html)."""
+
+
+LAST_BEFORE_NAN = 464.0
+"""What still rounds to 448 in the type of eight bits that has no infinity; torch saturates there."""
+
+
+@exporter("Cast", doc="Cast")
+def cast(node: Exporting, torch: Writing, x: Variable) -> Code | Variable:
+    if node.attribute("round_mode", "up") != "up":
+        node.refuse("torch rounds to the nearest number only")
+    return converted(node, torch, x, ir.DataType(node.attribute("to")))
+
+
+@exporter("CastLike", doc="CastLike")
+def cast_like(node: Exporting, torch: Writing, x: Variable, like: Variable) -> Code | Variable:
+    if like.dtype is None:
+        node.refuse("the type it converts to is not known")
+    if node.attribute("round_mode", "up") != "up":
+        node.refuse("torch rounds to the nearest number only")
+    return converted(node, torch, x, like.dtype)
+
+
+def converted(node: Exporting, torch: Writing, x: Variable, to: ir.DataType) -> Code | Variable:
+    """A tensor of another element type."""
+    saturate = node.attribute("saturate", 1)
+    if x.dtype is not None:
+        torch_type(node, x.dtype)
+    kind = torch_type(node, to)
+    if x.dtype == to:
+        return x
+    if to.name in CASTS:
+        return torch.method(x, CASTS[to.name])
+    if saturate and to.name in SATURATING:
+        bound = SATURATING[to.name]
+        return torch.method(torch.method(x, "clamp", -bound, bound), "to", kind)
+    if to == ir.DataType.FLOAT8E4M3FN:
+        small = torch.binary("<=", torch.method(x, "abs"), LAST_BEFORE_NAN)
+        return torch.method(torch.call("torch.where", small, x, Raw("torch.nan")), "to", kind)
+    return torch.method(x, "to", kind)
+
+
+@exporter("BitCast", doc="BitCast")
+def bit_cast(node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.method(x, "view", torch_type(node, node.attribute("to")))

@@ -1,4 +1,4 @@
-"""Operators that pick and place elements: slices, gathers and scatters."""
+"""Operators that pick and place elements: slices, gathers, scatters, the largest."""
 
 from __future__ import annotations
 
@@ -252,3 +252,21 @@ def unique(node: Exporting, torch: Writing, x: Variable) -> Code:
     if node.outputs > 1:
         return torch.helper("unique", x, **options)
     return torch.code("{0}[0]", torch.helper("unique", x, **options), needs=(ATOM,))
+
+
+@exporter("OneHot", doc="OneHot")
+def one_hot(
+    node: Exporting, torch: Writing, places: Variable, depth: Variable, values: Variable
+) -> Code:
+    axis = node.attribute("axis", -1)
+    options = {} if axis == -1 else {"axis": axis}
+    return torch.helper("one_hot", places, torch.integer(depth), values, **options)
+
+
+@exporter("TopK", doc="TopK")
+def top_k(node: Exporting, torch: Writing, x: Variable, k: Variable) -> Code:
+    node.ignore("sorted")
+    axis = node.axis(x, node.attribute("axis", -1))
+    largest = {} if node.attribute("largest", 1) else {"largest": False}
+    both = torch.helper("top_k", x, torch.integer(k), axis, **largest)
+    return both if node.wants(1) else torch.code("{0}[0]", both, needs=(ATOM,))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.convolution import without_defaults
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
 from mmdnn.frameworks.pytorch.exporter.weights import repeated
 from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
 
@@ -36,7 +35,7 @@ def batch_normalization(
     node.ignore("spatial")
     if node.attribute("training_mode", 0):
         return _batch_statistics(node, torch, x, scale, bias, mean, var, eps, momentum)
-    options = without_defaults(eps=(eps, EPSILON), momentum=(momentum, 0.1))
+    options = unless(eps=(eps, EPSILON), momentum=(momentum, 0.1))
     rank = node.rank(x)
     if rank < 2 or not is_known(scale, bias, mean, var):
         options.pop("momentum", None)
@@ -70,7 +69,7 @@ def _batch_statistics(
     axes = tuple(axis for axis in range(node.rank(x)) if axis != 1)
     own_mean = torch.let("mean", torch.method(x, "mean", axes))
     own_var = torch.let("var", torch.method(x, "var", axes, correction=0))
-    options = without_defaults(eps=(eps, EPSILON))
+    options = unless(eps=(eps, EPSILON))
     y = torch.call("F.batch_norm", x, own_mean, own_var, scale, bias, **options)
 
     def running(old: Variable, new: Variable) -> Code:
@@ -83,7 +82,7 @@ def _batch_statistics(
 def instance_normalization(
     node: Exporting, torch: Writing, x: Variable, scale: Variable, bias: Variable
 ) -> Code:
-    options = without_defaults(eps=(node.attribute("epsilon", EPSILON), EPSILON))
+    options = unless(eps=(node.attribute("epsilon", EPSILON), EPSILON))
     rank = node.rank(x)
     count = (scale.shape or (None,))[0]
     if rank not in {3, 4, 5} or not is_known(scale, bias) or not isinstance(count, int):
@@ -134,7 +133,7 @@ def _over_last_axes(
     bias: Variable | None,
 ) -> Code:
     """A layer over the axes from `axis` on; weights of another shape are applied afterwards."""
-    options = without_defaults(eps=(eps, EPSILON if layer == "LayerNorm" else None))
+    options = unless(eps=(eps, EPSILON if layer == "LayerNorm" else None))
     dims = (x.shape or ())[axis:] if x.rank is not None else (scale.shape or ())
     given = [w for w in (scale, bias) if w is not None]
     fits = bool(dims) and all(w.shape == dims for w in given)
@@ -158,7 +157,7 @@ def group_normalization(
 ) -> Code:
     node.ignore("stash_type")
     groups = node.attribute("num_groups")
-    options = without_defaults(eps=(node.attribute("epsilon", EPSILON), EPSILON))
+    options = unless(eps=(node.attribute("epsilon", EPSILON), EPSILON))
     channels = torch.size(x, 1)
     per_group = scale.shape == (groups,) and channels != groups
     if not isinstance(channels, int):
@@ -178,7 +177,7 @@ def group_normalization(
 @exporter("LRN", doc="LRN")
 def lrn(node: Exporting, torch: Writing, x: Variable) -> Code:
     size = node.attribute("size")
-    options = without_defaults(
+    options = unless(
         alpha=(node.attribute("alpha", 1e-4), 1e-4),
         beta=(node.attribute("beta", 0.75), 0.75),
         k=(node.attribute("bias", 1.0), 1.0),
@@ -192,7 +191,7 @@ def lrn(node: Exporting, torch: Writing, x: Variable) -> Code:
 @exporter("LpNormalization", doc="LpNormalization")
 def lp_normalization(node: Exporting, torch: Writing, x: Variable) -> Code:
     p, axis = node.attribute("p", 2), node.attribute("axis", -1)
-    options = without_defaults(p=(float(p), 2.0))
+    options = unless(p=(float(p), 2.0))
     return torch.call("F.normalize", x, **options, dim=axis, eps=TINY)
 
 

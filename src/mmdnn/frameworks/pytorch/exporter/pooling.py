@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.convolution import explicit_pads, without_defaults
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair
+from mmdnn.frameworks.pytorch.exporter.convolution import explicit_pads
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair, unless
 from mmdnn.frameworks.pytorch.graph import Code, Variable
 
 
@@ -66,7 +66,7 @@ class Window:
     @property
     def options(self) -> dict[str, Any]:
         """`stride` and `dilation` for torch."""
-        return without_defaults(
+        return unless(
             stride=(pair(self.strides), pair(self.kernel)), dilation=(pair(self.dilations), 1)
         )
 
@@ -76,7 +76,7 @@ class Window:
         ones = (1,) * len(self.kernel)
         return {
             "stride": tuple(self.strides),
-            **without_defaults(dilation=(tuple(self.dilations), ones)),
+            **unless(dilation=(tuple(self.dilations), ones)),
         }
 
 
@@ -127,15 +127,13 @@ def max_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
     kernel = pair(frame.kernel)
     if node.wants(1):
         pads = flat_pads(frame.begins, frame.needed(node))
-        options = without_defaults(
-            pads=(pads, (0,) * 2 * count), by_column=(bool(by_column), False)
-        )
+        options = unless(pads=(pads, (0,) * 2 * count), by_column=(bool(by_column), False))
         return torch.helper("max_pool_with_indices", x, kernel, **frame.options, **options)
     if not frame.symmetric:
         pads = flat_pads(frame.begins, frame.needed(node))
         padded = torch.call("F.pad", x, pads, value=lowest(node, x))
         return torch.call(f"F.max_pool{count}d", padded, kernel, **frame.options)
-    options = without_defaults(padding=(pair(frame.begins), 0), ceil_mode=(frame.ceil, False))
+    options = unless(padding=(pair(frame.begins), 0), ceil_mode=(frame.ceil, False))
     return torch.call(f"F.max_pool{count}d", x, kernel, **frame.options, **options)
 
 
@@ -148,7 +146,7 @@ def average_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
     kernel = pair(frame.kernel)
     plain = count in {1, 2, 3} and set(frame.dilations) == {1}
     if plain and frame.symmetric:
-        options = without_defaults(
+        options = unless(
             padding=(pair(frame.begins), 0),
             ceil_mode=(frame.ceil, False),
             count_include_pad=(include or not padded, True),
@@ -159,7 +157,7 @@ def average_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
             f"F.avg_pool{count}d", torch.call("F.pad", x, pads), kernel, **frame.options
         )
     reach = flat_pads(frame.begins, frame.needed(node))
-    options = without_defaults(pads=(reach, (0,) * 2 * count))
+    options = unless(pads=(reach, (0,) * 2 * count))
     if include and padded:
         options["counted"] = pads
     return torch.helper("average_pool", x, tuple(frame.kernel), **frame.strided, **options)
@@ -173,7 +171,7 @@ def lp_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
     pads = flat_pads(frame.begins, frame.needed(node))
     if p == 2 and not any(pads) and set(frame.dilations) == {1} and count in {1, 2, 3}:
         return torch.call(f"F.lp_pool{count}d", x, 2.0, pair(frame.kernel), **frame.options)
-    options = without_defaults(pads=(pads, (0,) * 2 * count))
+    options = unless(pads=(pads, (0,) * 2 * count))
     return torch.helper("lp_pool", x, p, tuple(frame.kernel), **frame.strided, **options)
 
 
@@ -217,25 +215,3 @@ def max_unpool(
         for axis, (k, s) in enumerate(zip(kernel, strides, strict=True))
     ]
     return torch.helper("max_unpool", x, places, tuple(sizes), **options)
-
-
-@exporter("RoiAlign", doc="RoiAlign")
-def roi_align(
-    node: Exporting, torch: Writing, x: Variable, rois: Variable, batch: Variable
-) -> Code:
-    size = (node.attribute("output_height", 1), node.attribute("output_width", 1))
-    mode = node.attribute("coordinate_transformation_mode", "half_pixel")
-    options = without_defaults(
-        spatial_scale=(node.attribute("spatial_scale", 1.0), 1.0),
-        sampling_ratio=(node.attribute("sampling_ratio", 0), 0),
-        aligned=(mode == "half_pixel", True),
-        mode=(node.attribute("mode", "avg"), "avg"),
-    )
-    return torch.helper("roi_align", x, rois, batch, size, **options)
-
-
-@exporter("MaxRoiPool", doc="MaxRoiPool")
-def max_roi_pool(node: Exporting, torch: Writing, x: Variable, rois: Variable) -> Code:
-    size = tuple(node.attribute("pooled_shape"))
-    scale = without_defaults(spatial_scale=(node.attribute("spatial_scale", 1.0), 1.0))
-    return torch.helper("max_roi_pool", x, rois, size, **scale)

@@ -1,4 +1,4 @@
-"""Reductions, arg reductions, cumulative sums and sorting."""
+"""Reductions, arg reductions and cumulative sums."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.elementwise import is_floating
 from mmdnn.frameworks.pytorch.exporter.sizes import product
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
-from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
+from mmdnn.frameworks.pytorch.exporter.table import (
+    Exporting,
+    Writing,
+    exporter,
+    is_floating,
+    torch_type,
+)
+from mmdnn.frameworks.pytorch.graph import Code, Variable
 
 Options = dict[str, Any]
 Axes = tuple[int, ...] | Code | None
@@ -216,12 +221,3 @@ def cumulative(node: Exporting, torch: Writing, x: Variable, axis: Variable) -> 
     else:
         result = torch.method(start, node.type.lower(), along, **kind)
     return torch.method(result, "flip", along) if reverse else result
-
-
-@exporter("TopK", doc="TopK")
-def top_k(node: Exporting, torch: Writing, x: Variable, k: Variable) -> Code:
-    node.ignore("sorted")
-    axis = node.axis(x, node.attribute("axis", -1))
-    largest = {} if node.attribute("largest", 1) else {"largest": False}
-    both = torch.helper("top_k", x, torch.integer(k), axis, **largest)
-    return both if node.wants(1) else torch.code("{0}[0]", both, needs=(ATOM,))

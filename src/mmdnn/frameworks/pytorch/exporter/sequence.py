@@ -1,4 +1,4 @@
-"""Sequences and optionals: Python lists, and None."""
+"""Sequences and optionals: Python lists, and None; sequences along an axis."""
 
 from __future__ import annotations
 
@@ -123,3 +123,9 @@ def has_element(_node: Exporting, torch: Writing, x: Variable | None = None) -> 
         return torch.code("torch.tensor(False)")
     present = torch.code("{0} is not None", x, binds=COMPARE, needs=(COMPARE + 1,))
     return torch.code("torch.tensor({0})", present)
+
+
+@exporter("ReverseSequence", doc="ReverseSequence")
+def reverse_sequence(node: Exporting, torch: Writing, x: Variable, lengths: Variable) -> Code:
+    batch, time = node.attribute("batch_axis", 1), node.attribute("time_axis", 0)
+    return torch.helper("reverse_sequence", x, lengths, time, batch)

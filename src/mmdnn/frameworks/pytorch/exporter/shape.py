@@ -1,4 +1,4 @@
-"""Operators that rearrange elements: reshape, transpose, join, split, repeat, pad."""
+"""Operators that rearrange elements, and that tell shapes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Raw, Writing, exporter
 from mmdnn.frameworks.pytorch.graph import Code, Variable
 
 
@@ -123,33 +121,6 @@ def unsqueeze(
     return result
 
 
-@exporter("Concat", doc="Concat")
-def concat(node: Exporting, torch: Writing, *xs: Variable) -> Code | Variable:
-    axis = node.attribute("axis")
-    return xs[0] if len(xs) == 1 else torch.call("torch.cat", list(xs), axis)
-
-
-@exporter("Split", doc="Split")
-def split(node: Exporting, torch: Writing, x: Variable, sizes: Variable | None = None) -> Any:
-    axis = node.axis(x, node.attribute("axis", 0))
-    count = node.attribute("num_outputs", len(node.node.outputs))
-    given: Any = node.attribute("split") if sizes is None else torch.integers(sizes)
-    size = torch.size(x, axis)
-    if given is None and isinstance(size, int):
-        each = -(-size // count)
-        given = [max(min(each, size - i * each), 0) for i in range(count)]
-    even = given is None or (isinstance(given, list) and len({str(g) for g in given}) == 1)
-    if even and all(isinstance(g, int) for g in given or ()) and (given is None or given[0]):
-        parts = torch.method(x, "chunk", count, axis)
-    else:
-        parts = torch.method(x, "split", given, axis)
-    outputs = node.node.outputs
-    if all(node.wants(i) for i in range(len(outputs))) and len(outputs) > 1:
-        return parts
-    pieces = torch.let(f"{node.layer}_parts", parts)
-    return [torch.code(f"{{0}}[{i}]", pieces) for i in range(len(outputs))]
-
-
 @exporter("Expand", doc="Expand")
 def expand(node: Exporting, torch: Writing, x: Variable, target: Variable) -> Code:
     wanted = torch.sizes(target)
@@ -186,96 +157,6 @@ def tile(_node: Exporting, torch: Writing, x: Variable, repeats: Variable) -> Co
     return torch.method(x, "repeat", *times)
 
 
-MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
-
-
-@exporter("Pad", doc="Pad")
-def pad(
-    node: Exporting,
-    torch: Writing,
-    x: Variable,
-    pads: Variable,
-    value: Variable | None = None,
-    axes: Variable | None = None,
-) -> Code | Variable:
-    mode = node.attribute("mode", "constant")
-    if mode not in {"constant", "edge", "reflect", "wrap"}:
-        node.refuse(f"there is no padding mode {mode!r}")
-    given = torch.sizes(pads)
-    computed = axes is not None and torch.static(axes) is None
-    if computed or given is None or not all(isinstance(p, int) for p in given):
-        return _dynamic_pad(node, torch, x, pads, value, axes, mode)
-    count = len(given) // 2
-    rank = count if axes is None else node.rank(x)
-    along = (
-        list(range(rank)) if axes is None else [node.axis(x, a) for a in torch.ints(axes, "axes")]
-    )
-    sides: dict[int, tuple[int, int]] = {
-        axis: (int(given[i]), int(given[i + count]))  # type: ignore[arg-type]
-        for i, axis in enumerate(along)
-    }
-    sides = {axis: both for axis, both in sides.items() if any(both)}
-    if not sides:
-        return x
-    flat: list[int] = []
-    for axis in range(rank - 1, min(sides) - 1, -1):
-        flat += sides.get(axis, (0, 0))
-    if mode == "constant":
-        fill = _fill(node, torch, x, value)
-        return torch.call("F.pad", x, tuple(flat), **fill)
-    if _torch_can_mirror(x, sides, mode):
-        flat += [0] * (2 * (rank - 2) - len(flat))
-        return torch.call("F.pad", x, tuple(flat), mode=MODES[mode])
-    return torch.helper("pad", x, tuple(flat), mode)
-
-
-def _fill(node: Exporting, torch: Writing, x: Variable, value: Variable | None) -> dict[str, Any]:
-    """`value=` for `F.pad`, unless it is 0."""
-    if value is None:
-        return {}
-    number = torch.static(value)
-    if number is None:
-        return {"value": torch.method(value, "item")}
-    item = number.reshape(-1)[0]
-    if isinstance(item, np.integer) and abs(int(item)) >= 1 << 53:
-        node.refuse("torch pads with numbers of at most 53 bits")
-    return {} if item == 0 else {"value": item}
-
-
-def _torch_can_mirror(x: Variable, sides: dict[int, tuple[int, int]], mode: str) -> bool:
-    """Whether `F.pad` has this case: up to 3 last axes, floating point, within the image."""
-    rank, shape = x.rank, x.shape
-    if rank not in {2, 3, 4, 5} or shape is None or min(sides) < max(1, rank - 3):
-        return False
-    if x.dtype is None or not x.dtype.is_floating_point():
-        return False
-    for axis, both in sides.items():
-        size = shape[axis]
-        inside = mode == "edge" or not isinstance(size, int) or max(both) < size
-        if min(both) < 0 or not inside:
-            return False
-    return True
-
-
-def _dynamic_pad(
-    node: Exporting,
-    torch: Writing,
-    x: Variable,
-    pads: Variable,
-    value: Variable | None,
-    axes: Variable | None,
-    mode: str,
-) -> Code:
-    """Pads computed while the model runs, in ONNX's order of all begins and all ends."""
-    options: dict[str, Any] = {}
-    if axes is not None:
-        options["axes"] = torch.integers(axes)
-    flat = torch.helper("flat_pads", torch.integers(pads), torch.method(x, "dim"), **options)
-    if mode == "constant":
-        return torch.call("F.pad", x, flat, **_fill(node, torch, x, value))
-    return torch.helper("pad", x, flat, mode)
-
-
 @exporter("DepthToSpace", doc="DepthToSpace")
 def depth_to_space(node: Exporting, torch: Writing, x: Variable) -> Code:
     size = node.attribute("blocksize")
@@ -292,14 +173,25 @@ def space_to_depth(node: Exporting, torch: Writing, x: Variable) -> Code:
     return torch.helper("space_to_depth", x, size)
 
 
-@exporter("ReverseSequence", doc="ReverseSequence")
-def reverse_sequence(node: Exporting, torch: Writing, x: Variable, lengths: Variable) -> Code:
-    batch, time = node.attribute("batch_axis", 1), node.attribute("time_axis", 0)
-    return torch.helper("reverse_sequence", x, lengths, time, batch)
-
-
 @exporter("Trilu", doc="Trilu")
 def trilu(node: Exporting, torch: Writing, x: Variable, k: Variable | None = None) -> Code:
     name = "triu" if node.attribute("upper", 1) else "tril"
     diagonal = 0 if k is None else torch.integer(k)
     return torch.method(x, name, *([] if diagonal == 0 else [diagonal]))
+
+
+@exporter("Shape", doc="Shape")
+def shape(node: Exporting, torch: Writing, x: Variable) -> Code:
+    start, end = node.attribute("start", 0), node.attribute("end")
+    bounds = "" if start == 0 and end is None else f"[{start or ''}:{'' if end is None else end}]"
+    return torch.call("torch.tensor", torch.code("{0}.shape" + bounds, x), **_index_type(x))
+
+
+def _index_type(x: Variable) -> dict[str, Any]:
+    """An empty shape would be a tensor of float32."""
+    return {} if x.rank else {"dtype": Raw("torch.int64")}
+
+
+@exporter("Size", doc="Size")
+def size(_node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.call("torch.tensor", torch.method(x, "numel"))

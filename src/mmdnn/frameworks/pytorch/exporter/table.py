@@ -10,7 +10,7 @@ left out). It returns the `Code` of its output, or one for each output.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -40,7 +40,7 @@ from mmdnn.ir import LAYER, TYPE, UNNAMED
 from mmdnn.ir.operators import Operators
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.pytorch.exporter.lowering import Scope
+    from mmdnn.frameworks.pytorch.exporter.model import Scope
 
 exporter: Operators[Callable[..., Any]] = Operators("written as PyTorch")
 """Registers a function `(node, torch, *inputs) -> code or codes` for an ONNX operator."""
@@ -246,10 +246,10 @@ class Writing:
         found = self.sizes(x)
         return found[0] if found else self.call("int", x)
 
-    def integers(self, x: Variable) -> list[int | Code] | Code:
-        """A vector of integers: numbers, code made of shapes, or `x.tolist()`."""
+    def integers(self, x: Variable, form: type[list[Any] | tuple[Any, ...]] = list) -> Any:
+        """A vector of integers: numbers and code made of shapes in a list or tuple, or `x.tolist()`."""
         found = self.sizes(x)
-        return self.method(x, "tolist") if found is None else found
+        return self.method(x, "tolist") if found is None else form(found)
 
     def affine(self, size: int | Code, factor: int, offset: int) -> int | Code:
         """`size * factor + offset`: a number, or code where the size is open."""
@@ -355,6 +355,30 @@ def pair(sizes: Any) -> Any:
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
+def is_floating(node: Exporting, x: Variable) -> bool:
+    """Whether its elements are floating-point numbers; refused where that is not known."""
+    if x.dtype is None:
+        node.refuse("the type of its input is not known")
+    return x.dtype.is_floating_point()
+
+
+def unless(**options: tuple[Any, Any]) -> dict[str, Any]:
+    """Keyword arguments, given as (value, default), that are not the default."""
+    return {key: value for key, (value, default) in options.items() if value != default}
+
+
+def functions(rows: Mapping[str, str]) -> None:
+    """Register operators that are one function of torch each."""
+    for operator, function in rows.items():
+        exporter(operator, doc=operator)(lambda _node, torch, x, f=function: torch.call(f, x))
+
+
+def symbols(rows: Mapping[str, str]) -> None:
+    """Register operators that are one of Python's each, between two operands."""
+    for operator, symbol in rows.items():
+        exporter(operator, doc=operator)(lambda _node, torch, a, b, s=symbol: torch.binary(s, a, b))
+
+
 __all__ = [
     "ANY",
     "ATOM",
@@ -362,9 +386,13 @@ __all__ = [
     "Raw",
     "Writing",
     "exporter",
+    "functions",
+    "is_floating",
     "literal",
     "pair",
     "source",
+    "symbols",
     "torch_type",
+    "unless",
     "wanted",
 ]

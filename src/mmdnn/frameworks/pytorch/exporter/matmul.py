@@ -7,8 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.elementwise import is_floating
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, is_floating
 from mmdnn.frameworks.pytorch.exporter.weights import broadcast, scaled, transposed
 from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
 
@@ -104,19 +103,6 @@ def bias_of(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
     if row is None or row.const_value is None or row.is_graph_input():
         return None
     return (user, row) if tuple(row.const_value.shape.numpy()) == (weight.shape[1],) else None
-
-
-@exporter("Add", doc="Add")
-def add(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
-    for product, row in ((a, b), (b, a)):
-        maker = product.value.producer() if product.value is not None else None
-        if maker is None or maker.op_type != "MatMul" or maker.domain != "":
-            continue
-        x, weight = (torch.scope.variable(value) for value in maker.inputs)  # type: ignore[arg-type]
-        if is_weight(weight) and bias_of(maker) is not None:
-            node.layer = Exporting(maker).layer
-            return linear(torch, x, transposed(weight), row)
-    return torch.binary("+", a, b)
 
 
 @exporter("Einsum", doc="Einsum")

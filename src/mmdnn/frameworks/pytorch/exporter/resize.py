@@ -1,4 +1,4 @@
-"""Resampling images: Resize, GridSample, Col2Im."""
+"""Resampling images: Resize, GridSample, AffineGrid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.graph import Code, Variable
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -213,35 +213,7 @@ def grid_sample(node: Exporting, torch: Writing, x: Variable, grid: Variable) ->
     return torch.call("F.grid_sample", x, grid, **options, align_corners=align)
 
 
-@exporter("Col2Im", doc="Col2Im")
-def col2im(
-    node: Exporting, torch: Writing, x: Variable, image_shape: Variable, block_shape: Variable
-) -> Code:
-    if image_shape.shape is None or not isinstance(image_shape.shape[0], int):
-        node.refuse("how many axes its image has is not known")
-    count = image_shape.shape[0]
-    image, block = integers(torch, image_shape), integers(torch, block_shape)
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    pads = node.attribute("pads", [0] * 2 * count)
-    if count != 2 or pads[:2] != pads[2:]:
-        return torch.helper("col2im", x, image, block, strides, pads, dilations)
-    options = {
-        "dilation": (pair(dilations), 1),
-        "padding": (pair(pads[:2]), 0),
-        "stride": (pair(strides), 1),
-    }
-    given = {name: value for name, (value, default) in options.items() if value != default}
-    return torch.call("F.fold", x, image, kernel_size=block, **given)
-
-
-def integers(torch: Writing, x: Variable) -> Any:
-    """A one-dimensional input as Python integers."""
-    known = torch.static(x)
-    return torch.method(x, "tolist") if known is None else tuple(known.tolist())
-
-
 @exporter("AffineGrid", doc="AffineGrid")
 def affine_grid(node: Exporting, torch: Writing, theta: Variable, size: Variable) -> Code:
     align = bool(node.attribute("align_corners", 0))
-    return torch.call("F.affine_grid", theta, integers(torch, size), align_corners=align)
+    return torch.call("F.affine_grid", theta, torch.integers(size, tuple), align_corners=align)

@@ -111,4 +111,4 @@ def test_source() -> None:
     r = Relu(q)
     y = Gemm<transB=1>(r, w2, b2)
     """
-    assert_snapshot("dense", check("float[N,4] x => float y", body, weights=weights))
+    assert_snapshot("matmul", check("float[N,4] x => float y", body, weights=weights))

@@ -103,20 +103,6 @@ def test_slopes(shape: str, slope: tuple[int, ...], constant: bool) -> None:
         )
 
 
-def test_dropout_has_a_mask() -> None:
-    text = check(
-        "float[4] x => float y, bool mask",
-        "r = Constant<value_float=0.25>()\ny, mask = Dropout(x, r)",
-    )
-    assert "nn.Dropout(p=0.25)" in text
-
-
-def test_dropout_at_random_is_refused() -> None:
-    body = "r = Constant<value_float=0.25>()\nt = Constant<value=bool {1}>()\ny = Dropout(x, r, t)"
-    with pytest.raises(UnsupportedError, match="at random"):
-        from_ir(parse("float[4] x => float y", body))
-
-
 def test_source() -> None:
     text = check(
         "float[N,3,8,8] x => float y",
@@ -130,4 +116,4 @@ def test_source() -> None:
         weights={"slope": np.array([0.1, 0.2, 0.3], np.float32).reshape(3, 1, 1)},
         opset=16,
     )
-    assert_snapshot("activations", text)
+    assert_snapshot("activation", text)

@@ -11,12 +11,7 @@ import onnx_ir as ir
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.exporter.blocks import fold_blocks
 from mmdnn.frameworks.pytorch.exporter.sizes import prune
-from mmdnn.frameworks.pytorch.exporter.table import (
-    Exporting,
-    Writing,
-    exporter,
-    wanted,
-)
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
 from mmdnn.frameworks.pytorch.exporter.views import View, turned_back
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable

@@ -6,51 +6,40 @@ import math
 
 import numpy as np
 
-from mmdnn.frameworks.pytorch.exporter.convolution import without_defaults
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Raw, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, functions, unless
 from mmdnn.frameworks.pytorch.exporter.weights import reshaped
 from mmdnn.frameworks.pytorch.graph import Code, Variable
 
 SELU = (1.6732631921768188, 1.0507010221481323)
 """Alpha and gamma of ONNX, which are torch's (https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html)."""
 
-PLAIN = {
-    "Relu": "F.relu",
-    "Sigmoid": "torch.sigmoid",
-    "Tanh": "torch.tanh",
-    "Softplus": "F.softplus",
-    "Softsign": "F.softsign",
-    "Mish": "F.mish",
-    "HardSwish": "F.hardswish",
-}
-
-
-def _plain(function: str) -> None:
-    operator = next(name for name, called in PLAIN.items() if called == function)
-
-    @exporter(operator, doc=operator)
-    def activation(_node: Exporting, torch: Writing, x: Variable) -> Code:
-        return torch.call(function, x)
-
-
-for _function in PLAIN.values():
-    _plain(_function)
+functions(
+    {
+        "Relu": "F.relu",
+        "Sigmoid": "torch.sigmoid",
+        "Tanh": "torch.tanh",
+        "Softplus": "F.softplus",
+        "Softsign": "F.softsign",
+        "Mish": "F.mish",
+        "HardSwish": "F.hardswish",
+    }
+)
 
 
 @exporter("Gelu", doc="Gelu")
 def gelu(node: Exporting, torch: Writing, x: Variable) -> Code:
     approximate = node.attribute("approximate", "none")
-    return torch.call("F.gelu", x, **without_defaults(approximate=(approximate, "none")))
+    return torch.call("F.gelu", x, **unless(approximate=(approximate, "none")))
 
 
 @exporter("Elu", doc="Elu")
 def elu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.elu", x, **without_defaults(alpha=(node.attribute("alpha", 1.0), 1.0)))
+    return torch.call("F.elu", x, **unless(alpha=(node.attribute("alpha", 1.0), 1.0)))
 
 
 @exporter("Celu", doc="Celu")
 def celu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.celu", x, **without_defaults(alpha=(node.attribute("alpha", 1.0), 1.0)))
+    return torch.call("F.celu", x, **unless(alpha=(node.attribute("alpha", 1.0), 1.0)))
 
 
 @exporter("Selu", doc="Selu")
@@ -146,25 +135,3 @@ def _is_per_channel(x: Variable, slope: Variable) -> bool:
         return False
     aligned = (1,) * (x.rank - len(dims)) + dims
     return aligned[1] == x.shape[1] and all(d == 1 for i, d in enumerate(aligned) if i != 1)
-
-
-@exporter("Dropout", doc="Dropout")
-def dropout(
-    node: Exporting,
-    torch: Writing,
-    x: Variable,
-    ratio: Variable | None = None,
-    training: Variable | None = None,
-) -> list[Code | Variable]:
-    node.ignore("seed")
-    share = torch.static(ratio)
-    p = 0.5 if ratio is None else None if share is None else float(f"{float(share):.7g}")
-    if training is not None:
-        mode = torch.static(training)
-        if mode is None:
-            node.refuse("whether it trains is computed while the model runs")
-        if mode and p != 0:
-            node.refuse("it drops at random when the model runs")
-    result = x if p is None else torch.module("nn.Dropout", **without_defaults(p=(p, 0.5)))(x)
-    mask = torch.call("torch.ones_like", x, dtype=Raw("torch.bool"))
-    return [result, mask]

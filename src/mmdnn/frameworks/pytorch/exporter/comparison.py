@@ -1,0 +1,46 @@
+"""Comparison, logic and choice."""
+
+from __future__ import annotations
+
+from mmdnn.frameworks.pytorch.exporter.table import (
+    Exporting,
+    Raw,
+    Writing,
+    exporter,
+    functions,
+    symbols,
+)
+from mmdnn.frameworks.pytorch.graph import Code, Variable
+
+functions({"IsNaN": "torch.isnan"})
+symbols(
+    {
+        "And": "&",
+        "Or": "|",
+        "Xor": "^",
+        "Equal": "==",
+        "Greater": ">",
+        "GreaterOrEqual": ">=",
+        "Less": "<",
+        "LessOrEqual": "<=",
+    }
+)
+
+
+@exporter("Not", doc="Not")
+def not_(_node: Exporting, torch: Writing, x: Variable) -> Code:
+    return torch.unary("~", x)
+
+
+@exporter("Where", doc="Where")
+def where(_node: Exporting, torch: Writing, condition: Variable, a: Variable, b: Variable) -> Code:
+    return torch.call("torch.where", condition, torch.scalar(a, b), torch.scalar(b, a))
+
+
+@exporter("IsInf", doc="IsInf")
+def is_inf(node: Exporting, torch: Writing, x: Variable) -> Code:
+    signs = (bool(node.attribute("detect_negative", 1)), bool(node.attribute("detect_positive", 1)))
+    if not any(signs):
+        return torch.call("torch.zeros_like", x, dtype=Raw("torch.bool"))
+    names = {(True, True): "isinf", (True, False): "isneginf", (False, True): "isposinf"}
+    return torch.call(f"torch.{names[signs]}", x)
