@@ -4,7 +4,7 @@ The layers are those of BVLC Caffe (https://github.com/BVLC/caffe, master of 202
 that the caller names. The semantics of the operators are those of https://onnx.ai/onnx/operators.
 """
 
-from mmdnn.frameworks.caffe.exporter.lowering import from_ir
+from mmdnn.frameworks.caffe.exporter.network import from_ir
 from mmdnn.frameworks.caffe.exporter.table import exporter
 from mmdnn.ir.operators import load_families
 

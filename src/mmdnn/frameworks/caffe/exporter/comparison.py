@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.arithmetic import alike
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.broadcast import alike
+from mmdnn.frameworks.caffe.exporter.facts import may_be_infinite
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
 PAGE = f"{TUTORIAL}/threshold.html"
@@ -118,18 +118,6 @@ def xor(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
     return caffe.layer("AbsVal", _difference(node, caffe, a, b))
 
 
-@exporter("Sign", doc=PAGE)
-def sign(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
-    return signs(caffe, caffe.blob(x))
-
-
-def signs(caffe: Writing, x: Blob, suffix: str = "") -> Blob:
-    """1 where x is positive, -1 where it is negative."""
-    down = above(caffe, caffe.power(x, scale=-1.0, suffix="negative"), 0.0, "below")
-    up = above(caffe, x, 0.0, "above")
-    return caffe.sum(up, down, coeff=[1.0, -1.0], suffix=suffix)
-
-
 @exporter("Where", doc=f"{TUTORIAL}/eltwise.html")
 def where(node: Exporting, caffe: Writing, truth: Operand, a: Operand, b: Operand) -> Blob:
     """Each branch times its truth value, and their sum.
@@ -161,35 +149,3 @@ def where(node: Exporting, caffe: Writing, truth: Operand, a: Operand, b: Operan
     if not terms:
         return caffe.power(chosen, scale=0.0)
     return terms[0] if len(terms) == 1 else caffe.sum(*terms)
-
-
-RISKY = frozenset({"Acosh", "Atanh", "Div", "Exp", "Log", "Pow", "Power", "Reciprocal", "Sqrt"})
-"""Types of nodes whose result may be infinite, or no number, where their inputs are neither."""
-
-
-def may_be_infinite(value: ir.Value) -> bool:
-    """Whether something that a value is made of may be infinite, or no number, for finite inputs."""
-    todo, seen = [value], {value}
-    while todo:
-        value = todo.pop()
-        node = value.producer()
-        if node is None:
-            if value.const_value is not None and _is_infinite(value.const_value):
-                return True
-            continue
-        if node.op_type in RISKY and not _divides_by_number(node):
-            return True
-        fresh = [v for v in node.inputs if v is not None and v not in seen]
-        seen.update(fresh)
-        todo += fresh
-    return False
-
-
-def _divides_by_number(node: ir.Node) -> bool:
-    by = node.inputs[1].const_value if node.op_type == "Div" and node.inputs[1] else None
-    return by is not None and by.size == 1 and bool(by.numpy().any())
-
-
-def _is_infinite(tensor: ir.TensorProtocol) -> bool:
-    """Of weights nothing is read: they are finite, or the network is of no use."""
-    return tensor.size == 1 and not bool(np.isfinite(tensor.numpy()).all())

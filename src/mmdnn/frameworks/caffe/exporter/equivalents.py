@@ -12,6 +12,7 @@ from mmdnn.frameworks.caffe.exporter.values import behind, same_attributes, size
 if TYPE_CHECKING:
     from mmdnn.frameworks.caffe.exporter.matching import Match
 
+
 RESHAPES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 
 Cuts: TypeAlias = dict[int, tuple[int, int, int]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.drafts import fill
+from mmdnn.frameworks.caffe.exporter.blobs import fill
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
 from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
 from mmdnn.frameworks.caffe.importer.pooling import Window

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error
-from mmdnn.frameworks.caffe.exporter.drafts import Constant
+from mmdnn.frameworks.caffe.exporter.blobs import Constant
 from mmdnn.frameworks.caffe.exporter.matching import Match
 from mmdnn.frameworks.caffe.exporter.values import small
 from mmdnn.frameworks.caffe.graph import Filler, Layer, Unknown, message

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.arithmetic import along
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.broadcast import along
 from mmdnn.frameworks.caffe.exporter.lifting import no_statistics
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 from mmdnn.ir import LAYER
@@ -163,5 +163,16 @@ def lrn(node: Exporting, caffe: Writing, x: Blob) -> Blob:
         "alpha": node.attribute("alpha", 1e-4),
         "beta": node.attribute("beta", 0.75),
         "k": node.attribute("bias", 1.0),
+    }
+    return caffe.layer("LRN", x, lrn_param=param)
+
+
+@exporter("mmdnn.caffe::LRNWithinChannel", doc=f"{TUTORIAL}/lrn.html")
+def lrn_within_channel(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+    param = {
+        "norm_region": "WITHIN_CHANNEL",
+        "local_size": node.attribute("size"),
+        "alpha": node.attribute("alpha"),
+        "beta": node.attribute("beta"),
     }
     return caffe.layer("LRN", x, lrn_param=param)

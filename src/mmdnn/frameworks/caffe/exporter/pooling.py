@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.convolution import crop, pair, window
-from mmdnn.frameworks.caffe.exporter.drafts import Blob
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Writing, exporter
 from mmdnn.frameworks.caffe.importer.pooling import Window as Rule
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
 from mmdnn.tensors import references
@@ -29,9 +29,6 @@ DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
 
 ORDER = {"LSTM": (0, 2, 1, 3), "RNN": (0,)}
 """Caffe's gates as places among ONNX's."""
-
-MOST_STEPS = 64
-"""Steps that are written out one by one, at most."""
 
 
 @exporter.unfit("LSTM", "RNN")
@@ -268,15 +265,6 @@ def _joined(caffe: Writing, parts: Sequence[Blob], axis: int, suffix: str) -> Bl
     return caffe.layer("Concat", *parts, shape=shape, suffix=suffix, concat_param={"axis": axis})
 
 
-@exporter("Scan", doc="https://onnx.ai/onnx/operators/onnx__Scan.html")
-def scan(node: Exporting, _caffe: Writing, *_inputs: Operand) -> None:
-    """Those of few steps have been written out already."""
-    node.refuse(
-        f"Caffe has no loops, and only up to {MOST_STEPS} steps are written out one by one, "
-        "where their number is known"
-    )
-
-
 VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
@@ -289,3 +277,36 @@ def known_view(node: ir.Node, x: Operand | None) -> Blob | None:
         return x.flat
     turns = "perm" in node.attributes and list(node.attributes["perm"].as_ints()) == [0, 2, 1, 3]
     return x.turned if node.op_type == "Transpose" and turns else None
+
+
+def _own_layer(
+    node: Exporting, caffe: Writing, kind: str, weights: int, operands: tuple[Operand, ...]
+) -> list[Blob]:
+    """The bottoms come first; the weights are in Caffe's own order and shapes."""
+    node.ignore("unbroken")
+    static = node.attribute("static_input")
+    blobs, constants = operands[: -weights - static], operands[-weights - static :]
+    if not all(isinstance(c, Constant) for c in constants):
+        node.refuse("its weights are computed while the model runs")
+    param = {
+        "num_output": node.attribute("num_output"),
+        "expose_hidden": bool(node.attribute("expose_hidden")),
+    }
+    count = len(node.node.outputs)
+    return caffe.layers(
+        kind,
+        *(caffe.blob(x) for x in blobs),
+        shapes=[node.shape(i) for i in range(count)],
+        blobs=[c.shaped(c.shape) for c in constants if isinstance(c, Constant)],
+        recurrent_param=param,
+    )
+
+
+@exporter("mmdnn.caffe::LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
+def own_lstm(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
+    return _own_layer(node, caffe, "LSTM", 3, operands)
+
+
+@exporter("mmdnn.caffe::RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
+def own_rnn(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
+    return _own_layer(node, caffe, "RNN", 5, operands)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.arithmetic import repeated
-from mmdnn.frameworks.caffe.exporter.arranging import MOST_PARTS, parts
+from mmdnn.frameworks.caffe.exporter.blobs import Blob
+from mmdnn.frameworks.caffe.exporter.broadcast import repeated
 from mmdnn.frameworks.caffe.exporter.comparison import at_least
-from mmdnn.frameworks.caffe.exporter.drafts import Blob
+from mmdnn.frameworks.caffe.exporter.cuts import MOST_PARTS, parts
+from mmdnn.frameworks.caffe.exporter.matmul import mixed
 from mmdnn.frameworks.caffe.exporter.pooling import global_pool
-from mmdnn.frameworks.caffe.exporter.products import mixed
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
 PAGE = f"{TUTORIAL}/reduction.html"

@@ -1,16 +1,15 @@
-"""Operators that move, copy or pick elements."""
+"""Operators that move or copy elements."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.arithmetic import repeated
-from mmdnn.frameworks.caffe.exporter.arranging import picked, transposed
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.broadcast import repeated
+from mmdnn.frameworks.caffe.exporter.cuts import transposed
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
 PAGE = f"{TUTORIAL}/reshape.html"
@@ -100,87 +99,6 @@ def _shuffled(node: Exporting, caffe: Writing, x: Blob, order: list[int], channe
 
 def _count(shape: Sequence[int]) -> int:
     return int(np.prod(shape, dtype=np.int64))
-
-
-@exporter("Concat", doc=f"{TUTORIAL}/concat.html")
-def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
-    blobs = [caffe.blob(part) for part in parts if 0 not in part.shape]
-    if not blobs:
-        node.refuse("nothing is left")
-    axis = node.axis("axis", 1, len(blobs[0].shape))
-    if len(blobs) == 1:
-        return blobs[0]
-    return caffe.layer("Concat", *blobs, shape=node.shape(), concat_param={"axis": axis})
-
-
-@exporter("Split", doc=f"{TUTORIAL}/slice.html")
-def split(node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None) -> Sequence[Blob]:
-    axis = node.axis("axis", 0, len(x.shape))
-    node.ignore("num_outputs")
-    lengths = [node.shape(i)[axis] for i in range(len(node.node.outputs))]
-    if sizes is not None and caffe.ints(sizes, "parts") != lengths:
-        node.refuse(f"its parts {lengths} are not those of its outputs")
-    if len(lengths) == 1:
-        return [x]
-    points = None if len(set(lengths)) == 1 else list(accumulate(lengths))[:-1]
-    shapes = [node.shape(i) for i in range(len(lengths))]
-    return caffe.layers(
-        "Slice", x, shapes=shapes, slice_param={"axis": axis, "slice_point": points}
-    )
-
-
-@exporter("Slice", doc=f"{TUTORIAL}/slice.html")
-def slice_(
-    node: Exporting,
-    caffe: Writing,
-    x: Operand,
-    starts: Operand,
-    ends: Operand,
-    axes: Operand | None = None,
-    steps: Operand | None = None,
-) -> Operand:
-    begins = caffe.ints(starts, "begin")
-    stops = caffe.ints(ends, "end")
-    which = caffe.ints(axes, "axes") if axes is not None else list(range(len(begins)))
-    strides = caffe.ints(steps, "step") if steps is not None else [1] * len(begins)
-    cuts: dict[int, range] = {}
-    for axis, begin, stop, step in zip(which, begins, stops, strides, strict=True):
-        axis %= len(x.shape)
-        kept = range(x.shape[axis])[_slice(begin, stop, step)]
-        if not kept:
-            node.refuse("nothing is left")
-        if kept != range(x.shape[axis]):
-            cuts[axis] = kept
-    if isinstance(x, Constant):
-        return _cut_constant(caffe, x, cuts)
-    for axis, kept in cuts.items():
-        last = axis == list(cuts)[-1]
-        x = _kept(node, caffe, x, axis, kept, "" if last else f"axis{axis}")
-    return x
-
-
-def _cut_constant(caffe: Writing, x: Constant, cuts: dict[int, range]) -> Constant:
-    """Part of a weight, cut when it is written."""
-    kept = [cuts.get(axis, range(size)) for axis, size in enumerate(x.shape)]
-    shape = [len(places) for places in kept]
-    tensor = x.derive(("cut", *map(str, kept)), lambda a: a[np.ix_(*kept)], shape)
-    return caffe.constant(tensor, x)
-
-
-def _slice(begin: int, stop: int, step: int) -> slice:
-    """ONNX's ends far below 0 mean "past the first element" where it goes backwards."""
-    return slice(begin, None if step < 0 and stop < -(1 << 30) else stop, step)
-
-
-def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
-    """Every so many pixels are a Pooling of one pixel; else what is kept is cut out."""
-    if len(x.shape) != 4 or axis < 2 or kept.step < 2:
-        return picked(node, caffe, x, axis, kept, suffix)
-    x = caffe.cut(x, axis, kept[0], kept[-1] - kept[0] + 1, f"{suffix or 'axis'}_from")
-    shape = (*x.shape[:axis], len(kept), *x.shape[axis + 1 :])
-    strides = {"stride_h": kept.step if axis == 2 else 1, "stride_w": kept.step if axis == 3 else 1}
-    param = {"pool": "MAX", "kernel_size": 1, **strides}
-    return caffe.layer("Pooling", x, shape=shape, suffix=suffix, pooling_param=param)
 
 
 @exporter("Tile", doc=f"{TUTORIAL}/tile.html")

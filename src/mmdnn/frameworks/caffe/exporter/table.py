@@ -20,12 +20,12 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import graph
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant, Draft, fill
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft, fill
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.operators import Operators
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.caffe.exporter.lowering import Lowering
+    from mmdnn.frameworks.caffe.exporter.network import Lowering
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
@@ -301,3 +301,11 @@ def _dims(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:
 def any_set(block: dict[str, Any]) -> bool:
     """Whether a parameter block says anything."""
     return any(value is not None and value != [] for value in block.values())
+
+
+def neuron(onnx: str, caffe_type: str, page: str) -> None:
+    """An operator that is a layer without parameters."""
+
+    @exporter(onnx, doc=f"{TUTORIAL}/{page}.html")
+    def function(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+        return caffe.layer(caffe_type, caffe.blob(x))

@@ -4,7 +4,7 @@ The semantics are those of BVLC Caffe (https://github.com/BVLC/caffe, master of 
 the forks named where a layer is theirs.
 """
 
-from mmdnn.frameworks.caffe.importer.lowering import to_ir
+from mmdnn.frameworks.caffe.importer.model import to_ir
 from mmdnn.frameworks.caffe.importer.table import importer
 from mmdnn.ir.operators import load_families
 

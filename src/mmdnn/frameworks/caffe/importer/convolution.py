@@ -14,10 +14,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.ir.builder import dimensions, shape
-
-TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
 LARGEST_IDENTITY = 1 << 26
 """Elements of the weight that stands for an Im2col, at most."""

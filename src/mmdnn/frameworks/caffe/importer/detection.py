@@ -1,6 +1,7 @@
-"""Layers of the SSD fork that make boxes (https://github.com/weiliu89/caffe, branch ssd).
+"""Boxes of the SSD fork (https://github.com/weiliu89/caffe, branch ssd), regions of Fast R-CNN's.
 
-Each file named is in its src/caffe/layers. Boxes are [xmin, ymin, xmax, ymax] in fractions of the image.
+Boxes are [xmin, ymin, xmax, ymax] in fractions of the image; regions are [image, xmin, ymin, xmax, ymax]
+in pixels of the network's input.
 """
 
 from __future__ import annotations
@@ -12,38 +13,13 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import LIMIT, channels, image_size
+from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields, image_size
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.ir import regions
 from mmdnn.ir.builder import shape
-
-SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
 
 MOST_BOXES = 1 << 20
 """The largest number of prior boxes of one layer that is believed."""
-
-
-@importer("Permute", doc=f"{SSD}/permute_layer.cpp")
-def permute(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
-    """Axes that `order` leaves out follow in their own order."""
-    rank, order = len(shape(x)), list(layer.param("permute_param").order)
-    if len(set(order)) != len(order) or any(axis >= rank for axis in order):
-        layer.refuse(f"order {order} does not fit {rank} axes")
-    order += [axis for axis in range(rank) if axis not in order]
-    moved: ir.Value = op.Transpose(x, perm=order) if order != list(range(rank)) else x
-    return moved
-
-
-@importer("Normalize", doc=f"{SSD}/normalize_layer.cpp")
-def normalize(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
-    """Divide by sqrt(sum x² + eps), over the channels or over all of an image, and scale."""
-    p = layer.param("norm_param")
-    if not 2 <= len(shape(x)) <= 4:
-        layer.refuse(f"it takes 2 to 4 axes, and there are {len(shape(x))}")
-    axes = list(range(1, len(shape(x)))) if p.across_spatial else [1]
-    norm = op.Sqrt(op.Add(op.ReduceSumSquare(x, axes, keepdims=1), p.eps))
-    scale = () if p.channel_shared else (channels(layer, x), *[1] * (len(shape(x)) - 2))
-    scaled: ir.Value = op.Mul(op.Div(x, norm), layer.weight(0, "scale", scale))
-    return scaled
 
 
 @dataclass(frozen=True)
@@ -158,3 +134,35 @@ def prior_box(layer: Importing, _op: Any, x: ir.Value, image: ir.Value) -> Any:
         return boxes
 
     return layer.builder.function("PriorBox", [x, image], attributes, body)
+
+
+FAST_RCNN = "https://github.com/rbgirshick/caffe-fast-rcnn/blob/fast-rcnn/src/caffe/layers"
+
+
+@importer("ROIPooling", doc=f"{FAST_RCNN}/roi_pooling_layer.cpp")
+def roi_pooling(layer: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+    """The maximum of each bin of each region, 0 where a bin lies outside the image."""
+    fields = Fields(layer, "roi_pooling_param")
+    bins = (fields.take("pooled_h", 0), fields.take("pooled_w", 0))
+    scale = fields.take("spatial_scale", 1.0)
+    fields.close()
+    if min(bins) < 1 or shape(rois)[1:] not in {(5,), (5, 1, 1)}:
+        layer.refuse(f"{bins} bins of regions of shape {shape(rois)}")
+    size = image_size(layer, x)
+    attributes = {"pooled_h": bins[0], "pooled_w": bins[1], "spatial_scale": scale}
+
+    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
+        image, corners = op.Split(op.Reshape(rois, [-1, 5]), [1, 4], axis=1, outputs=2)
+        ends = op.Split(
+            regions.rounded(op, op.Mul(corners, scale)), axis=1, num_outputs=4, outputs=4
+        )
+        rows = regions.inside(op, ends[1], ends[3], bins[0], size[0])
+        columns = regions.inside(op, ends[0], ends[2], bins[1], size[1])
+        pooled = regions.maxima(
+            op, x, op.Squeeze(op.Cast(image, to=ir.DataType.INT64), [1]), rows, columns
+        )
+        some = regions.some(op, rows, columns)
+        found: ir.Value = op.Where(some, pooled, np.float32(0))
+        return found
+
+    return layer.builder.function("ROIPooling", [x, rois], attributes, body)

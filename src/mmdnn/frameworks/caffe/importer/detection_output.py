@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.detection import SSD
-from mmdnn.frameworks.caffe.importer.forks import LIMIT, Fields
+from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields
 from mmdnn.frameworks.caffe.importer.shapes import known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import shape

@@ -1,7 +1,6 @@
-"""Layers that combine blobs element by element, or scale and shift one.
+"""Element-wise layers with one input or several (src/caffe/layers/*_layer.cpp of the same name).
 
-src/caffe/layers/eltwise_layer.cpp, scale_layer.cpp, bias_layer.cpp. None of them broadcasts sizes
-of 1, as ONNX does.
+None of them broadcasts sizes of 1, as ONNX does.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
+from mmdnn.frameworks.caffe.importer.forks import YOLO, channels
 from mmdnn.frameworks.caffe.importer.pooling import LOWEST
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.ir.builder import dimensions, shape
 
 PROD, SUM, MAX = 0, 1, 2
 
@@ -101,3 +101,93 @@ def _aligned(layer: Importing, op: Any, x: ir.Value, factor: ir.Value, axis: int
 
 def _rank(x: ir.Value) -> int:
     return len(dimensions(x))
+
+
+@importer("AbsVal", doc=f"{TUTORIAL}/absval.html")
+def absval(_layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    return op.Abs(x)
+
+
+@importer("Power", doc=f"{TUTORIAL}/power.html")
+def power(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """(shift + scale x)^power; a constant, whatever x is, where power or scale is 0."""
+    p = layer.param("power_param")
+    if not p.power * p.scale:
+        with np.errstate(all="ignore"):
+            value = np.float32(p.shift) ** np.float32(p.power) if p.power else np.float32(1)
+        filled: ir.Value = op.Expand(value, op.Shape(x))
+        filled.shape = x.shape
+        return filled
+    x = affine(op, x, p.scale, p.shift)
+    return x if p.power == 1 else op.Pow(x, p.power)
+
+
+@importer("Exp", doc=f"{TUTORIAL}/exp.html")
+def exp(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """base^(shift + scale x), as base^shift e^(scale ln(base) x)."""
+    p = layer.param("exp_param")
+    inner = np.float32(p.scale) * _log_base(layer, p.base)
+    y = op.Exp(x if inner == 1 else op.Mul(x, inner))
+    base = np.float32(np.e if p.base == -1 else p.base)
+    return op.Mul(y, base ** np.float32(p.shift)) if p.shift else y
+
+
+@importer("Log", doc=f"{TUTORIAL}/log.html")
+def log(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """The logarithm of shift + scale x."""
+    p = layer.param("log_param")
+    base = _log_base(layer, p.base)
+    if not base:
+        layer.unfit("there is no logarithm of base 1")
+    y = op.Log(affine(op, x, p.scale, p.shift))
+    return y if base == 1 else op.Mul(y, np.float32(1) / base)
+
+
+def _log_base(layer: Importing, base: float) -> np.float32:
+    if base == -1:
+        return np.float32(1)
+    if not 0 < base < np.inf:
+        layer.unfit(f"its base {base} is not positive")
+    return np.float32(np.log(np.float32(base)))
+
+
+def affine(op: Any, x: ir.Value, scale: float, shift: float) -> ir.Value:
+    """`scale * x + shift`, without what changes nothing."""
+    if scale != 1:
+        x = op.Mul(x, scale)
+    return op.Add(x, shift) if shift else x
+
+
+@importer("Clip", doc=f"{TUTORIAL}/clip.html")
+def clip(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """max(min, min(x, max)): where the limits are the wrong way round, the lower one wins."""
+    p = layer.param("clip_param")
+    return op.Clip(x, p.min, max(p.min, p.max))
+
+
+@importer("Dropout", doc=f"{TUTORIAL}/dropout.html")
+def dropout(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    if layer.layer.phase == "TRAIN":
+        layer.refuse("in phase TRAIN it is random")
+    return op.Dropout(x, layer.param("dropout_param").dropout_ratio)
+
+
+@importer("ReLU6", doc=f"{YOLO}/relu6_layer.cpp")
+def relu6(_layer: Importing, op: Any, x: ir.Value) -> Any:
+    return op.Clip(x, 0.0, 6.0)
+
+
+@importer("Axpy", doc="https://github.com/hujie-frank/SENet")
+def axpy(layer: Importing, op: Any, scale: ir.Value, x: ir.Value, y: ir.Value) -> Any:
+    """A factor for each channel of each image, [N, C] or [N, C, 1, 1]: scale · x + y."""
+    rank = len(shape(x))
+    if shape(scale)[1:] not in {(channels(layer, x),), (channels(layer, x), 1, 1)}:
+        layer.refuse(f"its factors have the shape {shape(scale)}, and x has {shape(x)}")
+    agree(scale, x, [(0, 0), (1, 1)])
+    agree(x, y)
+    if len(shape(scale)) != rank:
+        if len(shape(scale)) == 4:
+            scale = op.Squeeze(scale, [2, 3])
+        if rank > 2:
+            scale = op.Unsqueeze(scale, list(range(2, rank)))
+    return op.Add(op.Mul(scale, x), y)

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.frameworks.caffe.reader.weights import read_blob
 from mmdnn.ir.builder import dimensions
 from mmdnn.tensors import references

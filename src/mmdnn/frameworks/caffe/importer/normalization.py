@@ -1,4 +1,4 @@
-"""Normalising layers: batch_norm_layer.cpp, lrn_layer.cpp, mvn_layer.cpp in src/caffe/layers."""
+"""Normalising layers (batch_norm, lrn and mvn_layer.cpp in src/caffe/layers), and those of forks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.graph import Layer
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
+from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.ir.builder import dimensions, shape
 from mmdnn.tensors import references
 
@@ -117,3 +117,48 @@ def mvn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
         return centred
     deviation = op.Sqrt(op.ReduceMean(op.Mul(centred, centred), axes))
     return op.Div(centred, op.Add(deviation, p.eps))
+
+
+@importer("Normalize", doc=f"{SSD}/normalize_layer.cpp")
+def normalize(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Divide by sqrt(sum x² + eps), over the channels or over all of an image, and scale."""
+    p = layer.param("norm_param")
+    if not 2 <= len(shape(x)) <= 4:
+        layer.refuse(f"it takes 2 to 4 axes, and there are {len(shape(x))}")
+    axes = list(range(1, len(shape(x)))) if p.across_spatial else [1]
+    norm = op.Sqrt(op.Add(op.ReduceSumSquare(x, axes, keepdims=1), p.eps))
+    scale = () if p.channel_shared else (channels(layer, x), *[1] * (len(shape(x)) - 2))
+    scaled: ir.Value = op.Mul(op.Div(x, norm), layer.weight(0, "scale", scale))
+    return scaled
+
+
+@importer(
+    "BN",
+    doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/bn_layer.cpp "
+    "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers/bn_layer.cpp",
+)
+def bn(layer: Importing, op: Any, x: ir.Value) -> Any:
+    """PSPNet's, which stores slope, bias, mean and variance, or SegNet's, whose mean is merged."""
+    fields = Fields(layer, "bn_param")
+    mode = fields.left.pop("bn_mode", "LEARN")
+    if len(layer.layer.blobs) == 2:
+        return _merged(layer, op, x, fields, mode)
+    eps, frozen = fields.take("eps", 1e-5), fields.take("frozen", 0)
+    fields.ignore("slope_filler", "bias_filler", "momentum", "engine")
+    fields.close()
+    if layer.layer.phase == "TRAIN" and not frozen:
+        layer.refuse("its statistics are those of the batch")
+    count = (channels(layer, x),)
+    names = ("weight", "bias", "running_mean", "running_var")
+    weights = [layer.weight(index, name, count) for index, name in enumerate(names)]
+    return op.BatchNormalization(x, *weights, epsilon=eps)
+
+
+def _merged(layer: Importing, op: Any, x: ir.Value, fields: Fields, mode: Any) -> Any:
+    if mode not in ("INFERENCE", 1):
+        layer.refuse("its statistics are those of the batch")
+    fields.ignore("scale_filler", "shift_filler", "engine")
+    fields.close()
+    column = (channels(layer, x), *[1] * (len(shape(x)) - 2))
+    scaled = op.Mul(x, layer.weight(0, "weight", column))
+    return op.Add(scaled, layer.weight(1, "bias", column))

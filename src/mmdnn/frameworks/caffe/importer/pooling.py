@@ -13,9 +13,8 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
 from mmdnn.frameworks.caffe.importer.shapes import known
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.ir.builder import shape
 
 MAX, AVE, STOCHASTIC = 0, 1, 2

@@ -6,9 +6,8 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.ir.builder import dimensions
 
 REDUCTIONS = {1: "ReduceSum", 2: "ReduceL1", 3: "ReduceSumSquare", 4: "ReduceMean"}

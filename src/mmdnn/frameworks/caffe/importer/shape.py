@@ -1,17 +1,15 @@
-"""Layers that move, copy or pick elements, files of the same names in src/caffe/layers."""
+"""Layers that move or copy elements, files of the same names in src/caffe/layers."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
-from mmdnn.frameworks.caffe.importer.shapes import agree, known, needs_static, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir import LIKE
-from mmdnn.ir.builder import Dimension, dimensions
+from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels, image_size
+from mmdnn.frameworks.caffe.importer.shapes import needs_static, reshape
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.ir.builder import Dimension, dimensions, shape
 
 
 @importer("Split", doc=f"{TUTORIAL}/split.html")
@@ -23,40 +21,6 @@ def split(layer: Importing, _op: Any, x: ir.Value) -> list[ir.Value]:
 def silence(_layer: Importing, _op: Any, *_bottoms: ir.Value) -> list[ir.Value]:
     """Its bottoms are no outputs."""
     return []
-
-
-@importer("Concat", doc=f"{TUTORIAL}/concat.html")
-def concat(layer: Importing, op: Any, x: ir.Value, *others: ir.Value) -> ir.Value:
-    axis = _axis(layer, x, layer.param("concat_param"), "concat_dim")
-    rest = [(i, i) for i in range(len(dimensions(x))) if i != axis]
-    for other in others:
-        if len(dimensions(other)) != len(dimensions(x)):
-            layer.unfit("its bottoms have different numbers of axes")
-        agree(x, other, rest)
-    return op.Concat(x, *others, axis=axis) if others else x
-
-
-@importer("Slice", doc=f"{TUTORIAL}/slice.html")
-def slice_(layer: Importing, op: Any, x: ir.Value) -> Any:
-    p = layer.param("slice_param")
-    axis = _axis(layer, x, p, "slice_dim")
-    count = len(layer.tops)
-    if count == 1 and not p.slice_point:
-        return x
-    size = known(x, axis)
-    if not p.slice_point and size % count:
-        layer.unfit(f"{size} does not divide into {count} equal parts")
-    points = list(p.slice_point) or [size // count * i for i in range(1, count)]
-    sizes = [after - before for before, after in pairwise([0, *points, size])]
-    if len(sizes) != count or min(sizes) < 1:
-        layer.unfit(f"the slice points {points} do not cut {size} into {count} parts")
-    return op.Split(x, sizes, axis=axis, outputs=count)
-
-
-def _axis(layer: Importing, x: ir.Value, p: Any, legacy: str) -> int:
-    if p.HasField("axis") and p.HasField(legacy):
-        layer.unfit(f"both axis and {legacy} are given")
-    return layer.axis(getattr(p, legacy) if p.HasField(legacy) else p.axis, x)
 
 
 @importer("Reshape", doc=f"{TUTORIAL}/reshape.html")
@@ -93,40 +57,6 @@ def flatten(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     return x if end == start + 1 else reshape(op, x, [*dims[:start], None, *dims[end:]])
 
 
-@importer("Crop", doc=f"{TUTORIAL}/crop.html")
-def crop(layer: Importing, op: Any, x: ir.Value, like: ir.Value) -> ir.Value:
-    """From `axis` on, as large as the second bottom, from an offset on."""
-    p = layer.param("crop_param")
-    rank, start = len(dimensions(x)), layer.axis(p.axis, x)
-    if len(p.offset) > 1 and len(p.offset) != rank - start:
-        layer.unfit(f"{len(p.offset)} offsets are given for {rank - start} axes")
-    if len(dimensions(like)) < rank:
-        layer.unfit(f"its second bottom has less than {rank} axes")
-    axes, starts, ends = [], [], []
-    for axis in range(start, rank):
-        offset = 0 if not p.offset else p.offset[axis - start if len(p.offset) > 1 else 0]
-        if not offset and _same(x, like, axis):
-            continue
-        size = known(like, axis)
-        if offset + size > known(x, axis):
-            layer.unfit(f"{size} from {offset} on is more than axis {axis} has")
-        axes.append(axis)
-        starts.append(offset)
-        ends.append(offset + size)
-    if not axes:
-        return x
-    y: ir.Value = op.Slice(x, starts, ends, axes)
-    node = y.producer()
-    if node is not None:
-        node.metadata_props[LIKE] = str(like.name)
-    return y
-
-
-def _same(one: ir.Value, other: ir.Value, axis: int) -> bool:
-    size = dimensions(one)[axis]
-    return size is not None and size == dimensions(other)[axis]
-
-
 @importer("Tile", doc=f"{TUTORIAL}/tile.html")
 def tile(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     p = layer.param("tile_param")
@@ -140,23 +70,52 @@ def tile(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     return y
 
 
-@importer("BatchReindex", doc=f"{TUTORIAL}/batchreindex.html")
-def batch_reindex(layer: Importing, op: Any, x: ir.Value, indices: ir.Value) -> ir.Value:
-    if len(dimensions(indices)) != 1:
-        layer.unfit("its second bottom should have one axis")
-    return op.Gather(x, op.Cast(indices, to=ir.DataType.INT64), axis=0)
+@importer("ShuffleChannel", doc="https://github.com/farmingyard/ShuffleNet")
+def shuffle_channel(layer: Importing, op: Any, x: ir.Value) -> Any:
+    """Channels as a table of `group` rows, read by columns."""
+    fields = Fields(layer, "shuffle_channel_param")
+    group = fields.take("group", 1)
+    fields.close()
+    count, (height, width) = channels(layer, x, group), image_size(layer, x)
+    batch = dimensions(x)[0]
+    table = reshape(op, x, [batch, group, count // group, height, width])
+    table = op.Transpose(table, perm=[0, 2, 1, 3, 4])
+    return reshape(op, table, [batch, count, height, width])
 
 
-@importer("Filter", doc=f"{TUTORIAL}/filter.html")
-def filter_(layer: Importing, op: Any, first: ir.Value, *others: ir.Value) -> list[ir.Value]:
-    """The items of each bottom whose number in the last bottom is not 0."""
-    *items, selector = first, *others
-    if any(size != 1 for size in dimensions(selector)[1:]):
-        layer.unfit("its last bottom should have one number an item")
-    for x in items:
-        agree(x, selector, [(0, 0)])
-    chosen = op.Cast(reshape(op, selector, dimensions(selector)[:1]), to=ir.DataType.BOOL)
-    kept = [op.Compress(x, chosen, axis=0) for x in items]
-    for x in kept:
-        x.shape = ir.Shape([f"{layer.name}.kept", *dimensions(x)[1:]])
-    return kept
+@importer("PixelShuffle", doc="https://github.com/inisis/caffe")
+def pixel_shuffle(layer: Importing, op: Any, x: ir.Value) -> Any:
+    block = "pixelshuffle_param" if "pixelshuffle_param" in layer.layer.unknown else None
+    fields = Fields(layer, block or "pixel_shuffle_param")
+    factor = fields.take("upscale_factor", 0)
+    fields.close()
+    channels(layer, x, factor * factor)
+    return op.DepthToSpace(x, blocksize=factor, mode="CRD")
+
+
+@importer("Reorg", doc="https://github.com/gklz1982/caffe-yolov2")
+def reorg(layer: Importing, op: Any, x: ir.Value) -> Any:
+    """As darknet does it: what is rearranged is the data seen as an image of fewer channels."""
+    fields = Fields(layer, "reorg_param")
+    stride, reverse = fields.take("stride", 0), fields.take("reverse", 0)
+    fields.close()
+    count, (height, width) = channels(layer, x, stride * stride), image_size(layer, x)
+    if reverse:
+        return op.DepthToSpace(x, blocksize=stride, mode="DCR")
+    if height % stride or width % stride:
+        layer.refuse(f"a stride of {stride} does not divide {height} x {width}")
+    batch = dimensions(x)[0]
+    seen = reshape(op, x, [batch, count // stride**2, height * stride, width * stride])
+    moved = op.SpaceToDepth(seen, blocksize=stride)
+    return reshape(op, moved, [batch, count * stride**2, height // stride, width // stride])
+
+
+@importer("Permute", doc=f"{SSD}/permute_layer.cpp")
+def permute(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    """Axes that `order` leaves out follow in their own order."""
+    rank, order = len(shape(x)), list(layer.param("permute_param").order)
+    if len(set(order)) != len(order) or any(axis >= rank for axis in order):
+        layer.refuse(f"order {order} does not fit {rank} axes")
+    order += [axis for axis in range(rank) if axis not in order]
+    moved: ir.Value = op.Transpose(x, perm=order) if order != list(range(rank)) else x
+    return moved

@@ -14,6 +14,8 @@ from mmdnn.ir import COMPUTED, LAYER
 from mmdnn.ir.builder import Builder, shape
 from mmdnn.ir.operators import Operators
 
+TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
+
 importer: Operators[Callable[..., Any]] = Operators("read from Caffe")
 """Registers a function `(layer, op, *bottoms) -> top or tops` for a layer type."""
 

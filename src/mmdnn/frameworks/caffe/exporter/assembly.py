@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe._notes import note
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Draft
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Draft
 from mmdnn.frameworks.caffe.graph import Layer, Network, message
 from mmdnn.ir import LAYER
 from mmdnn.registry import Source

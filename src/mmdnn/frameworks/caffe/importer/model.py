@@ -18,10 +18,10 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.caffe.graph import Layer, Network
-from mmdnn.frameworks.caffe.importer.joining import join_cut_pools
+from mmdnn.frameworks.caffe.importer.fuse_cut_axes import join_cut_axes
+from mmdnn.frameworks.caffe.importer.fuse_cut_pools import join_cut_pools
 from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.frameworks.caffe.importer.turning import join_cut_axes
 from mmdnn.ir import LAYER, SAID
 from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
 from mmdnn.ir.origin import ORIGIN

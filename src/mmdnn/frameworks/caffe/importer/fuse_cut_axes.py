@@ -1,6 +1,6 @@
 """Axes moved by cutting: a Slice into parts of size 1, joined along another axis, is a transposition.
 
-Caffe itself moves no axes, so that is how a transposition is written for it (`exporter.arranging`).
+Caffe itself moves no axes, so that is how a transposition is written for it (`exporter.cuts`).
 """
 
 from __future__ import annotations

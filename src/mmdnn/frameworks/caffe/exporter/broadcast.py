@@ -1,4 +1,4 @@
-"""Element-wise operators with several inputs: constants become Power, Scale and Bias layers."""
+"""Blobs and constants of several shapes: Scale, Bias and Tile layers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing
 
 Make = Callable[[np.ndarray], np.ndarray]
 
@@ -153,94 +153,3 @@ def alike(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
     blobs = [caffe.blob(x) for x in operands]
     shape = np.broadcast_shapes(*(blob.shape for blob in blobs))
     return [repeated(node, caffe, x, shape, f"repeat{i}") for i, x in enumerate(blobs)]
-
-
-@exporter("Add", doc=f"{TUTORIAL}/eltwise.html")
-def add(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
-    a, b = _constant_last(a, b)
-    if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
-        return plus(node, caffe, a, b)
-    x, y = caffe.blob(a), caffe.blob(b)
-    return both(caffe, x, y, "Bias") or caffe.sum(*alike(node, caffe, x, y))
-
-
-@exporter("Sub", doc=f"{TUTORIAL}/eltwise.html")
-def sub(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
-    if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
-        return plus(node, caffe, a, b, sign=-1.0)
-    if isinstance(b, Blob) and isinstance(a, Constant) and covered(a.shape, b.shape):
-        number = caffe.number(a)
-        if number is not None:
-            return caffe.power(b, scale=-1.0, shift=number)
-        return plus(node, caffe, caffe.power(b, scale=-1.0, suffix="negative"), a)
-    return caffe.sum(*alike(node, caffe, a, b), coeff=[1.0, -1.0])
-
-
-@exporter("Mul", doc=f"{TUTORIAL}/scale.html")
-def mul(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
-    a, b = _constant_last(a, b)
-    if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
-        return times(node, caffe, a, b)
-    x, y = caffe.blob(a), caffe.blob(b)
-    return both(caffe, x, y, "Scale") or caffe.product(*alike(node, caffe, x, y))
-
-
-@exporter("Div", doc=f"{TUTORIAL}/power.html")
-def div(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
-    if isinstance(b, Constant) and isinstance(a, Blob) and covered(b.shape, a.shape):
-        number = caffe.number(b)
-        if number is not None:
-            return caffe.power(a, scale=float(np.float32(1) / np.float32(number)))
-        return along(node, caffe, "Scale", a, b, lambda array: np.float32(1) / array)
-    inverse = caffe.power(caffe.blob(b), power=-1.0, suffix="inverse")
-    return mul(node, caffe, a, inverse)
-
-
-@exporter("Pow", doc=f"{TUTORIAL}/power.html")
-def pow_(node: Exporting, caffe: Writing, x: Operand, exponent: Operand) -> Blob:
-    power = caffe.number(exponent)
-    if power is not None and isinstance(x, Blob):
-        return caffe.power(x, power=power)
-    base = caffe.number(x)
-    if base is not None and base > 0 and isinstance(exponent, Blob):
-        return caffe.layer("Exp", exponent, exp_param={"base": base})
-    node.refuse("neither its base nor its exponent is a number")
-    return None
-
-
-@exporter("Sum", doc=f"{TUTORIAL}/eltwise.html")
-def sum_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
-    blobs = alike(node, caffe, *terms)
-    return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs)
-
-
-@exporter("Mean", doc=f"{TUTORIAL}/eltwise.html")
-def mean(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
-    blobs = alike(node, caffe, *terms)
-    share = [1 / len(blobs)] * len(blobs)
-    return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs, coeff=share)
-
-
-def _maximum(caffe: Writing, blobs: list[Blob], suffix: str = "") -> Blob:
-    if len(blobs) == 1:
-        return blobs[0]
-    return caffe.layer("Eltwise", *blobs, suffix=suffix, eltwise_param={"operation": "MAX"})
-
-
-@exporter("Max", doc=f"{TUTORIAL}/eltwise.html")
-def max_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
-    return _maximum(caffe, alike(node, caffe, *terms))
-
-
-@exporter("Min", doc=f"{TUTORIAL}/eltwise.html")
-def min_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
-    """The negative of the maximum of the negatives."""
-    blobs = alike(node, caffe, *terms)
-    if len(blobs) == 1:
-        return blobs[0]
-    minus = [caffe.power(x, scale=-1.0, suffix=f"negative{i}") for i, x in enumerate(blobs)]
-    return caffe.power(_maximum(caffe, minus, "maximum"), scale=-1.0)
-
-
-def _constant_last(a: Operand, b: Operand) -> tuple[Operand, Operand]:
-    return (b, a) if isinstance(a, Constant) else (a, b)

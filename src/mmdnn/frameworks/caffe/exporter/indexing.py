@@ -5,12 +5,67 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.arithmetic import repeated
-from mmdnn.frameworks.caffe.exporter.arranging import picked
-from mmdnn.frameworks.caffe.exporter.comparison import at_least, may_be_infinite
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.products import mixed
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.broadcast import repeated
+from mmdnn.frameworks.caffe.exporter.comparison import at_least
+from mmdnn.frameworks.caffe.exporter.cuts import picked
+from mmdnn.frameworks.caffe.exporter.facts import is_positive, may_be_infinite
+from mmdnn.frameworks.caffe.exporter.matmul import mixed
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+
+
+@exporter("Slice", doc=f"{TUTORIAL}/slice.html")
+def slice_(
+    node: Exporting,
+    caffe: Writing,
+    x: Operand,
+    starts: Operand,
+    ends: Operand,
+    axes: Operand | None = None,
+    steps: Operand | None = None,
+) -> Operand:
+    begins = caffe.ints(starts, "begin")
+    stops = caffe.ints(ends, "end")
+    which = caffe.ints(axes, "axes") if axes is not None else list(range(len(begins)))
+    strides = caffe.ints(steps, "step") if steps is not None else [1] * len(begins)
+    cuts: dict[int, range] = {}
+    for axis, begin, stop, step in zip(which, begins, stops, strides, strict=True):
+        axis %= len(x.shape)
+        kept = range(x.shape[axis])[_slice(begin, stop, step)]
+        if not kept:
+            node.refuse("nothing is left")
+        if kept != range(x.shape[axis]):
+            cuts[axis] = kept
+    if isinstance(x, Constant):
+        return _cut_constant(caffe, x, cuts)
+    for axis, kept in cuts.items():
+        last = axis == list(cuts)[-1]
+        x = _kept(node, caffe, x, axis, kept, "" if last else f"axis{axis}")
+    return x
+
+
+def _cut_constant(caffe: Writing, x: Constant, cuts: dict[int, range]) -> Constant:
+    """Part of a weight, cut when it is written."""
+    kept = [cuts.get(axis, range(size)) for axis, size in enumerate(x.shape)]
+    shape = [len(places) for places in kept]
+    tensor = x.derive(("cut", *map(str, kept)), lambda a: a[np.ix_(*kept)], shape)
+    return caffe.constant(tensor, x)
+
+
+def _slice(begin: int, stop: int, step: int) -> slice:
+    """ONNX's ends far below 0 mean "past the first element" where it goes backwards."""
+    return slice(begin, None if step < 0 and stop < -(1 << 30) else stop, step)
+
+
+def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
+    """Every so many pixels are a Pooling of one pixel; else what is kept is cut out."""
+    if len(x.shape) != 4 or axis < 2 or kept.step < 2:
+        return picked(node, caffe, x, axis, kept, suffix)
+    x = caffe.cut(x, axis, kept[0], kept[-1] - kept[0] + 1, f"{suffix or 'axis'}_from")
+    shape = (*x.shape[:axis], len(kept), *x.shape[axis + 1 :])
+    strides = {"stride_h": kept.step if axis == 2 else 1, "stride_w": kept.step if axis == 3 else 1}
+    param = {"pool": "MAX", "kernel_size": 1, **strides}
+    return caffe.layer("Pooling", x, shape=shape, suffix=suffix, pooling_param=param)
 
 
 @exporter("Gather", doc=f"{TUTORIAL}/embed.html")
@@ -66,21 +121,3 @@ def gather_elements(node: Exporting, caffe: Writing, x: Operand, index: Operand)
     chosen = caffe.product(x, mask, suffix="chosen")
     ones = ir.tensor(np.ones((1, size), np.float32))
     return mixed(caffe, chosen, axis, axis + 1, ones, to=node.shape())
-
-
-def is_positive(value: ir.Value | None) -> bool:
-    """Whether an index is known not to be negative: held above 0, or found by a search."""
-    while value is not None:
-        node = value.producer()
-        if node is None:
-            return False
-        if node.op_type in {"ArgMax", "ArgMin"}:
-            return True
-        if node.op_type == "Clip":
-            low = node.inputs[1] if len(node.inputs) > 1 else None
-            found = low.const_value if low is not None else None
-            return found is not None and bool((found.numpy() >= 0).all())
-        if node.op_type not in {"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}:
-            return False
-        value = node.inputs[0]
-    return False

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.convolution import pair
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.products import along_axis
+from mmdnn.frameworks.caffe.exporter.matmul import along_axis
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
 LARGEST = 1 << 22

@@ -1,56 +1,11 @@
-"""Caffe's own layers that ONNX has no operator for: local functions, written as the layers they were."""
+"""Layers of the SSD fork that make boxes: local functions, written as the layers they were."""
 
 from __future__ import annotations
 
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.blobs import Blob
+from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 
 SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
-DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
-
-
-@exporter("mmdnn.caffe::LRNWithinChannel", doc=f"{TUTORIAL}/lrn.html")
-def lrn_within_channel(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    param = {
-        "norm_region": "WITHIN_CHANNEL",
-        "local_size": node.attribute("size"),
-        "alpha": node.attribute("alpha"),
-        "beta": node.attribute("beta"),
-    }
-    return caffe.layer("LRN", x, lrn_param=param)
-
-
-def _recurrent(
-    node: Exporting, caffe: Writing, kind: str, weights: int, operands: tuple[Operand, ...]
-) -> list[Blob]:
-    """The bottoms come first; the weights are in Caffe's own order and shapes."""
-    node.ignore("unbroken")
-    static = node.attribute("static_input")
-    blobs, constants = operands[: -weights - static], operands[-weights - static :]
-    if not all(isinstance(c, Constant) for c in constants):
-        node.refuse("its weights are computed while the model runs")
-    param = {
-        "num_output": node.attribute("num_output"),
-        "expose_hidden": bool(node.attribute("expose_hidden")),
-    }
-    count = len(node.node.outputs)
-    return caffe.layers(
-        kind,
-        *(caffe.blob(x) for x in blobs),
-        shapes=[node.shape(i) for i in range(count)],
-        blobs=[c.shaped(c.shape) for c in constants if isinstance(c, Constant)],
-        recurrent_param=param,
-    )
-
-
-@exporter("mmdnn.caffe::LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
-def lstm(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
-    return _recurrent(node, caffe, "LSTM", 3, operands)
-
-
-@exporter("mmdnn.caffe::RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
-def rnn(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
-    return _recurrent(node, caffe, "RNN", 5, operands)
 
 
 @exporter("mmdnn.caffe::PriorBox", doc=f"{SSD}/prior_box_layer.cpp")

@@ -1,4 +1,4 @@
-"""Inner products, embeddings (src/caffe/layers/inner_product_layer.cpp, embed_layer.cpp)."""
+"""Inner products (src/caffe/layers/inner_product_layer.cpp)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
 from mmdnn.frameworks.caffe.importer.shapes import count, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.ir.builder import dimensions
 from mmdnn.tensors import references
 
@@ -40,14 +39,3 @@ def _transposed(layer: Importing, stored: tuple[int, int]) -> ir.Value:
         (id(layer.layer.blobs[0]), stored, "transposed"),
         lambda: layer.builder.weight("weight", references.transposed(blob)),
     )
-
-
-@importer("Embed", doc=f"{TUTORIAL}/embed.html")
-def embed(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
-    """A row of the table for each number, cut to an integer."""
-    p = layer.param("embed_param")
-    if p.input_dim < 1 or p.num_output < 1:
-        layer.unfit("input_dim and num_output should be 1 or more")
-    table = layer.weight(0, "weight", (p.input_dim, p.num_output))
-    rows = op.Gather(table, op.Cast(x, to=ir.DataType.INT64), axis=0)
-    return op.Add(rows, layer.weight(1, "bias", (p.num_output,))) if p.bias_term else rows

@@ -8,9 +8,10 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError
 from mmdnn.frameworks.caffe.exporter import batch, lifting
-from mmdnn.frameworks.caffe.exporter.drafts import Blob, Constant, Draft
-from mmdnn.frameworks.caffe.exporter.finishing import finish
-from mmdnn.frameworks.caffe.exporter.recurrent import MOST_STEPS, known_view
+from mmdnn.frameworks.caffe.exporter.assembly import finish
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
+from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
+from mmdnn.frameworks.caffe.exporter.recurrent import known_view
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 from mmdnn.frameworks.caffe.graph import Network, message
 from mmdnn.ir import LAYER, TYPE

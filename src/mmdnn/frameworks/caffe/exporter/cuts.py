@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from mmdnn.frameworks.caffe.exporter.drafts import Blob
+from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Writing
 
 MOST_PARTS = 64

@@ -1,4 +1,4 @@
-"""Layers without bottoms: dummy_data_layer.cpp, parameter_layer.hpp (inputs are the lowering's)."""
+"""Layers without bottoms: dummy_data_layer.cpp, parameter_layer.hpp (inputs are the network's)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.graph import Filler
-from mmdnn.frameworks.caffe.importer.convolution import TUTORIAL
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 
 
 @importer("Input", doc=f"{TUTORIAL}/input.html")

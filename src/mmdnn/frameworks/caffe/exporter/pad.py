@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.arranging import joined, picked
+from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.convolution import Window, crop, param_of
-from mmdnn.frameworks.caffe.exporter.drafts import Blob
+from mmdnn.frameworks.caffe.exporter.cuts import joined, picked
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
 

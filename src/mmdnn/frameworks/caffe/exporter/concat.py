@@ -1,0 +1,36 @@
+"""Blobs one after the other, and cut apart: Concat and Slice layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from mmdnn.frameworks.caffe.exporter.blobs import Blob
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+
+
+@exporter("Concat", doc=f"{TUTORIAL}/concat.html")
+def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
+    blobs = [caffe.blob(part) for part in parts if 0 not in part.shape]
+    if not blobs:
+        node.refuse("nothing is left")
+    axis = node.axis("axis", 1, len(blobs[0].shape))
+    if len(blobs) == 1:
+        return blobs[0]
+    return caffe.layer("Concat", *blobs, shape=node.shape(), concat_param={"axis": axis})
+
+
+@exporter("Split", doc=f"{TUTORIAL}/slice.html")
+def split(node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None) -> Sequence[Blob]:
+    axis = node.axis("axis", 0, len(x.shape))
+    node.ignore("num_outputs")
+    lengths = [node.shape(i)[axis] for i in range(len(node.node.outputs))]
+    if sizes is not None and caffe.ints(sizes, "parts") != lengths:
+        node.refuse(f"its parts {lengths} are not those of its outputs")
+    if len(lengths) == 1:
+        return [x]
+    points = None if len(set(lengths)) == 1 else list(accumulate(lengths))[:-1]
+    shapes = [node.shape(i) for i in range(len(lengths))]
+    return caffe.layers(
+        "Slice", x, shapes=shapes, slice_param={"axis": axis, "slice_point": points}
+    )

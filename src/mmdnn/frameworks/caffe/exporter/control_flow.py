@@ -1,0 +1,17 @@
+"""Loops, which Caffe does not have."""
+
+from __future__ import annotations
+
+from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
+
+MOST_STEPS = 64
+"""Steps that are written out one by one, at most."""
+
+
+@exporter("Scan", doc="https://onnx.ai/onnx/operators/onnx__Scan.html")
+def scan(node: Exporting, _caffe: Writing, *_inputs: Operand) -> None:
+    """Those of few steps have been written out already."""
+    node.refuse(
+        f"Caffe has no loops, and only up to {MOST_STEPS} steps are written out one by one, "
+        "where their number is known"
+    )

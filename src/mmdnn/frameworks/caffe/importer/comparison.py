@@ -1,0 +1,15 @@
+"""Threshold (src/caffe/layers/threshold_layer.cpp)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx_ir as ir
+
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+
+
+@importer("Threshold", doc=f"{TUTORIAL}/threshold.html")
+def threshold(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+    above = op.Greater(x, layer.param("threshold_param").threshold)
+    return op.Cast(above, to=ir.DataType.FLOAT)
