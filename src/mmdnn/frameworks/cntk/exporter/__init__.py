@@ -4,7 +4,7 @@ The semantics are those of https://onnx.ai/onnx/operators and of CNTK 2.7 on the
 (Source/CNTKv2LibraryDll, Source/ComputationNetworkLib and Source/Math of microsoft/CNTK).
 """
 
-from mmdnn.frameworks.cntk.exporter.lowering import from_ir
+from mmdnn.frameworks.cntk.exporter.model import from_ir
 from mmdnn.frameworks.cntk.exporter.table import exporter
 from mmdnn.ir.operators import load_families
 

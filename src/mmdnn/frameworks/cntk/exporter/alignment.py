@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.graph import BATCH, Axis
+from mmdnn.frameworks.cntk.graph import Axis
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.exporter.moving import Moving
@@ -58,6 +58,3 @@ def _without_ones(cntk: Moving, one: Operand, layout: Layout) -> Operand:
         if axis is None and layout[first + position] is not None
     ]
     return cntk.squeezed(one, gone) if gone else one
-
-
-__all__ = ["BATCH", "align"]

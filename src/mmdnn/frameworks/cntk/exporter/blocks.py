@@ -10,7 +10,7 @@ from mmdnn.frameworks.cntk._operators import BLOCK, COMBINE
 from mmdnn.frameworks.cntk.graph import Block, Function, Kind, Variable
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.lowering import Scope
+    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 DELAYS = frozenset({"PastValue", "FutureValue"})
 
@@ -181,6 +181,3 @@ def _chain(group: Group) -> Iterable[Group]:
     while found is not None:
         yield found
         found = found.outer
-
-
-__all__ = ["Assembly", "Group"]

@@ -1,13 +1,13 @@
-"""Picking elements by their places (Source/ComputationNetworkLib/LinearAlgebraNodes.h's Gather)."""
+"""Picking elements by their places, and slices (LinearAlgebraNodes.h's Gather, ReshapingNodes.h)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mmdnn.frameworks.cntk.exporter.joining import unified
+from mmdnn.frameworks.cntk.exporter.concat import unified
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.picking import chosen, picked
+from mmdnn.frameworks.cntk.exporter.selection import chosen, picked
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import FREE, Axis
@@ -183,3 +183,50 @@ def gather_nd(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Op
     flat = np.ravel_multi_index(tuple(rows.T.astype(np.int64)), dims).reshape(found.shape[:-1])
     joined = cntk.reshape(x, (int(np.prod(dims)), *x.shape[depth:]))
     return chosen(cntk, joined, 0, np.asarray(flat))
+
+
+@exporter("Slice", doc=f"{API}/cntk.ops#slice")
+def slice_(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    starts: Operand,
+    ends: Operand,
+    axes: Operand | None = None,
+    steps: Operand | None = None,
+) -> Operand:
+    begins, stops = node.ints(starts, "begin"), node.ints(ends, "end")
+    which = node.ints(axes, "axes") if axes is not None else list(range(len(begins)))
+    strides = node.ints(steps, "steps") if steps is not None else [1] * len(begins)
+    for axis, begin, stop, step in zip(which, begins, stops, strides, strict=True):
+        position = node.front(axis, x.rank)
+        if (begin, step) == (0, 1) and stop >= 1 << 31:
+            continue
+        x = cntk.unbatched(x) if x.layout[position] is not None else x
+        x = sliced(node, cntk, x, position, slice(begin, stop, step))
+    return x
+
+
+def sliced(node: Exporting, cntk: Writing, x: Operand, position: int, where: slice) -> Operand:
+    """A slice as Python has it, of a static axis; backwards by a second one."""
+    if x.dims[position] == FREE:
+        return _slice_of_open(node, cntk, x, position, where)
+    found = range(*where.indices(cntk.size(x, position)))
+    if not found:
+        node.refuse("nothing is left of its input")
+    first, last = sorted((found[0], found[-1]))
+    x = cntk.cut(x, position, first, last + 1, abs(found.step))
+    return x if found.step > 0 or len(found) == 1 else cntk.cut(x, position, 0, len(found), -1)
+
+
+def _slice_of_open(
+    node: Exporting, cntk: Writing, x: Operand, position: int, where: slice
+) -> Operand:
+    """The last elements of an axis of open size, or elements counted from its front."""
+    to_end = where.stop >= 1 << 31
+    if where.step == 1 and where.start < 0 and to_end:
+        return cntk.cut(x, position, where.start, 0)
+    if where.step == 1 and 0 <= where.start < where.stop and not to_end:
+        rows = np.arange(where.start, where.stop, dtype=x.dtype.numpy())
+        return picked(cntk, x, position, cntk.constant(rows))
+    return node.refuse(f"the size of axis {position} is open")

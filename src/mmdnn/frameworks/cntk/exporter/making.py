@@ -13,17 +13,11 @@ from mmdnn.frameworks.cntk.exporter.blocks import Group
 from mmdnn.frameworks.cntk.exporter.markers import Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import Exporting
-from mmdnn.frameworks.cntk.graph import (
-    FREE,
-    Axis,
-    Function,
-    Shape,
-    Variable,
-)
+from mmdnn.frameworks.cntk.graph import FREE, Axis, Function, Shape, Variable
 from mmdnn.tensors import references
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.lowering import Scope
+    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 
 class Making:
@@ -162,6 +156,3 @@ class Making:
 def _union(variables: Sequence[Variable]) -> tuple[Axis, ...]:
     found = dict.fromkeys(axis for one in variables for axis in one.axes or ())
     return tuple(sorted(found, key=lambda axis: axis.ordered))
-
-
-__all__ = ["Making"]

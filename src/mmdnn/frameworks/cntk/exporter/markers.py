@@ -57,6 +57,7 @@ TAKING = frozenset(
     {"Reshape", "Expand", "Where", "Gather", "LSTM", "GRU", "RNN", "Scan", "MaxUnpool"}
 )
 """Operators that may read such a value, besides the local functions."""
+
 PASSING = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze"})
 
 
@@ -73,6 +74,3 @@ def told(node: Exporting, inputs: Sequence[Operand | None]) -> list[Operand] | N
     if node.type in PASSING and found[0] is inputs[0]:
         return [found[0]]
     return [unknown(found[0].origin or node) for _ in node.node.outputs]
-
-
-__all__ = ["Buffer", "Inside", "Lengths", "Unknown", "told", "unknown"]

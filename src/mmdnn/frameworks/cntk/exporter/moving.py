@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
-from mmdnn.frameworks.cntk.graph import (
-    BATCH,
-    FREE,
-    INFERRED,
-    Axis,
-    Shape,
-    Variable,
-)
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any
 
 from mmdnn.frameworks.cntk.exporter.making import Making
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
+from mmdnn.frameworks.cntk.graph import BATCH, FREE, INFERRED, Axis, Shape, Variable
 
 
 class Moving(Making):
@@ -180,6 +168,3 @@ class Moving(Making):
             paddingMode=mode,
             paddingConstantValue=float(value),
         )
-
-
-__all__ = ["Moving"]

@@ -141,6 +141,3 @@ def lrn(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     sums = cntk.along(cntk.ElementTimes(x, x), 1, band.astype(x.dtype.numpy()))
     base = cntk.Plus(sums, cntk.number(bias, x))
     return cntk.divide(x, cntk.Pow(base, cntk.number(beta, x)))
-
-
-__all__ = ["standardized"]

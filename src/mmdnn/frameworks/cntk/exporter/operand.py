@@ -121,6 +121,3 @@ def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 def _joint(column: tuple[int, ...]) -> int:
     found = [size for size in column if size not in (1, FREE)]
     return found[0] if found else (FREE if FREE in column else 1)
-
-
-__all__ = ["READABLE", "Layout", "Operand", "broadcast", "sizes"]

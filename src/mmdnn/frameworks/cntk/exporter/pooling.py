@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mmdnn.frameworks.cntk.exporter.choosing import larger
+from mmdnn.frameworks.cntk.exporter.elementwise import larger
 from mmdnn.frameworks.cntk.exporter.markers import unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
 from mmdnn.frameworks.cntk.exporter.writing import Writing
-from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
+from mmdnn.frameworks.cntk.graph import FREE, Shape
 
 MAXIMUM, AVERAGE = 0, 1
 """CNTK::PoolingType."""
@@ -94,23 +94,6 @@ def max_unpool(node: Exporting, cntk: Writing, x: Operand, *_: Operand) -> Opera
             strides=Shape(frame.strides),
             **padding,
         )
-
-
-@exporter("mmdnn.cntk::ROIPooling", doc=f"{API}/cntk.ops#roipooling")
-def roi_pooling(node: Exporting, cntk: Writing, x: Operand, corners: Operand) -> Operand:
-    """The maximum of each bin of each image's regions."""
-    bins = [int(size) for size in node.attribute("roiOutputShape")]
-    shape = (corners.shape[0], x.shape[0], *bins)
-    return cntk.make(
-        "ROIPooling",
-        x,
-        corners,
-        shape=shape,
-        layout=(BATCH, *[None] * len(shape)),
-        poolingType=MAXIMUM,
-        roiOutputShape=Shape(bins),
-        spatialScale=float(node.attribute("spatialScale")),
-    )
 
 
 @exporter("AveragePool", doc=f"{API}/cntk.layers.layers#AveragePooling")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.exporter.arithmetic import rounded
 from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.special import rounded
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 

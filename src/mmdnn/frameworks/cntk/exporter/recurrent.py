@@ -12,16 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.sequence import (
-    along,
-    as_sequence,
-    end,
-    framed,
-    outside,
-    unpacked,
-)
+from mmdnn.frameworks.cntk.exporter.sequence import along, as_sequence, end, framed, unpacked
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter, unfit
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
@@ -29,7 +23,9 @@ from mmdnn.ir.recurrent import nodes as recurrent
 from mmdnn.tensors import references
 
 ACTIVATIONS = {"Sigmoid": "StableSigmoid", "Tanh": "Tanh", "Relu": "ReLU"}
+
 LAYERS = f"{API}/cntk.layers.blocks"
+
 ORDER = {"LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2), "RNN": (0,)}
 """CNTK's gates as places among ONNX's."""
 
@@ -234,16 +230,6 @@ def _initial(
     return cntk.viewed(cntk.reshape(cntk.cut(x, 0, way, way + 1), x.shape[1:]), (BATCH, None))
 
 
-def constant_behind(value: ir.Value | None) -> ir.TensorProtocol | None:
-    """The constant that is repeated to be a value."""
-    while value is not None and value.const_value is None:
-        node = value.producer()
-        if node is None or node.op_type not in {"Expand", "Unsqueeze", "Identity"} or node.domain:
-            return None
-        value = node.inputs[0]
-    return None if value is None else value.const_value
-
-
 def _loop(cntk: Writing, one: Direction, x: Operand, step: Step) -> list[Operand]:
     """The states after each frame, [batch, *hidden] with a sequence axis."""
     before = [delayed(cntk, one.delay, x, initial, (one.hidden,)) for initial in one.initial]
@@ -251,33 +237,6 @@ def _loop(cntk: Writing, one: Direction, x: Operand, step: Step) -> list[Operand
     for delay, state in zip(before, after, strict=True):
         close(delay, state)
     return after
-
-
-def delayed(
-    cntk: Writing,
-    delay: str,
-    like: Operand,
-    initial: Operand,
-    shape: tuple[int, ...],
-    count: int = 1,
-) -> Operand:
-    """A delay of what is made later, and given to it by `close`."""
-    with outside(cntk.scope):
-        made = cntk.make(
-            delay, like, initial, shape=shape, layout=(BATCH, *[None] * len(shape)), offset=count
-        )
-    assert made.variable is not None
-    made.variable.axes = like.axes
-    made.variable.dtype = made.dtype = like.dtype
-    return made
-
-
-def close(delay: Operand, state: Operand) -> None:
-    """Say what a delay delays."""
-    assert delay.variable is not None
-    assert delay.variable.owner is not None
-    assert state.variable is not None
-    delay.variable.owner.inputs[0] = state.variable
 
 
 def _projected(cntk: Writing, one: Direction, x: Operand) -> Operand:
@@ -365,6 +324,3 @@ def _final(
     ]
     made = _stacked(cntk, ends)
     return cntk.viewed(made, (None, BATCH, None))
-
-
-__all__ = ["close", "constant_behind", "delayed"]

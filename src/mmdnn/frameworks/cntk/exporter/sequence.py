@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.exporter.markers import Inside, Lengths, Unknown, unknown
+from mmdnn.frameworks.cntk.exporter.markers import Inside, Lengths, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
@@ -24,9 +24,10 @@ from mmdnn.tensors import references
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mmdnn.frameworks.cntk.exporter.lowering import Scope
+    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 DOMAIN = "mmdnn.cntk::"
+
 SEQUENCES = f"{API}/cntk.ops.sequence"
 
 
@@ -338,6 +339,3 @@ def convolution_lengths(node: Exporting, cntk: Writing, lengths: Operand) -> Ope
         maxTempMemSizeInSamples=0,
         groups=1,
     )
-
-
-__all__ = ["Unknown", "along", "as_sequence", "axis_of", "end", "framed", "outside", "time_of"]

@@ -1,4 +1,4 @@
-"""Operators that change a shape or the order of axes (Source/ComputationNetworkLib/ReshapingNodes.h)."""
+"""Operators that change a shape or the order of axes, or repeat along them (ReshapingNodes.h)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.exporter.markers import unknown
+from mmdnn.frameworks.cntk.exporter.markers import Unknown, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
-from mmdnn.frameworks.cntk.exporter.sequence import reshaped_along
+from mmdnn.frameworks.cntk.exporter.sequence import reshaped_along, spread
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import FREE
@@ -178,3 +178,49 @@ def shape(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     if node.type == "Size":
         return cntk.constant(np.asarray(math.prod(found), x.dtype.numpy()))
     return cntk.constant(np.asarray(found[start:end], x.dtype.numpy()))
+
+
+@exporter("Expand", doc="https://onnx.ai/onnx/operators/onnx__Expand.html")
+def expand(node: Exporting, cntk: Writing, x: Operand, target: Operand) -> Operand:
+    """Times ones."""
+    found = sizes(node.output.shape)
+    if isinstance(target, Unknown):
+        return spread(node, cntk, x)
+    if found is None:
+        node.refuse("the shape it takes is computed while the model runs")
+    return repeated(node, cntk, x, found)
+
+
+def repeated(node: Exporting, cntk: Writing, x: Operand, found: Sequence[int]) -> Operand:
+    """The operand broadcast to a shape; what is dynamic in it stays so."""
+    lead = len(found) - x.rank
+    before = (node.node.inputs[0].shape if node.node.inputs[0] is not None else None) or ()
+    if any(
+        axis is not None and size == 1 != found[lead + position]
+        for position, (axis, size) in enumerate(zip(x.layout, before, strict=False))
+    ):
+        x = cntk.unbatched(x)
+    layout: Layout = (None,) * lead + x.layout
+    wanted = [size for size, axis in zip(found, layout, strict=True) if axis is None]
+    own = [1] * lead + list(x.shape)
+    if len(wanted) == len(own) and all(a in (b, FREE) for a, b in zip(wanted, own, strict=True)):
+        return cntk.reshape(x, own, layout)
+    if FREE in wanted:
+        wanted = [b if a == FREE else a for a, b in zip(wanted, own, strict=True)]
+    if FREE in wanted:
+        node.refuse("the shape it takes is open")
+    ones = cntk.constant(np.ones(wanted, x.dtype.numpy()))
+    x = cntk.reshape(x, own, layout)
+    return cntk.make("ElementTimes", x, ones, shape=tuple(wanted), layout=layout)
+
+
+@exporter("Tile", doc=f"{API}/cntk.ops#splice")
+def tile(node: Exporting, cntk: Writing, x: Operand, repeats: Operand) -> Operand:
+    for position, count in enumerate(node.ints(repeats, "repeats")):
+        if count == 1:
+            continue
+        x = cntk.unbatched(x) if x.layout[position] is not None else x
+        if count < 1:
+            node.refuse("nothing is left of its input")
+        x = cntk.splice([x] * count, position)
+    return x

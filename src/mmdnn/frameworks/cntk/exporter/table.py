@@ -146,6 +146,3 @@ class Exporting:
         """Refuse attributes that nobody has read."""
         if self._unread:
             self.refuse(f"its attribute {min(self._unread)} is not handled for CNTK")
-
-
-__all__ = ["API", "Exporting", "exporter", "is_unfit", "unfit"]

@@ -201,6 +201,3 @@ def _same(
     small = tuple(pad // 2 for pad in total)
     large = tuple(pad - less for pad, less in zip(total, small, strict=True))
     return (small, large) if upper else (large, small)
-
-
-__all__ = ["Window", "fitted", "is_auto", "window"]

@@ -84,6 +84,3 @@ class Writing(Moving):
         return self.make(
             "Times", y, x, shape=shape, layout=layout, outputRank=rank, inferInputRankToMap=-1
         )
-
-
-__all__ = ["Writing"]

@@ -5,7 +5,7 @@ Static axes are row-major here, as in CNTK's Python; a value with dynamic axes h
 [batch, *static] or [batch, time, *static], as `mmdnn.ir.sequences` says.
 """
 
-from mmdnn.frameworks.cntk.importer.lowering import input_shapes, to_ir
+from mmdnn.frameworks.cntk.importer.model import input_shapes, to_ir
 from mmdnn.frameworks.cntk.importer.table import importer
 from mmdnn.ir.operators import load_families
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.graph import Axis
@@ -25,12 +24,6 @@ def unary(f: Importing, op: Any, x: Operand) -> ir.Value:
 @importer("ELU", doc=f"{API}/cntk.ops#elu")
 def elu(f: Importing, op: Any, x: Operand) -> ir.Value:
     return op.Elu(x.value)
-
-
-@importer("Dropout", doc=f"{API}/cntk.ops#dropout")
-def dropout(f: Importing, op: Any, x: Operand) -> ir.Value:
-    """Drops while CNTK trains, and then only."""
-    return op.Dropout(x.value, np.float32(f.get("dropoutRate", float)))
 
 
 @block(
@@ -70,6 +63,7 @@ def selu(
 
 
 _LINE = "Plus(ElementTimes(x, alpha), beta)"
+
 _BELOW = f"Select(Less({_LINE}, one), {_LINE}, one)"
 
 
@@ -137,7 +131,6 @@ def log_softmax(f: Importing, op: Any, x: Operand) -> ir.Value:
 
 _SHIFTED = "Minus(x, (top := ReduceElements(x)))"
 
-
 _REDUCED = {"top": "Max", "total": "Sum"}
 
 
@@ -174,23 +167,3 @@ def softmax(f: Importing, op: Any, x: Operand) -> ir.Value:
 )
 def log_softmax_along(f: Importing, op: Any, x: Operand) -> ir.Value:
     return op.LogSoftmax(x.value, axis=_axis(f, x))
-
-
-@importer("Clip", doc=f"{API}/cntk.ops#clip")
-def clip(f: Importing, op: Any, x: Operand, low: Operand, high: Operand) -> Operand:
-    """Bounds of any shape that broadcasts; the lower one goes first where it is above the other."""
-    least, most = f.constant(low), f.constant(high)
-    ordered = least is not None and most is not None and bool(np.all(least <= most))
-    if ordered and _is_scalar(least) and _is_scalar(most) and max(low.rank, high.rank) <= x.rank:
-        dtype = (x.value.dtype or ir.DataType.FLOAT).numpy()
-        bounds = [np.asarray(one, dtype).reshape(()) for one in (least, most)]
-        return Operand(op.Clip(x.value, *bounds), x.axes)
-    axes, (value, start, end) = align(op, [x, low, high])
-    if ordered:
-        return Operand(op.Min(op.Max(value, start), end), axes)
-    above = op.Where(op.Greater(value, end), end, value)
-    return Operand(op.Where(op.Less(value, start), start, above), axes)
-
-
-def _is_scalar(array: np.ndarray | None) -> bool:
-    return array is not None and array.size == 1

@@ -19,7 +19,7 @@ from mmdnn.ir.builder import dimensions
 from mmdnn.tensors import references
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.lowering import Lowering
+    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def fits(cell: Cell, rank: int) -> bool:
 class Layer:
     """Makes the operator."""
 
-    def __init__(self, lowering: Lowering, cell: Cell) -> None:
+    def __init__(self, lowering: GraphImporter, cell: Cell) -> None:
         self.lowering = lowering
         self.cell = cell
         self.op = lowering.builder.op

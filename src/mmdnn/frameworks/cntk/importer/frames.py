@@ -14,6 +14,7 @@ from mmdnn.ir.builder import dimensions
 
 TIME = 1
 """The position of the sequence axis."""
+
 _END = np.iinfo(np.int64).max
 
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.graph import Axis, Shape
-from mmdnn.frameworks.cntk.importer.operand import Operand, align
-from mmdnn.frameworks.cntk.importer.pointwise import dtype_of, number
+from mmdnn.frameworks.cntk.graph import Axis
+from mmdnn.frameworks.cntk.importer.elementwise import dtype_of
+from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.reduction import reduced_axes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 
@@ -54,33 +53,42 @@ def top_k(f: Importing, op: Any, x: Operand) -> list[ir.Value]:
     return [values, op.Cast(places, to=dtype_of(x.value))]
 
 
-@importer("CosDistance", doc=f"{API}/cntk.ops#cosine_distance")
-def cosine(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
-    """The cosine over all static axes, one number a sample; 0 where an operand is 0."""
-    axes, (one, other) = align(op, [x, y])
-    places = list(range(len(axes), len(axes) + max(x.rank, y.rank)))
-    product = op.ReduceSum(op.Mul(one, other), places, keepdims=0)
-    lengths = [op.ReduceL2(value, places, keepdims=0) for value in (one, other)]
-    divisor = op.Mul(*lengths)
-    zero = number(divisor, 0)
-    return Operand(op.Where(op.Equal(divisor, zero), zero, op.Div(product, divisor)), axes)
+@importer("Slice", doc=f"{API}/cntk.ops#slice")
+def slice_(f: Importing, op: Any, x: Operand) -> ir.Value:
+    """An end of 0 is the end; a negative stride walks the range backwards."""
+    if f.has("axisVec"):
+        names = ("beginIndexVec", "endIndexVec", "sliceStridesVec")
+        begins, ends, strides = (list(f.get(name, list)) for name in names)
+    else:
+        begins, ends = [f.get("beginIndex", int)], [f.get("endIndex", int)]
+        strides = [f.get("sliceStrides", int, default=1)]
+    axes = f.axes()
+    if any(axis.is_dynamic for axis in axes):
+        f.refuse("it cuts a sequence that is still packed")
+    places = [x.position(axis) for axis in axes]
+    ends = [end or _END for end in ends]
+    forward = [max(step, 1) for step in strides]
+    value: ir.Value = op.Slice(x.value, begins, ends, places, forward)
+    turned = [(place, step) for place, step in zip(places, strides, strict=True) if step < 0]
+    if turned:
+        backwards = [place for place, _ in turned]
+        steps = [step for _, step in turned]
+        count = len(turned)
+        value = op.Slice(value, [-1] * count, [-_END] * count, backwards, steps)
+    return value
 
 
-@importer("Constant", doc=f"{API}/cntk.ops#zeros_like")
-def constant(f: Importing, op: Any, like: Operand | None = None) -> Operand:
-    """One number everywhere, in a shape of its own or in another operand's."""
-    fill = f.get("fillValue", float)
-    if like is not None:
-        made = op.Expand(number(like.value, fill), op.Shape(like.value))
-        made.shape = like.value.shape
-        return Operand(made, like.axes)
-    shape = f.get("newShape", Shape)
-    if any(size in (graph.FREE, graph.INFERRED) for size in shape):
-        f.refuse("its shape is open")
-    return Operand(f.builder.constant(np.full(shape, fill, np.float32)))
+@importer("Crop", doc=f"{API}/cntk.ops#crop_manual")
+def crop(f: Importing, op: Any, x: Operand, like: Operand, *nodes: Operand) -> ir.Value:
+    """The last two axes as large as another operand's, from (x, y) on."""
+    if nodes or not f.has("offset"):
+        f.refuse("it works out itself where it crops")
+    columns, rows = (int(place) for place in f.get("offset", list))
+    height, width = sizes(like)[-2:]
+    last = x.leading + x.rank
+    return op.Slice(
+        x.value, [rows, columns], [rows + height, columns + width], [last - 2, last - 1]
+    )
 
 
-@importer("RandomDistribution", doc=f"{API}/cntk.random")
-def random_distribution(f: Importing, op: Any, *like: Operand) -> Operand:
-    """Refused: no two runs give the same numbers, so nothing can be compared."""
-    f.refuse("random numbers, other ones in each run")
+_END = np.iinfo(np.int64).max

@@ -11,7 +11,7 @@ from mmdnn.frameworks.cntk.graph import Variable
 from mmdnn.tensors import references
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.flattening import Flat
+    from mmdnn.frameworks.cntk.importer.flat import Flat
 
 _MOST = 64
 """Functions that such a number is computed by at most."""

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from operator import gt
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 from mmdnn.frameworks.cntk.importer.windows import Windows, cropped, windows
-from mmdnn.ir import regions
 from mmdnn.ir.builder import Dimension
 
 MAX, AVERAGE = 0, 1
+
 _UNKNOWN = (-2,)
+
 _LARGEST = 1 << 16
 """An image's side, or a number of bins, of which each has numbers of its own in the IR."""
 
@@ -119,38 +119,3 @@ def unpooling(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
     made = op.MaxUnpool(x.value, places, op.Shape(like.value), **given)
     made.shape = like.value.shape
     return Operand(made, x.axes)
-
-
-@importer("ROIPooling", doc=f"{API}/cntk.ops#roipooling")
-def roi_pooling(f: Importing, op: Any, x: Operand, corners: Operand) -> Operand:
-    """Regions (x1, y1, x2, y2) of each image; [regions, channels, height, width] for each."""
-    if f.get("poolingType", int) != MAX:
-        f.refuse("only the maximum is known")
-    if x.leading != 1 or corners.axes != x.axes or corners.rank != 2:
-        f.refuse("its operands have different dynamic axes")
-    bins, scale = f.get("roiOutputShape", Shape), f.get("spatialScale", float)
-    count, (channels, height, width) = sizes(corners)[0], sizes(x)
-    if max(*bins, height, width) > _LARGEST:
-        f.refuse(f"{list(bins)} bins over {height} x {width}")
-    attributes = {"roiOutputShape": list(bins), "spatialScale": scale}
-
-    def body(op: Any, x: ir.Value, corners: ir.Value) -> ir.Value:
-        scaled = op.Mul(op.Reshape(corners, [-1, 4]), scale)
-        ends = op.Split(regions.rounded(op, scaled), axis=1, num_outputs=4, outputs=4)
-        rows = regions.inside(op, ends[1], ends[3], bins[0], height)
-        columns = regions.inside(op, ends[0], ends[2], bins[1], width)
-        pooled = regions.maxima(op, x, _images(op, x, count), rows, columns)
-        found = op.Where(regions.some(op, rows, columns), pooled, np.float32(0))
-        made: ir.Value = op.Reshape(found, [-1, count, channels, *bins])
-        return made
-
-    (made,) = f.builder.function("ROIPooling", [x.value, corners.value], attributes, body)
-    return Operand(made, x.axes)
-
-
-def _images(op: Any, x: ir.Value, count: int) -> ir.Value:
-    """The image of each region: each image has so many."""
-    zero, one = np.array(0, np.int64), np.array(1, np.int64)
-    images = op.Range(zero, op.Squeeze(op.Shape(x, start=0, end=1), [0]), one)
-    made: ir.Value = op.Reshape(op.Expand(op.Unsqueeze(images, [1]), [1, count]), [-1])
-    return made

@@ -17,7 +17,7 @@ from mmdnn.frameworks.cntk.importer.numbers import scalar
 from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.lowering import Lowering
+    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 ACTIVATIONS = {
     "Tanh": "Tanh",
@@ -30,16 +30,21 @@ ACTIVATIONS = {
 """What ONNX's recurrent operators have under a name without parameters."""
 
 _CELL = "Plus(ElementTimes(forget(f), before), ElementTimes(input(i), candidate(g)))"
+
 _LSTM = Pattern(f"ElementTimes(output(o), hidden({_CELL}))")
+
 _GRU = Pattern(
     "Plus(ElementTimes(Minus(one, update(z)), candidate(g)), ElementTimes(update(z), before))"
 )
+
 _RESET = Pattern("Times(weight, ElementTimes(reset(r), before))")
+
 _PRODUCT = Pattern("Times(weight, x)")
+
 _SCALED = Pattern("ElementTimes(factor, x)")
 
 
-def recognized(lowering: Lowering, component: Sequence[Function]) -> bool:
+def recognized(lowering: GraphImporter, component: Sequence[Function]) -> bool:
     """Import a loop that is a recurrent layer; False where it is none."""
     reader = _Reader(lowering, component)
     for function in component:
@@ -54,7 +59,7 @@ def recognized(lowering: Lowering, component: Sequence[Function]) -> bool:
 class _Reader:
     """Recognises cells in a loop."""
 
-    def __init__(self, lowering: Lowering, component: Sequence[Function]) -> None:
+    def __init__(self, lowering: GraphImporter, component: Sequence[Function]) -> None:
         self.lowering = lowering
         self.flat = lowering.flat
         self.component = set(component)

@@ -8,8 +8,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis
-from mmdnn.frameworks.cntk.importer.operand import Operand
-from mmdnn.frameworks.cntk.importer.pointwise import dtype_of
+from mmdnn.frameworks.cntk.importer.elementwise import dtype_of, number
+from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 
 REDUCTIONS = {
@@ -20,6 +20,7 @@ REDUCTIONS = {
     "Prod": "ReduceProd",
     "LogSum": "ReduceLogSumExp",
 }
+
 CHOICES = {"Argmax": "ArgMax", "Argmin": "ArgMin"}
 
 
@@ -75,3 +76,15 @@ def _over_batch(f: Importing, op: Any, x: Operand, name: str) -> Operand:
     f.get("reductionKeepDimensions", bool, default=True)
     axes = [0] if f.axes() == [graph.BATCH] else list(range(1 + x.rank))
     return Operand(getattr(op, REDUCTIONS[name])(x.value, axes, keepdims=0))
+
+
+@importer("CosDistance", doc=f"{API}/cntk.ops#cosine_distance")
+def cosine(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+    """The cosine over all static axes, one number a sample; 0 where an operand is 0."""
+    axes, (one, other) = align(op, [x, y])
+    places = list(range(len(axes), len(axes) + max(x.rank, y.rank)))
+    product = op.ReduceSum(op.Mul(one, other), places, keepdims=0)
+    lengths = [op.ReduceL2(value, places, keepdims=0) for value in (one, other)]
+    divisor = op.Mul(*lengths)
+    zero = number(divisor, 0)
+    return Operand(op.Where(op.Equal(divisor, zero), zero, op.Div(product, divisor)), axes)

@@ -140,6 +140,7 @@ def _is_end(bound: Bound) -> bool:
 
 
 _FLAGS = "{}(ReconcileDynamicAxis(zero, x), one)"
+
 _CHOSEN = f"GatherPacked(x, PackedIndex(x, (chosen := Where((shift := {_FLAGS})))))"
 
 

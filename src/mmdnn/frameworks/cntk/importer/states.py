@@ -11,7 +11,7 @@ from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.operand import Operand
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.lowering import Lowering
+    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 _SAME = frozenset(
     {
@@ -29,7 +29,7 @@ Shape = tuple[int, ...]
 
 
 def state_shape(
-    lowering: Lowering, delay: Function, inner: set[Function], initial: Operand
+    lowering: GraphImporter, delay: Function, inner: set[Function], initial: Operand
 ) -> Shape:
     """The static shape of what a PastValue or FutureValue of a loop delays.
 
@@ -52,7 +52,7 @@ def state_shape(
     return tuple(int(size) for size in np.broadcast_shapes(found, own))
 
 
-def _placeholder(lowering: Lowering, delay: Function) -> Shape | None:
+def _placeholder(lowering: GraphImporter, delay: Function) -> Shape | None:
     """The shape of a placeholder that stands for what a function computes."""
     for alias in lowering.flat.aliases:
         if alias.shape is None or lowering.flat.resolve(alias) is not delay.output():
@@ -65,7 +65,7 @@ def _placeholder(lowering: Lowering, delay: Function) -> Shape | None:
 class _Search:
     """Shapes of what a loop computes, as far as they follow from what is outside of it."""
 
-    def __init__(self, lowering: Lowering, inner: set[Function]) -> None:
+    def __init__(self, lowering: GraphImporter, inner: set[Function]) -> None:
         self.lowering = lowering
         self.inner = inner
         self.known: dict[Variable, Shape | None] = {}

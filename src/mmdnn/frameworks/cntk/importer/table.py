@@ -18,10 +18,12 @@ from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.lowering import Lowering
+    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 API = "https://docs.microsoft.com/python/api/cntk"
+
 _F = TypeVar("_F", bound=Callable[..., Any])
+
 _T = TypeVar("_T")
 
 importer: Operators[Callable[..., Any]] = Operators("read from CNTK")
@@ -31,6 +33,7 @@ An `ir.Value` that it returns has the dynamic axes of all operands together.
 """
 
 _LARGEST = 1 << 40
+
 IGNORED = frozenset(
     {
         *("maxTempMemSizeInSamples", "useCuDNNEngine", "disableRegularization", "rngSeed"),
@@ -88,7 +91,9 @@ class Importing:
         builder: Where operators are made.
     """
 
-    def __init__(self, function: Function, lowering: Lowering, bound: Bound | None = None) -> None:
+    def __init__(
+        self, function: Function, lowering: GraphImporter, bound: Bound | None = None
+    ) -> None:
         self.function = function
         self.bound = bound or Bound({}, {})
         self.lowering = lowering

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.importer.operand import Operand
 
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
+
 Reshaped = Callable[[ir.Value, tuple[int, ...]], "Operand | None"]
 
 

@@ -13,9 +13,9 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk._operators import COMBINE
 from mmdnn.frameworks.cntk.exporter.blocks import Assembly, Group
-from mmdnn.frameworks.cntk.exporter.ends import alone, head, take_inputs
+from mmdnn.frameworks.cntk.exporter.inputs_outputs import alone, head, take_inputs
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown, told
-from mmdnn.frameworks.cntk.exporter.naming import Naming
+from mmdnn.frameworks.cntk.exporter.names import Naming
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter, is_unfit
 from mmdnn.frameworks.cntk.exporter.writing import Writing
@@ -25,8 +25,10 @@ from mmdnn.ir.passes.canonical import canonical
 from mmdnn.tensors import references
 
 FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16)
+
 HIDDEN = 100_000
 """How many numbers are left to functions of a CNTK model that stand within blocks."""
+
 EXACT = 1 << 24
 """Up to here a float holds every integer."""
 
@@ -270,6 +272,3 @@ def _first(model: ir.Model, own: bool) -> int:
     outputs = [str(output.name) for node in model.graph for output in node.outputs]
     found = [re.fullmatch(r"[A-Za-z]+(\d+)_Output_\d+", name) for name in outputs]
     return max([int(one[1]) for one in found if one], default=0) + (HIDDEN if own else 0)
-
-
-__all__ = ["Scope", "from_ir", "operator"]

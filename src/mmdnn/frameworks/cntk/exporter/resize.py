@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand, sizes
-from mmdnn.frameworks.cntk.exporter.picking import chosen, repeated_elements
+from mmdnn.frameworks.cntk.exporter.selection import chosen, repeated_elements
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writing import Writing
 from mmdnn.frameworks.cntk.graph import FREE

@@ -17,7 +17,7 @@ from mmdnn.frameworks.cntk.graph import BATCH, Axis, Function, Kind, Shape, Vari
 from mmdnn.ir import sequences
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.lowering import Scope
+    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 Size = int | str | None
 
@@ -126,6 +126,3 @@ def alone(scope: Scope, value: ir.Value, head: Variable) -> Variable:
     made.shape, made.dtype, made.axes = head.shape, head.dtype, head.axes
     scope.aliases.add(alias)
     return made
-
-
-__all__ = ["alone", "head", "take_inputs"]

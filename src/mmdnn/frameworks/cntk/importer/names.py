@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from mmdnn.frameworks.cntk.graph import Kind, Model, Variable
-from mmdnn.frameworks.cntk.importer.flattening import Flat
+from mmdnn.frameworks.cntk.importer.flat import Flat
 
 
 class Names:

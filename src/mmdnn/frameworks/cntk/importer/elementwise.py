@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.importer.bounds import least
+from mmdnn.frameworks.cntk.importer.facts import least
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
 
@@ -34,16 +34,11 @@ UNARY = {
     "Pass": "Identity",
     "StopGradient": "Identity",
 }
+
 BINARY = {"Plus": "Add", "Minus": "Sub", "ElementTimes": "Mul"}
-COMPARING = {
-    "Equal": ("Equal", False),
-    "NotEqual": ("Equal", True),
-    "Less": ("Less", False),
-    "LessEqual": ("LessOrEqual", False),
-    "Greater": ("Greater", False),
-    "GreaterEqual": ("GreaterOrEqual", False),
-}
+
 SMALLEST_LOGGED = 1e-37
+
 LOG_OF_SMALLEST = -85.1
 
 
@@ -79,22 +74,6 @@ def power(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
     zero = number(base, 0)
     broken = op.And(op.Equal(base, zero), op.Less(exponent, zero))
     return Operand(op.Where(broken, zero, made), axes)
-
-
-@importer(*COMPARING, doc=f"{API}/cntk.ops#less")
-def comparison(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
-    """0 or 1, numbers of the inputs' type."""
-    axes, values = align(op, [x, y])
-    name, negated = COMPARING[f.function.op]
-    made = getattr(op, name)(*values)
-    return Operand(op.Cast(op.Not(made) if negated else made, to=dtype_of(x.value)), axes)
-
-
-@importer("Select", doc=f"{API}/cntk.ops#element_select")
-def select(f: Importing, op: Any, flag: Operand, x: Operand, y: Operand) -> Operand:
-    """Everything but 0 is true."""
-    axes, (condition, one, other) = align(op, [flag, x, y])
-    return Operand(op.Where(op.Cast(condition, to=ir.DataType.BOOL), one, other), axes)
 
 
 @block("ElementMin", "Select(Less(x, y), x, y)", f"{API}/cntk.ops#element_min")
@@ -183,3 +162,29 @@ def cast(f: Importing, op: Any, x: Operand) -> ir.Value:
     if kind not in TYPES:
         f.refuse(f"the type {kind} is not known")
     return op.Cast(x.value, to=TYPES[kind])
+
+
+@importer("Dropout", doc=f"{API}/cntk.ops#dropout")
+def dropout(f: Importing, op: Any, x: Operand) -> ir.Value:
+    """Drops while CNTK trains, and then only."""
+    return op.Dropout(x.value, np.float32(f.get("dropoutRate", float)))
+
+
+@importer("Clip", doc=f"{API}/cntk.ops#clip")
+def clip(f: Importing, op: Any, x: Operand, low: Operand, high: Operand) -> Operand:
+    """Bounds of any shape that broadcasts; the lower one goes first where it is above the other."""
+    least, most = f.constant(low), f.constant(high)
+    ordered = least is not None and most is not None and bool(np.all(least <= most))
+    if ordered and _is_scalar(least) and _is_scalar(most) and max(low.rank, high.rank) <= x.rank:
+        dtype = (x.value.dtype or ir.DataType.FLOAT).numpy()
+        bounds = [np.asarray(one, dtype).reshape(()) for one in (least, most)]
+        return Operand(op.Clip(x.value, *bounds), x.axes)
+    axes, (value, start, end) = align(op, [x, low, high])
+    if ordered:
+        return Operand(op.Min(op.Max(value, start), end), axes)
+    above = op.Where(op.Greater(value, end), end, value)
+    return Operand(op.Where(op.Less(value, start), start, above), axes)
+
+
+def _is_scalar(array: np.ndarray | None) -> bool:
+    return array is not None and array.size == 1

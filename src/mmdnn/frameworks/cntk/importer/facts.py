@@ -11,6 +11,7 @@ from mmdnn.tensors import references
 
 MOST_STEPS = 12
 """Nodes that are looked back through, at most."""
+
 SMALL = 1 << 12
 """Elements of a constant whose numbers are looked at."""
 
@@ -21,6 +22,7 @@ SAME = frozenset(
     }
 )
 """What gives nothing smaller than there is in its first input."""
+
 NEVER_NEGATIVE = frozenset(
     {
         *("Abs", "Exp", "ReduceL2", "ReduceSumSquare", "Relu", "Sigmoid", "Softmax", "Softplus"),
@@ -62,5 +64,3 @@ _RULES: dict[str, Callable[[float, float], float]] = {
     "Min": min,
     "Mul": lambda a, b: 0.0 if a >= 0 and b >= 0 else -math.inf,
 }
-
-__all__ = ["least"]

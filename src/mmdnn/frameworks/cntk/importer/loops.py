@@ -25,7 +25,7 @@ from mmdnn.frameworks.cntk.importer.table import Importing
 from mmdnn.ir.builder import Builder, dimensions
 
 if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.lowering import Lowering
+    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 DELAYS = ("PastValue", "FutureValue")
 
@@ -48,7 +48,7 @@ class State:
     shape: tuple[int, ...]
 
 
-def recurrence(lowering: Lowering, component: Sequence[Function]) -> None:
+def recurrence(lowering: GraphImporter, component: Sequence[Function]) -> None:
     """Import a loop: as LSTM, GRU or RNN where it is one.
 
     Raises:
@@ -65,7 +65,9 @@ def recurrence(lowering: Lowering, component: Sequence[Function]) -> None:
         raise
 
 
-def _scan(lowering: Lowering, component: Sequence[Function], delays: Sequence[Function]) -> None:
+def _scan(
+    lowering: GraphImporter, component: Sequence[Function], delays: Sequence[Function]
+) -> None:
     if len({one.op for one in delays}) != 1:
         raise UnsupportedError("a loop that reads both its past and its future, or neither")
     backwards = delays[0].op == "FutureValue"
@@ -85,7 +87,7 @@ def _scan(lowering: Lowering, component: Sequence[Function], delays: Sequence[Fu
         lowering.set(variable, Operand(value, like.axes))
 
 
-def _inside_of(lowering: Lowering, x: ir.Value, lengths: ir.Value, count: int) -> ir.Value:
+def _inside_of(lowering: GraphImporter, x: ir.Value, lengths: ir.Value, count: int) -> ir.Value:
     """Whether the frame so many ahead is inside its sequence: bool [batch, time, 1]."""
     (made,) = lowering.builder.function(
         "Inside",
@@ -96,7 +98,7 @@ def _inside_of(lowering: Lowering, x: ir.Value, lengths: ir.Value, count: int) -
     return made
 
 
-def _outside(lowering: Lowering, component: Sequence[Function]) -> dict[Variable, Operand]:
+def _outside(lowering: GraphImporter, component: Sequence[Function]) -> dict[Variable, Operand]:
     """What a loop reads that it does not compute."""
     inner = set(component)
     found: dict[Variable, Operand] = {}
@@ -115,7 +117,7 @@ def _axis(outside: dict[Variable, Operand]) -> Axis:
     return axes.pop()
 
 
-def _state(lowering: Lowering, delay: Function, inner: set[Function], like: Operand) -> State:
+def _state(lowering: GraphImporter, delay: Function, inner: set[Function], like: Operand) -> State:
     importing = Importing(delay, lowering)
     count = importing.get("offset", int)
     if count < 1:
@@ -146,7 +148,7 @@ def _initial(
     return made
 
 
-def _wanted(lowering: Lowering, component: Sequence[Function]) -> list[Variable]:
+def _wanted(lowering: GraphImporter, component: Sequence[Function]) -> list[Variable]:
     """What is read outside of the loop, or an output of the model."""
     inner = set(component)
     read = {
@@ -160,7 +162,7 @@ def _wanted(lowering: Lowering, component: Sequence[Function]) -> list[Variable]
 
 
 @contextmanager
-def _inside(lowering: Lowering, name: str) -> Iterator[Builder]:
+def _inside(lowering: GraphImporter, name: str) -> Iterator[Builder]:
     """Make operators in a graph of their own; what is said of variables there is forgotten."""
     outer, operands = lowering.builder, lowering.operands
     body = Builder(outer.domain, outer.unique(name))
@@ -175,7 +177,7 @@ def _inside(lowering: Lowering, name: str) -> Iterator[Builder]:
 
 
 def _run(
-    lowering: Lowering,
+    lowering: GraphImporter,
     component: Sequence[Function],
     states: list[State],
     outside: dict[Variable, Operand],
@@ -255,7 +257,7 @@ def _now(op: Any, state: State, value: ir.Value, inside: dict[int, ir.Value]) ->
     return op.Where(flag, oldest, start)
 
 
-def _import(lowering: Lowering, component: Sequence[Function]) -> None:
+def _import(lowering: GraphImporter, component: Sequence[Function]) -> None:
     """The functions of one step, what they read before them."""
     inner = [one for one in component if one.op not in DELAYS]
     waiting = list(inner)
@@ -272,7 +274,7 @@ def _import(lowering: Lowering, component: Sequence[Function]) -> None:
         waiting = [one for one in waiting if one not in ready]
 
 
-def _after(lowering: Lowering, op: Any, state: State, before: ir.Value) -> ir.Value:
+def _after(lowering: GraphImporter, op: Any, state: State, before: ir.Value) -> ir.Value:
     """A state after this frame."""
     variable = lowering.flat.resolve(state.delay.inputs[0])
     made = lowering.operand(variable)
@@ -294,7 +296,9 @@ def _after(lowering: Lowering, op: Any, state: State, before: ir.Value) -> ir.Va
     return after
 
 
-def _made(lowering: Lowering, op: Any, variable: Variable, batch: tuple[Axis, ...]) -> ir.Value:
+def _made(
+    lowering: GraphImporter, op: Any, variable: Variable, batch: tuple[Axis, ...]
+) -> ir.Value:
     operand = lowering.operand(variable)
     if operand.axes != batch:
         raise UnsupportedError("a part of the loop does not depend on the sample")

@@ -13,13 +13,12 @@ from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk._hints import FIXED
 from mmdnn.frameworks.cntk.graph import Axis, Function, Model, Variable
-from mmdnn.frameworks.cntk.importer import finishing
-from mmdnn.frameworks.cntk.importer.flattening import Flat
-from mmdnn.frameworks.cntk.importer.inputs import dimensions_of, fed
-from mmdnn.frameworks.cntk.importer.naming import Names
+from mmdnn.frameworks.cntk.importer import cleanup
+from mmdnn.frameworks.cntk.importer.flat import Flat
+from mmdnn.frameworks.cntk.importer.inputs_outputs import chosen_outputs, dimensions_of, fed
+from mmdnn.frameworks.cntk.importer.loops import recurrence
+from mmdnn.frameworks.cntk.importer.names import Names
 from mmdnn.frameworks.cntk.importer.operand import Operand, union
-from mmdnn.frameworks.cntk.importer.outputs import chosen_outputs
-from mmdnn.frameworks.cntk.importer.recurrence import recurrence
 from mmdnn.frameworks.cntk.importer.table import Importing, importer
 from mmdnn.ir import sequences
 from mmdnn.ir.builder import Builder, NeedsStatic
@@ -52,7 +51,7 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     if refused:
         raise UnsupportedError.listing(refused, action="read from CNTK", file=model.files.network)
     try:
-        return Lowering(model, flat).run(components, outputs)
+        return GraphImporter(model, flat).run(components, outputs)
     except NeedsStatic as missing:
         raise ShapeError(
             f"the size of '{missing}' cannot be told without those of the inputs",
@@ -87,7 +86,7 @@ def _size(dimension: int) -> int | None:
 _Change = tuple[ir.Value, str, tuple[int, ...], ir.DataType | None]
 
 
-class Lowering:
+class GraphImporter:
     """A conversion under way.
 
     Attributes:
@@ -336,11 +335,9 @@ class Lowering:
         own = {
             operand.value for one, operand in self.operands.items() if one.owner and one.owner.name
         }
-        finishing.join_biases(
-            graph_, own, lambda value, shape: self.reshaped(Operand(value), shape)
-        )
+        cleanup.join_biases(graph_, own, lambda value, shape: self.reshaped(Operand(value), shape))
         derived = {made.value: key[0] for key, made in self._changed.items()}
-        finishing.sweep(graph_, derived)
+        cleanup.sweep(graph_, derived)
         for operand in self.operands.values():
             axis = operand.sequence
             if operand.value in graph_.inputs and axis in self._lengths:

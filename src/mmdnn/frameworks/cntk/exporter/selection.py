@@ -89,6 +89,3 @@ def picked(cntk: Writing, x: Operand, position: int, places: Operand) -> Operand
     count = len(places.shape)
     order = [*range(count, count + place), *range(count), *range(count + place, count + rank - 1)]
     return cntk.transpose(made, order, layout)
-
-
-__all__ = ["chosen", "picked", "repeated_elements"]

@@ -84,6 +84,3 @@ def log_plus(node: ir.Node) -> list[ir.Value]:
     if largest is None or gap is None or list(largest.inputs) != list(gap.inputs):
         return []
     return _values(gap)
-
-
-__all__ = ["GUARDED", "log_plus", "made_by"]

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from mmdnn.frameworks.cntk.importer.bounds import least
+from mmdnn.frameworks.cntk.importer.facts import least
 from mmdnn.ir.builder import Builder
 
 CASES = {

@@ -27,6 +27,7 @@ _SAME = frozenset(
     }
 )
 """What has the sign of its first input."""
+
 _NEVER_BELOW = frozenset(
     {
         *("Relu", "Abs", "Exp", "Sigmoid", "Softmax", "Softplus", "Sqrt", "HardSigmoid", "Shape"),
@@ -91,6 +92,3 @@ def _constant(value: ir.Value | None) -> np.ndarray | None:
 def _producer(value: ir.Value | None, depth: int) -> ir.Node | None:
     node = value.producer() if value is not None and depth else None
     return node if node is not None and not node.domain else None
-
-
-__all__ = ["is_nonnegative", "is_nonzero", "is_positive"]

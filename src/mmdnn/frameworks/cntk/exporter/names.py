@@ -13,9 +13,10 @@ from mmdnn.frameworks.cntk.graph import Function, Variable
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.exporter.blocks import Assembly
-    from mmdnn.frameworks.cntk.exporter.lowering import Scope
+    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 _OUTPUT = re.compile(r"([A-Za-z]+\d+)_Output_(\d+)")
+
 _OWN = re.compile(r"(Parameter|Constant|Input)\d+")
 
 
@@ -72,6 +73,3 @@ class Naming:
                     self.taken.add(variable.name)
                     variable.uid = variable.name
                 variable.name = ""
-
-
-__all__ = ["Naming"]

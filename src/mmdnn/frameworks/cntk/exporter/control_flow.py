@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.exporter.markers import Buffer, Inside, Unknown
+from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
+from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.recurrent import close, constant_behind, delayed
 from mmdnn.frameworks.cntk.exporter.sequence import (
     along,
     as_sequence,
@@ -190,6 +190,3 @@ def _capture(cntk: Writing, body: ir.Graph, like: Operand) -> None:
             if found.axes == (BATCH,) and not isinstance(found, Unknown):
                 own.add(value)
                 cntk.scope.operands[value] = reconciled(cntk, found, like, found.layout)
-
-
-__all__ = ["Inside", "scan"]

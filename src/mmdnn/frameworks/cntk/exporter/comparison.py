@@ -1,0 +1,65 @@
+"""Comparisons, truth values, and choosing by them; 0 is false, anything else is true."""
+
+from __future__ import annotations
+
+from mmdnn.frameworks.cntk.exporter.guards import GUARDED, made_by
+from mmdnn.frameworks.cntk.exporter.markers import Inside
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+
+COMPARING = {
+    "Less": "Less",
+    "LessOrEqual": "LessEqual",
+    "Greater": "Greater",
+    "GreaterOrEqual": "GreaterEqual",
+    "Equal": "Equal",
+}
+
+
+@exporter(*COMPARING, doc=f"{API}/cntk.ops#less")
+def comparison(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    return getattr(cntk, COMPARING[node.type])(x, y)
+
+
+@exporter("Not", doc=f"{API}/cntk.ops#element_not")
+def not_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Not equal is a function of its own."""
+    equal = made_by(x.value, "Equal")
+    if equal is not None:
+        return cntk.NotEqual(*(cntk.operand(one) for one in equal.inputs if one is not None))
+    with cntk.block("Not"):
+        above = cntk.Greater(x, cntk.number(0, x))
+        return cntk.Plus(cntk.Negate(above), cntk.number(1, x))
+
+
+_LOGIC = {"And": "ElementTimes", "Or": "Plus"}
+
+
+@exporter("And", "Or", "Xor", doc=f"{API}/cntk.ops#element_and")
+def logic(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    zero = cntk.number(0, x)
+    with cntk.block(node.type):
+        flags = cntk.Greater(x, zero), cntk.Greater(y, zero)
+        if node.type == "Xor":
+            return cntk.NotEqual(*flags)
+        return cntk.Greater(getattr(cntk, _LOGIC[node.type])(*flags), zero)
+
+
+@exporter("Where", doc=f"{API}/cntk.ops#element_select")
+def where(node: Exporting, cntk: Writing, flag: Operand, x: Operand, y: Operand) -> Operand:
+    """Any number but 0 is true in CNTK too. What CNTK masks itself needs no mask."""
+    if isinstance(flag, Inside):
+        return x
+    for op, match in GUARDED.items():
+        if found := match(node.node):
+            return getattr(cntk, op)(*map(cntk.operand, found))
+    cast = flag.producer("Cast")
+    if cast is not None and cast.inputs[0] is not None and node.node.inputs[0] is not None:
+        flag = cntk.operand(cast.inputs[0])
+    return cntk.Select(flag, x, y)
+
+
+@exporter("IsNaN", doc="https://onnx.ai/onnx/operators/onnx__IsNaN.html")
+def is_nan(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return cntk.NotEqual(x, x)

@@ -1,0 +1,59 @@
+"""Operators that join values, and split them (Source/ComputationNetworkLib/ReshapingNodes.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import BATCH
+
+
+@exporter("Concat", doc=f"{API}/cntk.ops#splice")
+def concat(node: Exporting, cntk: Writing, *parts: Operand) -> Operand:
+    position = node.position("axis", 1, parts[0].rank)
+    kept = [part for part in parts if 0 not in part.shape] or [parts[0]]
+    if len(kept) == 1:
+        return kept[0]
+    return cntk.splice(unified(cntk, kept, position), position)
+
+
+def unified(cntk: Writing, parts: Sequence[Operand], position: int) -> list[Operand]:
+    """Operands of one layout, in which an axis is static."""
+    layouts = {part.layout for part in parts}
+    if len(layouts) == 1 and parts[0].layout[position] is None:
+        return list(parts)
+    batched = position > 0 and any(part.is_batched for part in parts)
+    if batched and all(part.tensor is None for part in parts):
+        return [cntk.batched(part) for part in parts]
+    if batched and all(part.is_batched or part.dims[0] == 1 for part in parts):
+        rank = parts[0].rank
+        layout: Layout = (BATCH, *[None] * (rank - 1))
+        return [
+            part if part.is_batched else cntk.viewed(cntk.squeezed(part, [0]), layout)
+            for part in parts
+        ]
+    return [cntk.unbatched(part) for part in parts]
+
+
+@exporter("Split", doc=f"{API}/cntk.ops#slice")
+def split(
+    node: Exporting, cntk: Writing, x: Operand, given: Operand | None = None
+) -> list[Operand]:
+    position = node.position("axis", 0, x.rank)
+    node.ignore("num_outputs")
+    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    size, count = cntk.size(x, position), len(node.node.outputs)
+    step = -(-size // count)
+    parts = (
+        node.ints(given, "parts")
+        if given is not None
+        else [min(step, size - i * step) for i in range(count)]
+    )
+    ends = np.cumsum(parts).tolist()
+    return [
+        cntk.cut(x, position, end - length, end) for end, length in zip(ends, parts, strict=True)
+    ]

@@ -1,0 +1,26 @@
+"""Regions of interest (Source/ComputationNetworkLib/ConvolutionalNodes.h)."""
+
+from __future__ import annotations
+
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.pooling import MAXIMUM
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import BATCH, Shape
+
+
+@exporter("mmdnn.cntk::ROIPooling", doc=f"{API}/cntk.ops#roipooling")
+def roi_pooling(node: Exporting, cntk: Writing, x: Operand, corners: Operand) -> Operand:
+    """The maximum of each bin of each image's regions."""
+    bins = [int(size) for size in node.attribute("roiOutputShape")]
+    shape = (corners.shape[0], x.shape[0], *bins)
+    return cntk.make(
+        "ROIPooling",
+        x,
+        corners,
+        shape=shape,
+        layout=(BATCH, *[None] * len(shape)),
+        poolingType=MAXIMUM,
+        roiOutputShape=Shape(bins),
+        spatialScale=float(node.attribute("spatialScale")),
+    )

@@ -1,0 +1,346 @@
+"""Operators on each element (Source/Math/TensorOps.h of CNTK 2.7).
+
+CNTK's arithmetic is guarded: x/0 is 0, the logarithm of what is below 1e-37 is -85.1, the root of a
+negative number 0. ONNX has infinities and NaN there, which are put in where they can occur. (Between 0 and
+1e-37 the logarithm stays -85.1.) What is CNTK's own arithmetic, spelled out in the IR, is CNTK's again.
+Types: CNTK has floats only, and what is whole or true is a float.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk.exporter.facts import is_nonnegative, is_nonzero, is_positive
+from mmdnn.frameworks.cntk.exporter.guards import log_plus, made_by
+from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.special import (
+    ERF_BOTTOM,
+    ERF_TOP,
+    is_whole,
+    polynomial,
+    rounded,
+    sign,
+    towards_zero,
+    truncated,
+)
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.graph import Axis
+
+UNARY = {
+    "Neg": "Negate",
+    "Exp": "Exp",
+    "Floor": "Floor",
+    "Abs": "Abs",
+    "Sin": "Sin",
+    "Cos": "Cos",
+    "Tan": "Tan",
+    "Sinh": "Sinh",
+    "Cosh": "Cosh",
+    "Asin": "Asin",
+    "Acos": "Acos",
+    "Atan": "Atan",
+    "Asinh": "Asinh",
+    "Atanh": "Atanh",
+}
+
+BINARY = {"Sub": "Minus", "Mul": "ElementTimes"}
+
+
+@exporter(*UNARY, doc=f"{API}/cntk.ops#exp")
+def unary(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return getattr(cntk, UNARY[node.type])(x)
+
+
+@exporter(*BINARY, doc=f"{API}/cntk.ops#plus")
+def binary(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    return getattr(cntk, BINARY[node.type])(x, y)
+
+
+@exporter("Identity", doc=f"{API}/cntk.ops#alias")
+def identity(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Nothing, unless CNTK's own model had a function for it."""
+    own = cntk.is_own and node.source_type in {"NoOp", "Pass", "StopGradient"}
+    return getattr(cntk, node.source_type)(x) if own else x
+
+
+@exporter("Add", doc=f"{API}/cntk.ops#plus")
+def add(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    found = log_plus(node.node)
+    return cntk.LogPlus(*map(cntk.operand, found)) if found else cntk.Plus(x, y)
+
+
+@exporter("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
+def reciprocal(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    made = cntk.Reciprocal(x)
+    return made if is_nonzero(x.value) else infinite_at_zero(cntk, x, made)
+
+
+def infinite_at_zero(cntk: Writing, x: Operand, inverse: Operand) -> Operand:
+    """The inverse of x as ONNX has it."""
+    zero = cntk.Equal(x, cntk.number(0, x))
+    return cntk.Select(zero, cntk.number(np.inf, x), inverse)
+
+
+@exporter("Log", doc=f"{API}/cntk.ops#log")
+def log(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    made, zero = cntk.Log(x), cntk.number(0, x)
+    if is_positive(x.value):
+        return made
+    none = cntk.number(np.nan, x)
+    if is_nonnegative(x.value):
+        return cntk.Select(cntk.Equal(x, zero), cntk.number(-np.inf, x), made)
+    below = cntk.Select(cntk.Equal(x, zero), cntk.number(-np.inf, x), none)
+    return cntk.Select(cntk.Greater(x, zero), made, below)
+
+
+@exporter("Sqrt", doc=f"{API}/cntk.ops#sqrt")
+def sqrt(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """The root of `Relu(x)` is CNTK's root of x."""
+    relu = x.producer("Relu")
+    if relu is not None and relu.inputs[0] is not None:
+        return cntk.Sqrt(cntk.operand(relu.inputs[0]))
+    made = cntk.Sqrt(x)
+    if is_nonnegative(x.value):
+        return made
+    below = cntk.Less(x, cntk.number(0, x))
+    return cntk.Select(below, cntk.number(np.nan, x), made)
+
+
+@exporter("Div", doc=f"{API}/cntk.ops#element_divide")
+def div(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    if is_whole(node.output):
+        return truncated(cntk, x, y)
+    if is_nonzero(y.value):
+        return cntk.divide(x, y)
+    return cntk.ElementTimes(x, infinite_at_zero(cntk, y, cntk.Reciprocal(y)))
+
+
+@exporter("Mod", doc="https://onnx.ai/onnx/operators/onnx__Mod.html")
+def mod(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The rest, of the sign of the divisor, or with `fmod` of the dividend."""
+    like_dividend = node.attribute("fmod", 0)
+    size = cntk.Abs(y)
+    rest = cntk.Abs(x)
+    rest = cntk.Minus(rest, cntk.ElementTimes(cntk.Floor(cntk.divide(rest, size)), size))
+    rest = cntk.Plus(rest, cntk.ElementTimes(cntk.Less(rest, cntk.number(0, x)), size))
+    rest = cntk.Minus(rest, cntk.ElementTimes(cntk.GreaterEqual(rest, size), size))
+    rest = cntk.ElementTimes(sign(cntk, x), rest)
+    if like_dividend:
+        return rest
+    other = cntk.Less(cntk.ElementTimes(rest, y), cntk.number(0, x))
+    return cntk.Plus(rest, cntk.ElementTimes(other, y))
+
+
+_POWERS = {1.0: 1, 2.0: 2, 3.0: 3}
+
+
+@exporter("Pow", doc=f"{API}/cntk.ops#pow")
+def pow_(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """Small whole powers by multiplication, which CNTK's logarithm of a negative number cannot be."""
+    numbers = y.numbers() if y.tensor is not None else None
+    exponent = float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
+    alone = y.rank <= x.rank
+    if exponent in _POWERS and alone:
+        made = x
+        for _ in range(_POWERS[exponent] - 1):
+            made = cntk.ElementTimes(made, x)
+        return made
+    if exponent == 0.5 and alone and is_nonnegative(x.value):
+        return cntk.Sqrt(x)
+    made = cntk.Pow(x, y)
+    if is_nonzero(x.value) or is_nonnegative(y.value):
+        return made
+    zero, none = cntk.Equal(x, cntk.number(0, x)), cntk.number(0, y)
+    infinite = cntk.ElementTimes(zero, cntk.Less(y, none))
+    return cntk.Select(infinite, cntk.number(np.inf, x), made)
+
+
+@exporter("Ceil", doc=f"{API}/cntk.ops#ceil")
+def ceil(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return cntk.Negate(cntk.Floor(cntk.Negate(x)))
+
+
+@exporter("Round", doc="https://onnx.ai/onnx/operators/onnx__Round.html")
+def round_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Halves to the even neighbour; `cntk.round` takes them up."""
+    return rounded(cntk, x)
+
+
+@exporter("Sign", doc="https://onnx.ai/onnx/operators/onnx__Sign.html")
+def sign_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    return sign(cntk, x)
+
+
+@exporter("Acosh", doc="https://onnx.ai/onnx/operators/onnx__Acosh.html")
+def acosh(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """log(x + sqrt(x^2 - 1)), the root taken of a product, which keeps its digits near 1."""
+    one = cntk.number(1, x)
+    root = cntk.Sqrt(cntk.ElementTimes(cntk.Minus(x, one), cntk.Plus(x, one)))
+    return cntk.Log(cntk.Plus(x, root))
+
+
+@exporter("Sum", "Mean", doc=f"{API}/cntk.ops#sum")
+def total(node: Exporting, cntk: Writing, first: Operand, *rest: Operand) -> Operand:
+    if not rest:
+        return first
+    with cntk.block(node.type):
+        for one in rest:
+            first = cntk.Plus(first, one)
+        return (
+            first if node.type == "Sum" else cntk.divide(first, cntk.number(len(rest) + 1, first))
+        )
+
+
+@exporter("Max", "Min", doc=f"{API}/cntk.ops#element_max")
+def extreme(node: Exporting, cntk: Writing, *operands: Operand) -> Operand:
+    clipped = _clipped(node, cntk)
+    if clipped is not None:
+        return clipped
+    made, *rest = operands
+    for one in rest:
+        made = larger(cntk, made, one) if node.type == "Max" else smaller(cntk, made, one)
+    return made
+
+
+def _clipped(node: Exporting, cntk: Writing) -> Operand | None:
+    """CNTK's own `Clip` by tensors: Min(Max(x, low), high)."""
+    most = made_by(node.node.inputs[0], "Max")
+    if not (cntk.is_own and node.source_type == "Clip") or most is None or node.type != "Min":
+        return None
+    values = [*most.inputs, node.node.inputs[1]]
+    x, low, high = (cntk.operand(one) for one in values if one is not None)
+    return cntk.make("Clip", x, low, high, shape=x.shape)
+
+
+def larger(cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The larger of two."""
+    with cntk.block("ElementMax"):
+        return cntk.Select(cntk.Greater(x, y), x, y)
+
+
+def smaller(cntk: Writing, x: Operand, y: Operand) -> Operand:
+    """The smaller of two."""
+    with cntk.block("ElementMin"):
+        return cntk.Select(cntk.Less(x, y), x, y)
+
+
+@exporter("Clip", doc=f"{API}/cntk.ops#clip")
+def clip(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    low: Operand | None = None,
+    high: Operand | None = None,
+) -> Operand:
+    if low is None or high is None:
+        x = x if low is None else larger(cntk, x, low)
+        return x if high is None else smaller(cntk, x, high)
+    least, most = low.numbers(), high.numbers()
+    if least is None or most is None or least > most:
+        return smaller(cntk, larger(cntk, x, low), high)
+    return cntk.make("Clip", x, low, high, shape=x.shape)
+
+
+WIDE = {ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UINT64}
+
+
+@exporter("Cast", doc=f"{API}/cntk.ops#cast")
+def cast(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """Numbers become whole or truth values by what CNTK has for that; both are floats."""
+    own = _own_cast(node, cntk)
+    if own is not None:
+        node.ignore("to", "saturate")
+        return own
+    to = ir.DataType(node.attribute("to"))
+    node.ignore("saturate")
+    before = node.node.inputs[0].dtype if node.node.inputs[0] is not None else None
+    if to == ir.DataType.BOOL and before != ir.DataType.BOOL:
+        x = cntk.NotEqual(x, cntk.number(0, x))
+    elif to.is_integer() and before is not None and before.is_floating_point():
+        x = towards_zero(cntk, x)
+    if to.is_integer() and to not in WIDE and before != ir.DataType.BOOL and before != to:
+        node.refuse(f"CNTK has no {to.name}, and its numbers would have to wrap around")
+    return cntk.cast(x, cntk.scope.kind(to))
+
+
+def _own_cast(node: Exporting, cntk: Writing) -> Operand | None:
+    """CNTK's `OneHot`, and its product of half numbers, which the IR has in several operators."""
+    if not cntk.is_own or node.source_type not in {"OneHot", "Times"}:
+        return None
+    if node.source_type == "Times":
+        return _half_product(node, cntk)
+    equal = made_by(node.node.inputs[0], "Equal")
+    wide = made_by(equal.inputs[0], "Unsqueeze") if equal else None
+    whole = made_by(wide.inputs[0], "Cast") if wide else None
+    floor = made_by(whole.inputs[0], "Floor") if whole else None
+    values = [floor.inputs[0], equal.inputs[1], wide.inputs[1]] if equal and wide and floor else []
+    operands = [cntk.operand(value) for value in values if value is not None]
+    return _one_hot(node, cntk, *operands) if len(operands) == 3 else None
+
+
+def _one_hot(
+    node: Exporting, cntk: Writing, x: Operand, numbers: Operand, axes: Operand
+) -> Operand | None:
+    known = numbers.numbers()
+    if known is None or not np.array_equal(known.reshape(-1), np.arange(known.size)):
+        return None
+    position = node.front(node.ints(axes, "axes")[0], x.rank + 1)
+    layout = (*x.layout[:position], None, *x.layout[position:])
+    place = sum(axis is None for axis in layout[:position])
+    return cntk.make(
+        "OneHot",
+        x,
+        shape=(*x.shape[:place], known.size, *x.shape[place:]),
+        layout=layout,
+        numClass=known.size,
+        oneHotOutputSparse=False,
+        onehotAxis=Axis(len(x.shape) - place),
+    )
+
+
+def _half_product(node: Exporting, cntk: Writing) -> Operand | None:
+    product = made_by(node.node.inputs[0], "MatMul")
+    casts = [made_by(one, "Cast") for one in product.inputs] if product else []
+    found = [cntk.operand(one.inputs[0]) for one in casts if one is not None and one.inputs[0]]
+    if len(found) != 2 or any(one.dtype != ir.DataType.FLOAT16 for one in found):
+        return None
+    x, y = found
+    return cntk.times(x, y) if y.is_static and len(y.shape) == 2 else None
+
+
+@exporter("Dropout", doc=f"{API}/cntk.layers.layers#Dropout")
+def dropout(
+    node: Exporting,
+    cntk: Writing,
+    x: Operand,
+    ratio: Operand | None = None,
+    training: Operand | None = None,
+) -> Operand:
+    """Drops when CNTK trains, and then only; a Dropout of nothing is left out."""
+    node.ignore("seed")
+    if training is not None and node.numbers(training, "mode").any():
+        node.refuse("a Dropout that always drops")
+    if node.wants(1):
+        node.refuse("the mask of a Dropout")
+    rate = 0.5 if ratio is None else float(str(node.numbers(ratio, "ratio").reshape(-1)[0]))
+    if not 0 <= rate < 1:
+        node.refuse(f"it drops {rate}")
+    with cntk.block("Dropout", layer=True):
+        return cntk.Dropout(x, dropoutRate=rate, rngSeed=cntk.seed(), rngOffset=0)
+
+
+@exporter("Erf", doc="https://onnx.ai/onnx/operators/onnx__Erf.html")
+def erf(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+    """The quotient of polynomials by which float32 engines compute it; CNTK has no function for it.
+
+    From 4 on erf is 1 in float32. The error is one or two units in the last place.
+    """
+    if x.dtype.itemsize > 4:
+        node.refuse("CNTK has no erf, and this one is one of float32")
+    with cntk.block("Erf"):
+        inner = cntk.Clip(x, cntk.number(-4, x), cntk.number(4, x))
+        square = cntk.ElementTimes(inner, inner)
+        top = polynomial(cntk, square, ERF_TOP)
+        return cntk.divide(cntk.ElementTimes(inner, top), polynomial(cntk, square, ERF_BOTTOM))

@@ -1,0 +1,27 @@
+"""Constants of the shape of something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk.graph import Shape
+from mmdnn.frameworks.cntk.importer.elementwise import number
+from mmdnn.frameworks.cntk.importer.operand import Operand
+from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+
+
+@importer("Constant", doc=f"{API}/cntk.ops#zeros_like")
+def constant(f: Importing, op: Any, like: Operand | None = None) -> Operand:
+    """One number everywhere, in a shape of its own or in another operand's."""
+    fill = f.get("fillValue", float)
+    if like is not None:
+        made = op.Expand(number(like.value, fill), op.Shape(like.value))
+        made.shape = like.value.shape
+        return Operand(made, like.axes)
+    shape = f.get("newShape", Shape)
+    if any(size in (graph.FREE, graph.INFERRED) for size in shape):
+        f.refuse("its shape is open")
+    return Operand(f.builder.constant(np.full(shape, fill, np.float32)))
