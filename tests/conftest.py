@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).parents[2] / "shared"
+from helpers import SHARED
 
 
 @pytest.fixture(scope="session")

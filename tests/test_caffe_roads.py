@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers import SHARED
+
 pytest.importorskip("torch")
 
+from helpers.caffe import corpus
 from mmdnn.frameworks.pytorch import engine, writer
 from mmdnn.frameworks.pytorch.exporter import from_ir
 from mmdnn.registry import Source
 
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "caffe"))
-
-import corpus
-
-CASES = sorted(
-    path.name
-    for path in (Path(__file__).parents[2] / "shared" / "corpus" / "caffe").glob("*")
-    if path.is_dir()
-)
+CASES = sorted(path.name for path in (SHARED / "corpus" / "caffe").glob("*") if path.is_dir())
 
 
 @pytest.mark.skipif(not CASES, reason="needs the corpus, beside the checkout")

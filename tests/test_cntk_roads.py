@@ -7,7 +7,6 @@ layer's name. (The road back to CNTK: frameworks/cntk/test_cntk_round_trip.py.)
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,11 +14,14 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from opencv_running import one_process
+from helpers import SHARED
+from helpers.caffe.opencv import one_process
 
 pytest.importorskip("onnxruntime")
 
-from caffe_roads import names_a_layer, run_caffe
+from helpers.caffe.roads import names_a_layer, run_caffe
+from helpers.cntk import corpus as cntk_corpus
+from helpers.mxnet.batch import Batch
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import exporter as to_caffe
 from mmdnn.frameworks.caffe import writer as caffe_writer
@@ -28,13 +30,7 @@ from mmdnn.frameworks.onnx import writer as onnx_writer
 from mmdnn.ir import SAID
 from mmdnn.registry import Source
 
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "cntk"))
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "mxnet"))
-
-import cntk_corpus
-from mxnet_running import Batch
-
-ROOT = Path(__file__).parents[2] / "shared"
+ROOT = SHARED
 UNREAD = {
     "conv_op_short_attrs": "CNTK itself does not run it",
     "random_uniform_times0": "random numbers",

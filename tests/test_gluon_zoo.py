@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,8 @@ pytest.importorskip("torch")
 pytest.importorskip("cv2")
 pytest.importorskip("onnxruntime")
 
+import gluon_zoo
+
 import mmdnn
 from mmdnn import registry
 from mmdnn.errors import MissingExtraError
@@ -26,10 +27,6 @@ from mmdnn.verify import run as verification
 from mmdnn.verify import sides
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.run import Found
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-import gluon_zoo
 
 SMALL = {
     "alexnet": 63,

@@ -5,15 +5,18 @@ Every case of both corpora, and real models. What does not come back as it was i
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers import SHARED
+
 pytest.importorskip("onnxruntime")
 
+from helpers.caffe import corpus
+from helpers.mxnet.batch import mxnet_model
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks import caffe, mxnet
 from mmdnn.frameworks.caffe import exporter as to_caffe
@@ -29,13 +32,6 @@ from mmdnn.frameworks.mxnet.graph import Model
 from mmdnn.registry import Source
 from mmdnn.tensors import references
 
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "caffe"))
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "mxnet"))
-
-import corpus
-from mxnet_running import mxnet_model
-
-SHARED = Path(__file__).parents[2] / "shared"
 CAFFE = sorted(path.parent.name for path in SHARED.glob("corpus/caffe/*/golden.npz"))
 MXNET = sorted(path.parent.name for path in SHARED.glob("corpus/mxnet/*/golden.npz"))
 

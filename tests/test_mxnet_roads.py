@@ -7,7 +7,6 @@ itself: frameworks/mxnet/test_exporter_corpora.py, which runs all models in one 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,15 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from opencv_running import one_process
+from helpers import SHARED
+from helpers.caffe.opencv import one_process
 
 pytest.importorskip("onnxruntime")
 
-from caffe_roads import names_a_layer, run_caffe
+from helpers.caffe import corpus
+from helpers.caffe.roads import names_a_layer, run_caffe
+from helpers.mxnet import corpus as mxnet_corpus
+from helpers.mxnet.batch import difference, mxnet_model
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import exporter as to_caffe
 from mmdnn.frameworks.caffe import writer as caffe_writer
@@ -32,14 +35,7 @@ from mmdnn.frameworks.onnx import engine as onnxruntime
 from mmdnn.frameworks.onnx import writer as onnx_writer
 from mmdnn.registry import Source
 
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "caffe"))
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "mxnet"))
-
-import corpus
-import mxnet_corpus
-from mxnet_running import difference, mxnet_model
-
-ROOT = Path(__file__).parents[2] / "shared" / "corpus"
+ROOT = SHARED / "corpus"
 MXNET = sorted(path.parent.name for path in (ROOT / "mxnet").glob("*/golden.npz"))
 CAFFE = sorted(path.parent.name for path in (ROOT / "caffe").glob("*/golden.npz"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cntk_zoo
+from helpers.cntk import zoo as cntk_zoo
 from mmdnn.cli import mmconvert, mmtocode, mmtoir
 from mmdnn.conversion.examples.cntk import imagenet_test
 from mmdnn.frameworks.cntk import engine

@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 import mmdnn
-import picture_network
+from helpers import picture_network
 from mmdnn import registry
 from mmdnn.cli import mmconvert, mmtocode, mmtoir, mmtomodel
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import mmdnn
-import picture_network
+from helpers import picture_network
 from mmdnn import registry
 from mmdnn.cli import mmtocode, mmtoir
 from mmdnn.conversion.examples import _preprocessing

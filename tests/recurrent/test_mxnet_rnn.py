@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "frameworks" / "mxnet"))
-
-from mxnet_running import Batch, difference
-
+from helpers.mxnet.batch import Batch, difference
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.mxnet import engine, exporter, importer, writer
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 import pytest
-from recurrence import Case
 
+from helpers.recurrent.recurrence import Case
 from mmdnn.errors import Error
 from mmdnn.frameworks.caffe import exporter as caffe
 from mmdnn.frameworks.mxnet import exporter as mxnet

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 import pytest
-from recurrent_cases import CASES
+
+from helpers.recurrent.cases import CASES
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recurrence import Case
-from recurrent_cases import CASES
+
+from helpers.recurrent.cases import CASES
+from helpers.recurrent.recurrence import Case
 
 pytest.importorskip("onnxruntime")
 

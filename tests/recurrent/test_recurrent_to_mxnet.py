@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from recurrence import DOUBLES, doubled
-from recurrent_cases import CASES
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "frameworks" / "mxnet"))
-
-from mxnet_running import Batch, difference
+from helpers.mxnet.batch import Batch, difference
+from helpers.recurrent.cases import CASES
+from helpers.recurrent.recurrence import DOUBLES, doubled
 
 
 def test_to_mxnet(tmp_path: Path) -> None:

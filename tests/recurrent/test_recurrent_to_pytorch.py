@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recurrence import DEFAULTS, DOUBLES, doubled
-from recurrent_cases import CASES
+
+from helpers.recurrent.cases import CASES
+from helpers.recurrent.recurrence import DEFAULTS, DOUBLES, doubled
 
 pytest.importorskip("torch")
 

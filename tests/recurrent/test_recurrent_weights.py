@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 import pytest
-from recurrence import Case
 
+from helpers.recurrent.recurrence import Case
 from mmdnn.ir.builder import Builder
 from mmdnn.ir.passes.canonical import canonical
 

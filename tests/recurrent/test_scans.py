@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ pytest.importorskip("onnxruntime")
 
 import onnxruntime
 
+from helpers.mxnet.batch import Batch, difference
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import exporter as caffe
 from mmdnn.frameworks.caffe import importer as caffe_importer
@@ -22,10 +22,6 @@ from mmdnn.frameworks.mxnet import exporter as mxnet
 from mmdnn.frameworks.onnx import engine
 from mmdnn.ir.builder import Builder
 from mmdnn.registry import Source
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "frameworks" / "mxnet"))
-
-from mxnet_running import Batch, difference
 
 HEAD = '<ir_version: 10, opset_import: ["" : 22]>\n'
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_tools_commands import call
 
 import mmdnn
+from helpers import ROOT
+from helpers.tools import call
 from mmdnn.errors import UsageError
 from mmdnn.frameworks.caffe.graph import message
 from mmdnn.frameworks.mxnet.reader import ndarray
@@ -21,7 +22,7 @@ from mmdnn.tools import standins
 
 pytest.importorskip("onnxruntime")
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits"
+DIGITS = ROOT / "examples" / "digits" / "digits"
 PICTURE = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 5 dim: 4 } } }
 layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_tools_commands import call
 
+from helpers import ROOT
+from helpers.tools import call
 from mmdnn import registry
 from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.caffe import reader
 
 pytest.importorskip("onnxruntime")
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits"
+DIGITS = ROOT / "examples" / "digits" / "digits"
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 
 import pytest
+
+from helpers.tools import call
 
 TOOLS = {
     "json2prototxt": ["--mx-json", "--cf-prototxt"],
@@ -25,14 +26,6 @@ MISSING = {
     "convert_mean": ["no.binaryproto", "out"],
     "test_converter": ["--data", "no"],
 }
-
-
-def call(tool: str, *argv: object) -> int:
-    """Run a tool; returns its exit code."""
-    try:
-        return importlib.import_module(f"mmdnn.tools.{tool}").main([str(arg) for arg in argv])
-    except SystemExit as end:
-        return int(end.code or 0)
 
 
 @pytest.mark.parametrize(("tool", "documented"), TOOLS.items())

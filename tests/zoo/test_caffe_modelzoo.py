@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mmdnn
-import picture_network
+from helpers import picture_network
 from mmdnn.frameworks.caffe.graph import message
 from mmdnn.frameworks.mxnet.reader import ndarray
 from mmdnn.tensors.references import read

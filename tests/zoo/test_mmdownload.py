@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import picture_network
+from helpers import picture_network
 from mmdnn.cli import mmdownload
 
 CNTK = (

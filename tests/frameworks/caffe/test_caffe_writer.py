@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 import pytest
-from one_layer import blobs, normal
-from one_layer import model as model_of
 
+from helpers.caffe.one_layer import blobs, normal
+from helpers.caffe.one_layer import model as model_of
 from mmdnn.errors import UsageError
 from mmdnn.frameworks.caffe import graph, importer, reader, writer
 from mmdnn.frameworks.caffe.exporter import from_ir

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fake_caffe
 import pytest
-from one_layer import blobs, normal
-from one_layer import model as model_of
 
+from helpers import SHARED
+from helpers.caffe import fake_caffe
+from helpers.caffe.one_layer import blobs, normal
+from helpers.caffe.one_layer import model as model_of
 from mmdnn.frameworks.caffe import codegen, importer, reader, writer
 from mmdnn.frameworks.caffe.exporter import from_ir
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.registry import Source
 
-FOLDER = Path(__file__).parents[4] / "shared" / "corpus" / "caffe"
+FOLDER = SHARED / "corpus" / "caffe"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/golden.npz"))
 
 LAYERS = f"""
@@ -86,7 +87,7 @@ def executed(network: Network, folder: Path) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_source_gives_the_network(shared: Path, tmp_path: Path, case: str) -> None:
-    import corpus
+    from helpers.caffe import corpus
 
     folder = shared / "corpus" / "caffe" / case
     network = from_ir(importer.to_ir(reader.read(corpus.source(folder))))

@@ -10,13 +10,14 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from helpers import SHARED
 from mmdnn.errors import Error
 
 pytest.importorskip("onnxruntime")
 
-import corpus
+from helpers.caffe import corpus
 
-FOLDER = Path(__file__).parents[4] / "shared" / "corpus" / "caffe"
+FOLDER = SHARED / "corpus" / "caffe"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/golden.npz"))
 REFUSED: dict[str, str] = {}
 """Cases that are refused, and why."""

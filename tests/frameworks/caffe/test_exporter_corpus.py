@@ -9,10 +9,11 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from helpers import SHARED
+
 pytest.importorskip("onnxruntime")
 
-import corpus
-
+from helpers.caffe import corpus
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import importer, reader, writer
 from mmdnn.frameworks.caffe.exporter import from_ir
@@ -20,7 +21,7 @@ from mmdnn.frameworks.caffe.graph import Network
 from mmdnn.registry import Source
 from mmdnn.tensors import references
 
-FOLDER = Path(__file__).parents[4] / "shared" / "corpus" / "caffe"
+FOLDER = SHARED / "corpus" / "caffe"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/golden.npz"))
 
 OTHERWISE = {

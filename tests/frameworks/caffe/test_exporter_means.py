@@ -11,8 +11,7 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
-from test_exporter import PICTURE, Case, check, normal
-
+from helpers.caffe.case import PICTURE, Case, check, normal
 from mmdnn.errors import ShapeError
 from mmdnn.frameworks.caffe import importer, reader, writer
 from mmdnn.frameworks.caffe.exporter import from_ir
@@ -206,7 +205,7 @@ def test_limits_are_exact(tmp_path: Path) -> None:
             y.name = f"{name}_{limit}"
             builder.graph.outputs.append(y)
     source = Source(*writer.write(from_ir(builder.model()), tmp_path / "net.prototxt"))
-    import corpus
+    from helpers.caffe import corpus
 
     wanted = corpus.run(builder.model(), feeds)
     found = corpus.run(importer.to_ir(reader.read(source)), feeds)

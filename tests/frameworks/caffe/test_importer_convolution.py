@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from one_layer import blobs, model, normal, run
 
+from helpers.caffe.one_layer import blobs, model, normal, run
 from mmdnn.errors import Error
 
 

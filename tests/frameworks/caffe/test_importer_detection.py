@@ -8,8 +8,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 import pytest
-from one_layer import blobs, evaluate, model, normal, run
 
+from helpers.caffe.one_layer import blobs, evaluate, model, normal, run
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import graph, importer, reader
 from mmdnn.registry import Source

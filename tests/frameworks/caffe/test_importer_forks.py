@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from one_layer import blobs, evaluate, model, normal, run
 
+from helpers.caffe.one_layer import blobs, evaluate, model, normal, run
 from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.caffe import importer, reader
 from mmdnn.registry import Source

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from one_layer import blobs, evaluate, model, normal, run
 
+from helpers.caffe.one_layer import blobs, evaluate, model, normal, run
 from mmdnn.errors import Error
 from mmdnn.frameworks.caffe import importer, reader
 from mmdnn.frameworks.caffe.graph import message

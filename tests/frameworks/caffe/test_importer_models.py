@@ -7,16 +7,17 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import corpus
 import numpy as np
 import onnx_ir as ir
 import pytest
 
+from helpers import SHARED
+from helpers.caffe import corpus
 from mmdnn.errors import Error
 from mmdnn.frameworks.caffe.graph import Filler
 from mmdnn.registry import Source
 
-FOLDER = Path(__file__).parents[4] / "shared" / "models"
+FOLDER = SHARED / "models"
 GOLDEN = sorted(path.stem for path in FOLDER.glob("golden/*.npz"))
 TRAINED = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("caffe/*/*.prototxt"))
 DEPLOY = sorted(

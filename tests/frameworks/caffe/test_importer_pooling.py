@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from one_layer import normal, run
 
+from helpers.caffe.one_layer import normal, run
 from mmdnn.errors import Error
 
 LOWEST = np.float32(-3.4028234663852886e38)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from one_layer import blobs, evaluate, model, normal, run
 
+from helpers.caffe.one_layer import blobs, evaluate, model, normal, run
 from mmdnn.errors import FormatError, ShapeError, UnsupportedError
 from mmdnn.frameworks.caffe import importer, reader
 from mmdnn.registry import Source

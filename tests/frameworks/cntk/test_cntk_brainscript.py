@@ -11,15 +11,27 @@ import struct
 from functools import cache
 from pathlib import Path
 
-import brainscript_versions
 import numpy as np
 import onnx_ir as ir
 import pytest
-from brainscript_files import File, double, flag, i32, i64, shape, single, size, text, u32
-from cntk_damaging import mutated, survives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers import HELPERS
+from helpers.cntk import brainscript_versions
+from helpers.cntk.brainscript_files import (
+    File,
+    double,
+    flag,
+    i32,
+    i64,
+    shape,
+    single,
+    size,
+    text,
+    u32,
+)
+from helpers.cntk.damage import mutated, survives
 from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.cntk import arrange, engine, graph, importer, reader
 from mmdnn.frameworks.cntk.graph import BATCH, SEQUENCE, Kind, Model
@@ -29,7 +41,7 @@ from mmdnn.frameworks.onnx import engine as onnxruntime
 from mmdnn.ir import sequences
 from mmdnn.registry import Source
 
-RECORD = Path(__file__).with_name("brainscript_versions.npz")
+RECORD = HELPERS / "cntk" / "brainscript_versions.npz"
 NETS = {name: (function, version) for name, function, version in brainscript_versions.all_nets()}
 
 

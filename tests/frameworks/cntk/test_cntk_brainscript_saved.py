@@ -9,15 +9,16 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-import cntk_corpus
 import onnx_ir as ir
 import pytest
 
+from helpers import HELPERS
+from helpers.cntk import corpus as cntk_corpus
 from mmdnn.errors import Error
 from mmdnn.frameworks.cntk import arrange, engine, importer, reader
 from mmdnn.frameworks.cntk.graph import COMBINE, Model
 
-PROGRAM = Path(__file__).with_name("brainscript_nets.py")
+PROGRAM = HELPERS / "cntk" / "brainscript_nets.py"
 
 REFUSED = {
     "constant_op": "ConstantOp x2",

@@ -7,14 +7,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import cntk_corpus
 import numpy as np
 import onnx_ir as ir
 import pytest
-from generated_sources import AXIS, Graphs, Sources, dense, exact, interpreter
 
 import mmdnn
-import picture_network
+from helpers import HELPERS, picture_network
+from helpers.cntk import corpus as cntk_corpus
+from helpers.cntk.generated import AXIS, Graphs, Sources, dense, exact, interpreter
 from mmdnn.cli import mmtocode, mmtoir, mmtomodel
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import codegen, exporter, graph, reader
@@ -23,7 +23,7 @@ from mmdnn.ir.storage.files import read_ir, write_record
 from mmdnn.registry import Source
 from mmdnn.tensors import references
 
-CALLS = Path(__file__).with_name("cntk_calls.py")
+CALLS = HELPERS / "cntk" / "calls.py"
 WIDE = 100
 
 CLASSIFIER = '''"""A network for CNTK.

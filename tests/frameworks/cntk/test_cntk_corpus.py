@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cntk_corpus
 import pytest
 
+from helpers import SHARED
+from helpers.cntk import corpus as cntk_corpus
+from helpers.cntk.corpus import REFUSED
 from mmdnn.errors import UnsupportedError
-
-SHARED = Path(__file__).parents[4] / "shared"
-REFUSED = {
-    "conv_op_short_attrs": "CNTK itself does not run it: its channels are padded",
-    "random_uniform_times0": "random numbers: no two runs are alike",
-}
 
 
 @pytest.mark.parametrize("name", [folder.name for folder in cntk_corpus.folders(SHARED)] or [""])

@@ -7,17 +7,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import cntk_corpus as corpus
-import cntk_networks as networks
 import numpy as np
 import pytest
 
+from helpers import ROOT
+from helpers.cntk import corpus, networks
 from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError
 from mmdnn.frameworks.cntk import engine
 from mmdnn.registry import Source
 
 Arrays = dict[str, np.ndarray]
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-import cntk_zoo
 import mmdnn
+from helpers.cntk import zoo as cntk_zoo
 from mmdnn.frameworks.cntk import engine as cntk
 from mmdnn.frameworks.onnx import engine
 from mmdnn.frameworks.pytorch import codegen

@@ -5,24 +5,19 @@ All cases that there are for MXNet, and those that are CNTK's alone.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import pytest
-from cntk_running import Arrays, Batch
 
+from helpers import operators as mxnet
+from helpers.cntk.batch import Arrays, Batch
+from helpers.operators import Build, model, normal, rng
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import exporter
 from mmdnn.frameworks.onnx import engine
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "mxnet"))
-
-import test_exporter_layers as mxnet
-from test_exporter_layers import Build, model, normal, rng
 
 CASES: dict[str, tuple[tuple[int, ...], Build]] = {}
 IMAGE = (2, 3, 9, 8)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from cntk_running import Batch
 
+from helpers.cntk.batch import Batch
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import exporter
 from mmdnn.frameworks.onnx import engine

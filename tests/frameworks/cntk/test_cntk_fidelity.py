@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import cntk_corpus
 import pytest
-from test_cntk_retraining import ResNet20
 
+from helpers.cntk import corpus as cntk_corpus
+from helpers.resnet20 import ResNet20
 from mmdnn import api
 from mmdnn.frameworks.cntk import exporter, importer, reader
 from mmdnn.frameworks.cntk.graph import Model

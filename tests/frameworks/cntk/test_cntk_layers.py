@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import cntk_corpus
 import pytest
-from layer_cases import all_cases
 
+from helpers import HELPERS
+from helpers.cntk import corpus as cntk_corpus
+from helpers.cntk.layer_cases import all_cases
 from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.cntk import engine
 
-RUNNER = Path(__file__).with_name("layer_runner.py")
+RUNNER = HELPERS / "cntk" / "layer_runner.py"
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cntk_corpus
 import numpy as np
 import onnx_ir as ir
 import pytest
 
+from helpers.cntk import corpus as cntk_corpus
 from mmdnn import api
 from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks import pytorch

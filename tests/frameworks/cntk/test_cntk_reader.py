@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dictionary_files
 import numpy as np
 import onnx_ir as ir
 import pytest
-from cntk_damaging import mutated, survives
-from dictionary_files import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from helpers.cntk import dictionary_files
+from helpers.cntk.damage import mutated, survives
+from helpers.cntk.dictionary_files import (
     Float,
     Int,
     Tensor,
@@ -24,9 +27,6 @@ from dictionary_files import (
     variable,
     write,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from mmdnn.errors import Error, FormatError, UnsupportedError, UsageError
 from mmdnn.frameworks.cntk import arrange, graph, importer, reader, writer
 from mmdnn.frameworks.cntk._operators import OPERATORS

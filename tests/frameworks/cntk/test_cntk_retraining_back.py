@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cntk_zoo
+from helpers import HELPERS
+from helpers.cntk import zoo as cntk_zoo
 from mmdnn.cli import mmconvert, mmtocode, mmtoir
 from mmdnn.frameworks.cntk import engine
 
-PROGRAM = Path(__file__).with_name("cntk_training.py")
+PROGRAM = HELPERS / "cntk" / "training.py"
 WAYS = {
     "to CNTK": ["mmconvert net.model -om ours.dnn --noVerify"],
     "by way of ONNX": [

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cntk_corpus
 import pytest
-from test_cntk_corpus import REFUSED
 
+from helpers import SHARED
+from helpers.cntk import corpus as cntk_corpus
+from helpers.cntk.corpus import REFUSED
 from mmdnn import api
 from mmdnn.errors import Error, MissingExtraError
 from mmdnn.frameworks.cntk import arrange, engine
 
-SHARED = Path(__file__).parents[4] / "shared"
 NOT_ON_CPU = {"conv_dilation", "conv_dilation_pad"}
 NAMES = [folder.name for folder in cntk_corpus.folders(SHARED) if folder.name not in REFUSED]
 Ran = dict[str, "dict[str, cntk_corpus.np.ndarray] | Error"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cntk_corpus
 import numpy as np
 import onnx_ir as ir
 import pytest
-from cntk_running import Batch
 
+from helpers.cntk import corpus as cntk_corpus
+from helpers.cntk.batch import Batch
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import LARGE, graph, reader, writer
 from mmdnn.frameworks.cntk.graph import Axis, Block, Function, Kind, Model, Shape, Variable

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from mxnet_running import mxnet_model
 
+from helpers.mxnet.batch import mxnet_model
 from mmdnn.frameworks.mxnet import codegen, exporter, importer
 from mmdnn.ir.builder import Builder
 

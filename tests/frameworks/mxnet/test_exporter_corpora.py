@@ -5,24 +5,20 @@ Files and generated source run in MXNet 1.9.1, and meet what Caffe, or MXNet, co
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mxnet_corpus import golden
-from mxnet_running import Batch, difference, mxnet_model
 
+from helpers.caffe import corpus
+from helpers.mxnet.batch import Batch, difference, mxnet_model
+from helpers.mxnet.corpus import golden
 from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.mxnet import exporter, importer
 from mmdnn.frameworks.mxnet.graph import Model
 from mmdnn.tensors import references
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "caffe"))
-
-import corpus
 
 CAFFE_REFUSED = {"pooling_max_mask"}
 """MXNet's pooling does not tell where the maxima are."""

@@ -10,15 +10,16 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from helpers import SHARED
+
 pytest.importorskip("onnxruntime")
 
-import mxnet_corpus as corpus
-
+from helpers.mxnet import corpus
 from mmdnn.errors import Error
 from mmdnn.frameworks.mxnet import importer, reader
 
 Made = TypeVar("Made")
-FOLDER = Path(__file__).parents[4] / "shared" / "corpus" / "mxnet"
+FOLDER = SHARED / "corpus" / "mxnet"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/golden.npz"))
 REFUSED = {
     "bipartite": "_contrib_bipartite_matching",  # it makes targets for training

@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
-import mxnet_corpus as corpus
-
+from helpers.mxnet import corpus
 from mmdnn.errors import MissingExtraError, ShapeError
 from mmdnn.frameworks.mxnet import engine, importer, reader
 

@@ -5,31 +5,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-PATH = Path(__file__).parents[3] / "tools" / "backend_suite.py"
+import backend_suite as suite
+
 EVERY = 8
 
 
-@pytest.fixture(scope="module")
-def suite():
-    spec = importlib.util.spec_from_file_location("backend_suite", PATH)
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.filterwarnings("ignore")
-def test_sample_of_the_suite(suite, tmp_path):
+def test_sample_of_the_suite(tmp_path):
     cases = suite.load_cases()
     skipped = suite.excluded()
     sample = [c for c in cases[::EVERY] if not any(p.search(c.name) for p, _ in skipped)]
@@ -40,7 +28,7 @@ def test_sample_of_the_suite(suite, tmp_path):
     assert counts["pass"] >= 0.9 * len(results), counts
 
 
-def test_every_exclusion_has_a_case_and_a_reason(suite):
+def test_every_exclusion_has_a_case_and_a_reason():
     names = [case.name for case in suite.load_cases()]
     for pattern, reason in suite.excluded():
         assert any(pattern.search(name) for name in names), pattern.pattern

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pytorch_harness import check, forward, ints
+
+from helpers.pytorch.harness import check, forward, ints
 
 
 def test_concat() -> None:

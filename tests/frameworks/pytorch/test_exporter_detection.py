@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pytorch_harness import check
+
+from helpers.pytorch.harness import check
 
 
 def rois(*rows: tuple[float, ...]) -> np.ndarray:

@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from pytorch_harness import assert_snapshot, check, forward, ints
+
+from helpers.pytorch.harness import assert_snapshot, check, forward, ints
 
 FAR = 1 << 62
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pytorch_harness import assert_snapshot, check, forward
+
+from helpers.pytorch.harness import assert_snapshot, check, forward
 
 random = np.random.default_rng(0)
 

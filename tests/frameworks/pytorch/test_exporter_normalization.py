@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pytorch_harness import assert_snapshot, check, parse
 
+from helpers.pytorch.harness import assert_snapshot, check, parse
 from mmdnn.frameworks.pytorch.exporter import from_ir
 from mmdnn.frameworks.pytorch.writer import instantiate
 

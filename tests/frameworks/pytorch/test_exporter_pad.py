@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pytorch_harness import check, ints, parse
 
+from helpers.pytorch.harness import check, ints, parse
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.exporter import from_ir
 

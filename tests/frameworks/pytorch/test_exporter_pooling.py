@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from pytorch_harness import assert_snapshot, check, forward, parse
 
+from helpers.pytorch.harness import assert_snapshot, check, forward, parse
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.exporter import from_ir
 

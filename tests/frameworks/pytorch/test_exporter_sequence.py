@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pytorch_harness import check, ints
+
+from helpers.pytorch.harness import check, ints
 
 
 @pytest.mark.parametrize(("batch", "time"), [(0, 1), (1, 0)])

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import SHARED
 from mmdnn.errors import Error
 from mmdnn.frameworks.onnx import importer, reader
 from mmdnn.frameworks.pytorch import engine, exporter
 from mmdnn.registry import Source
 from mmdnn.verify.compare import difference
 
-ROOT = Path(__file__).parents[4] / "shared" / "models"
+ROOT = SHARED / "models"
 MODELS = sorted((ROOT / "onnx").rglob("*.onnx"))
 OPEN = {"batch": 2, "samples": 4000}
 """Sizes for the dimensions that models leave open; others are 1."""

@@ -1,17 +1,17 @@
-"""Prints what becomes of every case of the corpus: python corpus_table.py [names]."""
+"""Prints what becomes of every case of the corpus:
+
+PYTHONPATH=tests python -m helpers.cntk.corpus_table [names]
+"""
 
 from __future__ import annotations
 
 import sys
 import traceback
 from collections import Counter
-from pathlib import Path
 
-import cntk_corpus
-
+from helpers import SHARED
+from helpers.cntk import corpus as cntk_corpus
 from mmdnn.errors import Error
-
-SHARED = Path(__file__).parents[4] / "shared"
 
 
 def main(names: list[str]) -> None:

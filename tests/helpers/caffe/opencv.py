@@ -14,7 +14,7 @@ import pytest
 
 from mmdnn.frameworks.caffe import engine
 
-PROGRAM = Path(__file__).with_name("opencv_batch.py")
+PROGRAM = Path(__file__).with_name("opencv_program.py")
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from helpers import ROOT
 from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.cntk import engine
 
-PROGRAM = Path(__file__).parents[1] / "tools" / "cntk_models.py"
+PROGRAM = ROOT / "tools" / "cntk_models.py"
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet18": ("resnet18", {"pixels": 65, "maps": 4, "classes": 7}),
     "resnet20": ("resnet20", {"pixels": 16, "maps": 4, "classes": 5, "count": 1}),

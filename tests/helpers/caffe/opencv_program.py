@@ -1,6 +1,6 @@
 """Runs Caffe networks in OpenCV, each in a process of its own, without starting Python for each.
 
-    python opencv_batch.py RUNNER
+    python opencv_program.py RUNNER
 
 `RUNNER` is the engine's own program. Each line read is a folder that it is given; the answer is a line of
 JSON: {"returncode": ..., "stderr": ...}. OpenCV ends its process on some files, so each runs in a fork.

@@ -1,7 +1,7 @@
 # ruff: noqa: B905 - in Python 3.6 zip has no strict
 """Runs generated sources in CNTK 2.7, many in one process; Python 3.6, no part of the project.
 
-    python cntk_generated.py jobs.json
+    python generated_program.py jobs.json
 
 A job has `source`, and may have `weights`, `saved` (where the network is saved), `model` (a file that
 it is held against, with the same feeds) and `golden` (an .npz with feeds); or `fit`, how many steps it

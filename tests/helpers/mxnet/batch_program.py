@@ -1,6 +1,6 @@
 """Runs many models in one MXNet process, which takes long to start; a program for MXNet's interpreter.
 
-    python mxnet_batch.py FOLDER
+    python batch_program.py FOLDER
 
 Each folder in it holds `net-symbol.json`, `net-0000.params`, `net.py` and `in.npz`, and gets `out.npz`, or
 `error.txt` where MXNet refuses something: the files, loaded as a checkpoint; the source code, whose outputs

@@ -1,9 +1,9 @@
 """Small nets saved by CNTK 2.7 in CNTK 1's format and in its own, with what it computes of them.
 
-    .venv-cntk/bin/python tests/frameworks/cntk/brainscript_nets.py folder [nets]
+    .venv-cntk/bin/python tests/helpers/cntk/brainscript_nets.py folder [nets]
 
 For Python 3.6. Each net becomes `<folder>/<net>/` with v1.model, v2.model and golden.npz (as in
-`cntk_corpus`); what CNTK cannot save in the old format, or run, is told and left out.
+`corpus`); what CNTK cannot save in the old format, or run, is told and left out.
 """
 
 import os

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 import pytest
-from mxnet_corpus import golden, source
 
+from helpers.mxnet.corpus import golden, source
 from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.mxnet import engine, exporter, reader, writer
 from mmdnn.frameworks.mxnet.graph import Model
 from mmdnn.registry import replace
 
-PROGRAM = Path(__file__).with_name("mxnet_batch.py")
+PROGRAM = Path(__file__).with_name("batch_program.py")
 
 
 class Batch:

@@ -16,7 +16,7 @@ from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.cntk import codegen, engine, graph
 from mmdnn.frameworks.cntk.graph import Attribute, Block, Function, Kind, Model, Shape, Variable
 
-PROGRAM = Path(__file__).with_name("cntk_generated.py")
+PROGRAM = Path(__file__).with_name("generated_program.py")
 AXIS = graph.Axis(0)
 
 
@@ -46,7 +46,7 @@ class Sources:
             key: What the result is found by.
             model: It.
             original: A file that CNTK is to give the same numbers from.
-            job: What else is to be done (`cntk_generated.py`).
+            job: What else is to be done (`generated_program.py`).
         """
         number = len(self.jobs)
         code, *weights = codegen.save(model, self.root / f"net{number}.py")

@@ -1,7 +1,7 @@
 """Trains a model some steps in CNTK; a program for CNTK's interpreter.
 
-    python cntk_training.py NET.model OUT.npz
-    python cntk_training.py NET.py OUT.npz WEIGHTS.npy      (generated source)
+    python training.py NET.model OUT.npz
+    python training.py NET.py OUT.npz WEIGHTS.npy      (generated source)
 
 Pictures of ten classes, each with a pattern of its own. OUT.npz gets the loss of each step, the running
 statistics before, behind the first step and behind all (by number), and what the trained model makes of

@@ -1,6 +1,6 @@
 """Calls of CNTK's functions and layers, each saved as a model; a program for CNTK's interpreter.
 
-    python cntk_calls.py FOLDER
+    python calls.py FOLDER
 
 gives `FOLDER/<name>.model` for each.
 """

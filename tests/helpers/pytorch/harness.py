@@ -7,12 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
 import pytest
 
+from helpers import ROOT
 from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.engine import as_numpy, as_tensor
 from mmdnn.frameworks.pytorch.exporter import from_ir
@@ -20,7 +20,7 @@ from mmdnn.frameworks.pytorch.writer import instantiate
 
 Arrays = Mapping[str, np.ndarray]
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
+SNAPSHOTS = ROOT / "tests" / "frameworks" / "pytorch" / "snapshots"
 RULES = "E,F,I,W,UP,B,SIM"
 
 

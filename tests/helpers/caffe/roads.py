@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
 
+from helpers.caffe import corpus
 from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.caffe import engine as opencv
 from mmdnn.frameworks.caffe import importer, reader
 from mmdnn.ir import LAYER
 from mmdnn.registry import Source, replace
-
-sys.path.insert(0, str(Path(__file__).parent / "frameworks" / "caffe"))
-
-import corpus
 
 
 def run_caffe(

@@ -1,6 +1,6 @@
 """Small networks that CNTK itself builds and saves; for tests, and a program for CNTK's interpreter.
 
-    python cntk_networks.py FOLDER NAME...
+    python networks.py FOLDER NAME...
 
 gives each network as `FOLDER/<name>.model`, with inputs for it as `FOLDER/<name>.npz`, as the engine is
 fed them: [batch, time, *static], lengths beside as `<input>.lengths`, random and always the same; or what

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from brainscript_files import (
+
+from helpers.cntk.brainscript_files import (
     File,
     double,
     flag,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recurrence import Case
+from helpers.recurrent.recurrence import Case
 
 CASES: dict[str, Case] = {}
 
