@@ -131,7 +131,7 @@ refused(
     "max_where",
     "where the maxima are",
     IMAGE,
-    lambda op, x: op.MaxPool(x, kernel_shape=[2, 2], outputs=2),
+    lambda op, x: op.outputs(2).MaxPool(x, kernel_shape=[2, 2]),
 )
 
 # dense layers
@@ -165,7 +165,7 @@ for kind in (
     "Gelu",
     "Celu",
 ):
-    case(kind, (2, 5), lambda op, x, k=kind: getattr(op, k)(op.Mul(x, np.float32(3))))
+    case(kind, (2, 5), lambda op, x, k=kind: op[k](op.Mul(x, np.float32(3))))
 for kind in (
     "HardSigmoid",
     "HardSwish",
@@ -177,7 +177,7 @@ for kind in (
     "Exp",
     "Erf",
 ):
-    case(kind, (2, 5), lambda op, x, k=kind: getattr(op, k)(x))
+    case(kind, (2, 5), lambda op, x, k=kind: op[k](x))
 case("gelu_tanh", (2, 5), lambda op, x: op.Gelu(x, approximate="tanh"))
 case("selu_odd", (2, 5), lambda op, x: op.Selu(x, alpha=2.0, gamma=0.5))
 for shape in ((3, 1, 1), (1,), (1, 1, 1), (8,), (1, 3, 1, 1), (9, 8)):
@@ -186,10 +186,10 @@ for shape in ((3, 1, 1), (1,), (1, 1, 1), (8,), (1, 3, 1, 1), (9, 8)):
 HALVES = np.asarray([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.3, -0.7], np.float32)
 case("round", (1, 8), lambda op, x: op.Round(op.Add(op.Mul(x, np.float32(0)), HALVES)))
 for kind in ("Add", "Sub", "Mul", "Div", "Max", "Min"):
-    case(f"{kind}_scalar", (2, 5), lambda op, x, k=kind: getattr(op, k)(x, np.float32(0.7)))
-    case(f"{kind}_left", (2, 5), lambda op, x, k=kind: getattr(op, k)(np.float32(0.7), x))
-    case(f"{kind}_row", (2, 5), lambda op, x, k=kind: getattr(op, k)(x, normal(5)))
-    case(f"{kind}_wider", (5,), lambda op, x, k=kind: getattr(op, k)(x, normal(2, 5)))
+    case(f"{kind}_scalar", (2, 5), lambda op, x, k=kind: op[k](x, np.float32(0.7)))
+    case(f"{kind}_left", (2, 5), lambda op, x, k=kind: op[k](np.float32(0.7), x))
+    case(f"{kind}_row", (2, 5), lambda op, x, k=kind: op[k](x, normal(5)))
+    case(f"{kind}_wider", (5,), lambda op, x, k=kind: op[k](x, normal(2, 5)))
 case("pow", (2, 5), lambda op, x: [op.Pow(op.Abs(x), np.float32(1.7)), op.Pow(np.float32(2), x)])
 case("pow_integer", (2, 5), lambda op, x: op.Pow(x, np.int64(3)))
 case("mod", (2, 5), lambda op, x: [op.Mod(x, np.float32(-0.3), fmod=1)])
@@ -282,8 +282,8 @@ case(
 case("transpose", (2, 3, 4), lambda op, x: op.Transpose(x, perm=[2, 0, 1]))
 case("squeeze", (2, 1, 4), lambda op, x: [op.Squeeze(x, [1]), op.Unsqueeze(x, [0, -1])])
 case("concat", (2, 3), lambda op, x: op.Concat(x, op.Neg(x), axis=-1))
-case("split", (2, 7), lambda op, x: op.Split(x, [1, 4, 2], axis=1, outputs=3))
-case("split_even", (2, 7), lambda op, x: op.Split(x, axis=1, num_outputs=3, outputs=3))
+case("split", (2, 7), lambda op, x: op.outputs(3).Split(x, [1, 4, 2], axis=1))
+case("split_even", (2, 7), lambda op, x: op.outputs(3).Split(x, axis=1, num_outputs=3))
 for name, args in {
     "front": ([1], [4], [1]),
     "negative": ([-3], [-1], [2]),
@@ -331,10 +331,10 @@ for kind in ("Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogS
         f"Reduce{kind}",
         (2, 3, 4),
         lambda op, x, k=kind: [
-            getattr(op, f"Reduce{k}")(x, [1, 2], keepdims=0),
-            getattr(op, f"Reduce{k}")(x, [-1]),
-            getattr(op, f"Reduce{k}")(x),
-            getattr(op, f"Reduce{k}")(x, keepdims=0),
+            op[f"Reduce{k}"](x, [1, 2], keepdims=0),
+            op[f"Reduce{k}"](x, [-1]),
+            op[f"Reduce{k}"](x),
+            op[f"Reduce{k}"](x, keepdims=0),
         ],
     )
 case(
@@ -343,9 +343,9 @@ case(
     lambda op, x: [op.ArgMax(op.Floor(x), axis=1), op.ArgMin(x, axis=-1, keepdims=0)],
 )
 case("argmax_last", (2, 9), lambda op, x: op.ArgMax(op.Floor(x), axis=1, select_last_index=1))
-case("topk", (2, 9), lambda op, x: op.TopK(x, [3], axis=1, outputs=2))
-case("topk_smallest", (2, 9), lambda op, x: op.TopK(x, [3], axis=1, largest=0, outputs=2))
-case("topk_ties", (2, 9), lambda op, x: op.TopK(op.Floor(x), [5], axis=1, outputs=2))
+case("topk", (2, 9), lambda op, x: op.outputs(2).TopK(x, [3], axis=1))
+case("topk_smallest", (2, 9), lambda op, x: op.outputs(2).TopK(x, [3], axis=1, largest=0))
+case("topk_ties", (2, 9), lambda op, x: op.TopK(op.outputs(2).Floor(x), [5], axis=1))
 
 # images
 
@@ -398,7 +398,7 @@ def recurrent(kind: str, gates: int, ways: int, **options: Any) -> Build:
             [normal(ways, 2, 3) for _ in range(count - 1)] if options.pop("states", False) else []
         )
         given = [None, *states] if states else []
-        return getattr(op, kind)(x, *weights, *given, hidden_size=3, outputs=count, **options)
+        return op.outputs(count)[kind](x, *weights, *given, hidden_size=3, **options)
 
     return build
 

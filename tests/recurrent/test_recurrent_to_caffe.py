@@ -100,9 +100,9 @@ def two_layers() -> Builder:
     builder = Builder("mmdnn.test", "network")
     op, x = builder.op, builder.input("x", (4, 2, 5))
     weights = [normal(2, 12, 5), normal(2, 12, 3), normal(2, 24)]
-    y, _, _ = op.LSTM(x, *weights, hidden_size=3, direction="bidirectional", outputs=3)
+    y, _, _ = op.outputs(3).LSTM(x, *weights, hidden_size=3, direction="bidirectional")
     y = op.Reshape(op.Transpose(y, perm=[0, 2, 1, 3]), [0, 0, -1])
-    y, _, _ = op.LSTM(y, normal(1, 12, 6), normal(1, 12, 3), hidden_size=3, outputs=3)
+    y, _, _ = op.outputs(3).LSTM(y, normal(1, 12, 6), normal(1, 12, 3), hidden_size=3)
     y = op.Squeeze(y, [1])
     builder.rename(y, "y")
     builder.graph.outputs.append(y)

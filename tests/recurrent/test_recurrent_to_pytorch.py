@@ -77,9 +77,9 @@ def test_nothing_stands_between_layers() -> None:
     builder = Builder("mmdnn.test", "network")
     op, x = builder.op, builder.input("x", ("T", 2, 5))
     weights = [normal(2, 12, 5), normal(2, 12, 3), normal(2, 24)]
-    y, _, _ = op.LSTM(x, *weights, hidden_size=3, direction="bidirectional", outputs=3)
+    y, _, _ = op.outputs(3).LSTM(x, *weights, hidden_size=3, direction="bidirectional")
     y = op.Reshape(op.Transpose(y, perm=[0, 2, 1, 3]), [0, 0, -1])
-    y, h = op.RNN(y, normal(1, 3, 6), normal(1, 3, 3), hidden_size=3, outputs=2)
+    y, h = op.outputs(2).RNN(y, normal(1, 3, 6), normal(1, 3, 3), hidden_size=3)
     builder.graph.outputs.extend([op.Squeeze(y, [1]), h])
     model = builder.model()
     source = codegen.source(exporter.from_ir(model))

@@ -30,10 +30,10 @@ def joined(case: Case, *, computed: bool = False) -> tuple[ir.Model, dict[str, n
                 for place in (0, 3, 1, 2)
             ]
             if name == "B":
-                pieces += op.Split(way[4 * size :], [size] * 4, outputs=4)
+                pieces += op.outputs(4).Split(way[4 * size :], [size] * 4)
             ways.append(op.Unsqueeze(op.Concat(*pieces, axis=0), [0]))
         made.append(op.Identity(op.Concat(*ways, axis=0)))
-    results = op.LSTM(x, *made, hidden_size=size, direction="bidirectional", outputs=3)
+    results = op.outputs(3).LSTM(x, *made, hidden_size=size, direction="bidirectional")
     for name, value in zip(("Y", "Y_h", "Y_c"), results, strict=True):
         value.name = name
     builder.graph.outputs.extend(results)

@@ -246,8 +246,8 @@ def test_sizes_of_other_arrays_in_mxnet(tmp_path: Path) -> None:
         body.op.Slice(state, [1], [2], [1]), body.op.Unsqueeze(newest, [1]), axis=1
     )
     body.graph.outputs.extend([after, newest])
-    made = op.Scan(
-        ones, x, body=body.graph, num_scan_inputs=1, outputs=2,
+    made = op.outputs(2).Scan(
+        ones, x, body=body.graph, num_scan_inputs=1,
         scan_input_axes=[1], scan_output_axes=[1],
     )  # fmt: skip
     made[1].type, made[1].shape = x.type, x.shape

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx_ir as ir
@@ -23,7 +23,7 @@ from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
 from mmdnn.ir.passes.inference import infer
 
 Dimension = int | str | None
-Operand = ir.Value | np.ndarray | float | Sequence[float] | None
+Operand = ir.Value | np.ndarray | np.generic | float | Sequence[float] | None
 
 
 class NeedsStatic(Exception):  # noqa: N818 - a signal between importer and builder, not an error
@@ -52,7 +52,7 @@ class Builder:
         self.graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name=name)
         self.functions: dict[tuple[str, str, str], ir.Function] = {}
         self._function_keys: dict[tuple[str, str, tuple[str, ...]], str] = {}
-        self.op = _Operators(self)
+        self.op = Op(self)
         self._names: set[str] = set()
         self._layer = ""
         self._origin: dict[str, str] = {}
@@ -206,22 +206,55 @@ class Builder:
         return self.constant(array)
 
 
-class _Operators:
+class Operator(Protocol):
+    """Makes a node of one output."""
+
+    def __call__(self, *inputs: Operand, **attributes: Any) -> ir.Value:
+        """The node's output."""
+
+
+class OperatorOfSeveral(Protocol):
+    """Makes a node of several outputs."""
+
+    def __call__(self, *inputs: Operand, **attributes: Any) -> tuple[ir.Value, ...]:
+        """The node's outputs."""
+
+
+class Op:
     """`op.Conv(x, w, kernel_shape=[3, 3])`: one method for each ONNX operator.
 
     Python numbers, lists and arrays among the inputs become constants (floats in the type of the
-    first tensor). Attributes that are None are left out. `outputs=n` asks for several outputs.
+    first tensor). Attributes that are None are left out. `op["Conv"]` is `op.Conv`.
     """
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
 
-    def __getattr__(self, op_type: str) -> Callable[..., Any]:
-        def call(*inputs: Operand, outputs: int = 1, **attributes: Any) -> Any:
-            made = self.builder.node(op_type, inputs, attributes, outputs=outputs)
-            return made[0] if outputs == 1 else made
+    def __getattr__(self, op_type: str) -> Operator:
+        return self[op_type]
 
-        return call
+    def __getitem__(self, op_type: str) -> Operator:
+        return lambda *inputs, **attributes: self.builder.node(op_type, inputs, attributes)[0]
+
+    def outputs(self, count: int) -> OpOfSeveral:
+        """`op.outputs(3).Split(x)`: the same methods, which return that many outputs."""
+        return OpOfSeveral(self.builder, count)
+
+
+class OpOfSeveral:
+    """`op.outputs(n)`."""
+
+    def __init__(self, builder: Builder, count: int) -> None:
+        self.builder = builder
+        self.count = count
+
+    def __getattr__(self, op_type: str) -> OperatorOfSeveral:
+        return self[op_type]
+
+    def __getitem__(self, op_type: str) -> OperatorOfSeveral:
+        return lambda *inputs, **attributes: self.builder.node(
+            op_type, inputs, attributes, outputs=self.count
+        )
 
 
 def shape(value: ir.Value) -> tuple[int | None, ...]:

@@ -7,30 +7,28 @@ A bin of a region is the set of pixels in it, one axis at a time: bool or float 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Builder, shape
+from mmdnn.ir.builder import Builder, Op, shape
 
 LOWEST = np.finfo(np.float32).min
 
-Step = Callable[[Any, ir.Value, ir.Value, ir.Value], ir.Value]
+Step = Callable[[Op, ir.Value, ir.Value, ir.Value], ir.Value]
 """`(op, picture, rows, columns)` -> a region's bins, of the picture that it lies in."""
 
 
-def rounded(op: Any, x: ir.Value) -> ir.Value:
+def rounded(op: Op, x: ir.Value) -> ir.Value:
     """To the nearest whole number, halves away from zero, as C rounds."""
     size = op.Abs(x)
     whole = op.Floor(size)
     half = np.asarray(0.5, (x.dtype or ir.DataType.FLOAT).numpy())
     up = op.Cast(op.GreaterOrEqual(op.Sub(size, whole), half), to=x.dtype)
-    made: ir.Value = op.Mul(op.Sign(x), op.Add(whole, up))
-    return made
+    return op.Mul(op.Sign(x), op.Add(whole, up))
 
 
-def inside(op: Any, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
+def inside(op: Op, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
     """Which pixels of an axis lie in which bin of each region, [R, bins, size].
 
     Args:
@@ -45,22 +43,21 @@ def inside(op: Any, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.
     index, pixels = np.arange(bins, dtype=np.float32), np.arange(size, dtype=np.float32)
     low = op.Unsqueeze(op.Add(op.Floor(op.Mul(width, index)), start), [2])
     high = op.Unsqueeze(op.Add(op.Ceil(op.Mul(width, index + 1)), start), [2])
-    made: ir.Value = op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
-    return made
+    return op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
 
 
-def some(op: Any, rows: ir.Value, columns: ir.Value) -> ir.Value:
+def some(op: Op, rows: ir.Value, columns: ir.Value) -> ir.Value:
     """Whether a bin has any pixel, [R, 1, bins, bins]."""
-    return op.And(_any(op, rows, [1, 3]), _any(op, columns, [1, 2]))  # type: ignore[no-any-return]
+    return op.And(_any(op, rows, [1, 3]), _any(op, columns, [1, 2]))
 
 
-def _any(op: Any, flags: ir.Value, axes: list[int]) -> ir.Value:
+def _any(op: Op, flags: ir.Value, axes: list[int]) -> ir.Value:
     count = op.ReduceMax(op.Cast(flags, to=ir.DataType.INT32), [2], keepdims=0)
-    return op.Cast(op.Unsqueeze(count, axes), to=ir.DataType.BOOL)  # type: ignore[no-any-return]
+    return op.Cast(op.Unsqueeze(count, axes), to=ir.DataType.BOOL)
 
 
 def by_region(
-    op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, columns: ir.Value, step: Step
+    op: Op, x: ir.Value, image: ir.Value, rows: ir.Value, columns: ir.Value, step: Step
 ) -> ir.Value:
     """Region by region, so that no picture is copied for each: [R, C, bins, bins]."""
     body = Builder(op.builder.domain, "region")
@@ -71,12 +68,12 @@ def by_region(
         column = body.input("region/columns", shape(columns)[1:], kind)
         made = step(body.op, body.op.Gather(x, index, axis=0), row, column)
     body.graph.outputs.append(made)
-    pooled: ir.Value = op.Scan(image, rows, columns, body=body.graph, num_scan_inputs=3)
+    pooled = op.Scan(image, rows, columns, body=body.graph, num_scan_inputs=3)
     pooled.type, pooled.shape = x.type, ir.Shape([None, *shape(made)])
     return pooled
 
 
-def maxima(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, columns: ir.Value) -> ir.Value:
+def maxima(op: Op, x: ir.Value, image: ir.Value, rows: ir.Value, columns: ir.Value) -> ir.Value:
     """The maxima over columns, then over rows.
 
     Args:
@@ -88,11 +85,10 @@ def maxima(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, columns: ir.Va
     """
     lowest, last, third = (op.builder.constant(value) for value in (LOWEST, [4], [2]))
 
-    def step(each: Any, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
+    def step(each: Op, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
         wide = each.Where(column, picture, lowest)
         strips = each.Where(row, each.ReduceMax(wide, last, keepdims=0), lowest)
-        made: ir.Value = each.ReduceMax(strips, third, keepdims=0)
-        return made
+        return each.ReduceMax(strips, third, keepdims=0)
 
     rows, columns = op.Unsqueeze(rows, [1, 4]), op.Unsqueeze(columns, [1, 2, 3])
     return by_region(op, op.Unsqueeze(x, [2, 4]), image, rows, columns, step)

@@ -22,7 +22,7 @@ def model(type_: str = "Pooling", op: str = "MaxPool", size: tuple[int, int] = (
     builder = Builder("mmdnn.test", "network")
     x = builder.input("data", ("batch", 3, *size))
     with builder.layer("pool", type_):
-        y = getattr(builder.op, op)(x, **FRAME)
+        y = builder.op[op](x, **FRAME)
         builder.rename(y, "pooled")
     with builder.layer("relu", "ReLU"):
         builder.graph.outputs.append(builder.op.Relu(y))

@@ -18,7 +18,7 @@ from mmdnn.ir.builder import Builder
 
 
 def pool(kind: str, size: tuple[int, int], **attributes: Any) -> Case:
-    return Case(lambda op, x: getattr(op, kind)(x, **attributes), [(1, 3, *size)], opencv=True)
+    return Case(lambda op, x: op[kind](x, **attributes), [(1, 3, *size)], opencv=True)
 
 
 def conv(size: tuple[int, int], kernel: tuple[int, int] = (3, 3), **attributes: Any) -> Case:
@@ -127,13 +127,13 @@ CASES: dict[str, Case] = {
     "lrn": Case(lambda op, x: op.LRN(x, size=3, alpha=0.1, bias=2.0), [PICTURE], "LRN"),
     "slice": Case(lambda op, x: op.Slice(x, [1, -4], [3, 100], [1, 3]), [PICTURE], opencv=True),
     "split": Case(
-        lambda op, x: op.Concat(*op.Split(x, [1, 3], axis=1, outputs=2)[::-1], axis=1),
+        lambda op, x: op.Concat(*op.outputs(2).Split(x, [1, 3], axis=1)[::-1], axis=1),
         [PICTURE],
         "Slice Concat",
         opencv=True,
     ),
     "one_part_unused": Case(
-        lambda op, x: op.Split(x, [1, 3], axis=1, outputs=2)[1], [PICTURE], "Slice Silence"
+        lambda op, x: op.outputs(2).Split(x, [1, 3], axis=1)[1], [PICTURE], "Slice Silence"
     ),
     "tile": Case(lambda op, x: op.Tile(x, [1, 2, 1, 3]), [PICTURE], "Tile Tile"),
     "expand": Case(lambda op, x: op.Expand(x, [2, 4, 3, 5]), [(1, 4, 1, 5)], "Tile Tile"),

@@ -27,7 +27,7 @@ def truth(name: str, *constants: Any, shapes: Any = (PICTURE,)) -> Case:
 
     def body(op: Any, *xs: ir.Value) -> ir.Value:
         coarse = [op.Mul(op.Cast(op.Greater(x, 0.0), to=FLOAT), 2.0) for x in xs]
-        found: ir.Value = op.Cast(getattr(op, name)(*coarse, *constants), to=FLOAT)
+        found: ir.Value = op.Cast(op[name](*coarse, *constants), to=FLOAT)
         return found
 
     return Case(body, shapes)
@@ -35,7 +35,7 @@ def truth(name: str, *constants: Any, shapes: Any = (PICTURE,)) -> Case:
 
 def logical(name: str) -> Case:
     def body(op: Any, x: ir.Value, y: ir.Value) -> ir.Value:
-        found: ir.Value = op.Cast(getattr(op, name)(op.Greater(x, 0.0), op.Less(y, 0.5)), to=FLOAT)
+        found: ir.Value = op.Cast(op[name](op.Greater(x, 0.0), op.Less(y, 0.5)), to=FLOAT)
         return found
 
     return Case(body, [PICTURE, (1, 4, 1, 1)])
@@ -201,7 +201,7 @@ def test_limits_are_exact(tmp_path: Path) -> None:
     x = builder.input("x", list(feeds["x"].shape))
     for limit in near:
         for name in ("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal"):
-            y = builder.op.Cast(getattr(builder.op, name)(x, limit), to=FLOAT)
+            y = builder.op.Cast(builder.op[name](x, limit), to=FLOAT)
             y.name = f"{name}_{limit}"
             builder.graph.outputs.append(y)
     source = Source(*writer.write(from_ir(builder.model()), tmp_path / "net.prototxt"))

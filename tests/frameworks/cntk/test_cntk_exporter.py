@@ -89,7 +89,7 @@ for kind in ("MaxPool", "AveragePool"):
     case(
         f"wide_{kind}",
         (2, 3, 2, 5),
-        lambda op, x, k=kind: getattr(op, k)(x, kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        lambda op, x, k=kind: op[k](x, kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
     )
 case("wide_conv", (2, 3, 2, 5), lambda op, x: op.Conv(x, normal(4, 3, 3, 3), pads=[1, 1, 1, 1]))
 case(

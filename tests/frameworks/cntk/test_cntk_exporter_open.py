@@ -30,7 +30,7 @@ def conv(kernel: tuple[int, int], pads: list[int], stride: int) -> Build:
 
 def pool(kind: str, kernel: int, stride: int, pad: int = 0, **more: int) -> Build:
     said = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [pad] * 4, **more}
-    return lambda op, x: getattr(op, kind)(x, **said)
+    return lambda op, x: op[kind](x, **said)
 
 
 TWICE = np.float32([1, 1, 2, 2])

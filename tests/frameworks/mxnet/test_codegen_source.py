@@ -97,7 +97,7 @@ def build(function: Any, shape: tuple[int, ...] = (2, 3)) -> str:
 
 
 def test_outputs_of_which_there_are_several() -> None:
-    text = build(lambda op, x: op.Split(x, axis=1, num_outputs=3, outputs=3))
+    text = build(lambda op, x: op.outputs(3).Split(x, axis=1, num_outputs=3))
     assert "return mx.sym.Group([layer[0], layer[1], layer[2]])" in text
     assert text.count("LinearRegressionOutput") == 3
 

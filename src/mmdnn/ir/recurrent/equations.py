@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Builder, Dimension, dimensions, function_of, shape
+from mmdnn.ir.builder import Builder, Dimension, Op, dimensions, function_of, shape
 from mmdnn.ir.recurrent.nodes import GATES, Recurrent, read, refuse
 from mmdnn.ir.recurrent.steps import STEPS
 from mmdnn.tensors import references
@@ -71,10 +71,8 @@ def _time_first(node: ir.Node, outer: Builder, given: dict[str, ir.Value | None]
     inputs = [turned.get(name, value) for name, value in given.items()]
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
     attributes["layout"] = 0
-    made = getattr(op, node.op_type)(
-        *inputs[: len(node.inputs)], **attributes, outputs=3 if node.op_type == "LSTM" else 2
-    )
-    y, *finals = made
+    several = op.outputs(3 if node.op_type == "LSTM" else 2)
+    y, *finals = several[node.op_type](*inputs[: len(node.inputs)], **attributes)
     last = [op.Transpose(final, perm=[1, 0, 2]) for final in finals]
     return [op.Transpose(y, perm=[2, 0, 1, 3]), *last]
 
@@ -108,8 +106,7 @@ class _Whole:
         steps = op.Range(np.int64(0), op.Squeeze(op.Shape(x, end=1)), np.int64(1))
         steps.shape = ir.Shape([dimensions(_sure(x))[0]])
         counts = op.Unsqueeze(op.Cast(lengths, to=ir.DataType.INT64), [0, 2])
-        running: ir.Value = op.Less(op.Unsqueeze(steps, [1, 2]), counts)
-        return running
+        return op.Less(op.Unsqueeze(steps, [1, 2]), counts)
 
 
 class _Way:
@@ -168,14 +165,14 @@ class _Way:
         kind = (x.dtype or ir.DataType.FLOAT).numpy()
         if given is None:
             sizes = op.Concat(op.Shape(x, start=1, end=2), [size], axis=0)
-            zeros: ir.Value = op.ConstantOfShape(sizes, value=ir.tensor(np.zeros(1, kind)))
+            zeros = op.ConstantOfShape(sizes, value=ir.tensor(np.zeros(1, kind)))
             zeros.shape = ir.Shape([dimensions(x)[1], size])
             return zeros
-        state: ir.Value = op.Squeeze(op.Slice(given, [self.way], [self.way + 1], [0]), [0])
+        state = op.Squeeze(op.Slice(given, [self.way], [self.way + 1], [0]), [0])
         if self.whole.given["lengths"] is None:
             return state
         some = op.Unsqueeze(op.Greater(self.whole.given["lengths"], np.int32(0)), [1])
-        return op.Where(some, state, self._zero(x))  # type: ignore[no-any-return]
+        return op.Where(some, state, self._zero(x))
 
     def _zero(self, like: ir.Value) -> ir.Value:
         kind = (like.dtype or ir.DataType.FLOAT).numpy()
@@ -199,14 +196,13 @@ class _Way:
             after = [body.op.Where(going, new, old) for new, old in pairs]
         body.graph.outputs.extend([*after, body.op.Identity(after[0])])
         back = self.layer.backwards[self.way]
-        made = self.op.Scan(
+        made = self.op.outputs(len(states) + 1).Scan(
             *states,
             *data,
             body=body.graph,
             num_scan_inputs=len(data),
             scan_input_directions=[1] * len(data) if back else None,
             scan_output_directions=[1] if back else None,
-            outputs=len(states) + 1,
         )
         for value, dims in zip(made, [*shapes, [steps, *shapes[0]]], strict=True):
             value.type, value.shape = inputs.type, ir.Shape(dims)
@@ -216,7 +212,7 @@ class _Way:
 class _Rows:
     """A weight that is computed while the model runs, cut as numpy would."""
 
-    def __init__(self, op: Any, value: ir.Value) -> None:
+    def __init__(self, op: Op, value: ir.Value) -> None:
         self.op = op
         self.value = value
 

@@ -8,12 +8,10 @@ Scan. https://arxiv.org/abs/1402.1128
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.ir import FUNCTION_DOMAIN
-from mmdnn.ir.builder import Builder, shape
+from mmdnn.ir.builder import Builder, Op, shape
 from mmdnn.ir.recurrent.equations import spelled_out
 from mmdnn.ir.recurrent.nodes import KINDS, Activation, Recurrent
 
@@ -53,7 +51,7 @@ def projected_lstm(
         reset_after=False,
     )
 
-    def body(op: Any, *values: ir.Value) -> list[ir.Value]:
+    def body(op: Op, *values: ir.Value) -> list[ir.Value]:
         given = dict(zip(("x", "w", "r", "b", "projection", "h", "c"), values, strict=True))
         return spelled_out(layer, op.builder, given)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir.builder import Op
 from mmdnn.ir.recurrent.nodes import Activation, Recurrent
 
 
@@ -31,21 +32,21 @@ Step = Callable[[Way, Any, ir.Value, list[ir.Value]], list[ir.Value]]
 """`(way, op, input, states)` -> the states after the step."""
 
 
-def activate(op: Any, function: Activation, x: ir.Value) -> ir.Value:
+def activate(op: Op, function: Activation, x: ir.Value) -> ir.Value:
     """One of ONNX's activation functions."""
     name, alpha, beta = function
     kind = (x.dtype or ir.DataType.FLOAT).numpy().type
     if name == "Affine":
-        return op.Add(op.Mul(x, kind(alpha)), kind(beta))  # type: ignore[no-any-return]
+        return op.Add(op.Mul(x, kind(alpha)), kind(beta))
     if name == "ScaledTanh":
-        return op.Mul(op.Tanh(op.Mul(x, kind(beta))), kind(alpha))  # type: ignore[no-any-return]
+        return op.Mul(op.Tanh(op.Mul(x, kind(beta))), kind(alpha))
     if name == "HardSigmoid":
-        return op.HardSigmoid(x, alpha=alpha, beta=beta)  # type: ignore[no-any-return]
+        return op.HardSigmoid(x, alpha=alpha, beta=beta)
     takes = name in {"LeakyRelu", "ThresholdedRelu", "Elu"}
-    return getattr(op, name)(x, **({"alpha": alpha} if takes else {}))  # type: ignore[no-any-return]
+    return op[name](x, **({"alpha": alpha} if takes else {}))
 
 
-def gate(way: Way, op: Any, place: int, x: ir.Value) -> ir.Value:
+def gate(way: Way, op: Op, place: int, x: ir.Value) -> ir.Value:
     """An activation of a gate."""
     clip = way.layer.clip
     if clip is not None:
@@ -54,17 +55,17 @@ def gate(way: Way, op: Any, place: int, x: ir.Value) -> ir.Value:
     return activate(op, way.functions[place], x)
 
 
-def _lstm(way: Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+def _lstm(way: Way, op: Op, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
     h, c = states
     gates = op.Add(now, op.Gemm(h, way.recurrence, transB=1))
-    i, o, f, g = op.Split(gates, axis=1, num_outputs=4, outputs=4)
+    i, o, f, g = op.outputs(4).Split(gates, axis=1, num_outputs=4)
     size, peepholes = way.size, way.has("p")
 
     def seen(x: ir.Value, place: int, cell: ir.Value) -> ir.Value:
         if not peepholes:
             return x
         rows = slice(place * size, (place + 1) * size)
-        return op.Add(x, op.Mul(cell, way.weight("p", lambda p: p[rows])))  # type: ignore[no-any-return]
+        return op.Add(x, op.Mul(cell, way.weight("p", lambda p: p[rows])))
 
     i = gate(way, op, 0, seen(i, 0, c))
     one = np.ones((), (h.dtype or ir.DataType.FLOAT).numpy())
@@ -77,28 +78,27 @@ def _lstm(way: Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.V
     return [h, c]
 
 
-def _gru(way: Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+def _gru(way: Way, op: Op, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
     h, size = states[0], way.size
     if way.layer.reset_after:
         bias = [way.bias] if way.bias is not None else []
-        zh, rh, nh = op.Split(
-            op.Gemm(h, way.recurrence, *bias, transB=1), axis=1, num_outputs=3, outputs=3
-        )
-        zx, rx, nx = op.Split(now, axis=1, num_outputs=3, outputs=3)
+        both = op.Gemm(h, way.recurrence, *bias, transB=1)
+        zh, rh, nh = op.outputs(3).Split(both, axis=1, num_outputs=3)
+        zx, rx, nx = op.outputs(3).Split(now, axis=1, num_outputs=3)
         z, reset = gate(way, op, 0, op.Add(zx, zh)), gate(way, op, 0, op.Add(rx, rh))
         new = op.Add(nx, op.Mul(reset, nh))
     else:
         gates = way.weight("r", lambda r: r[: 2 * size])
-        zr, nx = op.Split(now, [2 * size, size], axis=1, outputs=2)
+        zr, nx = op.outputs(2).Split(now, [2 * size, size], axis=1)
         both = gate(way, op, 0, op.Add(zr, op.Gemm(h, gates, transB=1)))
-        z, reset = op.Split(both, axis=1, num_outputs=2, outputs=2)
+        z, reset = op.outputs(2).Split(both, axis=1, num_outputs=2)
         candidate = way.weight("r", lambda r: r[2 * size :])
         new = op.Add(nx, op.Gemm(op.Mul(reset, h), candidate, transB=1))
     one = np.ones((), (h.dtype or ir.DataType.FLOAT).numpy())
     return [op.Add(op.Mul(op.Sub(one, z), gate(way, op, 1, new)), op.Mul(z, h))]
 
 
-def _rnn(way: Way, op: Any, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
+def _rnn(way: Way, op: Op, now: ir.Value, states: list[ir.Value]) -> list[ir.Value]:
     return [gate(way, op, 0, op.Add(now, op.Gemm(states[0], way.recurrence, transB=1)))]
 
 

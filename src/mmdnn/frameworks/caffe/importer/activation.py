@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.elementwise import affine
 from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import NeedsStatic, shape
+from mmdnn.ir.builder import NeedsStatic, Op, shape
 
 
 @importer("ReLU", doc=f"{TUTORIAL}/relu.html")
-def relu(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def relu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     slope = layer.param("relu_param").negative_slope
     return op.LeakyRelu(x, alpha=slope) if slope else op.Relu(x)
 
 
 @importer("PReLU", doc=f"{TUTORIAL}/prelu.html")
-def prelu(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def prelu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     rank = len(shape(x))
     if rank < 2:
         layer.unfit(f"it takes 2 axes or more, and there are {rank}")
@@ -32,39 +30,39 @@ def prelu(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("ELU", doc=f"{TUTORIAL}/elu.html")
-def elu(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def elu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Elu(x, alpha=layer.param("elu_param").alpha)
 
 
 @importer("Sigmoid", doc=f"{TUTORIAL}/sigmoid.html")
-def sigmoid(_layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def sigmoid(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Sigmoid(x)
 
 
 @importer("TanH", doc=f"{TUTORIAL}/tanh.html")
-def tanh(_layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def tanh(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Tanh(x)
 
 
 @importer("BNLL", doc=f"{TUTORIAL}/bnll.html")
-def bnll(_layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def bnll(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Softplus(x)
 
 
 @importer("Softmax", doc=f"{TUTORIAL}/softmax.html")
-def softmax(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def softmax(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Softmax(x, axis=layer.axis(layer.param("softmax_param").axis, x))
 
 
 @importer("Swish", doc="https://arxiv.org/abs/1710.05941")
-def swish(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def swish(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Mul(x, op.Sigmoid(affine(op, x, layer.param("swish_param").beta, 0)))
 
 
 @importer(
     "Mish", doc="https://github.com/troyliu0105/caffe/blob/master/src/caffe/layers/mish_layer.cpp"
 )
-def mish(layer: Importing, op: Any, x: ir.Value) -> Any:
+def mish(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     fields = Fields(layer, "mish_param")
     fields.ignore("engine")
     fields.close()
@@ -75,7 +73,7 @@ def mish(layer: Importing, op: Any, x: ir.Value) -> Any:
     "HardSwish",
     doc="https://github.com/Zeitzmz/micronet-caffe/blob/master/src/caffe/layers/hard_swish_layer.cpp",
 )
-def hard_swish(_layer: Importing, op: Any, x: ir.Value) -> Any:
+def hard_swish(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.HardSwish(x)
 
 
@@ -84,7 +82,7 @@ def hard_swish(_layer: Importing, op: Any, x: ir.Value) -> Any:
     doc="https://github.com/foss-for-synopsys-dwc-arc-processors/synopsys-caffe"
     "/blob/development/src/caffe/layers/hard_sigmoid_layer.cpp",
 )
-def hard_sigmoid(layer: Importing, op: Any, x: ir.Value) -> Any:
+def hard_sigmoid(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     fields = Fields(layer, "hard_sigmoid_param")
     alpha, beta = fields.take("alpha", 0.2), fields.take("beta", 0.5)
     fields.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.ir.builder import Op
 
 
 @importer("Threshold", doc=f"{TUTORIAL}/threshold.html")
-def threshold(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def threshold(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     above = op.Greater(x, layer.param("threshold_param").threshold)
     return op.Cast(above, to=ir.DataType.FLOAT)

@@ -9,11 +9,11 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.ir.builder import Op, dimensions
 
 
 @importer("Concat", doc=f"{TUTORIAL}/concat.html")
-def concat(layer: Importing, op: Any, x: ir.Value, *others: ir.Value) -> ir.Value:
+def concat(layer: Importing, op: Op, x: ir.Value, *others: ir.Value) -> ir.Value:
     axis = _axis(layer, x, layer.param("concat_param"), "concat_dim")
     rest = [(i, i) for i in range(len(dimensions(x))) if i != axis]
     for other in others:
@@ -24,7 +24,7 @@ def concat(layer: Importing, op: Any, x: ir.Value, *others: ir.Value) -> ir.Valu
 
 
 @importer("Slice", doc=f"{TUTORIAL}/slice.html")
-def slice_(layer: Importing, op: Any, x: ir.Value) -> Any:
+def slice_(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
     p = layer.param("slice_param")
     axis = _axis(layer, x, p, "slice_dim")
     count = len(layer.tops)
@@ -37,7 +37,7 @@ def slice_(layer: Importing, op: Any, x: ir.Value) -> Any:
     sizes = [after - before for before, after in pairwise([0, *points, size])]
     if len(sizes) != count or min(sizes) < 1:
         layer.unfit(f"the slice points {points} do not cut {size} into {count} parts")
-    return op.Split(x, sizes, axis=axis, outputs=count)
+    return op.outputs(count).Split(x, sizes, axis=axis)
 
 
 def _axis(layer: Importing, x: ir.Value, p: Any, legacy: str) -> int:

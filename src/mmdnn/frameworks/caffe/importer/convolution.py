@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import dimensions, shape
+from mmdnn.ir.builder import Op, dimensions, shape
 
 LARGEST_IDENTITY = 1 << 26
 """Elements of the weight that stands for an Im2col, at most."""
@@ -57,7 +57,7 @@ def window(layer: Importing, p: Any, count: int) -> dict[str, list[int]]:
 
 
 def _convolve(
-    layer: Importing, op: Any, x: ir.Value, *, transposed: bool, group: int | None = None
+    layer: Importing, op: Op, x: ir.Value, *, transposed: bool, group: int | None = None
 ) -> ir.Value:
     p = layer.param("convolution_param")
     axis = layer.axis(p.axis, x)
@@ -81,14 +81,14 @@ def _convolve(
     return _as_leading(op, y, x, axis)
 
 
-def _as_batch(op: Any, x: ir.Value, axis: int) -> ir.Value:
+def _as_batch(op: Op, x: ir.Value, axis: int) -> ir.Value:
     """All axes before `axis` as one."""
     if axis == 1:
         return x
     return op.Unsqueeze(x, [0]) if axis == 0 else reshape(op, x, [None, *dimensions(x)[axis:]])
 
 
-def _as_leading(op: Any, y: ir.Value, x: ir.Value, axis: int) -> ir.Value:
+def _as_leading(op: Op, y: ir.Value, x: ir.Value, axis: int) -> ir.Value:
     """The inverse of `_as_batch`, on a result whose later axes have changed."""
     if axis == 1:
         return y
@@ -106,13 +106,13 @@ def _all_alike(bottoms: Sequence[ir.Value]) -> None:
 
 
 @importer("Convolution", doc=f"{TUTORIAL}/convolution.html")
-def convolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
+def convolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=False) for x in bottoms]
 
 
 @importer("Deconvolution", doc=f"{TUTORIAL}/deconvolution.html")
-def deconvolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
+def deconvolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=True) for x in bottoms]
 
@@ -122,17 +122,17 @@ def deconvolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Valu
     "DepthwiseConvolution",
     doc="https://github.com/yonghenglh6/DepthwiseConvolution",
 )
-def depthwise_convolution(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
+def depthwise_convolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     return [_convolve(layer, op, x, transposed=False, group=known(x, 1)) for x in bottoms]
 
 
 @importer("Im2col", doc=f"{TUTORIAL}/im2col.html")
-def im2col(layer: Importing, op: Any, *bottoms: ir.Value) -> list[ir.Value]:
+def im2col(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     """Each window as a column of channels: a convolution with the identity as its weight."""
     return [_im2col(layer, op, x) for x in bottoms]
 
 
-def _im2col(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def _im2col(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param("convolution_param")
     axis = layer.axis(p.axis, x)
     channels, count = known(x, axis), len(shape(x)) - axis - 1

@@ -10,20 +10,21 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.graph import Filler
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.ir.builder import Op
 
 
 @importer("Input", doc=f"{TUTORIAL}/input.html")
-def input_(layer: Importing, _op: Any) -> list[ir.Value]:
+def input_(layer: Importing, _op: Op) -> list[ir.Value]:
     layer.refuse("inputs are not imported as layers")
 
 
 @importer("Parameter", doc=f"{TUTORIAL}/parameter.html")
-def parameter(layer: Importing, _op: Any) -> ir.Value:
+def parameter(layer: Importing, _op: Op) -> ir.Value:
     return layer.weight(0, "weight", tuple(layer.param("parameter_param").shape.dim))
 
 
 @importer("DummyData", doc=f"{TUTORIAL}/dummydata.html")
-def dummy_data(layer: Importing, op: Any) -> list[ir.Value]:
+def dummy_data(layer: Importing, op: Op) -> list[ir.Value]:
     """Constants; the number of fillers and shapes is one, or one a top."""
     p = layer.param("dummy_data_param")
     fillers = [Filler(f.type, f.value, "it is dummy data") for f in p.data_filler] or [Filler()]
@@ -38,7 +39,7 @@ def dummy_data(layer: Importing, op: Any) -> list[ir.Value]:
 
 
 def _filled(
-    layer: Importing, op: Any, name: str, filler: Filler, shape: tuple[int, ...]
+    layer: Importing, op: Op, name: str, filler: Filler, shape: tuple[int, ...]
 ) -> ir.Value:
     if filler.type == "constant":
         return op.ConstantOfShape(

@@ -16,7 +16,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields, image_size
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import regions
-from mmdnn.ir.builder import shape
+from mmdnn.ir.builder import Op, shape
 
 MOST_BOXES = 1 << 20
 """The largest number of prior boxes of one layer that is believed."""
@@ -109,7 +109,7 @@ def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float])
 
 
 @importer("PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
-def prior_box(layer: Importing, _op: Any, x: ir.Value, image: ir.Value) -> Any:
+def prior_box(layer: Importing, _op: Op, x: ir.Value, image: ir.Value) -> Any:
     """Nothing depends on the bottoms but their sizes, so the function's body is a constant."""
     p = layer.param("prior_box_param")
     if not abs(p.offset) <= LIMIT:
@@ -129,9 +129,8 @@ def prior_box(layer: Importing, _op: Any, x: ir.Value, image: ir.Value) -> Any:
         "offset": p.offset,
     }
 
-    def body(op: Any, _x: ir.Value, _image: ir.Value) -> ir.Value:
-        boxes: ir.Value = op.Constant(value=ir.tensor(_prior_boxes(p, grid, sizes, variances)))
-        return boxes
+    def body(op: Op, _x: ir.Value, _image: ir.Value) -> ir.Value:
+        return op.Constant(value=ir.tensor(_prior_boxes(p, grid, sizes, variances)))
 
     return layer.builder.function("PriorBox", [x, image], attributes, body)
 
@@ -140,7 +139,7 @@ FAST_RCNN = "https://github.com/rbgirshick/caffe-fast-rcnn/blob/fast-rcnn/src/ca
 
 
 @importer("ROIPooling", doc=f"{FAST_RCNN}/roi_pooling_layer.cpp")
-def roi_pooling(layer: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+def roi_pooling(layer: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """The maximum of each bin of each region, 0 where a bin lies outside the image."""
     fields = Fields(layer, "roi_pooling_param")
     bins = (fields.take("pooled_h", 0), fields.take("pooled_w", 0))
@@ -151,18 +150,16 @@ def roi_pooling(layer: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
     size = image_size(layer, x)
     attributes = {"pooled_h": bins[0], "pooled_w": bins[1], "spatial_scale": scale}
 
-    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
-        image, corners = op.Split(op.Reshape(rois, [-1, 5]), [1, 4], axis=1, outputs=2)
-        ends = op.Split(
-            regions.rounded(op, op.Mul(corners, scale)), axis=1, num_outputs=4, outputs=4
-        )
+    def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
+        image, corners = op.outputs(2).Split(op.Reshape(rois, [-1, 5]), [1, 4], axis=1)
+        rounded = regions.rounded(op, op.Mul(corners, scale))
+        ends = op.outputs(4).Split(rounded, axis=1, num_outputs=4)
         rows = regions.inside(op, ends[1], ends[3], bins[0], size[0])
         columns = regions.inside(op, ends[0], ends[2], bins[1], size[1])
         pooled = regions.maxima(
             op, x, op.Squeeze(op.Cast(image, to=ir.DataType.INT64), [1]), rows, columns
         )
         some = regions.some(op, rows, columns)
-        found: ir.Value = op.Where(some, pooled, np.float32(0))
-        return found
+        return op.Where(some, pooled, np.float32(0))
 
     return layer.builder.function("ROIPooling", [x, rois], attributes, body)

@@ -21,7 +21,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields
 from mmdnn.frameworks.caffe.importer.shapes import known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import shape
+from mmdnn.ir.builder import Op, shape
 
 CORNER, CENTER_SIZE, CORNER_SIZE = 1, 2, 3
 _CODES = {CORNER: "CORNER", CENTER_SIZE: "CENTER_SIZE", CORNER_SIZE: "CORNER_SIZE"}
@@ -95,7 +95,7 @@ def _check(layer: Importing, out: _Output, loc: ir.Value, conf: ir.Value) -> Non
 
 @importer("DetectionOutput", doc=f"{SSD}/detection_output_layer.cpp")
 def detection_output(
-    layer: Importing, _op: Any, loc: ir.Value, conf: ir.Value, priors: ir.Value, *_image: ir.Value
+    layer: Importing, _op: Op, loc: ir.Value, conf: ir.Value, priors: ir.Value, *_image: ir.Value
 ) -> Any:
     """Rows [image, label, score, box], by image, label and falling score: [1, 1, rows, 7].
 
@@ -111,20 +111,19 @@ def detection_output(
     out = _Output(layer.param("detection_output_param"), known(priors, 2) // 4, clip)
     _check(layer, out, loc, conf)
 
-    def body(op: Any, loc: ir.Value, conf: ir.Value, priors: ir.Value) -> ir.Value:
+    def body(op: Op, loc: ir.Value, conf: ir.Value, priors: ir.Value) -> ir.Value:
         boxes, scores = _candidates(op, out, _boxes(op, out, loc, priors), conf)
         kept = _best(op, out, scores, _suppress(op, out, boxes, scores))
         found = _rows(op, out, boxes, scores, kept)
-        rows: ir.Value = op.Unsqueeze(_or_nothing(op, found, loc), [0, 1])
-        return rows
+        return op.Unsqueeze(_or_nothing(op, found, loc), [0, 1])
 
     return layer.builder.function("DetectionOutput", [loc, conf, priors], out.attributes, body)
 
 
-def _boxes(op: Any, out: _Output, loc: ir.Value, priors: ir.Value) -> ir.Value:
+def _boxes(op: Op, out: _Output, loc: ir.Value, priors: ir.Value) -> ir.Value:
     """Offsets and prior boxes to boxes, [N, L, P, 4]."""
-    prior, variance = op.Split(
-        op.Reshape(priors, [2, 1, out.priors, 4]), axis=0, num_outputs=2, outputs=2
+    prior, variance = op.outputs(2).Split(
+        op.Reshape(priors, [2, 1, out.priors, 4]), axis=0, num_outputs=2
     )
     if out.locations == 1:
         offsets = op.Reshape(loc, [-1, 1, out.priors, 4])
@@ -137,15 +136,15 @@ def _boxes(op: Any, out: _Output, loc: ir.Value, priors: ir.Value) -> ir.Value:
     return op.Clip(boxes, 0.0, 1.0) if out.clip else boxes
 
 
-def _halves(op: Any, x: ir.Value) -> Any:
-    return op.Split(x, axis=3, num_outputs=2, outputs=2)
+def _halves(op: Op, x: ir.Value) -> tuple[ir.Value, ...]:
+    return op.outputs(2).Split(x, axis=3, num_outputs=2)
 
 
-def _from_corners(op: Any, offsets: ir.Value, prior: ir.Value) -> Any:
+def _from_corners(op: Op, offsets: ir.Value, prior: ir.Value) -> ir.Value:
     return op.Add(prior, offsets)
 
 
-def _from_centre(op: Any, offsets: ir.Value, prior: ir.Value) -> Any:
+def _from_centre(op: Op, offsets: ir.Value, prior: ir.Value) -> ir.Value:
     low, high = _halves(op, prior)
     size = op.Sub(high, low)
     shift, scale = _halves(op, offsets)
@@ -154,7 +153,7 @@ def _from_centre(op: Any, offsets: ir.Value, prior: ir.Value) -> Any:
     return op.Concat(op.Sub(centre, half), op.Add(centre, half), axis=3)
 
 
-def _from_corners_by_size(op: Any, offsets: ir.Value, prior: ir.Value) -> Any:
+def _from_corners_by_size(op: Op, offsets: ir.Value, prior: ir.Value) -> ir.Value:
     low, high = _halves(op, prior)
     size = op.Sub(high, low)
     return op.Add(prior, op.Mul(offsets, op.Concat(size, size, axis=3)))
@@ -167,15 +166,13 @@ _DECODE = {
 }
 
 
-def _candidates(
-    op: Any, out: _Output, boxes: ir.Value, conf: ir.Value
-) -> tuple[ir.Value, ir.Value]:
+def _candidates(op: Op, out: _Output, boxes: ir.Value, conf: ir.Value) -> tuple[ir.Value, ir.Value]:
     """The best of each class, best first: boxes [N, C, K, 4] and scores [N, C, K]."""
     labels = np.asarray(out.labels)
     scores = op.Transpose(op.Reshape(conf, [-1, out.priors, out.p.num_classes]), perm=[0, 2, 1])
     if len(labels) < out.p.num_classes:
         scores = op.Gather(scores, labels, axis=1)
-    scores, order = op.TopK(scores, [out.candidates], axis=2, outputs=2)
+    scores, order = op.outputs(2).TopK(scores, [out.candidates], axis=2)
     order = op.Unsqueeze(order, [3])
     if out.locations == 1:
         return op.GatherND(op.Squeeze(boxes, [1]), order, batch_dims=1), scores
@@ -184,7 +181,7 @@ def _candidates(
     return op.GatherND(boxes, order, batch_dims=2), scores
 
 
-def _suppress(op: Any, out: _Output, boxes: ir.Value, scores: ir.Value) -> ir.Value:
+def _suppress(op: Op, out: _Output, boxes: ir.Value, scores: ir.Value) -> ir.Value:
     """Which candidates stay when better ones of their class overlap them, [N, C * K]."""
     if out.p.code_type != CENTER_SIZE:
         boxes = _without_inverted(op, boxes)
@@ -196,51 +193,46 @@ def _suppress(op: Any, out: _Output, boxes: ir.Value, scores: ir.Value) -> ir.Va
         op.Reshape(boxes, [-1, out.candidates, 4]), each, [out.candidates], *thresholds
     )
     kept = op.ScatterND(_filled(op, each, False), stay, _filled(op, stay, True, axes=1))
-    flat: ir.Value = op.Reshape(kept, [-1, len(out.labels) * out.candidates])
-    return flat
+    return op.Reshape(kept, [-1, len(out.labels) * out.candidates])
 
 
-def _without_inverted(op: Any, boxes: ir.Value) -> ir.Value:
+def _without_inverted(op: Op, boxes: ir.Value) -> ir.Value:
     """Boxes whose corners are exchanged overlap nothing in Caffe; so do boxes without a size."""
     low, high = _halves(op, boxes)
     inverted = op.ReduceMax(op.Cast(op.Less(high, low), to=ir.DataType.INT32), [3], keepdims=1)
-    usable: ir.Value = op.Where(op.Cast(inverted, to=ir.DataType.BOOL), np.float32(0), boxes)
-    return usable
+    return op.Where(op.Cast(inverted, to=ir.DataType.BOOL), np.float32(0), boxes)
 
 
-def _filled(op: Any, like: ir.Value, value: bool, axes: int | None = None) -> Any:
+def _filled(op: Op, like: ir.Value, value: bool, axes: int | None = None) -> ir.Value:
     return op.ConstantOfShape(op.Shape(like, end=axes), value=ir.tensor([value]))
 
 
-def _best(op: Any, out: _Output, scores: ir.Value, kept: ir.Value) -> ir.Value:
+def _best(op: Op, out: _Output, scores: ir.Value, kept: ir.Value) -> ir.Value:
     """At most `keep_top_k` of each image, of all classes together."""
     if not out.limited:
         return kept
     flat = op.Reshape(scores, [-1, len(out.labels) * out.candidates])
-    _, best = op.TopK(op.Where(kept, flat, LOWEST), [out.p.keep_top_k], axis=1, outputs=2)
+    _, best = op.outputs(2).TopK(op.Where(kept, flat, LOWEST), [out.p.keep_top_k], axis=1)
     among = op.ScatterElements(_filled(op, kept, False), best, _filled(op, best, True), axis=1)
-    chosen: ir.Value = op.And(kept, among)
-    return chosen
+    return op.And(kept, among)
 
 
-def _rows(op: Any, out: _Output, boxes: ir.Value, scores: ir.Value, kept: ir.Value) -> ir.Value:
+def _rows(op: Op, out: _Output, boxes: ir.Value, scores: ir.Value, kept: ir.Value) -> ir.Value:
     """The rows of what is kept: [rows, 7]."""
     count = len(out.labels) * out.candidates
     where = op.Transpose(op.NonZero(kept), perm=[1, 0])
-    image, place = op.Split(where, axis=1, num_outputs=2, outputs=2)
+    image, place = op.outputs(2).Split(where, axis=1, num_outputs=2)
     label = op.Gather(np.asarray(out.labels, np.float32), op.Div(place, [out.candidates]))
     score = op.GatherND(op.Reshape(scores, [-1, count, 1]), where)
     box = op.GatherND(op.Reshape(boxes, [-1, count, 4]), where)
-    rows: ir.Value = op.Concat(op.Cast(image, to=ir.DataType.FLOAT), label, score, box, axis=1)
-    return rows
+    return op.Concat(op.Cast(image, to=ir.DataType.FLOAT), label, score, box, axis=1)
 
 
-def _or_nothing(op: Any, found: ir.Value, loc: ir.Value) -> ir.Value:
+def _or_nothing(op: Op, found: ir.Value, loc: ir.Value) -> ir.Value:
     """A row [image, -1, ...] for each image where nothing at all is found."""
     images = op.Shape(loc, start=0, end=1)
     index = op.Cast(op.Range(np.int64(0), op.Squeeze(images), np.int64(1)), to=ir.DataType.FLOAT)
     nothing = op.Pad(op.Unsqueeze(index, [1]), [0, 0, 0, 6], np.float32(-1))
     none = op.Equal(op.Shape(found, start=0, end=1), [0])
     nothing = op.Slice(nothing, [0], op.Where(none, images, [0]), [0])
-    rows: ir.Value = op.Concat(found, nothing, axis=0)
-    return rows
+    return op.Concat(found, nothing, axis=0)

@@ -15,13 +15,13 @@ from mmdnn.frameworks.caffe.importer.forks import YOLO, channels
 from mmdnn.frameworks.caffe.importer.pooling import LOWEST
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import dimensions, shape
+from mmdnn.ir.builder import Op, dimensions, shape
 
 PROD, SUM, MAX = 0, 1, 2
 
 
 @importer("Eltwise", doc=f"{TUTORIAL}/eltwise.html")
-def eltwise(layer: Importing, op: Any, *bottoms: ir.Value) -> ir.Value:
+def eltwise(layer: Importing, op: Op, *bottoms: ir.Value) -> ir.Value:
     """A sum or maximum in place loses its first bottom: the top is initialised before it is read."""
     p = layer.param("eltwise_param")
     if len(bottoms) < 2:
@@ -39,7 +39,7 @@ def eltwise(layer: Importing, op: Any, *bottoms: ir.Value) -> ir.Value:
     return _sum(op, bottoms[lost:], coefficients[lost:])
 
 
-def _sum(op: Any, bottoms: tuple[ir.Value, ...], coefficients: list[float]) -> ir.Value:
+def _sum(op: Op, bottoms: tuple[ir.Value, ...], coefficients: list[float]) -> ir.Value:
     if len(bottoms) > 2 and set(coefficients) == {1.0}:
         return op.Sum(*bottoms)
     total: ir.Value | None = None
@@ -54,7 +54,7 @@ def _sum(op: Any, bottoms: tuple[ir.Value, ...], coefficients: list[float]) -> i
 
 
 @importer("Scale", doc=f"{TUTORIAL}/scale.html")
-def scale(layer: Importing, op: Any, x: ir.Value, factor: ir.Value | None = None) -> ir.Value:
+def scale(layer: Importing, op: Op, x: ir.Value, factor: ir.Value | None = None) -> ir.Value:
     """Multiplied by a factor that covers `num_axes` axes from `axis` on, or by a second bottom."""
     p = layer.param("scale_param")
     if factor is None:
@@ -68,7 +68,7 @@ def scale(layer: Importing, op: Any, x: ir.Value, factor: ir.Value | None = None
 
 
 @importer("Bias", doc=f"{TUTORIAL}/bias.html")
-def bias(layer: Importing, op: Any, x: ir.Value, shift: ir.Value | None = None) -> ir.Value:
+def bias(layer: Importing, op: Op, x: ir.Value, shift: ir.Value | None = None) -> ir.Value:
     p = layer.param("bias_param")
     if shift is None:
         return op.Add(x, layer.weight(0, "bias", covered_shape(layer, x, p)))
@@ -86,7 +86,7 @@ def covered_shape(layer: Importing, x: ir.Value, p: Any) -> tuple[int, ...]:
     return (*(known(x, i) for i in range(axis, end)), *[1] * (rank - end))
 
 
-def _aligned(layer: Importing, op: Any, x: ir.Value, factor: ir.Value, axis: int) -> ir.Value:
+def _aligned(layer: Importing, op: Op, x: ir.Value, factor: ir.Value, axis: int) -> ir.Value:
     """A second bottom, with axes of size 1 appended so that its first axis is `axis` of x."""
     rank, own = _rank(x), _rank(factor)
     if own == 0:
@@ -104,18 +104,18 @@ def _rank(x: ir.Value) -> int:
 
 
 @importer("AbsVal", doc=f"{TUTORIAL}/absval.html")
-def absval(_layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def absval(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Abs(x)
 
 
 @importer("Power", doc=f"{TUTORIAL}/power.html")
-def power(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def power(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """(shift + scale x)^power; a constant, whatever x is, where power or scale is 0."""
     p = layer.param("power_param")
     if not p.power * p.scale:
         with np.errstate(all="ignore"):
             value = np.float32(p.shift) ** np.float32(p.power) if p.power else np.float32(1)
-        filled: ir.Value = op.Expand(value, op.Shape(x))
+        filled = op.Expand(value, op.Shape(x))
         filled.shape = x.shape
         return filled
     x = affine(op, x, p.scale, p.shift)
@@ -123,7 +123,7 @@ def power(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("Exp", doc=f"{TUTORIAL}/exp.html")
-def exp(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def exp(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """base^(shift + scale x), as base^shift e^(scale ln(base) x)."""
     p = layer.param("exp_param")
     inner = np.float32(p.scale) * _log_base(layer, p.base)
@@ -133,7 +133,7 @@ def exp(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("Log", doc=f"{TUTORIAL}/log.html")
-def log(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def log(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """The logarithm of shift + scale x."""
     p = layer.param("log_param")
     base = _log_base(layer, p.base)
@@ -151,7 +151,7 @@ def _log_base(layer: Importing, base: float) -> np.float32:
     return np.float32(np.log(np.float32(base)))
 
 
-def affine(op: Any, x: ir.Value, scale: float, shift: float) -> ir.Value:
+def affine(op: Op, x: ir.Value, scale: float, shift: float) -> ir.Value:
     """`scale * x + shift`, without what changes nothing."""
     if scale != 1:
         x = op.Mul(x, scale)
@@ -159,26 +159,26 @@ def affine(op: Any, x: ir.Value, scale: float, shift: float) -> ir.Value:
 
 
 @importer("Clip", doc=f"{TUTORIAL}/clip.html")
-def clip(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def clip(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """max(min, min(x, max)): where the limits are the wrong way round, the lower one wins."""
     p = layer.param("clip_param")
     return op.Clip(x, p.min, max(p.min, p.max))
 
 
 @importer("Dropout", doc=f"{TUTORIAL}/dropout.html")
-def dropout(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def dropout(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     if layer.layer.phase == "TRAIN":
         layer.refuse("in phase TRAIN it is random")
     return op.Dropout(x, layer.param("dropout_param").dropout_ratio)
 
 
 @importer("ReLU6", doc=f"{YOLO}/relu6_layer.cpp")
-def relu6(_layer: Importing, op: Any, x: ir.Value) -> Any:
+def relu6(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Clip(x, 0.0, 6.0)
 
 
 @importer("Axpy", doc="https://github.com/hujie-frank/SENet")
-def axpy(layer: Importing, op: Any, scale: ir.Value, x: ir.Value, y: ir.Value) -> Any:
+def axpy(layer: Importing, op: Op, scale: ir.Value, x: ir.Value, y: ir.Value) -> ir.Value:
     """A factor for each channel of each image, [N, C] or [N, C, 1, 1]: scale · x + y."""
     rank = len(shape(x))
     if shape(scale)[1:] not in {(channels(layer, x),), (channels(layer, x), 1, 1)}:

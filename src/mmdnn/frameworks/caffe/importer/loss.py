@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -16,7 +15,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known, reshape
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.frameworks.caffe.reader.weights import read_blob
-from mmdnn.ir.builder import dimensions
+from mmdnn.ir.builder import Op, dimensions
 from mmdnn.tensors import references
 
 FULL, VALID, BATCH_SIZE, NONE = range(4)
@@ -27,7 +26,7 @@ ZERO = np.float32(0)
 
 
 @importer("SoftmaxWithLoss", doc=f"{TUTORIAL}/softmaxwithloss.html")
-def softmax_with_loss(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> list[ir.Value]:
+def softmax_with_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
     axis = layer.axis(layer.param("softmax_param").axis, x)
     probability = op.Softmax(x, axis=axis)
     label, valid = _labels(layer, op, x, label, axis)
@@ -39,7 +38,7 @@ def softmax_with_loss(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -
 
 @importer("InfogainLoss", doc=f"{TUTORIAL}/infogainloss.html")
 def infogain_loss(
-    layer: Importing, op: Any, x: ir.Value, label: ir.Value, gains: ir.Value | None = None
+    layer: Importing, op: Op, x: ir.Value, label: ir.Value, gains: ir.Value | None = None
 ) -> list[ir.Value]:
     """Every class's log probability, weighted by the label's row of a matrix (K x K)."""
     if layer.param("loss_param").HasField("normalize"):
@@ -74,9 +73,7 @@ def _gains(layer: Importing, classes: int) -> ir.Value:
 
 
 @importer("SigmoidCrossEntropyLoss", doc=f"{TUTORIAL}/sigmoidcrossentropyloss.html")
-def sigmoid_cross_entropy_loss(
-    layer: Importing, op: Any, x: ir.Value, target: ir.Value
-) -> ir.Value:
+def sigmoid_cross_entropy_loss(layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> ir.Value:
     """log(1 + e^x) - x t."""
     agree(x, target, [(0, 0)])
     target = reshape(op, target, dimensions(x))
@@ -86,7 +83,7 @@ def sigmoid_cross_entropy_loss(
 
 
 @importer("EuclideanLoss", doc=f"{TUTORIAL}/euclideanloss.html")
-def euclidean_loss(_layer: Importing, op: Any, x: ir.Value, target: ir.Value) -> ir.Value:
+def euclidean_loss(_layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> ir.Value:
     """Half the mean over the batch of the squared distance."""
     agree(x, target, [(0, 0)])
     difference = op.Sub(x, reshape(op, target, dimensions(x)))
@@ -94,7 +91,7 @@ def euclidean_loss(_layer: Importing, op: Any, x: ir.Value, target: ir.Value) ->
 
 
 @importer("HingeLoss", doc=f"{TUTORIAL}/hingeloss.html")
-def hinge_loss(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> ir.Value:
+def hinge_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
     """max(0, 1 - x) for the label's class and max(0, 1 + x) for the others, or their squares."""
     flat, label = _rows(op, x, label)
     classes = known(flat, 1)
@@ -106,7 +103,7 @@ def hinge_loss(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> ir.Va
 
 
 @importer("MultinomialLogisticLoss", doc=f"{TUTORIAL}/multinomiallogisticloss.html")
-def multinomial_logistic_loss(_layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> ir.Value:
+def multinomial_logistic_loss(_layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
     flat, label = _rows(op, x, label)
     chosen = op.GatherElements(flat, label, axis=1)
     return op.Neg(op.ReduceMean(op.Log(op.Max(chosen, LOG_THRESHOLD)), keepdims=0))
@@ -114,7 +111,7 @@ def multinomial_logistic_loss(_layer: Importing, op: Any, x: ir.Value, label: ir
 
 @importer("ContrastiveLoss", doc=f"{TUTORIAL}/contrastiveloss.html")
 def contrastive_loss(
-    layer: Importing, op: Any, a: ir.Value, b: ir.Value, similar: ir.Value
+    layer: Importing, op: Op, a: ir.Value, b: ir.Value, similar: ir.Value
 ) -> ir.Value:
     """The squared distance of similar pairs; how far that of others is below the margin."""
     p = layer.param("contrastive_loss_param")
@@ -133,7 +130,7 @@ def contrastive_loss(
 
 
 @importer("Accuracy", doc=f"{TUTORIAL}/accuracy.html")
-def accuracy(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> list[ir.Value]:
+def accuracy(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
     """How often no more than `top_k` classes are as probable as the label; the same by class."""
     p = layer.param("accuracy_param")
     axis = layer.axis(p.axis, x)
@@ -164,7 +161,7 @@ def accuracy(layer: Importing, op: Any, x: ir.Value, label: ir.Value) -> list[ir
 
 def _labels(
     layer: Importing,
-    op: Any,
+    op: Op,
     x: ir.Value,
     label: ir.Value,
     axis: int,
@@ -179,7 +176,7 @@ def _labels(
 
 
 def _valid(
-    layer: Importing, op: Any, label: ir.Value, ignored: int | None = None
+    layer: Importing, op: Op, label: ir.Value, ignored: int | None = None
 ) -> ir.Value | None:
     p = layer.param("loss_param")
     if ignored is None and p.HasField("ignore_label") and layer.type != "Accuracy":
@@ -187,7 +184,7 @@ def _valid(
     return None if ignored is None else op.Not(op.Equal(label, [ignored]))
 
 
-def _rows(op: Any, x: ir.Value, label: ir.Value) -> tuple[ir.Value, ir.Value]:
+def _rows(op: Op, x: ir.Value, label: ir.Value) -> tuple[ir.Value, ir.Value]:
     """An item a row, and its label as a row of one integer."""
     flat = x if len(dimensions(x)) == 2 else op.Flatten(x, axis=1)
     label = reshape(op, label, [dimensions(x)[0], 1])
@@ -203,7 +200,7 @@ def _mode(layer: Importing, default: int) -> int:
     return default
 
 
-def _normalised(op: Any, each: ir.Value, valid: ir.Value | None, mode: int, inner: int) -> ir.Value:
+def _normalised(op: Op, each: ir.Value, valid: ir.Value | None, mode: int, inner: int) -> ir.Value:
     """The sum of what is valid, over the normaliser; `inner` is the number of elements an item."""
     if valid is not None:
         each = op.Where(valid, each, ZERO)
@@ -217,7 +214,7 @@ def _normalised(op: Any, each: ir.Value, valid: ir.Value | None, mode: int, inne
     return op.Div(op.ReduceSum(each, keepdims=0), op.Max(many, 1.0))
 
 
-def _over_batch(op: Any, each: ir.Value, factor: float) -> ir.Value:
+def _over_batch(op: Op, each: ir.Value, factor: float) -> ir.Value:
     """The mean times a factor: with the size of an item, the sum over the batch's size."""
     mean = op.ReduceMean(each, keepdims=0)
     return mean if math.isclose(factor, 1) else op.Mul(mean, float(factor))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import count, reshape
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.ir.builder import Op, dimensions
 from mmdnn.tensors import references
 
 
 @importer("InnerProduct", doc=f"{TUTORIAL}/innerproduct.html")
-def inner_product(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def inner_product(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """All axes from `axis` on are one vector; the axes before stay."""
     p = layer.param("inner_product_param")
     axis = layer.axis(p.axis, x)

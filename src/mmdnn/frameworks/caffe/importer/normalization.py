@@ -11,14 +11,14 @@ from mmdnn.frameworks.caffe.graph import Layer
 from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import dimensions, shape
+from mmdnn.ir.builder import Op, dimensions, shape
 from mmdnn.tensors import references
 
 ACROSS, WITHIN = 0, 1
 
 
 @importer("BatchNorm", doc=f"{TUTORIAL}/batchnorm.html")
-def batch_norm(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def batch_norm(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Mean and variance are stored as sums, with the factor they are to be divided by.
 
     A Scale of the channels that follows in place becomes the weight and bias of the same node.
@@ -39,7 +39,7 @@ def batch_norm(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 _MOMENTUM = "moving_average_fraction"
 
 
-def _by_batch_statistics(op: Any, x: ir.Value, eps: float) -> ir.Value:
+def _by_batch_statistics(op: Op, x: ir.Value, eps: float) -> ir.Value:
     axes = [axis for axis in range(len(shape(x))) if axis != 1]
     centred = op.Sub(x, op.ReduceMean(x, axes))
     variance = op.ReduceMean(op.Mul(centred, centred), axes)
@@ -79,7 +79,7 @@ def _is_affine(layer: Layer, rank: int) -> bool:
 
 
 @importer("LRN", doc=f"{TUTORIAL}/lrn.html")
-def lrn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def lrn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param("lrn_param")
     if len(shape(x)) != 4:
         layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
@@ -89,13 +89,13 @@ def lrn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
         return op.LRN(x, alpha=p.alpha, beta=p.beta, bias=p.k, size=p.local_size)
     attributes = {"alpha": p.alpha, "beta": p.beta, "size": p.local_size}
 
-    def body(op: Any, x: ir.Value) -> ir.Value:
+    def body(op: Op, x: ir.Value) -> ir.Value:
         return lrn_within_channel(op, x, **attributes)
 
     return layer.builder.function("LRNWithinChannel", [x], attributes, body)[0]
 
 
-def lrn_within_channel(op: Any, x: ir.Value, alpha: float, beta: float, size: int) -> ir.Value:
+def lrn_within_channel(op: Op, x: ir.Value, alpha: float, beta: float, size: int) -> ir.Value:
     """Divide by (1 + alpha mean(x²))^beta, the mean over a window in the plane and its padding."""
     mean = op.AveragePool(
         op.Mul(x, x), kernel_shape=[size] * 2, pads=[size // 2] * 4, count_include_pad=1
@@ -104,7 +104,7 @@ def lrn_within_channel(op: Any, x: ir.Value, alpha: float, beta: float, size: in
 
 
 @importer("MVN", doc=f"{TUTORIAL}/mvn.html")
-def mvn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def mvn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Less the mean, divided by the standard deviation plus eps; the result always has 4 axes."""
     p = layer.param("mvn_param")
     dims = dimensions(x)
@@ -120,7 +120,7 @@ def mvn(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("Normalize", doc=f"{SSD}/normalize_layer.cpp")
-def normalize(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def normalize(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Divide by sqrt(sum x² + eps), over the channels or over all of an image, and scale."""
     p = layer.param("norm_param")
     if not 2 <= len(shape(x)) <= 4:
@@ -128,8 +128,7 @@ def normalize(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     axes = list(range(1, len(shape(x)))) if p.across_spatial else [1]
     norm = op.Sqrt(op.Add(op.ReduceSumSquare(x, axes, keepdims=1), p.eps))
     scale = () if p.channel_shared else (channels(layer, x), *[1] * (len(shape(x)) - 2))
-    scaled: ir.Value = op.Mul(op.Div(x, norm), layer.weight(0, "scale", scale))
-    return scaled
+    return op.Mul(op.Div(x, norm), layer.weight(0, "scale", scale))
 
 
 @importer(
@@ -137,7 +136,7 @@ def normalize(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
     doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/bn_layer.cpp "
     "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers/bn_layer.cpp",
 )
-def bn(layer: Importing, op: Any, x: ir.Value) -> Any:
+def bn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """PSPNet's, which stores slope, bias, mean and variance, or SegNet's, whose mean is merged."""
     fields = Fields(layer, "bn_param")
     mode = fields.left.pop("bn_mode", "LEARN")
@@ -154,7 +153,7 @@ def bn(layer: Importing, op: Any, x: ir.Value) -> Any:
     return op.BatchNormalization(x, *weights, epsilon=eps)
 
 
-def _merged(layer: Importing, op: Any, x: ir.Value, fields: Fields, mode: Any) -> Any:
+def _merged(layer: Importing, op: Op, x: ir.Value, fields: Fields, mode: Any) -> ir.Value:
     if mode not in ("INFERENCE", 1):
         layer.refuse("its statistics are those of the batch")
     fields.ignore("scale_filler", "shift_filler", "engine")

@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import known
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import shape
+from mmdnn.ir.builder import Op, shape
 
 MAX, AVE, STOCHASTIC = 0, 1, 2
 CEIL = 0
@@ -61,7 +61,7 @@ class Window:
 
 
 @importer("Pooling", doc=f"{TUTORIAL}/pooling.html")
-def pooling(layer: Importing, op: Any, x: ir.Value) -> Any:
+def pooling(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
     p = layer.param("pooling_param")
     if len(shape(x)) != 4:
         layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
@@ -95,8 +95,8 @@ def _pair(layer: Importing, p: Any, name: str, short: str) -> list[int]:
 
 
 def pool(
-    layer: Importing, op: Any, x: ir.Value, method: int, axes: list[Window], *, mask: bool = False
-) -> Any:
+    layer: Importing, op: Op, x: ir.Value, method: int, axes: list[Window], *, mask: bool = False
+) -> tuple[ir.Value, ...]:
     """A maximum with or without its mask, or an average, over these two axes' windows."""
     for axis in axes:
         if axis.kernel < 1 or axis.stride < 1:
@@ -114,10 +114,10 @@ def pool(
     }
     if method == AVE:
         y = op.AveragePool(x, **attributes, count_include_pad=int(any(pads)))
-        return _with_empty_windows(op, y, axes, _average_of_nothing)
+        return (_with_empty_windows(op, y, axes, _average_of_nothing),)
     if not mask:
-        return _with_empty_windows(op, op.MaxPool(x, **attributes), axes, lambda _: LOWEST)
-    y, indices = op.MaxPool(x, **attributes, outputs=2)
+        return (_with_empty_windows(op, op.MaxPool(x, **attributes), axes, lambda _: LOWEST),)
+    y, indices = op.outputs(2).MaxPool(x, **attributes)
     indices = op.Cast(op.Mod(indices, [axes[0].size * axes[1].size]), to=ir.DataType.FLOAT)
     return (
         _with_empty_windows(op, y, axes, lambda _: LOWEST),
@@ -131,7 +131,7 @@ def _average_of_nothing(axis: Window) -> float:
 
 
 def _with_empty_windows(
-    op: Any, y: ir.Value, axes: list[Window], value: Callable[[Window], float]
+    op: Op, y: ir.Value, axes: list[Window], value: Callable[[Window], float]
 ) -> ir.Value:
     """A row or column appended for the window that lies beyond the image; never more than one."""
     empty = {axis: value(window) for axis, window in enumerate(axes, 2) if window.empty}
@@ -141,14 +141,14 @@ def _with_empty_windows(
 
 
 @importer("SPP", doc=f"{TUTORIAL}/spp.html")
-def spatial_pyramid(layer: Importing, op: Any, x: ir.Value) -> Any:
+def spatial_pyramid(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Pooling into 1, 4, 16, ... bins, flattened and side by side; a single level stays as it is."""
     p = layer.param("spp_param")
     if p.pool == STOCHASTIC:
         layer.refuse("stochastic pooling is random")
     if p.pyramid_height < 1 or len(shape(x)) != 4:
         layer.unfit("it takes a pyramid height of 1 or more, and 4 axes")
-    levels = []
+    levels: list[ir.Value] = []
     for level in range(p.pyramid_height):
         bins = 2**level
         kernels = [-(-known(x, axis) // bins) for axis in (2, 3)]
@@ -157,7 +157,7 @@ def spatial_pyramid(layer: Importing, op: Any, x: ir.Value) -> Any:
             Window(known(x, i), k, k, pad, clip=any(pads))
             for i, (k, pad) in enumerate(zip(kernels, pads, strict=True), 2)
         ]
-        levels.append(pool(layer, op, x, p.pool, axes))
+        levels += pool(layer, op, x, p.pool, axes)
     if len(levels) == 1:
         return levels[0]
     return op.Concat(*(op.Flatten(y, axis=1) for y in levels), axis=1)

@@ -22,12 +22,12 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import Builder, dimensions, shape
+from mmdnn.ir.builder import Builder, Op, dimensions, shape
 from mmdnn.ir.passes.folding import LIMIT
 from mmdnn.ir.passes.weights import rearranged
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
-Step = Callable[[Any, list[ir.Value], ir.Value, ir.Value, ir.Value], list[ir.Value]]
+Step = Callable[[Op, list[ir.Value], ir.Value, ir.Value, ir.Value], list[ir.Value]]
 """`(op, states, input, cont, weight)` -> the states after one step."""
 
 
@@ -103,26 +103,26 @@ def _is_unbroken(bottoms: _Bottoms, cont: ir.Value) -> bool:
     return bool((numbers[1:] == 1).all() and (not bottoms.states or (numbers[:1] == 1).all()))
 
 
-def _as_steps(op: Any, flat: ir.Value, like: ir.Value) -> ir.Value:
+def _as_steps(op: Op, flat: ir.Value, like: ir.Value) -> ir.Value:
     """[T * N, H] as [T, N, H], T and N being those of `like`."""
     steps, streams = shape(like)[:2]
-    size = shape(flat)[1]
+    size = known(flat, 1)
     if steps is None and streams is None:
-        target = op.Concat(op.Shape(like, end=2), [size], axis=0)
+        steps_first = op.Reshape(flat, op.Concat(op.Shape(like, end=2), [size], axis=0))
     else:
-        target = [*(-1 if dim is None else dim for dim in (steps, streams)), size]
-    steps_first: ir.Value = op.Reshape(flat, target)
+        places = (-1 if dim is None else dim for dim in (steps, streams))
+        steps_first = op.Reshape(flat, [*places, size])
     steps_first.shape = ir.Shape([*dimensions(like)[:2], size])
     return steps_first
 
 
-def _project(op: Any, x: ir.Value, weight: ir.Value, bias: ir.Value) -> ir.Value:
+def _project(op: Op, x: ir.Value, weight: ir.Value, bias: ir.Value) -> ir.Value:
     """An inner product of each step of each stream."""
     flat = op.Reshape(x, [-1, count(x, 2)])
     return _as_steps(op, op.Gemm(flat, weight, bias, transB=1), x)
 
 
-def _initial(op: Any, given: _Inputs, number: int, size: int) -> list[ir.Value]:
+def _initial(op: Op, given: _Inputs, number: int, size: int) -> list[ir.Value]:
     """The state before the first step, [N, H] each."""
     if given.states:
         return [op.Squeeze(state, [0]) for state in given.states]
@@ -135,7 +135,7 @@ def _initial(op: Any, given: _Inputs, number: int, size: int) -> list[ir.Value]:
 
 
 def _scan(
-    op: Any, step: Step, states: Sequence[ir.Value], inputs: ir.Value, cont: ir.Value, w: ir.Value
+    op: Op, step: Step, states: Sequence[ir.Value], inputs: ir.Value, cont: ir.Value, w: ir.Value
 ) -> tuple[ir.Value, ...]:
     """Run the steps: the final states, and the first state (h) after every step, [T, N, H]."""
     body = Builder("mmdnn.caffe", "step")
@@ -147,40 +147,39 @@ def _scan(
         after = step(body.op, before, now, going, w)
         each = body.op.Identity(after[0])
     body.graph.outputs.extend([*after, each])
-    results = op.Scan(
+    results = op.outputs(len(states) + 1).Scan(
         *states,
         inputs,
         op.Unsqueeze(cont, [2]),
         body=body.graph,
         num_scan_inputs=2,
-        outputs=len(states) + 1,
     )
     for result, state in zip(results, states, strict=False):
         result.type, result.shape = state.type, ir.Shape([streams, size])
     results[-1].type = states[0].type
     results[-1].shape = ir.Shape([steps, streams, size])
-    return tuple(results)
+    return results
 
 
 def _lstm_step(
-    op: Any, states: list[ir.Value], gates: ir.Value, cont: ir.Value, weight: ir.Value
+    op: Op, states: list[ir.Value], gates: ir.Value, cont: ir.Value, weight: ir.Value
 ) -> list[ir.Value]:
     h, c = states
     gates = op.Gemm(op.Mul(h, cont), weight, gates, transB=1)
-    i, f, o, g = op.Split(gates, axis=1, num_outputs=4, outputs=4)
+    i, f, o, g = op.outputs(4).Split(gates, axis=1, num_outputs=4)
     kept = op.Mul(op.Mul(op.Sigmoid(f), cont), c)
     c = op.Add(kept, op.Mul(op.Sigmoid(i), op.Tanh(g)))
     return [op.Mul(op.Sigmoid(o), op.Tanh(c)), c]
 
 
 def _rnn_step(
-    op: Any, states: list[ir.Value], hidden: ir.Value, cont: ir.Value, weight: ir.Value
+    op: Op, states: list[ir.Value], hidden: ir.Value, cont: ir.Value, weight: ir.Value
 ) -> list[ir.Value]:
     return [op.Tanh(op.Gemm(op.Mul(states[0], cont), weight, hidden, transB=1))]
 
 
 def _unroll(
-    op: Any, given: _Inputs, weights: list[ir.Value], step: Step, number: int
+    op: Op, given: _Inputs, weights: list[ir.Value], step: Step, number: int
 ) -> tuple[ir.Value, list[ir.Value]]:
     """Of every step h, and the final states [1, N, H] where they are exposed.
 
@@ -196,7 +195,7 @@ def _unroll(
     return steps, [op.Unsqueeze(state, [0]) for state in last] if given.states else []
 
 
-def _whole(op: Any, type_: str, given: _Inputs, weights: Sequence[ir.Value]) -> list[ir.Value]:
+def _whole(op: Op, type_: str, given: _Inputs, weights: Sequence[ir.Value]) -> list[ir.Value]:
     """ONNX's operator, which has the gates i o f g: h of every step, and the final states."""
     features, size = count(given.x, 2), shape(weights[2])[1] or 0
     x = given.x if len(shape(given.x)) == 3 else op.Reshape(given.x, [0, 0, features])
@@ -205,13 +204,13 @@ def _whole(op: Any, type_: str, given: _Inputs, weights: Sequence[ir.Value]) -> 
         w, b, r = (_reordered(op, each) for each in weights)
     b = op.Concat(b, np.zeros(shape(weights[1])[0] or 0, np.float32), axis=0)
     w, r, b = (op.Unsqueeze(each, [0]) for each in (w, r, b))
-    outputs = 3 if type_ == "LSTM" else 2
-    made = getattr(op, type_)(x, w, r, b, None, *given.states, hidden_size=size, outputs=outputs)
-    return [op.Squeeze(made[0], [1]), *(made[1:] if given.states else ())]
+    several = op.outputs(3 if type_ == "LSTM" else 2)
+    y, *finals = several[type_](x, w, r, b, None, *given.states, hidden_size=size)
+    return [op.Squeeze(y, [1]), *(finals if given.states else ())]
 
 
-def _reordered(op: Any, weight: ir.Value) -> ir.Value:
-    i, f, o, g = op.Split(weight, axis=0, num_outputs=4, outputs=4)
+def _reordered(op: Op, weight: ir.Value) -> ir.Value:
+    i, f, o, g = op.outputs(4).Split(weight, axis=0, num_outputs=4)
     return op.Concat(i, o, f, g, axis=0)
 
 
@@ -233,13 +232,13 @@ def _weights(layer: Importing, bottoms: _Inputs, gates: int) -> list[ir.Value]:
 
 
 @importer("LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
-def lstm(layer: Importing, _op: Any, *given: ir.Value) -> tuple[ir.Value, ...]:
+def lstm(layer: Importing, _op: Op, *given: ir.Value) -> tuple[ir.Value, ...]:
     """Gates i, f, o, g; c = cont f c + i g; h = o tanh(c)."""
     bottoms = _bottoms(layer, given, states=2)
     weights = _weights(layer, bottoms.named(given), gates=4)
     attributes = _attributes(layer, bottoms, given)
 
-    def body(op: Any, *values: ir.Value) -> list[ir.Value]:
+    def body(op: Op, *values: ir.Value) -> list[ir.Value]:
         rest = list(values[bottoms.count :])
         if attributes["unbroken"]:
             return _whole(op, "LSTM", bottoms.named(values), rest)
@@ -250,13 +249,13 @@ def lstm(layer: Importing, _op: Any, *given: ir.Value) -> tuple[ir.Value, ...]:
 
 
 @importer("RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
-def rnn(layer: Importing, _op: Any, *given: ir.Value) -> tuple[ir.Value, ...]:
+def rnn(layer: Importing, _op: Op, *given: ir.Value) -> tuple[ir.Value, ...]:
     """The state is h = tanh(W_h (cont h) + W_x x + b), the output o = tanh(W_o h + b_o)."""
     bottoms = _bottoms(layer, given, states=1)
     weights = _weights(layer, bottoms.named(given), gates=1)
     attributes = _attributes(layer, bottoms, given)
 
-    def body(op: Any, *values: ir.Value) -> list[ir.Value]:
+    def body(op: Op, *values: ir.Value) -> list[ir.Value]:
         *rest, weight_o, bias_o = values[bottoms.count :]
         if attributes["unbroken"]:
             h, *last = _whole(op, "RNN", bottoms.named(values), rest)
@@ -272,7 +271,7 @@ DOC = "https://github.com/BVLC/caffe/blob/master/include/caffe/layers/lstm_layer
 
 @importer("LSTMUnit", doc=DOC)
 def lstm_unit(
-    layer: Importing, op: Any, cell: ir.Value, gates: ir.Value, cont: ir.Value
+    layer: Importing, op: Op, cell: ir.Value, gates: ir.Value, cont: ir.Value
 ) -> tuple[ir.Value, ir.Value]:
     """Cell and hidden state (1 x N x H) from those before and the gates i, f, o, g (1 x N x 4H)."""
     ranks = [len(dimensions(x)) for x in (cell, gates, cont)]
@@ -281,7 +280,7 @@ def lstm_unit(
     agree(cell, gates, [(1, 1)])
     agree(cell, cont, [(1, 1)])
     size = known(cell, 2)
-    i, f, o, g = op.Split(gates, [size] * 4, axis=2, outputs=4)
+    i, f, o, g = op.outputs(4).Split(gates, [size] * 4, axis=2)
     forget = op.Mul(op.Sigmoid(f), op.Unsqueeze(cont, [2]))
     kept, new = op.Mul(forget, cell), op.Mul(op.Sigmoid(i), op.Tanh(g))
     state = op.Add(kept, new)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.ir.builder import Op, dimensions
 
 REDUCTIONS = {1: "ReduceSum", 2: "ReduceL1", 3: "ReduceSumSquare", 4: "ReduceMean"}
 """ReductionParameter.ReductionOp: SUM, ASUM, SUMSQ, MEAN."""
 
 
 @importer("Reduction", doc=f"{TUTORIAL}/reduction.html")
-def reduction(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def reduction(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """All axes from `axis` on go."""
     p = layer.param("reduction_param")
     axes = list(range(layer.axis(p.axis, x), len(dimensions(x))))
-    y = getattr(op, REDUCTIONS[p.operation])(x, axes, keepdims=0)
+    y = op[REDUCTIONS[p.operation]](x, axes, keepdims=0)
     return y if p.coeff == 1 else op.Mul(y, p.coeff)
 
 
 @importer("ArgMax", doc=f"{TUTORIAL}/argmax.html")
-def argmax(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def argmax(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Where the largest numbers are; of equal ones the last comes first.
 
     With an axis, that axis shrinks to the `top_k` indices, or values. Without one, all axes after
@@ -45,7 +43,7 @@ def argmax(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 def _largest(
-    layer: Importing, op: Any, x: ir.Value, axis: int, count: int, *, values: bool
+    layer: Importing, op: Op, x: ir.Value, axis: int, count: int, *, values: bool
 ) -> ir.Value:
     """The `count` largest along an axis, as their values or as their indices in float32."""
     if count == 1 and values:
@@ -57,7 +55,7 @@ def _largest(
     if not 1 <= count <= size:
         layer.unfit(f"top_k {count} is not from 1 to {size}")
     if values:
-        return op.TopK(x, [count], axis=axis, outputs=2)[0]
+        return op.outputs(2).TopK(x, [count], axis=axis)[0]
     backwards = op.Slice(x, [-1], [-size - 1], [axis], [-1])
-    _, places = op.TopK(backwards, [count], axis=axis, outputs=2)
+    _, places = op.outputs(2).TopK(backwards, [count], axis=axis)
     return op.Cast(op.Sub([size - 1], places), to=ir.DataType.FLOAT)

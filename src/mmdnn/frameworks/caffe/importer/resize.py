@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.forks import YOLO, Fields, channels, image_size
 from mmdnn.frameworks.caffe.importer.shapes import agree, reshape
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.ir.builder import Op, dimensions
 
 SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers"
 
@@ -20,7 +19,7 @@ SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/c
     "Interp",
     doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/interp_layer.cpp",
 )
-def interp(layer: Importing, op: Any, x: ir.Value, *like: ir.Value) -> Any:
+def interp(layer: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     """Bilinear, corners on corners, of what the (negative) padding leaves."""
     fields = Fields(layer, "interp_param")
     begin, end = -fields.take("pad_beg", 0), -fields.take("pad_end", 0)
@@ -67,7 +66,7 @@ def _interp_size(
 
 
 @importer("Upsample", doc=f"{SEGNET}/upsample_layer.cpp {YOLO}/upsample_layer.cpp")
-def upsample(layer: Importing, op: Any, x: ir.Value, *mask: ir.Value) -> Any:
+def upsample(layer: Importing, op: Op, x: ir.Value, *mask: ir.Value) -> ir.Value:
     """With a mask, SegNet's: to the places that the maxima had. Without one: each pixel repeated."""
     fields = Fields(layer, "upsample_param")
     if mask:
@@ -94,7 +93,7 @@ def _named(y: ir.Value, x: ir.Value, size: list[int]) -> ir.Value:
     return y
 
 
-def _unpool(layer: Importing, op: Any, fields: Fields, x: ir.Value, mask: ir.Value) -> Any:
+def _unpool(layer: Importing, op: Op, fields: Fields, x: ir.Value, mask: ir.Value) -> ir.Value:
     """Each value at its place in the plane, zeros elsewhere."""
     height, width = _unpooled_size(layer, fields, image_size(layer, x))
     agree(mask, x)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels, image_size
 from mmdnn.frameworks.caffe.importer.shapes import needs_static, reshape
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
-from mmdnn.ir.builder import Dimension, dimensions, shape
+from mmdnn.ir.builder import Dimension, Op, dimensions, shape
 
 
 @importer("Split", doc=f"{TUTORIAL}/split.html")
-def split(layer: Importing, _op: Any, x: ir.Value) -> list[ir.Value]:
+def split(layer: Importing, _op: Op, x: ir.Value) -> list[ir.Value]:
     return [x] * len(layer.tops)
 
 
 @importer("Silence", "HDF5Output", doc=f"{TUTORIAL}/silence.html")
-def silence(_layer: Importing, _op: Any, *_bottoms: ir.Value) -> list[ir.Value]:
+def silence(_layer: Importing, _op: Op, *_bottoms: ir.Value) -> list[ir.Value]:
     """Its bottoms are no outputs."""
     return []
 
 
 @importer("Reshape", doc=f"{TUTORIAL}/reshape.html")
-def reshape_(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def reshape_(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """`num_axes` axes from `axis` on become `shape`, where 0 copies a size and -1 is what is left."""
     p = layer.param("reshape_param")
     dims = dimensions(x)
@@ -46,7 +44,7 @@ def reshape_(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("Flatten", doc=f"{TUTORIAL}/flatten.html")
-def flatten(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def flatten(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param("flatten_param")
     start, end = layer.axis(p.axis, x), layer.axis(p.end_axis, x) + 1
     dims = dimensions(x)
@@ -58,12 +56,12 @@ def flatten(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("Tile", doc=f"{TUTORIAL}/tile.html")
-def tile(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def tile(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param("tile_param")
     axis, dims = layer.axis(p.axis, x), dimensions(x)
     if p.tiles < 1:
         layer.unfit(f"it is told {p.tiles} tiles")
-    y: ir.Value = op.Tile(x, [p.tiles if i == axis else 1 for i in range(len(dims))])
+    y = op.Tile(x, [p.tiles if i == axis else 1 for i in range(len(dims))])
     size = dims[axis]
     tiled = size * p.tiles if isinstance(size, int) else None
     y.shape = ir.Shape([tiled if i == axis else dim for i, dim in enumerate(dims)])
@@ -71,7 +69,7 @@ def tile(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("ShuffleChannel", doc="https://github.com/farmingyard/ShuffleNet")
-def shuffle_channel(layer: Importing, op: Any, x: ir.Value) -> Any:
+def shuffle_channel(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Channels as a table of `group` rows, read by columns."""
     fields = Fields(layer, "shuffle_channel_param")
     group = fields.take("group", 1)
@@ -84,7 +82,7 @@ def shuffle_channel(layer: Importing, op: Any, x: ir.Value) -> Any:
 
 
 @importer("PixelShuffle", doc="https://github.com/inisis/caffe")
-def pixel_shuffle(layer: Importing, op: Any, x: ir.Value) -> Any:
+def pixel_shuffle(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     block = "pixelshuffle_param" if "pixelshuffle_param" in layer.layer.unknown else None
     fields = Fields(layer, block or "pixel_shuffle_param")
     factor = fields.take("upscale_factor", 0)
@@ -94,7 +92,7 @@ def pixel_shuffle(layer: Importing, op: Any, x: ir.Value) -> Any:
 
 
 @importer("Reorg", doc="https://github.com/gklz1982/caffe-yolov2")
-def reorg(layer: Importing, op: Any, x: ir.Value) -> Any:
+def reorg(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """As darknet does it: what is rearranged is the data seen as an image of fewer channels."""
     fields = Fields(layer, "reorg_param")
     stride, reverse = fields.take("stride", 0), fields.take("reverse", 0)
@@ -111,11 +109,10 @@ def reorg(layer: Importing, op: Any, x: ir.Value) -> Any:
 
 
 @importer("Permute", doc=f"{SSD}/permute_layer.cpp")
-def permute(layer: Importing, op: Any, x: ir.Value) -> ir.Value:
+def permute(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Axes that `order` leaves out follow in their own order."""
     rank, order = len(shape(x)), list(layer.param("permute_param").order)
     if len(set(order)) != len(order) or any(axis >= rank for axis in order):
         layer.refuse(f"order {order} does not fit {rank} axes")
     order += [axis for axis in range(rank) if axis not in order]
-    moved: ir.Value = op.Transpose(x, perm=order) if order != list(range(rank)) else x
-    return moved
+    return op.Transpose(x, perm=order) if order != list(range(rank)) else x

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
-from mmdnn.ir.builder import Dimension, NeedsStatic, dimensions
+from mmdnn.ir.builder import Dimension, NeedsStatic, Op, dimensions
 from mmdnn.ir.builder import known as known
 
 
@@ -61,7 +60,7 @@ def agree(one: ir.Value, other: ir.Value, axes: Sequence[tuple[int, int]] | None
         raise NeedsStatic(one.name, [dim for dim in open_ if isinstance(dim, str)])
 
 
-def reshape(op: Any, x: ir.Value, target: Sequence[Dimension]) -> ir.Value:
+def reshape(op: Op, x: ir.Value, target: Sequence[Dimension]) -> ir.Value:
     """`x` in this shape, with as many open dimensions as there are in it.
 
     Raises:
@@ -78,7 +77,7 @@ def reshape(op: Any, x: ir.Value, target: Sequence[Dimension]) -> ir.Value:
     ]
     if vector.count(-1) > 1:
         raise needs_static(x)
-    y: ir.Value = op.Reshape(x, np.array(vector, np.int64))
+    y = op.Reshape(x, np.array(vector, np.int64))
     y.shape = ir.Shape(target)
     return y
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import onnx_ir as ir
 
@@ -11,18 +10,18 @@ from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.patterns import Bound
 from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
+from mmdnn.ir.builder import Op
 
 UNARY = {"ReLU": "Relu", "Tanh": "Tanh", "Sigmoid": "Sigmoid", "StableSigmoid": "Sigmoid"}
 
 
 @importer(*UNARY, doc=f"{API}/cntk.ops#relu")
-def unary(f: Importing, op: Any, x: Operand) -> ir.Value:
-    made: ir.Value = getattr(op, UNARY[f.function.op])(x.value)
-    return made
+def unary(f: Importing, op: Op, x: Operand) -> ir.Value:
+    return op[UNARY[f.function.op]](x.value)
 
 
 @importer("ELU", doc=f"{API}/cntk.ops#elu")
-def elu(f: Importing, op: Any, x: Operand) -> ir.Value:
+def elu(f: Importing, op: Op, x: Operand) -> ir.Value:
     return op.Elu(x.value)
 
 
@@ -32,7 +31,7 @@ def elu(f: Importing, op: Any, x: Operand) -> ir.Value:
     f"{API}/cntk.ops#leaky_relu",
     lambda bound: bound.is_number(zero=0, alpha=None),
 )
-def leaky_relu(f: Importing, op: Any, x: Operand, zero: Operand, alpha: Operand) -> ir.Value:
+def leaky_relu(f: Importing, op: Op, x: Operand, zero: Operand, alpha: Operand) -> ir.Value:
     return op.LeakyRelu(x.value, alpha=f.bound.number("alpha"))
 
 
@@ -42,7 +41,7 @@ def leaky_relu(f: Importing, op: Any, x: Operand, zero: Operand, alpha: Operand)
     f"{API}/cntk.ops#param_relu",
     lambda bound: bound.is_number(zero=0) and bound.variables["alpha"].value is not None,
 )
-def param_relu(f: Importing, op: Any, x: Operand, zero: Operand, alpha: Operand) -> Operand:
+def param_relu(f: Importing, op: Op, x: Operand, zero: Operand, alpha: Operand) -> Operand:
     """The slope broadcasts to the input; ONNX's may have no more axes than that."""
     axes, (value, slope) = align(op, [x, alpha])
     if x.rank < alpha.rank or axes != x.axes:
@@ -57,7 +56,7 @@ def param_relu(f: Importing, op: Any, x: Operand, zero: Operand, alpha: Operand)
     lambda bound: bound.is_number(zero=0, alpha=None, gamma=None),
 )
 def selu(
-    f: Importing, op: Any, gamma: Operand, x: Operand, zero: Operand, alpha: Operand
+    f: Importing, op: Op, gamma: Operand, x: Operand, zero: Operand, alpha: Operand
 ) -> ir.Value:
     return op.Selu(x.value, gamma=f.bound.number("gamma"), alpha=f.bound.number("alpha"))
 
@@ -74,14 +73,14 @@ _BELOW = f"Select(Less({_LINE}, one), {_LINE}, one)"
     lambda bound: bound.is_number(zero=0, one=1, alpha=None, beta=None),
 )
 def hard_sigmoid(
-    f: Importing, op: Any, x: Operand, alpha: Operand, beta: Operand, one: Operand, zero: Operand
+    f: Importing, op: Op, x: Operand, alpha: Operand, beta: Operand, one: Operand, zero: Operand
 ) -> ir.Value:
     numbers = {name: f.bound.number(name) for name in ("alpha", "beta")}
     return op.HardSigmoid(x.value, **numbers)
 
 
 @block("Softplus", "LogPlus(x, zero)", f"{API}/cntk.ops#softplus", lambda b: b.is_number(zero=0))
-def softplus(f: Importing, op: Any, x: Operand, zero: Operand) -> ir.Value:
+def softplus(f: Importing, op: Op, x: Operand, zero: Operand) -> ir.Value:
     return op.Softplus(x.value)
 
 
@@ -97,11 +96,11 @@ def softplus(f: Importing, op: Any, x: Operand, zero: Operand) -> ir.Value:
     f"{API}/cntk.ops#softsign",
     lambda b: b.is_number(one=1),
 )
-def softsign(f: Importing, op: Any, x: Operand, one: Operand) -> ir.Value:
+def softsign(f: Importing, op: Op, x: Operand, one: Operand) -> ir.Value:
     return op.Softsign(x.value)
 
 
-def over_static(op: Any, x: Operand, function: Callable[[ir.Value, int], ir.Value]) -> ir.Value:
+def over_static(op: Op, x: Operand, function: Callable[[ir.Value, int], ir.Value]) -> ir.Value:
     """A function of one axis over all static axes together.
 
     Args:
@@ -118,14 +117,14 @@ def over_static(op: Any, x: Operand, function: Callable[[ir.Value, int], ir.Valu
 
 
 @importer("Softmax", "Hardmax", doc=f"{API}/cntk.ops#softmax")
-def normalized(f: Importing, op: Any, x: Operand) -> ir.Value:
+def normalized(f: Importing, op: Op, x: Operand) -> ir.Value:
     """Without an axis it takes all static axes together."""
     name = f.function.op
-    return over_static(op, x, lambda value, axis: getattr(op, name)(value, axis=axis))
+    return over_static(op, x, lambda value, axis: op[name](value, axis=axis))
 
 
 @importer("LogSoftmax", doc=f"{API}/cntk.ops#log_softmax")
-def log_softmax(f: Importing, op: Any, x: Operand) -> ir.Value:
+def log_softmax(f: Importing, op: Op, x: Operand) -> ir.Value:
     return over_static(op, x, lambda value, axis: op.LogSoftmax(value, axis=axis))
 
 
@@ -155,7 +154,7 @@ def _axis(f: Importing, x: Operand) -> int:
     f"{API}/cntk.ops#softmax",
     _is_along_one,
 )
-def softmax(f: Importing, op: Any, x: Operand) -> ir.Value:
+def softmax(f: Importing, op: Op, x: Operand) -> ir.Value:
     return op.Softmax(x.value, axis=_axis(f, x))
 
 
@@ -165,5 +164,5 @@ def softmax(f: Importing, op: Any, x: Operand) -> ir.Value:
     f"{API}/cntk.ops#log_softmax",
     _is_along_one,
 )
-def log_softmax_along(f: Importing, op: Any, x: Operand) -> ir.Value:
+def log_softmax_along(f: Importing, op: Op, x: Operand) -> ir.Value:
     return op.LogSoftmax(x.value, axis=_axis(f, x))

@@ -190,8 +190,7 @@ class Layer:
 
     def _lengths(self, x: Operand) -> ir.Value:
         assert x.sequence is not None
-        value: ir.Value = self.op.Cast(self.lowering.lengths(x.sequence), to=ir.DataType.INT32)
-        return value
+        return self.op.Cast(self.lowering.lengths(x.sequence), to=ir.DataType.INT32)
 
     def _initial(self, delay: Function, x: Operand) -> ir.Value | None:
         """[1, batch, hidden]; None for zeros."""
@@ -204,5 +203,4 @@ class Layer:
             batch = self.op.Shape(x.value, start=0, end=1)
             size = np.array([self.hidden], np.int64)
             value = self.op.Expand(value, self.op.Concat(batch, size, axis=0))
-        made: ir.Value = self.op.Unsqueeze(value, [0])
-        return made
+        return self.op.Unsqueeze(value, [0])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.ir.builder import Op
 
 COMPARING = {
     "Equal": ("Equal", False),
@@ -21,16 +20,16 @@ COMPARING = {
 
 
 @importer(*COMPARING, doc=f"{API}/cntk.ops#less")
-def comparison(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+def comparison(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
     """0 or 1, numbers of the inputs' type."""
     axes, values = align(op, [x, y])
     name, negated = COMPARING[f.function.op]
-    made = getattr(op, name)(*values)
+    made = op[name](*values)
     return Operand(op.Cast(op.Not(made) if negated else made, to=dtype_of(x.value)), axes)
 
 
 @importer("Select", doc=f"{API}/cntk.ops#element_select")
-def select(f: Importing, op: Any, flag: Operand, x: Operand, y: Operand) -> Operand:
+def select(f: Importing, op: Op, flag: Operand, x: Operand, y: Operand) -> Operand:
     """Everything but 0 is true."""
     axes, (condition, one, other) = align(op, [flag, x, y])
     return Operand(op.Where(op.Cast(condition, to=ir.DataType.BOOL), one, other), axes)

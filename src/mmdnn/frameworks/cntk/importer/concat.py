@@ -11,10 +11,11 @@ from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.operand import Operand, union
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.ir.builder import Op
 
 
 @importer("Splice", doc=f"{API}/cntk.ops#splice")
-def splice(f: Importing, op: Any, *operands: Operand) -> Operand:
+def splice(f: Importing, op: Op, *operands: Operand) -> Operand:
     """Along an axis, or a new one before all others; other axes of 1 are repeated."""
     axis = f.get("axis", Axis)
     axes = union(operands)
@@ -30,15 +31,14 @@ def splice(f: Importing, op: Any, *operands: Operand) -> Operand:
     return Operand(op.Concat(*values, axis=place), axes)
 
 
-def _padded(op: Any, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
+def _padded(op: Op, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
     """All axes there, those that are missing of size 1."""
     missing = [place for place, axis in enumerate(axes) if axis not in x.axes]
     missing += [len(axes) + place for place in range(rank - x.rank)]
-    value: ir.Value = op.Unsqueeze(x.value, missing) if missing else x.value
-    return value
+    return op.Unsqueeze(x.value, missing) if missing else x.value
 
 
-def _repeated(op: Any, values: list[ir.Value], place: int, rank: int) -> list[ir.Value]:
+def _repeated(op: Op, values: list[ir.Value], place: int, rank: int) -> list[ir.Value]:
     """Values that agree on all axes but one."""
     dims = [list(value.shape or []) for value in values]
     wanted = [next((d[axis] for d in dims if d[axis] != 1), 1) for axis in range(rank)]
@@ -50,7 +50,7 @@ def _repeated(op: Any, values: list[ir.Value], place: int, rank: int) -> list[ir
 
 
 def _expanded(
-    op: Any, value: ir.Value, short: list[int], values: list[ir.Value], wanted: list[Any]
+    op: Op, value: ir.Value, short: list[int], values: list[ir.Value], wanted: list[Any]
 ) -> ir.Value:
     parts: list[Any] = []
     for axis, size in enumerate(wanted):
@@ -61,7 +61,7 @@ def _expanded(
         else:
             like = next(v for v in values if (v.shape or [])[axis] == size)
             parts.append(op.Shape(like, start=axis, end=axis + 1))
-    made: ir.Value = op.Expand(value, op.Concat(*parts, axis=0))
+    made = op.Expand(value, op.Concat(*parts, axis=0))
     made.shape = ir.Shape(
         [wanted[a] if a in short else dim for a, dim in enumerate(value.shape or [])]
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 
@@ -12,10 +10,11 @@ from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.pooling import _LARGEST, MAX
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 from mmdnn.ir import regions
+from mmdnn.ir.builder import Op
 
 
 @importer("ROIPooling", doc=f"{API}/cntk.ops#roipooling")
-def roi_pooling(f: Importing, op: Any, x: Operand, corners: Operand) -> Operand:
+def roi_pooling(f: Importing, op: Op, x: Operand, corners: Operand) -> Operand:
     """Regions (x1, y1, x2, y2) of each image; [regions, channels, height, width] for each."""
     if f.get("poolingType", int) != MAX:
         f.refuse("only the maximum is known")
@@ -27,23 +26,21 @@ def roi_pooling(f: Importing, op: Any, x: Operand, corners: Operand) -> Operand:
         f.refuse(f"{list(bins)} bins over {height} x {width}")
     attributes = {"roiOutputShape": list(bins), "spatialScale": scale}
 
-    def body(op: Any, x: ir.Value, corners: ir.Value) -> ir.Value:
+    def body(op: Op, x: ir.Value, corners: ir.Value) -> ir.Value:
         scaled = op.Mul(op.Reshape(corners, [-1, 4]), scale)
-        ends = op.Split(regions.rounded(op, scaled), axis=1, num_outputs=4, outputs=4)
+        ends = op.outputs(4).Split(regions.rounded(op, scaled), axis=1, num_outputs=4)
         rows = regions.inside(op, ends[1], ends[3], bins[0], height)
         columns = regions.inside(op, ends[0], ends[2], bins[1], width)
         pooled = regions.maxima(op, x, _images(op, x, count), rows, columns)
         found = op.Where(regions.some(op, rows, columns), pooled, np.float32(0))
-        made: ir.Value = op.Reshape(found, [-1, count, channels, *bins])
-        return made
+        return op.Reshape(found, [-1, count, channels, *bins])
 
     (made,) = f.builder.function("ROIPooling", [x.value, corners.value], attributes, body)
     return Operand(made, x.axes)
 
 
-def _images(op: Any, x: ir.Value, count: int) -> ir.Value:
+def _images(op: Op, x: ir.Value, count: int) -> ir.Value:
     """The image of each region: each image has so many."""
     zero, one = np.array(0, np.int64), np.array(1, np.int64)
     images = op.Range(zero, op.Squeeze(op.Shape(x, start=0, end=1), [0]), one)
-    made: ir.Value = op.Reshape(op.Expand(op.Unsqueeze(images, [1]), [1, count]), [-1])
-    return made
+    return op.Reshape(op.Expand(op.Unsqueeze(images, [1]), [1, count]), [-1])

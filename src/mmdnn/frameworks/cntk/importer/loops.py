@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
@@ -22,7 +22,7 @@ from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.recognition import recognized
 from mmdnn.frameworks.cntk.importer.states import state_shape
 from mmdnn.frameworks.cntk.importer.table import Importing
-from mmdnn.ir.builder import Builder, dimensions
+from mmdnn.ir.builder import Builder, Op, dimensions
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.importer.model import GraphImporter
@@ -132,9 +132,7 @@ def _state(lowering: GraphImporter, delay: Function, inner: set[Function], like:
     return State(delay, count, _initial(lowering.builder.op, like, start, count, shape), shape)
 
 
-def _initial(
-    op: Any, like: Operand, start: Operand, count: int, shape: tuple[int, ...]
-) -> ir.Value:
+def _initial(op: Op, like: Operand, start: Operand, count: int, shape: tuple[int, ...]) -> ir.Value:
     """A state before the first frame: [batch, *static], of several frames [batch, count, *static]."""
     frames = () if count == 1 else (count,)
     value = start.value
@@ -143,7 +141,7 @@ def _initial(
         value = op.Unsqueeze(value, axes) if axes else value
     batch = op.Shape(like.value, start=0, end=1)
     target = op.Concat(batch, np.array([*frames, *shape], np.int64), axis=0)
-    made: ir.Value = op.Expand(value, target) if frames or shape else op.Expand(value, batch)
+    made = op.Expand(value, target) if frames or shape else op.Expand(value, batch)
     made.shape = ir.Shape([dimensions(like.value)[0], *frames, *shape])
     return made
 
@@ -240,7 +238,7 @@ def _frame(body: Builder, name: str, value: ir.Value) -> ir.Value:
     return body.input(body.unique(name), dims, value.dtype or ir.DataType.FLOAT)
 
 
-def _now(op: Any, state: State, value: ir.Value, inside: dict[int, ir.Value]) -> ir.Value:
+def _now(op: Op, state: State, value: ir.Value, inside: dict[int, ir.Value]) -> ir.Value:
     """What a delay gives for this frame."""
     oldest = value if state.count == 1 else op.Gather(value, np.array(0, np.int64), axis=TIME)
     if state.count not in inside:
@@ -274,7 +272,7 @@ def _import(lowering: GraphImporter, component: Sequence[Function]) -> None:
         waiting = [one for one in waiting if one not in ready]
 
 
-def _after(lowering: GraphImporter, op: Any, state: State, before: ir.Value) -> ir.Value:
+def _after(lowering: GraphImporter, op: Op, state: State, before: ir.Value) -> ir.Value:
     """A state after this frame."""
     variable = lowering.flat.resolve(state.delay.inputs[0])
     made = lowering.operand(variable)
@@ -296,9 +294,7 @@ def _after(lowering: GraphImporter, op: Any, state: State, before: ir.Value) -> 
     return after
 
 
-def _made(
-    lowering: GraphImporter, op: Any, variable: Variable, batch: tuple[Axis, ...]
-) -> ir.Value:
+def _made(lowering: GraphImporter, op: Op, variable: Variable, batch: tuple[Axis, ...]) -> ir.Value:
     operand = lowering.operand(variable)
     if operand.axes != batch:
         raise UnsupportedError("a part of the loop does not depend on the sample")

@@ -10,12 +10,13 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes, union, widen
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.ir.builder import Op
 
 _SINGLE = ir.DataType.FLOAT
 
 
 @importer("Times", doc=f"{API}/cntk.ops#times")
-def times(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
+def times(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
     """X (..., *contracted) with w (*contracted, *kept); `outputRank` of w's axes are kept."""
     f.has("inferInputRankToMap") and f.get("inferInputRankToMap", int)
     kept = min(f.get("outputRank", int), w.rank)
@@ -36,7 +37,7 @@ def _together(x: Operand, size: int) -> tuple[int, ...]:
 
 
 @importer("TransposeTimes", doc=f"{API}/cntk.ops#times_transpose")
-def transpose_times(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
+def transpose_times(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
     """X (..., contracted) with w (kept, contracted); a vector w gives one number."""
     if f.get("outputRank", int) != 1 or w.rank > 2:
         f.refuse("it keeps more than one axis")
@@ -46,7 +47,7 @@ def transpose_times(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
     return _product(f, op, turned, x, (contracted,), (kept,))
 
 
-def _transposed(f: Importing, op: Any, w: Operand, shape: tuple[int, int]) -> Operand:
+def _transposed(f: Importing, op: Op, w: Operand, shape: tuple[int, int]) -> Operand:
     if w.rank == 1:
         return Operand(op.Unsqueeze(w.value, [w.leading + 1]), w.axes)
     made = f.changed(w, "transposed", np.transpose, shape)
@@ -58,7 +59,7 @@ def _transposed(f: Importing, op: Any, w: Operand, shape: tuple[int, int]) -> Op
 
 def _product(
     f: Importing,
-    op: Any,
+    op: Op,
     w: Operand,
     x: Operand,
     contracted: tuple[int, ...],
@@ -87,18 +88,17 @@ def _product(
     return Operand(made, axes)
 
 
-def _flattened(op: Any, x: Operand, mapped: int, contracted: tuple[int, ...]) -> ir.Value:
+def _flattened(op: Op, x: Operand, mapped: int, contracted: tuple[int, ...]) -> ir.Value:
     """The last axes of an operand as one."""
     kept = x.leading + mapped
-    made: ir.Value = (
+    return (
         op.Flatten(x.value)
         if kept == 1 and contracted
         else op.Reshape(x.value, [*[0] * kept, math.prod(contracted)])
     )
-    return made
 
 
-def _reshaped(f: Importing, op: Any, w: Operand, shape: tuple[int, int]) -> Operand:
+def _reshaped(f: Importing, op: Op, w: Operand, shape: tuple[int, int]) -> Operand:
     if sizes(w) == shape:
         return w
     made = f.reshaped(w, shape)
@@ -108,7 +108,7 @@ def _reshaped(f: Importing, op: Any, w: Operand, shape: tuple[int, int]) -> Oper
 
 
 def _batched(
-    op: Any, x: Operand, w: Operand, axes: tuple[Any, ...], mapped: tuple[Any, ...]
+    op: Op, x: Operand, w: Operand, axes: tuple[Any, ...], mapped: tuple[Any, ...]
 ) -> ir.Value:
     """A product of two operands that both differ from sample to sample."""
     rank = max(x.rank, 2)

@@ -6,19 +6,21 @@ import math
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
 from mmdnn.frameworks.cntk._hints import keep
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.patterns import Bound
 from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
+from mmdnn.ir.builder import Op
 from mmdnn.tensors import references
 
 
 @importer("BatchNormalization", doc=f"{API}/cntk.ops#batch_normalization")
 def batch_normalization(
     f: Importing,
-    op: Any,
+    op: Op,
     x: Operand,
     scale: Operand,
     bias: Operand,
@@ -54,7 +56,7 @@ def _training(f: Importing, count: Operand | None) -> dict[str, bool | int | flo
     return found if seen is None else {**found, "count": float(seen.reshape(-1)[0])}
 
 
-def _vector(f: Importing, op: Any, x: Operand, size: int) -> Any:
+def _vector(f: Importing, op: Op, x: Operand, size: int) -> ir.Value:
     """A parameter as ONNX wants it: one number for each channel."""
     if x.axes:
         f.refuse("its parameters differ from sample to sample")
@@ -111,7 +113,7 @@ _DIVISOR = (
     _is_lrn,
 )
 def local_response_normalization(
-    f: Importing, op: Any, x: Operand, beta: Operand, bias: Operand, kernel: Operand
+    f: Importing, op: Op, x: Operand, beta: Operand, bias: Operand, kernel: Operand
 ) -> Operand:
     """The kernel's number is alpha over the number of channels in a window."""
     array = f.constant(kernel)

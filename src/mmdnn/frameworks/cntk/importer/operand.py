@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis
-from mmdnn.ir.builder import Dimension, NeedsStatic, dimensions
+from mmdnn.ir.builder import Dimension, NeedsStatic, Op, dimensions
 from mmdnn.ir.sequences import BATCH, TIME
 
 
@@ -76,7 +75,7 @@ def union(operands: Sequence[Operand]) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def align(op: Any, operands: Sequence[Operand]) -> tuple[tuple[Axis, ...], list[ir.Value]]:
+def align(op: Op, operands: Sequence[Operand]) -> tuple[tuple[Axis, ...], list[ir.Value]]:
     """Operands as values that broadcast as CNTK broadcasts them.
 
     Static shapes align at their last axes; what has no dynamic axis is the same for each sample,
@@ -90,18 +89,17 @@ def align(op: Any, operands: Sequence[Operand]) -> tuple[tuple[Axis, ...], list[
     return axes, [widen(op, one, axes, rank) for one in operands]
 
 
-def widen(op: Any, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
+def widen(op: Op, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
     """A value that broadcasts to these dynamic axes and so many static ones."""
     if not x.axes:
         return x.value
     missing = [place for place, axis in enumerate(axes) if axis not in x.axes]
     missing += [len(axes) + place for place in range(rank - x.rank)]
-    value: ir.Value = op.Unsqueeze(x.value, missing) if missing else x.value
-    return value
+    return op.Unsqueeze(x.value, missing) if missing else x.value
 
 
 def folded(
-    op: Any, x: Operand, function: Callable[[ir.Value], ir.Value], rank: int | None = None
+    op: Op, x: Operand, function: Callable[[ir.Value], ir.Value], rank: int | None = None
 ) -> Operand:
     """A function of [batch, *static], of an operand with any dynamic axes.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.ir.builder import Op
 
 PADDING = {0: "constant", 1: "reflect"}
 
@@ -17,7 +16,7 @@ _SYMMETRIC = 2
 
 
 @importer("Pad", doc=f"{API}/cntk.ops#pad")
-def pad(f: Importing, op: Any, x: Operand) -> ir.Value:
+def pad(f: Importing, op: Op, x: Operand) -> ir.Value:
     """Column-major lists of what comes before and after each axis."""
     before, after = (list(reversed(f.get(n, list))) for n in ("paddingHead", "paddingFoot"))
     mode, number = f.get("paddingMode", int), f.get("paddingConstantValue", float)
@@ -31,7 +30,7 @@ def pad(f: Importing, op: Any, x: Operand) -> ir.Value:
     return op.Pad(x.value, pads, fill, mode=PADDING[mode])
 
 
-def _mirrored(op: Any, x: Operand, before: list[int], after: list[int]) -> ir.Value:
+def _mirrored(op: Op, x: Operand, before: list[int], after: list[int]) -> ir.Value:
     """The edge itself is repeated as well."""
     value = x.value
     for axis, size in enumerate(sizes(x)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import gt
-from typing import Any
 
 import onnx_ir as ir
 
@@ -12,7 +11,7 @@ from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
 from mmdnn.frameworks.cntk.importer.windows import Windows, cropped, windows
-from mmdnn.ir.builder import Dimension
+from mmdnn.ir.builder import Dimension, Op
 
 MAX, AVERAGE = 0, 1
 
@@ -34,7 +33,7 @@ def _kernel(f: Importing, x: Operand, name: str) -> list[int]:
     return window
 
 
-def _image(op: Any, x: Operand, rank: int) -> Operand:
+def _image(op: Op, x: Operand, rank: int) -> Operand:
     """The operand as channels and spatial axes."""
     if x.rank == rank + 1:
         return x
@@ -42,7 +41,7 @@ def _image(op: Any, x: Operand, rank: int) -> Operand:
 
 
 @importer("Pooling", doc=f"{API}/cntk.ops#pooling")
-def pooling(f: Importing, op: Any, x: Operand) -> Operand:
+def pooling(f: Importing, op: Op, x: Operand) -> Operand:
     """An average does not count padding, nor what lies beyond the image, unless `includePad`."""
     kind, include = f.get("poolingType", int), f.get("includePad", bool, default=False)
     if kind not in (MAX, AVERAGE):
@@ -100,7 +99,7 @@ def _widened(found: Windows, image: tuple[Dimension, ...], kernel: list[int]) ->
 
 
 @importer("Unpooling", doc=f"{API}/cntk.ops#unpooling")
-def unpooling(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
+def unpooling(f: Importing, op: Op, x: Operand, like: Operand) -> Operand:
     """Each number goes to where the maximum of its window in the other operand was."""
     if f.get("poolingType", int) != MAX:
         f.refuse("only a maximum can be undone")
@@ -115,7 +114,7 @@ def unpooling(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
         "strides": found.strides,
         "pads": [*found.before, *found.after],
     }
-    _, places = op.MaxPool(like.value, **given, outputs=2)
+    _, places = op.outputs(2).MaxPool(like.value, **given)
     made = op.MaxUnpool(x.value, places, op.Shape(like.value), **given)
     made.shape = like.value.shape
     return Operand(made, x.axes)

@@ -9,14 +9,14 @@ GRU's r, z, candidate, its reset gate after the candidate's matrix.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.ir.builder import Op, dimensions
 
 
 class Kind(NamedTuple):
@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
 
 @importer("OptimizedRNNStack", doc=f"{API}/cntk.ops#optimized_rnnstack")
-def optimized_rnn_stack(f: Importing, op: Any, x: Operand, blob: Operand) -> Operand:
+def optimized_rnn_stack(f: Importing, op: Op, x: Operand, blob: Operand) -> Operand:
     """Layers of hidden states; of two directions, the second one's after the first one's."""
     kind = KINDS.get(f.get("recurrentOp", str))
     hidden, layers = f.get("hiddenSize", int), f.get("numLayers", int)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import graph
@@ -11,6 +9,7 @@ from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of, number
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.ir.builder import Op
 
 REDUCTIONS = {
     "Sum": "ReduceSum",
@@ -35,7 +34,7 @@ def reduced_axes(f: Importing, x: Operand) -> list[int]:
 
 
 @importer("ReduceElements", doc=f"{API}/cntk.ops#reduce_sum")
-def reduce_elements(f: Importing, op: Any, x: Operand) -> ir.Value | Operand:
+def reduce_elements(f: Importing, op: Op, x: Operand) -> ir.Value | Operand:
     """Over one, some or all static axes.
 
     All static axes together leave an axis of 1 where the sizes are kept, and a scalar where not:
@@ -53,11 +52,11 @@ def reduce_elements(f: Importing, op: Any, x: Operand) -> ir.Value | Operand:
         f.refuse(f"the reduction {name} is not known")
     if not axes:
         return op.Identity(x.value)
-    made = getattr(op, REDUCTIONS[name])(x.value, axes, keepdims=0 if everything else keep)
+    made = op[REDUCTIONS[name]](x.value, axes, keepdims=0 if everything else keep)
     return op.Unsqueeze(made, [x.leading]) if everything and keep else made
 
 
-def _choice(f: Importing, op: Any, x: Operand, axes: list[int], name: str, keep: int) -> ir.Value:
+def _choice(f: Importing, op: Op, x: Operand, axes: list[int], name: str, keep: int) -> ir.Value:
     """The first place of the largest or smallest number, as a number of the input's type."""
     if axes == list(range(x.leading, x.leading + x.rank)) and len(axes) > 1:
         value = op.Reshape(x.value, [*[0] * x.leading, -1])
@@ -65,21 +64,21 @@ def _choice(f: Importing, op: Any, x: Operand, axes: list[int], name: str, keep:
         value = x.value
     else:
         f.refuse("the place of the largest of several axes")
-    made = getattr(op, CHOICES[name])(value, axis=axes[0], keepdims=keep)
+    made = op[CHOICES[name]](value, axis=axes[0], keepdims=keep)
     return op.Cast(made, to=dtype_of(x.value))
 
 
-def _over_batch(f: Importing, op: Any, x: Operand, name: str) -> Operand:
+def _over_batch(f: Importing, op: Op, x: Operand, name: str) -> Operand:
     """Over all samples, and all static axes where these are asked for."""
     if x.leading != 1 or name not in REDUCTIONS:
         f.refuse("it reduces a sequence that is still packed")
     f.get("reductionKeepDimensions", bool, default=True)
     axes = [0] if f.axes() == [graph.BATCH] else list(range(1 + x.rank))
-    return Operand(getattr(op, REDUCTIONS[name])(x.value, axes, keepdims=0))
+    return Operand(op[REDUCTIONS[name]](x.value, axes, keepdims=0))
 
 
 @importer("CosDistance", doc=f"{API}/cntk.ops#cosine_distance")
-def cosine(f: Importing, op: Any, x: Operand, y: Operand) -> Operand:
+def cosine(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
     """The cosine over all static axes, one number a sample; 0 where an operand is 0."""
     axes, (one, other) = align(op, [x, y])
     places = list(range(len(axes), len(axes) + max(x.rank, y.rank)))

@@ -18,6 +18,7 @@ from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.patterns import Bound
 from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
 from mmdnn.frameworks.cntk.importer.windows import row_major, spread
+from mmdnn.ir.builder import Op
 
 
 def _local(
@@ -48,11 +49,11 @@ def _delayed(f: Importing, x: Operand, initial: Operand) -> int:
 
 
 @importer("PastValue", doc=f"{API}/cntk.sequence#past_value")
-def past_value(f: Importing, op: Any, x: Operand, initial: Operand) -> Operand:
+def past_value(f: Importing, op: Op, x: Operand, initial: Operand) -> Operand:
     """The frame so many before; the initial state for the first ones."""
     count, each = _delayed(f, x, initial), bool(initial.axes)
 
-    def body(op: Any, x: ir.Value, initial: ir.Value) -> ir.Value:
+    def body(op: Op, x: ir.Value, initial: ir.Value) -> ir.Value:
         return frames.past(op, x, initial, count, each=each)
 
     values = [x.value, initial.value]
@@ -61,11 +62,11 @@ def past_value(f: Importing, op: Any, x: Operand, initial: Operand) -> Operand:
 
 
 @importer("FutureValue", doc=f"{API}/cntk.sequence#future_value")
-def future_value(f: Importing, op: Any, x: Operand, initial: Operand) -> Operand:
+def future_value(f: Importing, op: Op, x: Operand, initial: Operand) -> Operand:
     """The frame so many after; the initial state for the last ones of each sequence."""
     count, each = _delayed(f, x, initial), bool(initial.axes)
 
-    def body(op: Any, x: ir.Value, initial: ir.Value, lengths: ir.Value) -> ir.Value:
+    def body(op: Op, x: ir.Value, initial: ir.Value, lengths: ir.Value) -> ir.Value:
         return frames.future(op, x, initial, lengths, count, each=each)
 
     values = [x.value, initial.value, _lengths(f, x)]
@@ -82,7 +83,7 @@ def _new_axes(f: Importing) -> tuple[Axis, ...]:
 
 
 @importer("Where", doc=f"{API}/cntk.sequence#where")
-def where(f: Importing, op: Any, x: Operand) -> Operand:
+def where(f: Importing, op: Op, x: Operand) -> Operand:
     """The frames where something is not 0, in order; as one frame, the first of them."""
     axes = _new_axes(f)
     factors = ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveFactor")
@@ -108,12 +109,12 @@ def where(f: Importing, op: Any, x: Operand) -> Operand:
 
 
 @importer("PackedIndex", doc=f"{API}/cntk.sequence#gather")
-def packed_index(f: Importing, op: Any, x: Operand, places: Operand) -> Operand:
+def packed_index(f: Importing, op: Op, x: Operand, places: Operand) -> Operand:
     return places
 
 
 @importer("GatherPacked", doc=f"{API}/cntk.sequence#gather")
-def gather_packed(f: Importing, op: Any, x: Operand, places: Operand) -> Operand:
+def gather_packed(f: Importing, op: Op, x: Operand, places: Operand) -> Operand:
     """The frames at these places."""
     if x.sequence is None:
         f.refuse("it has no sequence to take frames of")
@@ -122,7 +123,7 @@ def gather_packed(f: Importing, op: Any, x: Operand, places: Operand) -> Operand
 
 
 @importer("ScatterPacked", doc=f"{API}/cntk.sequence#scatter")
-def scatter_packed(f: Importing, op: Any, x: Operand, places: Operand, like: Operand) -> Operand:
+def scatter_packed(f: Importing, op: Op, x: Operand, places: Operand, like: Operand) -> Operand:
     """Frames to these places among another operand's; 0 where none goes."""
     if like.sequence is None or x.leading != 2:
         f.refuse("it has no sequence to put frames into")
@@ -145,25 +146,24 @@ _CHOSEN = f"GatherPacked(x, PackedIndex(x, (chosen := Where((shift := {_FLAGS}))
 
 
 @block("Sequence::Slice", _CHOSEN.format("PastValue"), f"{API}/cntk.sequence#first", _is_end)
-def first(f: Importing, op: Any, x: Operand, zero: Operand, one: Operand) -> Operand:
+def first(f: Importing, op: Op, x: Operand, zero: Operand, one: Operand) -> Operand:
     (made,) = _local(f, "First", [x.value], _first)
     return Operand(made, x.axes[:1])
 
 
-def _first(op: Any, x: ir.Value) -> ir.Value:
-    made: ir.Value = op.Gather(x, np.array(0, np.int64), axis=frames.TIME)
-    return made
+def _first(op: Op, x: ir.Value) -> ir.Value:
+    return op.Gather(x, np.array(0, np.int64), axis=frames.TIME)
 
 
 @block("Sequence::Slice", _CHOSEN.format("FutureValue"), f"{API}/cntk.sequence#last", _is_end)
-def last(f: Importing, op: Any, x: Operand, zero: Operand, one: Operand) -> Operand:
+def last(f: Importing, op: Op, x: Operand, zero: Operand, one: Operand) -> Operand:
     """The last frame of each sequence, not of the padded batch."""
     (made,) = _local(f, "Last", [x.value, _lengths(f, x)], frames.last)
     return Operand(made, x.axes[:1])
 
 
 @importer("ReconcileDynamicAxis", doc=f"{API}/cntk.sequence#broadcast_as")
-def reconcile(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
+def reconcile(f: Importing, op: Op, x: Operand, like: Operand) -> Operand:
     """For each sample and frame of another operand."""
     if x.leading >= like.leading:
         return Operand(op.Identity(x.value), like.axes if x.leading == like.leading else x.axes)
@@ -179,7 +179,7 @@ def reconcile(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
 
 
 @importer("UnpackSequence", doc=f"{API}/cntk.sequence#unpack")
-def unpack_sequence(f: Importing, op: Any, x: Operand) -> list[Operand]:
+def unpack_sequence(f: Importing, op: Op, x: Operand) -> list[Operand]:
     """Time as the first static axis, padded with a number; and which frames are there, 1 or 0."""
     fill = f.get("sequenceUnpackPaddingValue", float)
     suppressed = f.get("sequenceUnpackSuppressMaskOutput", bool)
@@ -194,7 +194,7 @@ def unpack_sequence(f: Importing, op: Any, x: Operand) -> list[Operand]:
 
 
 @importer("ToSequence", doc=f"{API}/cntk#to_sequence")
-def to_sequence(f: Importing, op: Any, x: Operand, lengths: Operand | None = None) -> Operand:
+def to_sequence(f: Importing, op: Op, x: Operand, lengths: Operand | None = None) -> Operand:
     """The first static axis becomes a sequence, of these lengths or of its own."""
     axes = _new_axes(f)
     f.get("sequenceAxis", object)
@@ -206,7 +206,7 @@ def to_sequence(f: Importing, op: Any, x: Operand, lengths: Operand | None = Non
     return Operand(made, axes)
 
 
-def _as_sequence(op: Any, x: ir.Value, lengths: ir.Value | None = None) -> list[ir.Value]:
+def _as_sequence(op: Op, x: ir.Value, lengths: ir.Value | None = None) -> list[ir.Value]:
     if lengths is None:
         return [op.Identity(x), frames.full_lengths(op, x)]
     counts = op.Reshape(op.Cast(lengths, to=ir.DataType.INT64), [-1])
@@ -215,7 +215,7 @@ def _as_sequence(op: Any, x: ir.Value, lengths: ir.Value | None = None) -> list[
 
 
 @importer("ToSequenceLike", doc=f"{API}/cntk#to_sequence_like")
-def to_sequence_like(f: Importing, op: Any, x: Operand, like: Operand) -> Operand:
+def to_sequence_like(f: Importing, op: Op, x: Operand, like: Operand) -> Operand:
     """The first static axis becomes a sequence, of the lengths of another one."""
     if x.leading != 1 or not x.rank or like.sequence is None:
         f.refuse("it has no axis to make a sequence of")
@@ -224,7 +224,7 @@ def to_sequence_like(f: Importing, op: Any, x: Operand, like: Operand) -> Operan
 
 
 @importer("UnpackBatch", doc=f"{API}/cntk#unpack_batch")
-def unpack_batch(f: Importing, op: Any, x: Operand) -> Operand:
+def unpack_batch(f: Importing, op: Op, x: Operand) -> Operand:
     """The batch as the first static axis."""
     if x.leading != 1:
         f.refuse("it has a sequence too")
@@ -233,7 +233,7 @@ def unpack_batch(f: Importing, op: Any, x: Operand) -> Operand:
 
 
 @importer("ToBatch", doc=f"{API}/cntk#to_batch")
-def to_batch(f: Importing, op: Any, x: Operand) -> Operand:
+def to_batch(f: Importing, op: Op, x: Operand) -> Operand:
     """The first static axis as the batch."""
     if x.axes or not x.rank:
         f.refuse("it has a batch already")
@@ -242,7 +242,7 @@ def to_batch(f: Importing, op: Any, x: Operand) -> Operand:
 
 
 @importer("ConvolutionSequenceShape", doc=f"{API}/cntk.layers.sequence")
-def convolution_lengths(f: Importing, op: Any, w: Operand, x: Operand) -> Operand:
+def convolution_lengths(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
     """How long sequences are after a convolution along them, which is the kernel's third axis."""
     if w.rank < 3:
         f.refuse("its kernel has no axis along the sequence")
@@ -260,10 +260,9 @@ def convolution_lengths(f: Importing, op: Any, w: Operand, x: Operand) -> Operan
     extent = (sizes(w)[1 + place] - 1) * step + 1
     lost = 1 if padded else extent - pads
 
-    def body(op: Any, lengths: ir.Value) -> ir.Value:
+    def body(op: Op, lengths: ir.Value) -> ir.Value:
         reach = op.Add(lengths, np.array([stride - lost], np.int64))
-        made: ir.Value = op.Div(reach, np.array([stride], np.int64))
-        return made
+        return op.Div(reach, np.array([stride], np.int64))
 
     given = {"kernel": extent, "stride": stride, "autopad": int(padded), "pads": pads}
     (made,) = _local(f, "ConvolutionSequenceShape", [_lengths(f, x)], body, **given)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis, Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
-from mmdnn.ir.builder import Dimension, NeedsStatic
+from mmdnn.ir.builder import Dimension, NeedsStatic, Op
 
 
 @importer("Reshape", doc=f"{API}/cntk.ops#reshape")
-def reshape(f: Importing, op: Any, x: Operand) -> Operand:
+def reshape(f: Importing, op: Op, x: Operand) -> Operand:
     """Some axes become others; `beginAxis` and `endAxis` count from the last one."""
     new = list(f.get("newShape", Shape))
     begin = _column(f, f.get("beginAxis", Axis, default=Axis(0)), x.rank)
@@ -57,7 +55,7 @@ def _column(f: Importing, axis: Axis, rank: int) -> int:
 
 
 @importer("TransposeAxes", doc=f"{API}/cntk.ops#transpose")
-def transpose_axes(f: Importing, op: Any, x: Operand) -> ir.Value:
+def transpose_axes(f: Importing, op: Op, x: Operand) -> ir.Value:
     """A permutation, or two axes that change places."""
     order = list(range(x.leading + x.rank))
     if f.has("axisVec"):
@@ -70,11 +68,10 @@ def transpose_axes(f: Importing, op: Any, x: Operand) -> ir.Value:
 
 
 @importer("Squeeze", doc=f"{API}/cntk.ops#squeeze")
-def squeeze(f: Importing, op: Any, x: Operand) -> ir.Value:
+def squeeze(f: Importing, op: Op, x: Operand) -> ir.Value:
     """The axes given, or all of size 1."""
     if f.has("axisVec") or f.has("axis"):
         places = [x.position(axis) for axis in f.axes()]
     else:
         places = [x.leading + place for place, size in enumerate(sizes(x)) if size == 1]
-    made: ir.Value = op.Squeeze(x.value, places) if places else op.Identity(x.value)
-    return made
+    return op.Squeeze(x.value, places) if places else op.Identity(x.value)

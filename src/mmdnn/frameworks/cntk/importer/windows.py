@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.table import Importing
-from mmdnn.ir.builder import Dimension, NeedsStatic
+from mmdnn.ir.builder import Dimension, NeedsStatic, Op
 
 
 class Windows(NamedTuple):
@@ -79,7 +79,7 @@ def _automatic(f: Importing, size: Dimension, kernel: int, stride: int) -> tuple
     return lower, max((count - 1) * stride + kernel - size - lower, 0)
 
 
-def cropped(op: Any, x: Any, found: Windows, start: int) -> tuple[Any, Windows]:
+def cropped(op: Op, x: Any, found: Windows, start: int) -> tuple[Any, Windows]:
     """An image without what lies before the first window, where that begins inside of it."""
     outside = [min(pad, 0) for pad in found.before]
     if not any(outside):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import flat, rank, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 _ACTIVATIONS = {
     "relu": "Relu",
@@ -22,12 +20,12 @@ _ACTIVATIONS = {
 
 
 @importer("Activation", doc=f"{NN}.Activation")
-def activation(node: Importing, op: Any, x: ir.Value) -> ir.Value:
-    return getattr(op, _ACTIVATIONS[node.p.act_type])(x)
+def activation(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+    return op[_ACTIVATIONS[node.p.act_type]](x)
 
 
 @importer("LeakyReLU", doc=f"{NN}.LeakyReLU")
-def leaky_relu(node: Importing, op: Any, x: ir.Value, *gamma: ir.Value) -> ir.Value:
+def leaky_relu(node: Importing, op: Op, x: ir.Value, *gamma: ir.Value) -> ir.Value:
     """A random slope is its mean at inference."""
     p = node.p
     _ = p.slope, p.lower_bound, p.upper_bound
@@ -42,7 +40,7 @@ def leaky_relu(node: Importing, op: Any, x: ir.Value, *gamma: ir.Value) -> ir.Va
     return op.Gelu(x) if p.act_type == "gelu" else op.LeakyRelu(x, alpha=p.slope)
 
 
-def _slopes(node: Importing, op: Any, x: ir.Value, gamma: ir.Value) -> ir.Value:
+def _slopes(node: Importing, op: Op, x: ir.Value, gamma: ir.Value) -> ir.Value:
     """One for each channel, or one for all: with axes of size 1 for those after the channels."""
     if rank(gamma) != 1 or rank(x) <= 2 or known(gamma, 0) == 1:
         return gamma
@@ -53,19 +51,19 @@ def _slopes(node: Importing, op: Any, x: ir.Value, gamma: ir.Value) -> ir.Value:
 
 
 @importer("SoftmaxActivation", doc=f"{NN}.SoftmaxActivation")
-def softmax_activation(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def softmax_activation(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Over the channels, or, as "instance", over the last axis."""
     return op.Softmax(x, axis=1 if node.p.mode == "channel" else -1)
 
 
-def over_all(op: Any, x: ir.Value) -> ir.Value:
+def over_all(op: Op, x: ir.Value) -> ir.Value:
     """Softmax over everything but the batch."""
     if rank(x) == 2:
         return op.Softmax(x, axis=1)
     return _back(op, op.Softmax(flat(op, x), axis=1), x)
 
 
-def _back(op: Any, y: ir.Value, x: ir.Value) -> ir.Value:
+def _back(op: Op, y: ir.Value, x: ir.Value) -> ir.Value:
     dims = list(x.shape or ())
     if all(isinstance(dim, int) for dim in dims[1:]):
         y = reshape(op, y, [(0,), *[dim for dim in dims[1:] if isinstance(dim, int)]])
@@ -76,7 +74,7 @@ def _back(op: Any, y: ir.Value, x: ir.Value) -> ir.Value:
 
 
 @importer("softmax", "log_softmax", "softmin", doc=f"{NN}.softmax")
-def softmax(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
+def softmax(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """With lengths, only so many of the first entries count; the others are 0."""
     p = node.p
     axis = node.axis(p.axis, x)
@@ -98,7 +96,7 @@ def softmax(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Valu
     return cast(op, y, named(p.dtype))
 
 
-def _inside(op: Any, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
+def _inside(op: Op, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
     """Which places along the axis come before the length."""
     places = op.Range(np.int64(0), op.Squeeze(op.Shape(x, start=axis, end=axis + 1)), np.int64(1))
     after = list(range(1, rank(x) - axis))
@@ -108,5 +106,5 @@ def _inside(op: Any, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
 
 
 @importer("hard_sigmoid", doc=f"{NN}.hard_sigmoid")
-def hard_sigmoid(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def hard_sigmoid(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.HardSigmoid(x, alpha=node.p.alpha, beta=node.p.beta)

@@ -6,46 +6,42 @@ B is the batch, N the number of boxes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import Op
 
 
-def columns(op: Any, x: ir.Value, axis: int = -1) -> list[ir.Value]:
+def columns(op: Op, x: ir.Value, axis: int = -1) -> list[ir.Value]:
     """Four columns, each with an axis of size 1."""
-    return list(op.Split(x, axis=axis, num_outputs=4, outputs=4))
+    return list(op.outputs(4).Split(x, axis=axis, num_outputs=4))
 
 
-def corners(op: Any, boxes: ir.Value) -> ir.Value:
+def corners(op: Op, boxes: ir.Value) -> ir.Value:
     """Centre and size to corners."""
     x, y, w, h = columns(op, boxes)
     w, h = (op.Div(v, np.float32(2)) for v in (w, h))
-    made: ir.Value = op.Concat(op.Sub(x, w), op.Sub(y, h), op.Add(x, w), op.Add(y, h), axis=-1)
-    return made
+    return op.Concat(op.Sub(x, w), op.Sub(y, h), op.Add(x, w), op.Add(y, h), axis=-1)
 
 
-def centres(op: Any, boxes: ir.Value) -> ir.Value:
+def centres(op: Op, boxes: ir.Value) -> ir.Value:
     """Corners to centre and size."""
     a, b, c, d = columns(op, boxes)
     middle = [op.Div(op.Add(low, high), np.float32(2)) for low, high in ((a, c), (b, d))]
-    made: ir.Value = op.Concat(*middle, op.Sub(c, a), op.Sub(d, b), axis=-1)
-    return made
+    return op.Concat(*middle, op.Sub(c, a), op.Sub(d, b), axis=-1)
 
 
-def filled(op: Any, like: ir.Value, value: bool | float, axes: int | None = None) -> ir.Value:
+def filled(op: Op, like: ir.Value, value: bool | float, axes: int | None = None) -> ir.Value:
     """A constant in the shape of a value, or of its first axes."""
     kind = np.asarray(value) if isinstance(value, bool) else np.asarray(value, np.float32)
-    made: ir.Value = op.ConstantOfShape(op.Shape(like, end=axes), value=ir.tensor(kind.reshape(1)))
-    return made
+    return op.ConstantOfShape(op.Shape(like, end=axes), value=ir.tensor(kind.reshape(1)))
 
 
 @importer("_contrib_box_iou", doc=f"{NN}.contrib.box_iou")
-def box_iou(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def box_iou(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """Of every box with every other: the shapes without their last axes, one after the other."""
     if node.p.format == "center":
         a, b = corners(op, a), corners(op, b)
@@ -64,14 +60,13 @@ def box_iou(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
     return op.Squeeze(choose(op, nothing, array(0, a), op.Div(common, union)), [-1])
 
 
-def _area(op: Any, box: list[ir.Value]) -> ir.Value:
+def _area(op: Op, box: list[ir.Value]) -> ir.Value:
     sizes = [op.Max(op.Sub(box[i + 2], box[i]), np.float32(0)) for i in (0, 1)]
-    made: ir.Value = op.Mul(*sizes)
-    return made
+    return op.Mul(*sizes)
 
 
 @importer("_contrib_box_decode", doc=f"{NN}.contrib.box_decode")
-def box_decode(node: Importing, op: Any, x: ir.Value, anchors: ir.Value) -> ir.Value:
+def box_decode(node: Importing, op: Op, x: ir.Value, anchors: ir.Value) -> ir.Value:
     p = node.p
     if p.format == "corner":
         anchors = centres(op, anchors)

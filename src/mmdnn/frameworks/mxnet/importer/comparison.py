@@ -14,16 +14,17 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose
 from mmdnn.frameworks.mxnet.importer.elementwise import Binary, Unary, plain, register_binary
 from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, existing, importer
+from mmdnn.ir.builder import Op
 
 
-def _true(op: Any, x: Any) -> Any:
+def _true(op: Op, x: Any) -> ir.Value | np.ndarray:
     if isinstance(x, ir.Value):
         return x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, array(0, x)))
     return np.asarray(x).astype(bool)
 
 
 def _logic(name: str) -> Binary:
-    return lambda op, a, b: getattr(op, name)(_true(op, a), _true(op, b))
+    return lambda op, a, b: op[name](_true(op, a), _true(op, b))
 
 
 LOGIC: dict[str, Binary] = {
@@ -43,7 +44,7 @@ for _name, _operation in LOGIC.items():
     register_binary(_name, _operation, logic=True)
 
 
-def _not(op: Any, x: ir.Value) -> ir.Value:
+def _not(op: Op, x: ir.Value) -> ir.Value:
     return op.Equal(x, array(0, x))
 
 
@@ -61,7 +62,7 @@ def _register_logical_unary(name: str, function: Unary) -> None:
     types = existing(name, f"_npi_{name}")
 
     @importer(*types, doc=f"{NN}.{name}")
-    def unary(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    def unary(node: Importing, op: Op, x: ir.Value) -> ir.Value:
         y = function(op, x)
         return y if node.numpy else cast(op, y, x.dtype)
 
@@ -71,7 +72,7 @@ for _name, _function in _LOGICAL_UNARY.items():
 
 
 @importer("where", "_npi_where", doc=f"{NN}.where")
-def where(node: Importing, op: Any, condition: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
+def where(node: Importing, op: Op, condition: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
     """A condition with one axis chooses rows."""
     chosen = truth(op, condition)
     if rank(condition) == 1 and rank(a) > 1 and node.type == "where":
@@ -79,19 +80,19 @@ def where(node: Importing, op: Any, condition: ir.Value, a: ir.Value, b: ir.Valu
     return choose(op, chosen, a, b)
 
 
-def truth(op: Any, x: ir.Value) -> ir.Value:
+def truth(op: Op, x: ir.Value) -> ir.Value:
     return x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, array(0, x)))
 
 
 @importer("_npi_where_lscalar", "_npi_where_rscalar", doc=f"{NN}.where")
-def where_scalar(node: Importing, op: Any, condition: ir.Value, x: ir.Value) -> ir.Value:
+def where_scalar(node: Importing, op: Op, condition: ir.Value, x: ir.Value) -> ir.Value:
     number = array(node.p.scalar, x)
     both = (number, x) if node.type.endswith("lscalar") else (x, number)
     return choose(op, truth(op, condition), *both)
 
 
 @importer("_npi_where_scalar2", doc=f"{NP}.where.html")
-def where_scalars(node: Importing, op: Any, condition: ir.Value) -> ir.Value:
+def where_scalars(node: Importing, op: Op, condition: ir.Value) -> ir.Value:
     true = condition
     if condition.dtype != ir.DataType.BOOL:
         true = op.Not(op.Equal(condition, array(0, condition)))
@@ -99,7 +100,7 @@ def where_scalars(node: Importing, op: Any, condition: ir.Value) -> ir.Value:
 
 
 @importer("all_finite", doc=f"{NN}.all_finite")
-def all_finite(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def all_finite(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """1 where no number is infinite or not one, [1]."""
     _ = node.p.init_output
     wrong = op.Cast(op.Or(op.IsNaN(x), op.IsInf(x)), to=ir.DataType.FLOAT)

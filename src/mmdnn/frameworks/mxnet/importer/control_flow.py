@@ -15,7 +15,7 @@ from mmdnn.frameworks.mxnet.graph import Symbol
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import Builder, dimensions
+from mmdnn.ir.builder import Builder, Op, dimensions
 
 
 class _Body:
@@ -77,7 +77,7 @@ def _typed(outputs: Sequence[ir.Value], like: Sequence[ir.Value], leading: Any =
 
 
 @importer("_foreach", doc=f"{NN}.contrib.foreach")
-def foreach(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
+def foreach(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Over the first axis of the data; the states go from step to step."""
     p, graph = node.p, node.node.subgraphs[0]
     _ = p.num_outputs
@@ -90,14 +90,12 @@ def foreach(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
     groups.append((p.remain_locs, list(inputs[sum(counts) :])))
     made = body.run(graph, _placed(node, graph, groups))
     each, after = made[: p.num_out_data], made[p.num_out_data :]
-    made = op.Scan(
+    results = op.outputs(len(after) + len(each)).Scan(
         *states,
         *data,
         body=body.finish([*after, *each]),
         num_scan_inputs=len(data),
-        outputs=len(after) + len(each),
     )
-    results = [made] if isinstance(made, ir.Value) else list(made)
     last, stacked = results[: len(after)], results[len(after) :]
     _typed(last, states)
     _typed(stacked, each, [next(iter(data[0].shape or [None]))])
@@ -105,7 +103,7 @@ def foreach(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
 
 
 @importer("_while_loop", doc=f"{NN}.contrib.while_loop")
-def while_loop(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
+def while_loop(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Until the condition fails, `max_iterations` times at most; what is not reached is 0."""
     p = node.p
     _ = p.num_outputs
@@ -124,21 +122,19 @@ def while_loop(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
     seen = dict(zip(variables, after, strict=True))
     more = body.run(condition, [seen.get(i, inputs[i]) for i in p.cond_input_locs])[0]
     first = _outside(node, condition, [inputs[i] for i in p.cond_input_locs])
-    results = op.Loop(
+    results = op.outputs(len(after) + len(each)).Loop(
         np.int64(p.max_iterations),
         _truth(op, first),
         *start,
         body=body.finish([_truth(body.op, more), *after, *each]),
-        outputs=len(after) + len(each),
     )
-    results = [results] if isinstance(results, ir.Value) else list(results)
     last, stacked = results[: len(after)], results[len(after) :]
     _typed(last, start)
     _typed(stacked, each, [None])
     return [*(_lengthened(op, value, p.max_iterations) for value in stacked), *last]
 
 
-def _lengthened(op: Any, x: ir.Value, length: int) -> ir.Value:
+def _lengthened(op: Op, x: ir.Value, length: int) -> ir.Value:
     """Zeros after the steps that were made."""
     missing = op.Sub([length], op.Shape(x, start=0, end=1))
     zeros = np.zeros(rank(x), np.int64), np.zeros(rank(x) - 1, np.int64)
@@ -148,7 +144,7 @@ def _lengthened(op: Any, x: ir.Value, length: int) -> ir.Value:
     return y
 
 
-def _truth(op: Any, x: ir.Value) -> ir.Value:
+def _truth(op: Op, x: ir.Value) -> ir.Value:
     """A condition as a scalar."""
     true = x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, array(0, x)))
     return op.Reshape(true, np.zeros(0, np.int64)) if rank(true) else true
@@ -162,11 +158,12 @@ def _outside(node: Importing, graph: Symbol, inputs: Sequence[ir.Value]) -> ir.V
         lowering.values[variable, 0] = value
         lowering.named.add(value)
     lowering.nodes(graph.nodes, graph.heads)
-    return lowering.value(graph.heads[0])
+    head: ir.Value = lowering.value(graph.heads[0])
+    return head
 
 
 @importer("_cond", doc=f"{NN}.contrib.cond")
-def cond(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
+def cond(node: Importing, op: Op, *inputs: ir.Value) -> tuple[ir.Value, ...]:
     p = node.p
     _ = p.num_outputs
     test, then, otherwise = node.node.subgraphs
@@ -179,8 +176,7 @@ def cond(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
         body = _Body(node, name)
         made.append(body.run(graph, [inputs[i] for i in places]))
         branches.append(body.finish(made[-1]))
-    results = op.If(chosen, then_branch=branches[0], else_branch=branches[1], outputs=len(made[0]))
-    results = [results] if isinstance(results, ir.Value) else list(results)
+    results = op.outputs(len(made[0])).If(chosen, then_branch=branches[0], else_branch=branches[1])
     _typed(results, made[0])
     for result, one, other in zip(results, *made, strict=True):
         if one.shape != other.shape:

@@ -6,7 +6,6 @@ Weights are (filters, channels, ...), those of a Deconvolution (channels, filter
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -14,7 +13,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import dimensions, known
+from mmdnn.ir.builder import Op, dimensions, known
 
 
 def per_axis(node: Importing, name: str, count: int, default: int) -> list[int]:
@@ -33,12 +32,12 @@ def channels_last(node: Importing) -> bool:
     return layout is not None and layout[1] != "C"
 
 
-def to_first(op: Any, x: ir.Value) -> ir.Value:
+def to_first(op: Op, x: ir.Value) -> ir.Value:
     """Channels from the last place to the second."""
     return transpose(op, x, [0, rank(x) - 1, *range(1, rank(x) - 1)])
 
 
-def to_last(op: Any, x: ir.Value) -> ir.Value:
+def to_last(op: Op, x: ir.Value) -> ir.Value:
     """Channels from the second place to the last."""
     return transpose(op, x, [0, *range(2, rank(x)), 1])
 
@@ -51,7 +50,7 @@ def check_filters(node: Importing, weight: ir.Value, axis: int, count: int) -> N
 
 @importer("Convolution", "Convolution_v1", doc=f"{NN}.Convolution")
 def convolution(
-    node: Importing, op: Any, x: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     p, kernel, last = node.p, list(node.p.kernel), channels_last(node)
     if p.no_bias != (not bias):
@@ -75,7 +74,7 @@ def convolution(
 
 @importer("Deconvolution", doc=f"{NN}.Deconvolution")
 def deconvolution(
-    node: Importing, op: Any, x: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """`adj` is output padding; `target_shape` is met by padding, more of it before."""
     p, kernel = node.p, list(node.p.kernel)
@@ -110,7 +109,7 @@ def deconvolution(
 
 
 @importer("im2col", doc=f"{NN}.im2col")
-def im2col(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def im2col(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Each window as a column: a convolution with windows of a single one."""
     p, channels = node.p, known(x, 1)
     kernel = list(p.kernel)
@@ -129,7 +128,7 @@ def im2col(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("col2im", doc=f"{NN}.col2im")
-def col2im(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def col2im(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     kernel = list(p.kernel)
     count = len(kernel)
@@ -145,7 +144,7 @@ def col2im(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 def _deformed(
     node: Importing,
-    op: Any,
+    op: Op,
     x: ir.Value,
     offset: ir.Value,
     mask: ir.Value | None,
@@ -176,7 +175,7 @@ def _deformed(
 )
 def modulated_deformable(
     node: Importing,
-    op: Any,
+    op: Op,
     x: ir.Value,
     offset: ir.Value,
     mask: ir.Value,
@@ -189,7 +188,7 @@ def modulated_deformable(
 
 @importer("_contrib_DeformableConvolution", doc=f"{NN}.contrib.DeformableConvolution")
 def deformable(
-    node: Importing, op: Any, x: ir.Value, offset: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: Importing, op: Op, x: ir.Value, offset: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """A place outside the picture gives nothing; between its last pixel and its edge, that pixel."""
     _ = node.p.layout

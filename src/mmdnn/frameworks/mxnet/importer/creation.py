@@ -15,10 +15,10 @@ from mmdnn.frameworks.mxnet.graph import Entry, Node
 from mmdnn.frameworks.mxnet.importer.dtypes import array, named
 from mmdnn.frameworks.mxnet.importer.sizes import joined, rank, vector
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
-from mmdnn.ir.builder import dimensions, known
+from mmdnn.ir.builder import Op, dimensions, known
 
 
-def _filled(node: Importing, op: Any, shape: list[int], fill: float) -> ir.Value:
+def _filled(node: Importing, op: Op, shape: list[int], fill: float) -> ir.Value:
     dtype = named(node.p.dtype) or ir.DataType.FLOAT
     value = np.asarray(fill).astype(dtype.numpy())
     unknown = [axis for axis, n in enumerate(shape) if n == 0] if not node.model.numpy else []
@@ -116,45 +116,45 @@ def _depends(on: Node, node: Node) -> bool:
 
 
 @importer("_zeros", "_npi_zeros", "_zeros_without_dtype", doc=f"{NN}.zeros")
-def zeros(node: Importing, op: Any) -> ir.Value:
+def zeros(node: Importing, op: Op) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), 0)
 
 
 @importer("_ones", "_npi_ones", doc=f"{NN}.ones")
-def ones(node: Importing, op: Any) -> ir.Value:
+def ones(node: Importing, op: Op) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), 1)
 
 
 @importer("_full", doc=f"{NN}.full")
-def full(node: Importing, op: Any) -> ir.Value:
+def full(node: Importing, op: Op) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), node.p.value)
 
 
 @importer("zeros_like", "ones_like", doc=f"{NN}.zeros_like")
-def like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def like(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     return _like(op, x, array(node.type == "ones_like", x))
 
 
 @importer("_npi_full_like", doc=f"{NN}.full_like")
-def full_like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def full_like(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     dtype = named(node.p.dtype)
     value = array(node.p.fill_value, x)
     return _like(op, x, value if dtype is None else value.astype(dtype.numpy()))
 
 
-def _like(op: Any, x: ir.Value, value: np.ndarray) -> ir.Value:
+def _like(op: Op, x: ir.Value, value: np.ndarray) -> ir.Value:
     y = op.Expand(op.builder.constant(value), op.Shape(x))
     y.shape = x.shape
     return y
 
 
-def _constant(node: Importing, op: Any, numbers: np.ndarray) -> ir.Value:
+def _constant(node: Importing, op: Op, numbers: np.ndarray) -> ir.Value:
     dtype = (named(node.p.dtype) or ir.DataType.FLOAT).numpy()
     return op.Identity(op.builder.constant(numbers.astype(dtype)))
 
 
 @importer("_arange", "_npi_arange", doc=f"{NN}.arange")
-def arange(node: Importing, op: Any) -> ir.Value:
+def arange(node: Importing, op: Op) -> ir.Value:
     """Each number `repeat` times."""
     p = node.p
     if p.infer_range:
@@ -165,25 +165,25 @@ def arange(node: Importing, op: Any) -> ir.Value:
 
 
 @importer("_linspace", doc=f"{NN}.linspace")
-def linspace(node: Importing, op: Any) -> ir.Value:
+def linspace(node: Importing, op: Op) -> ir.Value:
     p = node.p
     return _constant(node, op, np.linspace(p.start, p.stop, p.num, endpoint=p.endpoint))
 
 
 @importer("_eye", "_npi_eye", doc=f"{NN}.eye")
-def eye(node: Importing, op: Any) -> ir.Value:
+def eye(node: Importing, op: Op) -> ir.Value:
     p = node.p
     columns = int(p.M) if p.M not in {None, "None", ""} else 0
     return _constant(node, op, np.eye(int(p.N), columns or None, int(p.k)))
 
 
 @importer("_npi_identity", doc=f"{NN}.eye")
-def identity_matrix(node: Importing, op: Any) -> ir.Value:
+def identity_matrix(node: Importing, op: Op) -> ir.Value:
     return _constant(node, op, np.eye(*node.p.shape))
 
 
 @importer("_contrib_arange_like", doc=f"{NN}.contrib.arange_like")
-def arange_like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def arange_like(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """As many numbers as the input, or an axis of it, has elements."""
     p = node.p
     if p.repeat != 1:
@@ -194,12 +194,12 @@ def arange_like(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return _range(op, x, list(range(rank(x))), p.start, p.step, [(i,) for i in range(rank(x))])
 
 
-def _range(op: Any, x: ir.Value, axes: list[int], start: float, step: float, shape: Any) -> Any:
+def _range(op: Op, x: ir.Value, axes: list[int], start: float, step: float, shape: Any) -> ir.Value:
     dims = [dimensions(x)[axis] for axis in axes]
     if all(isinstance(dim, int) for dim in dims):
         sizes = [known(x, axis) for axis in axes]
-        numbers = start + step * np.arange(np.prod(sizes)).reshape(sizes)
-        return op.Identity(op.builder.constant(array(numbers, x)))
+        said = start + step * np.arange(np.prod(sizes)).reshape(sizes)
+        return op.Identity(op.builder.constant(array(said, x)))
     target = vector(op, x, shape)
     count = op.ReduceProd(target, keepdims=0)
     numbers = op.Cast(op.Range(np.int64(0), count, np.int64(1)), to=x.dtype)
@@ -210,6 +210,6 @@ def _range(op: Any, x: ir.Value, axes: list[int], start: float, step: float, sha
 
 
 @importer("_npi_indices", doc=f"{NP}.indices.html")
-def indices(node: Importing, op: Any) -> ir.Value:
+def indices(node: Importing, op: Op) -> ir.Value:
     dtype = (named(node.p.dtype) or ir.DataType.INT32).numpy()
     return op.Identity(op.builder.constant(np.indices(node.p.dimensions).astype(dtype)))

@@ -14,12 +14,12 @@ from mmdnn.frameworks.mxnet.importer.boxes import columns
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 from mmdnn.ir import regions
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 
-def _split_rois(op: Any, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+def _split_rois(op: Op, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
     """The image of each region, whether there is one, and the corners."""
-    image, corners = op.Split(rois, [1, 4], axis=1, outputs=2)
+    image, corners = op.outputs(2).Split(rois, [1, 4], axis=1)
     image = op.Cast(op.Squeeze(image, [1]), to=ir.DataType.INT64)
     count = op.Squeeze(op.Shape(x, start=0, end=1), [0])
     there = op.And(op.GreaterOrEqual(image, np.int64(0)), op.Less(image, count))
@@ -27,14 +27,14 @@ def _split_rois(op: Any, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Valu
 
 
 @importer("ROIPooling", doc=f"{NN}.ROIPooling")
-def roi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+def roi_pooling(node: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """The maximum of each bin of each region; 0 where a bin, or the image, does not exist."""
     p = node.p
     bins, scale = p.pooled_size, p.spatial_scale
     size = known(x, 2), known(x, 3)
     attributes = {"pooled_size": list(bins), "spatial_scale": scale}
 
-    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
+    def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, there, corners = _split_rois(op, rois, x)
         ends = columns(op, regions.rounded(op, op.Mul(corners, array(scale, rois))), 1)
         rows = regions.inside(op, ends[1], ends[3], bins[0], size[0])
@@ -47,19 +47,18 @@ def roi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
     return node.builder.function("ROIPooling", [x, rois], attributes, body)
 
 
-def _weighted(op: Any, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value) -> ir.Value:
+def _weighted(op: Op, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value) -> ir.Value:
     """Sums of pixels, weighted by rows [R, bins, H] and columns [R, bins, W]."""
 
-    def step(each: Any, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
+    def step(each: Op, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
         turned = each.Transpose(column, perm=[1, 0])
-        made: ir.Value = each.MatMul(each.MatMul(row, picture), turned)
-        return made
+        return each.MatMul(each.MatMul(row, picture), turned)
 
     return regions.by_region(op, x, image, rows, across, step)
 
 
 def _samples(
-    op: Any, start: ir.Value, end: ir.Value, bins: int, size: int, p: dict[str, Any]
+    op: Op, start: ir.Value, end: ir.Value, bins: int, size: int, p: dict[str, Any]
 ) -> ir.Value:
     """How much each pixel of an axis counts in each bin, by linear interpolation: [R, bins, size]."""
     length = op.Sub(end, start)
@@ -84,12 +83,11 @@ def _samples(
     away = op.Abs(op.Sub(op.Unsqueeze(place, [3]), array(np.arange(size), start)))
     weight = op.Max(op.Sub(array(1, start), away), array(0, start))
     weight = choose(op, op.Unsqueeze(inside, [3]), weight, array(0, start))
-    found: ir.Value = op.Div(op.ReduceSum(weight, [2], keepdims=0), count)
-    return found
+    return op.Div(op.ReduceSum(weight, [2], keepdims=0), count)
 
 
 @importer("_contrib_ROIAlign", doc=f"{NN}.contrib.ROIAlign")
-def roi_align(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+def roi_align(node: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """Means of samples in each bin; position sensitive, each bin has channels of its own."""
     p = node.p
     height, width = p.pooled_size
@@ -103,7 +101,7 @@ def roi_align(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
     channels, rows = known(x, 1), known(rois, 1)
     size = known(x, 2), known(x, 3)
 
-    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
+    def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
         if rows == 4:
             rois = op.Pad(rois, [0, 1, 0, 0], array(0, rois))
         image, there, corners = _split_rois(op, rois, x)
@@ -123,7 +121,7 @@ def roi_align(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
 
 
 @importer("_contrib_PSROIPooling", doc=f"{NN}.contrib.PSROIPooling")
-def psroi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any:
+def psroi_pooling(node: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """Means of bins, each from channels of its own."""
     p = node.p
     bins, group, depth = p.pooled_size, p.group_size or p.pooled_size, p.output_dim
@@ -140,7 +138,7 @@ def psroi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any
     channel = (np.arange(depth)[:, None, None] * group + cell[:, None]) * group + cell
     own = channel * bins * bins + np.arange(bins * bins).reshape(bins, bins)
 
-    def body(op: Any, x: ir.Value, rois: ir.Value) -> ir.Value:
+    def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, _, corners = _split_rois(op, rois, x)
         ends = columns(op, regions.rounded(op, corners), 1)
         scale = array(p.spatial_scale, rois)
@@ -156,7 +154,7 @@ def psroi_pooling(node: Importing, _op: Any, x: ir.Value, rois: ir.Value) -> Any
     return node.builder.function("PSROIPooling", [x, rois], attributes, body)
 
 
-def _bins(op: Any, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
+def _bins(op: Op, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
     """1 where a pixel of an axis lies in a bin, else 0, [R, bins, size]."""
     width = op.Div(op.Max(op.Sub(end, start), array(0.1, start)), array(bins, start))
     index, pixels = np.arange(bins, dtype=np.float32), np.arange(size, dtype=np.float32)
@@ -164,5 +162,4 @@ def _bins(op: Any, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.V
     high = op.Ceil(op.Add(op.Mul(width, index + 1), start))
     low, high = (op.Unsqueeze(v, [2]) for v in (low, high))
     inside = op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
-    found: ir.Value = op.Cast(inside, to=start.dtype)
-    return found
+    return op.Cast(inside, to=start.dtype)

@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Model, Node
+from mmdnn.ir.builder import Op
 
 NAMES = {
     "float32": ir.DataType.FLOAT,
@@ -129,12 +130,11 @@ class _Classes:
         return self.known.get(self.find(key), ir.DataType.FLOAT)
 
 
-def cast(op: object, x: ir.Value, dtype: ir.DataType | None) -> ir.Value:
+def cast(op: Op, x: ir.Value, dtype: ir.DataType | None) -> ir.Value:
     """`x` in this type; itself where it is."""
     if dtype is None or x.dtype == dtype:
         return x
-    y: ir.Value = op.Cast(x, to=dtype)  # type: ignore[attr-defined]
-    return y
+    return op.Cast(x, to=dtype)
 
 
 def array(values: object, like: ir.Value) -> np.ndarray:
@@ -142,8 +142,7 @@ def array(values: object, like: ir.Value) -> np.ndarray:
     return np.asarray(values).astype((like.dtype or ir.DataType.FLOAT).numpy())
 
 
-def choose(op: Any, condition: Any, a: Any, b: Any) -> ir.Value:
+def choose(op: Op, condition: Any, a: Any, b: Any) -> ir.Value:
     """`a` where the condition holds, else `b`; numbers keep the type they have."""
     both = [op.builder.constant(v) if isinstance(v, np.ndarray | np.generic) else v for v in (a, b)]
-    y: ir.Value = op.Where(condition, *both)
-    return y
+    return op.Where(condition, *both)

@@ -27,13 +27,13 @@ from mmdnn.frameworks.mxnet.importer.special import (
     truncated,
 )
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, existing, importer
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
-Binary = Callable[[Any, Any, Any], Any]
+Binary = Callable[[Op, Any, Any], ir.Value]
 
 
 def plain(name: str) -> Binary:
-    return lambda op, a, b: getattr(op, name)(a, b)
+    return lambda op, a, b: op[name](a, b)
 
 
 ARITHMETIC: dict[str, Binary] = {
@@ -52,7 +52,7 @@ ARITHMETIC: dict[str, Binary] = {
 }
 
 
-def _signs(op: Any, x: Any) -> Any:
+def _signs(op: Op, x: Any) -> ir.Value:
     return choose(op, op.Less(x, array(0, x)), array(-1, x), array(1, x))
 
 
@@ -84,7 +84,7 @@ _REVERSED: dict[str, tuple[str, ...]] = {
 }
 
 
-def _together(op: Any, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
+def _together(op: Op, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Two values in one type: NumPy's operators mix them."""
     types = [value.dtype for value in (a, b) if value.dtype is not None]
     wider = max(types, key=lambda kind: (kind.is_floating_point(), kind.itemsize), default=None)
@@ -96,7 +96,7 @@ def register_binary(name: str, function: Binary, *, logic: bool) -> None:
     doc = f"{NN}.broadcast_{name}"
 
     @importer(*existing(*_SPELLINGS.get(name, usual)), doc=doc)
-    def binary(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+    def binary(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
         one, other = _together(op, a, b)
         if (
             node.type == "_npi_true_divide"
@@ -119,7 +119,7 @@ def _register_scalar(
         return
 
     @importer(*known_, doc=doc)
-    def scalar(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    def scalar(node: Importing, op: Op, x: ir.Value) -> ir.Value:
         kept = x.dtype or ir.DataType.FLOAT
         wider = _widened(node, kept)
         if not kept.is_floating_point():
@@ -145,19 +145,19 @@ for _name, _operation in ARITHMETIC.items():
 
 
 @importer("add_n", doc=f"{NN}.add_n")
-def add_n(_node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+def add_n(_node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
     return op.Sum(*inputs) if len(inputs) != 2 else op.Add(*inputs)
 
 
-Unary = Callable[[Any, ir.Value], Any]
+Unary = Callable[[Op, ir.Value], ir.Value]
 
 
 def _named(name: str) -> Unary:
-    return lambda op, x: getattr(op, name)(x)
+    return lambda op, x: op[name](x)
 
 
 def _scaled(name: str, factor: float) -> Unary:
-    return lambda op, x: op.Mul(getattr(op, name)(x), array(factor, x))
+    return lambda op, x: op.Mul(op[name](x), array(factor, x))
 
 
 UNARY: dict[str, Unary] = {
@@ -195,7 +195,7 @@ def _register_unary(name: str, function: Unary) -> None:
     types = existing(name, f"_npi_{name}", f"_npx_{name}", f"_contrib_{name}_ste")
 
     @importer(*types, doc=f"{NN}.{name}")
-    def unary(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+    def unary(node: Importing, op: Op, x: ir.Value) -> ir.Value:
         integer = x.dtype is not None and not x.dtype.is_floating_point()
         if integer and node.numpy and name not in _FLOAT_ONLY:
             x = op.Cast(x, to=ir.DataType.FLOAT)
@@ -207,7 +207,7 @@ for _name, _function in UNARY.items():
 
 
 @importer("Cast", "amp_cast", doc=f"{NN}.Cast")
-def cast_to(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def cast_to(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """In and out of half precision through a maximum of one, which changes nothing.
 
     Without, onnxruntime on a CPU computes half precision in single, takes the casts around it for
@@ -225,7 +225,7 @@ def cast_to(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("amp_multicast", doc=f"{NN}.amp_multicast")
-def multicast(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
+def multicast(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """All in the widest (or narrowest) of their types."""
     _ = node.p.num_outputs
     choose = min if node.p.cast_narrow else max
@@ -234,7 +234,7 @@ def multicast(node: Importing, op: Any, *inputs: ir.Value) -> list[ir.Value]:
 
 
 @importer("_contrib_quadratic", doc=f"{NN}.contrib.quadratic")
-def quadratic(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def quadratic(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """A x² + b x + c."""
     p = node.p
     terms = [op.Mul(op.Mul(x, x), array(p.a, x)), op.Mul(x, array(p.b, x))]
@@ -242,26 +242,26 @@ def quadratic(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("_contrib_div_sqrt_dim", doc=f"{NN}.contrib.div_sqrt_dim")
-def div_sqrt_dim(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def div_sqrt_dim(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Divided by the root of the last axis's size."""
     return op.Div(x, array(math.sqrt(known(x, rank(x) - 1)), x))
 
 
 @importer("_npi_around", doc=f"{NN}.around")
-def around(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def around(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     factor = array(10.0**node.p.decimals, x)
     return op.Div(rounded(op, op.Mul(x, factor)), factor)
 
 
 @importer("clip", doc=f"{NN}.clip")
-def clip(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def clip(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     limits = [None if limit is None else array(limit, x) for limit in (p.a_min, p.a_max)]
     return op.Clip(x, *limits)
 
 
 @importer("Dropout", doc=f"{NN}.Dropout")
-def dropout(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def dropout(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Nothing at inference, unless its mode is to drop always."""
     p = node.p
     _ = p.axes
@@ -275,35 +275,35 @@ def dropout(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     *("_contrib_gradientmultiplier", "_np_copy"),
     doc=f"{NN}.identity",
 )
-def identity(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def identity(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     if node.type == "_contrib_gradientmultiplier":
         _ = node.p.scalar
     return op.Identity(x)
 
 
 @importer("_identity_with_attr_like_rhs", doc=f"{NN}.identity")
-def identity_like(_node: Importing, op: Any, x: ir.Value, _like: ir.Value) -> ir.Value:
+def identity_like(_node: Importing, op: Op, x: ir.Value, _like: ir.Value) -> ir.Value:
     return op.Identity(x)
 
 
 @importer("_npi_absolute", doc=f"{NP}.absolute.html")
-def absolute(_node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def absolute(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Abs(x)
 
 
 @importer("_npi_share_memory", "_npx_constraint_check", doc=f"{NP}.copy.html")
-def refused(node: Importing, _op: Any, *_inputs: ir.Value) -> ir.Value:
+def refused(node: Importing, _op: Op, *_inputs: ir.Value) -> ir.Value:
     node.refuse("it is no function of its inputs' numbers")
 
 
 @importer("cast_storage", doc=f"{NP}.copy.html")
-def cast_storage(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def cast_storage(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     _ = node.p.stype
     return op.Identity(x)
 
 
 @importer("_npi_nan_to_num", doc=f"{NP}.nan_to_num.html")
-def nan_to_num(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def nan_to_num(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     _ = p.copy
     limits = np.finfo((x.dtype or ir.DataType.FLOAT).numpy())
@@ -318,17 +318,17 @@ _BITS = {"and": "BitwiseAnd", "or": "BitwiseOr", "xor": "BitwiseXor"}
 
 
 @importer(*(f"_npi_bitwise_{name}" for name in _BITS), doc=f"{NP}.bitwise_xor.html")
-def bitwise(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def bitwise(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     name = node.type.rpartition("_")[2]
     if a.dtype == b.dtype == ir.DataType.BOOL:
-        return getattr(op, name.capitalize())(a, b)
-    return getattr(op, _BITS[name])(a, cast(op, b, a.dtype))
+        return op[name.capitalize()](a, b)
+    return op[_BITS[name]](a, cast(op, b, a.dtype))
 
 
 @importer(*(f"_npi_bitwise_{name}_scalar" for name in _BITS), doc=f"{NP}.bitwise_xor.html")
-def bitwise_scalar(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def bitwise_scalar(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     name = node.type.removesuffix("_scalar").rpartition("_")[2]
     _ = node.p.is_int
     if x.dtype is None or x.dtype.is_floating_point():
         node.refuse("bits of a floating-point number")
-    return getattr(op, _BITS[name])(x, array(node.p.scalar, x))
+    return op[_BITS[name]](x, array(node.p.scalar, x))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -16,13 +15,13 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.matmul import scaled, turned
 from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
-from mmdnn.ir.builder import Builder, dimensions, known
+from mmdnn.ir.builder import Builder, Op, dimensions, known
 
-Step = Callable[[Any, ir.Value, ir.Value], ir.Value]
+Step = Callable[[Op, ir.Value, ir.Value], ir.Value]
 """`(op, index, state)` -> the state after one more row or column."""
 
 
-def _looped(op: Any, count: int, start: ir.Value, step: Step) -> ir.Value:
+def _looped(op: Op, count: int, start: ir.Value, step: Step) -> ir.Value:
     """A state changed `count` times."""
     body = Builder("mmdnn.mxnet", "rows")
     with body.layer("rows", ""):
@@ -31,45 +30,41 @@ def _looped(op: Any, count: int, start: ir.Value, step: Step) -> ir.Value:
         state = body.input("rows/state", dimensions(start), start.dtype or ir.DataType.FLOAT)
         after = step(body.op, index, state)
         body.graph.outputs.extend([body.op.Identity(going), after])
-    made: ir.Value = op.Loop(np.int64(count), np.asarray(True), start, body=body.graph)
+    made = op.Loop(np.int64(count), np.asarray(True), start, body=body.graph)
     made.type, made.shape = start.type, start.shape
     return made
 
 
-def _row(op: Any, x: ir.Value, index: ir.Value) -> ir.Value:
+def _row(op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     """One row, [..., 1, n]."""
     place = op.Reshape(index, [1])
-    made: ir.Value = op.Gather(x, place, axis=rank(x) - 2)
-    return made
+    return op.Gather(x, place, axis=rank(x) - 2)
 
 
-def _column(op: Any, x: ir.Value, index: ir.Value) -> ir.Value:
+def _column(op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     """One column, [..., n, 1]."""
-    made: ir.Value = op.Gather(x, op.Reshape(index, [1]), axis=rank(x) - 1)
-    return made
+    return op.Gather(x, op.Reshape(index, [1]), axis=rank(x) - 1)
 
 
-def _unit(op: Any, index: ir.Value, size: int, like: ir.Value, *, column: bool) -> ir.Value:
+def _unit(op: Op, index: ir.Value, size: int, like: ir.Value, *, column: bool) -> ir.Value:
     """1 at a place, else 0: a column, or a row."""
     places = np.arange(size)[:, None] if column else np.arange(size)[None]
-    made: ir.Value = op.Cast(op.Equal(places, index), to=like.dtype)
-    return made
+    return op.Cast(op.Equal(places, index), to=like.dtype)
 
 
 def cholesky(node: Importing, x: ir.Value) -> ir.Value:
     """The lower triangle whose product with its transpose this is."""
     size = known(x, rank(x) - 1)
 
-    def body(op: Any, a: ir.Value) -> ir.Value:
-        def step(inner: Any, j: ir.Value, lower: ir.Value) -> ir.Value:
+    def body(op: Op, a: ir.Value) -> ir.Value:
+        def step(inner: Op, j: ir.Value, lower: ir.Value) -> ir.Value:
             done = inner.MatMul(lower, turned(inner, _row(inner, lower, j)))
             rest = inner.Sub(_column(inner, a, j), done)
             pivot = inner.Sqrt(_row(inner, rest, j))
             below = inner.GreaterOrEqual(np.arange(size)[:, None], j)
             column = choose(inner, below, inner.Div(rest, pivot), array(0, a))
             place = _unit(inner, j, size, a, column=False)
-            made: ir.Value = inner.Add(lower, inner.Mul(column, place))
-            return made
+            return inner.Add(lower, inner.Mul(column, place))
 
         return _looped(op, size, op.Mul(a, array(0, a)), step)
 
@@ -80,13 +75,12 @@ def substituted(node: Importing, triangle: ir.Value, x: ir.Value) -> ir.Value:
     """What a lower triangle has to be multiplied by to give x."""
     size = known(triangle, rank(triangle) - 1)
 
-    def body(op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
-        def step(inner: Any, i: ir.Value, found: ir.Value) -> ir.Value:
+    def body(op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+        def step(inner: Op, i: ir.Value, found: ir.Value) -> ir.Value:
             row = _row(inner, a, i)
             rest = inner.Sub(_row(inner, b, i), inner.MatMul(row, found))
             new = inner.Div(rest, _column(inner, row, i))
-            made: ir.Value = inner.Add(found, inner.Mul(_unit(inner, i, size, a, column=True), new))
-            return made
+            return inner.Add(found, inner.Mul(_unit(inner, i, size, a, column=True), new))
 
         return _looped(op, size, op.Mul(b, array(0, b)), step)
 
@@ -94,14 +88,14 @@ def substituted(node: Importing, triangle: ir.Value, x: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_potrf", "_npi_cholesky", doc=f"{NN}.linalg.potrf")
-def potrf(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def potrf(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     lower = node.p.lower if node.type == "_linalg_potrf" else True
     made = cholesky(node, x)
     return made if lower else turned(op, made)
 
 
 @importer("_linalg_trsm", doc=f"{NN}.linalg.trsm")
-def trsm(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def trsm(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """Solve op(A) X = alpha B, or X op(A) = alpha B; the other half of the triangle is not read."""
     p = node.p
     b = b if p.alpha == 1 else op.Mul(b, array(p.alpha, b))
@@ -114,7 +108,7 @@ def trsm(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
     return turned(op, found) if p.rightside else found
 
 
-def _solved(node: Importing, op: Any, a: ir.Value, b: ir.Value, *, lower: bool) -> ir.Value:
+def _solved(node: Importing, op: Op, a: ir.Value, b: ir.Value, *, lower: bool) -> ir.Value:
     """An upper triangle is a lower one, read backwards."""
     if lower:
         return substituted(node, a, b)
@@ -123,14 +117,13 @@ def _solved(node: Importing, op: Any, a: ir.Value, b: ir.Value, *, lower: bool) 
     return _backwards(op, substituted(node, a, _backwards(op, b, [rank(b) - 2])), [rank(b) - 2])
 
 
-def _backwards(op: Any, x: ir.Value, axes: list[int]) -> ir.Value:
+def _backwards(op: Op, x: ir.Value, axes: list[int]) -> ir.Value:
     count = len(axes)
-    made: ir.Value = op.Slice(x, [-1] * count, [np.iinfo(np.int64).min] * count, axes, [-1] * count)
-    return made
+    return op.Slice(x, [-1] * count, [np.iinfo(np.int64).min] * count, axes, [-1] * count)
 
 
 @importer("_linalg_potri", doc=f"{NN}.linalg.potri")
-def potri(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def potri(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     """The inverse of what a Cholesky factor is of."""
     lower = op.Trilu(a, upper=0) if node.p.lower else turned(op, op.Trilu(a, upper=1))
     size = known(a, rank(a) - 1)
@@ -140,15 +133,15 @@ def potri(node: Importing, op: Any, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_inverse", doc=f"{NN}.linalg.inverse")
-def inverse(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def inverse(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     """Gauss and Jordan's elimination, the largest element of a column as its pivot."""
     size = known(a, rank(a) - 1)
 
-    def body(inner: Any, x: ir.Value) -> ir.Value:
+    def body(inner: Op, x: ir.Value) -> ir.Value:
         one = inner.Add(inner.Mul(x, array(0, x)), array(np.eye(size), x))
         both = inner.Concat(x, one, axis=-1)
 
-        def step(each: Any, j: ir.Value, state: ir.Value) -> ir.Value:
+        def step(each: Op, j: ir.Value, state: ir.Value) -> ir.Value:
             column = _column(each, state, j)
             below = each.GreaterOrEqual(np.arange(size)[:, None], j)
             heights = choose(each, below, each.Abs(column), array(-1, x))
@@ -160,18 +153,16 @@ def inverse(node: Importing, op: Any, a: ir.Value) -> ir.Value:
             swapped = each.Add(state, each.Mul(each.Sub(own, chosen), each.Sub(pivot_row, own_row)))
             row = each.Div(pivot_row, _column(each, pivot_row, j))
             factors = each.Sub(_column(each, swapped, j), own)
-            made: ir.Value = each.Sub(swapped, each.Mul(factors, row))
-            return made
+            return each.Sub(swapped, each.Mul(factors, row))
 
         done = _looped(inner, size, both, step)
-        made: ir.Value = inner.Slice(done, [size], [2 * size], [rank(x) - 1])
-        return made
+        return inner.Slice(done, [size], [2 * size], [rank(x) - 1])
 
     return node.builder.function("inverse", [a], {}, body)[0]
 
 
 @importer("_linalg_syrk", doc=f"{NN}.linalg.syrk")
-def syrk(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def syrk(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     p = node.p
     other = turned(op, a, True)
     y = op.MatMul(other, a) if p.transpose else op.MatMul(a, other)
@@ -179,7 +170,7 @@ def syrk(node: Importing, op: Any, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_trmm", doc=f"{NN}.linalg.trmm")
-def trmm(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def trmm(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """A triangle times a matrix; the other half of the triangle is not read."""
     p = node.p
     triangle = turned(op, op.Trilu(a, upper=int(not p.lower)), p.transpose)
@@ -188,19 +179,19 @@ def trmm(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_sumlogdiag", doc=f"{NN}.linalg.sumlogdiag")
-def sumlogdiag(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def sumlogdiag(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     diagonal = take_diagonal(node, op, a, 0, (-2, -1))
     y = op.ReduceSum(op.Log(diagonal), [-1], keepdims=0)
     return op.Reshape(y, [1]) if rank(a) == 2 else y
 
 
 @importer("_linalg_extractdiag", doc=f"{NN}.linalg.extractdiag")
-def extractdiag(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def extractdiag(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     return take_diagonal(node, op, a, node.p.offset, (-2, -1))
 
 
 @importer("_linalg_makediag", doc=f"{NN}.linalg.makediag")
-def makediag(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def makediag(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     """Each vector as a diagonal: times a selection of places."""
     offset, n = node.p.offset, known(a, rank(a) - 1)
     side = n + abs(offset)
@@ -224,14 +215,14 @@ def _triangle(node: Importing, side: int) -> np.ndarray:
 
 
 @importer("_linalg_extracttrian", doc=f"{NN}.linalg.extracttrian")
-def extracttrian(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def extracttrian(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     count = rank(a)
     flat = reshape(op, a, [*((i,) for i in range(count - 2)), (count - 2, count - 1)])
     return op.Gather(flat, _triangle(node, known(a, count - 1)), axis=count - 2)
 
 
 @importer("_linalg_maketrian", doc=f"{NN}.linalg.maketrian")
-def maketrian(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def maketrian(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     count, length = rank(a), known(a, rank(a) - 1)
     offset = abs(node.p.offset)
     side = int((math.isqrt(8 * length + 1) - 1) // 2) + offset
@@ -245,14 +236,14 @@ def maketrian(node: Importing, op: Any, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_slogdet", doc=f"{NN}.linalg.slogdet")
-def slogdet(node: Importing, op: Any, a: ir.Value) -> tuple[ir.Value, ir.Value]:
+def slogdet(node: Importing, op: Op, a: ir.Value) -> tuple[ir.Value, ir.Value]:
     y = op.Det(a)
     y = op.Reshape(y, [1]) if rank(a) == 2 and not node.numpy else y
     return op.Sign(y), op.Log(op.Abs(y))
 
 
 @importer("diag", "_np_diag", doc=f"{NN}.diag")
-def diagonal(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def diagonal(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """A matrix from a diagonal, or the diagonal of two axes, last."""
     k = node.p.k
     legacy = node.type == "diag"
@@ -262,7 +253,7 @@ def diagonal(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return take_diagonal(node, op, x, k, axes)
 
 
-def _from_diagonal(op: Any, x: ir.Value, k: int) -> ir.Value:
+def _from_diagonal(op: Op, x: ir.Value, k: int) -> ir.Value:
     n = known(x, 0)
     rows = np.arange(n) + max(-k, 0)
     places = np.stack([rows, rows + k], 1).astype(np.int64)
@@ -271,7 +262,7 @@ def _from_diagonal(op: Any, x: ir.Value, k: int) -> ir.Value:
     return op.ScatterND(zeros, places, x)
 
 
-def take_diagonal(node: Importing, op: Any, x: ir.Value, k: int, axes: Sequence[int]) -> ir.Value:
+def take_diagonal(node: Importing, op: Op, x: ir.Value, k: int, axes: Sequence[int]) -> ir.Value:
     """The k-th diagonal of two axes, as the last axis."""
     a, b = (node.axis(axis, x) for axis in axes)
     rows, columns = known(x, a), known(x, b)
@@ -287,17 +278,17 @@ def _merged(count: int) -> list[Size]:
 
 
 @importer("_np_diagonal", doc=f"{NN}.diagonal")
-def numpy_diagonal(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def numpy_diagonal(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     return take_diagonal(node, op, x, node.p.offset, (node.p.axis1, node.p.axis2))
 
 
 @importer("_npi_tril", doc=f"{NP}.tril.html")
-def tril(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def tril(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Trilu(x, np.int64(node.p.k), upper=0)
 
 
 @importer("_np_trace", doc=f"{NP}.trace.html")
-def trace(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def trace(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     diagonal = take_diagonal(node, op, x, p.offset, (p.axis1, p.axis2))
     return op.ReduceSum(diagonal, [-1], keepdims=0)

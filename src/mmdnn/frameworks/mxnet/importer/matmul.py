@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.convolution import check_filters
@@ -19,12 +17,12 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     vector,
 )
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 from mmdnn.tensors import references
 
 
 @importer("dot", doc=f"{NN}.dot")
-def dot(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def dot(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """The last axis of a with the first of b. A transposed one is rotated: its first axis goes last."""
     p = node.p
     _ = p.forward_stype
@@ -35,7 +33,7 @@ def dot(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
     return contracted(op, a, b)
 
 
-def contracted(op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def contracted(op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """The last axis of a with the first of b, the other axes in their order."""
     if rank(b) <= 2:
         return op.MatMul(a, b)
@@ -50,7 +48,7 @@ def contracted(op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_np_dot", doc=f"{NN}.dot")
-def numpy_dot(_node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def numpy_dot(_node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """The last axis of a with the last but one of b; a scalar multiplies."""
     if not rank(a) or not rank(b):
         return op.Mul(a, b)
@@ -58,25 +56,25 @@ def numpy_dot(_node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_npi_matmul", doc=f"{NN}.dot")
-def matmul(_node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def matmul(_node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     return op.MatMul(a, b)
 
 
 @importer("_npi_tensordot_int_axes", doc=f"{NN}.dot")
-def tensordot_count(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def tensordot_count(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     count = node.p.axes
     axes = list(range(rank(a) - count, rank(a))), list(range(count))
     return _tensordot(op, a, b, *axes)
 
 
 @importer("_npi_tensordot", doc=f"{NN}.dot")
-def tensordot(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def tensordot(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
     left = [node.axis(axis, a) for axis in p.a_axes_summed]
     return _tensordot(op, a, b, left, [node.axis(axis, b) for axis in p.b_axes_summed])
 
 
-def _tensordot(op: Any, a: ir.Value, b: ir.Value, left: list[int], right: list[int]) -> ir.Value:
+def _tensordot(op: Op, a: ir.Value, b: ir.Value, left: list[int], right: list[int]) -> ir.Value:
     rest = [axis for axis in range(rank(a)) if axis not in left]
     a = transpose(op, a, [*rest, *left])
     a = reshape(op, a, [*((i,) for i in range(len(rest))), tuple(range(len(rest), rank(a)))])
@@ -85,7 +83,7 @@ def _tensordot(op: Any, a: ir.Value, b: ir.Value, left: list[int], right: list[i
     return contracted(op, a, reshape(op, b, [tuple(range(len(right))), *kept]))
 
 
-def turned(op: Any, x: ir.Value, wanted: bool = True) -> ir.Value:
+def turned(op: Op, x: ir.Value, wanted: bool = True) -> ir.Value:
     """The last two axes exchanged."""
     count = rank(x)
     order = [*range(count - 2), count - 1, count - 2]
@@ -93,24 +91,24 @@ def turned(op: Any, x: ir.Value, wanted: bool = True) -> ir.Value:
 
 
 @importer("batch_dot", doc=f"{NN}.batch_dot")
-def batch_dot(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def batch_dot(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
     _ = p.forward_stype
     return op.MatMul(turned(op, a, p.transpose_a), turned(op, b, p.transpose_b))
 
 
-def scaled(op: Any, x: ir.Value, factor: float) -> ir.Value:
+def scaled(op: Op, x: ir.Value, factor: float) -> ir.Value:
     return x if factor == 1 else op.Mul(x, array(factor, x))
 
 
-def _matrices(node: Importing, op: Any, *values: ir.Value) -> list[ir.Value]:
+def _matrices(node: Importing, op: Op, *values: ir.Value) -> list[ir.Value]:
     """With the axis of the rows as the last but one."""
     axis = node.p.axis
     return [moved(op, v, node.axis(axis, v), rank(v) - 2) for v in values]
 
 
 @importer("_linalg_gemm", doc=f"{NN}.linalg.gemm")
-def gemm(node: Importing, op: Any, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+def gemm(node: Importing, op: Op, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
     p = node.p
     left, right, more = _matrices(node, op, a, b, c)
     y = op.MatMul(turned(op, left, p.transpose_a), turned(op, right, p.transpose_b))
@@ -119,7 +117,7 @@ def gemm(node: Importing, op: Any, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.
 
 
 @importer("_linalg_gemm2", doc=f"{NN}.linalg.gemm2")
-def gemm2(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
+def gemm2(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
     left, right = _matrices(node, op, a, b)
     y = op.MatMul(turned(op, left, p.transpose_a), turned(op, right, p.transpose_b))
@@ -127,13 +125,13 @@ def gemm2(node: Importing, op: Any, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_det", doc=f"{NN}.linalg.det")
-def determinant(node: Importing, op: Any, a: ir.Value) -> ir.Value:
+def determinant(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     y = op.Det(a)
     return op.Reshape(y, [1]) if rank(a) == 2 and not node.numpy else y
 
 
 @importer("khatri_rao", doc=f"{NN}.khatri_rao")
-def khatri_rao(_node: Importing, op: Any, *matrices: ir.Value) -> ir.Value:
+def khatri_rao(_node: Importing, op: Op, *matrices: ir.Value) -> ir.Value:
     """The products of columns, every row with every row."""
     y = matrices[0]
     for other in matrices[1:]:
@@ -144,7 +142,7 @@ def khatri_rao(_node: Importing, op: Any, *matrices: ir.Value) -> ir.Value:
 
 @importer("FullyConnected", doc=f"{NN}.FullyConnected")
 def fully_connected(
-    node: Importing, op: Any, x: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """Over all axes but the first, or with `flatten` off over the last one."""
     p = node.p
@@ -154,7 +152,7 @@ def fully_connected(
 
 
 def dense(
-    node: Importing, op: Any, x: ir.Value, weight: ir.Value, *bias: ir.Value, flatten: bool
+    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value, flatten: bool
 ) -> ir.Value:
     """X Wᵀ + b."""
     if flatten or rank(x) == 2:
@@ -166,7 +164,7 @@ def dense(
     return op.Add(y, *bias) if bias else y
 
 
-def transposed(node: Importing, op: Any, weight: ir.Value) -> ir.Value:
+def transposed(node: Importing, op: Op, weight: ir.Value) -> ir.Value:
     """A matrix with its axes exchanged, as a parameter where it is one."""
     if weight.const_value is None:
         return op.Transpose(weight, perm=[1, 0])
@@ -177,6 +175,6 @@ def transposed(node: Importing, op: Any, weight: ir.Value) -> ir.Value:
 
 
 @importer("_npi_einsum", doc=f"{NP}.einsum.html")
-def einsum(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+def einsum(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
     _ = node.p.optimize
     return op.Einsum(*inputs, equation=node.p.subscripts)

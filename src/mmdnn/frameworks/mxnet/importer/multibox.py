@@ -21,11 +21,11 @@ from mmdnn.frameworks.mxnet.importer.suppression import (
     suppressed,
 )
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 
 @importer("_contrib_MultiBoxPrior", doc=f"{NN}.contrib.MultiBoxPrior")
-def multibox_prior(node: Importing, _op: Any, x: ir.Value) -> Any:
+def multibox_prior(node: Importing, _op: Op, x: ir.Value) -> Any:
     """Anchors of each pixel, [1, pixels * (sizes + ratios - 1), 4]: nothing but the size is read."""
     p = node.p
     height, width = known(x, 2), known(x, 3)
@@ -38,9 +38,8 @@ def multibox_prior(node: Importing, _op: Any, x: ir.Value) -> Any:
     }
     anchors = _anchors(attributes, height, width)
 
-    def body(op: Any, _x: ir.Value) -> ir.Value:
-        made: ir.Value = op.Constant(value=ir.tensor(anchors))
-        return made
+    def body(op: Op, _x: ir.Value) -> ir.Value:
+        return op.Constant(value=ir.tensor(anchors))
 
     return node.builder.function("MultiBoxPrior", [x], attributes, body)
 
@@ -66,7 +65,7 @@ def _anchors(p: dict[str, Any], height: int, width: int) -> np.ndarray:
 
 @importer("_contrib_MultiBoxDetection", doc=f"{NN}.contrib.MultiBoxDetection")
 def multibox_detection(
-    node: Importing, _op: Any, scores: ir.Value, offsets: ir.Value, anchors: ir.Value
+    node: Importing, _op: Op, scores: ir.Value, offsets: ir.Value, anchors: ir.Value
 ) -> Any:
     """Rows [class, score, box]: what is found first, by score; then -1.
 
@@ -89,9 +88,9 @@ def multibox_detection(
     if classes < 2:
         node.unfit("there is no class but the background")
 
-    def body(op: Any, scores: ir.Value, offsets: ir.Value, anchors: ir.Value) -> ir.Value:
+    def body(op: Op, scores: ir.Value, offsets: ir.Value, anchors: ir.Value) -> ir.Value:
         best = op.Slice(scores, [1], [classes], [1])
-        score, label = op.TopK(best, [1], axis=1, outputs=2)
+        score, label = op.outputs(2).TopK(best, [1], axis=1)
         score, label = (op.Squeeze(v, [1]) for v in (score, label))
         label = op.Cast(label, to=ir.DataType.FLOAT)
         valid = op.GreaterOrEqual(score, np.float32(p.threshold))
@@ -103,7 +102,7 @@ def multibox_detection(
     return node.builder.function("MultiBoxDetection", [scores, offsets, anchors], attributes, body)
 
 
-def _decoded(op: Any, offsets: ir.Value, anchors: ir.Value, p: dict[str, Any]) -> ir.Value:
+def _decoded(op: Op, offsets: ir.Value, anchors: ir.Value, p: dict[str, Any]) -> ir.Value:
     """Offsets [B, 4 N] from anchors to boxes [B, N, 4]."""
     count = known(anchors, 1)
     shifts = columns(op, op.Reshape(offsets, [-1, count, 4]))
@@ -119,12 +118,12 @@ def _decoded(op: Any, offsets: ir.Value, anchors: ir.Value, p: dict[str, Any]) -
     ]
     low = [op.Sub(a, b) for a, b in zip(where, size, strict=True)]
     high = [op.Add(a, b) for a, b in zip(where, size, strict=True)]
-    boxes: ir.Value = op.Concat(*low, *high, axis=2)
+    boxes = op.Concat(*low, *high, axis=2)
     return op.Clip(boxes, np.float32(0), np.float32(1)) if p["clip"] else boxes
 
 
 def _detected(
-    op: Any, rows: ir.Value, valid: ir.Value, score: ir.Value, classes: int, p: dict[str, Any]
+    op: Op, rows: ir.Value, valid: ir.Value, score: ir.Value, classes: int, p: dict[str, Any]
 ) -> ir.Value:
     """Valid rows to the front, sorted and suppressed where that is asked for."""
     total = counted(op, valid)
@@ -146,6 +145,6 @@ def _detected(
         groups = by_group(op, ranks, op.Squeeze(label, [2]), classes)
     kept = suppressed(op, boxes, ranks, threshold, groups)
     chosen = choose(op, op.Unsqueeze(inside, [2]), sorted_rows, compact)
-    _, rest = op.Split(chosen, [1, 5], axis=2, outputs=2)
+    _, rest = op.outputs(2).Split(chosen, [1, 5], axis=2)
     label = choose(op, op.Unsqueeze(kept, [2]), label, NOTHING)
     return choose(op, empty, NOTHING, op.Concat(label, rest, axis=2))

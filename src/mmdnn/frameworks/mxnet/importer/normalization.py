@@ -13,7 +13,7 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import moved, rank
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 from mmdnn.ir import COMPUTED
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 MOMENTUM = 0.9
 """ONNX's default, and MXNet's."""
@@ -22,7 +22,7 @@ MOMENTUM = 0.9
 @importer("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm", doc=f"{NN}.BatchNorm")
 def batch_norm(
     node: Importing,
-    op: Any,
+    op: Op,
     x: ir.Value,
     gamma: ir.Value,
     beta: ir.Value,
@@ -37,7 +37,7 @@ def batch_norm(
 
 
 @importer("_contrib_BatchNormWithReLU", doc=f"{NN}.contrib.BatchNormWithReLU")
-def batch_norm_relu(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+def batch_norm_relu(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
     x, *weights = inputs
     axis = node.axis(node.p.axis, x)
     y = _normalized(node, op, moved(op, x, axis, 1), *weights)
@@ -46,7 +46,7 @@ def batch_norm_relu(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
 
 def _normalized(
     node: Importing,
-    op: Any,
+    op: Op,
     x: ir.Value,
     gamma: ir.Value,
     beta: ir.Value,
@@ -77,14 +77,14 @@ def _ones(node: Importing, gamma: ir.Value, beta: ir.Value) -> ir.Value:
     return node.once((gamma.name, "fixed"), make)
 
 
-def _along(op: Any, vector: ir.Value, x: ir.Value, axis: int) -> ir.Value:
+def _along(op: Op, vector: ir.Value, x: ir.Value, axis: int) -> ir.Value:
     """A vector whose axis is `axis` of x."""
     return op.Unsqueeze(vector, [i for i in range(rank(x)) if i != axis]) if rank(x) > 1 else vector
 
 
 @importer("InstanceNorm", doc=f"{NN}.InstanceNorm")
 def instance_norm(
-    node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.Value
+    node: Importing, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
 ) -> ir.Value:
     if rank(x) < 3:
         node.refuse(f"{rank(x)} axes")
@@ -92,7 +92,7 @@ def instance_norm(
 
 
 @importer("LayerNorm", doc=f"{NN}.LayerNorm")
-def layer_norm(node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+def layer_norm(node: Importing, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
     _ = node.p.output_mean_var
     axis = node.axis(node.p.axis, x)
     if axis == rank(x) - 1:
@@ -101,7 +101,7 @@ def layer_norm(node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.
     return op.Add(op.Mul(y, _along(op, gamma, x, axis)), _along(op, beta, x, axis))
 
 
-def standardized(op: Any, x: ir.Value, axes: list[int], epsilon: float) -> ir.Value:
+def standardized(op: Op, x: ir.Value, axes: list[int], epsilon: float) -> ir.Value:
     """(x - mean) / sqrt(variance + epsilon) over these axes."""
     centred = op.Sub(x, op.ReduceMean(x, axes, keepdims=1))
     variance = op.ReduceMean(op.Mul(centred, centred), axes, keepdims=1)
@@ -109,7 +109,7 @@ def standardized(op: Any, x: ir.Value, axes: list[int], epsilon: float) -> ir.Va
 
 
 @importer("GroupNorm", doc=f"{NN}.GroupNorm")
-def group_norm(node: Importing, op: Any, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+def group_norm(node: Importing, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
     """Gamma and beta have a number for each group, not for each channel."""
     _ = node.p.output_mean_var
     groups, channels = node.p.num_groups, known(x, 1)
@@ -129,12 +129,12 @@ def _repeated(times: int) -> Any:
     return lambda vector: np.repeat(vector, times)
 
 
-def _repeat(op: Any, vector: ir.Value, times: int) -> ir.Value:
+def _repeat(op: Op, vector: ir.Value, times: int) -> ir.Value:
     return op.Reshape(op.Expand(op.Unsqueeze(vector, [1]), [known(vector, 0), times]), [-1])
 
 
 @importer("L2Normalization", doc=f"{NN}.L2Normalization")
-def l2_normalization(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def l2_normalization(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """X / sqrt(sum x² + eps) over an instance, its channels, or its pixels."""
     axes = list(range(1, rank(x)))
     chosen = {"instance": axes, "channel": axes[:1], "spatial": axes[1:]}[node.p.mode]
@@ -143,13 +143,13 @@ def l2_normalization(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("LRN", doc=f"{NN}.LRN")
-def lrn(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def lrn(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     return op.LRN(x, alpha=p.alpha, beta=p.beta, bias=p.knorm, size=p.nsize)
 
 
 @importer("moments", doc=f"{NN}.moments")
-def moments(node: Importing, op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+def moments(node: Importing, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     axes = [node.axis(a, x) for a in node.p.axes] if node.p.axes is not None else []
     axes = axes or list(range(rank(x)))
     mean = op.ReduceMean(x, axes, keepdims=1)

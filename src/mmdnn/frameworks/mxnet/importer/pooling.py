@@ -21,7 +21,7 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.special import cube_root
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,20 @@ class Window:
             "ceil_mode": int(self.is_full),
         }
 
-    def padded(self, op: Any, x: ir.Value, fill: float) -> ir.Value:
+    def padded(self, op: Op, x: ir.Value, fill: float) -> ir.Value:
         """The image with all of its padding."""
         ends = [p + m for p, m in zip(self.pad, self.more, strict=True)]
         if not any(ends):
             return x
         return _pad(op, x, self.pad, ends, fill)
 
-    def sums(self, op: Any, x: ir.Value) -> ir.Value:
+    def sums(self, op: Op, x: ir.Value) -> ir.Value:
         """The sum of each window, over zeros where it is padding."""
         means = op.AveragePool(self.padded(op, x, 0), kernel_shape=self.kernel, strides=self.stride)
         return op.Mul(means, array(math.prod(self.kernel), x))
 
 
-def _pad(op: Any, x: ir.Value, starts: list[int], ends: list[int], fill: float) -> ir.Value:
+def _pad(op: Op, x: ir.Value, starts: list[int], ends: list[int], fill: float) -> ir.Value:
     return op.Pad(x, [0, 0, *starts, 0, 0, *ends], array(fill, x))
 
 
@@ -99,7 +99,7 @@ def _window(node: Importing, x: ir.Value) -> Window:
 
 
 @importer("Pooling", doc=f"{NN}.Pooling")
-def pooling(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def pooling(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     if channels_last(node):
         x = to_first(op, x)
@@ -117,7 +117,7 @@ def pooling(node: Importing, op: Any, x: ir.Value) -> ir.Value:
     return to_last(op, y) if channels_last(node) else y
 
 
-def _global(op: Any, x: ir.Value, kind: str, power: int) -> ir.Value:
+def _global(op: Op, x: ir.Value, kind: str, power: int) -> ir.Value:
     if kind == "max":
         return op.GlobalMaxPool(x)
     if kind == "avg":
@@ -125,18 +125,18 @@ def _global(op: Any, x: ir.Value, kind: str, power: int) -> ir.Value:
     return _root(op, op.ReduceSum(_power(op, x, power), list(range(2, rank(x))), keepdims=1), power)
 
 
-def _power(op: Any, x: ir.Value, power: int) -> ir.Value:
+def _power(op: Op, x: ir.Value, power: int) -> ir.Value:
     """x, x² or x³; MXNet takes no absolute value."""
     return x if power == 1 else op.Mul(op.Mul(x, x), x) if power == 3 else op.Mul(x, x)
 
 
-def _root(op: Any, x: ir.Value, power: int) -> ir.Value:
+def _root(op: Op, x: ir.Value, power: int) -> ir.Value:
     if power == 2:
         return op.Sqrt(x)
     return cube_root(op, x) if power == 3 else x
 
 
-def _max(op: Any, x: ir.Value, window: Window, _power: int = 1, _include: bool = True) -> ir.Value:
+def _max(op: Op, x: ir.Value, window: Window, _power: int = 1, _include: bool = True) -> ir.Value:
     ends = [p + m for p, m in zip(window.pad, window.more, strict=True)]
     if not window.may_miss and window.more == [s - 1 for s in window.stride]:
         return op.MaxPool(x, **window.plain)
@@ -146,7 +146,7 @@ def _max(op: Any, x: ir.Value, window: Window, _power: int = 1, _include: bool =
     return op.MaxPool(x, kernel_shape=window.kernel, strides=window.stride)
 
 
-def _average(op: Any, x: ir.Value, window: Window, _power: int, include: bool) -> ir.Value:
+def _average(op: Op, x: ir.Value, window: Window, _power: int, include: bool) -> ir.Value:
     """Divided by the window clipped to the padded image, or to the image."""
     if not window.may_miss:
         counted = int(include and any(window.pad))
@@ -161,7 +161,7 @@ def _average(op: Any, x: ir.Value, window: Window, _power: int, include: bool) -
     return op.Div(window.sums(op, x), op.Max(counts.sums(op, ones), array(1, x)))
 
 
-def _sum(op: Any, x: ir.Value, window: Window, power: int, _include: bool) -> ir.Value:
+def _sum(op: Op, x: ir.Value, window: Window, power: int, _include: bool) -> ir.Value:
     return _root(op, window.sums(op, _power(op, x, power)), power)
 
 
@@ -169,7 +169,7 @@ _POOL: dict[str, Callable[..., Any]] = {"max": _max, "avg": _average, "sum": _su
 
 
 @importer("Pooling_v1", doc=f"{NN}.Pooling_v1")
-def pooling_v1(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def pooling_v1(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Padding counts: as zeros for a maximum, and in an average, which divides by the whole kernel."""
     p = node.p
     if p.global_pool:
@@ -188,7 +188,7 @@ def pooling_v1(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("_contrib_AdaptiveAvgPooling2D", doc=f"{NN}.contrib.AdaptiveAvgPooling2D")
-def adaptive_average(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def adaptive_average(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Bin i averages the pixels from floor(i n / bins) up to ceil((i + 1) n / bins)."""
     given = list(node.p.output_size) or [1]
     bins = given * 2 if len(given) == 1 else given

@@ -10,11 +10,11 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
 from mmdnn.frameworks.mxnet.importer.suppression import descending, order, rows_at, suppressed
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 
 @importer("_contrib_Proposal", "_contrib_MultiProposal", doc=f"{NN}.contrib.Proposal")
-def proposal(node: Importing, _op: Any, scores: ir.Value, shifts: ir.Value, info: ir.Value) -> Any:
+def proposal(node: Importing, _op: Op, scores: ir.Value, shifts: ir.Value, info: ir.Value) -> Any:
     """Regions of an RPN: [images * rpn_post_nms_top_n, 5], and their scores.
 
     scores [N, 2 A, H, W], shifts [N, 4 A, H, W], info [N, 3]: rows [height, width, scale]. Where fewer
@@ -33,7 +33,9 @@ def proposal(node: Importing, _op: Any, scores: ir.Value, shifts: ir.Value, info
     if known(scores, 1) * height * width != 2 * len(anchors):
         node.unfit(f"{known(scores, 1)} channels do not fit its scales and ratios")
 
-    def body(op: Any, scores: ir.Value, shifts: ir.Value, info: ir.Value) -> Any:
+    def body(
+        op: Op, scores: ir.Value, shifts: ir.Value, info: ir.Value
+    ) -> tuple[ir.Value, ir.Value]:
         grid = (height, width)
         boxes, score = _candidates(op, scores, shifts, info, anchors, grid, attributes)
         return _proposed(op, boxes, score, attributes)
@@ -61,11 +63,11 @@ def _shifted(anchors: np.ndarray, height: int, width: int, stride: int) -> np.nd
     """Those of all cells, [H * W * A, 4]."""
     columns_, rows = np.meshgrid(np.arange(width), np.arange(height))
     moves = np.stack([columns_, rows, columns_, rows], -1) * stride
-    return (moves[:, :, None] + anchors).reshape(-1, 4).astype(np.float32)
+    return np.reshape(moves[:, :, None] + anchors, (-1, 4)).astype(np.float32)
 
 
 def _candidates(
-    op: Any,
+    op: Op,
     scores: ir.Value,
     shifts: ir.Value,
     info: ir.Value,
@@ -79,7 +81,7 @@ def _candidates(
     score = op.Reshape(op.Transpose(score, perm=[0, 2, 3, 1]), [0, -1])
     shifts = op.Reshape(shifts, [0, each, 4, *grid])
     shifts = op.Reshape(op.Transpose(shifts, perm=[0, 3, 4, 1, 2]), [0, -1, 4])
-    height, width, scale = op.Split(info, axis=1, num_outputs=3, outputs=3)
+    height, width, scale = op.outputs(3).Split(info, axis=1, num_outputs=3)
     boxes = op.Add(shifts, anchors) if p["iou_loss"] else _moved(op, shifts, anchors)
     limits = op.Unsqueeze(op.Sub(op.Concat(width, height, width, height, axis=1), 1.0), [1])
     boxes = op.Max(op.Min(boxes, limits), np.float32(0))
@@ -93,22 +95,21 @@ def _candidates(
     return _enlarged(op, boxes, score, op.Mul(scale, np.float32(p["rpn_min_size"])))
 
 
-def _moved(op: Any, shifts: ir.Value, anchors: np.ndarray) -> ir.Value:
+def _moved(op: Op, shifts: ir.Value, anchors: np.ndarray) -> ir.Value:
     """Anchors moved by fractions of their size, and scaled by exponents."""
     size = anchors[:, 2:] - anchors[:, :2] + 1
     middle = anchors[:, :2] + np.float32(0.5) * (size - 1)
-    by, grow = op.Split(shifts, axis=2, num_outputs=2, outputs=2)
+    by, grow = op.outputs(2).Split(shifts, axis=2, num_outputs=2)
     centre = op.Add(op.Mul(by, size), middle)
     half = op.Mul(op.Sub(op.Mul(op.Exp(grow), size), 1.0), 0.5)
-    boxes: ir.Value = op.Concat(op.Sub(centre, half), op.Add(centre, half), axis=2)
-    return boxes
+    return op.Concat(op.Sub(centre, half), op.Add(centre, half), axis=2)
 
 
 def _enlarged(
-    op: Any, boxes: ir.Value, score: ir.Value, least: ir.Value
+    op: Op, boxes: ir.Value, score: ir.Value, least: ir.Value
 ) -> tuple[ir.Value, ir.Value]:
     """What is too small is grown by the smallest size, and is no candidate."""
-    low, high = op.Split(boxes, axis=2, num_outputs=2, outputs=2)
+    low, high = op.outputs(2).Split(boxes, axis=2, num_outputs=2)
     size = op.Add(op.Sub(high, low), 1.0)
     least = op.Unsqueeze(least, [2])
     small = op.Less(op.ReduceMin(size, [2], keepdims=1), least)
@@ -119,7 +120,9 @@ def _enlarged(
     )
 
 
-def _proposed(op: Any, boxes: ir.Value, score: ir.Value, p: dict[str, Any]) -> Any:
+def _proposed(
+    op: Op, boxes: ir.Value, score: ir.Value, p: dict[str, Any]
+) -> tuple[ir.Value, ir.Value]:
     """The best, suppressed where they overlap, as rows [image, box]; and their scores."""
     total = known(score, 1)
     before = min(p["rpn_pre_nms_top_n"] if p["rpn_pre_nms_top_n"] > 0 else total, total)

@@ -13,22 +13,25 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.ir.builder import Op
 
 STEPS = {ir.DataType.INT8: 127.5, ir.DataType.UINT8: 255.5}
 
 TYPES = {"int8": ir.DataType.INT8, "uint8": ir.DataType.UINT8}
 
 
-def _scalar(op: Any, x: Any) -> ir.Value:
+def _scalar(op: Op, x: Any) -> ir.Value:
     return op.Reshape(x, np.zeros(0, np.int64))
 
 
-def _step(op: Any, low: ir.Value, high: ir.Value, dtype: ir.DataType) -> ir.Value:
+def _step(op: Op, low: ir.Value, high: ir.Value, dtype: ir.DataType) -> ir.Value:
     real = op.Max(op.Abs(low), op.Abs(high))
     return op.Div(_scalar(op, real), np.float32(STEPS[dtype]))
 
 
-def _quantized(op: Any, x: ir.Value, low: ir.Value, high: ir.Value, dtype: ir.DataType) -> Any:
+def _quantized(
+    op: Op, x: ir.Value, low: ir.Value, high: ir.Value, dtype: ir.DataType
+) -> list[ir.Value]:
     zero = op.builder.constant(np.zeros((), dtype.numpy()))
     real = op.Max(op.Abs(low), op.Abs(high))
     scaled = op.Mul(x, op.Div(np.float32(STEPS[dtype]), _scalar(op, real)))
@@ -39,7 +42,7 @@ def _quantized(op: Any, x: ir.Value, low: ir.Value, high: ir.Value, dtype: ir.Da
 
 
 @importer("_contrib_quantize_v2", doc=f"{NN}.contrib.quantize_v2")
-def quantize_v2(node: Importing, op: Any, x: ir.Value) -> Any:
+def quantize_v2(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
     """Numbers, and the range they stand for: calibrated, or the input's own."""
     p = node.p
     low, high = p.min_calib_range, p.max_calib_range
@@ -56,12 +59,12 @@ def quantize_v2(node: Importing, op: Any, x: ir.Value) -> Any:
 
 
 @importer("_contrib_quantize", doc=f"{NN}.contrib.quantize")
-def quantize(node: Importing, op: Any, x: ir.Value, low: ir.Value, high: ir.Value) -> Any:
+def quantize(node: Importing, op: Op, x: ir.Value, low: ir.Value, high: ir.Value) -> list[ir.Value]:
     return _quantized(op, x, low, high, TYPES[node.p.out_type])
 
 
 @importer("_contrib_dequantize", doc=f"{NN}.contrib.dequantize")
-def dequantize(node: Importing, op: Any, x: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
+def dequantize(node: Importing, op: Op, x: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
     _ = node.p.out_type
     if x.dtype not in STEPS:
         node.refuse(f"an input of type {x.dtype}")

@@ -21,7 +21,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import dimensions, known
+from mmdnn.ir.builder import Op, dimensions, known
 from mmdnn.ir.recurrent.projection import projected_lstm
 
 GATES = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn_tanh": [0], "rnn_relu": [0]}
@@ -96,7 +96,7 @@ class _Layout:
 
 @importer("RNN", doc=f"{NN}.RNN")
 def rnn(
-    node: Importing, op: Any, x: ir.Value, vector: ir.Value, *states: ir.Value
+    node: Importing, op: Op, x: ir.Value, vector: ir.Value, *states: ir.Value
 ) -> list[ir.Value]:
     p = node.p
     dropped = p.p
@@ -137,7 +137,7 @@ def _check_state(node: Importing, state: ir.Value, layout: _Layout, size: int) -
 
 def _layer(
     node: Importing,
-    op: Any,
+    op: Op,
     layout: _Layout,
     layer: int,
     x: ir.Value,
@@ -176,27 +176,27 @@ def _layer(
     return [reshape(op, y, [(0,), (1,), (2, 3)]), *last]
 
 
-def _part(op: Any, state: ir.Value, layer: int, layout: _Layout) -> ir.Value:
+def _part(op: Op, state: ir.Value, layer: int, layout: _Layout) -> ir.Value:
     if layout.layers == 1:
         return state
     start = layer * layout.ways
     return op.Slice(state, [start], [start + layout.ways], [0])
 
 
-def _run(op: Any, layout: _Layout, inputs: list[Any]) -> Any:
+def _run(op: Op, layout: _Layout, inputs: list[Any]) -> tuple[ir.Value, ...]:
     common = {
         "hidden_size": layout.size,
         "direction": "bidirectional" if layout.ways == 2 else "forward",
     }
     if layout.mode == "lstm":
-        return op.LSTM(*inputs, **common, outputs=3)
+        return op.outputs(3).LSTM(*inputs, **common)
     if layout.mode == "gru":
-        return op.GRU(*inputs, **common, linear_before_reset=1, outputs=2)
+        return op.outputs(2).GRU(*inputs, **common, linear_before_reset=1)
     name = {"rnn_tanh": "Tanh", "rnn_relu": "Relu"}[layout.mode]
-    return op.RNN(*inputs, **common, activations=[name] * layout.ways, outputs=2)
+    return op.outputs(2).RNN(*inputs, **common, activations=[name] * layout.ways)
 
 
-def _projected(op: Any, layout: _Layout, inputs: list[Any]) -> tuple[ir.Value, ...]:
+def _projected(op: Op, layout: _Layout, inputs: list[Any]) -> tuple[ir.Value, ...]:
     x, w, r, b, projection, h, c = inputs
     direction = "bidirectional" if layout.ways == 2 else "forward"
     return projected_lstm(op.builder, x, (w, r, b, projection), (h, c), direction)

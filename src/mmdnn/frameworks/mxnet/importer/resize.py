@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -12,11 +11,11 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
 from mmdnn.ir import LIKE
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 
 @importer("Crop", doc=f"{NN}.Crop")
-def crop(node: Importing, op: Any, x: ir.Value, *like: ir.Value) -> ir.Value:
+def crop(node: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     """To `h_w`, or the size of a second input; from `offset`, or from the middle."""
     p = node.p
     size = [known(like[0], 2), known(like[0], 3)] if like else list(p.h_w)
@@ -28,13 +27,14 @@ def crop(node: Importing, op: Any, x: ir.Value, *like: ir.Value) -> ir.Value:
     if any(end > known(x, axis) for axis, end in zip((2, 3), ends, strict=True)):
         node.unfit(f"a crop of {size} from {offset} does not fit")
     y = op.Slice(x, offset, ends, [2, 3])
-    if like and y.producer() is not None:
-        y.producer().metadata_props[LIKE] = str(like[0].name)
+    producer = y.producer()
+    if like and producer is not None:
+        producer.metadata_props[LIKE] = str(like[0].name)
     return y
 
 
 @importer("UpSampling", doc=f"{NN}.UpSampling")
-def upsampling(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
+def upsampling(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
     """Pixels repeated, several inputs to one size; or a deconvolution with its own weight."""
     p = node.p
     _ = p.num_filter, p.multi_input_mode
@@ -49,7 +49,7 @@ def upsampling(node: Importing, op: Any, *inputs: ir.Value) -> ir.Value:
     return op.Sum(*parts) if p.multi_input_mode == "sum" else op.Concat(*parts, axis=1)
 
 
-def _repeated(op: Any, x: ir.Value, rows: int, columns: int) -> ir.Value:
+def _repeated(op: Op, x: ir.Value, rows: int, columns: int) -> ir.Value:
     if rows == columns == 1:
         return x
     return op.Resize(
@@ -62,7 +62,7 @@ def _repeated(op: Any, x: ir.Value, rows: int, columns: int) -> ir.Value:
     )
 
 
-def _deconvolved(node: Importing, op: Any, x: ir.Value, weight: ir.Value) -> ir.Value:
+def _deconvolved(node: Importing, op: Op, x: ir.Value, weight: ir.Value) -> ir.Value:
     scale = node.p.scale
     kernel, pad = 2 * scale - scale % 2, math.ceil((scale - 1) / 2)
     return op.ConvTranspose(
@@ -76,7 +76,7 @@ def _deconvolved(node: Importing, op: Any, x: ir.Value, weight: ir.Value) -> ir.
 
 
 @importer("_contrib_BilinearResize2D", doc=f"{NN}.contrib.BilinearResize2D")
-def bilinear_resize(node: Importing, op: Any, x: ir.Value, *like: ir.Value) -> ir.Value:
+def bilinear_resize(node: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     p = node.p
     _ = p.height, p.width, p.scale_height, p.scale_width, p.mode
     size = [_resized(node, x, like, place) for place in (0, 1)]
@@ -115,11 +115,11 @@ def _resized(node: Importing, x: ir.Value, like: tuple[ir.Value, ...], place: in
 
 
 @importer("BilinearSampler", doc=f"{NN}.BilinearSampler")
-def bilinear_sampler(_node: Importing, op: Any, x: ir.Value, grid: ir.Value) -> ir.Value:
+def bilinear_sampler(_node: Importing, op: Op, x: ir.Value, grid: ir.Value) -> ir.Value:
     return _sampled(op, x, grid)
 
 
-def _sampled(op: Any, x: ir.Value, grid: ir.Value) -> ir.Value:
+def _sampled(op: Op, x: ir.Value, grid: ir.Value) -> ir.Value:
     """At x and y from -1 to 1, corners being pixels; nothing outside."""
     places = transpose(op, grid, [0, 2, 3, 1])
     return op.GridSample(x, places, align_corners=1, mode="linear", padding_mode="zeros")
@@ -134,13 +134,13 @@ def _lattice(height: int, width: int, like: ir.Value) -> np.ndarray:
     return array(np.stack([x.ravel(), y.ravel(), np.ones(height * width)]), like)
 
 
-def _affine(op: Any, x: ir.Value, size: tuple[int, int]) -> ir.Value:
+def _affine(op: Op, x: ir.Value, size: tuple[int, int]) -> ir.Value:
     grid = op.MatMul(reshape(op, x, [(0,), 2, 3]), _lattice(*size, x))
     return reshape(op, grid, [(0,), 2, *size])
 
 
 @importer("GridGenerator", doc=f"{NN}.GridGenerator")
-def grid_generator(node: Importing, op: Any, x: ir.Value) -> ir.Value:
+def grid_generator(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """From six numbers of an affine map, or from the flow of each pixel."""
     p = node.p
     _ = p.target_shape
@@ -154,7 +154,7 @@ def grid_generator(node: Importing, op: Any, x: ir.Value) -> ir.Value:
 
 
 @importer("SpatialTransformer", doc=f"{NN}.SpatialTransformer")
-def spatial_transformer(node: Importing, op: Any, x: ir.Value, loc: ir.Value) -> ir.Value:
+def spatial_transformer(node: Importing, op: Op, x: ir.Value, loc: ir.Value) -> ir.Value:
     p = node.p
     _ = p.transform_type, p.sampler_type
     size = p.target_shape if any(p.target_shape) else (known(x, 2), known(x, 3))

@@ -11,14 +11,14 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST, INT, size_of
 from mmdnn.frameworks.mxnet.importer.sizes import rank, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import dimensions
+from mmdnn.ir.builder import Op, dimensions
 
 
-def _lengths(op: Any, length: ir.Value, axes: list[int]) -> ir.Value:
+def _lengths(op: Op, length: ir.Value, axes: list[int]) -> ir.Value:
     return op.Unsqueeze(cast(op, length, INT), axes)
 
 
-def _places(op: Any, x: ir.Value, axis: int) -> Any:
+def _places(op: Op, x: ir.Value, axis: int) -> ir.Value | np.ndarray:
     """0, 1, ... along the first axes, shaped to broadcast over axes 0 and 1."""
     dim = dimensions(x)[axis]
     numbers: Any = (
@@ -31,14 +31,14 @@ def _places(op: Any, x: ir.Value, axis: int) -> Any:
     return op.Unsqueeze(numbers, [1 - axis])
 
 
-def _inside(op: Any, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
+def _inside(op: Op, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
     """Which places lie before each sequence's length, over all axes of x."""
     inside = op.Less(_places(op, x, axis), _lengths(op, length, [axis]))
     return op.Unsqueeze(inside, list(range(2, rank(x)))) if rank(x) > 2 else inside
 
 
 @importer("SequenceMask", doc=f"{NN}.SequenceMask")
-def sequence_mask(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
+def sequence_mask(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """Places after each sequence's length are given a value."""
     p = node.p
     _ = p.value, p.axis
@@ -48,7 +48,7 @@ def sequence_mask(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> i
 
 
 @importer("SequenceLast", doc=f"{NN}.SequenceLast")
-def sequence_last(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
+def sequence_last(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     p = node.p
     axis = p.axis
     if not p.use_sequence_length:
@@ -59,7 +59,7 @@ def sequence_last(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> i
 
 
 @importer("SequenceReverse", doc=f"{NN}.SequenceReverse")
-def sequence_reverse(node: Importing, op: Any, x: ir.Value, *length: ir.Value) -> ir.Value:
+def sequence_reverse(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """Along the first axis, each sequence within its length."""
     if node.p.axis != 0:
         node.unfit("the sequence's axis can only be 0")

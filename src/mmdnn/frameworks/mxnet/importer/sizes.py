@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Dimension, dimensions
+from mmdnn.ir.builder import Dimension, Op, dimensions
 
 Size: TypeAlias = "int | tuple[int, ...]"
 """A number, or axes whose sizes are multiplied."""
@@ -34,7 +34,7 @@ def product(value: ir.Value, axes: Sequence[int]) -> int | None:
     return math.prod(sizes) if len(sizes) == len(dims) else None
 
 
-def size(op: Any, value: ir.Value, axes: Sequence[int]) -> ir.Value | np.ndarray:
+def size(op: Op, value: ir.Value, axes: Sequence[int]) -> ir.Value | np.ndarray:
     """The number of elements in these axes, [1]: a constant where it is known."""
     number = product(value, axes)
     if number is not None:
@@ -43,13 +43,12 @@ def size(op: Any, value: ir.Value, axes: Sequence[int]) -> ir.Value | np.ndarray
         return np.asarray([1], np.int64)
     if len(axes) == 1:
         axis = axes[0] % rank(value)
-        found: ir.Value = op.Shape(value, start=axis, end=axis + 1)
-        return found
+        return op.Shape(value, start=axis, end=axis + 1)
     sizes = op.Gather(op.Shape(value), np.asarray(axes, np.int64))
     return op.ReduceProd(sizes, [0], keepdims=1)
 
 
-def vector(op: Any, value: ir.Value, target: Sequence[Size]) -> ir.Value | np.ndarray:
+def vector(op: Op, value: ir.Value, target: Sequence[Size]) -> ir.Value | np.ndarray:
     """A shape, from numbers and the sizes of a value's axes."""
     parts = [
         np.asarray([each], np.int64) if isinstance(each, int) else size(op, value, each)
@@ -58,15 +57,14 @@ def vector(op: Any, value: ir.Value, target: Sequence[Size]) -> ir.Value | np.nd
     return joined(op, parts)
 
 
-def joined(op: Any, parts: Sequence[Any]) -> ir.Value | np.ndarray:
+def joined(op: Op, parts: Sequence[Any]) -> ir.Value | np.ndarray:
     """Vectors one after the other: a constant where they all are."""
     if all(isinstance(part, np.ndarray) for part in parts):
         return np.concatenate([np.zeros(0, np.int64), *parts])
-    made: ir.Value = op.Concat(*parts, axis=0) if len(parts) > 1 else parts[0]
-    return made
+    return op.Concat(*parts, axis=0) if len(parts) > 1 else parts[0]
 
 
-def reshape(op: Any, x: ir.Value, target: Sequence[Size]) -> ir.Value:
+def reshape(op: Op, x: ir.Value, target: Sequence[Size]) -> ir.Value:
     """`x` in a shape of numbers (one may be -1: what is left) and products of its own axes."""
     dims = dimensions(x)
     numbers: list[int | tuple[int, ...]] = []
@@ -118,7 +116,7 @@ def _symbols(
     return found
 
 
-def flat(op: Any, x: ir.Value, start: int = 1) -> ir.Value:
+def flat(op: Op, x: ir.Value, start: int = 1) -> ir.Value:
     """All axes from `start` on as one."""
     axes = rank(x)
     if axes == start + 1:
@@ -126,26 +124,23 @@ def flat(op: Any, x: ir.Value, start: int = 1) -> ir.Value:
     return reshape(op, x, [*((axis,) for axis in range(start)), tuple(range(start, axes))])
 
 
-def at_least(op: Any, x: ir.Value, axes: int) -> ir.Value:
+def at_least(op: Op, x: ir.Value, axes: int) -> ir.Value:
     """With leading axes of size 1, until there are so many."""
     missing = axes - rank(x)
-    y: ir.Value = op.Unsqueeze(x, list(range(missing))) if missing > 0 else x
-    return y
+    return op.Unsqueeze(x, list(range(missing))) if missing > 0 else x
 
 
-def squeeze(op: Any, x: ir.Value, axes: Sequence[int]) -> ir.Value:
+def squeeze(op: Op, x: ir.Value, axes: Sequence[int]) -> ir.Value:
     """Without these axes, which have the size 1."""
-    y: ir.Value = op.Squeeze(x, list(axes)) if axes else x
-    return y
+    return op.Squeeze(x, list(axes)) if axes else x
 
 
-def transpose(op: Any, x: ir.Value, order: Sequence[int]) -> ir.Value:
+def transpose(op: Op, x: ir.Value, order: Sequence[int]) -> ir.Value:
     """Axes in another order; nothing where it is the same."""
-    y: ir.Value = op.Transpose(x, perm=list(order)) if list(order) != sorted(order) else x
-    return y
+    return op.Transpose(x, perm=list(order)) if list(order) != sorted(order) else x
 
 
-def moved(op: Any, x: ir.Value, source: int, target: int) -> ir.Value:
+def moved(op: Op, x: ir.Value, source: int, target: int) -> ir.Value:
     """With one axis moved to another place."""
     order = [axis for axis in range(rank(x)) if axis != source]
     order.insert(target, source)

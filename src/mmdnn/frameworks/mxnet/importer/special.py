@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
+from mmdnn.ir.builder import Op
 
 _LANCZOS = (
     0.99999999999980993,
@@ -24,19 +26,20 @@ _LANCZOS = (
 """Coefficients of Lanczos's approximation for g = 7 (https://en.wikipedia.org/wiki/Lanczos_approximation)."""
 
 
-def _in_double(op: Any, x: ir.Value, name: str, body: Any) -> ir.Value:
-    def whole(inner: Any, value: ir.Value) -> ir.Value:
+def _in_double(
+    op: Op, x: ir.Value, name: str, body: Callable[[Op, ir.Value], ir.Value]
+) -> ir.Value:
+    def whole(inner: Op, value: ir.Value) -> ir.Value:
         y = body(inner, inner.Cast(value, to=ir.DataType.DOUBLE))
         return inner.Cast(y, to=value.dtype or ir.DataType.FLOAT)
 
-    made: tuple[ir.Value, ...] = op.builder.function(name, [x], {}, whole)
-    return made[0]
+    return op.builder.function(name, [x], {}, whole)[0]
 
 
-def _log_gamma(op: Any, x: ir.Value) -> ir.Value:
+def _log_gamma(op: Op, x: ir.Value) -> ir.Value:
     """Log Γ(x) for x ≥ ½."""
     z = op.Sub(x, np.float64(1))
-    total: Any = op.builder.constant(np.float64(_LANCZOS[0]))
+    total = op.builder.constant(np.float64(_LANCZOS[0]))
     for index, coefficient in enumerate(_LANCZOS[1:], 1):
         total = op.Add(total, op.Div(np.float64(coefficient), op.Add(z, np.float64(index))))
     t = op.Add(z, np.float64(7.5))
@@ -44,7 +47,7 @@ def _log_gamma(op: Any, x: ir.Value) -> ir.Value:
     return op.Add(op.Add(power, op.Log(total)), np.float64(math.log(2 * math.pi) / 2))
 
 
-def _parts(op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+def _parts(op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
     """Whether x is below ½, log Γ of x or of 1 - x, and sin πx for the reflection."""
     below = op.Less(x, np.float64(0.5))
     log = _log_gamma(op, choose(op, below, op.Sub(np.float64(1), x), x))
@@ -54,26 +57,24 @@ def _parts(op: Any, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
     return below, log, sine
 
 
-def gammaln(op: Any, x: ir.Value) -> ir.Value:
+def gammaln(op: Op, x: ir.Value) -> ir.Value:
     """Log |Γ(x)|."""
 
-    def body(inner: Any, value: ir.Value) -> ir.Value:
+    def body(inner: Op, value: ir.Value) -> ir.Value:
         below, log, sine = _parts(inner, value)
         reflected = inner.Sub(inner.Log(inner.Div(np.float64(math.pi), inner.Abs(sine))), log)
-        found: ir.Value = choose(inner, below, reflected, log)
-        return found
+        return choose(inner, below, reflected, log)
 
     return _in_double(op, x, "gammaln", body)
 
 
-def gamma(op: Any, x: ir.Value) -> ir.Value:
+def gamma(op: Op, x: ir.Value) -> ir.Value:
     """Γ(x)."""
 
-    def body(inner: Any, value: ir.Value) -> ir.Value:
+    def body(inner: Op, value: ir.Value) -> ir.Value:
         below, log, sine = _parts(inner, value)
         reflected = inner.Div(np.float64(math.pi), inner.Mul(sine, inner.Exp(log)))
-        found: ir.Value = choose(inner, below, reflected, inner.Exp(log))
-        return found
+        return choose(inner, below, reflected, inner.Exp(log))
 
     return _in_double(op, x, "gamma", body)
 
@@ -90,17 +91,17 @@ _TAIL = (
 """Giles's polynomials for erfinv (https://people.maths.ox.ac.uk/gilesm/files/gems_erfinv.pdf)."""
 
 
-def _polynomial(op: Any, coefficients: tuple[float, ...], w: ir.Value) -> ir.Value:
-    total: Any = np.float64(coefficients[0])
+def _polynomial(op: Op, coefficients: tuple[float, ...], w: ir.Value) -> ir.Value:
+    total = op.builder.constant(np.float64(coefficients[0]))
     for coefficient in coefficients[1:]:
         total = op.Add(op.Mul(w, total), np.float64(coefficient))
     return total
 
 
-def erfinv(op: Any, x: ir.Value) -> ir.Value:
+def erfinv(op: Op, x: ir.Value) -> ir.Value:
     """The inverse of erf."""
 
-    def body(inner: Any, value: ir.Value) -> ir.Value:
+    def body(inner: Op, value: ir.Value) -> ir.Value:
         one = np.float64(1)
         edge = inner.Equal(inner.Abs(value), one)
         safe = choose(inner, edge, np.float64(0), value)
@@ -108,13 +109,12 @@ def erfinv(op: Any, x: ir.Value) -> ir.Value:
         centre = _polynomial(inner, _CENTRE, inner.Sub(w, np.float64(2.5)))
         tail = _polynomial(inner, _TAIL, inner.Sub(inner.Sqrt(inner.Abs(w)), np.float64(3)))
         y = inner.Mul(safe, choose(inner, inner.Less(w, np.float64(5)), centre, tail))
-        found: ir.Value = choose(inner, edge, inner.Mul(value, np.float64(np.inf)), y)
-        return found
+        return choose(inner, edge, inner.Mul(value, np.float64(np.inf)), y)
 
     return _in_double(op, x, "erfinv", body)
 
 
-def modulo(op: Any, a: Any, b: Any) -> ir.Value:
+def modulo(op: Op, a: Any, b: Any) -> ir.Value:
     """The remainder with the sign of the divisor; 0 where that is 0."""
     like = a if isinstance(a, ir.Value) else b
     zero = array(0, like)
@@ -125,7 +125,7 @@ def modulo(op: Any, a: Any, b: Any) -> ir.Value:
     return choose(op, nothing, zero, choose(op, other, op.Add(left, b), left))
 
 
-def arctan2(op: Any, y: Any, x: Any) -> ir.Value:
+def arctan2(op: Op, y: Any, x: Any) -> ir.Value:
     """The angle of (x, y)."""
     like = y if isinstance(y, ir.Value) else x
     zero, pi = array(0, like), array(math.pi, like)
@@ -137,11 +137,11 @@ def arctan2(op: Any, y: Any, x: Any) -> ir.Value:
     return choose(op, upright, vertical, op.Add(angle, behind))
 
 
-def truncated(op: Any, x: ir.Value) -> ir.Value:
+def truncated(op: Op, x: ir.Value) -> ir.Value:
     return op.Mul(op.Sign(x), op.Floor(op.Abs(x)))
 
 
-def rounded(op: Any, x: ir.Value) -> ir.Value:
+def rounded(op: Op, x: ir.Value) -> ir.Value:
     """To the nearest whole number, halves away from zero."""
     size = op.Abs(x)
     whole = op.Floor(size)
@@ -149,11 +149,11 @@ def rounded(op: Any, x: ir.Value) -> ir.Value:
     return op.Mul(op.Sign(x), op.Add(whole, up))
 
 
-def nearest(op: Any, x: ir.Value) -> ir.Value:
+def nearest(op: Op, x: ir.Value) -> ir.Value:
     """To the nearest whole number, halves down."""
     low, high = op.Floor(x), op.Ceil(x)
     return choose(op, op.LessOrEqual(op.Sub(x, low), op.Sub(high, x)), low, high)
 
 
-def cube_root(op: Any, x: ir.Value) -> ir.Value:
+def cube_root(op: Op, x: ir.Value) -> ir.Value:
     return op.Mul(op.Sign(x), op.Pow(op.Abs(x), array(1 / 3, x)))

@@ -14,7 +14,7 @@ from mmdnn.frameworks.mxnet.importer.boxes import centres, corners, filled
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
 from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
-from mmdnn.ir.builder import known
+from mmdnn.ir.builder import Op, known
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 
@@ -22,7 +22,7 @@ NOTHING = np.float32(-1)
 
 
 def suppressed(
-    op: Any, boxes: ir.Value, ranks: ir.Value, threshold: float, groups: ir.Value | None = None
+    op: Op, boxes: ir.Value, ranks: ir.Value, threshold: float, groups: ir.Value | None = None
 ) -> ir.Value:
     """Which boxes stay, [B, N], when better ones of their group overlap them by more.
 
@@ -33,20 +33,19 @@ def suppressed(
         threshold: The overlap allowed.
         groups: [B, N], whole numbers from 0 on less than the third dimension of `ranks`.
     """
-    low, high = op.Split(boxes, axis=2, num_outputs=2, outputs=2)
+    low, high = op.outputs(2).Split(boxes, axis=2, num_outputs=2)
     crossed = op.ReduceMax(op.Cast(op.Less(high, low), to=ir.DataType.INT32), [2], keepdims=1)
     usable = choose(op, op.Cast(crossed, to=ir.DataType.BOOL), np.float32(0), boxes)
     scores = op.Unsqueeze(ranks, [1]) if groups is None else groups
     most = op.Shape(boxes, start=1, end=2)
     found = op.NonMaxSuppression(usable, scores, most, np.float32(threshold), LOWEST)
-    image, _, box = op.Split(found, axis=1, num_outputs=3, outputs=3)
+    image, _, box = op.outputs(3).Split(found, axis=1, num_outputs=3)
     places = op.Concat(image, box, axis=1)
     none = filled(op, ranks, False)
-    kept: ir.Value = op.ScatterND(none, places, filled(op, places, True, axes=1))
-    return kept
+    return op.ScatterND(none, places, filled(op, places, True, axes=1))
 
 
-def by_group(op: Any, ranks: ir.Value, groups: ir.Value, count: Any) -> ir.Value:
+def by_group(op: Op, ranks: ir.Value, groups: ir.Value, count: Any) -> ir.Value:
     """Ranks [B, N] as [B, groups, N]: each box in its own group only."""
     if isinstance(count, int):
         every: Any = np.arange(count, dtype=np.float32)[:, None]
@@ -56,40 +55,35 @@ def by_group(op: Any, ranks: ir.Value, groups: ir.Value, count: Any) -> ir.Value
     return choose(op, own, op.Unsqueeze(ranks, [1]), LOWEST)
 
 
-def descending(op: Any, like: ir.Value) -> ir.Value:
+def descending(op: Op, like: ir.Value) -> ir.Value:
     """N, N - 1, ... 1 along axis 1 of [B, N, ...], as scores of boxes that are sorted."""
     count = op.Squeeze(op.Shape(like, start=1, end=2), [0])
     up = op.Cast(op.Range(np.int64(0), count, np.int64(1)), to=ir.DataType.FLOAT)
-    made: ir.Value = op.Sub(op.Cast(count, to=ir.DataType.FLOAT), up)
-    return made
+    return op.Sub(op.Cast(count, to=ir.DataType.FLOAT), up)
 
 
-def order(op: Any, scores: ir.Value) -> ir.Value:
+def order(op: Op, scores: ir.Value) -> ir.Value:
     """Places by falling score, equal ones in their order, [B, N]."""
-    made: ir.Value = op.TopK(scores, op.Shape(scores, start=1, end=2), axis=1, outputs=2)[1]
-    return made
+    return op.outputs(2).TopK(scores, op.Shape(scores, start=1, end=2), axis=1)[1]
 
 
-def rows_at(op: Any, rows: ir.Value, places: ir.Value) -> ir.Value:
+def rows_at(op: Op, rows: ir.Value, places: ir.Value) -> ir.Value:
     """Rows [B, N, K] at places [B, M]."""
-    made: ir.Value = op.GatherND(rows, op.Unsqueeze(places, [2]), batch_dims=1)
-    return made
+    return op.GatherND(rows, op.Unsqueeze(places, [2]), batch_dims=1)
 
 
-def counted(op: Any, mask: ir.Value) -> ir.Value:
-    made: ir.Value = op.ReduceSum(op.Cast(mask, to=ir.DataType.FLOAT), [1], keepdims=1)
-    return made
+def counted(op: Op, mask: ir.Value) -> ir.Value:
+    return op.ReduceSum(op.Cast(mask, to=ir.DataType.FLOAT), [1], keepdims=1)
 
 
-def row_numbers(op: Any, like: ir.Value) -> ir.Value:
+def row_numbers(op: Op, like: ir.Value) -> ir.Value:
     """0, 1, ... along axis 1."""
     count = op.Squeeze(op.Shape(like, start=1, end=2), [0])
-    made: ir.Value = op.Cast(op.Range(np.int64(0), count, np.int64(1)), to=ir.DataType.FLOAT)
-    return made
+    return op.Cast(op.Range(np.int64(0), count, np.int64(1)), to=ir.DataType.FLOAT)
 
 
 @importer("_contrib_box_nms", doc=f"{NN}.contrib.box_nms")
-def box_nms(node: Importing, op: Any, x: ir.Value) -> Any:
+def box_nms(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     """The rows that stay, by score, then rows of -1. Rows are as they were given."""
     p = node.p
     names = (
@@ -103,22 +97,21 @@ def box_nms(node: Importing, op: Any, x: ir.Value) -> Any:
     if topk < 1:
         return op.Identity(x)
 
-    def body(inner: Any, rows: ir.Value) -> ir.Value:
+    def body(inner: Op, rows: ir.Value) -> ir.Value:
         flat = rows if rank(rows) == 3 else inner.Reshape(rows, [-1, count, width])
         y = _chosen(inner, flat, attributes, topk)
         return y if rank(rows) == 3 else inner.Reshape(y, inner.Shape(rows))
 
-    made = node.builder.function("box_nms", [x], attributes, body)
-    made[0].shape = x.shape
-    return made
+    y = node.builder.function("box_nms", [x], attributes, body)[0]
+    y.shape = x.shape
+    return y
 
 
-def _column(op: Any, rows: ir.Value, index: int) -> ir.Value:
-    made: ir.Value = op.Squeeze(op.Slice(rows, [index], [index + 1], [2]), [2])
-    return made
+def _column(op: Op, rows: ir.Value, index: int) -> ir.Value:
+    return op.Squeeze(op.Slice(rows, [index], [index + 1], [2]), [2])
 
 
-def _chosen(op: Any, rows: ir.Value, p: dict[str, Any], topk: int) -> ir.Value:
+def _chosen(op: Op, rows: ir.Value, p: dict[str, Any], topk: int) -> ir.Value:
     score = _column(op, rows, p["score_index"])
     valid = op.Greater(score, np.float32(p["valid_thresh"]))
     if p["id_index"] >= 0:
@@ -141,7 +134,7 @@ def _chosen(op: Any, rows: ir.Value, p: dict[str, Any], topk: int) -> ir.Value:
     return choose(op, op.Unsqueeze(stay, [2]), found, NOTHING)
 
 
-def _converted(op: Any, rows: ir.Value, p: dict[str, Any]) -> ir.Value:
+def _converted(op: Op, rows: ir.Value, p: dict[str, Any]) -> ir.Value:
     """Coordinates in the format of the output; MXNet leaves those that begin below 0 as they are."""
     if p["in_format"] == p["out_format"]:
         return rows
@@ -153,11 +146,10 @@ def _converted(op: Any, rows: ir.Value, p: dict[str, Any]) -> ir.Value:
     change = centres if p["out_format"] == "center" else corners
     below = op.Less(op.Slice(boxes, [0], [1], [2]), np.float32(0))
     boxes = choose(op, below, boxes, change(op, boxes))
-    made: ir.Value = op.Concat(before, boxes, after, axis=2)
-    return made
+    return op.Concat(before, boxes, after, axis=2)
 
 
-def _groups(op: Any, ranks: ir.Value, label: ir.Value, inside: ir.Value) -> ir.Value:
+def _groups(op: Op, ranks: ir.Value, label: ir.Value, inside: ir.Value) -> ir.Value:
     """Classes may be any whole numbers: they are counted from the smallest one on."""
     whole = op.Cast(op.Cast(label, to=ir.DataType.INT64), to=ir.DataType.FLOAT)
     whole = choose(op, inside, whole, np.float32(0))
