@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.graph import Axis
 
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.moving import Moving
 
-
-def align(cntk: Moving, operands: Sequence[Operand]) -> tuple[Layout, list[Operand]]:
-    """Operands that CNTK broadcasts as ONNX broadcasts these, and the result's layout.
-
-    An axis of size 1 beside a dynamic one is dropped. Where a static axis of another size stands
-    beside the batch, either is made what the other is.
-    """
-    found = list(operands)
-    if not _layout(found):
-        found = [cntk.batched(one) if _could_be_batched(one, found) else one for one in found]
-    if not _layout(found):
-        found = [cntk.unbatched(one) for one in found]
-    layout = _layout(found)
-    assert layout is not None
-    return layout, [_without_ones(cntk, one, layout) for one in found]
-
-
-def _layout(operands: Sequence[Operand]) -> Layout | None:
+def joint_layout(operands: Sequence[Operand]) -> Layout | None:
     """The layout of what these broadcast to; None where an axis is dynamic in one, not in another."""
     rank = max((one.rank for one in operands), default=0)
     layout: list[Axis | None] = []
@@ -42,19 +22,18 @@ def _layout(operands: Sequence[Operand]) -> Layout | None:
     return tuple(layout) if len(set(taken)) == len(taken) else None
 
 
-def _could_be_batched(one: Operand, others: Sequence[Operand]) -> bool:
+def could_be_batched(one: Operand, others: Sequence[Operand]) -> bool:
     """Whether it is static and computed, and its first axis stands where another's batch does."""
     if not one.is_static or one.tensor is not None:
         return False
     return any(other.is_batched and other.rank == one.rank for other in others)
 
 
-def _without_ones(cntk: Moving, one: Operand, layout: Layout) -> Operand:
-    """The operand without static axes beside dynamic ones of the result."""
+def ones_beside(layout: Layout, one: Operand) -> list[int]:
+    """The operand's static axes that stand beside dynamic ones of the result."""
     first = len(layout) - one.rank
-    gone = [
+    return [
         position
         for position, axis in enumerate(one.layout)
         if axis is None and layout[first + position] is not None
     ]
-    return cntk.squeezed(one, gone) if gone else one

@@ -6,7 +6,7 @@ from mmdnn.frameworks.cntk.exporter.guards import GUARDED, made_by
 from mmdnn.frameworks.cntk.exporter.markers import Inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 COMPARING = {
     "Less": "Less",
@@ -18,12 +18,12 @@ COMPARING = {
 
 
 @exporter(*COMPARING, doc=f"{API}/cntk.ops#less")
-def comparison(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+def comparison(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
     return getattr(cntk, COMPARING[node.type])(x, y)
 
 
 @exporter("Not", doc=f"{API}/cntk.ops#element_not")
-def not_(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def not_(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """Not equal is a function of its own."""
     equal = made_by(x.value, "Equal")
     if equal is not None:
@@ -37,7 +37,7 @@ _LOGIC = {"And": "ElementTimes", "Or": "Plus"}
 
 
 @exporter("And", "Or", "Xor", doc=f"{API}/cntk.ops#element_and")
-def logic(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
+def logic(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
     zero = cntk.number(0, x)
     with cntk.block(node.type):
         flags = cntk.Greater(x, zero), cntk.Greater(y, zero)
@@ -47,7 +47,7 @@ def logic(node: Exporting, cntk: Writing, x: Operand, y: Operand) -> Operand:
 
 
 @exporter("Where", doc=f"{API}/cntk.ops#element_select")
-def where(node: Exporting, cntk: Writing, flag: Operand, x: Operand, y: Operand) -> Operand:
+def where(node: Exporting, cntk: Writer, flag: Operand, x: Operand, y: Operand) -> Operand:
     """Any number but 0 is true in CNTK too. What CNTK masks itself needs no mask."""
     if isinstance(flag, Inside):
         return x
@@ -61,5 +61,5 @@ def where(node: Exporting, cntk: Writing, flag: Operand, x: Operand, y: Operand)
 
 
 @exporter("IsNaN", doc="https://onnx.ai/onnx/operators/onnx__IsNaN.html")
-def is_nan(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def is_nan(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     return cntk.NotEqual(x, x)

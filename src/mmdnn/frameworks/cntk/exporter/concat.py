@@ -8,12 +8,12 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH
 
 
 @exporter("Concat", doc=f"{API}/cntk.ops#splice")
-def concat(node: Exporting, cntk: Writing, *parts: Operand) -> Operand:
+def concat(node: Exporting, cntk: Writer, *parts: Operand) -> Operand:
     position = node.position("axis", 1, parts[0].rank)
     kept = [part for part in parts if 0 not in part.shape] or [parts[0]]
     if len(kept) == 1:
@@ -21,7 +21,7 @@ def concat(node: Exporting, cntk: Writing, *parts: Operand) -> Operand:
     return cntk.splice(unified(cntk, kept, position), position)
 
 
-def unified(cntk: Writing, parts: Sequence[Operand], position: int) -> list[Operand]:
+def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Operand]:
     """Operands of one layout, in which an axis is static."""
     layouts = {part.layout for part in parts}
     if len(layouts) == 1 and parts[0].layout[position] is None:
@@ -40,9 +40,7 @@ def unified(cntk: Writing, parts: Sequence[Operand], position: int) -> list[Oper
 
 
 @exporter("Split", doc=f"{API}/cntk.ops#slice")
-def split(
-    node: Exporting, cntk: Writing, x: Operand, given: Operand | None = None
-) -> list[Operand]:
+def split(node: Exporting, cntk: Writer, x: Operand, given: Operand | None = None) -> list[Operand]:
     position = node.position("axis", 0, x.rank)
     node.ignore("num_outputs")
     x = cntk.unbatched(x) if x.layout[position] is not None else x

@@ -19,13 +19,13 @@ from mmdnn.frameworks.cntk.exporter.sequence import (
     unpacked,
 )
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.tensors import references
 
 
 @exporter("Scan", doc=f"{API}/cntk.layers.higher_order_layers#Recurrence")
-def scan(node: Exporting, cntk: Writing, *inputs: Operand) -> list[Operand | None]:
+def scan(node: Exporting, cntk: Writer, *inputs: Operand) -> list[Operand | None]:
     body: ir.Graph = node.attribute("body")
     count = len(inputs) - int(node.attribute("num_scan_inputs"))
     results = len(body.outputs) - count
@@ -62,7 +62,7 @@ def scan(node: Exporting, cntk: Writing, *inputs: Operand) -> list[Operand | Non
 
 
 def _frames(
-    node: Exporting, cntk: Writing, fed: Sequence[Operand], axes: Sequence[int]
+    node: Exporting, cntk: Writer, fed: Sequence[Operand], axes: Sequence[int]
 ) -> tuple[list[Operand], bool]:
     """What is scanned, a frame as if it were a sample; and whether time was a static axis."""
     found: list[Operand] = []
@@ -83,7 +83,7 @@ def _frames(
     return found, static
 
 
-def _turned(node: Exporting, cntk: Writing, x: Operand, place: int, step: Axis) -> Operand:
+def _turned(node: Exporting, cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
     """An operand whose time is static, as a sequence."""
     if BATCH not in x.layout:
         node.refuse("it has no batch")
@@ -95,7 +95,7 @@ def _turned(node: Exporting, cntk: Writing, x: Operand, place: int, step: Axis) 
 
 def _state(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     place: int,
     body: ir.Graph,
     delay: str,
@@ -115,7 +115,7 @@ def _state(
     return made if count == 1 else Buffer((), (), made.dtype, origin=node, oldest=made)
 
 
-def _initial(node: Exporting, cntk: Writing, value: ir.Value | None, x: Operand) -> Operand:
+def _initial(node: Exporting, cntk: Writer, value: ir.Value | None, x: Operand) -> Operand:
     constant = constant_behind(value)
     if constant is not None:
         array = references.read(constant)
@@ -136,7 +136,7 @@ def _buffered(state: ir.Value) -> int:
 
 
 def _after(
-    node: Exporting, cntk: Writing, value: ir.Value, state: Operand, like: Operand
+    node: Exporting, cntk: Writer, value: ir.Value, state: Operand, like: Operand
 ) -> Operand:
     """What a state becomes."""
     if isinstance(state, Buffer):
@@ -149,7 +149,7 @@ def _after(
     return _spread(cntk, found, like)
 
 
-def _spread(cntk: Writing, x: Operand, like: Operand) -> Operand:
+def _spread(cntk: Writer, x: Operand, like: Operand) -> Operand:
     """A result for each frame, also where it is the same for all."""
     if x.axes == like.axes:
         return x
@@ -157,12 +157,12 @@ def _spread(cntk: Writing, x: Operand, like: Operand) -> Operand:
     return reconciled(cntk, x, like, shape)
 
 
-def _final(cntk: Writing, state: Operand, delay: str) -> Operand:
+def _final(cntk: Writer, state: Operand, delay: str) -> Operand:
     """The state after the last frame."""
     return end(cntk, along(cntk, state), "FutureValue" if delay == "PastValue" else "PastValue")
 
 
-def _result(cntk: Writing, x: Operand, axis: int, like: Operand, static: bool) -> Operand:
+def _result(cntk: Writer, x: Operand, axis: int, like: Operand, static: bool) -> Operand:
     """[batch, *static] of each frame, with time where the scan has it."""
     x = along(cntk, _spread(cntk, x, like))
     rank = x.rank
@@ -179,7 +179,7 @@ def _result(cntk: Writing, x: Operand, axis: int, like: Operand, static: bool) -
     return cntk.viewed(x, tuple(rest))
 
 
-def _capture(cntk: Writing, body: ir.Graph, like: Operand) -> None:
+def _capture(cntk: Writer, body: ir.Graph, like: Operand) -> None:
     """Values from outside that are there once for each sample, there for each of its frames."""
     own = {value for node in body for value in node.outputs} | set(body.inputs)
     for node in body:

@@ -11,13 +11,13 @@ import numpy as np
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, is_auto, window
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
 
 
 @exporter("Conv", doc=f"{API}/cntk.layers.layers#Convolution")
 def conv(
-    node: Exporting, cntk: Writing, x: Operand, weight: Operand, bias: Operand | None = None
+    node: Exporting, cntk: Writer, x: Operand, weight: Operand, bias: Operand | None = None
 ) -> Operand:
     """CNTK's `Convolution` layer, or its function where the layer cannot say it (groups, uneven padding).
 
@@ -58,7 +58,7 @@ def _said(frame: Window, channels: int, group: int = 1) -> dict[str, Any]:
     }
 
 
-def _biased(cntk: Writing, y: Operand, bias: Operand | None) -> Operand:
+def _biased(cntk: Writer, y: Operand, bias: Operand | None) -> Operand:
     if bias is None:
         return y
     flat = cntk.unbatched(bias)
@@ -69,7 +69,7 @@ def _biased(cntk: Writing, y: Operand, bias: Operand | None) -> Operand:
 
 @exporter("ConvTranspose", doc=f"{API}/cntk.layers.layers#ConvolutionTranspose")
 def conv_transpose(
-    node: Exporting, cntk: Writing, x: Operand, weight: Operand, bias: Operand | None = None
+    node: Exporting, cntk: Writer, x: Operand, weight: Operand, bias: Operand | None = None
 ) -> Operand:
     """All that the windows cover, and then a cut, where CNTK's own padding is another one."""
     x = cntk.batched(x)
@@ -128,7 +128,7 @@ def _open_crop(node: Exporting, frame: Window) -> Crop:
 
 
 def _spread(
-    node: Exporting, cntk: Writing, weight: Operand, frame: Window
+    node: Exporting, cntk: Writer, weight: Operand, frame: Window
 ) -> tuple[Operand, Window]:
     """A dilated kernel with its zeros written out: CNTK's transpose forgets the dilation."""
     if max(frame.dilations) == 1:
@@ -173,7 +173,7 @@ def _whole(frame: Window) -> list[int]:
 
 
 def _grouped(
-    cntk: Writing, x: Operand, weight: Operand, frame: Window, crop: Crop, group: int
+    cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: Crop, group: int
 ) -> Operand:
     if group == 1:
         return _transposed(cntk, x, weight, frame, crop)
@@ -186,7 +186,7 @@ def _grouped(
     return cntk.splice(parts, 1)
 
 
-def _transposed(cntk: Writing, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
+def _transposed(cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
     """By CNTK's automatic padding, or its padding by numbers, or all that is covered, cut afterwards."""
     said = _said(frame, weight.shape[1]) | {"transpose": True}
     fits = min(crop.ends) >= 0

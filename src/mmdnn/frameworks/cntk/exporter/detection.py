@@ -5,12 +5,12 @@ from __future__ import annotations
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.pooling import MAXIMUM
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, Shape
 
 
 @exporter("mmdnn.cntk::ROIPooling", doc=f"{API}/cntk.ops#roipooling")
-def roi_pooling(node: Exporting, cntk: Writing, x: Operand, corners: Operand) -> Operand:
+def roi_pooling(node: Exporting, cntk: Writer, x: Operand, corners: Operand) -> Operand:
     """The maximum of each bin of each image's regions."""
     bins = [int(size) for size in node.attribute("roiOutputShape")]
     shape = (corners.shape[0], x.shape[0], *bins)

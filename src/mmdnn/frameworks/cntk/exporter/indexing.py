@@ -9,12 +9,12 @@ from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.selection import chosen, picked
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Axis
 
 
 @exporter("Gather", doc=f"{API}/cntk.ops#gather")
-def gather(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+def gather(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
     """Places that are known are slices; CNTK itself gathers along the first axis."""
     if isinstance(x, Unknown):
         node.ignore("axis")
@@ -35,7 +35,7 @@ def gather(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Opera
 
 
 def _of_open(
-    node: Exporting, cntk: Writing, x: Operand, position: int, places: np.ndarray
+    node: Exporting, cntk: Writer, x: Operand, position: int, places: np.ndarray
 ) -> Operand:
     """Places of an axis of open size: of a slice CNTK would want to know how much it leaves."""
     if places.size == 1:
@@ -46,7 +46,7 @@ def _of_open(
     return picked(cntk, x, position, cntk.constant(places.astype(x.dtype.numpy())))
 
 
-def _from_front(cntk: Writing, places: Operand, size: object) -> Operand:
+def _from_front(cntk: Writer, places: Operand, size: object) -> Operand:
     """Places counted from the front: CNTK gives nothing for negative ones."""
     if not isinstance(size, int) or size == FREE:
         cntk.node.refuse("it may count from the end of an axis whose size is open")
@@ -56,7 +56,7 @@ def _from_front(cntk: Writing, places: Operand, size: object) -> Operand:
 
 @exporter("OneHot", doc=f"{API}/cntk.ops#one_hot")
 def one_hot(
-    node: Exporting, cntk: Writing, places: Operand, depth: Operand, values: Operand
+    node: Exporting, cntk: Writer, places: Operand, depth: Operand, values: Operand
 ) -> Operand:
     """1 where a place equals its number; anything beyond the depth is nowhere."""
     size = node.ints(depth, "depth")[0]
@@ -79,7 +79,7 @@ def one_hot(
 
 
 @exporter("TopK", doc=f"{API}/cntk.ops#top_k")
-def top_k(node: Exporting, cntk: Writing, x: Operand, count: Operand) -> list[Operand]:
+def top_k(node: Exporting, cntk: Writer, x: Operand, count: Operand) -> list[Operand]:
     position = node.position("axis", -1, x.rank)
     largest = node.attribute("largest", 1)
     node.ignore("sorted")
@@ -104,7 +104,7 @@ MOST_COMPARED = 2048
 """Elements among which the places of equal ones are counted, at most."""
 
 
-def _first_places(cntk: Writing, x: Operand, found: Operand) -> Operand:
+def _first_places(cntk: Writer, x: Operand, found: Operand) -> Operand:
     """The places of elements that have been found, equal ones in their order; CNTK has them in any.
 
     The n-th of equals is the n-th element of this value: matches are counted along the axis.
@@ -131,7 +131,7 @@ def _first_places(cntk: Writing, x: Operand, found: Operand) -> Operand:
 
 
 @exporter("GatherElements", doc="https://onnx.ai/onnx/operators/onnx__GatherElements.html")
-def gather_elements(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+def gather_elements(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
     """Where an element of the axis has the place that is wanted, summed over the axis."""
     position = node.position("axis", 0, x.rank)
     if places.tensor is not None and x.tensor is None and not x.is_static:
@@ -156,7 +156,7 @@ def gather_elements(node: Exporting, cntk: Writing, x: Operand, places: Operand)
     return cntk.transpose(total, back, x.layout)
 
 
-def _known_from_front(cntk: Writing, x: Operand, places: np.ndarray) -> Operand:
+def _known_from_front(cntk: Writer, x: Operand, places: np.ndarray) -> Operand:
     """Axes of open size up to the last element that is picked."""
     for axis in range(places.shape[-1]):
         own = places[..., axis]
@@ -167,7 +167,7 @@ def _known_from_front(cntk: Writing, x: Operand, places: np.ndarray) -> Operand:
 
 
 @exporter("GatherND", doc="https://onnx.ai/onnx/operators/onnx__GatherND.html")
-def gather_nd(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+def gather_nd(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
     """The indexed axes as one, and places in that."""
     batch = node.attribute("batch_dims", 0)
     found = places.numbers()
@@ -188,7 +188,7 @@ def gather_nd(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Op
 @exporter("Slice", doc=f"{API}/cntk.ops#slice")
 def slice_(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     starts: Operand,
     ends: Operand,
@@ -207,7 +207,7 @@ def slice_(
     return x
 
 
-def sliced(node: Exporting, cntk: Writing, x: Operand, position: int, where: slice) -> Operand:
+def sliced(node: Exporting, cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
     """A slice as Python has it, of a static axis; backwards by a second one."""
     if x.dims[position] == FREE:
         return _slice_of_open(node, cntk, x, position, where)
@@ -220,7 +220,7 @@ def sliced(node: Exporting, cntk: Writing, x: Operand, position: int, where: sli
 
 
 def _slice_of_open(
-    node: Exporting, cntk: Writing, x: Operand, position: int, where: slice
+    node: Exporting, cntk: Writer, x: Operand, position: int, where: slice
 ) -> Operand:
     """The last elements of an axis of open size, or elements counted from its front."""
     to_end = where.stop >= 1 << 31

@@ -12,7 +12,7 @@ from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.sequence import axis_of
 from mmdnn.frameworks.cntk.exporter.table import Exporting
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, Axis, Function, Kind, Shape, Variable
 from mmdnn.ir import sequences
 
@@ -95,7 +95,7 @@ def head(scope: Scope, value: ir.Value) -> Variable:
     if isinstance(operand, Unknown):
         operand.refuse()
     producer = value.producer() or ir.node("Identity", [value], name=str(value.name))
-    cntk = Writing(scope, Exporting(producer))
+    cntk = Writer(scope, Exporting(producer))
     first = value.shape[0] if value.shape else None
     if operand.is_static and operand.tensor is None and isinstance(first, ir.SymbolicDim):
         operand = cntk.batched(operand) if operand.layout else operand

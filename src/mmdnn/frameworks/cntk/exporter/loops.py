@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.sequence import outside
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH
 
 
@@ -21,7 +21,7 @@ def constant_behind(value: ir.Value | None) -> ir.TensorProtocol | None:
 
 
 def delayed(
-    cntk: Writing,
+    cntk: Writer,
     delay: str,
     like: Operand,
     initial: Operand,

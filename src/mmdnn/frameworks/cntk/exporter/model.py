@@ -18,7 +18,7 @@ from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown, told
 from mmdnn.frameworks.cntk.exporter.names import Naming
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter, is_unfit
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Axis, Function, Kind, Model, Shape, Variable
 from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.passes.canonical import canonical
@@ -211,7 +211,7 @@ class Scope:
 
     def _node(self, node: ir.Node) -> None:
         exporting = Exporting(node)
-        cntk = Writing(self, exporting)
+        cntk = Writer(self, exporting)
         inputs = [None if value is None else self.operand(value) for value in node.inputs]
         made = told(exporting, inputs)
         if made is None:

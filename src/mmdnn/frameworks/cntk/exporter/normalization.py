@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.cntk._hints import kept
+from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 TRAINING = {
     "normalizationTimeConstant": 5000.0,
@@ -27,7 +28,7 @@ The count is that of the samples behind them: of 0 training would begin anew at 
 @exporter("BatchNormalization", doc=f"{API}/cntk.layers.layers#BatchNormalization")
 def batch_normalization(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     scale: Operand,
     bias: Operand,
@@ -50,9 +51,9 @@ def batch_normalization(
     count = "" if cntk.is_own and node.was_function("BatchNormalization") else "aggregate_count"
     said: dict[str, Any] = {"spatial": len(x.shape) > 1, "epsilon": epsilon, **training}
     running = [
-        cntk.statistic(mean, "aggregate_mean"),
-        cntk.statistic(variance, "aggregate_variance"),
-        cntk.statistic(cntk.number(seen, x), count),
+        _statistic(cntk, mean, "aggregate_mean"),
+        _statistic(cntk, variance, "aggregate_variance"),
+        _statistic(cntk, cntk.number(seen, x), count),
     ]
     with cntk.block("BatchNormalization", layer=True):
         return cntk.make(
@@ -61,7 +62,7 @@ def batch_normalization(
 
 
 def _by_hand(
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     scale: Operand,
     bias: Operand,
@@ -78,7 +79,7 @@ def _by_hand(
     return cntk.Plus(cntk.divide(cntk.ElementTimes(cntk.Minus(x, mean), scale), root), bias)
 
 
-def standardized(cntk: Writing, x: Operand, positions: list[int], epsilon: float) -> Operand:
+def standardized(cntk: Writer, x: Operand, positions: list[int], epsilon: float) -> Operand:
     """(x - mean) / sqrt(variance + epsilon), over some axes."""
     centred = cntk.Minus(x, cntk.reduce("Mean", x, positions))
     variance = cntk.reduce("Mean", cntk.ElementTimes(centred, centred), positions)
@@ -89,7 +90,7 @@ def standardized(cntk: Writing, x: Operand, positions: list[int], epsilon: float
     "InstanceNormalization", doc="https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html"
 )
 def instance_normalization(
-    node: Exporting, cntk: Writing, x: Operand, scale: Operand, bias: Operand
+    node: Exporting, cntk: Writer, x: Operand, scale: Operand, bias: Operand
 ) -> Operand:
     x = cntk.batched(x)
     epsilon = node.attribute("epsilon", 1e-5)
@@ -103,7 +104,7 @@ def instance_normalization(
 
 @exporter("LayerNormalization", doc="https://onnx.ai/onnx/operators/onnx__LayerNormalization.html")
 def layer_normalization(
-    node: Exporting, cntk: Writing, x: Operand, scale: Operand, bias: Operand | None = None
+    node: Exporting, cntk: Writer, x: Operand, scale: Operand, bias: Operand | None = None
 ) -> Operand:
     """By hand: CNTK's own layer takes the root before it adds epsilon."""
     node.ignore("stash_type")
@@ -117,7 +118,7 @@ def layer_normalization(
 
 
 @exporter("LpNormalization", doc="https://onnx.ai/onnx/operators/onnx__LpNormalization.html")
-def lp_normalization(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def lp_normalization(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     position = node.position("axis", -1, x.rank)
     power = node.attribute("p", 2)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
@@ -127,7 +128,7 @@ def lp_normalization(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 
 @exporter("LRN", doc=f"{API}/cntk.ops#local_response_normalization")
-def lrn(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def lrn(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """The channels' sums of squares are a product with a band of ones."""
     size = node.attribute("size")
     alpha, beta = node.attribute("alpha", 1e-4), node.attribute("beta", 0.75)
@@ -138,6 +139,19 @@ def lrn(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     places = np.arange(channels)
     gap = places[:, None] - places[None, :]
     band = ((gap >= -before) & (gap <= behind)) * (alpha / size)
-    sums = cntk.along(cntk.ElementTimes(x, x), 1, band.astype(x.dtype.numpy()))
+    sums = along(cntk, cntk.ElementTimes(x, x), 1, band.astype(x.dtype.numpy()))
     base = cntk.Plus(sums, cntk.number(bias, x))
     return cntk.divide(x, cntk.Pow(base, cntk.number(beta, x)))
+
+
+def _statistic(cntk: Writer, x: Operand, name: str) -> Operand:
+    """A constant that keeps running while CNTK trains: with a name, and nobody else's.
+
+    What was CNTK's own is as it was.
+    """
+    assert x.tensor is not None
+    if cntk.is_own and x.value is not None:
+        variable = cntk.scope.variable(x)
+    else:
+        variable = cntk.scope.parameter(name, x.tensor, x.dtype, trained=False)
+    return Operand(x.layout, x.shape, x.dtype, variable, x.value, x.tensor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 MODES = {"constant": 0, "reflect": 1}
 """CNTK::PaddingMode."""
@@ -13,7 +13,7 @@ MODES = {"constant": 0, "reflect": 1}
 @exporter("Pad", doc=f"{API}/cntk.ops#pad")
 def pad(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     pads: Operand,
     value: Operand | None = None,
@@ -45,7 +45,7 @@ def pad(
 
 
 def _surrounded(
-    cntk: Writing, x: Operand, position: int, begin: int, end: int, mode: str
+    cntk: Writer, x: Operand, position: int, begin: int, end: int, mode: str
 ) -> Operand:
     size = cntk.size(x, position)
     if mode == "edge":

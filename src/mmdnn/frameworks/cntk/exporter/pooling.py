@@ -14,7 +14,7 @@ from mmdnn.frameworks.cntk.exporter.markers import unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Shape
 
 MAXIMUM, AVERAGE = 0, 1
@@ -22,7 +22,7 @@ MAXIMUM, AVERAGE = 0, 1
 
 
 @exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling")
-def max_pool(node: Exporting, cntk: Writing, x: Operand) -> list[Operand]:
+def max_pool(node: Exporting, cntk: Writer, x: Operand) -> list[Operand]:
     """Padding never wins, so that more of it than asked for does no harm."""
     node.ignore("storage_order")
     places: list[Operand] = []
@@ -38,7 +38,7 @@ def max_pool(node: Exporting, cntk: Writing, x: Operand) -> list[Operand]:
     return [unknown(node), *places]
 
 
-def _maxima(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def _maxima(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     frame = _window(node, cntk, x)
     x = cntk.batched(x)
     if max(frame.dilations) > 1 or any(axis.narrow for axis in frame.axes):
@@ -46,7 +46,7 @@ def _maxima(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     return _pooled(cntk, x, frame, MAXIMUM)
 
 
-def _largest(node: Exporting, cntk: Writing, x: Operand, frame: Window) -> Operand:
+def _largest(node: Exporting, cntk: Writer, x: Operand, frame: Window) -> Operand:
     """The largest of shifted slices, for one axis after the other; nothing is smaller than the padding."""
     low = float(np.finfo(x.dtype.numpy()).min)
     if FREE in frame.counts:
@@ -68,7 +68,7 @@ def _largest(node: Exporting, cntk: Writing, x: Operand, frame: Window) -> Opera
 
 
 @exporter("MaxUnpool", doc=f"{API}/cntk.layers.layers#MaxUnpooling")
-def max_unpool(node: Exporting, cntk: Writing, x: Operand, *_: Operand) -> Operand:
+def max_unpool(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operand:
     """Numbers go to where the maxima of another operand were, which CNTK finds anew."""
     for name in ("kernel_shape", "strides", "pads"):
         node.attribute(name)
@@ -97,7 +97,7 @@ def max_unpool(node: Exporting, cntk: Writing, x: Operand, *_: Operand) -> Opera
 
 
 @exporter("AveragePool", doc=f"{API}/cntk.layers.layers#AveragePooling")
-def average_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def average_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """CNTK counts either nothing of the padding, or all that a window covers.
 
     Where ONNX counts its padding, and a window reaches beyond that too, the padding becomes zeros of
@@ -117,7 +117,7 @@ def average_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
     return _pooled(cntk, x, frame, AVERAGE, include=include)
 
 
-def _window(node: Exporting, cntk: Writing, x: Operand) -> Window:
+def _window(node: Exporting, cntk: Writer, x: Operand) -> Window:
     ceil = node.attribute("ceil_mode", 0)
     frame = window(node, cntk.batched(x))
     open_ = [FREE in pair for pair in zip(frame.sizes, frame.counts, strict=True)]
@@ -130,7 +130,7 @@ def _window(node: Exporting, cntk: Writing, x: Operand) -> Window:
 
 
 def _pooled(
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     frame: Window,
     kind: int,
@@ -169,7 +169,7 @@ def _pooled(
 
 
 @exporter("GlobalAveragePool", "GlobalMaxPool", doc=f"{API}/cntk.layers.layers#GlobalMaxPooling")
-def global_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def global_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """A window over all of the input, or, where that is open, a reduction."""
     x = cntk.batched(x)
     kind = MAXIMUM if node.type == "GlobalMaxPool" else AVERAGE
@@ -193,7 +193,7 @@ def global_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 
 @exporter("LpPool", doc="https://onnx.ai/onnx/operators/onnx__LpPool.html")
-def lp_pool(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def lp_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """The root of the sum of squares, or the sum of absolutes: an average, times the window's size."""
     power = node.attribute("p", 2)
     if power not in (1, 2):

@@ -8,14 +8,14 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.special import rounded
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 KINDS = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16)
 
 
 @exporter("QuantizeLinear", doc="https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html")
 def quantize(
-    node: Exporting, cntk: Writing, x: Operand, scale: Operand, zero: Operand | None = None
+    node: Exporting, cntk: Writer, x: Operand, scale: Operand, zero: Operand | None = None
 ) -> Operand:
     node.ignore("saturate", "output_dtype", "precision")
     kind = node.output.dtype
@@ -32,7 +32,7 @@ def quantize(
 
 @exporter("DequantizeLinear", doc="https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html")
 def dequantize(
-    node: Exporting, cntk: Writing, x: Operand, scale: Operand, zero: Operand | None = None
+    node: Exporting, cntk: Writer, x: Operand, scale: Operand, zero: Operand | None = None
 ) -> Operand:
     node.ignore("output_dtype")
     if node.attribute("block_size", 0):
@@ -43,7 +43,7 @@ def dequantize(
     return cntk.ElementTimes(x, _column(cntk, scale, x, position))
 
 
-def _column(cntk: Writing, one: Operand, like: Operand, position: int) -> Operand:
+def _column(cntk: Writer, one: Operand, like: Operand, position: int) -> Operand:
     """A number for each element of an axis, where there are several."""
     if one.rank == 0 or one.shape == (1,):
         return cntk.reshape(one, (), ()) if one.rank else one

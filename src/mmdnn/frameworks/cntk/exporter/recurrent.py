@@ -17,7 +17,7 @@ from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.sequence import along, as_sequence, end, framed, unpacked
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter, unfit
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.ir.recurrent import nodes as recurrent
 from mmdnn.tensors import references
@@ -68,26 +68,26 @@ class Direction:
 
 
 @exporter("LSTM", doc=f"{LAYERS}#LSTM")
-def lstm(node: Exporting, cntk: Writing, *inputs: Operand | None) -> list[Operand | None]:
+def lstm(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
     return _layer(node, cntk, inputs, _lstm)
 
 
 @exporter("GRU", doc=f"{LAYERS}#GRU")
-def gru(node: Exporting, cntk: Writing, *inputs: Operand | None) -> list[Operand | None]:
+def gru(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
     return _layer(node, cntk, inputs, _gru)
 
 
 @exporter("RNN", doc=f"{LAYERS}#RNNStep")
-def rnn(node: Exporting, cntk: Writing, *inputs: Operand | None) -> list[Operand | None]:
+def rnn(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
     return _layer(node, cntk, inputs, _rnn)
 
 
-Step = Callable[[Writing, Direction, Operand, Sequence[Operand]], list[Operand]]
+Step = Callable[[Writer, Direction, Operand, Sequence[Operand]], list[Operand]]
 """`(cntk, direction, x, states before)` -> states after."""
 
 
 def _layer(
-    node: Exporting, cntk: Writing, inputs: Sequence[Operand | None], step: Step
+    node: Exporting, cntk: Writer, inputs: Sequence[Operand | None], step: Step
 ) -> list[Operand | None]:
     node.ignore(*recurrent.ATTRIBUTES)
     found = recurrent.read(node.node)
@@ -106,8 +106,8 @@ def _layer(
 
 
 def _as_sequence(
-    node: Exporting, cntk: Writing, x: Operand | None, lengths: Operand | None, backwards: bool
-) -> tuple[Operand, Callable[[Writing, Operand], Operand]]:
+    node: Exporting, cntk: Writer, x: Operand | None, lengths: Operand | None, backwards: bool
+) -> tuple[Operand, Callable[[Writer, Operand], Operand]]:
     """The input [time, batch, input] as a sequence, and what makes [time, ...] of a result."""
     assert x is not None
     if x.layout[1] == BATCH and x.layout[0] is not None:
@@ -125,7 +125,7 @@ def _as_sequence(
     return as_sequence(cntk, cntk.viewed(x, (BATCH, None, None)), axis, counts), _unpacked
 
 
-def _unpacked(cntk: Writing, y: Operand) -> Operand:
+def _unpacked(cntk: Writer, y: Operand) -> Operand:
     (made,) = unpacked(cntk, y, 0.0, mask=False)
     return cntk.viewed(made, (None, *_behind(y)))
 
@@ -137,7 +137,7 @@ def _behind(y: Operand) -> tuple[Axis | None, ...]:
 
 def _direction(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     found: recurrent.Recurrent,
     given: Sequence[Operand | None],
     way: int,
@@ -173,7 +173,7 @@ def _direction(
 
 
 def _biases(
-    cntk: Writing, b: Operand | None, found: recurrent.Recurrent, hidden: int, way: int
+    cntk: Writer, b: Operand | None, found: recurrent.Recurrent, hidden: int, way: int
 ) -> tuple[Operand | None, Operand | None]:
     """The two biases as one, or apart where a reset gate comes between."""
     if b is None:
@@ -191,7 +191,7 @@ def _biases(
     return cntk.changed(b, f"sum {way}", lambda a: np.add(*halves(a)), (size,)), None
 
 
-def _peepholes(cntk: Writing, p: Operand | None, hidden: int, way: int) -> list[Operand]:
+def _peepholes(cntk: Writer, p: Operand | None, hidden: int, way: int) -> list[Operand]:
     if p is None:
         return []
 
@@ -206,7 +206,7 @@ def _peepholes(cntk: Writing, p: Operand | None, hidden: int, way: int) -> list[
 
 def _initial(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     x: Operand | None,
     source: ir.Node,
     place: int,
@@ -230,7 +230,7 @@ def _initial(
     return cntk.viewed(cntk.reshape(cntk.cut(x, 0, way, way + 1), x.shape[1:]), (BATCH, None))
 
 
-def _loop(cntk: Writing, one: Direction, x: Operand, step: Step) -> list[Operand]:
+def _loop(cntk: Writer, one: Direction, x: Operand, step: Step) -> list[Operand]:
     """The states after each frame, [batch, *hidden] with a sequence axis."""
     before = [delayed(cntk, one.delay, x, initial, (one.hidden,)) for initial in one.initial]
     after = step(cntk, one, x, before)
@@ -239,17 +239,17 @@ def _loop(cntk: Writing, one: Direction, x: Operand, step: Step) -> list[Operand
     return after
 
 
-def _projected(cntk: Writing, one: Direction, x: Operand) -> Operand:
+def _projected(cntk: Writer, one: Direction, x: Operand) -> Operand:
     made = cntk.times(x, one.w)
     return made if one.bias is None else cntk.Plus(one.bias, made)
 
 
-def _act(cntk: Writing, name: str, x: Operand) -> Operand:
+def _act(cntk: Writer, name: str, x: Operand) -> Operand:
     made: Operand = getattr(cntk, name)(x)
     return made
 
 
-def _lstm(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+def _lstm(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h, c), n = states, one.hidden
     gate, squash, hidden = one.functions
     with cntk.block("LSTM"):
@@ -266,7 +266,7 @@ def _lstm(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) 
         return [cntk.ElementTimes(_act(cntk, gate, o), _act(cntk, hidden, cell)), cell]
 
 
-def _gru(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+def _gru(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h,), n = states, one.hidden
     gate, squash = one.functions
     gates = cntk.changed(one.r, "gates", lambda a: a[:, : 2 * n].copy(), (n, 2 * n))
@@ -296,14 +296,14 @@ def _gru(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) -
         return [cntk.Plus(cntk.ElementTimes(rest, c), cntk.ElementTimes(z, h))]
 
 
-def _rnn(cntk: Writing, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+def _rnn(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h,) = states
     with cntk.block("RNNStep"):
         z = cntk.Plus(_projected(cntk, one, x), cntk.times(h, one.r))
         return [_act(cntk, one.functions[0], z)]
 
 
-def _stacked(cntk: Writing, states: Sequence[Operand]) -> Operand:
+def _stacked(cntk: Writer, states: Sequence[Operand]) -> Operand:
     """The directions of a state as its first static axis."""
     layout = (BATCH, None, None)
     rows = [cntk.reshape(one, (1, *one.shape), layout) for one in states]
@@ -311,7 +311,7 @@ def _stacked(cntk: Writing, states: Sequence[Operand]) -> Operand:
 
 
 def _final(
-    cntk: Writing, directions: Sequence[Direction], states: Sequence[list[Operand]], place: int
+    cntk: Writer, directions: Sequence[Direction], states: Sequence[list[Operand]], place: int
 ) -> Operand:
     """[directions, batch, hidden]: the state after the last frame of each sequence."""
     ends = [

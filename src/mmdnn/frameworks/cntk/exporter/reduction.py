@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 KINDS = {
     "ReduceSum": "Sum",
@@ -22,7 +26,7 @@ KINDS = {
 
 
 @exporter(*KINDS, doc=f"{API}/cntk.ops#reduce_sum")
-def reduce(node: Exporting, cntk: Writing, x: Operand, axes: Operand | None = None) -> Operand:
+def reduce(node: Exporting, cntk: Writer, x: Operand, axes: Operand | None = None) -> Operand:
     positions = _positions(node, x, axes)
     keep = bool(node.attribute("keepdims", 1))
     x = cntk.unbatched(x) if any(x.layout[position] for position in positions) else x
@@ -30,10 +34,20 @@ def reduce(node: Exporting, cntk: Writing, x: Operand, axes: Operand | None = No
         x = cntk.Abs(x)
     elif node.type in {"ReduceL2", "ReduceSumSquare"}:
         x = cntk.ElementTimes(x, x)
-    made = cntk.reduced(KINDS[node.type], x, positions, keep) if positions else x
+    made = reduced(cntk, KINDS[node.type], x, positions, keep) if positions else x
     if node.type == "ReduceL2":
         return cntk.Sqrt(made)
     return made
+
+
+def reduced(cntk: Writer, how: str, x: Operand, positions: Sequence[int], keep: bool) -> Operand:
+    """Static axes reduced, as CNTK's `reduce_sum` and its like do."""
+    axes = [x.axis(position) for position in reversed(positions)]
+    said: dict[str, Any] = {"axisVec": axes, "reductionKeepDimensions": keep}
+    with cntk.block("ReduceElements", reductionOpName=how, **said):
+        with cntk.block("MultiAxisReduce"):
+            made = cntk.reduce(how, x, positions)
+        return made if keep else cntk.squeezed(made, positions)
 
 
 def _positions(node: Exporting, x: Operand, axes: Operand | None) -> list[int]:
@@ -45,7 +59,7 @@ def _positions(node: Exporting, x: Operand, axes: Operand | None) -> list[int]:
 
 
 @exporter("ArgMax", "ArgMin", doc=f"{API}/cntk.ops#argmax")
-def arg(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def arg(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """The place of the first of equals; of the last, counted from the other end."""
     position = node.position("axis", 0, x.rank)
     keep, last = node.attribute("keepdims", 1), node.attribute("select_last_index", 0)
@@ -58,11 +72,11 @@ def arg(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 
 @exporter("CumSum", doc="https://onnx.ai/onnx/operators/onnx__CumSum.html")
-def cumsum(node: Exporting, cntk: Writing, x: Operand, axis: Operand) -> Operand:
+def cumsum(node: Exporting, cntk: Writer, x: Operand, axis: Operand) -> Operand:
     """A product with a triangle of ones."""
     position = node.front(node.ints(axis, "axis")[0], x.rank)
     back, alone = node.attribute("reverse", 0), node.attribute("exclusive", 0)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     size = cntk.size(x, position)
     ones = np.tri(size, k=-1 if alone else 0, dtype=x.dtype.numpy())
-    return cntk.along(x, position, ones if back else ones.T)
+    return along(cntk, x, position, ones if back else ones.T)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand, sizes
 from mmdnn.frameworks.cntk.exporter.selection import chosen, repeated_elements
 from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE
 
 Place = Callable[[float, float, int, int], float]
@@ -37,7 +38,7 @@ NEAREST: dict[str, Callable[[float], int]] = {
 @exporter("Resize", doc="https://onnx.ai/onnx/operators/onnx__Resize.html")
 def resize(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     roi: Operand | None = None,
     scales: Operand | None = None,
@@ -77,13 +78,13 @@ def resize(
             matrix = (
                 _linear(where, size) if mode == "linear" else _cubic(where, size, cubic, outside)
             )
-            x = cntk.along(x, position, matrix.astype(x.dtype.numpy()))
+            x = along(cntk, x, position, matrix.astype(x.dtype.numpy()))
     return x
 
 
 def _copied(
     node: Exporting,
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     position: int,
     scale: float | None,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.writing import Writing
-from mmdnn.frameworks.cntk.graph import FREE
+from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.graph import FREE, INFERRED, Axis, Shape
 
 MOST_PARTS = 32
 """Slices that are put side by side instead of gathering, at most."""
 
 
-def chosen(cntk: Writing, x: Operand, position: int, places: np.ndarray) -> Operand:
+def chosen(cntk: Writer, x: Operand, position: int, places: np.ndarray) -> Operand:
     """Elements of a static axis of known size, by known places that are not negative."""
     flat = places.reshape(-1).astype(np.int64)
     place = x.static(position)
@@ -23,7 +25,7 @@ def chosen(cntk: Writing, x: Operand, position: int, places: np.ndarray) -> Oper
     return cntk.reshape(_flat_chosen(cntk, x, position, flat), shape, layout)
 
 
-def _flat_chosen(cntk: Writing, x: Operand, position: int, flat: np.ndarray) -> Operand:
+def _flat_chosen(cntk: Writer, x: Operand, position: int, flat: np.ndarray) -> Operand:
     size = cntk.size(x, position)
     times = len(flat) // size
     if times > 1 and np.array_equal(flat, np.repeat(np.arange(size), times)):
@@ -52,28 +54,39 @@ def _parts(flat: np.ndarray) -> list[range]:
     return parts
 
 
-def _cut(cntk: Writing, x: Operand, position: int, part: range) -> Operand:
+def _cut(cntk: Writer, x: Operand, position: int, part: range) -> Operand:
     if part.step > 0:
         return cntk.cut(x, position, part[0], part[-1] + 1, part.step)
     made = cntk.cut(x, position, part[-1], part[0] + 1, -part.step)
     return cntk.cut(made, position, 0, len(part), -1)
 
 
-def repeated_elements(cntk: Writing, x: Operand, position: int, times: int) -> Operand:
+def repeated_elements(cntk: Writer, x: Operand, position: int, times: int) -> Operand:
     """Each element of a static axis several times."""
     place, size = x.static(position), x.dims[position]
     layout = (*x.layout[: position + 1], None, *x.layout[position + 1 :])
-    wide = cntk.split_axis(x, position, layout)
-    after = len(x.shape) - place - 1
-    ones = cntk.constant(np.ones((times, *[1] * after), x.dtype.numpy()))
+    back = len(x.shape) - 1 - place
+    wide = _view(cntk, x, place, 0, (1,), layout)
+    ones = cntk.constant(np.ones((times, *[1] * back), x.dtype.numpy()))
     shape = (*x.shape[: place + 1], times, *x.shape[place + 1 :])
     made = cntk.make("ElementTimes", wide, ones, shape=shape, layout=layout)
     assert isinstance(size, int)
-    total = FREE if size == FREE else size * times
-    return cntk.join_axes(made, position, total, x.layout)
+    return _view(cntk, made, place, 2, (FREE if size == FREE else size * times,), x.layout)
 
 
-def picked(cntk: Writing, x: Operand, position: int, places: Operand) -> Operand:
+def _view(
+    cntk: Writer, x: Operand, place: int, count: int, dims: tuple[int, ...], layout: Layout
+) -> Operand:
+    """So many static axes from a place on (behind it, of none) as others; the rest may be open."""
+    begin = place + (count == 0)
+    shape = (*x.shape[:begin], *dims, *x.shape[begin + count :])
+    end = Axis(len(x.shape) - begin)
+    told = Shape(INFERRED if size == FREE else size for size in dims)
+    said: dict[str, Any] = {"beginAxis": Axis(end.index - count), "endAxis": end, "newShape": told}
+    return cntk.make("Reshape", x, shape=shape, layout=layout, **said)
+
+
+def picked(cntk: Writer, x: Operand, position: int, places: Operand) -> Operand:
     """Elements of a static axis, by places that are not negative; CNTK wants no batch beside them."""
     if not x.is_static:
         x, places = cntk.unbatched(x), cntk.unbatched(places)

@@ -17,7 +17,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.exporter.markers import Inside, Lengths, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Attribute, Axis, Shape
 from mmdnn.tensors import references
 
@@ -48,12 +48,12 @@ def statics(x: Operand) -> Layout:
     return (None,) * len(x.shape)
 
 
-def framed(cntk: Writing, x: Operand) -> Operand:
+def framed(cntk: Writer, x: Operand) -> Operand:
     """[batch, *static]: each frame as if it were a sample."""
     return cntk.viewed(x, (BATCH, *statics(x)))
 
 
-def along(cntk: Writing, x: Operand) -> Operand:
+def along(cntk: Writer, x: Operand) -> Operand:
     """[batch, time, *static] again."""
     axis = time_of(x)
     assert axis is not None
@@ -71,7 +71,7 @@ def outside(scope: Scope) -> Iterator[None]:
 
 
 def reshaped_along(
-    cntk: Writing, x: Operand, before: ir.Shape | None, after: ir.Shape | None
+    cntk: Writer, x: Operand, before: ir.Shape | None, after: ir.Shape | None
 ) -> Operand | None:
     """A reshape that leaves time alone: frames become samples or are frames again, or change inside.
 
@@ -94,7 +94,7 @@ def reshaped_along(
     return cntk.reshape(x, found[leading:], (*x.layout[:leading], *[None] * (len(found) - leading)))
 
 
-def spread(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def spread(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """A value repeated for each sample, and for each frame, as `reconcile_dynamic_axes` does it."""
     dims = _target(node.node)
     scope = cntk.scope
@@ -138,13 +138,13 @@ def _dimensions(part: ir.Value | None) -> list[int | str | None]:
     return dims[slice(*(None if end is None else int(end.value) for end in ends))]
 
 
-def reconciled(cntk: Writing, x: Operand, like: Operand, layout: Layout) -> Operand:
+def reconciled(cntk: Writer, x: Operand, like: Operand, layout: Layout) -> Operand:
     """The operand with another one's dynamic axes."""
     return cntk.make("ReconcileDynamicAxis", x, like, shape=x.shape, layout=layout, axes=like.axes)
 
 
 @exporter(f"{DOMAIN}PastValue", f"{DOMAIN}FutureValue", doc=f"{SEQUENCES}#past_value")
-def delayed(node: Exporting, cntk: Writing, x: Operand, initial: Operand, *_: Operand) -> Operand:
+def delayed(node: Exporting, cntk: Writer, x: Operand, initial: Operand, *_: Operand) -> Operand:
     node.ignore("each")
     count = int(node.attribute("offset"))
     return cntk.make(
@@ -153,12 +153,12 @@ def delayed(node: Exporting, cntk: Writing, x: Operand, initial: Operand, *_: Op
 
 
 @exporter(f"{DOMAIN}Inside", doc=f"{SEQUENCES}#future_value")
-def inside(node: Exporting, cntk: Writing, x: Operand, lengths: Operand) -> Operand:
+def inside(node: Exporting, cntk: Writer, x: Operand, lengths: Operand) -> Operand:
     """A mask for what CNTK masks itself."""
     return Inside((), (), x.dtype, origin=node, count=int(node.attribute("offset")))
 
 
-def chosen(cntk: Writing, flags: Operand, axes: Sequence[Axis], **factors: Any) -> Operand:
+def chosen(cntk: Writer, flags: Operand, axes: Sequence[Axis], **factors: Any) -> Operand:
     """`cntk.sequence.where`: the frames where something is not 0."""
     found: list[Attribute] = list(reversed(axes))
     return cntk.make(
@@ -172,14 +172,14 @@ def chosen(cntk: Writing, flags: Operand, axes: Sequence[Axis], **factors: Any) 
     )
 
 
-def gathered(cntk: Writing, x: Operand, places: Operand) -> Operand:
+def gathered(cntk: Writer, x: Operand, places: Operand) -> Operand:
     """`cntk.sequence.gather`: the frames at these places."""
     packed = cntk.make("PackedIndex", x, places, shape=(), layout=places.layout, axes=places.axes)
     layout = (*places.layout, *statics(x))
     return cntk.make("GatherPacked", x, packed, shape=x.shape, layout=layout, axes=places.axes)
 
 
-def end(cntk: Writing, x: Operand, delay: str) -> Operand:
+def end(cntk: Writer, x: Operand, delay: str) -> Operand:
     """`cntk.sequence.first` and `last`: the frame that has no neighbour there, [batch, *static]."""
     x = along(cntk, x)
     with cntk.block("Sequence::Slice"):
@@ -196,18 +196,18 @@ def end(cntk: Writing, x: Operand, delay: str) -> Operand:
 
 
 @exporter(f"{DOMAIN}First", f"{DOMAIN}Last", doc=f"{SEQUENCES}#first")
-def first_or_last(node: Exporting, cntk: Writing, x: Operand, *_: Operand) -> Operand:
+def first_or_last(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operand:
     return end(cntk, x, "PastValue" if node.type.startswith("First") else "FutureValue")
 
 
 @exporter(f"{DOMAIN}FirstWhere", doc=f"{SEQUENCES}#where")
-def first_where(node: Exporting, cntk: Writing, x: Operand, _: Operand) -> Operand:
+def first_where(node: Exporting, cntk: Writer, x: Operand, _: Operand) -> Operand:
     factors = {"newSequenceAxisLengthScalingFactor": 0, "newSequenceAxisLengthAdditiveFactor": 1}
     return chosen(cntk, x, [BATCH], **factors)
 
 
 @exporter(f"{DOMAIN}Where", doc=f"{SEQUENCES}#where")
-def where(node: Exporting, cntk: Writing, x: Operand, _: Operand) -> list[Operand]:
+def where(node: Exporting, cntk: Writer, x: Operand, _: Operand) -> list[Operand]:
     axis = Axis(DYNAMIC, str(node.attribute("axis")), ordered=True)
     scaling, added = int(node.attribute("scaling")), int(node.attribute("added"))
     factors = {
@@ -219,13 +219,13 @@ def where(node: Exporting, cntk: Writing, x: Operand, _: Operand) -> list[Operan
 
 
 @exporter(f"{DOMAIN}GatherPacked", doc=f"{SEQUENCES}#gather")
-def gather_packed(node: Exporting, cntk: Writing, x: Operand, places: Operand) -> Operand:
+def gather_packed(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
     return gathered(cntk, x, places)
 
 
 @exporter(f"{DOMAIN}ScatterPacked", doc=f"{SEQUENCES}#scatter")
 def scatter_packed(
-    node: Exporting, cntk: Writing, x: Operand, places: Operand, _: Operand, like: Operand
+    node: Exporting, cntk: Writer, x: Operand, places: Operand, _: Operand, like: Operand
 ) -> Operand:
     packed = cntk.make(
         "PackedIndex", like, places, shape=(), layout=places.layout, axes=places.axes
@@ -235,17 +235,17 @@ def scatter_packed(
 
 
 @exporter(f"{DOMAIN}BroadcastAs", doc=f"{SEQUENCES}#broadcast_as")
-def broadcast_as(node: Exporting, cntk: Writing, x: Operand, like: Operand) -> Operand:
+def broadcast_as(node: Exporting, cntk: Writer, x: Operand, like: Operand) -> Operand:
     leading, _ = node.attribute("leading")
     return reconciled(cntk, x, like, (*like.layout[:leading], *statics(x)))
 
 
 @exporter(f"{DOMAIN}UnpackSequence", doc=f"{SEQUENCES}#unpack")
-def unpack_sequence(node: Exporting, cntk: Writing, x: Operand, _: Operand) -> list[Operand]:
+def unpack_sequence(node: Exporting, cntk: Writer, x: Operand, _: Operand) -> list[Operand]:
     return unpacked(cntk, x, float(node.attribute("padding")), mask=len(node.node.outputs) > 1)
 
 
-def unpacked(cntk: Writing, x: Operand, padding: float, *, mask: bool) -> list[Operand]:
+def unpacked(cntk: Writer, x: Operand, padding: float, *, mask: bool) -> list[Operand]:
     """Time as the first static axis, padded; and, if asked for, which frames are there."""
     shape = (FREE, *x.shape)
     made = cntk.make(
@@ -267,14 +267,14 @@ def unpacked(cntk: Writing, x: Operand, padding: float, *, mask: bool) -> list[O
 
 @exporter(f"{DOMAIN}ToSequence", doc=f"{API}/cntk.ops#to_sequence")
 def to_sequence(
-    node: Exporting, cntk: Writing, x: Operand, lengths: Operand | None = None
+    node: Exporting, cntk: Writer, x: Operand, lengths: Operand | None = None
 ) -> list[Operand]:
     axis = Axis(DYNAMIC, str(node.attribute("axis")), ordered=True)
     made = as_sequence(cntk, x, axis, lengths)
     return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=axis)]
 
 
-def as_sequence(cntk: Writing, x: Operand, axis: Axis, lengths: Operand | None = None) -> Operand:
+def as_sequence(cntk: Writer, x: Operand, axis: Axis, lengths: Operand | None = None) -> Operand:
     """The first static axis as a sequence, [batch, time, *static]."""
     operands = [x] if lengths is None else [x, lengths]
     shape = x.shape[1:]
@@ -290,26 +290,26 @@ def as_sequence(cntk: Writing, x: Operand, axis: Axis, lengths: Operand | None =
 
 
 @exporter(f"{DOMAIN}ToSequenceLike", doc=f"{API}/cntk.ops#to_sequence_like")
-def to_sequence_like(node: Exporting, cntk: Writing, x: Operand, like: Operand) -> Operand:
+def to_sequence_like(node: Exporting, cntk: Writer, x: Operand, like: Operand) -> Operand:
     shape = x.shape[1:]
     layout = (*like.layout[:2], *[None] * len(shape))
     return cntk.make("ToSequenceLike", x, like, shape=shape, layout=layout, axes=like.axes)
 
 
 @exporter(f"{DOMAIN}UnpackBatch", doc=f"{API}/cntk.ops#unpack_batch")
-def unpack_batch(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def unpack_batch(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     return cntk.unbatched(x)
 
 
 @exporter(f"{DOMAIN}ToBatch", doc=f"{API}/cntk.ops#to_batch")
-def to_batch(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def to_batch(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     return cntk.batched(x)
 
 
 @exporter(
     f"{DOMAIN}ConvolutionSequenceShape", doc=f"{API}/cntk.layers.layers#SequentialConvolution"
 )
-def convolution_lengths(node: Exporting, cntk: Writing, lengths: Operand) -> Operand:
+def convolution_lengths(node: Exporting, cntk: Writer, lengths: Operand) -> Operand:
     """How long sequences are after a convolution along them; CNTK asks a kernel and a sequence."""
     extent, stride = int(node.attribute("kernel")), int(node.attribute("stride"))
     padded, pads = bool(node.attribute("autopad")), int(node.attribute("pads"))

@@ -12,13 +12,13 @@ from mmdnn.frameworks.cntk.exporter.markers import Unknown, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.sequence import reshaped_along, spread
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE
 from mmdnn.ir import LAYER
 
 
 @exporter("Reshape", doc=f"{API}/cntk.ops#reshape")
-def reshape(node: Exporting, cntk: Writing, x: Operand, target: Operand) -> Operand:
+def reshape(node: Exporting, cntk: Writer, x: Operand, target: Operand) -> Operand:
     node.ignore("allowzero")
     found = sizes(node.output.shape)
     if found is None:
@@ -30,7 +30,7 @@ def reshape(node: Exporting, cntk: Writing, x: Operand, target: Operand) -> Oper
     return reshaped(node, cntk, x, found, [] if said is None else [int(i) for i in said])
 
 
-def _over_all(node: Exporting, cntk: Writing, x: Operand) -> Operand | None:
+def _over_all(node: Exporting, cntk: Writer, x: Operand) -> Operand | None:
     """CNTK's own functions over all static axes, which the IR flattens for."""
     maker = x.producer("Softmax", "Hardmax")
     flat = maker.inputs[0].producer() if maker is not None and maker.inputs[0] is not None else None
@@ -46,7 +46,7 @@ def _over_all(node: Exporting, cntk: Writing, x: Operand) -> Operand | None:
 
 
 @exporter("Flatten", doc=f"{API}/cntk.ops#flatten")
-def flatten(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def flatten(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     axis = int(node.attribute("axis", 1))
     axis = axis if axis >= 0 else axis + x.rank
     found = sizes(node.output.shape) or (FREE, FREE)
@@ -54,7 +54,7 @@ def flatten(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 
 def reshaped(
-    node: Exporting, cntk: Writing, x: Operand, found: Sequence[int], said: Sequence[int]
+    node: Exporting, cntk: Writer, x: Operand, found: Sequence[int], said: Sequence[int]
 ) -> Operand:
     """The elements in another shape; the batch stays the batch where it is the first axis of both.
 
@@ -100,7 +100,7 @@ def _closed(before: Sequence[int], after: Sequence[int]) -> list[int]:
 
 
 @exporter("Squeeze", doc=f"{API}/cntk.ops#squeeze")
-def squeeze(node: Exporting, cntk: Writing, x: Operand, axes: Operand | None = None) -> Operand:
+def squeeze(node: Exporting, cntk: Writer, x: Operand, axes: Operand | None = None) -> Operand:
     if axes is None:
         positions = [i for i, size in enumerate(x.dims) if size == 1]
     else:
@@ -115,7 +115,7 @@ def squeeze(node: Exporting, cntk: Writing, x: Operand, axes: Operand | None = N
 
 
 @exporter("Unsqueeze", doc=f"{API}/cntk.ops#expand_dims")
-def unsqueeze(node: Exporting, cntk: Writing, x: Operand, axes: Operand) -> Operand:
+def unsqueeze(node: Exporting, cntk: Writer, x: Operand, axes: Operand) -> Operand:
     given = node.ints(axes, "axes")
     rank = x.rank + len(given)
     positions = {node.front(axis, rank) for axis in given}
@@ -126,7 +126,7 @@ def unsqueeze(node: Exporting, cntk: Writing, x: Operand, axes: Operand) -> Oper
 
 
 @exporter("Transpose", doc=f"{API}/cntk.ops#transpose")
-def transpose(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def transpose(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """Dynamic axes move by themselves: CNTK does not count them."""
     order = [int(axis) for axis in node.attribute("perm", list(range(x.rank))[::-1])]
     layout: Layout = tuple(x.layout[position] for position in order)
@@ -135,7 +135,7 @@ def transpose(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 
 @exporter("DepthToSpace", doc=f"{API}/cntk.ops#depth_to_space")
-def depth_to_space(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def depth_to_space(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     block, mode = node.attribute("blocksize"), node.attribute("mode", "DCR")
     x = cntk.batched(x)
     channels, height, width = x.shape
@@ -149,7 +149,7 @@ def depth_to_space(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 
 @exporter("SpaceToDepth", doc=f"{API}/cntk.ops#space_to_depth")
-def space_to_depth(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def space_to_depth(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     block = node.attribute("blocksize")
     x = cntk.batched(x)
     depth, height, width = x.shape
@@ -169,7 +169,7 @@ def _times(size: int, by: int) -> int:
 
 
 @exporter("Shape", "Size", doc="https://onnx.ai/onnx/operators/onnx__Shape.html")
-def shape(node: Exporting, cntk: Writing, x: Operand) -> Operand:
+def shape(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """Only what is known of it before the model runs; CNTK's shapes are no values."""
     found = sizes(node.node.inputs[0].shape) if node.node.inputs[0] is not None else None
     start, end = node.attribute("start", 0), node.attribute("end", x.rank)
@@ -181,7 +181,7 @@ def shape(node: Exporting, cntk: Writing, x: Operand) -> Operand:
 
 
 @exporter("Expand", doc="https://onnx.ai/onnx/operators/onnx__Expand.html")
-def expand(node: Exporting, cntk: Writing, x: Operand, target: Operand) -> Operand:
+def expand(node: Exporting, cntk: Writer, x: Operand, target: Operand) -> Operand:
     """Times ones."""
     found = sizes(node.output.shape)
     if isinstance(target, Unknown):
@@ -191,7 +191,7 @@ def expand(node: Exporting, cntk: Writing, x: Operand, target: Operand) -> Opera
     return repeated(node, cntk, x, found)
 
 
-def repeated(node: Exporting, cntk: Writing, x: Operand, found: Sequence[int]) -> Operand:
+def repeated(node: Exporting, cntk: Writer, x: Operand, found: Sequence[int]) -> Operand:
     """The operand broadcast to a shape; what is dynamic in it stays so."""
     lead = len(found) - x.rank
     before = (node.node.inputs[0].shape if node.node.inputs[0] is not None else None) or ()
@@ -215,7 +215,7 @@ def repeated(node: Exporting, cntk: Writing, x: Operand, found: Sequence[int]) -
 
 
 @exporter("Tile", doc=f"{API}/cntk.ops#splice")
-def tile(node: Exporting, cntk: Writing, x: Operand, repeats: Operand) -> Operand:
+def tile(node: Exporting, cntk: Writer, x: Operand, repeats: Operand) -> Operand:
     for position, count in enumerate(node.ints(repeats, "repeats")):
         if count == 1:
             continue

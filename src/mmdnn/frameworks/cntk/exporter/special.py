@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 
 def is_whole(value: ir.Value) -> bool:
@@ -13,20 +13,20 @@ def is_whole(value: ir.Value) -> bool:
     return value.dtype is not None and value.dtype.is_integer()
 
 
-def sign(cntk: Writing, x: Operand) -> Operand:
+def sign(cntk: Writer, x: Operand) -> Operand:
     """-1, 0 or 1."""
     zero = cntk.number(0, x)
     return cntk.Minus(cntk.Greater(x, zero), cntk.Less(x, zero))
 
 
-def truncated(cntk: Writing, x: Operand, y: Operand) -> Operand:
+def truncated(cntk: Writer, x: Operand, y: Operand) -> Operand:
     """The quotient of integers, towards 0: a half on top keeps rounding away from whole numbers."""
     half = cntk.number(0.5, x)
     size = cntk.Floor(cntk.divide(cntk.Plus(cntk.Abs(x), half), cntk.Abs(y)))
     return cntk.ElementTimes(cntk.ElementTimes(sign(cntk, x), sign(cntk, y)), size)
 
 
-def rounded(cntk: Writing, x: Operand) -> Operand:
+def rounded(cntk: Writer, x: Operand) -> Operand:
     """Rounded, halves to the even neighbour."""
     half = cntk.number(0.5, x)
     low = cntk.Floor(x)
@@ -37,7 +37,7 @@ def rounded(cntk: Writing, x: Operand) -> Operand:
     return cntk.Plus(low, up)
 
 
-def towards_zero(cntk: Writing, x: Operand) -> Operand:
+def towards_zero(cntk: Writer, x: Operand) -> Operand:
     """Without what stands after the point."""
     return cntk.ElementTimes(sign(cntk, x), cntk.Floor(cntk.Abs(x)))
 
@@ -54,7 +54,7 @@ ERF_BOTTOM = (
 """Coefficients of erf(x) = x top(x^2) / bottom(x^2), |x| < 4, in float32 arithmetic the best there is."""
 
 
-def polynomial(cntk: Writing, x: Operand, coefficients: tuple[float, ...]) -> Operand:
+def polynomial(cntk: Writer, x: Operand, coefficients: tuple[float, ...]) -> Operand:
     first, *rest = coefficients
     y = cntk.number(first, x)
     for coefficient in rest:

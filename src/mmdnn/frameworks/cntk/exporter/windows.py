@@ -12,7 +12,7 @@ from typing import Any
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import Exporting
-from mmdnn.frameworks.cntk.exporter.writing import Writing
+from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Shape
 
 
@@ -124,7 +124,7 @@ def _of_open(span: int, stride: int, begin: int, end: int) -> Laid:
 
 
 def fitted(
-    cntk: Writing,
+    cntk: Writer,
     x: Operand,
     frame: Window,
     leading: int,
