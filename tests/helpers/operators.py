@@ -345,7 +345,7 @@ case(
 case("argmax_last", (2, 9), lambda op, x: op.ArgMax(op.Floor(x), axis=1, select_last_index=1))
 case("topk", (2, 9), lambda op, x: op.outputs(2).TopK(x, [3], axis=1))
 case("topk_smallest", (2, 9), lambda op, x: op.outputs(2).TopK(x, [3], axis=1, largest=0))
-case("topk_ties", (2, 9), lambda op, x: op.TopK(op.outputs(2).Floor(x), [5], axis=1))
+case("topk_ties", (2, 9), lambda op, x: op.outputs(2).TopK(op.Floor(x), [5], axis=1))
 
 # images
 
@@ -386,7 +386,7 @@ refused(
 # recurrent layers
 
 
-def recurrent(kind: str, gates: int, ways: int, **options: Any) -> Build:
+def recurrent(kind: str, gates: int, ways: int, *, states: bool = False, **options: Any) -> Build:
     def build(op: Any, x: ir.Value) -> Any:
         weights = [
             normal(ways, gates * 3, 4),
@@ -394,10 +394,7 @@ def recurrent(kind: str, gates: int, ways: int, **options: Any) -> Build:
             normal(ways, 2 * gates * 3),
         ]
         count = 3 if kind == "LSTM" else 2
-        states = (
-            [normal(ways, 2, 3) for _ in range(count - 1)] if options.pop("states", False) else []
-        )
-        given = [None, *states] if states else []
+        given = [None, *(normal(ways, 2, 3) for _ in range(count - 1))] if states else []
         return op.outputs(count)[kind](x, *weights, *given, hidden_size=3, **options)
 
     return build

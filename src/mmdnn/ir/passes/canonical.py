@@ -3,6 +3,7 @@
 * Local functions are inlined, but for those the exporter knows by name.
 * An `If` whose condition is known is the branch it takes.
 * Constants are initializers, and what can be computed from constants and known shapes is computed.
+* Convolutions and poolings have their windows in numbers, `auto_pad` and `output_shape` worked out.
 * Types and shapes are inferred, through `Reshape`s whose target is computed from an open batch too.
 * A value that is reshaped to the shape that it had is the value.
 * Nothing is left that no output needs.
@@ -26,6 +27,7 @@ from mmdnn.ir.passes.folding import Folding, fold
 from mmdnn.ir.passes.inference import infer
 from mmdnn.ir.passes.reshapes import skip_returns
 from mmdnn.ir.passes.weights import settle
+from mmdnn.ir.passes.windows import spell_window
 from mmdnn.ir.recurrent import scans
 from mmdnn.ir.recurrent.nodes import KINDS, read
 from mmdnn.ir.recurrent.scans import body_of
@@ -75,6 +77,7 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
         if node.op_type in KINDS and not node.domain:
             read(node)
             settle(graph, node)
+        spell_window(node)
         known = fold(node, folding)
         if known is not None:
             _replace(graph, node, known)

@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
-
-
-@dataclass(frozen=True)
-class Window:
-    """What a node's attributes say of its window, an item a spatial axis."""
-
-    kernel: list[int]
-    strides: list[int]
-    dilations: list[int]
-    begins: list[int]
-    ends: list[int]
-
-    @property
-    def spans(self) -> list[int]:
-        """How far the window reaches, dilation included."""
-        return [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
-
-
-def window(node: Exporting, x: Blob, kernel: list[int] | None = None) -> Window:
-    """The window that a node's attributes describe, automatic padding worked out."""
-    kernel = node.attribute("kernel_shape", kernel)
-    if kernel is None:
-        node.refuse("it has no kernel_shape")
-    ones = [1] * len(kernel)
-    strides, dilations = node.attribute("strides", ones), node.attribute("dilations", ones)
-    mode = node.attribute("auto_pad", "NOTSET")
-    pads = node.attribute("pads", [0] * 2 * len(kernel))
-    begins, ends = pads[: len(kernel)], pads[len(kernel) :]
-    if mode == "VALID":
-        begins = ends = [0] * len(kernel)
-    elif mode != "NOTSET":
-        total = [
-            max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)
-            for size, s, k, d in zip(x.shape[2:], strides, kernel, dilations, strict=True)
-        ]
-        small = [pad // 2 for pad in total]
-        large = [pad - less for pad, less in zip(total, small, strict=True)]
-        begins, ends = (small, large) if mode == "SAME_UPPER" else (large, small)
-    return Window(list(kernel), strides, dilations, begins, ends)
+from mmdnn.ir.windows import Window
 
 
 def pair(short: str, name: str, sizes: list[int], default: int | None = None) -> dict[str, Any]:
@@ -60,13 +22,13 @@ def pair(short: str, name: str, sizes: list[int], default: int | None = None) ->
 
 
 def param_of(
-    outputs: int, frame: Window, pads: list[int], group: int, bias: bool
+    outputs: int, window: Window, pads: list[int], group: int, bias: bool
 ) -> dict[str, Any]:
-    dilation = {} if set(frame.dilations) == {1} else {"dilation": _repeated(frame.dilations)}
+    dilation = {} if set(window.dilations) == {1} else {"dilation": _repeated(window.dilations)}
     return {
         "num_output": outputs,
-        **pair("kernel", "kernel_size", frame.kernel),
-        **pair("stride", "stride", frame.strides, 1),
+        **pair("kernel", "kernel_size", window.kernel),
+        **pair("stride", "stride", window.strides, 1),
         **pair("pad", "pad", pads, 0),
         **dilation,
         "group": group,
@@ -92,25 +54,18 @@ def conv(
 ) -> Blob:
     if not isinstance(weight, Constant) or isinstance(bias, Blob):
         node.refuse("its weights are computed while the model runs")
-    frame = window(node, x, list(weight.shape[2:]))
+    window = Window.of(node, x.shape)
     group = node.attribute("group", 1)
     wanted = node.shape()
-    if min(*frame.begins, *frame.ends) < 0:
-        node.refuse(f"its padding {frame.begins} {frame.ends} cuts")
-    pads, ahead = [], []
-    for begin, end, stride, size, span, count in zip(
-        frame.begins, frame.ends, frame.strides, x.shape[2:], frame.spans, wanted[2:], strict=True
-    ):
-        enough = (size + 2 * begin - span) // stride + 1 >= count
-        pad, skipped = (begin, 0) if enough else symmetric(begin, end, stride)
+    if min(window.pads) < 0:
+        node.refuse(f"its padding {window.begins} {window.ends} cuts")
+    pads, ahead, sizes = [], [], []
+    for axis, count in zip(window.axes, wanted[2:], strict=True):
+        enough = (replace(axis, end=axis.begin).count or 0) >= count
+        pad, skipped = (axis.begin, 0) if enough else symmetric(axis.begin, axis.end, axis.stride)
         pads.append(pad)
         ahead.append(skipped)
-    sizes = [
-        (size + 2 * pad - span) // stride + 1
-        for size, pad, span, stride in zip(
-            x.shape[2:], pads, frame.spans, frame.strides, strict=True
-        )
-    ]
+        sizes.append(replace(axis, begin=pad, end=pad).count or 0)
     exact = sizes == list(wanted[2:])
     y = caffe.layer(
         "Convolution",
@@ -118,7 +73,7 @@ def conv(
         blobs=weights(weight, bias, weight.shape[0]),
         shape=(x.shape[0], weight.shape[0], *sizes),
         suffix="" if exact else "padded",
-        convolution_param=param_of(weight.shape[0], frame, pads, group, bias is not None),
+        convolution_param=param_of(weight.shape[0], window, pads, group, bias is not None),
     )
     return crop(caffe, y, ahead, wanted[2:])
 
@@ -151,53 +106,21 @@ def conv_transpose(
     """Padding cuts the result here: what is cut from both sides is padding, the rest is cut after."""
     if not isinstance(weight, Constant) or isinstance(bias, Blob):
         node.refuse("its weights are computed while the model runs")
-    count = len(weight.shape) - 2
-    group = node.attribute("group", 1)
-    node.ignore("output_shape", "output_padding", "auto_pad", "pads")
-    wanted = node.shape()
-    frame = Window(
-        node.attribute("kernel_shape", list(weight.shape[2:])),
-        node.attribute("strides", [1] * count),
-        node.attribute("dilations", [1] * count),
-        _cut_in_front(node, x, weight, wanted),
-        [0] * count,
-    )
-    outputs = weight.shape[1] * group
-    full = [
-        (size - 1) * stride + span
-        for size, stride, span in zip(x.shape[2:], frame.strides, frame.spans, strict=True)
-    ]
-    ends = [f - b - w for f, b, w in zip(full, frame.begins, wanted[2:], strict=True)]
-    if min(*ends, *frame.begins) < 0:
+    window, group = Window.of(node, x.shape), node.attribute("group", 1)
+    outputs, wanted = weight.shape[1] * group, node.shape()[2:]
+    full = [axis.whole or 0 for axis in window.axes]
+    ends = [f - b - w for f, b, w in zip(full, window.begins, wanted, strict=True)]
+    if min(*ends, *window.begins) < 0:
         node.refuse("its output padding reaches beyond the last window")
-    pads = [min(begin, end) for begin, end in zip(frame.begins, ends, strict=True)]
+    pads = [min(begin, end) for begin, end in zip(window.begins, ends, strict=True)]
     sizes = [size - 2 * pad for size, pad in zip(full, pads, strict=True)]
     y = caffe.layer(
         "Deconvolution",
         x,
         blobs=weights(weight, bias, outputs),
         shape=(x.shape[0], outputs, *sizes),
-        suffix="" if sizes == list(wanted[2:]) else "whole",
-        convolution_param=param_of(outputs, frame, pads, group, bias is not None),
+        suffix="" if sizes == list(wanted) else "whole",
+        convolution_param=param_of(outputs, window, pads, group, bias is not None),
     )
-    starts = [begin - pad for begin, pad in zip(frame.begins, pads, strict=True)]
-    return crop(caffe, y, starts, wanted[2:])
-
-
-def _cut_in_front(node: Exporting, x: Blob, weight: Constant, wanted: tuple[int, ...]) -> list[int]:
-    """How much of the result's begin goes, by the definition of ONNX."""
-    count = len(weight.shape) - 2
-    mode, target = node.attribute("auto_pad", "NOTSET"), node.attribute("output_shape")
-    if target is None and mode in {"NOTSET", "VALID"}:
-        pads = node.attribute("pads", [0] * 2 * count)
-        return [0] * count if mode == "VALID" else list(pads[:count])
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    extra = node.attribute("output_padding", [0] * count)
-    begins = []
-    for axis in range(count):
-        span = (weight.shape[2 + axis] - 1) * dilations[axis] + 1
-        full = strides[axis] * (x.shape[2 + axis] - 1) + extra[axis] + span
-        total = max(full - wanted[2 + axis], 0)
-        begins.append(total // 2 if mode == "SAME_UPPER" else total - total // 2)
-    return begins
+    starts = [begin - pad for begin, pad in zip(window.begins, pads, strict=True)]
+    return crop(caffe, y, starts, wanted)

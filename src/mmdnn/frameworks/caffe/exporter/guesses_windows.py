@@ -9,7 +9,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import fill
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
 from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
-from mmdnn.frameworks.caffe.importer.pooling import Window
+from mmdnn.frameworks.caffe.importer.pooling import windows
 from mmdnn.tensors import references
 
 
@@ -125,8 +125,8 @@ def pooling(group: Group, proposal: Proposal) -> None:
     pads, strides = window["pad"] or [0, 0], window["stride"] or [1, 1]
     kernel = node.attributes["kernel_shape"].as_ints()
     found = zip(sizes(group.bottoms[0])[2:], kernel, strides, pads, strict=True)
-    axes = [Window(*each, clip=any(pads)) for each in found]
-    rounds_up = tuple(axis.positions for axis in axes) == sizes(group.tops[0])[2:]
+    axes = [windows(*row, True, any(pads)) for row in found]
+    rounds_up = tuple(axis.count for axis in axes) == sizes(group.tops[0])[2:]
     if not rounds_up and not group.native:
         group.give_up()
     param = {

@@ -6,9 +6,10 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
-from mmdnn.frameworks.caffe.exporter.convolution import Window, crop, param_of
+from mmdnn.frameworks.caffe.exporter.convolution import crop, param_of
 from mmdnn.frameworks.caffe.exporter.cuts import joined, picked
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.ir.windows import Axis, Window
 
 
 @exporter("Pad", doc=f"{TUTORIAL}/concat.html")
@@ -68,7 +69,7 @@ def _zeros_around(caffe: Writing, x: Blob, around: dict[int, tuple[int, int]]) -
     sizes = [size + 2 * pad for size, pad in zip(x.shape[2:], pads, strict=True)]
     begins = [around.get(axis, (0, 0))[0] for axis in (2, 3)]
     wanted = [x.shape[axis] + sum(around.get(axis, (0, 0))) for axis in (2, 3)]
-    frame = Window([1, 1], [1, 1], [1, 1], pads, pads)
+    frame = Window((Axis(None, 1), Axis(None, 1)))
     y = caffe.layer(
         "Convolution",
         x,

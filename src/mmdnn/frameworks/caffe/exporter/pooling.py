@@ -14,113 +14,84 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
-from mmdnn.frameworks.caffe.exporter.convolution import crop, pair, window
+from mmdnn.frameworks.caffe.exporter.convolution import crop, pair
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Writing, exporter
-from mmdnn.frameworks.caffe.importer.pooling import Window as Rule
+from mmdnn.frameworks.caffe.importer.pooling import is_empty
+from mmdnn.ir.windows import Axis, Window
 
 PAGE = f"{TUTORIAL}/pooling.html"
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One spatial axis: the window, what the node asks for, and what Caffe is told.
+class Fit:
+    """How Caffe is to lay the windows of a node along one axis.
 
     Attributes:
-        size: Of the input.
-        count: How many windows are wanted.
-        begin: The padding in front, of the node.
-        end: The padding behind, of the node.
+        axis: The windows wanted.
+        count: How many they are.
+        ceil: How Caffe rounds.
+        clip: Whether Caffe drops a last window that begins behind the image: where any axis is padded.
         ahead: Windows that Caffe's larger padding puts in front.
     """
 
-    size: int
+    axis: Axis
     count: int
-    kernel: int
-    stride: int
-    begin: int
-    end: int
-    ahead: int = 0
+    ceil: bool
+    clip: bool
+    ahead: int
 
     @property
     def pad(self) -> int:
         """Caffe's padding."""
-        return self.begin + self.ahead * self.stride
+        return self.axis.begin + self.ahead * self.axis.stride
 
-    def windows(self, *, ceil: bool, clip: bool) -> int:
+    @property
+    def ours(self) -> Axis:
+        """The windows that Caffe makes."""
+        padded = replace(self.axis, begin=self.pad, end=self.pad)
+        return replace(padded, ceil=self.ceil, drops=self.clip)
+
+    @property
+    def windows(self) -> int:
         """How many windows Caffe makes."""
-        rule = Rule(self.size, self.kernel, self.stride, self.pad, ceil, clip)
-        return 0 if rule.empty else rule.positions
+        return 0 if is_empty(self.ours) else self.ours.count or 0
 
-    def divisors(self, *, counts_padding: bool) -> tuple[list[int], list[int]]:
+    def suits(self, *, exact: bool) -> bool:
+        """Whether Caffe makes the windows wanted, exactly or with more behind."""
+        have = self.windows - self.ahead
+        enough = have == self.count if exact and not self.ahead else have >= self.count
+        return enough and self.pad < self.axis.kernel
+
+    def divisors(self, *, padding: bool) -> tuple[list[int], list[int]]:
         """By window: the length that Caffe divides by, and the one that the node does."""
-        starts = [i * self.stride - self.begin for i in range(self.count)]
-        stops = [start + self.kernel for start in starts]
-        ours = [min(b, self.size + self.pad) - a for a, b in zip(starts, stops, strict=True)]
-        if counts_padding:
-            theirs = [min(b, self.size + self.end) - a for a, b in zip(starts, stops, strict=True)]
-        else:
-            theirs = [min(b, self.size) - max(a, 0) for a, b in zip(starts, stops, strict=True)]
-        return ours, theirs
+        ours = self.ours.lengths(padding=True)[self.ahead :][: self.count]
+        return ours, self.axis.lengths(padding=padding)
 
 
-def _fit(axes: list[Axis]) -> tuple[list[Axis], bool] | None:
-    """Padding and rounding under which Caffe makes the windows wanted, exactly or with more behind.
+def _fit(axes: list[tuple[Axis, int]]) -> list[Fit] | None:
+    """Padding and rounding under which Caffe makes so many windows along each axis.
 
     Rounding down comes last: older Caffe, and OpenCV, cannot.
     """
     for ceil, exact in ((True, True), (True, False), (False, True)):
         for ahead in (0, 1):
-            fitted = [replace(axis, ahead=ahead) for axis in axes]
-            if _suits(fitted, ceil=ceil, exact=exact):
-                return fitted, ceil
+            clip = any(axis.begin + ahead * axis.stride for axis, _ in axes)
+            fits = [Fit(axis, count, ceil, clip, ahead) for axis, count in axes]
+            if all(fit.suits(exact=exact) for fit in fits):
+                return fits
     return None
 
 
-def _suits(axes: list[Axis], *, ceil: bool, exact: bool) -> bool:
-    clip = any(axis.pad for axis in axes)
-    counts = [axis.windows(ceil=ceil, clip=clip) - axis.ahead for axis in axes]
-    enough = all(
-        have == axis.count if exact and not axis.ahead else have >= axis.count
-        for have, axis in zip(counts, axes, strict=True)
-    )
-    return enough and all(axis.pad < axis.kernel for axis in axes)
-
-
 def _pool(node: Exporting, caffe: Writing, x: Blob, method: str, counts_padding: bool) -> Blob:
-    frame = window(node, x)
-    node.ignore("ceil_mode", "pads")
-    if set(frame.dilations) != {1}:
-        node.refuse(f"its window is dilated by {frame.dilations}")
-    shape = node.shape()
-    if len(x.shape) == 3:
-        return _as_picture(node, caffe, x, method, counts_padding)
-    if len(x.shape) != 4:
+    window = Window.of(node, x.shape)
+    if set(window.dilations) != {1}:
+        node.refuse(f"its window is dilated by {window.dilations}")
+    axes = list(zip(window.axes, node.shape()[2:], strict=True))
+    if len(x.shape) == 4:
+        return _pooled(node, caffe, x, method, axes, counts_padding)
+    if len(x.shape) != 3:
         node.refuse(f"Caffe pools pictures, and there are {len(x.shape)} axes")
-    axes = [
-        Axis(*each)
-        for each in zip(
-            x.shape[2:],
-            shape[2:],
-            frame.kernel,
-            frame.strides,
-            frame.begins,
-            frame.ends,
-            strict=True,
-        )
-    ]
-    return _pooled(node, caffe, x, method, axes, counts_padding)
-
-
-def _as_picture(
-    node: Exporting, caffe: Writing, x: Blob, method: str, counts_padding: bool
-) -> Blob:
-    """A row of numbers as a picture one pixel wide."""
-    frame = window(node, x)
-    size, count = x.shape[2], node.shape()[2]
-    axes = [
-        Axis(size, count, frame.kernel[0], frame.strides[0], frame.begins[0], frame.ends[0]),
-        Axis(1, 1, 1, 1, 0, 0),
-    ]
+    axes.append((Axis(1, 1), 1))  # a row of numbers is a picture one pixel wide
     picture = caffe.reshape(x, (*x.shape, 1), suffix="picture")
     pooled = _pooled(node, caffe, picture, method, axes, counts_padding, suffix="pool")
     return caffe.reshape(pooled, node.shape())
@@ -131,47 +102,45 @@ def _pooled(
     caffe: Writing,
     x: Blob,
     method: str,
-    axes: list[Axis],
+    axes: list[tuple[Axis, int]],
     counts_padding: bool,
     suffix: str = "",
 ) -> Blob:
-    fit = _fit(axes)
-    if fit is None:
+    fits = _fit(axes)
+    if fits is None:
         node.refuse("no padding of Caffe's gives these windows")
-    axes, ceil = fit
-    clip = any(axis.pad for axis in axes)
-    sizes = tuple(axis.windows(ceil=ceil, clip=clip) for axis in axes)
-    counts = tuple(axis.count for axis in axes)
-    quotients = _quotients(axes, counts_padding=counts_padding) if method == "AVE" else None
+    sizes = tuple(fit.windows for fit in fits)
+    counts = tuple(fit.count for fit in fits)
+    quotients = _quotients(fits, counts_padding=counts_padding) if method == "AVE" else None
     helper = "" if sizes == counts and quotients is None else "window"
     y = caffe.layer(
         "Pooling",
         x,
         shape=(*x.shape[:2], *sizes),
         suffix=suffix or helper,
-        pooling_param=_param(method, axes, ceil),
+        pooling_param=_param(method, fits),
     )
-    y = crop(caffe, y, [axis.ahead for axis in axes], counts)
+    y = crop(caffe, y, [fit.ahead for fit in fits], counts)
     if quotients is None:
         return y
     blob = ir.tensor(quotients)
     return caffe.layer("Scale", y, blobs=[blob], scale_param={"axis": 2, "num_axes": 2})
 
 
-def _param(method: str, axes: list[Axis], ceil: bool) -> dict[str, Any]:
+def _param(method: str, fits: list[Fit]) -> dict[str, Any]:
     found = {
         "pool": method,
-        **pair("kernel", "kernel_size", [axis.kernel for axis in axes]),
-        **pair("stride", "stride", [axis.stride for axis in axes], 1),
-        **pair("pad", "pad", [axis.pad for axis in axes], 0),
-        "round_mode": None if ceil else "FLOOR",
+        **pair("kernel", "kernel_size", [fit.axis.kernel for fit in fits]),
+        **pair("stride", "stride", [fit.axis.stride for fit in fits], 1),
+        **pair("pad", "pad", [fit.pad for fit in fits], 0),
+        "round_mode": None if fits[0].ceil else "FLOOR",
     }
     return {key: value[0] if isinstance(value, list) else value for key, value in found.items()}
 
 
-def _quotients(axes: list[Axis], *, counts_padding: bool) -> np.ndarray | None:
+def _quotients(fits: list[Fit], *, counts_padding: bool) -> np.ndarray | None:
     """What Caffe divides by over what the node divides by, for each pixel; None where they agree."""
-    rows, columns = (axis.divisors(counts_padding=counts_padding) for axis in axes)
+    rows, columns = (fit.divisors(padding=counts_padding) for fit in fits)
     ours, theirs = (np.outer(a, b) for a, b in zip(rows, columns, strict=True))
     return None if (ours == theirs).all() else (ours / theirs).astype(np.float32)
 

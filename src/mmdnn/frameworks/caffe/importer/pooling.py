@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
@@ -16,6 +15,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.shapes import known
 from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.ir.builder import Op, shape
+from mmdnn.ir.windows import Axis, Window
 
 MAX, AVE, STOCHASTIC = 0, 1, 2
 CEIL = 0
@@ -25,39 +25,23 @@ LOWEST = -3.4028234663852886e38
 """What Caffe's maximum of an empty window is: -FLT_MAX."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """One spatial axis of a pooling window, and the rule for its number of positions."""
+def windows(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: bool) -> Axis:
+    """The windows along one axis.
 
-    size: int
-    kernel: int
-    stride: int
-    pad: int
-    ceil: bool = True
-    clip: bool = False
-    """Whether a last window that starts beyond the image is dropped: where any axis is padded."""
+    Args:
+        size: Of the image.
+        kernel: Of a window.
+        stride: From window to window.
+        pad: Padding on both sides.
+        ceil: Whether their number is rounded up.
+        clip: Whether a last window that begins behind the image is dropped: where any axis is padded.
+    """
+    return Axis(size, kernel, stride, begin=pad, end=pad, ceil=ceil, drops=clip)
 
-    @property
-    def positions(self) -> int:
-        """How many windows there are."""
-        span = self.size + 2 * self.pad - self.kernel
-        count = (-(-span // self.stride) if self.ceil else span // self.stride) + 1
-        return count - (self.clip and (count - 1) * self.stride >= self.size + self.pad)
 
-    @property
-    def start(self) -> int:
-        """Where the last window starts in the padded image."""
-        return (self.positions - 1) * self.stride
-
-    @property
-    def overhang(self) -> int:
-        """How far the last window reaches beyond the padded image."""
-        return self.start + self.kernel - self.size - 2 * self.pad
-
-    @property
-    def empty(self) -> bool:
-        """Whether the last window lies wholly beyond the image (a stride larger than the kernel)."""
-        return not self.pad and self.start >= self.size
+def is_empty(axis: Axis) -> bool:
+    """Whether the last window lies wholly behind the image (a stride larger than the kernel)."""
+    return not axis.begin and (axis.start or 0) >= (axis.size or 0)
 
 
 @importer("Pooling", doc=f"{TUTORIAL}/pooling.html")
@@ -78,7 +62,7 @@ def pooling(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value,
     sizes = known(x, 2), known(x, 3)
     kernel = sizes if p.global_pooling else _pair(layer, p, "kernel_size", "kernel")
     ceil, clip = p.round_mode == CEIL, any(pad)
-    axes = [Window(*each, ceil, clip) for each in zip(sizes, kernel, stride, pad, strict=True)]
+    axes = [windows(*each, ceil, clip) for each in zip(sizes, kernel, stride, pad, strict=True)]
     return pool(layer, op, x, p.pool, axes, mask=len(layer.tops) > 1)
 
 
@@ -95,22 +79,22 @@ def _pair(layer: Importing, p: Any, name: str, short: str) -> list[int]:
 
 
 def pool(
-    layer: Importing, op: Op, x: ir.Value, method: int, axes: list[Window], *, mask: bool = False
+    layer: Importing, op: Op, x: ir.Value, method: int, axes: list[Axis], *, mask: bool = False
 ) -> tuple[ir.Value, ...]:
     """A maximum with or without its mask, or an average, over these two axes' windows."""
     for axis in axes:
         if axis.kernel < 1 or axis.stride < 1:
             layer.unfit("its kernel and stride should be 1 or more")
-        if axis.pad >= axis.kernel:
-            layer.unfit(f"padding {axis.pad} is not smaller than the kernel {axis.kernel}")
-        if axis.positions < 1:
+        if axis.begin >= axis.kernel:
+            layer.unfit(f"padding {axis.begin} is not smaller than the kernel {axis.kernel}")
+        if (axis.count or 0) < 1:
             layer.unfit(f"a kernel of {axis.kernel} does not fit into {axis.size}")
-    pads = [axis.pad for axis in axes] * 2
+    pads = Window(tuple(axes)).pads
     attributes = {
         "kernel_shape": [axis.kernel for axis in axes],
         "strides": [axis.stride for axis in axes],
         "pads": pads,
-        "ceil_mode": int(any(axis.overhang > 0 and not axis.empty for axis in axes)),
+        "ceil_mode": int(any((axis.reach or 0) > axis.end and not is_empty(axis) for axis in axes)),
     }
     if method == AVE:
         y = op.AveragePool(x, **attributes, count_include_pad=int(any(pads)))
@@ -118,23 +102,23 @@ def pool(
     if not mask:
         return (_with_empty_windows(op, op.MaxPool(x, **attributes), axes, lambda _: LOWEST),)
     y, indices = op.outputs(2).MaxPool(x, **attributes)
-    indices = op.Cast(op.Mod(indices, [axes[0].size * axes[1].size]), to=ir.DataType.FLOAT)
+    indices = op.Cast(op.Mod(indices, [known(x, 2) * known(x, 3)]), to=ir.DataType.FLOAT)
     return (
         _with_empty_windows(op, y, axes, lambda _: LOWEST),
         _with_empty_windows(op, indices, axes, lambda _: -1.0),
     )
 
 
-def _average_of_nothing(axis: Window) -> float:
+def _average_of_nothing(axis: Axis) -> float:
     """0 divided by the window's size, which is negative, or 0 where it starts at the image's end."""
     return math.nan if axis.start == axis.size else 0.0
 
 
 def _with_empty_windows(
-    op: Op, y: ir.Value, axes: list[Window], value: Callable[[Window], float]
+    op: Op, y: ir.Value, axes: list[Axis], value: Callable[[Axis], float]
 ) -> ir.Value:
     """A row or column appended for the window that lies beyond the image; never more than one."""
-    empty = {axis: value(window) for axis, window in enumerate(axes, 2) if window.empty}
+    empty = {axis: value(window) for axis, window in enumerate(axes, 2) if is_empty(window)}
     for axis in sorted(empty, key=lambda axis: math.isnan(empty[axis])):
         y = op.Pad(y, [0] * 4 + [int(i == axis) for i in range(4)], empty[axis])
     return y
@@ -154,7 +138,7 @@ def spatial_pyramid(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
         kernels = [-(-known(x, axis) // bins) for axis in (2, 3)]
         pads = [(k * bins - known(x, i) + 1) // 2 for i, k in enumerate(kernels, 2)]
         axes = [
-            Window(known(x, i), k, k, pad, clip=any(pads))
+            windows(known(x, i), k, k, pad, True, any(pads))
             for i, (k, pad) in enumerate(zip(kernels, pads, strict=True), 2)
         ]
         levels += pool(layer, op, x, p.pool, axes)

@@ -10,9 +10,10 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, is_auto, window
+from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, is_auto
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
+from mmdnn.ir.windows import Window
 
 
 @exporter("Conv", doc=f"{API}/cntk.layers.layers#Convolution")
@@ -26,15 +27,15 @@ def conv(
     x = cntk.batched(x)
     weight = cntk.unbatched(weight)
     group = node.attribute("group", 1)
-    frame = window(node, x, weight.shape[2:])
-    if min(*frame.begins, *frame.ends) < 0:
+    frame = Window.of(node, x.shape)
+    if min(frame.pads) < 0:
         node.refuse(f"its padding {frame.begins} {frame.ends} cuts")
     outputs, channels = weight.shape[:2]
     x, padding = fitted(cntk, x, frame, 1, filler=0, spelled=max(frame.dilations) > 1)
     said = _said(frame, channels, group) | padding
     plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
     with cntk.block("Convolution", layer=True) if plain else nullcontext():
-        shape = (outputs, *frame.counts)
+        shape = (outputs, *counts(frame))
         made = cntk.make("Convolution", weight, x, shape=shape, layout=x.layout, **said)
         return _biased(cntk, made, bias)
 
@@ -75,14 +76,8 @@ def conv_transpose(
     x = cntk.batched(x)
     weight = cntk.unbatched(weight)
     group = node.attribute("group", 1)
-    node.ignore("output_shape", "output_padding", "auto_pad", "pads")
-    frame = window(node, x, weight.shape[2:])
-    weight, frame = _spread(node, cntk, weight, frame)
-    wanted = [dim if isinstance(dim, int) else FREE for dim in (node.output.shape or ())[2:]]
-    if FREE in (*wanted, *frame.sizes) or not wanted:
-        crop = _open_crop(node, frame)
-    else:
-        crop = _crop(frame, _begins(node, frame, wanted), wanted)
+    weight, frame = _spread(node, cntk, weight, Window.of(node, x.shape))
+    crop = _open_crop(node, frame) if frame.sizes is None else _crop(frame)
     made = _grouped(cntk, x, weight, frame, crop, group)
     return _biased(cntk, made, bias)
 
@@ -104,27 +99,25 @@ class Crop:
     auto: bool = False
 
 
-def _crop(frame: Window, begins: list[int], wanted: list[int]) -> Crop:
-    whole = _whole(frame)
-    ends = [size - begin - want for size, begin, want in zip(whole, begins, wanted, strict=True)]
-    rows = zip(frame.kernel, frame.strides, begins, wanted, frame.sizes, strict=True)
-    auto = any((*begins, *ends)) and all(is_auto(*row) for row in rows)
-    return Crop(tuple(begins), tuple(ends), tuple(wanted), auto)
+def _crop(frame: Window) -> Crop:
+    ends = [axis.end - axis.extra for axis in frame.axes]
+    sizes = [
+        whole - axis.begin - end
+        for whole, axis, end in zip(_whole(frame), frame.axes, ends, strict=True)
+    ]
+    rows = zip(frame.kernel, frame.strides, frame.begins, sizes, frame.sizes or (), strict=True)
+    auto = any((*frame.begins, *ends)) and all(is_auto(*row) for row in rows)
+    return Crop(tuple(frame.begins), tuple(ends), tuple(sizes), auto)
 
 
 def _open_crop(node: Exporting, frame: Window) -> Crop:
     """What `pads` says, for whatever size: nothing, or what CNTK cuts by itself."""
-    rank = len(frame.kernel)
-    mode, pads = node.attribute("auto_pad", "NOTSET"), node.attribute("pads", [0] * 2 * rank)
-    more = node.attribute("output_padding", [0] * rank)
-    pads = [0] * 2 * rank if mode == "VALID" else pads
-    ends = [end - add for end, add in zip(pads[rank:], more, strict=True)]
-    known = mode in {"NOTSET", "VALID"} and node.attribute("output_shape") is None
-    rows = zip(pads[:rank], ends, frame.kernel, strict=True)
+    ends = [axis.end - axis.extra for axis in frame.axes]
+    rows = zip(frame.begins, ends, frame.kernel, strict=True)
     auto = all(begin == (span - 1) // 2 and begin + end == span - 1 for begin, end, span in rows)
-    if not known or (any((*pads[:rank], *ends)) and not auto):
+    if any((*frame.begins, *ends)) and not auto:
         node.refuse("the size of its output is open")
-    return Crop(tuple(pads[:rank]), tuple(ends), (FREE,) * rank, auto)
+    return Crop(tuple(frame.begins), tuple(ends), (FREE,) * len(frame), auto)
 
 
 def _spread(
@@ -143,33 +136,14 @@ def _spread(
         made[where] = array
         return made
 
-    ones = (1,) * len(frame.kernel)
     weight = cntk.changed(weight, f"spread {frame.dilations}", spread, shape)
-    return weight, replace(frame, kernel=frame.spans, dilations=ones)
-
-
-def _begins(node: Exporting, frame: Window, wanted: list[int]) -> list[int]:
-    """What is cut off at the front: what `pads` says, or what `output_shape` and SAME leave over."""
-    rank = len(frame.kernel)
-    mode = node.attribute("auto_pad", "NOTSET")
-    pads = node.attribute("pads", [0] * 2 * rank)
-    more = node.attribute("output_padding", [0] * rank)
-    given = node.attribute("output_shape")
-    if given is None and mode in {"NOTSET", "VALID"}:
-        return [0] * rank if mode == "VALID" else pads[:rank]
-    whole = _whole(frame)
-    total = [size + add - want for size, add, want in zip(whole, more, wanted, strict=True)]
-    if min(total) < 0:
-        node.refuse("its output is larger than what its windows cover")
-    return [pad // 2 if mode == "SAME_UPPER" else pad - pad // 2 for pad in total]
+    dense = (replace(axis, kernel=axis.span, dilation=1) for axis in frame.axes)
+    return weight, Window(tuple(dense))
 
 
 def _whole(frame: Window) -> list[int]:
-    """The size of all that the windows cover."""
-    return [
-        (size - 1) * stride + span
-        for size, stride, span in zip(frame.sizes, frame.strides, frame.spans, strict=True)
-    ]
+    """The size of all that the windows cover; `FREE` where open."""
+    return [FREE if axis.whole is None else axis.whole for axis in frame.axes]
 
 
 def _grouped(
@@ -193,9 +167,9 @@ def _transposed(cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: 
     if crop.auto:
         said["autoPadding"] = [*[True] * len(crop.sizes), False]
         least = [
-            (size - 1) * stride + 1 for size, stride in zip(frame.sizes, frame.strides, strict=True)
+            whole - axis.span + 1 for whole, axis in zip(_whole(frame), frame.axes, strict=True)
         ]
-        if FREE not in crop.sizes and list(crop.sizes) != least:
+        if frame.sizes is not None and list(crop.sizes) != least:
             said["outputShape"] = Shape((weight.shape[1], *crop.sizes))
     elif fits:
         said["lowerPad"], said["upperPad"] = Shape((0, *crop.begins)), Shape((0, *crop.ends))

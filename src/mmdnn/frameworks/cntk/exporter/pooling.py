@@ -13,9 +13,10 @@ from mmdnn.frameworks.cntk.exporter.elementwise import larger
 from mmdnn.frameworks.cntk.exporter.markers import unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
-from mmdnn.frameworks.cntk.exporter.windows import Window, fitted, window
+from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, laid, overhangs, reaches
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Shape
+from mmdnn.ir.windows import Axis, Window
 
 MAXIMUM, AVERAGE = 0, 1
 """CNTK::PoolingType."""
@@ -41,7 +42,7 @@ def max_pool(node: Exporting, cntk: Writer, x: Operand) -> list[Operand]:
 def _maxima(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     frame = _window(node, cntk, x)
     x = cntk.batched(x)
-    if max(frame.dilations) > 1 or any(axis.narrow for axis in frame.axes):
+    if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)):
         return _largest(node, cntk, x, frame)
     return _pooled(cntk, x, frame, MAXIMUM)
 
@@ -49,19 +50,13 @@ def _maxima(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 def _largest(node: Exporting, cntk: Writer, x: Operand, frame: Window) -> Operand:
     """The largest of shifted slices, for one axis after the other; nothing is smaller than the padding."""
     low = float(np.finfo(x.dtype.numpy()).min)
-    if FREE in frame.counts:
-        node.refuse("how many windows fit depends on the size of its input, which is open")
-    first = x.rank - len(frame.kernel)
-    rows = zip(frame.kernel, frame.strides, frame.dilations, frame.counts, strict=True)
-    for place, (kernel, stride, dilation, count) in enumerate(rows):
-        position, begin = first + place, frame.begins[place]
-        reach = (count - 1) * stride + frame.spans[place]
-        behind = max(reach - begin - frame.sizes[place], 0)
-        x = cntk.padded(x, {position: (begin, behind)}, low)
-        made = None
-        for step in range(kernel):
-            start = step * dilation
-            part = cntk.cut(x, position, start, start + (count - 1) * stride + 1, stride)
+    for position, axis in enumerate(frame.axes, x.rank - len(frame)):
+        if axis.count is None:
+            node.refuse("how many windows fit depends on the size of its input, which is open")
+        x = cntk.padded(x, {position: (axis.begin, max(axis.reach or 0, 0))}, low)
+        made, last = None, (axis.count - 1) * axis.stride + 1
+        for start in range(0, axis.span, axis.dilation):
+            part = cntk.cut(x, position, start, start + last, axis.stride)
             made = part if made is None else larger(cntk, made, part)
         x = made or x
     return x
@@ -70,15 +65,14 @@ def _largest(node: Exporting, cntk: Writer, x: Operand, frame: Window) -> Operan
 @exporter("MaxUnpool", doc=f"{API}/cntk.layers.layers#MaxUnpooling")
 def max_unpool(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operand:
     """Numbers go to where the maxima of another operand were, which CNTK finds anew."""
-    for name in ("kernel_shape", "strides", "pads"):
-        node.attribute(name)
+    node.ignore("kernel_shape", "strides", "pads")
     places = node.node.inputs[1]
     pool = places.producer() if places is not None else None
     if pool is None or pool.op_type != "MaxPool" or pool.inputs[0] is None:
         node.refuse("the places of its maxima are not those of a pooling")
     like = cntk.operand(pool.inputs[0])
     frame = _window(Exporting(pool), cntk, like)
-    if max(frame.dilations) > 1 or any(axis.narrow for axis in frame.axes) or not x.is_batched:
+    if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)) or not x.is_batched:
         node.refuse("its windows are not those of CNTK's pooling")
     whole, padding = fitted(cntk, like, frame, 0)
     if whole.shape != like.shape:
@@ -106,27 +100,29 @@ def average_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     include = bool(node.attribute("count_include_pad", 0))
     frame = _window(node, cntk, x)
     x = cntk.batched(x)
-    if include and frame.overhangs:
+    if include and overhangs(frame):
         around = zip(frame.begins, frame.ends, strict=True)
-        x = cntk.padded(x, dict(enumerate(around, x.rank - len(frame.kernel))))
-        none = (0,) * len(frame.kernel)
-        sizes = x.shape[-len(frame.kernel) :]
-        frame, include = replace(frame, begins=none, ends=none, sizes=sizes), False
+        x = cntk.padded(x, dict(enumerate(around, x.rank - len(frame))))
+        frame, include = Window(tuple(_filled(axis) for axis in frame.axes)), False
     if max(frame.dilations) > 1:
         node.refuse("CNTK's pooling has no dilation")
     return _pooled(cntk, x, frame, AVERAGE, include=include)
 
 
+def _filled(axis: Axis) -> Axis:
+    """The same windows, the padding being elements of the input."""
+    if axis.size is None or axis.reach is None:
+        return axis
+    size = axis.size + axis.begin + axis.end
+    return replace(axis, size=size, begin=0, end=axis.reach - axis.end, ceil=False)
+
+
 def _window(node: Exporting, cntk: Writer, x: Operand) -> Window:
-    ceil = node.attribute("ceil_mode", 0)
-    frame = window(node, cntk.batched(x))
-    open_ = [FREE in pair for pair in zip(frame.sizes, frame.counts, strict=True)]
-    if not (ceil and any(open_)):
-        return frame
-    pads = zip(frame.begins, frame.ends, frame.spans, frame.strides, strict=True)
-    if any(begin or end or stride > span for begin, end, span, stride in pads):
+    frame = Window.of(node, cntk.batched(x).shape)
+    loose = any(frame.pads) or any(axis.stride > axis.span for axis in frame.axes)
+    if frame.ceil and frame.sizes is None and loose:
         node.refuse("how many windows fit depends on the size of its input, which is open")
-    return replace(frame, ceil=True)
+    return frame
 
 
 def _pooled(
@@ -140,20 +136,21 @@ def _pooled(
     """Where padding has to be elements of the input, and does not count, it is taken out of the average."""
     low = float(np.finfo(x.dtype.numpy()).min)
     before = x
-    if frame.reaches and not include and not any(axis.auto for axis in frame.axes):
-        frame = replace(frame, ceil=True)
-    x, padded = fitted(cntk, x, frame, 0, filler=low if kind == MAXIMUM else 0)
+    axes = laid(frame)
+    ceil = frame.ceil and frame.sizes is None
+    ceil |= reaches(frame) and not include and not any(axis.auto for axis in axes)
+    x, padded = fitted(cntk, x, frame, 0, filler=low if kind == MAXIMUM else 0, ceil=ceil)
     said: dict[str, Any] = {
         "poolingType": kind,
         "poolingWindowShape": Shape(frame.kernel),
         "strides": Shape(frame.strides),
         **padded,
-        "ceilOutDim": frame.ceil,
+        "ceilOutDim": ceil,
         "includePad": include
         and any((*padded["autoPadding"], *padded["lowerPad"], *padded["upperPad"])),
     }
-    shape = (*x.shape[: len(x.shape) - len(frame.kernel)], *frame.counts)
-    plain = not (said["includePad"] or frame.ceil)
+    shape = (*x.shape[: len(x.shape) - len(frame)], *counts(frame))
+    plain = not (said["includePad"] or ceil)
     plain = plain and not any((*padded["lowerPad"], *padded["upperPad"]))
     with (
         cntk.block("AveragePooling" if kind else "MaxPooling", layer=True)
@@ -161,7 +158,7 @@ def _pooled(
         else nullcontext()
     ):
         y = cntk.make("Pooling", x, shape=shape, **said)
-    spelled = any(axis.narrow or axis.loose for axis in frame.axes)
+    spelled = not ceil and any(axis.narrow or axis.loose for axis in axes)
     if kind == MAXIMUM or include or not spelled:
         return y
     ones = cntk.make("Constant", before, shape=before.shape, fillValue=1.0)
@@ -199,7 +196,7 @@ def lp_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     if power not in (1, 2):
         node.refuse(f"its power is {power}")
     frame = _window(node, cntk, x)
-    if frame.overhangs:
+    if overhangs(frame):
         node.refuse("a window reaches beyond the padding")
     x = cntk.batched(x)
     x = cntk.Abs(x) if power == 1 else cntk.ElementTimes(x, x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmdnn.frameworks.mxnet.exporter.pad import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.ir.windows import Window
 
 
 def per_axis(values: list[int], default: int) -> tuple[int, ...] | None:
@@ -11,27 +12,12 @@ def per_axis(values: list[int], default: int) -> tuple[int, ...] | None:
     return None if set(values) <= {default} else tuple(values)
 
 
-def explicit_pads(
-    node: Exporting, x: Array, kernel: list[int], strides: list[int], dilations: list[int]
-) -> tuple[list[int], list[int]]:
-    """What is added before and behind, `auto_pad` worked out."""
-    count = len(kernel)
-    auto = node.attribute("auto_pad", "NOTSET")
-    pads = node.attribute("pads", [0] * 2 * count)
-    if auto == "NOTSET":
-        return pads[:count], pads[count:]
-    if auto == "VALID":
-        return [0] * count, [0] * count
-    sizes = node.sizes(x)
-    if not sizes:
-        node.refuse(f"auto_pad {auto} for an image whose size is not known")
-    begins, ends = [], []
-    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
-        total = max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)
-        small, large = total // 2, total - total // 2
-        begins.append(small if auto == "SAME_UPPER" else large)
-        ends.append(large if auto == "SAME_UPPER" else small)
-    return begins, ends
+def window_of(node: Exporting, x: Array) -> Window:
+    """The windows of a node, along one to three axes."""
+    window = Window.of(node, x.shape)
+    if len(window) not in {1, 2, 3}:
+        node.refuse(f"MXNet has windows along 1 to 3 spatial axes, not {len(window)}")
+    return window
 
 
 def weight_shape(node: Exporting, weight: Array) -> list[int]:
@@ -50,24 +36,19 @@ def named(mx: Writing, weight: Array, bias: Array | None) -> tuple[Array, ...]:
 
 @exporter("Conv", doc="Conv")
 def conv(node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | None = None) -> Array:
-    filters, _, *kernel = weight_shape(node, weight)
-    count = len(kernel)
-    if count not in {1, 2, 3}:
-        node.refuse(f"MXNet convolves 1 to 3 spatial axes, not {count}")
-    node.ignore("kernel_shape")
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    begins, ends = explicit_pads(node, x, kernel, strides, dilations)
-    if begins != ends or min(begins) < 0:
-        x = pad(node, mx, x, [0, 0, *begins], [0, 0, *ends], rank=count + 2)
-        begins = [0] * count
+    filters = weight_shape(node, weight)[0]
+    window = window_of(node, x)
+    begins = window.begins
+    if not window.is_even:
+        x = pad(node, mx, x, [0, 0, *begins], [0, 0, *window.ends], rank=len(window) + 2)
+        begins = [0] * len(window)
     group = node.attribute("group", 1)
     return mx.Convolution(
         x,
         *named(mx, weight, bias),
-        kernel=tuple(kernel),
-        stride=per_axis(strides, 1),
-        dilate=per_axis(dilations, 1),
+        kernel=tuple(window.kernel),
+        stride=per_axis(window.strides, 1),
+        dilate=per_axis(window.dilations, 1),
         pad=per_axis(begins, 0),
         num_filter=filters,
         num_group=group if group != 1 else None,
@@ -79,89 +60,33 @@ def conv(node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | No
 def conv_transpose(
     node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | None = None
 ) -> Array:
-    _, per_group, *kernel = weight_shape(node, weight)
-    count = len(kernel)
-    if count not in {1, 2, 3}:
-        node.refuse(f"MXNet convolves 1 to 3 spatial axes, not {count}")
-    node.ignore("kernel_shape")
-    group = node.attribute("group", 1)
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
-    pads, adj, crop = _transposed_pads(node, x, spans, strides)
+    per_group = weight_shape(node, weight)[1]
+    window, group = window_of(node, x), node.attribute("group", 1)
+    pads, adj, begins, ends = _transposed_pads(node, window)
     y = mx.Deconvolution(
         x,
         *named(mx, weight, bias),
-        kernel=tuple(kernel),
-        stride=per_axis(strides, 1),
-        dilate=per_axis(dilations, 1),
+        kernel=tuple(window.kernel),
+        stride=per_axis(window.strides, 1),
+        dilate=per_axis(window.dilations, 1),
         pad=per_axis(pads, 0),
         adj=per_axis(adj, 0),
         num_filter=per_group * group,
         num_group=group if group != 1 else None,
         no_bias=bias is None,
     )
-    if not any(any(sides) for sides in crop):
-        return y
-    begins, ends = zip(*crop, strict=True)
-    return pad(node, mx, y, [0, 0, *begins], [0, 0, *ends], rank=count + 2)
+    return pad(node, mx, y, [0, 0, *begins], [0, 0, *ends], rank=len(window) + 2)
 
 
-def _transposed_pads(
-    node: Exporting, x: Array, spans: list[int], strides: list[int]
-) -> tuple[list[int], list[int], list[tuple[int, int]]]:
-    """MXNet's `pad` (cut off on both sides), `adj` (added behind, less than a stride), and a crop."""
-    count = len(spans)
-    extra = node.attribute("output_padding", [0] * count)
-    begins, ends, extra = _cut(node, x, spans, strides, extra)
-    pads: list[int] = []
-    adj: list[int] = []
-    crop: list[tuple[int, int]] = []
-    for begin, end, more, stride, span in zip(begins, ends, extra, strides, spans, strict=True):
-        further = more + begin - end
-        if 0 <= begin < span and 0 <= further < stride:
-            pads.append(begin)
-            adj.append(further)
-            crop.append((0, 0))
-            continue
-        if more >= stride:
-            node.refuse(f"MXNet adds less than a stride to the output's size, not {more}")
-        pads.append(0)
-        adj.append(more)
-        crop.append((-begin, -end))
-    return pads, adj, crop
-
-
-def _cut(
-    node: Exporting, x: Array, spans: list[int], strides: list[int], extra: list[int]
-) -> tuple[list[int], list[int], list[int]]:
-    """What is cut off before and behind, and the size added behind.
-
-    https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
-    """
-    count = len(spans)
-    auto = node.attribute("auto_pad", "NOTSET")
-    pads = node.attribute("pads", [0] * 2 * count)
-    wanted = node.attribute("output_shape")
-    if wanted is None and auto == "NOTSET":
-        return pads[:count], pads[count:], extra
-    if wanted is None and auto == "VALID":
-        return [0] * count, [0] * count, extra
-    sizes = node.sizes(x)
-    if wanted is not None and not sizes:
-        node.refuse("an output_shape for an image whose size is not known")
-    begins, ends, more = [], [], list(extra)
-    for axis, (span, stride) in enumerate(zip(spans, strides, strict=True)):
-        total = span - stride + more[axis]
-        if wanted is not None:
-            total = stride * (sizes[axis] - 1) + span + more[axis] - wanted[-count:][axis]
-        if total < 0:
-            more[axis] -= total
-            total = 0
-        small, large = total // 2, total - total // 2
-        begins.append(small if auto == "SAME_UPPER" else large)
-        ends.append(large if auto == "SAME_UPPER" else small)
-    return begins, ends, more
+def _transposed_pads(node: Exporting, window: Window) -> tuple[list[int], ...]:
+    """MXNet's `pad` (cut off on both sides), `adj` (added behind), and padding afterwards that cuts."""
+    rows = []
+    for axis in window.axes:
+        cut = axis.even_cut(axis.stride)
+        if cut is None:
+            node.refuse(f"MXNet adds less than a stride to the output's size, not {axis.extra}")
+        rows.append((cut[0], cut[1], -cut[2][0], -cut[2][1]))
+    return tuple(list(column) for column in zip(*rows, strict=True))
 
 
 @exporter("DeformConv", doc="DeformConv")

@@ -168,11 +168,6 @@ class Exporting:
             self.refuse(f"its {what} is computed while the model runs")
         return [int(i) for i in found.reshape(-1)]
 
-    def sizes(self, x: Array) -> list[int]:
-        """The sizes of the spatial axes; empty where one is not known."""
-        sizes = [dim for dim in (x.shape or ())[2:] if isinstance(dim, int)]
-        return sizes if len(sizes) == len((x.shape or ())[2:]) else []
-
     def refuse(self, reason: str) -> NoReturn:
         """Stop, naming this layer."""
         raise UnsupportedError(reason, layer=self.layer, operator=self.source_type or self.type)

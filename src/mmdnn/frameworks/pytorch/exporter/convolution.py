@@ -6,49 +6,28 @@ from typing import Any
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair, unless
 from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.ir.windows import Window
 
 
-def padding(
-    node: Exporting,
-    torch: Writing,
-    x: Any,
-    kernel: list[int],
-    strides: list[int],
-    dilations: list[int],
-    value: float = 0.0,
-) -> tuple[Any, Any]:
+def padded(torch: Writing, x: Any, window: Window) -> tuple[Any, Any]:
     """The input, padded where torch's symmetric padding cannot say it, and torch's `padding`."""
-    count = len(kernel)
-    pads = explicit_pads(node, x, kernel, strides, dilations)
-    begins, ends = pads[:count], pads[count:]
-    if begins == ends and min(begins, default=0) >= 0:
-        return x, pair(begins) if begins else 0
-    flat = [side for axis in reversed(range(count)) for side in (begins[axis], ends[axis])]
-    extra = {"value": value} if value else {}
-    return torch.call("F.pad", x, tuple(flat), **extra), 0
+    if window.is_even:
+        return x, pair(window.begins)
+    return torch.call("F.pad", x, flat_pads(window.begins, window.ends)), 0
 
 
-def explicit_pads(
-    node: Exporting, x: Variable, kernel: list[int], strides: list[int], dilations: list[int]
-) -> list[int]:
-    """The `pads` attribute, or what `auto_pad` makes of it for a known size."""
-    count = len(kernel)
-    auto = node.attribute("auto_pad", "NOTSET")
-    pads = node.attribute("pads", [0] * 2 * count)
-    if auto == "NOTSET":
-        return pads
-    if auto == "VALID":
-        return [0] * 2 * count
-    sizes = (x.shape or ())[2:]
-    if not sizes or not all(isinstance(size, int) for size in sizes):
-        node.refuse(f"auto_pad {auto} for an image whose size is not known")
-    begins, ends = [], []
-    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
-        total = max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)  # type: ignore[operator]
-        small, large = total // 2, total - total // 2
-        begins.append(small if auto == "SAME_UPPER" else large)
-        ends.append(large if auto == "SAME_UPPER" else small)
-    return begins + ends
+def flat_pads(begins: list[int], ends: list[int]) -> tuple[int, ...]:
+    """Padding in the order of `F.pad`: the last axis first, begin and end of each."""
+    pairs = list(zip(begins, ends, strict=True))
+    return tuple(side for both in reversed(pairs) for side in both)
+
+
+def window_of(node: Exporting, x: Variable) -> Window:
+    """The windows of a convolution, which are known to torch for up to three axes."""
+    window = Window.of(node, x.shape)
+    if len(window) not in {1, 2, 3}:
+        node.refuse(f"torch convolves 1 to 3 spatial axes, not {len(window)}")
+    return window
 
 
 @exporter("Conv", doc="Conv")
@@ -57,19 +36,14 @@ def conv(
 ) -> Code:
     if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
         node.refuse("the shape of its weight is not known")
-    out, per_group, *kernel = (int(d) for d in weight.shape)  # type: ignore[arg-type]
-    count = len(kernel)
-    if count not in {1, 2, 3}:
-        node.refuse(f"torch convolves 1 to 3 spatial axes, not {count}")
-    node.ignore("kernel_shape")
-    group = node.attribute("group", 1)
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    x, pads = padding(node, torch, x, kernel, strides, dilations)
+    out, per_group = (int(d) for d in weight.shape[:2])  # type: ignore[arg-type]
+    window = window_of(node, x)
+    count, group = len(window), node.attribute("group", 1)
+    x, pads = padded(torch, x, window)
     options = unless(
-        stride=(pair(strides), 1),
+        stride=(pair(window.strides), 1),
         padding=(pads, 0),
-        dilation=(pair(dilations), 1),
+        dilation=(pair(window.dilations), 1),
         groups=(group, 1),
     )
     if weight.constant is None or (bias is not None and bias.constant is None):
@@ -80,7 +54,7 @@ def conv(
         f"nn.Conv{count}d",
         per_group * group,
         out,
-        kernel_size=pair(kernel),
+        kernel_size=pair(window.kernel),
         **options,
         tensors={"weight": weight, "bias": bias},
     )
@@ -93,24 +67,16 @@ def conv_transpose(
 ) -> Code:
     if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
         node.refuse("the shape of its weight is not known")
-    channels, per_group, *kernel = (int(d) for d in weight.shape)  # type: ignore[arg-type]
-    count = len(kernel)
-    if count not in {1, 2, 3}:
-        node.refuse(f"torch convolves 1 to 3 spatial axes, not {count}")
-    node.ignore("kernel_shape")
-    group = node.attribute("group", 1)
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
-    begins, ends, extra = transposed_pads(node, x, spans, strides)
-    limits = [max(both) for both in zip(strides, dilations, strict=True)]
-    pads, further, crop = _padding_of_transposed(node, begins, ends, extra, limits)
+    channels, per_group = (int(d) for d in weight.shape[:2])  # type: ignore[arg-type]
+    window = window_of(node, x)
+    count, group = len(window), node.attribute("group", 1)
+    pads, further, crop = _padding_of_transposed(node, window)
     options = unless(
-        stride=(pair(strides), 1),
+        stride=(pair(window.strides), 1),
         padding=(pair(pads), 0),
         output_padding=(pair(further), 0),
         groups=(group, 1),
-        dilation=(pair(dilations), 1),
+        dilation=(pair(window.dilations), 1),
     )
     if weight.constant is None or (bias is not None and bias.constant is None):
         given = [bias] if bias else []
@@ -122,75 +88,32 @@ def conv_transpose(
             f"nn.ConvTranspose{count}d",
             channels,
             per_group * group,
-            kernel_size=pair(kernel),
+            kernel_size=pair(window.kernel),
             **options,
             tensors={"weight": weight, "bias": bias},
         )
         y = layer(x)
-    return torch.call("F.pad", y, tuple(crop)) if any(crop) else y
-
-
-def transposed_pads(
-    node: Exporting, x: Variable, spans: list[int], strides: list[int]
-) -> tuple[list[int], list[int], list[int]]:
-    """What is cut off before and behind, and the size added behind.
-
-    https://onnx.ai/onnx/operators/onnx__ConvTranspose.html; a padding that an `output_shape` would make
-    negative is added behind.
-    """
-    count = len(spans)
-    extra = node.attribute("output_padding", [0] * count)
-    auto = node.attribute("auto_pad", "NOTSET")
-    pads = node.attribute("pads", [0] * 2 * count)
-    wanted = node.attribute("output_shape")
-    if wanted is None and auto in {"NOTSET", "VALID"}:
-        return (
-            (pads[:count], pads[count:], extra)
-            if auto == "NOTSET"
-            else ([0] * count, [0] * count, extra)
-        )
-    sizes = (x.shape or ())[2:]
-    if wanted is not None and not (sizes and all(isinstance(size, int) for size in sizes)):
-        node.refuse("an output_shape for an image whose size is not known")
-    begins, ends = [], []
-    for axis, (span, stride) in enumerate(zip(spans, strides, strict=True)):
-        total = span - stride + extra[axis]
-        if wanted is not None:
-            total = stride * (sizes[axis] - 1) + span + extra[axis] - wanted[-count:][axis]  # type: ignore[operator]
-        if total < 0:
-            extra = [e - total if i == axis else e for i, e in enumerate(extra)]
-            total = 0
-        small, large = total // 2, total - total // 2
-        begins.append(small if auto == "SAME_UPPER" else large)
-        ends.append(large if auto == "SAME_UPPER" else small)
-    return begins, ends, extra
+    return torch.call("F.pad", y, crop) if any(crop) else y
 
 
 def _padding_of_transposed(
-    node: Exporting,
-    begins: list[int],
-    ends: list[int],
-    extra: list[int],
-    limits: list[int],
-) -> tuple[list[int], list[int], list[int]]:
+    node: Exporting, window: Window
+) -> tuple[list[int], list[int], tuple[int, ...]]:
     """Torch's `padding` and `output_padding`, and what `F.pad` cuts off afterwards.
 
     torch cuts off the same on both sides, then adds behind, less than a stride or a dilation.
     """
-    pads, further, crop = [], [], []
-    for begin, end, more, limit in zip(begins, ends, extra, limits, strict=True):
-        if begin >= 0 and 0 <= more + begin - end < limit:
-            pads.append(begin)
-            further.append(more + begin - end)
-            crop.append((0, 0))
-            continue
-        if more >= limit:
-            node.refuse(f"torch adds less than {limit} to the output's size, not {more}")
-        least = max(min(begin, end), 0)
-        pads.append(least)
-        further.append(more)
-        crop.append((least - begin, least - end))
-    return pads, further, [side for both in reversed(crop) for side in both]
+    pads, further, begins, ends = [], [], [], []
+    for axis in window.axes:
+        limit = max(axis.stride, axis.dilation)
+        cut = axis.even_cut(limit)
+        if cut is None:
+            node.refuse(f"torch adds less than {limit} to the output's size, not {axis.extra}")
+        pads.append(cut[0])
+        further.append(cut[1])
+        begins.append(-cut[2][0])
+        ends.append(-cut[2][1])
+    return pads, further, flat_pads(begins, ends)
 
 
 @exporter("DeformConv", doc="DeformConv")

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.convolution import explicit_pads
+from mmdnn.frameworks.pytorch.exporter.convolution import flat_pads, window_of
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Code, Variable
 
@@ -155,23 +155,14 @@ def _convolved(
     node: Exporting, torch: Writing, x: Variable, w: Variable, x_zero: Any, w_zero: Any
 ) -> Code:
     """The convolution of integers; double precision holds them exactly."""
-    if w.shape is None or not all(isinstance(d, int) for d in w.shape):
-        node.refuse("the shape of its weight is not known")
-    kernel = [int(d) for d in w.shape[2:]]  # type: ignore[arg-type]
-    count = len(kernel)
-    if count not in {1, 2, 3}:
-        node.refuse(f"torch convolves 1 to 3 spatial axes, not {count}")
-    node.ignore("kernel_shape")
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    pads = explicit_pads(node, x, kernel, strides, dilations)
+    window = window_of(node, x)
+    count, strides, dilations = len(window), window.strides, window.dilations
     columns: Any = w_zero
     if w_zero is not None and w_zero.rank == 1 and w_zero.shape != (1,):
         columns = torch.method(w_zero, "reshape", -1, *[1] * (count + 1))
     image: Any = _centred(torch, x, x_zero, _is_zero(torch, x_zero))
-    if any(pads):
-        flat = [side for i in reversed(range(count)) for side in (pads[i], pads[count + i])]
-        image = torch.call("F.pad", image, tuple(flat))
+    if any(window.pads):
+        image = torch.call("F.pad", image, flat_pads(window.begins, window.ends))
     weight = _centred(torch, w, columns, _is_zero(torch, w_zero))
     options = {"stride": tuple(strides)} if set(strides) != {1} else {}
     options |= {"dilation": tuple(dilations)} if set(dilations) != {1} else {}

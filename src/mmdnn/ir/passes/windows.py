@@ -1,0 +1,133 @@
+"""Windows in numbers: kernel, strides, dilations and pads stand in the node, whatever its file left out.
+
+`auto_pad` and `output_shape` are shorthands for pads (https://onnx.ai/onnx/operators/onnx__Conv.html,
+onnx__ConvTranspose.html, onnx__MaxPool.html). Where the standard's text leaves a choice:
+
+* Padding is never negative: with strides wider than the kernel, SAME pads nothing, windows begin with the
+  input, and a `ConvTranspose` makes less than size times stride (so the reference implementation of
+  Conv, and onnxruntime of ConvTranspose; onnxruntime's poolings would cut the input).
+* SAME counts the dilation of a pooling (onnxruntime forgets it, and then makes another size than it infers).
+* SAME has its number of windows from the strides alone, so that `ceil_mode` changes nothing; with VALID it
+  rounds up (so onnxruntime and ONNX's inference; by the standard's formula it would change nothing too).
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
+WEIGHTS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "QLinearConv": 3}
+"""Which input tells the kernel's size."""
+
+
+def spell_window(node: ir.Node) -> None:
+    """Give a node its window in numbers.
+
+    Where SAME depends on a size that is open, `auto_pad` stays, and `pads` is left out.
+
+    Args:
+        node: Changed, if it is a convolution or a pooling; the shape of a `ConvTranspose`'s output too.
+    """
+    if node.domain or node.op_type not in POOLS | WEIGHTS.keys():
+        return
+    kernel = _kernel(node)
+    if kernel is None:
+        return
+    ones = [1] * len(kernel)
+    strides = _ints(node, "strides") or ones
+    dilations = _ints(node, "dilations") or ones
+    spans = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+    said = {"kernel_shape": kernel, "strides": strides, "dilations": dilations}
+    if node.op_type == "ConvTranspose":
+        said |= _transposed(node, spans, strides)
+    else:
+        said |= _direct(node, spans, strides)
+    for name, numbers in said.items():
+        node.attributes[name] = ir.AttrInt64s(name, numbers)
+
+
+def _kernel(node: ir.Node) -> list[int] | None:
+    said = _ints(node, "kernel_shape")
+    if said is not None or node.op_type in POOLS:
+        return said
+    weight = node.inputs[WEIGHTS[node.op_type]]
+    shape = None if weight is None or weight.shape is None else weight.shape[2:]
+    return [int(dim) for dim in shape] if shape and _known(shape) else None  # type: ignore[arg-type]
+
+
+def _ints(node: ir.Node, name: str) -> list[int] | None:
+    return list(node.attributes[name].as_ints()) if name in node.attributes else None
+
+
+def _known(sizes: tuple[object, ...]) -> bool:
+    return all(isinstance(size, int) for size in sizes)
+
+
+def _sizes(node: ir.Node, count: int) -> list[int | None]:
+    """The spatial sizes of the input; None where open."""
+    x = node.inputs[0]
+    shape = x.shape if x is not None else None
+    if shape is None or len(shape) != count + 2:
+        return [None] * count
+    return [dim if isinstance(dim, int) else None for dim in shape[2:]]
+
+
+def _mode(node: ir.Node) -> str:
+    return str(node.attributes.get_string("auto_pad", "NOTSET"))
+
+
+def _direct(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str, list[int]]:
+    mode = _mode(node)
+    pads = _ints(node, "pads") or [0] * 2 * len(spans)
+    if mode == "VALID":
+        pads = [0] * 2 * len(spans)
+    elif mode != "NOTSET":
+        rows = zip(_sizes(node, len(spans)), spans, strides, strict=True)
+        totals = [same_padding(*row) for row in rows]
+        if None in totals:
+            return {}
+        pads = _shared([total or 0 for total in totals], mode)
+        node.attributes.pop("ceil_mode", None)
+    node.attributes.pop("auto_pad", None)
+    return {"pads": pads}
+
+
+def same_padding(size: int | None, span: int, stride: int) -> int | None:
+    """What SAME adds to a size, on both sides together; None where it depends on a size that is open."""
+    if stride == 1 or span == 1:
+        return span - 1
+    return None if size is None else max((-(-size // stride) - 1) * stride + span - size, 0)
+
+
+def _shared(totals: list[int], mode: str) -> list[int]:
+    """Pads of these sums, the odd one behind for SAME_UPPER, else in front."""
+    small, large = [total // 2 for total in totals], [-(-total // 2) for total in totals]
+    return small + large if mode == "SAME_UPPER" else large + small
+
+
+def _transposed(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str, list[int]]:
+    """Pads cut here; what an `output_shape` would make negative is added behind."""
+    count, mode = len(spans), _mode(node)
+    extra = _ints(node, "output_padding") or [0] * count
+    wanted = _ints(node, "output_shape")
+    sizes = _sizes(node, count)
+    pads = _ints(node, "pads") or [0] * 2 * count
+    if wanted is not None:
+        if None in sizes:
+            return {"output_padding": extra}
+        rows = zip(sizes, strides, spans, extra, wanted[-count:], strict=True)
+        totals = [((n or 0) - 1) * s + span + more - size for n, s, span, more, size in rows]
+        extra = [more - min(total, 0) for more, total in zip(extra, totals, strict=True)]
+        pads = _shared([max(total, 0) for total in totals], mode)
+    elif mode == "VALID":
+        pads = [0] * 2 * count
+    elif mode != "NOTSET":
+        rest = zip(spans, strides, extra, strict=True)
+        pads = _shared([max(span - s + more, 0) for span, s, more in rest], mode)
+    changed = wanted is not None or mode != "NOTSET"
+    node.attributes.pop("output_shape", None)
+    node.attributes.pop("auto_pad", None)
+    shape = node.outputs[0].shape
+    if changed and shape is not None:  # ONNX's inference forgets output_padding beside SAME
+        node.outputs[0].shape = ir.Shape([*shape[:2], *[None] * count])
+    return {"pads": pads, "output_padding": extra}
