@@ -5,6 +5,12 @@ Each framework's importer and exporter has a table. An operator is a function wi
     @importer("Pooling", doc="https://caffe.berkeleyvision.org/tutorial/layers/pooling.html")
     def pooling(layer, op, x): ...
 
+    @exporter("Elu", doc="Elu")
+    def elu(node, torch, x, *, alpha): ...
+
+What is keyword-only in its signature are the attributes that it takes; `unused` names those that do
+not change the result.
+
 `mmlist` prints these tables, so what it shows is what there is. The modules of an importer or exporter
 are operator families; `load_families` imports them all, so that a new file needs no mention elsewhere.
 """
@@ -12,16 +18,49 @@ are operator families; `load_families` imports them all, so that a new file need
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    import onnx_ir as ir
+import onnx_ir as ir
 
 F = TypeVar("F", bound=Callable[..., Any])
-Test: TypeAlias = "Callable[[ir.Node], bool]"
+
+
+@dataclass(frozen=True)
+class Keywords:
+    """The attributes that an operator's function takes.
+
+    Attributes:
+        names: Their names, and whether the attribute may be absent.
+        others: Whether it takes any others too, as `**attributes`, and minds them itself.
+        unused: What does not change the result.
+    """
+
+    names: Mapping[str, bool]
+    others: bool
+    unused: frozenset[str]
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], unused: str = "") -> Keywords:
+        """Those of a function's signature.
+
+        Raises:
+            ValueError: One has a default other than None, which says that the attribute may be absent.
+        """
+        names, others = {}, False
+        for parameter in inspect.signature(function).parameters.values():
+            others = others or parameter.kind is parameter.VAR_KEYWORD
+            if parameter.kind is not parameter.KEYWORD_ONLY:
+                continue
+            if parameter.default not in (parameter.empty, None):
+                raise ValueError(
+                    f"{function.__name__} has a default of its own for {parameter.name}"
+                )
+            names[parameter.name] = parameter.default is None
+        return cls(names, others, frozenset(unused.split()))
 
 
 @dataclass(frozen=True)
@@ -31,6 +70,7 @@ class Entry(Generic[F]):
     type: str
     function: F
     doc: str
+    keywords: Keywords
 
 
 @dataclass
@@ -40,40 +80,36 @@ class Operators(Generic[F]):
     Args:
         verb: What the table does with an operator, as in messages: "read from Caffe".
         entries: What is registered.
-        tests: Of an operator, which of its nodes the table is not for.
     """
 
     verb: str
     entries: dict[str, Entry[F]] = field(default_factory=dict)
-    tests: dict[str, Test] = field(default_factory=dict)
 
-    def __call__(self, *types: str, doc: str = "") -> Callable[[F], F]:
-        """Register a function for one or several operator types."""
+    def __call__(self, *types: str, doc: str = "", unused: str = "") -> Callable[[F], F]:
+        """Register a function for one or several operator types.
+
+        Args:
+            types: The types.
+            doc: Where their semantics are written.
+            unused: The attributes that do not change the result, with blanks between them.
+        """
 
         def register(function: F) -> F:
+            keywords = Keywords.of(function, unused)
             for type_ in types:
                 if type_ in self.entries:
                     raise ValueError(f"{type_} is {self.verb} twice")
-                self.entries[type_] = Entry(type_, function, doc)
+                self.entries[type_] = Entry(type_, function, doc, keywords)
             return function
 
         return register
 
-    def unfit(self, *types: str) -> Callable[[Test], Test]:
-        """Register which nodes of these operators are spelled out in simpler ones, as the standard does."""
-
-        def register(test: Test) -> Test:
-            self.tests.update(dict.fromkeys(types, test))
-            return test
-
-        return register
-
-    def is_unfit(self, node: ir.Node) -> bool:
-        """Whether to write a node as its definition by simpler operators; see `unfit`."""
-        return not node.domain and node.op_type in self.tests and self.tests[node.op_type](node)
+    def entry(self, type_: str) -> Entry[F]:
+        """What is registered for a type."""
+        return self.entries[_plain(type_, self.entries)]
 
     def __getitem__(self, type_: str) -> F:
-        return self.entries[_plain(type_, self.entries)].function
+        return self.entry(type_).function
 
     def __contains__(self, type_: object) -> bool:
         return _plain(str(type_), self.entries) in self.entries
@@ -83,6 +119,12 @@ class Operators(Generic[F]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+def operator(node: ir.Node | ir.Function) -> str:
+    """The name under which an operator is registered, with its domain unless it is ONNX's own."""
+    name = node.op_type if isinstance(node, ir.Node) else node.name
+    return name if node.domain in {"", "ai.onnx"} else f"{node.domain}::{name}"
 
 
 def _plain(type_: str, known: Container[str]) -> str:

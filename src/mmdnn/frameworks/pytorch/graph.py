@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+import numpy as np
 import onnx_ir as ir
 
 ATOM, UNARY, POWER, PRODUCT, SUM, SHIFT, AND, XOR, OR, COMPARE, ANY = range(20, 9, -1)
@@ -24,6 +25,9 @@ TORCH_TYPES = {
     "FLOAT8E4M3FNUZ": "float8_e4m3fnuz", "FLOAT8E5M2FNUZ": "float8_e5m2fnuz",
 }  # fmt: skip
 """ONNX element types as torch's (https://docs.pytorch.org/docs/stable/tensor_attributes.html)."""
+
+FOLDABLE = 1 << 20
+"""Constants larger than this many bytes are weights, never literals."""
 
 
 @dataclass(eq=False)
@@ -48,6 +52,12 @@ class Variable:
         if self.value is None or self.value.is_graph_input():
             return None
         return self.value.const_value
+
+    def numbers(self) -> np.ndarray | None:
+        """The numbers of a small constant; None for what is not constant, or not small."""
+        if self.constant is None or self.constant.nbytes > FOLDABLE:
+            return None
+        return self.constant.numpy()
 
     @property
     def shape(self) -> tuple[int | str | None, ...] | None:

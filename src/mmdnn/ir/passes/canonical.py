@@ -1,6 +1,7 @@
 """The canonical form: what every exporter may expect of a model.
 
 * Local functions are inlined, but for those the exporter knows by name.
+* Nodes have every attribute for which the schema has a default.
 * An `If` whose condition is known is the branch it takes.
 * Constants are initializers, and what can be computed from constants and known shapes is computed.
 * Convolutions and poolings have their windows in numbers, `auto_pad` and `output_shape` worked out.
@@ -21,7 +22,9 @@ from onnx_ir.passes import common
 
 from mmdnn.errors import ShapeError
 from mmdnn.ir import COMPUTED, OPSET
+from mmdnn.ir.operators import operator
 from mmdnn.ir.passes.branches import take_branch
+from mmdnn.ir.passes.defaults import add_defaults
 from mmdnn.ir.passes.expansion import expand
 from mmdnn.ir.passes.folding import Folding, fold
 from mmdnn.ir.passes.inference import infer
@@ -48,19 +51,17 @@ def canonical(
         unfit: Which nodes of known operators are expanded all the same.
     """
     model = model.clone()
-    common.InlinePass(_unless(keep or ()))(model)
+    common.InlinePass(lambda function: operator(function) not in (keep or ()))(model)
     common.RemoveUnusedFunctionsPass()(model)  # type: ignore[no-untyped-call]
     opset = model.opset_imports.get("", OPSET)
+    add_defaults(model)
     _fold_graph(model.graph, Folding(), opset)
     while keep is not None and expand(model, keep, unfit):
+        add_defaults(model)
         _fold_graph(model.graph, Folding(), opset)
     skip_returns(model.graph)
     common.RemoveUnusedNodesPass()(model)
     return model
-
-
-def _unless(keep: Container[str]) -> Callable[[ir.Function], bool]:
-    return lambda function: f"{function.domain}::{function.name}" not in keep
 
 
 def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:

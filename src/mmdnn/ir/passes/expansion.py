@@ -15,6 +15,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from mmdnn.ir import LAYER, OPSET, TYPE
+from mmdnn.ir.operators import operator
 from mmdnn.ir.recurrent import equations as recurrence
 from mmdnn.ir.recurrent.nodes import KINDS
 
@@ -26,7 +27,9 @@ DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 def expand(
     model: ir.Model, keep: Container[str], unfit: Callable[[ir.Node], bool] = lambda _: False
 ) -> bool:
-    """Replace nodes, in place, by the bodies of their operators. Types must be known.
+    """Replace nodes, in place, by the bodies of their operators.
+
+    Types must be known, and attributes be there for which the schema has a default.
 
     Args:
         model: The model.
@@ -40,7 +43,7 @@ def expand(
     for node in list(ir.traversal.RecursiveGraphIterator(model.graph)):
         if node.domain not in DOMAINS or node.overload or not node.graph:
             continue
-        if _name(node) in keep and not unfit(node):
+        if operator(node) in keep and not unfit(node):
             continue
         function = _function(node, model.opset_imports)
         if function is not None:
@@ -52,10 +55,6 @@ def expand(
     if found:
         common.InlinePass(lambda function: function.overload.startswith(_MARK))(model)
     return found
-
-
-def _name(node: ir.Node) -> str:
-    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
 
 
 def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
@@ -76,7 +75,6 @@ def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
     function = ir.serde.deserialize_function(proto)
     function.domain, function.name = node.domain, node.op_type
     function.opset_imports.clear()
-    _default(node, schema)
     for name, attribute in list(node.attributes.items()):
         if attribute.type in {ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS}:
             del node.attributes[name]  # the body was built around it
@@ -121,10 +119,3 @@ def _body(schema: Any, node: ir.Node, opset: int) -> onnx.FunctionProto | None:
 
 def _typed(node: ir.Node) -> bool:
     return all(value is None or value.type is not None for value in node.inputs)
-
-
-def _default(node: ir.Node, schema: Any) -> None:
-    """Give the node the attributes that the schema supplies."""
-    for name, attribute in schema.attributes.items():
-        if name not in node.attributes and attribute.default_value.type:
-            node.attributes[name] = ir.serde.deserialize_attribute(attribute.default_value)

@@ -74,7 +74,7 @@ def _shape(node: ir.Node, folding: Folding) -> np.ndarray | None:
     value = node.inputs[0]
     if value is None or value.shape is None:
         return None
-    start, end = (_integer(node, "start", 0), _integer(node, "end", None))
+    start, end = node.attributes.get_int("start"), node.attributes.get_int("end")
     dims = list(value.shape)[start:end]
     if all(isinstance(dim, int) for dim in dims):
         return np.asarray(dims, np.int64)
@@ -123,10 +123,6 @@ def _array(value: ir.Value | None) -> np.ndarray | None:
     ):
         return None
     return tensor.numpy()
-
-
-def _integer(node: ir.Node, name: str, default: Any) -> Any:
-    return node.attributes[name].as_int() if name in node.attributes else default
 
 
 def _slice(
@@ -186,11 +182,11 @@ def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarra
 
 
 def _gather(node: ir.Node, x: np.ndarray, index: np.ndarray) -> np.ndarray:
-    return np.take(x, index, axis=_integer(node, "axis", 0))
+    return np.take(x, index, axis=node.attributes["axis"].as_int())
 
 
 def _reshape(node: ir.Node, x: np.ndarray, target: np.ndarray) -> np.ndarray:
-    zero = _integer(node, "allowzero", 0)
+    zero = node.attributes.get_int("allowzero")
     return x.reshape(
         [x.shape[i] if size == 0 and not zero else size for i, size in enumerate(target)]
     )
@@ -199,7 +195,7 @@ def _reshape(node: ir.Node, x: np.ndarray, target: np.ndarray) -> np.ndarray:
 TABLE: dict[str, Callable[..., Any]] = {
     "Add": _integers(np.add),
     "Cast": _cast,
-    "Concat": lambda node, *arrays: np.concatenate(arrays, _integer(node, "axis", 0)),
+    "Concat": lambda node, *arrays: np.concatenate(arrays, node.attributes["axis"].as_int()),
     "Div": _integers(_divide),
     "Equal": _integers(np.equal),
     "Expand": lambda _node, x, shape: x * np.ones(shape, x.dtype) if x.dtype.kind in "iu" else None,
@@ -225,7 +221,7 @@ TABLE: dict[str, Callable[..., Any]] = {
 def _evaluate(node: ir.Node, arrays: list[np.ndarray | None]) -> np.ndarray | None:
     try:
         found = TABLE[node.op_type](node, *arrays)
-    except (ValueError, IndexError, TypeError):
+    except (KeyError, ValueError, IndexError, TypeError):
         return None  # a faulty node is reported where it is converted
     if found is None or np.size(found) > LIMIT:
         return None
@@ -245,7 +241,7 @@ def _propagate(node: ir.Node, folding: Folding) -> None:
             arrays[0] = arrays[0] if arrays[0].dtype == object else arrays[0].astype(object)
         try:
             found = arrays[0] if node.op_type == "Cast" else TABLE[node.op_type](node, *arrays)
-        except (ValueError, IndexError, TypeError):
+        except (KeyError, ValueError, IndexError, TypeError):
             return
         if isinstance(found, (str, int, tuple)):
             found = _boxed(found)
@@ -310,7 +306,7 @@ def _freeze_target(node: ir.Node, folding: Folding) -> None:
             sizes.append(0 if axis < len(names) and names[axis] == entry else -1)
     if (
         sizes.count(-1) > 1
-        or _integer(node, "allowzero", 0)
+        or node.attributes.get_int("allowzero")
         or any(e == 0 for e in folding.partial[target])
     ):
         return

@@ -109,7 +109,7 @@ def _moved(node: ir.Node, given: list[Any]) -> np.ndarray:
 
 
 def _split(node: ir.Node, x: np.ndarray, sizes: Any = None) -> list[np.ndarray]:
-    axis = node.attributes["axis"].as_int() if "axis" in node.attributes else 0
+    axis = node.attributes["axis"].as_int()
     count = len(node.outputs)
     step = -(-x.shape[axis] // count)
     edges = np.cumsum(sizes)[:-1] if sizes is not None else [step * i for i in range(1, count)]

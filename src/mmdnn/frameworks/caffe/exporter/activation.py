@@ -60,7 +60,7 @@ def celu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
 
 @exporter("Softmax", doc=f"{TUTORIAL}/softmax.html")
 def softmax(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    return caffe.layer("Softmax", x, softmax_param={"axis": node.axis("axis", -1, len(x.shape))})
+    return caffe.layer("Softmax", x, softmax_param={"axis": node.axis(x, node.attribute("axis"))})
 
 
 @exporter("HardSigmoid", doc=f"{TUTORIAL}/clip.html")

@@ -37,6 +37,14 @@ class Blob:
     flat: Blob | None = None
     turned: Blob | None = None
 
+    @property
+    def rank(self) -> int:
+        """The number of its axes."""
+        return len(self.shape)
+
+    def numbers(self) -> None:
+        """None: they are computed while the network runs."""
+
 
 @dataclass(eq=False)
 class Draft:
@@ -88,6 +96,11 @@ class Constant:
         return tuple(int(dim) for dim in self.tensor.shape.numpy())
 
     @property
+    def rank(self) -> int:
+        """The number of its axes."""
+        return len(self.shape)
+
+    @property
     def size(self) -> int:
         """The number of its elements."""
         return int(np.prod(self.shape, dtype=np.int64))
@@ -100,6 +113,8 @@ class Constant:
     def array(self) -> np.ndarray:
         """Its numbers; for small ones only."""
         return references.read(self.tensor)
+
+    numbers = array
 
     def uniform(self) -> float | None:
         """The number that all its elements are, where they are one and few enough to be read."""

@@ -14,7 +14,7 @@ def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
     blobs = [caffe.blob(part) for part in parts if 0 not in part.shape]
     if not blobs:
         node.refuse("nothing is left")
-    axis = node.axis("axis", 1, len(blobs[0].shape))
+    axis = node.axis(blobs[0], node.attribute("axis"))
     if len(blobs) == 1:
         return blobs[0]
     return caffe.layer("Concat", *blobs, shape=node.shape(), concat_param={"axis": axis})
@@ -22,7 +22,7 @@ def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
 
 @exporter("Split", doc=f"{TUTORIAL}/slice.html")
 def split(node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None) -> Sequence[Blob]:
-    axis = node.axis("axis", 0, len(x.shape))
+    axis = node.axis(x, node.attribute("axis"))
     node.ignore("num_outputs")
     lengths = [node.shape(i)[axis] for i in range(len(node.node.outputs))]
     if sizes is not None and caffe.ints(sizes, "parts") != lengths:

@@ -72,7 +72,7 @@ def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suff
 def gather(node: Exporting, caffe: Writing, data: Operand, index: Operand) -> Blob:
     """Rows of a table are an Embed; a constant index cuts; a batch is put in another order."""
     rank = len(data.shape)
-    axis = node.axis("axis", 0, rank)
+    axis = node.front(node.attribute("axis"), rank)
     if isinstance(data, Constant) and isinstance(index, Blob):
         if axis or rank != 2:
             node.refuse(f"it gathers along axis {axis} of a table of {rank} axes")
@@ -103,7 +103,7 @@ def _embed(caffe: Writing, table: Constant, index: Blob) -> Blob:
 @exporter("GatherElements", doc=f"{TUTORIAL}/threshold.html")
 def gather_elements(node: Exporting, caffe: Writing, x: Operand, index: Operand) -> Blob:
     """One element along an axis: where the index less the place is 0 or a fraction, all else times 0."""
-    axis, value = node.axis("axis", 0, len(x.shape)), node.node.inputs[0]
+    axis, value = node.axis(x, node.attribute("axis")), node.node.inputs[0]
     if not isinstance(x, Blob) or not isinstance(index, Blob) or index.shape[axis] != 1:
         node.refuse("it takes several elements, or its places are constant")
     if not is_positive(node.node.inputs[1]):

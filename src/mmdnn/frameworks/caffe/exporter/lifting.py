@@ -18,6 +18,7 @@ import onnx_ir as ir
 from mmdnn.errors import Error
 from mmdnn.frameworks.caffe.exporter.blobs import Constant
 from mmdnn.frameworks.caffe.exporter.matching import Match
+from mmdnn.frameworks.caffe.exporter.table import LIFTED
 from mmdnn.frameworks.caffe.exporter.values import small
 from mmdnn.frameworks.caffe.graph import Filler, Layer, Unknown, message
 from mmdnn.frameworks.caffe.importer.table import Importing, importer
@@ -25,9 +26,6 @@ from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.builder import Builder, NeedsStatic
 from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
-
-DOMAIN = "mmdnn.lifted"
-"""Of the node that stands for a lifted layer."""
 
 proposals: Operators[Any] = Operators("lifted to Caffe")
 """Registers a function `(group, proposal)` that fills in a proposal, or calls `group.give_up()`."""
@@ -256,7 +254,7 @@ def close(model: ir.Model, lifted: dict[str, Lifted]) -> bool:
     """
     closed = False
     for node in model.graph:
-        if node.domain != DOMAIN or all(_is_known(output) for output in node.outputs):
+        if node.domain != LIFTED or all(_is_known(output) for output in node.outputs):
             continue
         layer = lifted[str(node.name)]
         bottoms = [value for value in node.inputs[: layer.bottoms] if value is not None]
@@ -313,7 +311,7 @@ def _replace(graph: ir.Graph, group: Group, proposal: Proposal, name: str) -> Li
     node = ir.node(
         group.type,
         [*proposal.bottoms, *weights],
-        domain=DOMAIN,
+        domain=LIFTED,
         outputs=outputs,
         name=name,
         metadata_props={LAYER: group.name, TYPE: group.type},

@@ -65,7 +65,7 @@ def _bias(bias: Constant, outputs: int, beta: float) -> ir.TensorProtocol:
 def _unflattened(node: Exporting, x: Blob) -> Blob:
     """What a layer before it reads that does no more than flatten, and is of the same source layer."""
     maker = x.maker
-    if maker is None or maker.origin != node.origin or not node.origin:
+    if maker is None or maker.origin != node.source_layer or not node.source_layer:
         return x
     if maker.type not in {"Flatten", "Reshape"}:
         return x

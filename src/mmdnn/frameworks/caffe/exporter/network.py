@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError
@@ -12,11 +10,10 @@ from mmdnn.frameworks.caffe.exporter.assembly import finish
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
 from mmdnn.frameworks.caffe.exporter.recurrent import known_view
-from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import LIFTED, Exporting, Operand, Writing, exporter
 from mmdnn.frameworks.caffe.graph import Network, message
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import LAYER
 from mmdnn.ir.origin import adopt, notes
-from mmdnn.ir.passes.canonical import canonical
 from mmdnn.ir.passes.unrolling import unroll
 
 FORKS = ("ssd",)
@@ -73,43 +70,16 @@ def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False)
     lifted |= lifting.lift(model, fork, "later ")  # what needs the sizes that are known by now
     while lifting.close(model, lifted):
         model = _prepared(model)
-    nodes = list(model.graph)
-    refused = [_described(node) for node in nodes if operator(node) not in _Known()]
-    if refused:
-        raise UnsupportedError.listing(refused, action="written as Caffe")
+    exporter.check(model)
     return Lowering(model, lifted, fork, opened).run()
 
 
 def _prepared(model: ir.Model) -> ir.Model:
     """In canonical form, short loops written out."""
-    model = canonical(model, keep=_Known(), unfit=exporter.is_unfit)
+    model = exporter.canonical(model)
     while unroll(model, MOST_STEPS):
-        model = canonical(model, keep=_Known(), unfit=exporter.is_unfit)
+        model = exporter.canonical(model)
     return model
-
-
-class _Known(Container[str]):
-    """The operators of the table; a local function may have a number that tells its versions apart."""
-
-    def __contains__(self, name: object) -> bool:
-        return _plain(str(name)) in exporter or str(name).startswith(f"{lifting.DOMAIN}::")
-
-
-def _plain(name: str) -> str:
-    stem, _, number = name.rpartition("_")
-    return stem if "::" in stem and number.isdigit() else name
-
-
-def operator(node: ir.Node) -> str:
-    """The name under which an operator is registered, with its domain unless it is ONNX's own."""
-    if node.domain in {"", "ai.onnx"}:
-        return node.op_type
-    return _plain(f"{node.domain}::{node.op_type}")
-
-
-def _described(node: ir.Node) -> tuple[str, str]:
-    props = node.metadata_props
-    return props.get(TYPE) or node.op_type, props.get(LAYER) or node.name or "?"
 
 
 class Lowering:
@@ -204,7 +174,7 @@ class Lowering:
         self, exporting: Exporting, node: ir.Node, inputs: list[Operand | None]
     ) -> list[Operand | None]:
         writing = Writing(self, exporting)
-        if node.domain == lifting.DOMAIN:
+        if node.domain == LIFTED:
             return list(lifting.write(writing, self.lifted[str(node.name)], inputs))
         for value, operand in zip(node.inputs, inputs, strict=True):
             if isinstance(operand, Blob) and value is not None:
@@ -212,8 +182,7 @@ class Lowering:
         known = known_view(node, inputs[0] if inputs else None)
         if known is not None:
             return [known]
-        made = exporter[operator(node)](exporting, writing, *inputs)
-        exporting.check_read()
+        made = exporter.write(exporting, writing, *inputs)
         if made is None or isinstance(made, (Blob, Constant)):
             return [made]
         return list(made)

@@ -147,7 +147,7 @@ def layer_normalization(
     bias: Operand | None = None,
 ) -> Sequence[Blob | None]:
     node.ignore("stash_type")
-    axis = node.axis("axis", -1, len(x.shape))
+    axis = node.axis(x, node.attribute("axis"))
     rows = int(np.prod(x.shape[:axis], dtype=np.int64))
     y = _normalised(caffe, x, rows, node.attribute("epsilon", 1e-5))
     return [_affine(node, caffe, y, weight, bias), None, None]

@@ -135,7 +135,7 @@ def reduce_min(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = 
 @exporter("ArgMax", doc=f"{TUTORIAL}/argmax.html")
 def arg_max(node: Exporting, caffe: Writing, x: Blob) -> Blob:
     """Of equal maxima Caffe takes the last one."""
-    axis, last = node.axis("axis", 0, len(x.shape)), node.attribute("select_last_index", 0)
+    axis, last = node.axis(x, node.attribute("axis")), node.attribute("select_last_index", 0)
     node.ignore("keepdims")
     if not last:
         return _first_of_best(node, caffe, x, axis)

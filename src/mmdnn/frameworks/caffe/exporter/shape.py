@@ -46,7 +46,7 @@ def _reshaped(node: Exporting, caffe: Writing, x: Operand, shape: tuple[int, ...
 
 @exporter("Flatten", doc=f"{TUTORIAL}/flatten.html")
 def flatten(node: Exporting, caffe: Writing, x: Operand) -> Operand:
-    axis = node.axis("axis", 1, len(x.shape))
+    axis = node.attribute("axis") % max(x.rank, 1)
     if axis == 1 and len(x.shape) > 1 and isinstance(x, Blob):
         return caffe.layer("Flatten", x, shape=node.shape())
     return _reshaped(node, caffe, x, node.shape())

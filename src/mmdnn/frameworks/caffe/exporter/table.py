@@ -1,71 +1,43 @@
 """The table of ONNX operators, and what an exporting function is given.
 
     @exporter("Elu", doc=f"{TUTORIAL}/elu.html")
-    def elu(node, caffe, x):
-        return caffe.layer("ELU", x, elu_param={"alpha": node.attribute("alpha", 1.0)})
+    def elu(node, caffe, x, *, alpha):
+        return caffe.layer("ELU", x, elu_param={"alpha": alpha})
 
-A function gets the node, the `caffe` it writes with, and for each input a `Blob`, or a `Constant`
-where it is an initializer, or None for one left out. It returns the blob of its output, or one for
-each output.
+A function gets the node, the `caffe` it writes with, for each input a `Blob`, or a `Constant` where it
+is an initializer, or None for one left out, and the node's attributes by name (see
+`mmdnn.ir.exporting`). It returns the blob of its output, or one for each output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import graph
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft, fill
-from mmdnn.ir import LAYER, TYPE
-from mmdnn.ir.operators import Operators
+from mmdnn.ir.exporting import ExportedNode, Exporter
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.caffe.exporter.network import Lowering
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
-exporter: Operators[Callable[..., Any]] = Operators("written as Caffe")
-"""Registers a function `(node, caffe, *inputs) -> blob or blobs` for an ONNX operator."""
+LIFTED = "mmdnn.lifted"
+"""The domain of nodes that are layers already; see `lifting`."""
+
+exporter = Exporter("Caffe", domain=LIFTED)
+"""Registers a function `(node, caffe, *inputs, **attributes) -> blob or blobs` for an ONNX operator."""
 
 Operand: TypeAlias = Blob | Constant
 
 
-class Exporting:
-    """A node on its way out: its attributes, each of which must be read."""
-
-    def __init__(self, node: ir.Node) -> None:
-        self.node = node
-        self.type = node.op_type
-        self.origin = node.metadata_props.get(LAYER, "")
-        self.source_type = node.metadata_props.get(TYPE, "")
-        self.layer = self.origin or node.name or str(node.outputs[0].name)
-        self._unread = set(node.attributes)
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute as a Python value."""
-        self._unread.discard(name)
-        found = self.node.attributes.get(name)
-        if found is None:
-            return default
-        if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
-            return list(found.value)
-        return found.value
-
-    def ignore(self, *names: str) -> None:
-        """These attributes do not change the result."""
-        self._unread.difference_update(names)
-
-    def wants(self, index: int) -> bool:
-        """Whether anything uses that output."""
-        outputs = self.node.outputs
-        if index >= len(outputs):
-            return False
-        return bool(outputs[index].uses()) or outputs[index].is_graph_output()
+class Exporting(ExportedNode):
+    """A node on its way to Caffe, where all sizes are numbers."""
 
     def shape(self, index: int = 0) -> tuple[int, ...]:
         """The sizes of an output."""
@@ -73,19 +45,6 @@ class Exporting:
         if found is None or not all(isinstance(dim, int) for dim in found):
             self.refuse("the shape of its output is not known")
         return tuple(int(dim) for dim in found)  # type: ignore[arg-type]
-
-    def axis(self, name: str, default: int, rank: int) -> int:
-        """An attribute that is an axis, counted from the front."""
-        return int(self.attribute(name, default)) % max(rank, 1)
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Stop, naming this layer."""
-        raise UnsupportedError(reason, layer=self.layer, operator=self.source_type or self.type)
-
-    def check_read(self) -> None:
-        """Refuse attributes that nobody has read."""
-        if self._unread:
-            self.refuse(f"its attribute {min(self._unread)} is not handled for Caffe")
 
 
 class Writing:
@@ -151,7 +110,7 @@ class Writing:
             message,
             [self.blob(bottom) for bottom in bottoms],
             list(blobs),
-            origin=self.node.origin,
+            origin=self.node.source_layer,
             in_place=in_place,
             note=self.lowering.note(self.node.node.metadata_props),
         )
@@ -194,7 +153,7 @@ class Writing:
         Nodes of models whose nodes are the layers are of one source layer: none.
         """
         draft = x.maker if isinstance(x, Blob) else None
-        if draft is None or draft.type != type_ or draft.origin != self.node.origin:
+        if draft is None or draft.type != type_ or draft.origin != self.node.source_layer:
             return None
         value = x.value if isinstance(x, Blob) else None
         alone = value is not None and len(value.uses()) == 1 and not value.is_graph_output()

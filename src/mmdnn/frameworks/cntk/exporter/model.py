@@ -17,11 +17,10 @@ from mmdnn.frameworks.cntk.exporter.inputs_outputs import alone, head, take_inpu
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown, told
 from mmdnn.frameworks.cntk.exporter.names import Naming
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
-from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter, is_unfit
+from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Axis, Function, Kind, Model, Shape, Variable
-from mmdnn.ir import COMPUTED, LAYER, TYPE
-from mmdnn.ir.passes.canonical import canonical
+from mmdnn.ir import COMPUTED
 from mmdnn.tensors import references
 
 FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16)
@@ -44,37 +43,9 @@ def from_ir(model: ir.Model) -> Model:
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
     """
-    model = canonical(model, keep=_Known(), unfit=is_unfit)
-    refused = [
-        (
-            node.metadata_props.get(TYPE) or node.op_type,
-            node.metadata_props.get(LAYER) or node.name or "?",
-        )
-        for node in ir.traversal.RecursiveGraphIterator(model.graph)
-        if operator(node) not in exporter
-    ]
-    if refused:
-        raise UnsupportedError.listing(refused, action="written as CNTK")
+    model = exporter.canonical(model)
+    exporter.check(model)
     return Scope(model).run()
-
-
-def operator(node: ir.Node) -> str:
-    """The name under which an operator is registered: its type, with its domain unless it is ONNX's."""
-    if node.domain in {"", "ai.onnx"}:
-        return node.op_type
-    return _plain(f"{node.domain}::{node.op_type}")
-
-
-def _plain(name: str) -> str:
-    """The name of a local function, without the number that tells its variants apart."""
-    return re.sub(r"_\d+$", "", name) if name.startswith("mmdnn.") else name
-
-
-class _Known:
-    """The operators of the table, and the variants of its local functions."""
-
-    def __contains__(self, name: object) -> bool:
-        return _plain(str(name)) in exporter
 
 
 class Scope:
@@ -216,9 +187,8 @@ class Scope:
         made = told(exporting, inputs)
         if made is None:
             group, self.group = self.group, self._source_group(exporting)
-            made = exporter[operator(node)](exporting, cntk, *inputs)
+            made = exporter.write(exporting, cntk, *inputs)
             self.group = group
-            exporting.check_read()
         results = [made] if isinstance(made, Operand) else list(made)
         for output, result in zip(node.outputs, results, strict=False):
             if result is None:

@@ -16,7 +16,7 @@ from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.sequence import along, as_sequence, end, framed, unpacked
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter, unfit
+from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.ir.recurrent import nodes as recurrent
@@ -30,7 +30,7 @@ ORDER = {"LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2), "RNN": (0,)}
 """CNTK's gates as places among ONNX's."""
 
 
-@unfit("LSTM", "GRU", "RNN")
+@exporter.unfit("LSTM", "GRU", "RNN")
 def is_other(node: ir.Node) -> bool:
     """Whether its activations, a clip or coupled gates make it a loop of its own."""
     found = recurrent.read(node)

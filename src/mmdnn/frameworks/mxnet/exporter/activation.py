@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.loss import output_layer
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 _KINDS = {
     "Relu": ("relu", "relu"),
@@ -41,7 +41,7 @@ def elu(node: Exporting, mx: Writing, x: Array) -> Array:
     return mx.LeakyReLU(x, act_type="elu", slope=node.attribute("alpha", 1.0))
 
 
-@unfit("Selu")
+@exporter.unfit("Selu")
 def _is_odd_selu(node: ir.Node) -> bool:
     """MXNet has the usual numbers only."""
     usual = (("alpha", SELU_ALPHA), ("gamma", SELU_GAMMA))
@@ -57,7 +57,7 @@ def selu(node: Exporting, mx: Writing, x: Array) -> Array:
     return mx.LeakyReLU(x, act_type="selu")
 
 
-@unfit("Gelu")
+@exporter.unfit("Gelu")
 def _is_approximate(node: ir.Node) -> bool:
     found = node.attributes.get("approximate")
     return found is not None and found.as_string() != "none"

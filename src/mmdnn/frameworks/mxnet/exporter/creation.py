@@ -32,12 +32,17 @@ def constant_of_shape(node: Exporting, mx: Writing, shape: Array) -> Array:
     filled = node.attribute("value")
     array = np.zeros(1, np.float32) if filled is None else filled.numpy()
     whole = shape.producer("Shape")
-    if whole is None or whole.inputs[0] is None or whole.attributes:
+    if whole is None or whole.inputs[0] is None or not _is_whole(whole):
         return _full(node, mx, shape, array)
     like = mx.cast(mx.scope.array(whole.inputs[0]), ir.DataType.from_numpy(array.dtype))
     number: Any = array.reshape(-1)[0]
     zeros = mx.zeros_like(like)
     return zeros if number == 0 else mx._plus_scalar(zeros, scalar=number.item())
+
+
+def _is_whole(node: ir.Node) -> bool:
+    """Whether a Shape tells all sizes."""
+    return node.attributes["start"].as_int() == 0 and "end" not in node.attributes
 
 
 def _full(node: Exporting, mx: Writing, target: Array, array: np.ndarray) -> Array:

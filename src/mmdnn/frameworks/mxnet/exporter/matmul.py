@@ -66,7 +66,7 @@ def is_flattening(node: ir.Node) -> bool:
     if x is None or x.shape is None or len(x.shape) < 2 or target is None:
         return False
     shape = None if target.const_value is None else target.const_value.numpy().tolist()
-    if shape is None or len(shape) != 2 or "allowzero" in node.attributes:
+    if shape is None or len(shape) != 2 or node.attributes["allowzero"].as_int():
         return False
     rest = [dim for dim in x.shape[1:] if isinstance(dim, int)]
     known = len(rest) == len(x.shape) - 1

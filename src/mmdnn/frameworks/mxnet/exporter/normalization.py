@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import UNUSED
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter, unfit
+from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 EPSILON = 1e-5
 """ONNX's default."""
@@ -78,7 +78,7 @@ def instance_normalization(
     return mx.InstanceNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), eps=eps)
 
 
-@unfit("LayerNormalization")
+@exporter.unfit("LayerNormalization")
 def _is_odd_layer_norm(node: ir.Node) -> bool:
     """MXNet's takes one axis, and has both weights."""
     x, scale = node.inputs[0], node.inputs[1]

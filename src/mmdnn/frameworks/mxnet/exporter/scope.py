@@ -11,7 +11,7 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet.exporter.names import name_nodes, tell_values
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter, text
-from mmdnn.frameworks.mxnet.exporter.traversal import operator, reachable
+from mmdnn.frameworks.mxnet.exporter.traversal import reachable
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
 from mmdnn.ir import SAID
@@ -153,8 +153,7 @@ class Scope:
         exporting = Exporting(node)
         writing = Writing(self, exporting)
         inputs = [None if value is None else self._operand(writing, value) for value in node.inputs]
-        made = exporter[operator(node)](exporting, writing, *inputs)
-        exporting.check_read()
+        made = exporter.write(exporting, writing, *inputs)
         arrays = [made] if isinstance(made, Array) else list(made)
         for output, array in zip(node.outputs, arrays, strict=False):
             if array is None:

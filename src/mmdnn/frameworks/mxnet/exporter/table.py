@@ -4,8 +4,9 @@
     def relu(node, mx, x):
         return mx.Activation(x, act_type="relu")
 
-A function gets the node, the `mx` it writes with, and an `Array` for each input (None for one left
-out). It returns the `Array` of its output, or one for each output.
+A function gets the node, the `mx` it writes with, an `Array` for each input (None for one left out), and
+the node's attributes by name (see `mmdnn.ir.exporting`). It returns the `Array` of its output, or one
+for each output.
 
 MXNet has no booleans but in its NumPy operators: a truth value is 1 or 0 in float32 here. It has no
 arrays without axes either: a scalar is an array of one element.
@@ -15,24 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
-from mmdnn.ir import COMPUTED, LAYER, TYPE
-from mmdnn.ir.operators import Operators
+from mmdnn.ir import COMPUTED
+from mmdnn.ir.exporting import ExportedNode, Exporter, layer_of
 from mmdnn.tensors import references
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.mxnet.exporter.scope import Scope
 
-exporter: Operators[Callable[..., Any]] = Operators("written as MXNet")
-"""Registers a function `(node, mx, *inputs) -> array or arrays` for an ONNX operator."""
-
-unfit, is_unfit = exporter.unfit, exporter.is_unfit
+exporter = Exporter("MXNet")
+"""Registers a function `(node, mx, *inputs, **attributes) -> array or arrays` for an ONNX operator."""
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -74,6 +72,11 @@ class Array:
         return tuple(d if isinstance(d, int) else d.value for d in self.value.shape)
 
     @property
+    def rank(self) -> int | None:
+        """The number of its axes, where that is known."""
+        return None if self.shape is None else len(self.shape)
+
+    @property
     def constant(self) -> ir.TensorProtocol | None:
         """The tensor, where the value is an initializer."""
         if self.value is None or self.value.is_graph_input():
@@ -100,44 +103,13 @@ class Array:
         return None if tensor is None or tensor.nbytes > READABLE else references.read(tensor)
 
 
-class Exporting:
-    """A node on its way out: its attributes, each of which must be read."""
-
-    def __init__(self, node: ir.Node) -> None:
-        self.node = node
-        self.type = node.op_type
-        self.source_type = node.metadata_props.get(TYPE, "")
-        self.layer = layer_of(node)
-        self._unread = set(node.attributes)
-
-    @property
-    def output(self) -> ir.Value:
-        """Its first output."""
-        return self.node.outputs[0]
+class Exporting(ExportedNode):
+    """A node on its way to MXNet."""
 
     def output_shape(self, index: int = 0) -> tuple[int | str | None, ...] | None:
         """The dimensions of an output, where they are known."""
         shape = self.node.outputs[index].shape
         return None if shape is None else tuple(d if isinstance(d, int) else d.value for d in shape)
-
-    def wants(self, index: int) -> bool:
-        """Whether anything uses that output."""
-        if index >= len(self.node.outputs):
-            return False
-        output = self.node.outputs[index]
-        return bool(output.uses()) or output.is_graph_output()
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute as a Python value: int, float, str, list, tensor or graph."""
-        self._unread.discard(name)
-        found = self.node.attributes.get(name)
-        if found is None:
-            return default
-        if found.type == ir.AttributeType.FLOAT:
-            return float(np.format_float_positional(np.float32(found.value), trim="0"))
-        if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
-            return list(found.value)
-        return found.value
 
     def own(self, x: Array | ir.Value | None, *types: str) -> ir.Node | None:
         """The node that makes it, if it is one of these operators and part of the same layer."""
@@ -146,36 +118,6 @@ class Exporting:
         if maker is None or maker.domain or maker.op_type not in types:
             return None
         return maker if layer_of(maker) == self.layer else None
-
-    def rank(self, x: Array) -> int:
-        """The number of its axes; without it the node is refused."""
-        if x.shape is None:
-            self.refuse("the number of its input's axes is not known")
-        return len(x.shape)
-
-    def axis(self, x: Array, axis: int) -> int:
-        """An axis counted from the front."""
-        return axis % max(self.rank(x), 1)
-
-    def ignore(self, *names: str) -> None:
-        """These attributes do not change the result."""
-        self._unread.difference_update(names)
-
-    def ints(self, x: Array | None, what: str) -> list[int]:
-        """A constant input of integers; refused where it is computed while the model runs."""
-        found = None if x is None else x.numbers()
-        if found is None:
-            self.refuse(f"its {what} is computed while the model runs")
-        return [int(i) for i in found.reshape(-1)]
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Stop, naming this layer."""
-        raise UnsupportedError(reason, layer=self.layer, operator=self.source_type or self.type)
-
-    def check_read(self) -> None:
-        """Refuse attributes that nobody has read."""
-        if self._unread:
-            self.refuse(f"its attribute {min(self._unread)} is not handled for MXNet")
 
 
 class Writing:
@@ -266,11 +208,6 @@ class Writing:
         y = self.Cast(x, dtype=NAMES[dtype])
         y.dtype = dtype
         return y
-
-
-def layer_of(node: ir.Node) -> str:
-    """The name of a node's layer: its own, or that of what it makes."""
-    return node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name)
 
 
 def text(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import onnx_ir as ir
@@ -35,17 +34,3 @@ def reachable(heads: Iterable[Node]) -> list[Node]:
         todo.append((node, True))
         todo += [(entry.node, False) for entry in reversed(node.inputs)]
     return list(order)
-
-
-def operator(node: ir.Node) -> str:
-    """The name under which an operator is registered: its type, with its domain unless it is ONNX's."""
-    return (
-        plain(f"{node.domain}::{node.op_type}")
-        if node.domain not in {"", "ai.onnx"}
-        else node.op_type
-    )
-
-
-def plain(name: str) -> str:
-    """The name of a local function, without the number that tells its variants apart."""
-    return re.sub(r"_\d+$", "", name) if name.startswith("mmdnn.") else name

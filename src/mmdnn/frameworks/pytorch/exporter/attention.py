@@ -6,8 +6,9 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.ir.exporting import is_used
 
 SPECIAL = ("softcap", "softmax_precision")
 WINDOWS = ("left_window_size", "right_window_size")
@@ -24,7 +25,7 @@ def beyond_torch(node: ir.Node) -> bool:
         return True
     if any(name in attributes and attributes[name].value != -1 for name in WINDOWS):
         return True
-    if len(node.outputs) > 3 and wanted(node.outputs[3]):
+    if len(node.outputs) > 3 and is_used(node.outputs[3]):
         return True
     if query.shape is None or rest[1] is not None:
         return True

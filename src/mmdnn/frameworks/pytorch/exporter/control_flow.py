@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.graph import ANY, ATOM, TORCH_TYPES, UNARY, Code, Statement, Variable
+from mmdnn.ir.exporting import is_used
 from mmdnn.ir.recurrent import scans
 
 ENDLESS = 1 << 31
@@ -37,7 +38,7 @@ def if_(node: Exporting, torch: Writing, condition: Variable) -> None:
 
 
 def wanted_output(output: Variable) -> bool:
-    return output.value is not None and wanted(output.value)
+    return output.value is not None and is_used(output.value)
 
 
 @exporter("Loop", doc="Loop")
@@ -57,11 +58,11 @@ def loop(
         node.refuse("it has neither a trip count nor a condition, and never ends")
     step = Variable("step")
     inner: list[Statement] = []
-    counts = wanted(counter)
+    counts = is_used(counter)
     if counts:
         inner.append(Statement([_bind(torch, counter)], Code("torch.tensor({0})", (step,))))
     flag = None if always else _flag(torch, going, condition)
-    if always and wanted(going):
+    if always and is_used(going):
         inner.append(Statement([_bind(torch, going)], Code("torch.tensor(True)")))
     lists = [torch.let(str(v.name), Code("[]")) for v in graph.outputs[1 + len(states) :]]
     inner += torch.scope.nodes(graph)
@@ -187,7 +188,7 @@ def _finish(
     for output, inside, items, axis in zip(
         outputs[len(carried) :], scanned, lists, axes, strict=True
     ):
-        if wanted(output):
+        if is_used(output):
             where = f", dim={axis}" if axis else ""
             code = Code(f"torch.stack({{0}}{where})", (items,))
             if not certain:

@@ -11,12 +11,12 @@ import onnx_ir as ir
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.exporter.blocks import fold_blocks
 from mmdnn.frameworks.pytorch.exporter.sizes import prune
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, wanted
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
 from mmdnn.frameworks.pytorch.exporter.views import View, turned_back
 from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
-from mmdnn.ir import LAYER, TYPE, UNNAMED
-from mmdnn.ir.passes.canonical import canonical
+from mmdnn.ir import LAYER, UNNAMED
+from mmdnn.ir.exporting import is_used
 
 MADE_UP = {
     "",
@@ -44,17 +44,8 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
     """
-    model = canonical(model, keep=exporter, unfit=exporter.is_unfit)
-    refused = [
-        (
-            node.metadata_props.get(TYPE) or node.op_type,
-            node.metadata_props.get(LAYER) or node.name or "?",
-        )
-        for node in ir.traversal.RecursiveGraphIterator(model.graph)
-        if operator(node) not in exporter
-    ]
-    if refused:
-        raise UnsupportedError.listing(refused, action="written as PyTorch")
+    model = exporter.canonical(model)
+    exporter.check(model)
     program = Program(Module(name or _class_name(model.graph.name or "")), model=model)
     scope = Scope(program, model.graph)
     program.main.inputs = [scope.variable(value) for value in model.graph.inputs]
@@ -72,11 +63,6 @@ def _class_name(graph: str) -> str:
     name = "".join(part[:1].upper() + part[1:] for part in parts)
     plain = name.lower() in MADE_UP or not name[:1].isalpha() or len(name) > LONGEST_NAME
     return "Net" if plain else name
-
-
-def operator(node: ir.Node) -> str:
-    """The name under which an operator is registered: its type, with its domain unless it is ONNX's own."""
-    return f"{node.domain}::{node.op_type}" if node.domain not in {"", "ai.onnx"} else node.op_type
 
 
 class Scope:
@@ -152,8 +138,7 @@ class Scope:
             inputs = unsigned.signed(inputs)
         codes = turned_back(node, self.views)
         if codes is None:
-            codes = exporter[operator(node)](exporting, writing, *inputs)
-            exporting.check_read()
+            codes = exporter.write(exporting, writing, *inputs)
         codes = unsigned.back(codes) if unsigned.concerns else codes
         if codes is None:
             return
@@ -165,7 +150,7 @@ class Scope:
             self.statements.append(Statement(targets, codes, node=node))
         else:
             for output, code in zip(outputs, codes, strict=False):
-                if output.value is not None and wanted(output.value):
+                if output.value is not None and is_used(output.value):
                     self._assign(output, code, node)
 
     def _assign(self, output: Variable, code: Code | Variable, node: ir.Node) -> None:

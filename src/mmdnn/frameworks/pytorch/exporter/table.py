@@ -1,22 +1,22 @@
 """The table of ONNX operators, and what an exporting function is given.
 
     @exporter("Gelu", doc="Gelu")
-    def gelu(node, torch, x):
-        return torch.call("F.gelu", x, approximate=node.attribute("approximate", "none"))
+    def gelu(node, torch, x, *, approximate):
+        return torch.call("F.gelu", x, approximate=approximate)
 
-A function gets the node, the `torch` it writes with, and a `Variable` for each input (None for one
-left out). It returns the `Code` of its output, or one for each output.
+A function gets the node, the `torch` it writes with, a `Variable` for each input (None for one left
+out), and the node's attributes by name (see `mmdnn.ir.exporting`). It returns the `Code` of its output,
+or one for each output.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.exporter.sizes import trace
 from mmdnn.frameworks.pytorch.graph import (
     AND,
@@ -36,14 +36,14 @@ from mmdnn.frameworks.pytorch.graph import (
     Operand,
     Variable,
 )
-from mmdnn.ir import LAYER, TYPE, UNNAMED
-from mmdnn.ir.operators import Operators
+from mmdnn.ir import UNNAMED
+from mmdnn.ir.exporting import ExportedNode, Exporter, Input, is_used, shortest
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.pytorch.exporter.model import Scope
 
-exporter: Operators[Callable[..., Any]] = Operators("written as PyTorch")
-"""Registers a function `(node, torch, *inputs) -> code or codes` for an ONNX operator."""
+exporter = Exporter("PyTorch")
+"""Registers a function `(node, torch, *inputs, **attributes) -> code or codes` for an ONNX operator."""
 
 BINDS = {
     "+": SUM,
@@ -63,19 +63,15 @@ BINDS = {
 }
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 """A comparison with its sides exchanged: a number stands on the right."""
-FOLDABLE = 1 << 20
-"""Constants larger than this many bytes are weights, never literals."""
 
 
-class Exporting:
-    """A node on its way out: its attributes, each of which must be read."""
+class Exporting(ExportedNode):
+    """A node on its way to PyTorch."""
 
     def __init__(self, node: ir.Node) -> None:
-        self.node = node
-        self.type = node.op_type
-        self.layer = node.metadata_props.get(LAYER) or node.name or node.op_type
+        super().__init__(node)
+        self.layer = self.source_layer or node.name or node.op_type
         self.is_named = UNNAMED not in node.metadata_props
-        self._unread = set(node.attributes)
 
     @property
     def name(self) -> str:
@@ -86,48 +82,12 @@ class Exporting:
     def outputs(self) -> int:
         """How many outputs are used or named, up to the last one that is."""
         return max(
-            (i + 1 for i, v in enumerate(self.node.outputs) if v.name and wanted(v)), default=0
+            (i + 1 for i, v in enumerate(self.node.outputs) if v.name and is_used(v)), default=0
         )
 
-    def wants(self, index: int) -> bool:
-        """Whether anything uses that output."""
-        return index < len(self.node.outputs) and wanted(self.node.outputs[index])
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute as a Python value: int, float, str, list, numpy-able tensor or graph."""
-        self._unread.discard(name)
-        found = self.node.attributes.get(name)
-        if found is None:
-            return default
-        if found.type == ir.AttributeType.FLOAT:
-            return literal(np.asarray(found.value, np.float32))
-        if found.type in {ir.AttributeType.INTS, ir.AttributeType.FLOATS, ir.AttributeType.STRINGS}:
-            return list(found.value)
-        return found.value
-
-    def rank(self, x: Variable) -> int:
-        """The number of its axes; without it the node is refused."""
-        if x.rank is None:
-            self.refuse("the rank of its input is not known")
-        return x.rank
-
-    def axis(self, x: Variable, axis: int) -> int:
+    def axis(self, x: Input, axis: int) -> int:
         """An axis counted from the front, where the rank is known."""
         return axis if x.rank is None or axis >= 0 else axis + x.rank
-
-    def ignore(self, *names: str) -> None:
-        """These attributes do not change the result."""
-        self._unread.difference_update(names)
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Stop, naming this layer."""
-        kind = self.node.metadata_props.get(TYPE) or self.type
-        raise UnsupportedError(reason, layer=self.layer, operator=kind)
-
-    def check_read(self) -> None:
-        """Refuse attributes that nobody has read."""
-        if self._unread:
-            self.refuse(f"its attribute {min(self._unread)} is not handled for PyTorch")
 
 
 class Writing:
@@ -213,9 +173,7 @@ class Writing:
 
     def static(self, x: Variable | None) -> np.ndarray | None:
         """The value of a small constant input, or None where it is not constant."""
-        if x is None or x.constant is None or x.constant.nbytes > FOLDABLE:
-            return None
-        return x.constant.numpy()
+        return None if x is None else x.numbers()
 
     def ints(self, x: Variable | None, what: str) -> list[int]:
         """A constant input of integers.
@@ -223,10 +181,7 @@ class Writing:
         Raises:
             UnsupportedError: It is computed while the model runs.
         """
-        found = self.static(x)
-        if found is None:
-            self.node.refuse(f"its {what} is computed while the model runs")
-        return [int(i) for i in found.reshape(-1)]
+        return self.node.ints(x, what)
 
     def size(self, x: Variable, axis: int) -> int | Code:
         """The size of an axis: a number, or `x.shape[axis]` where it is open."""
@@ -332,21 +287,10 @@ def source(x: Any) -> str:
 
 
 def literal(array: np.ndarray) -> Any:
-    """Numbers as Python's own; a float32 as the shortest decimal that gives it back.
-
-    That of the largest float32 is larger than it, which torch refuses, so it is written in full.
-    """
+    """Numbers as Python's own; a float32 as the shortest decimal that gives it back."""
     if array.ndim:
         return [literal(item) for item in array]
-    if array.dtype == np.float32 and np.isfinite(array):
-        short = float(str(array[()]))
-        return short if abs(short) <= float(np.finfo(np.float32).max) else float(array)
-    return array.item()
-
-
-def wanted(value: ir.Value) -> bool:
-    """Whether a value is used by a node or is an output."""
-    return value.is_graph_output() or bool(value.uses())
+    return shortest(float(array)) if array.dtype == np.float32 else array.item()
 
 
 def pair(sizes: Any) -> Any:
@@ -394,5 +338,4 @@ __all__ = [
     "symbols",
     "torch_type",
     "unless",
-    "wanted",
 ]

@@ -1,0 +1,239 @@
+"""The way out of the IR: the table of an exporter, and the nodes that its functions are given.
+
+    exporter = Exporter("PyTorch")
+
+    @exporter("Elu", doc="Elu")
+    def elu(node, torch, x, *, alpha):
+        return torch.call("F.elu", x, alpha=alpha)
+
+The signature is the operator's schema: what is keyword-only are its attributes, as Python values. The
+canonical form has put every default in; a parameter that is None by default is an attribute without
+one, which may be absent. An attribute that no parameter names must be what the schema says it is where it
+is left out, or the node is refused; `@exporter("Cast", unused="saturate")` names those that do not
+change the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol, TypeAlias
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.operators import Keywords, Operators, operator
+from mmdnn.ir.passes.canonical import canonical
+from mmdnn.ir.passes.defaults import defaults
+
+Test: TypeAlias = Callable[[ir.Node], bool]
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Exporter(Operators[Callable[..., Any]]):
+    """The operators that a framework's exporter writes; calling it registers a function for some.
+
+    Args:
+        framework: Its name, as in messages.
+        domain: A domain whose nodes it writes without the table; they are canonical.
+    """
+
+    def __init__(self, framework: str, domain: str = "") -> None:
+        super().__init__(f"written as {framework}")
+        self.framework = framework
+        self.domain = domain
+        self._tests: dict[str, Test] = {}
+
+    def __contains__(self, type_: object) -> bool:
+        own = self.domain and str(type_).startswith(f"{self.domain}::")
+        return bool(own) or super().__contains__(type_)
+
+    def unfit(self, *types: str) -> Callable[[Test], Test]:
+        """Register which nodes of these operators are spelled out in simpler ones, as the standard does."""
+
+        def register(test: Test) -> Test:
+            self._tests.update(dict.fromkeys(types, test))
+            return test
+
+        return register
+
+    def is_unfit(self, node: ir.Node) -> bool:
+        """Whether to write a node as its definition by simpler operators; see `unfit`."""
+        return not node.domain and node.op_type in self._tests and self._tests[node.op_type](node)
+
+    def canonical(self, model: ir.Model) -> ir.Model:
+        """A copy of the model in the canonical form for this table's operators."""
+        return canonical(model, keep=self, unfit=self.is_unfit)
+
+    def check(self, model: ir.Model) -> None:
+        """Refuse a model with operators that the table does not have.
+
+        Raises:
+            UnsupportedError: There are some; all are listed.
+        """
+        refused = [
+            (
+                node.metadata_props.get(TYPE) or node.op_type,
+                node.metadata_props.get(LAYER) or node.name or "?",
+            )
+            for node in ir.traversal.RecursiveGraphIterator(model.graph)
+            if operator(node) not in self
+        ]
+        if refused:
+            raise UnsupportedError.listing(refused, action=self.verb)
+
+    def write(self, node: ExportedNode, *arguments: Any) -> Any:
+        """What the node's function returns.
+
+        Args:
+            node: The node.
+            arguments: What the function takes after it: what it writes with, and the inputs.
+
+        Raises:
+            UnsupportedError: The function refuses the node, or does not handle one of its attributes.
+        """
+        entry = self.entry(operator(node.node))
+        made = entry.function(node, *arguments, **node.take(entry.keywords))
+        node.check_read(self.framework)
+        return made
+
+
+class Input(Protocol):
+    """What a function of the table is given for an input."""
+
+    @property
+    def rank(self) -> int | None:
+        """The number of its axes, where it is known."""
+
+    def numbers(self) -> np.ndarray | None:
+        """The numbers of a small constant; None for what is not constant, or not small."""
+
+
+class ExportedNode:
+    """A node on its way out.
+
+    Attributes:
+        node: The IR node.
+        type: Its operator.
+        layer: The name of its layer: the source's, or its own, or that of what it makes.
+        source_layer: The source's name for its layer, "" where nothing is said.
+        source_type: What the source called the layer's operator, "" where nothing is said.
+    """
+
+    def __init__(self, node: ir.Node) -> None:
+        self.node = node
+        self.type = node.op_type
+        self.source_layer = node.metadata_props.get(LAYER, "")
+        self.source_type = node.metadata_props.get(TYPE, "")
+        self.layer = layer_of(node)
+        self._unread: set[str] = set()
+
+    @property
+    def output(self) -> ir.Value:
+        """Its first output."""
+        return self.node.outputs[0]
+
+    def wants(self, index: int) -> bool:
+        """Whether anything uses that output."""
+        return index < len(self.node.outputs) and is_used(self.node.outputs[index])
+
+    def take(self, keywords: Keywords) -> dict[str, Any]:
+        """The attributes that a function takes, as Python values.
+
+        Raises:
+            UnsupportedError: One that has no default is missing.
+        """
+        given = self.node.attributes
+        self._unread = {*given} - keywords.names.keys() - keywords.unused
+        names = {*given} - keywords.unused if keywords.others else keywords.names
+        for name, optional in keywords.names.items():
+            if name not in given and not optional:
+                self.refuse(f"its attribute {name} is missing")
+        if keywords.others:
+            self._unread = set()
+        return {name: python_value(given[name]) for name in names if name in given}
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute as a Python value."""
+        self._unread.discard(name)
+        found = self.node.attributes.get(name)
+        return default if found is None else python_value(found)
+
+    def ignore(self, *names: str) -> None:
+        """These attributes do not change the result."""
+        self._unread.difference_update(names)
+
+    def check_read(self, framework: str) -> None:
+        """Refuse attributes that nobody has read, and that are not what they are by default."""
+        usual = defaults(self.node)
+        for name in sorted(self._unread):
+            if name not in usual or self.node.attributes[name].value != usual[name].value:
+                self.refuse(f"its attribute {name} is not handled for {framework}")
+
+    def rank(self, x: Input) -> int:
+        """The number of an input's axes; without it the node is refused."""
+        if x.rank is None:
+            self.refuse("the rank of its input is not known")
+        return x.rank
+
+    def axis(self, x: Input, axis: int) -> int:
+        """An axis of an input, counted from the front."""
+        return self.front(axis, self.rank(x))
+
+    def front(self, axis: int, rank: int) -> int:
+        """One of so many axes, counted from the front."""
+        if not -max(rank, 1) <= axis < max(rank, 1):
+            self.refuse(f"there is no axis {axis} among {rank}")
+        return axis % max(rank, 1)
+
+    def numbers(self, x: Input | None, what: str) -> np.ndarray:
+        """A constant input; refused where it is computed while the model runs."""
+        found = None if x is None else x.numbers()
+        if found is None:
+            self.refuse(f"its {what} is computed while the model runs")
+        return found
+
+    def ints(self, x: Input | None, what: str) -> list[int]:
+        """A constant input of integers; refused where it is computed while the model runs."""
+        return [int(i) for i in self.numbers(x, what).reshape(-1)]
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Stop, naming this layer.
+
+        Raises:
+            UnsupportedError: Always.
+        """
+        raise UnsupportedError(reason, layer=self.layer, operator=self.source_type or self.type)
+
+
+def layer_of(node: ir.Node) -> str:
+    """The name of a node's layer: the source's, or its own, or that of what it makes."""
+    return node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name)
+
+
+def is_used(value: ir.Value) -> bool:
+    """Whether a node uses a value, or it is an output."""
+    return value.is_graph_output() or bool(value.uses())
+
+
+def python_value(attribute: ir.Attr) -> Any:
+    """An attribute's value: int, float, str, list, tensor, graph or type."""
+    if attribute.type == ir.AttributeType.FLOAT:
+        return shortest(attribute.value)
+    if attribute.type == ir.AttributeType.FLOATS:
+        return [shortest(number) for number in attribute.value]
+    if attribute.type in {ir.AttributeType.INTS, ir.AttributeType.STRINGS}:
+        return list(attribute.value)
+    return attribute.value
+
+
+def shortest(number: float) -> float:
+    """A float32 as the shortest decimal that gives it back, e.g. 0.1 for 0.10000000149.
+
+    That of the largest float32 is larger than it, and is written in full.
+    """
+    exact = np.float32(number)
+    short = float(str(exact))
+    return short if abs(short) <= LARGEST or np.isinf(exact) else float(exact)
