@@ -173,8 +173,18 @@ def result_side(
         if not framework.has("importer"):
             raise
         why = f"The result is not run in {framework.title} itself, but read back: {sentence(error)}"
-        return ir_side(Opened(framework, staged).model()), (why,)
+        return _read_back(framework, staged), (why,)
     return side, ()
+
+
+def _read_back(framework: registry.Framework, staged: registry.Source) -> Side:
+    """The IR of a result's files, its outputs by the names that the engine would give them."""
+    side = ir_side(Opened(framework, staged).model())
+    try:
+        named = getattr(framework.room("engine"), "named", None)
+    except ModuleNotFoundError:
+        return side
+    return replace(side, run=lambda values: named(staged, side.run(values))) if named else side
 
 
 def of_opened(

@@ -1,14 +1,12 @@
 """What nodes were before they were MXNet's, as attributes of theirs, which MXNet keeps and does not read.
 
-`__layer__` is the framework, place, type and name of the layer, by colons; `__values__` is what the outputs
-were called, as JSON; `__computed__` is on variables that are no weights, but numbers of the source's own
-code; `__fixed__` on inputs whose batch cannot be another one. See `mmdnn.ir.origin`.
+`__layer__` is the framework, place, type and name of the layer, by colons; `__computed__` is on variables
+that are no weights, but numbers of the source's own code; `__fixed__` on inputs whose batch cannot be another
+one. See `mmdnn.ir.origin`.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import onnx_ir as ir
@@ -17,10 +15,9 @@ from mmdnn.frameworks.mxnet.graph import Entry, Node
 from mmdnn.ir import COMPUTED, LAYER, origin
 
 LAYERS = "__layer__"
-VALUES = "__values__"
 NUMBERS = "__computed__"
 FIXED = "__fixed__"
-ATTRIBUTES = frozenset({LAYERS, VALUES, NUMBERS, FIXED})
+ATTRIBUTES = frozenset({LAYERS, NUMBERS, FIXED})
 
 
 def write(
@@ -36,7 +33,6 @@ def write(
     note = origin.notes(model)
     for node, source in made.items():
         _note(node, LAYERS, note(source.metadata_props))
-    called: dict[Node, dict[int, str]] = {}
     for value, entry in held:
         if entry.node.is_variable:
             batch = value.shape[0] if value.shape else None
@@ -44,12 +40,6 @@ def write(
             _note(entry.node, LAYERS, note(value.metadata_props))
             _note(entry.node, FIXED, "yes" if fixed and LAYERS in entry.node.attrs else "")
             _note(entry.node, NUMBERS, value.metadata_props.get(COMPUTED, ""))
-        elif value.dtype != ir.DataType.BOOL:
-            called.setdefault(entry.node, {})[entry.output] = str(value.name)
-    for node, names in called.items():
-        found = [names.get(index, "") for index in range(max(names) + 1)]
-        if LAYERS in node.attrs and any(found):
-            node.attrs[VALUES] = json.dumps(found, ensure_ascii=False)
 
 
 def _note(node: Node, key: str, text: str) -> None:
@@ -81,24 +71,3 @@ def read(
 def is_fixed(node: Node) -> bool:
     """Whether an input says that its batch cannot be another one."""
     return FIXED in node.attrs
-
-
-def names(nodes: Iterable[Node]) -> dict[tuple[Node, int], str]:
-    """What nodes say that their outputs were called, where no two say the same."""
-    said = {
-        (node, index): name
-        for node in nodes
-        for index, name in enumerate(_said(node)[: len(node.outputs)])
-        if name
-    }
-    count = Counter(said.values())
-    return {key: name for key, name in said.items() if count[name] == 1}
-
-
-def _said(node: Node) -> list[str]:
-    try:
-        found = json.loads(node.attrs.get(VALUES, "[]"))
-    except (ValueError, RecursionError):
-        return []
-    usual = isinstance(found, list) and all(isinstance(name, str) for name in found)
-    return found if usual and not node.is_variable else []

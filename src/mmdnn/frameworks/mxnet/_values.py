@@ -1,17 +1,20 @@
 """What a symbol that was converted says of the values of its source.
 
 MXNet takes attributes of a graph that it does not know. Ours is a text: JSON with `names`, output to
-the names that its value had in the source, and `scalars`, values that have no axes there (MXNet's
-have one).
+the names that its value had in the source, that of a model's output first, and `scalars`, values that
+have no axes there (MXNet's have one). By these names a run is compared, in MXNet or read back.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from mmdnn.frameworks.mxnet.graph import Node, Symbol
 
 VALUES = "mmdnn_values"
 """The graph's attribute."""
@@ -24,21 +27,50 @@ def renamed(symbol: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
     Args:
         symbol: The symbol file.
-        arrays: Arrays by MXNet's names.
+        arrays: Arrays by MXNet's names, or, of a symbol that was read back, by the source's.
     """
-    said = _said(symbol)
+    try:
+        said = _said(json.loads(symbol)["attrs"])
+    except (ValueError, KeyError, TypeError):
+        return dict(arrays)
     found = dict(arrays)
-    for output, names in said.get("names", {}).items():
-        if output in arrays:
-            found |= dict.fromkeys(names, arrays[output])
+    for output, names in _names(said).items():
+        known = next((name for name in (output, *names) if name in arrays), None)
+        if known is not None:
+            found |= dict.fromkeys(names, arrays[known])
     scalars = [name for name in said.get("scalars", ()) if name in found and found[name].size == 1]
     return found | {name: found[name].reshape(()) for name in scalars}
 
 
-def _said(symbol: bytes) -> dict[str, Any]:
+def called(symbol: Symbol) -> dict[tuple[Node, int], str]:
+    """What operators' outputs were called in the source, where no two say the same."""
+    names = _names(_said(symbol.attrs))
+    places = [(node, i) for node in symbol.operators for i in range(len(node.outputs))]
+    if not names:
+        return {}
+    outputs = Counter(node.output_name(i) for node, i in places)
+    found = {
+        (node, i): names[own][0]
+        for node, i in places
+        if (own := node.output_name(i)) in names and outputs[own] == 1
+    }
+    count = Counter(found.values())
+    return {place: name for place, name in found.items() if count[name] == 1}
+
+
+def _said(attrs: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        kind, text = json.loads(symbol)["attrs"][VALUES]
+        kind, text = attrs[VALUES]
         said = json.loads(text)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return said if kind == "str" and isinstance(said, dict) else {}
+
+
+def _names(said: Mapping[str, Any]) -> dict[str, list[str]]:
+    names = said.get("names", {})
+    usual = isinstance(names, dict) and all(
+        isinstance(known, list) and known and all(isinstance(name, str) for name in known)
+        for known in names.values()
+    )
+    return names if usual else {}

@@ -63,7 +63,12 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         names = json.loads((folder / "out.json").read_text())
         with np.load(folder / "out.npz") as arrays:
             found = {name: arrays[f"arr_{index}"] for index, name in enumerate(names)}
-    return dict(feeds) | renamed(files(source)[0], found)
+    return dict(feeds) | named(source, found)
+
+
+def named(source: Source, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a run gave, by the names of the model that the files were converted from too."""
+    return renamed(files(source)[0], found)
 
 
 def interpreter() -> str:

@@ -43,7 +43,7 @@ def tell_values(scope: Scope, symbol: Symbol, heads: list[Array]) -> None:
     made = {entry for n in symbol.operators for entry in outputs(n)}
     told: dict[str, list[str]] = {}
     scalars: list[str] = []
-    for array in dict.fromkeys([*scope.values.values(), *heads]):
+    for array in dict.fromkeys([*heads, *reversed(scope.values.values())]):
         node, index, value = array.entry.node, array.entry.output, array.value
         truth = value is not None and value.dtype == ir.DataType.BOOL and array not in heads
         if value is None or truth or (node, index) not in made:

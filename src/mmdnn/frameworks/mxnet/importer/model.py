@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet import _origins
+from mmdnn.frameworks.mxnet._values import called
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.importer import dtypes, inputs_outputs
 from mmdnn.frameworks.mxnet.importer.table import Importing, importer
@@ -95,7 +96,7 @@ class GraphImporter:
 
     def run(self, order: list[Node], heads: list[Entry]) -> ir.Model:
         """Import the nodes; `heads` become the outputs."""
-        self.called = _origins.names(order)
+        self.called = called(self.model.symbol)
         self.reserved = {name for node in order for name in self._names(node)}
         self.builder.reserve([*self.reserved, *self.model.params, *self.model.inputs])
         self._inputs()
