@@ -11,7 +11,7 @@ from mmdnn import registry
 from mmdnn.errors import UnsupportedError
 from mmdnn.ir import LAYER, OPSET, TYPE
 from mmdnn.ir.builder import Builder
-from mmdnn.ir.exporting import ExportedNode, Exporter, shortest
+from mmdnn.ir.exporting import WINDOW, ExportedNode, Exporter, shortest
 from mmdnn.ir.operators import Entry
 from mmdnn.ir.passes.defaults import DEPENDENT
 
@@ -77,6 +77,16 @@ def test_an_attribute_that_must_be_there_is_missed_by_name(exporter: Exporter) -
 def test_no_function_has_a_default_of_its_own(exporter: Exporter) -> None:
     with pytest.raises(ValueError, match="a default of its own for alpha"):
         exporter("Elu")(lambda _node, x, *, alpha=1.0: x * alpha)
+
+
+def test_a_window_is_in_numbers(exporter: Exporter) -> None:
+    exporter("MaxPool", unused="storage_order")(lambda _node, x, *, window: window)
+    x = ir.val("x", dtype=ir.DataType.FLOAT, shape=ir.Shape([1, 2, 7, 8]))
+    node = ir.node("MaxPool", [x], {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER"})
+    graph = ir.Graph([x], node.outputs, nodes=[node], opset_imports={"": OPSET}, name="g")
+    (node,) = exporter.canonical(ir.Model(graph, ir_version=10)).graph
+    window = exporter.write(ExportedNode(node), "x")
+    assert (window.pads, window.sizes, window.counts) == ([1, 1, 1, 1], [7, 8], [7, 8])
 
 
 def test_a_function_for_all_attributes_minds_them_itself(exporter: Exporter) -> None:
@@ -178,5 +188,8 @@ def test_a_signature_is_the_schema(entries: list[Entry[Any]]) -> None:
     assert not keywords.unused & keywords.names.keys()
     assert keywords.unused <= {name for schema in schemas for name in schema}
     for name, optional in keywords.names.items():
+        if name == WINDOW:
+            assert all("strides" in schema for schema in schemas)
+            continue
         assert any(name in schema for schema in schemas), name
         assert optional == any(schema.get(name, True) for schema in schemas), name

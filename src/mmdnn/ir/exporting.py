@@ -8,7 +8,8 @@
 
 The signature is the operator's schema: what is keyword-only are its attributes, as Python values. The
 canonical form has put every default in; a parameter that is None by default is an attribute without
-one, which may be absent. An attribute that no parameter names must be what the schema says it is where it
+one, which may be absent. `window` is no attribute, but the `Window` that several of them describe. An
+attribute that no parameter names must be what the schema says it is where it
 is left out, or the node is refused; `@exporter("Cast", unused="saturate")` names those that do not
 change the result.
 """
@@ -26,8 +27,12 @@ from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.operators import Keywords, Operators, operator
 from mmdnn.ir.passes.canonical import canonical
 from mmdnn.ir.passes.defaults import defaults
+from mmdnn.ir.windows import ATTRIBUTES, Window
 
 Test: TypeAlias = Callable[[ir.Node], bool]
+
+WINDOW = "window"
+"""The parameter that is a node's windows in numbers, in place of the attributes that say them."""
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -149,11 +154,16 @@ class ExportedNode:
         self._unread = {*given} - keywords.names.keys() - keywords.unused
         names = {*given} - keywords.unused if keywords.others else keywords.names
         for name, optional in keywords.names.items():
-            if name not in given and not optional:
+            if name not in given and not optional and name != WINDOW:
                 self.refuse(f"its attribute {name} is missing")
         if keywords.others:
             self._unread = set()
-        return {name: python_value(given[name]) for name in names if name in given}
+        taken = {name: python_value(given[name]) for name in names if name in given}
+        if WINDOW in keywords.names:
+            x = self.node.inputs[0]
+            taken[WINDOW] = Window.of(self, None if x is None or x.shape is None else x.shape.dims)
+            self._unread -= ATTRIBUTES
+        return taken
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute as a Python value."""

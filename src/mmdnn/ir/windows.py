@@ -15,6 +15,14 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 T = TypeVar("T")
 
+ATTRIBUTES = frozenset(
+    {
+        *("kernel_shape", "strides", "dilations", "pads", "auto_pad", "ceil_mode"),
+        *("output_padding", "output_shape"),
+    }
+)
+"""What describes the windows of a node."""
+
 
 @dataclass(frozen=True)
 class Axis:
