@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +45,34 @@ class Batch:
     def run(self, *, train: bool = False) -> dict[str, list[np.ndarray] | str]:
         """Each model's outputs, or why there are none."""
         try:
-            python = engine.interpreter()
+            engine.interpreter()
         except MissingExtraError:
             pytest.skip("MXNet is not installed: tools/make_mxnet_env.py")
-        command = [python, "-W", "ignore", str(PROGRAM), str(self.root), *(["train"] * train)]
-        subprocess.run(command, check=True, capture_output=True)
-        return {folder.name: _result(folder) for folder in sorted(self.root.iterdir())}
+        folders = sorted(self.root.iterdir())
+        run_all(folders, train=train)
+        return {folder.name: result(folder) for folder in folders}
 
 
-def _result(folder: Path) -> list[np.ndarray] | str:
+def run_all(folders: Sequence[Path], *, train: bool = False) -> None:
+    """Run what lies in these folders in one process, or one more for each time that it ends early."""
+    waiting = list(folders)
+    while waiting:
+        root = str(waiting[0].parent)
+        command = [engine.interpreter(), "-W", "ignore", str(PROGRAM), root, *(["train"] * train)]
+        names = "\n".join(folder.name for folder in waiting)
+        done = subprocess.run(command, input=names, capture_output=True, text=True)
+        waiting = [folder for folder in waiting if not _is_answered(folder)]
+        if waiting:
+            reason = done.stderr.strip().splitlines() or [f"MXNet ended: {done.returncode}"]
+            (waiting[0] / "error.txt").write_text(reason[-1])
+
+
+def _is_answered(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("error.txt", "out.npz"))
+
+
+def result(folder: Path) -> list[np.ndarray] | str:
+    """The outputs of what was run, or why there are none."""
     if (folder / "error.txt").exists():
         return (folder / "error.txt").read_text()
     with np.load(folder / "out.npz") as data:

@@ -2,9 +2,10 @@
 
     python batch_program.py FOLDER
 
-Each folder in it holds `net-symbol.json`, `net-0000.params`, `net.py` and `in.npz`, and gets `out.npz`, or
-`error.txt` where MXNet refuses something: the files, loaded as a checkpoint; the source code, whose outputs
-and weights must be the same; or a step of training what the code gives for that.
+Each folder in it that standard input names holds `net-symbol.json`, `net-0000.params`, `net.py` and
+`in.npz`, and gets `out.npz`, or `error.txt` where MXNet refuses something: the files, loaded as a
+checkpoint; the source code, whose outputs and weights must be the same; or a step of training what the
+code gives for that.
 """
 
 import importlib.util
@@ -87,7 +88,7 @@ def work(folder, trained):
 
 def main(root, trained):
     logging.disable(logging.WARNING)
-    for name in sorted(os.listdir(root)):
+    for name in sys.stdin.read().splitlines():
         folder = os.path.join(root, name)
         try:
             work(folder, trained)

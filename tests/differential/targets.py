@@ -1,0 +1,304 @@
+"""Each exporter, and how what it wrote is run: results, or why there are none."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from differential.case import Arrays, Case
+from helpers.caffe.opencv import one_process
+from helpers.caffe.roads import run_caffe
+from helpers.mxnet import batch as mxnet_batch
+from mmdnn import registry
+from mmdnn.errors import Error, MissingExtraError
+from mmdnn.frameworks.onnx import engine as onnxruntime
+from mmdnn.frameworks.onnx import importer as onnx_importer
+from mmdnn.registry import Source
+
+Result = Arrays | Exception
+Feeds = Mapping[str, np.ndarray]
+
+
+class Refused(Exception):  # noqa: N818 - no error: an exporter may refuse
+    """An exporter, or an engine, says that it cannot."""
+
+
+def intermediate(case: Case) -> ir.Model:
+    """A case's model in the IR."""
+    return onnx_importer.to_ir(case.model())
+
+
+class Target(ABC):
+    """A framework that cases are written for.
+
+    Args:
+        folder: Where files go.
+        engine: Whether the framework itself may run them.
+    """
+
+    name: str
+    strict = False
+    """Whether types are kept."""
+
+    def __init__(self, folder: Path, *, engine: bool = True) -> None:
+        self.folder = folder
+        self.engine = engine
+        self.results: dict[int, Result] = {}
+        self.files: dict[int, tuple[list[Path], Feeds, list[str]]] = {}
+
+    @abstractmethod
+    def write(self, model: ir.Model, folder: Path) -> list[Path]:
+        """Export a model into a folder of its own."""
+
+    @abstractmethod
+    def run(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
+        """Run what was written, by itself."""
+
+    def add(self, index: int, case: Case) -> None:
+        """Export a case, and run it or keep it until `finish`."""
+        place = self.folder / str(index)
+        place.mkdir(parents=True)
+        outputs = [str(value.name) for value in case.model().graph.outputs]
+        try:
+            files = self.write(intermediate(case), place)
+            self.files[index] = files, case.feeds, outputs
+            if not self.is_batched():
+                self.results[index] = self.run(files, case.feeds, outputs)
+        except Error as error:
+            self.results[index] = Refused(" ".join(str(error).split()))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is to be shown
+            self.results[index] = error
+
+    def is_batched(self) -> bool:
+        """Whether cases are run together in the end."""
+        return False
+
+    def finish(self) -> dict[int, Result]:
+        """What each case gave."""
+        return self.results
+
+    def back(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
+        """Read what was written, and run that on onnxruntime."""
+        framework = registry.framework(self.name)
+        source = framework.arrange(list(files))
+        shapes = {name: array.shape for name, array in feeds.items()}
+        reader, importer = framework.room("reader"), framework.room("importer")
+        known = reader.read(source).inputs
+        source = registry.replace(
+            source, input_shapes={name: shapes[name] for name in known if name in shapes}
+        )
+        model = importer.to_ir(reader.read(source))
+        inputs = {str(value.name): value for value in model.graph.inputs}
+        fed = {
+            name: array.astype(inputs[name].dtype.numpy())
+            for name, array in feeds.items()
+            if name in inputs
+        }
+        found = onnxruntime.run(model, fed)
+        values = [found[str(value.name)] for value in model.graph.outputs]
+        return dict(zip(outputs, values, strict=True))
+
+
+class Onnx(Target):
+    """ONNX itself: the importer's changes of opset, and the writer."""
+
+    name = "onnx"
+    strict = True
+
+    def write(self, model: ir.Model, folder: Path) -> list[Path]:
+        from mmdnn.frameworks.onnx import writer
+
+        return list(writer.write(model, folder / "net.onnx"))
+
+    def run(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
+        return run_file(files[0], feeds, outputs)
+
+
+def run_file(model: Path | bytes, feeds: Feeds, outputs: list[str]) -> Arrays:
+    """A file, or a message, in onnxruntime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    data = model if isinstance(model, bytes) else str(model)
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    values = session.run(outputs, dict(feeds))
+    return dict(zip(outputs, values, strict=True))
+
+
+class PyTorch(Target):
+    """Generated source, in this process."""
+
+    name = "pytorch"
+    strict = True
+
+    def write(self, model: ir.Model, folder: Path) -> list[Path]:
+        from mmdnn.frameworks.pytorch import codegen, exporter
+        from mmdnn.frameworks.pytorch.writer import instantiate
+
+        program = exporter.from_ir(model)
+        text = codegen.source(program)
+        (folder / "net.py").write_text(text)
+        self.module: Any = instantiate(program, text)
+        self.inputs = [str(value.name) for value in model.graph.inputs]
+        return [folder / "net.py"]
+
+    def run(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
+        import torch
+
+        from mmdnn.frameworks.pytorch.engine import as_numpy, as_tensor
+
+        with torch.no_grad():
+            values = self.module(*[as_tensor(feeds[name]) for name in self.inputs])
+        values = values if len(outputs) > 1 else (values,)
+        return {name: as_numpy(value) for name, value in zip(outputs, values, strict=True)}
+
+
+class Caffe(Target):
+    """OpenCV runs the layers in which it is trusted; the others are read back."""
+
+    name = "caffe"
+
+    def __init__(self, folder: Path, *, engine: bool = True) -> None:
+        super().__init__(folder, engine=engine)
+        self.process = one_process()
+        self.process.__enter__()
+
+    def write(self, model: ir.Model, folder: Path) -> list[Path]:
+        from mmdnn.frameworks.caffe import exporter, writer
+
+        return list(writer.write(exporter.from_ir(model), folder / "net.prototxt"))
+
+    def run(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
+        return run_caffe(list(files), feeds, outputs)
+
+    def finish(self) -> dict[int, Result]:
+        self.process.__exit__(None, None, None)
+        return self.results
+
+
+class MxNet(Target):
+    """MXNet 1.9.1, all cases in one process: the files, and the source code that is to do the same."""
+
+    name = "mxnet"
+
+    def is_batched(self) -> bool:
+        return self.engine and is_installed("mxnet")
+
+    def write(self, model: ir.Model, folder: Path) -> list[Path]:
+        from mmdnn.frameworks.mxnet import exporter, writer
+
+        native = exporter.from_ir(model)
+        writer.write(native, folder / "net.py", weights=folder / "net-0000.params")
+        return list(writer.write(native, folder / "net"))
+
+    def run(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
+        return self.back(files, feeds, outputs)
+
+    def finish(self) -> dict[int, Result]:
+        waiting = [index for index in self.files if index not in self.results]
+        if not waiting:
+            return self.results
+        for index in waiting:
+            np.savez(self.folder / str(index) / "in.npz", **self.files[index][1])
+        mxnet_batch.run_all([self.folder / str(index) for index in waiting])
+        for index in waiting:
+            found = mxnet_batch.result(self.folder / str(index))
+            outputs = self.files[index][2]
+            if isinstance(found, str):
+                self.results[index] = RuntimeError(found)
+            else:
+                self.results[index] = dict(zip(outputs, found, strict=True))
+        return self.results
+
+
+class Cntk(Target):
+    """CNTK 2.7, all cases in as few processes as possible."""
+
+    name = "cntk"
+
+    def is_batched(self) -> bool:
+        return self.engine and is_installed("cntk")
+
+    def write(self, model: ir.Model, folder: Path) -> list[Path]:
+        from mmdnn.frameworks.cntk import exporter, writer
+
+        return list(writer.write(exporter.from_ir(model), folder / "net.model"))
+
+    def run(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
+        return self.back(files, feeds, outputs)
+
+    def finish(self) -> dict[int, Result]:
+        from mmdnn.frameworks.cntk import engine
+
+        waiting = [index for index in self.files if index not in self.results]
+        if not waiting:
+            return self.results
+        jobs = [(Source(network=self.files[i][0][0]), self.files[i][1]) for i in waiting]
+        for index, found in zip(waiting, engine.run_many(jobs), strict=True):
+            files, feeds, outputs = self.files[index]
+            if isinstance(found, Error):
+                self.results[index] = self._unrun(found, files, feeds, outputs)
+            elif not set(outputs) <= found.keys():
+                self.results[index] = KeyError(f"no output {set(outputs) - found.keys()}")
+            else:
+                self.results[index] = {name: found[name] for name in outputs}
+        return self.results
+
+    def _unrun(
+        self, error: Error, files: Sequence[Path], feeds: Feeds, outputs: list[str]
+    ) -> Result:
+        """What only a GPU runs is read back."""
+        if not any(reason in str(error) for reason in GPU_ONLY):
+            return RuntimeError(" ".join(str(error).split()))
+        try:
+            return self.back(files, feeds, outputs)
+        except Error as again:
+            return Refused(str(again))
+        except Exception as again:  # noqa: BLE001 - whatever it is, it is to be shown
+            return again
+
+
+GPU_ONLY = ("Dilated convolution on CPU", "is not supported on the CPU")
+TARGETS: dict[str, type[Target]] = {
+    target.name: target for target in (Caffe, Cntk, MxNet, Onnx, PyTorch)
+}
+
+
+def is_installed(name: str) -> bool:
+    """Whether a framework that lives in an environment of its own has one."""
+    try:
+        registry.framework(name).room("engine").interpreter()
+    except MissingExtraError:
+        return False
+    return True
+
+
+def run_cases(
+    name: str, cases: Sequence[Case], folder: Path, *, engine: bool = True
+) -> list[Result]:
+    """What each case gives by way of an exporter."""
+    target = TARGETS[name](folder, engine=engine)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for index, case in enumerate(cases):
+            target.add(index, case)
+        found = target.finish()
+    return [found[index] for index in range(len(cases))]
+
+
+def place_of(error: Exception) -> str:
+    """What was raised, and where in the project."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "mmdnn" in frame.filename]
+    where = f" ({Path(ours[-1].filename).name}:{ours[-1].lineno})" if ours else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}{where}"
