@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: all demo test lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
+.PHONY: all demo test differential lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
 
 all: $(READY)
 
@@ -20,6 +20,10 @@ demo: $(READY)
 
 test: lint mxnet cntk
 	$(BIN)/python -m pytest -n 2
+
+# one node at a time through every exporter and back, beside onnxruntime
+differential: $(READY) mxnet cntk
+	PYTHONPATH=tests $(BIN)/python -m differential
 
 # MXNet 1.9.1 in an environment of its own: it wants a numpy that nothing else here does
 mxnet: $(READY)
