@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmdnn.frameworks.cntk.exporter.guards import GUARDED, made_by
+from mmdnn.frameworks.cntk.exporter.insides import inside
 from mmdnn.frameworks.cntk.exporter.markers import Inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
@@ -28,22 +29,12 @@ def not_(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     equal = made_by(x.value, "Equal")
     if equal is not None:
         return cntk.NotEqual(*(cntk.operand(one) for one in equal.inputs if one is not None))
-    with cntk.block("Not"):
-        above = cntk.Greater(x, cntk.number(0, x))
-        return cntk.Plus(cntk.Negate(above), cntk.number(1, x))
-
-
-_LOGIC = {"And": "ElementTimes", "Or": "Plus"}
+    return inside(cntk, "Not", x)
 
 
 @exporter("And", "Or", "Xor", doc=f"{API}/cntk.ops#element_and")
 def logic(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
-    zero = cntk.number(0, x)
-    with cntk.block(node.type):
-        flags = cntk.Greater(x, zero), cntk.Greater(y, zero)
-        if node.type == "Xor":
-            return cntk.NotEqual(*flags)
-        return cntk.Greater(getattr(cntk, _LOGIC[node.type])(*flags), zero)
+    return inside(cntk, node.type, x, y)
 
 
 @exporter("Where", doc=f"{API}/cntk.ops#element_select")

@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.facts import is_nonnegative, is_nonzero, is_positive
 from mmdnn.frameworks.cntk.exporter.guards import log_plus, made_by
+from mmdnn.frameworks.cntk.exporter.insides import inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.special import (
     ERF_BOTTOM,
@@ -216,14 +217,12 @@ def _clipped(node: Exporting, cntk: Writer) -> Operand | None:
 
 def larger(cntk: Writer, x: Operand, y: Operand) -> Operand:
     """The larger of two."""
-    with cntk.block("ElementMax"):
-        return cntk.Select(cntk.Greater(x, y), x, y)
+    return inside(cntk, "ElementMax", x, y)
 
 
 def smaller(cntk: Writer, x: Operand, y: Operand) -> Operand:
     """The smaller of two."""
-    with cntk.block("ElementMin"):
-        return cntk.Select(cntk.Less(x, y), x, y)
+    return inside(cntk, "ElementMin", x, y)
 
 
 @exporter("Clip", doc=f"{API}/cntk.ops#clip")

@@ -75,13 +75,13 @@ def power(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
     return Operand(op.Where(broken, zero, made), axes)
 
 
-@block("ElementMin", "Select(Less(x, y), x, y)", f"{API}/cntk.ops#element_min")
+@block("ElementMin", doc=f"{API}/cntk.ops#element_min")
 def element_min(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
     axes, values = align(op, [x, y])
     return Operand(op.Min(*values), axes)
 
 
-@block("ElementMax", "Select(Greater(x, y), x, y)", f"{API}/cntk.ops#element_max")
+@block("ElementMax", doc=f"{API}/cntk.ops#element_max")
 def element_max(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
     axes, values = align(op, [x, y])
     return Operand(op.Max(*values), axes)
@@ -108,7 +108,7 @@ def reciprocal(f: Importing, op: Op, x: Operand) -> ir.Value:
     return inverse(f, op, x)
 
 
-@block("ElementDivide", "ElementTimes(x, Reciprocal(y))", f"{API}/cntk.ops#element_divide")
+@block("ElementDivide", doc=f"{API}/cntk.ops#element_divide")
 def element_divide(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
     if _is_nonzero(f, y):
         axes, values = align(op, [x, y])

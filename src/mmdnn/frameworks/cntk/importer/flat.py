@@ -78,7 +78,7 @@ class Flat:
         for named in blocks.get(function.block.type, ()):
             found = named.pattern.match(function.block.outputs[0], self)
             if found is not None and named.check(found):
-                inputs = tuple(found.variables[name] for name in named.pattern.names)
+                inputs = tuple(found.variables[name] for name in named.pattern.operands)
                 self.matches[function] = Match(named, inputs, found)
                 del self.aliases[function.output()]
                 return

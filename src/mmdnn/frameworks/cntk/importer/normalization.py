@@ -74,8 +74,13 @@ def _vector(f: Importing, op: Op, x: Operand, size: int) -> ir.Value:
 
 def _is_lrn(bound: Bound) -> bool:
     """Whether a kernel of one number spans channels only, and is centred on each."""
-    kernel, padding = bound.variables["kernel"], bound.functions["conv"].attributes
-    if kernel.value is None or not bound.is_number(bias=None, beta=None):
+    kernel, convolution = bound.variables["kernel"], bound.functions["convolution"]
+    padding = convolution.attributes
+    if (
+        convolution.op != "Convolution"
+        or kernel.value is None
+        or not bound.are_numbers("bias", "beta")
+    ):
         return False
     array = references.read(kernel.value)
     automatic = padding.get("autoPadding")
@@ -94,23 +99,11 @@ def _steps(strides: object) -> tuple[int, ...]:
     return strides if isinstance(strides, Shape) else (0,)
 
 
-_DIVISOR = (
-    "Exp(ElementTimes(beta, Log(Plus(bias, Reshape((conv := Convolution(kernel,"
-    " Reshape(ElementTimes(x, x)))))))))"
-)
-
-
 @block(
-    "LocalResponseNormalization",
-    f"ElementDivide(x, {_DIVISOR})",
-    f"{API}/cntk.ops#local_response_normalization",
-    _is_lrn,
-)
-@block(
-    "ElementDivide",
-    f"ElementTimes(x, Reciprocal({_DIVISOR}))",
-    f"{API}/cntk.ops#local_response_normalization",
-    _is_lrn,
+    *("LocalResponseNormalization", "ElementDivide"),
+    inside="x / Exp(beta * Log(bias + Reshape(convolution(kernel, Reshape(x * x)))))",
+    doc=f"{API}/cntk.ops#local_response_normalization",
+    check=_is_lrn,
 )
 def local_response_normalization(
     f: Importing, op: Op, x: Operand, beta: Operand, bias: Operand, kernel: Operand

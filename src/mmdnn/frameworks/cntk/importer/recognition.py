@@ -29,19 +29,11 @@ ACTIVATIONS = {
 }
 """What ONNX's recurrent operators have under a name without parameters."""
 
-_CELL = "Plus(ElementTimes(forget(f), before), ElementTimes(input(i), candidate(g)))"
-
-_LSTM = Pattern(f"ElementTimes(output(o), hidden({_CELL}))")
-
-_GRU = Pattern(
-    "Plus(ElementTimes(Minus(one, update(z)), candidate(g)), ElementTimes(update(z), before))"
-)
-
-_RESET = Pattern("Times(weight, ElementTimes(reset(r), before))")
-
+_LSTM = Pattern("output(o) * hidden(forget(f) * before + input(i) * candidate(g))")
+_GRU = Pattern("(1 - update(z)) * candidate(g) + update(z) * before")
+_RESET = Pattern("Times(weight, reset(r) * before)")
 _PRODUCT = Pattern("Times(weight, x)")
-
-_SCALED = Pattern("ElementTimes(factor, x)")
+_SCALED = Pattern("factor * x")
 
 
 def recognized(lowering: GraphImporter, component: Sequence[Function]) -> bool:
@@ -105,7 +97,7 @@ class _Reader:
     def gru(self, variable: Variable) -> Cell | None:
         found = _GRU.match(variable, self.flat)
         hidden = self._delay_of(variable)
-        if found is None or hidden is None or not found.is_number(one=1):
+        if found is None or hidden is None:
             return None
         fresh = _Terms(self, hidden, None, found.variables["g"])
         reset = fresh.reset

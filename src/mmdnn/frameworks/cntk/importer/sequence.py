@@ -133,20 +133,18 @@ def scatter_packed(f: Importing, op: Op, x: Operand, places: Operand, like: Oper
 
 
 def _is_end(bound: Bound) -> bool:
-    """Whether a slice's flags say where a neighbour is missing, of which there is one frame."""
-    shift = bound.functions["shift"].attributes.get("offset")
-    axes = bound.functions["chosen"].attributes.get("newDynamicAxes")
-    single = isinstance(axes, list) and len(axes) == 1
-    return bound.is_number(zero=0, one=1) and shift == 1 and single
+    """Whether there is one frame."""
+    axes = bound.attributes["axes"]
+    return isinstance(axes, list) and len(axes) == 1
 
 
-_FLAGS = "{}(ReconcileDynamicAxis(zero, x), one)"
+_FLAGS = "{}(ReconcileDynamicAxis(0, x), 1, offset=1)"
+_CHOSEN = f"GatherPacked(x, PackedIndex(x, Where({_FLAGS}, newDynamicAxes=axes)))"
+_FIRST, _LAST = (_CHOSEN.format(delay) for delay in ("PastValue", "FutureValue"))
 
-_CHOSEN = f"GatherPacked(x, PackedIndex(x, (chosen := Where((shift := {_FLAGS})))))"
 
-
-@block("Sequence::Slice", _CHOSEN.format("PastValue"), f"{API}/cntk.sequence#first", _is_end)
-def first(f: Importing, op: Op, x: Operand, zero: Operand, one: Operand) -> Operand:
+@block("Sequence::Slice", inside=_FIRST, doc=f"{API}/cntk.sequence#first", check=_is_end)
+def first(f: Importing, op: Op, x: Operand) -> Operand:
     (made,) = _local(f, "First", [x.value], _first)
     return Operand(made, x.axes[:1])
 
@@ -155,8 +153,8 @@ def _first(op: Op, x: ir.Value) -> ir.Value:
     return op.Gather(x, np.array(0, np.int64), axis=frames.TIME)
 
 
-@block("Sequence::Slice", _CHOSEN.format("FutureValue"), f"{API}/cntk.sequence#last", _is_end)
-def last(f: Importing, op: Op, x: Operand, zero: Operand, one: Operand) -> Operand:
+@block("Sequence::Slice", inside=_LAST, doc=f"{API}/cntk.sequence#last", check=_is_end)
+def last(f: Importing, op: Op, x: Operand) -> Operand:
     """The last frame of each sequence, not of the padded batch."""
     (made,) = _local(f, "Last", [x.value, _lengths(f, x)], frames.last)
     return Operand(made, x.axes[:1])

@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, ShapeError, UnsupportedError
+from mmdnn.frameworks.cntk._blocks import INSIDES
 from mmdnn.frameworks.cntk.graph import Attribute, Axis, Function
 from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
@@ -61,21 +62,27 @@ def _always(bound: Bound) -> bool:
 
 
 def block(
-    type_: str, pattern: str, doc: str = "", check: Callable[[Bound], bool] = _always
+    *types: str, inside: str = "", doc: str, check: Callable[[Bound], bool] = _always
 ) -> Callable[[_F], _F]:
-    """Register a function for a block of that name whose inside matches a pattern, and a check.
+    """Register a function for blocks whose inside matches an expression (see `_blocks`), and a check.
 
-    The function is called `(f, op, *operands)`, operands in the order of the pattern's names as
-    `Pattern.names` gives it; functions that the pattern binds are `f.bound.functions["name"]`. A block
-    that matches none of its patterns is what its inside is, one that matches several the largest.
+    The function is called `(f, op, *operands)`, with the expression's operands in order. A block that
+    matches none of its patterns is what its inside is, one that matches several the largest.
+
+    Args:
+        types: The blocks' types.
+        inside: The expression, unless it is the type's in the table.
+        doc: Where the semantics are written.
+        check: What else must hold.
     """
 
     def register(function: _F) -> _F:
-        known = blocks.setdefault(type_, [])
-        known.append(Named(Pattern(pattern), function, check))
-        known.sort(key=lambda named: -named.pattern.size)
-        if f"{type_} (block)" not in importer:
-            importer(f"{type_} (block)", doc=doc)(function)
+        for type_ in types:
+            known = blocks.setdefault(type_, [])
+            known.append(Named(Pattern(inside or INSIDES[type_]), function, check))
+            known.sort(key=lambda named: -named.pattern.size)
+            if f"{type_} (block)" not in importer:
+                importer(f"{type_} (block)", doc=doc)(function)
         return function
 
     return register
@@ -95,7 +102,7 @@ class Importing:
         self, function: Function, lowering: GraphImporter, bound: Bound | None = None
     ) -> None:
         self.function = function
-        self.bound = bound or Bound({}, {})
+        self.bound = bound or Bound()
         self.lowering = lowering
         self.builder: Builder = lowering.builder
         self._read: set[str] = set()
