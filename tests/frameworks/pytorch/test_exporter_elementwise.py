@@ -108,6 +108,13 @@ def test_powers(base: str, exponent: str, constant: bool) -> None:
         )
 
 
+def test_powers_of_a_negative_number() -> None:
+    base = {"a": np.array(-2, np.float32)}
+    feeds = {"b": np.array([0, 1, 2, 3], np.float32)}
+    text = check("float[4] b => float y", "y = Pow(a, b)", feeds, weights=base)
+    assert forward(text) == "return (-2.0) ** b"
+
+
 def test_bits() -> None:
     body = """
     c = BitwiseAnd(a, b)

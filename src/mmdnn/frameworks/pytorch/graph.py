@@ -1,20 +1,19 @@
 """PyTorch's native graph here: modules with members, and the statements of their `forward`.
 
-It is what source code and weight files are both printed from, so they cannot disagree. Expressions are
-Python text with holes, so that an operator is one line and inlining needs no parser.
+It is what source code and weight files are both printed from, so they cannot disagree. Statements and
+expressions are Python's own (`mmdnn.python`); their operands are variables and members.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-ATOM, UNARY, POWER, PRODUCT, SUM, SHIFT, AND, XOR, OR, COMPARE, ANY = range(20, 9, -1)
-"""How tightly an expression binds (https://docs.python.org/3/reference/expressions.html)."""
+from mmdnn.python.statements import Statement
 
 TORCH_TYPES = {
     "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
@@ -105,67 +104,6 @@ class Member:
     children: tuple[Member, ...] = ()
     originals: dict[Variable, Variable] = field(default_factory=dict)
     result: Variable | None = None
-
-
-Operand = Union["Code", Variable, Member]
-
-
-@dataclass(frozen=True, eq=False)
-class Code:
-    """A Python expression: `text` with `{0}`, `{1}`, ... for its operands.
-
-    Attributes:
-        text: The template; literal braces are doubled.
-        operands: What goes into the holes.
-        binds: How tightly the whole binds.
-        needs: How tightly each operand must bind to stand without parentheses.
-        variable: What it was assigned to before it was moved into another expression.
-    """
-
-    text: str
-    operands: tuple[Operand, ...] = ()
-    binds: int = ATOM
-    needs: tuple[int, ...] = ()
-    variable: Variable | None = None
-
-    def need(self, index: int) -> int:
-        """How tightly that operand must bind."""
-        return self.needs[index] if index < len(self.needs) else ANY
-
-    def variables(self) -> Iterator[Variable]:
-        """Every variable in it, nested ones included, in order."""
-        for operand in self.operands:
-            if isinstance(operand, Variable):
-                yield operand
-            elif isinstance(operand, Code):
-                yield from operand.variables()
-
-    def members(self) -> Iterator[Member]:
-        """Every member in it, nested ones included, in order."""
-        for operand in self.operands:
-            if isinstance(operand, Member):
-                yield operand
-            elif isinstance(operand, Code):
-                yield from operand.members()
-
-
-@dataclass(eq=False)
-class Statement:
-    """`targets = code`, or, with bodies, a compound statement (`if`, `for`, `while`).
-
-    Attributes:
-        targets: The variables assigned; empty for a bare expression.
-        code: The right side, or the header of a compound statement ("if {0}:").
-        bodies: For a compound statement, pairs of header and statements ("else:" has no operands).
-        node: The IR node it came from.
-        form: How several targets stand on the left, e.g. "{0}, ({1}, {2})"; plainly in a row if empty.
-    """
-
-    targets: list[Variable]
-    code: Code
-    bodies: list[tuple[Code, list[Statement]]] = field(default_factory=list)
-    node: ir.Node | None = None
-    form: str = ""
 
 
 @dataclass(eq=False)

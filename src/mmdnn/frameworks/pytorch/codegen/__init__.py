@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from mmdnn.frameworks.pytorch.codegen.layers import Map, instrument, layer_map
-from mmdnn.frameworks.pytorch.codegen.printing import Record, print_module
+from mmdnn.frameworks.pytorch.codegen.printing import print_module
 from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Program, Variable
+from mmdnn.python.expressions import Record
 
-__all__ = ["TORCH_TYPES", "Record", "instrument", "layer_map", "layers", "recorded", "source"]
+__all__ = ["TORCH_TYPES", "instrument", "layer_map", "layers", "recorded", "source"]
 
 
 def recorded(program: Program) -> tuple[str, list[Variable]]:

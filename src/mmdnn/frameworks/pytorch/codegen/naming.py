@@ -6,10 +6,13 @@ import builtins
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mmdnn.frameworks.pytorch.codegen.helpers import helper_names
-from mmdnn.frameworks.pytorch.graph import Member, Module, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import Member, Module, Variable
+from mmdnn.names import take
+from mmdnn.python.names import identifier
+from mmdnn.python.statements import name_variables
 
 MODULE_ATTRIBUTES = frozenset(
     [
@@ -70,7 +73,7 @@ LONGEST = 32
 TAKEN = frozenset({"torch", "nn", "F", "math", "self", *keyword.kwlist, *dir(builtins)})
 
 
-def identifier(name: str) -> str:
+def path_name(name: str) -> str:
     """A Python identifier as close to the name as can be, and short enough to read.
 
     Of fused layers ("a/x;b/y", as TensorFlow Lite names them) it is the first; of a long path the end.
@@ -78,34 +81,17 @@ def identifier(name: str) -> str:
     parts = re.split(r"[/.]", name.partition(";")[0])
     while len(parts) > 1 and len("_".join(parts)) > LONGEST:
         parts = parts[1:]
-    text = re.sub(r"\W+", "_", "_".join(parts), flags=re.ASCII)[:LONGEST].strip("_") or "value"
-    return f"n{text}" if text[0].isdigit() else text
-
-
-class Names:
-    """Hands out each name once."""
-
-    def __init__(self, taken: Iterable[str]) -> None:
-        self.taken = set(taken)
-
-    def fresh(self, name: str) -> str:
-        """The name, with a number where it is taken."""
-        candidate, count = name, 1
-        while candidate in self.taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        self.taken.add(candidate)
-        return candidate
+    return identifier("_".join(parts), LONGEST)
 
 
 def name_members(module: Module) -> None:
     """Give each member its attribute name."""
-    names = Names(TAKEN | MODULE_ATTRIBUTES)
+    taken = {*TAKEN, *MODULE_ATTRIBUTES}
     nameless = [member for member in module.members if not (member.name or wish(member))]
     for member, name in zip(nameless, numbered(nameless), strict=True):
         member.name = name
     for member in module.members:
-        member.name = names.fresh(identifier(member.name or wish(member)))
+        member.name = take(path_name(member.name or wish(member)), taken, 2)
 
 
 SHORT_NAMES = {
@@ -125,7 +111,7 @@ def short_name(member: Member) -> str:
         found = [short for begin, short in SHORT_CLASSES.items() if member.type.startswith(begin)]
         return found[0] if found else "block"
     found = [short for begin, short in SHORT_NAMES.items() if member.type.startswith(begin)]
-    return found[0] if found else identifier(member.type.rpartition(".")[2].lower())
+    return found[0] if found else path_name(member.type.rpartition(".")[2].lower())
 
 
 def numbered(members: Sequence[Member]) -> list[str]:
@@ -167,79 +153,13 @@ def layer_name(layer: str) -> str:
     return ".".join(parts) if layer.startswith("/") else layer
 
 
-def name_variables(module: Module) -> dict[Variable, str]:
+def name_module(module: Module) -> dict[Variable, str]:
     """A name for each variable: `x` along the main path, the source's names where paths branch."""
-    return _Naming(module).names
-
-
-class _Naming:
-    def __init__(self, module: Module) -> None:
-        self.pool = Names(TAKEN | helper_names())
-        self.local_names = module.local_names
-        self.names: dict[Variable, str] = {}
-        self.last: dict[Variable, int] = {}
-        self.clock = 0
-        for variable in module.inputs:
-            self.names[variable] = self.pool.fresh(identifier(variable.hint))
-        self._measure(module.statements)
-        for variable in module.outputs:
-            self.last[variable] = self.clock + 1
-        self.clock = 0
-        self.holder: dict[str, Variable] = {name: v for v, name in self.names.items()}
-        self._assign(module.statements, top=True)
-
-    def _measure(self, statements: list[Statement]) -> None:
-        for statement in statements:
-            self.clock += 1
-            start = self.clock
-            used = list(statement.code.variables())
-            for header, body in statement.bodies:
-                used += header.variables()
-                self._measure(body)
-            for variable in used:
-                self.last[variable] = self.clock if statement.bodies else start
-            if statement.bodies:
-                inner = _all_variables(statement)
-                self.clock += 1
-                for variable in inner:
-                    self.last[variable] = self.clock
-
-    def _assign(self, statements: list[Statement], *, top: bool) -> None:
-        for statement in statements:
-            self.clock += 1
-            if statement.bodies:
-                for target in statement.targets:
-                    self._own(target)
-                for _, body in statement.bodies:
-                    self._assign(body, top=False)
-                self.clock += 1
-                continue
-            for target in statement.targets:
-                unused = target not in self.last
-                if target in self.names or (unused and len(statement.targets) > 1):
-                    continue
-                plain = [n for n in self.local_names if self._free(n)]
-                if top and len(statement.targets) == 1 and plain:
-                    self.names[target] = plain[0]
-                    self.pool.taken.add(plain[0])
-                    self.holder[plain[0]] = target
-                else:
-                    self._own(target)
-
-    def _own(self, target: Variable) -> None:
-        if target not in self.names:
-            self.names[target] = self.pool.fresh(identifier(layer_name(target.hint)))
-            self.holder[self.names[target]] = target
-
-    def _free(self, name: str) -> bool:
-        holder = self.holder.get(name)
-        return holder is None or self.last.get(holder, 0) <= self.clock
-
-
-def _all_variables(statement: Statement) -> list[Variable]:
-    found = [*statement.targets, *statement.code.variables()]
-    for header, body in statement.bodies:
-        found += header.variables()
-        for inner in body:
-            found += _all_variables(inner)
-    return found
+    return name_variables(
+        module.statements,
+        module.inputs,
+        module.outputs,
+        lambda variable: path_name(layer_name(variable.hint)),
+        {*TAKEN, *helper_names()},
+        module.local_names,
+    )

@@ -8,7 +8,8 @@ import numpy as np
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, functions, unless
 from mmdnn.frameworks.pytorch.exporter.weights import reshaped
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
 
 SELU = (1.6732631921768188, 1.0507010221481323)
 """Alpha and gamma of ONNX, which are torch's (https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html)."""

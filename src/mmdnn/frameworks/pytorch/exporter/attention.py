@@ -7,8 +7,9 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.exporting import is_used
+from mmdnn.python.expressions import Code
 
 SPECIAL = ("softcap", "softmax_precision")
 WINDOWS = ("left_window_size", "right_window_size")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from os.path import commonprefix
 from typing import Any
 
-from mmdnn.frameworks.pytorch.codegen.naming import Names, layer_name, numbered, short_name, wish
+from mmdnn.frameworks.pytorch.codegen.naming import layer_name, numbered, short_name, wish
 from mmdnn.frameworks.pytorch.exporter.cells import (
     SHORTCUT,
     SMALLEST_CELL,
@@ -23,16 +23,11 @@ from mmdnn.frameworks.pytorch.exporter.cells import (
     private,
     unique,
 )
-from mmdnn.frameworks.pytorch.exporter.table import Raw, source
-from mmdnn.frameworks.pytorch.graph import (
-    Code,
-    Member,
-    Module,
-    Operand,
-    Program,
-    Statement,
-    Variable,
-)
+from mmdnn.frameworks.pytorch.graph import Member, Module, Program, Variable
+from mmdnn.names import take
+from mmdnn.python.expressions import Code
+from mmdnn.python.literals import Raw, literal
+from mmdnn.python.statements import Statement, substitute
 
 DEFAULTS: dict[str, Any] = {
     "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "eps": 1e-5,
@@ -62,10 +57,10 @@ Replacement = dict[int, tuple[Statement, Member]]
 
 def fold_blocks(program: Program) -> None:
     """Replace what repeats in the network's `forward` by calls of block classes."""
-    names = Names({program.main.name})
+    names = {program.main.name}
     for find in (_repeated_cells, chains):
         pieces = list(find(program.main.statements, program.main.outputs))
-        uses = Counter(m for s in program.main.statements for m in _all_members(s))
+        uses = Counter(m for s in program.main.statements for m in s.references(Member))
         groups: dict[str, list[Piece]] = defaultdict(list)
         for piece in pieces:
             if private(piece, uses):
@@ -89,14 +84,6 @@ def _extended(
     return longer if all(private(piece, uses) for piece in longer) else group
 
 
-def _all_members(statement: Statement) -> Iterable[Member]:
-    yield from statement.code.members()
-    for header, body in statement.bodies:
-        yield from header.members()
-        for inner in body:
-            yield from _all_members(inner)
-
-
 def _repeated_cells(statements: Sequence[Statement], outputs: Sequence[Variable]) -> list[Piece]:
     """The outermost cells that occur at least twice, and do not overlap."""
     found = [p for p in cells(statements, outputs) if _is_large(p)]
@@ -115,9 +102,9 @@ def _is_large(piece: Piece) -> bool:
     return len(piece.statements) >= SMALLEST_CELL and bool(own)
 
 
-def _make_class(program: Program, pieces: list[Piece], names: Names) -> Replacement:
+def _make_class(program: Program, pieces: list[Piece], names: set[str]) -> Replacement:
     """Add the class to the program; returns the calls of it, by where the pieces start."""
-    block = Module(names.fresh(_title(pieces[0])), local_names=("x", "y"))
+    block = Module(take(_title(pieces[0]), names, 2), local_names=("x", "y"))
     template = next((p for p in pieces if p.shortcut), pieces[0])
     columns = [piece.members() for piece in pieces]
     pattern = columns[pieces.index(template)]
@@ -136,7 +123,7 @@ def _make_class(program: Program, pieces: list[Piece], names: Names) -> Replacem
     block.inputs = [variables[template.entry]]
     block.outputs = [variables[template.exit]]
     block.statements = [
-        Statement([variables[s.targets[0]]], _rewrite(s.code, variables, inner))
+        Statement([variables[s.targets[0]]], _rewrite(s.code, {**variables, **inner}))
         for s in template.statements
     ]
     block.parameters = parameters.declare()
@@ -188,7 +175,10 @@ def _replace(main: Module, pieces: list[Piece], replacement: Replacement) -> Non
     """Put the calls in place of the pieces, and their members in place of the pieces' own."""
     inside = {i: p for p in pieces for i in range(p.start, p.stop)}
     gone = {
-        m: p for p in pieces for s in [*p.statements, *(p.shortcut or [])] for m in s.code.members()
+        m: p
+        for p in pieces
+        for s in [*p.statements, *(p.shortcut or [])]
+        for m in s.code.references(Member)
     }
     main.statements = [
         replacement[i][0] if i in replacement else statement
@@ -208,26 +198,26 @@ class _Parameters:
     def __init__(self, final: list[Any]) -> None:
         self.final = final
         self.columns: list[tuple[str, list[Any]]] = []
-        self.names = Names({"self", "x"})
+        self.names = {"self", "x"}
 
     def value(self, values: list[Any], wanted: str) -> Any:
         """The value itself where all are equal, else the name of the parameter that carries it."""
-        if all(source(v) == source(values[0]) for v in values):
+        if all(literal(v) == literal(values[0]) for v in values):
             return values[0]
         for name, column in self.columns:
-            same = list(map(source, column)) == list(map(source, values))
+            same = list(map(literal, column)) == list(map(literal, values))
             if same and _alike(name, wanted):
                 return Raw(name)
         if wanted == "out_channels" and values != self.final:
             wanted = "channels"
-        self.columns.append((self.names.fresh(wanted), values))
+        self.columns.append((take(wanted, self.names, 2), values))
         return Raw(self.columns[-1][0])
 
     def optional(self, values: list[Any], wanted: str) -> Any:
         """The same for what only some pieces have (None elsewhere): a parameter that fits is preferred."""
         present = [i for i, value in enumerate(values) if value is not None]
         for name, column in self.columns:
-            same = all(source(column[i]) == source(values[i]) for i in present)
+            same = all(literal(column[i]) == literal(values[i]) for i in present)
             if same and _alike(name, wanted):
                 return Raw(name)
         filled = [values[present[0]] if value is None else value for value in values]
@@ -236,7 +226,7 @@ class _Parameters:
     def declare(self) -> list[str]:
         """The parameters of `__init__`; those with a torch default come last."""
         plain = [name for name, _ in self.columns if not self._default(name)]
-        keyed = [f"{n}={source(DEFAULTS[n])}" for n, _ in self.columns if self._default(n)]
+        keyed = [f"{n}={literal(DEFAULTS[n])}" for n, _ in self.columns if self._default(n)]
         flags = [f"{name}=False" for name, _ in self.columns if name == PROJECTION]
         return [*(n for n in plain if n != PROJECTION), *keyed, *flags]
 
@@ -291,7 +281,9 @@ def unique_keys(mappings: Iterable[dict[str, Any]]) -> list[str]:
 
 def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
     """The residual path: nothing, modules, or modules in some of the pieces."""
-    paths = [[m for s in piece.shortcut or [] for m in s.code.members()] for piece in pieces]
+    paths = [
+        [m for s in piece.shortcut or [] for m in s.code.references(Member)] for piece in pieces
+    ]
     present = [path for path in paths if path]
     if not present:
         return Member("", "identity")
@@ -309,7 +301,7 @@ def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
 def _shortcut_instance(piece: Piece) -> Member:
     members = []
     for statement in piece.shortcut or []:
-        member = next(statement.code.members())
+        member = next(statement.code.references(Member))
         member.result = statement.targets[0]
         members.append(member)
     if not members:
@@ -317,20 +309,15 @@ def _shortcut_instance(piece: Piece) -> Member:
     return Member("shortcut", "nn.Sequential", children=tuple(members))
 
 
-def _rewrite(
-    code: Code, variables: dict[Variable, Variable], members: dict[Member, Member]
-) -> Code:
-    operands: list[Operand] = []
-    for x in code.operands:
-        if isinstance(x, Code):
-            inner = x.operands
-            if inner and inner[0] is SHORTCUT and members[SHORTCUT].type == "identity":
-                operands.append(variables[inner[1]])  # type: ignore[index]
-            else:
-                operands.append(_rewrite(x, variables, members))
-        else:
-            operands.append(members[x] if isinstance(x, Member) else variables[x])
-    return replace(code, operands=tuple(operands))
+def _rewrite(code: Code, by: dict[Any, Any]) -> Code:
+    """The code with a class's own variables and members, and without a residual path that is none."""
+    if SHORTCUT in by and by[SHORTCUT].type == "identity":
+        operands = [
+            x.operands[1] if isinstance(x, Code) and x.operands[:1] == (SHORTCUT,) else x
+            for x in code.operands
+        ]
+        code = replace(code, operands=tuple(operands))
+    return substitute(code, by)
 
 
 def _name_inner(members: list[Member], columns: list[list[Member]]) -> None:
@@ -362,7 +349,7 @@ def _separated(prefix: str) -> str:
 
 def _role(statement: Statement, inner: dict[Member, Member]) -> str:
     """What a variable in a class is called: after the member that makes it."""
-    members = [inner[m].name for m in statement.code.members() if m in inner]
+    members = [inner[m].name for m in statement.code.references(Member) if m in inner]
     return f"{members[-1]}_out" if members and members[-1] != "shortcut" else "out"
 
 
@@ -410,6 +397,6 @@ _TITLES = {"conv": "Conv", "bn": "BN", "prelu": "PReLU", "fc": "Linear"}
 
 def _keeps_entry(piece: Piece) -> bool:
     return any(
-        "torch.cat" in s.code.text and piece.entry in set(s.code.variables())
+        "torch.cat" in s.code.text and piece.entry in set(s.code.references(Variable))
         for s in piece.statements
     )

@@ -12,7 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mmdnn.frameworks.pytorch.graph import Code, Member, Operand, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import Member, Variable
+from mmdnn.python.expressions import Code, Operand
+from mmdnn.python.literals import literal
+from mmdnn.python.statements import Statement
 
 ACTIVATION = re.compile(
     r"F\.(relu6?|leaky_relu|elu|selu|celu|gelu|silu|mish|hardswish|hardtanh|hardsigmoid|softplus)\("
@@ -55,7 +58,7 @@ class Piece:
 
     def members(self) -> list[Member]:
         """The members its statements use, in order, without the shortcut's."""
-        return unique(m for statement in self.statements for m in statement.code.members())
+        return unique(m for statement in self.statements for m in statement.code.references(Member))
 
 
 SHORTCUT = Member("shortcut", "shortcut")
@@ -82,7 +85,7 @@ def cells(statements: Sequence[Statement], outputs: Sequence[Variable]) -> Itera
 def _users(statements: Sequence[Statement]) -> dict[Variable, list[int]]:
     users: dict[Variable, list[int]] = defaultdict(list)
     for index, statement in enumerate(statements):
-        for variable in dict.fromkeys(statement.code.variables()):
+        for variable in dict.fromkeys(statement.code.references(Variable)):
             users[variable].append(index)
     return users
 
@@ -102,7 +105,9 @@ def _close(
         if statement.bodies or len(statement.targets) != 1:
             return None
         foreign = [
-            v for v in statement.code.variables() if v is not entry and defined.get(v, -1) < start
+            v
+            for v in statement.code.references(Variable)
+            if v is not entry and defined.get(v, -1) < start
         ]
         if foreign:
             return None
@@ -124,7 +129,7 @@ def _reach(
     statements: Sequence[Statement], start: int, stop: int, entry: Variable
 ) -> set[Variable]:
     """The entry, if at least two statements of the stretch use it."""
-    count = sum(entry in set(s.code.variables()) for s in statements[start : stop + 1])
+    count = sum(entry in set(s.code.references(Variable)) for s in statements[start : stop + 1])
     return {entry} if count > 1 else set()
 
 
@@ -152,11 +157,11 @@ def _path(piece: Piece, variable: Variable) -> list[Statement] | None:
     path: list[Statement] = []
     while variable is not piece.entry:
         made = [s for s in piece.statements if variable in s.targets]
-        uses = sum(variable in set(s.code.variables()) for s in piece.statements)
+        uses = sum(variable in set(s.code.references(Variable)) for s in piece.statements)
         if len(made) != 1 or uses != 1 or not _is_call(made[0].code):
             return None
         path.append(made[0])
-        variable = next(made[0].code.variables())
+        variable = next(made[0].code.references(Variable))
     return path[::-1]
 
 
@@ -180,8 +185,14 @@ def _absorb(
         return piece
     following = statements[piece.stop]
     code = following.code
-    plain = len(following.targets) == 1 and not following.bodies and not list(code.members())
-    if not plain or list(code.variables()) != [piece.exit] or not ACTIVATION.match(code.text):
+    plain = (
+        len(following.targets) == 1 and not following.bodies and not list(code.references(Member))
+    )
+    if (
+        not plain
+        or list(code.references(Variable)) != [piece.exit]
+        or not ACTIVATION.match(code.text)
+    ):
         return piece
     return replace(
         piece,
@@ -213,7 +224,7 @@ def extend(
         if len(whole) < len(pieces) or len({piece.key for piece in whole}) > 1:
             return pieces
         longer = whole
-        if any(longer[0].statements[0].code.members()):
+        if any(longer[0].statements[0].code.references(Member)):
             pieces = longer
 
 
@@ -229,7 +240,7 @@ def _grown(
     if index < 0 or index in taken or piece.entry in outside:
         return None
     before = statements[index]
-    entries = list(before.code.variables())
+    entries = list(before.code.references(Variable))
     step = _is_call(before.code) or bool(ACTIVATION.match(before.code.text))
     inside = all(piece.start <= user < piece.stop for user in users[piece.entry])
     if (
@@ -252,7 +263,7 @@ def chains(statements: Sequence[Statement], outputs: Sequence[Variable]) -> list
         stop = start + 1
         while stop < len(statements) and _follows(statements, stop, users, outputs):
             stop += 1
-        entry = next(iter(statement.code.variables()))
+        entry = next(iter(statement.code.references(Variable)))
         exit_ = statements[stop - 1].targets[0]
         piece = Piece(list(statements[start:stop]), start, stop, entry, exit_)
         if len(piece.members()) >= CHAIN_MEMBERS:
@@ -264,7 +275,7 @@ def _begins_chain(statement: Statement) -> bool:
     return (
         len(statement.targets) == 1
         and _is_call(statement.code)
-        and any(m.type.startswith("nn.Conv") for m in statement.code.members())
+        and any(m.type.startswith("nn.Conv") for m in statement.code.references(Member))
     )
 
 
@@ -280,9 +291,12 @@ def _follows(
         and not statement.bodies
         and users[before] == [index]
         and before not in outputs
-        and list(statement.code.variables()) == [before]
-        and all(_is_norm_or_activation(m) for m in statement.code.members())
-        and (bool(list(statement.code.members())) or bool(ACTIVATION.match(statement.code.text)))
+        and list(statement.code.references(Variable)) == [before]
+        and all(_is_norm_or_activation(m) for m in statement.code.references(Member))
+        and (
+            bool(list(statement.code.references(Member)))
+            or bool(ACTIVATION.match(statement.code.text))
+        )
     )
 
 
@@ -301,6 +315,8 @@ def signature(piece: Piece) -> str:
             return f"m{members[x]}:{x.type}:{len(x.args)}:{sorted(x.tensors)}"
         if isinstance(x, Variable):
             return f"v{numbers.get(x, -1)}"
+        if not isinstance(x, Code):
+            return literal(x)
         return f"({x.text}|{', '.join(map(operand, x.operands))})"
 
     lines = []
@@ -315,7 +331,7 @@ def private(piece: Piece, uses: Counter[Member]) -> bool:
     inside = Counter(
         m
         for statement in [*piece.statements, *(piece.shortcut or [])]
-        for m in statement.code.members()
+        for m in statement.code.references(Member)
         if m is not SHORTCUT
     )
     return all(uses[member] == count for member, count in inside.items())

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from mmdnn.frameworks.pytorch.exporter.table import (
-    Exporting,
-    Raw,
-    Writing,
-    exporter,
-    functions,
-    symbols,
-)
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, functions, symbols
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
+from mmdnn.python.literals import Raw
 
 functions({"IsNaN": "torch.isnan"})
 symbols(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
 
 
 @exporter("Concat", doc="Concat")

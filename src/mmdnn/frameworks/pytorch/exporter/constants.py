@@ -8,9 +8,11 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import literal
-from mmdnn.frameworks.pytorch.graph import Code, Member, Operand, Program, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import Member, Program, Variable
 from mmdnn.ir import COMPUTED
+from mmdnn.python.expressions import Code, Operand
+from mmdnn.python.literals import native
+from mmdnn.python.statements import Statement
 
 TRAINABLE = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE}
 
@@ -68,7 +70,7 @@ def _made_by(variable: Variable, tensor: ir.TensorProtocol) -> tuple[str, tuple[
     if _is_weight(variable):
         return "nn.Parameter", tuple(tensor.shape.numpy())
     if 0 < tensor.size <= LITERAL and tensor.dtype in WRITTEN_OUT:
-        return "constant", (literal(tensor.numpy()),)
+        return "constant", (native(tensor.numpy()),)
     return "buffer", tuple(tensor.shape.numpy())
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
-from mmdnn.frameworks.pytorch.graph import ANY, ATOM, TORCH_TYPES, UNARY, Code, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Variable
 from mmdnn.ir.exporting import is_used
 from mmdnn.ir.recurrent import scans
+from mmdnn.python.expressions import ANY, ATOM, UNARY, Code
+from mmdnn.python.statements import Statement
 
 ENDLESS = 1 << 31
 """Trip counts from this on stand for none."""
@@ -125,7 +127,7 @@ def _flag(torch: Writing, value: ir.Value, condition: Variable | None) -> Variab
     variable = _bind(torch, value)
     start = Code(f"torch.tensor({bool(np.all(known)) if known is not None else True})")
     torch.scope.statements.append(
-        Statement([variable], start if plain else Code("{0}", (condition,)))  # type: ignore[arg-type]
+        Statement([variable], start if plain else Code("{0}", (condition,)))
     )
     return variable
 

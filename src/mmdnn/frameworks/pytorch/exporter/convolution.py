@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair, unless
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
+from mmdnn.python.expressions import Code
 
 
 def padded(torch: Writing, x: Any, window: Window) -> tuple[Any, Any]:
@@ -80,7 +81,7 @@ def conv_transpose(
     )
     if weight.constant is None or (bias is not None and bias.constant is None):
         given = [bias] if bias else []
-        y = torch.call(f"F.conv_transpose{count}d", x, weight, *given, **options)
+        y: Code = torch.call(f"F.conv_transpose{count}d", x, weight, *given, **options)
     else:
         if bias is None:
             options["bias"] = False

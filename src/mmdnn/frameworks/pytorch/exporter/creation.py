@@ -6,14 +6,10 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import (
-    Exporting,
-    Writing,
-    exporter,
-    literal,
-    torch_type,
-)
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
+from mmdnn.python.literals import native
 
 
 @exporter("Range", doc="Range")
@@ -37,13 +33,13 @@ def _number(torch: Writing, x: Variable) -> Any:
     if found:
         return found[0]
     array = torch.static(x)
-    return torch.method(x, "item") if array is None else literal(array.reshape(()))
+    return torch.method(x, "item") if array is None else native(array.reshape(()))
 
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")
 def constant_of_shape(node: Exporting, torch: Writing, dims: Variable) -> Code:
     value = node.attribute("value")
-    fill = 0.0 if value is None else literal(value.numpy().reshape(()))
+    fill = 0.0 if value is None else native(value.numpy().reshape(()))
     dtype = ir.DataType.FLOAT if value is None else value.dtype
     kind = {} if dtype == ir.DataType.FLOAT else {"dtype": torch_type(node, dtype)}
     wanted = torch.integers(dims, tuple)

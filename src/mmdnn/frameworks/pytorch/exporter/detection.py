@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, literal, unless
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
+from mmdnn.python.literals import native
 
 
 @exporter("NonMaxSuppression", doc="NonMaxSuppression")
@@ -22,7 +24,7 @@ def non_max_suppression(
     for name, x in (("limit", limit), ("overlap", overlap), ("threshold", threshold)):
         if x is not None:
             known = torch.static(x)
-            options[name] = x if known is None else literal(known.reshape(-1)[0])
+            options[name] = x if known is None else native(known.reshape(-1)[0])
     if node.attribute("center_point_box", 0):
         options["center_point_box"] = True
     return torch.helper("non_max_suppression", boxes, scores, **options)

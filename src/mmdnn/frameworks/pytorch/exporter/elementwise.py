@@ -10,7 +10,6 @@ import onnx_ir as ir
 from mmdnn.frameworks.pytorch.exporter.matmul import bias_of, is_weight, linear
 from mmdnn.frameworks.pytorch.exporter.table import (
     Exporting,
-    Raw,
     Writing,
     exporter,
     functions,
@@ -20,7 +19,9 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     unless,
 )
 from mmdnn.frameworks.pytorch.exporter.weights import transposed
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
+from mmdnn.python.literals import Raw
 
 MULTIPLES = {"Max": "torch.maximum", "Min": "torch.minimum"}
 

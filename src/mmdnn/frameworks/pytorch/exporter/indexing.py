@@ -7,7 +7,8 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
-from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import ATOM, Code
 
 FAR = 1 << 31
 """Bounds from here on mean the end of an axis."""

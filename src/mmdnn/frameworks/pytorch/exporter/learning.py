@@ -6,7 +6,8 @@ https://onnx.ai/onnx/operators/index.html#ai-onnx-ml
 from __future__ import annotations
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
-from mmdnn.frameworks.pytorch.graph import COMPARE, Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import COMPARE, Code
 
 
 @exporter("ai.onnx.ml::ArrayFeatureExtractor", doc="ai_onnx_ml_ArrayFeatureExtractor")

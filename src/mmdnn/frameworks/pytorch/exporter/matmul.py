@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, is_floating
 from mmdnn.frameworks.pytorch.exporter.weights import broadcast, scaled, transposed
-from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import ATOM, Code
 
 
 @exporter("Gemm", doc="Gemm")

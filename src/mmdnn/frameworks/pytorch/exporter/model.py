@@ -14,9 +14,11 @@ from mmdnn.frameworks.pytorch.exporter.sizes import prune
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
 from mmdnn.frameworks.pytorch.exporter.views import View, turned_back
-from mmdnn.frameworks.pytorch.graph import Code, Member, Module, Program, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import Member, Module, Program, Variable
 from mmdnn.ir import LAYER, UNNAMED
 from mmdnn.ir.exporting import is_used
+from mmdnn.python.expressions import Code
+from mmdnn.python.statements import Statement
 
 MADE_UP = {
     "",

@@ -6,7 +6,8 @@ from typing import Any
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
 from mmdnn.frameworks.pytorch.exporter.weights import repeated
-from mmdnn.frameworks.pytorch.graph import ATOM, Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import ATOM, Code
 
 EPSILON = 1e-5
 """The default of ONNX and of torch."""

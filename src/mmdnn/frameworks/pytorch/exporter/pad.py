@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
 
 MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 

@@ -9,8 +9,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.convolution import flat_pads
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair, unless
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
+from mmdnn.python.expressions import Code
 
 
 def _fits(window: Window) -> bool:

@@ -8,7 +8,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.convolution import flat_pads, window_of
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
 
 RANGES = {
     "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767), "UINT16": (0, 65535),

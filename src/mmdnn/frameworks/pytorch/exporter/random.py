@@ -6,8 +6,10 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Raw, Writing, exporter, torch_type
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
+from mmdnn.python.literals import Raw
 
 
 def _shape(node: Exporting, torch: Writing, like: Variable | None) -> Any:

@@ -12,8 +12,10 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.exporter.views import View
-from mmdnn.frameworks.pytorch.graph import Code, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
+from mmdnn.python.expressions import Code
+from mmdnn.python.statements import Statement
 from mmdnn.tensors.references import lazy
 
 ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}

@@ -15,7 +15,8 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     is_floating,
     torch_type,
 )
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
 
 Options = dict[str, Any]
 Axes = tuple[int, ...] | Code | None

@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 

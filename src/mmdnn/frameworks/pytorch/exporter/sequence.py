@@ -7,7 +7,9 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
-from mmdnn.frameworks.pytorch.graph import ATOM, COMPARE, SUM, Code, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import ATOM, COMPARE, SUM, Code
+from mmdnn.python.statements import Statement
 
 
 @exporter("SequenceConstruct", doc="SequenceConstruct")

@@ -7,7 +7,8 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
-from mmdnn.frameworks.pytorch.graph import PRODUCT, Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import PRODUCT, Code
 
 
 def _last(node: Exporting, x: Variable) -> int:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.graph import ATOM, PRODUCT, SUM, Code, Statement, Variable
+from mmdnn.frameworks.pytorch.graph import Member, Variable
+from mmdnn.python.expressions import ATOM, Code, binary
+from mmdnn.python.statements import Statement, walk
 
 Size = int | Code
 Lookup = Callable[[ir.Value], Variable]
@@ -19,11 +21,11 @@ Lookup = Callable[[ir.Value], Variable]
 LONGEST = 32
 """Elements of a shape, at most."""
 
-ARITHMETIC: dict[str, tuple[str, int, Callable[[int, int], int]]] = {
-    "Add": ("+", SUM, lambda a, b: a + b),
-    "Sub": ("-", SUM, lambda a, b: a - b),
-    "Mul": ("*", PRODUCT, lambda a, b: a * b),
-    "Div": ("//", PRODUCT, lambda a, b: a // b),
+ARITHMETIC: dict[str, tuple[str, Callable[[int, int], int]]] = {
+    "Add": ("+", lambda a, b: a + b),
+    "Sub": ("-", lambda a, b: a - b),
+    "Mul": ("*", lambda a, b: a * b),
+    "Div": ("//", lambda a, b: a // b),
 }
 INTEGERS = {ir.DataType.INT64, ir.DataType.INT32}
 
@@ -119,7 +121,7 @@ def _arithmetic(node: ir.Node, of: Of, _variable: Lookup) -> list[Size] | None:
 
 
 def _compute(operator: str, a: Size, b: Size) -> Size | None:
-    symbol, binds, function = ARITHMETIC[operator]
+    symbol, function = ARITHMETIC[operator]
     if operator == "Div" and not (isinstance(b, int) and b > 0 and is_positive(a)):
         return None
     if isinstance(a, int) and isinstance(b, int):
@@ -128,25 +130,15 @@ def _compute(operator: str, a: Size, b: Size) -> Size | None:
         return b if a == 1 else a
     if (operator == "Div" and b == 1) or (operator in {"Add", "Sub"} and b == 0):
         return a
-    return _binary(symbol, binds, a, b)
-
-
-def _binary(symbol: str, binds: int, a: Size, b: Size) -> Code:
-    operands = tuple(item for item in (a, b) if isinstance(item, Code))
-    texts, index = [], 0
-    for item in (a, b):
-        texts.append(f"{{{index}}}" if isinstance(item, Code) else str(item))
-        index += isinstance(item, Code)
-    needs = tuple(need for item, need in ((a, binds), (b, binds + 1)) if isinstance(item, Code))
-    return Code(f"{texts[0]} {symbol} {texts[1]}", operands, binds, needs)
+    return binary(symbol, a, b)
 
 
 def is_positive(size: Size) -> bool:
     """Whether it cannot be negative: a dimension, or sums and products of such."""
     if isinstance(size, int):
         return size >= 0
-    parts = [item for item in size.operands if isinstance(item, Code)]
-    return "-" not in size.text and all(is_positive(item) for item in parts)
+    parts = [item for item in size.operands if isinstance(item, (int, Code))]
+    return "-" not in size.text and all(map(is_positive, parts))
 
 
 def product(sizes: Sequence[Size]) -> Size:
@@ -155,7 +147,7 @@ def product(sizes: Sequence[Size]) -> Size:
     open_ = [size for size in sizes if isinstance(size, Code)]
     total: Size = known
     for size in open_:
-        total = size if total == 1 else _binary("*", PRODUCT, total, size)
+        total = size if total == 1 else binary("*", total, size)
     return total
 
 
@@ -188,17 +180,9 @@ def prune(statements: list[Statement], outputs: Sequence[Variable]) -> list[Stat
     used: set[Any] = set(outputs)
     kept: list[Statement] = []
     for statement in reversed(statements):
-        layers = statement.bodies or any(True for _ in statement.code.members())
+        layers = statement.bodies or any(True for _ in statement.code.references(Member))
         if layers or not statement.targets or used.intersection(statement.targets):
-            used.update(_variables(statement))
+            used.update(statement.references(Variable))
+            used.update(target for inner in walk([statement]) for target in inner.targets)
             kept.append(statement)
     return kept[::-1]
-
-
-def _variables(statement: Statement) -> list[Variable]:
-    found = list(statement.code.variables())
-    for header, body in statement.bodies:
-        found += header.variables()
-        for inner in body:
-            found += [*inner.targets, *_variables(inner)]
-    return found

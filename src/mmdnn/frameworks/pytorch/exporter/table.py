@@ -12,32 +12,18 @@ or one for each output.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.sizes import trace
-from mmdnn.frameworks.pytorch.graph import (
-    AND,
-    ANY,
-    ATOM,
-    COMPARE,
-    OR,
-    POWER,
-    PRODUCT,
-    SHIFT,
-    SUM,
-    TORCH_TYPES,
-    UNARY,
-    XOR,
-    Code,
-    Member,
-    Operand,
-    Variable,
-)
+from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Variable
 from mmdnn.ir import UNNAMED
-from mmdnn.ir.exporting import ExportedNode, Exporter, Input, is_used, shortest
+from mmdnn.ir.exporting import ExportedNode, Exporter, Input, is_used
+from mmdnn.python.expressions import ATOM, Code, binary, call, code, method, unary
+from mmdnn.python.literals import Raw, native
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.pytorch.exporter.model import Scope
@@ -45,22 +31,6 @@ if TYPE_CHECKING:
 exporter = Exporter("PyTorch")
 """Registers a function `(node, torch, *inputs, **attributes) -> code or codes` for an ONNX operator."""
 
-BINDS = {
-    "+": SUM,
-    "-": SUM,
-    "*": PRODUCT,
-    "/": PRODUCT,
-    "//": PRODUCT,
-    "%": PRODUCT,
-    "@": PRODUCT,
-    "**": POWER,
-    "<<": SHIFT,
-    ">>": SHIFT,
-    "&": AND,
-    "^": XOR,
-    "|": OR,
-    **dict.fromkeys(("<", "<=", ">", ">=", "=="), COMPARE),
-}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 """A comparison with its sides exchanged: a number stands on the right."""
 
@@ -97,47 +67,17 @@ class Writing:
         self.scope = scope
         self.node = node
 
-    def call(self, function: str, *args: Any, **kwargs: Any) -> Code:
-        """`function(args, name=value)`; variables, code and Python values alike."""
-        operands: list[Operand] = []
-        parts = [self._hole(arg, operands) for arg in args]
-        parts += [f"{key}={self._hole(value, operands)}" for key, value in kwargs.items()]
-        return Code(f"{function}({', '.join(parts)})", tuple(operands))
-
-    def method(self, x: Operand, name: str, *args: Any, **kwargs: Any) -> Code:
-        """`x.name(args, name=value)`."""
-        operands: list[Operand] = [x]
-        parts = [self._hole(arg, operands) for arg in args]
-        parts += [f"{key}={self._hole(value, operands)}" for key, value in kwargs.items()]
-        return Code(f"{{0}}.{name}({', '.join(parts)})", tuple(operands), needs=(ATOM,))
+    call = staticmethod(call)
+    code = staticmethod(code)
+    method = staticmethod(method)
+    unary = staticmethod(unary)
 
     def binary(self, symbol: str, a: Any, b: Any) -> Code:
         """`a symbol b`; a constant of one element becomes a number where that changes nothing."""
-        binds = BINDS[symbol]
         a, b = self.scalar(a, b), self.scalar(b, a)
         if symbol in MIRRORED and isinstance(a, (int, float)):
             a, b, symbol = b, a, MIRRORED[symbol]
-        left, right = (binds, binds + 1) if symbol != "**" else (ATOM, UNARY)
-        if binds == COMPARE:
-            left = COMPARE + 1
-        operands: list[Operand] = []
-        text = f"{self._hole(a, operands)} {symbol} {self._hole(b, operands)}"
-        needs = [
-            need for x, need in ((a, left), (b, right)) if isinstance(x, (Code, Variable, Member))
-        ]
-        return Code(text, tuple(operands), binds, tuple(needs))
-
-    def unary(self, symbol: str, x: Operand) -> Code:
-        """`symbol x`."""
-        return Code(f"{symbol}{{0}}", (x,), UNARY, (UNARY,))
-
-    def code(
-        self, text: str, *operands: Any, binds: int = ATOM, needs: tuple[int, ...] = ()
-    ) -> Code:
-        """Any expression: `{0}`, `{1}`, ... are the operands (variables, code, or Python values)."""
-        holes: list[Operand] = []
-        parts = [self._hole(operand, holes) for operand in operands]
-        return Code(text.format(*parts), tuple(holes), binds, needs)
+        return binary(symbol, a, b)
 
     def module(
         self, type_: str, *args: Any, tensors: dict[str, Any] | None = None, **kwargs: Any
@@ -153,14 +93,7 @@ class Writing:
         kinds = {t.dtype for t in (tensors or {}).values() if t is not None}
         if type_.startswith("nn.") and len(kinds) == 1 and kinds != {ir.DataType.FLOAT}:
             kwargs["dtype"] = torch_type(self.node, *kinds)
-        member = self.scope.member(type_, args, kwargs, tensors or {}, self.node.name)
-
-        def apply(*inputs: Any) -> Code:
-            operands: list[Operand] = [member]
-            parts = [self._hole(x, operands) for x in inputs]
-            return Code(f"{{0}}({', '.join(parts)})", tuple(operands))
-
-        return apply
+        return partial(call, self.scope.member(type_, args, kwargs, tensors or {}, self.node.name))
 
     def helper(self, name: str, *args: Any, **kwargs: Any) -> Code:
         """A call of a function of `helpers/`, whose source goes into the generated file."""
@@ -229,34 +162,7 @@ class Writing:
             return x
         if isinstance(other, Variable) and other.constant is not None:
             return x
-        return literal(array.reshape(()))
-
-    def _hole(self, x: Any, operands: list[Operand]) -> str:
-        if not isinstance(x, (Code, Variable, Member)):
-            return _nested(x, operands)
-        operands.append(x)
-        return f"{{{len(operands) - 1}}}"
-
-
-class Raw(str):
-    """Text that stands in the source as it is, e.g. `torch.int64`."""
-
-    __slots__ = ()
-
-
-def _nested(x: Any, operands: list[Operand]) -> str:
-    """A Python value as source; lists and tuples may hold code."""
-    if isinstance(x, (list, tuple)) and any(isinstance(i, (Code, Variable, Member)) for i in x):
-        parts = []
-        for item in x:
-            if isinstance(item, (Code, Variable, Member)):
-                operands.append(item)
-                parts.append(f"{{{len(operands) - 1}}}")
-            else:
-                parts.append(_nested(item, operands))
-        text = ", ".join(parts) + ("," if isinstance(x, tuple) and len(x) == 1 else "")
-        return f"({text})" if isinstance(x, tuple) else f"[{text}]"
-    return source(x).replace("{", "{{").replace("}", "}}")
+        return native(array.reshape(()))
 
 
 def torch_type(node: Exporting, dtype: ir.DataType | int | None) -> Raw:
@@ -267,30 +173,6 @@ def torch_type(node: Exporting, dtype: ir.DataType | int | None) -> Raw:
     if name not in TORCH_TYPES:
         node.refuse(f"torch has no tensors of {name}")
     return Raw(f"torch.{TORCH_TYPES[name]}")
-
-
-def source(x: Any) -> str:
-    """A Python value as source text."""
-    if isinstance(x, Raw):
-        return str(x)
-    if isinstance(x, str):
-        return '"' + repr(x)[1:-1].replace('"', '\\"') + '"' if "'" not in x else repr(x)
-    if isinstance(x, (np.generic, np.ndarray)):
-        return source(literal(np.asarray(x)))
-    if isinstance(x, float) and not np.isfinite(x):
-        return f'float("{x}")'
-    if isinstance(x, tuple):
-        return f"({', '.join(map(source, x))}{',' if len(x) == 1 else ''})"
-    if isinstance(x, list):
-        return f"[{', '.join(map(source, x))}]"
-    return repr(x)
-
-
-def literal(array: np.ndarray) -> Any:
-    """Numbers as Python's own; a float32 as the shortest decimal that gives it back."""
-    if array.ndim:
-        return [literal(item) for item in array]
-    return shortest(float(array)) if array.dtype == np.float32 else array.item()
 
 
 def pair(sizes: Any) -> Any:
@@ -324,17 +206,12 @@ def symbols(rows: Mapping[str, str]) -> None:
 
 
 __all__ = [
-    "ANY",
-    "ATOM",
     "Exporting",
-    "Raw",
     "Writing",
     "exporter",
     "functions",
     "is_floating",
-    "literal",
     "pair",
-    "source",
     "symbols",
     "torch_type",
     "unless",

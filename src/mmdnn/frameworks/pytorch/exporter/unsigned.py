@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Raw, Writing
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
+from mmdnn.python.literals import Raw
 from mmdnn.tensors.references import lazy
 
 if TYPE_CHECKING:
@@ -88,11 +90,8 @@ class Unsigned:
                 dtype=ir.DataType.INT64,
             )
             return Variable(x.hint, value)
-        code = (
-            self.torch.method(x, "view", Raw("torch.int64"))
-            if wide
-            else self.torch.method(x, "long")
-        )
+        view = self.torch.method(x, "view", Raw("torch.int64"))
+        code: Code = view if wide else self.torch.method(x, "long")
         if self.flips:
             code = self.torch.binary("^", code, SIGN)
         variable = self.torch.let(x.hint, code)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.graph import Code, Variable
+from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.python.expressions import Code
 
 
 @dataclass(frozen=True)

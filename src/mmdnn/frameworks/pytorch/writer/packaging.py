@@ -16,8 +16,9 @@ from typing import Any
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch import codegen
-from mmdnn.frameworks.pytorch.graph import Program, Statement
+from mmdnn.frameworks.pytorch.graph import Program
 from mmdnn.frameworks.pytorch.writer import as_torch, import_torch, instantiate
+from mmdnn.python.statements import Statement
 
 SIZES = (2, 3, 5, 16, 33, 512, 4096, 1)
 """What open dimensions are tried with; a network may need big ones."""
