@@ -15,10 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mmdnn.verify.report import Report
+from typing import Any
 
 
 class Error(Exception):
@@ -96,7 +93,7 @@ class MismatchError(Error):
         report: The comparison, a `mmdnn.Report`, where there is one.
     """
 
-    report: Report | None = None
+    report: Any = None
 
 
 class UnsupportedError(Error):

@@ -97,12 +97,23 @@ class Builder:
         return value
 
     def weight(self, name: str, tensor: ir.TensorProtocol) -> ir.Value:
-        """A named initializer, `<layer>.<name>`; the tensor is not read."""
-        layer = self._layer
-        name = self.unique(f"{layer}.{name}" if layer else name)
-        tensor.name = name
-        value = ir.val(name, const_value=tensor)
-        self.graph.initializers[name] = value
+        """A weight of the layer, as the initializer `<layer>.<name>`; the tensor is not read."""
+        return self.initializer(f"{self._layer}.{name}" if self._layer else name, tensor)
+
+    def initializer(
+        self, name: str, tensor: ir.TensorProtocol, *, like: ir.Value | None = None
+    ) -> ir.Value:
+        """An initializer of this name, with a number where it is taken; the tensor is not read.
+
+        Args:
+            name: The name; the tensor has it from then on, too.
+            tensor: The numbers.
+            like: What it is made of, whose metadata it has.
+        """
+        tensor.name = self.unique(name)
+        value = ir.val(tensor.name, const_value=tensor)
+        value.metadata_props.update(like.metadata_props if like is not None else {})
+        self.graph.initializers[tensor.name] = value
         return value
 
     def constant(self, data: Any, dtype: Any = None) -> ir.Value:

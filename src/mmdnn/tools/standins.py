@@ -18,7 +18,8 @@ from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe.graph import Filler, Network
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node
 from mmdnn.frameworks.mxnet.importer import importer, to_ir
-from mmdnn.frameworks.mxnet.importer.model import GraphImporter
+from mmdnn.frameworks.mxnet.importer.model import imported
+from mmdnn.frameworks.mxnet.importer.table import GraphImporter
 from mmdnn.frameworks.mxnet.reader import reachable
 from mmdnn.ir.builder import NeedsStatic, dimensions
 
@@ -88,7 +89,7 @@ def in_mxnet(model: Model, value: float) -> ir.Model:
     _require_shapes(model)
     if all(node.is_variable or node.type in importer for node in order):
         try:
-            _Shaping(model, value).run(order, model.symbol.heads)
+            imported(_Shaping(model, value), order, model.symbol.heads, {})
         except NeedsStatic as missing:
             raise ShapeError(
                 f"the shape of '{missing}' is not known", file=model.files.network, hint=_HINT
@@ -121,7 +122,7 @@ class _Shaping(GraphImporter):
     """An import that makes each parameter when its operator asks for it, in the shape that this wants."""
 
     def __init__(self, model: Model, number: float) -> None:
-        super().__init__(model, {})
+        super().__init__(model)
         self.number = number
 
     def value(self, entry: Entry) -> ir.Value:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from mmdnn.frameworks.mxnet.graph import Node
+
+class Node(Protocol):
+    """What names depend on."""
+
+    def param(self, name: str) -> Any:
+        """A parameter, or its default."""
 
 
 def _numbered(count: Callable[[Node], int]) -> Callable[[Node], tuple[str, ...]]:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.graph import Function, Variable
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
+from mmdnn.frameworks.cntk.importer.table import GraphImporter
 from mmdnn.ir.builder import dimensions
 from mmdnn.tensors import references
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 
 @dataclass(frozen=True)
@@ -97,19 +94,19 @@ def fits(cell: Cell, rank: int) -> bool:
 class Layer:
     """Makes the operator."""
 
-    def __init__(self, lowering: GraphImporter, cell: Cell) -> None:
-        self.lowering = lowering
+    def __init__(self, graph: GraphImporter, cell: Cell) -> None:
+        self.graph = graph
         self.cell = cell
-        self.op = lowering.builder.op
-        self.hidden = sizes(lowering.operand(cell.gates[0].r.variable))[0]
+        self.op = graph.builder.op
+        self.hidden = sizes(graph.operand(cell.gates[0].r.variable))[0]
 
     def make(self) -> None:
         """[batch, time, input] goes in with time first, and [batch, time, hidden] comes out."""
         cell, op = self.cell, self.op
         assert cell.result.owner is not None
-        label = self.lowering.label(cell.result.owner)
-        with self.lowering.builder.layer(label, cell.op):
-            x = self._vectors(self.lowering.operand(cell.x))
+        label = self.graph.label(cell.result.owner)
+        with self.graph.builder.layer(label, cell.op):
+            x = self._vectors(self.graph.operand(cell.x))
             backwards = cell.hidden.op == "FutureValue"
             inputs = [
                 op.Transpose(x.value, perm=[1, 0, 2]),
@@ -123,7 +120,7 @@ class Layer:
                 inputs += [self._initial(cell.cell, x), self._peepholes()]
             while inputs[-1] is None:
                 inputs.pop()
-            made = self.lowering.builder.node(
+            made = self.graph.builder.node(
                 cell.op,
                 inputs,
                 {
@@ -134,7 +131,7 @@ class Layer:
             )[0]
             value = op.Transpose(op.Squeeze(made, [1]), perm=[1, 0, 2])
             value.shape = ir.Shape([*dimensions(x.value)[:2], self.hidden])
-            self.lowering.set(cell.result, Operand(value, x.axes))
+            self.graph.set(cell.result, Operand(value, x.axes))
 
     def _vectors(self, x: Operand) -> Operand:
         """The input with one static axis."""
@@ -145,7 +142,7 @@ class Layer:
 
     def _matrix(self, pieces: list[Piece], name: str) -> ir.Value:
         """[1, gates * hidden, input]."""
-        rows = int(np.prod(sizes(self.lowering.operand(pieces[0].variable))[:-1]))
+        rows = int(np.prod(sizes(self.graph.operand(pieces[0].variable))[:-1]))
         shape = (1, len(pieces) * self.hidden, rows)
         return self._weight(pieces, name, shape, rows)
 
@@ -186,16 +183,16 @@ class Layer:
             parts = [piece(one, tensor) for one, tensor in zip(pieces, tensors, strict=True)]
             return ir.tensor(np.concatenate(parts).reshape(shape), dtype=dtype)
 
-        return self.lowering.root.weight(name, ir.LazyTensor(compute, dtype, ir.Shape(shape)))
+        return self.graph.root.weight(name, ir.LazyTensor(compute, dtype, ir.Shape(shape)))
 
     def _lengths(self, x: Operand) -> ir.Value:
         assert x.sequence is not None
-        return self.op.Cast(self.lowering.lengths(x.sequence), to=ir.DataType.INT32)
+        return self.op.Cast(self.graph.lengths(x.sequence), to=ir.DataType.INT32)
 
     def _initial(self, delay: Function, x: Operand) -> ir.Value | None:
         """[1, batch, hidden]; None for zeros."""
-        variable = self.lowering.flat.resolve(delay.inputs[1])
-        start = self.lowering.operand(variable)
+        variable = self.graph.flat.resolve(delay.inputs[1])
+        start = self.graph.operand(variable)
         if variable.value is not None and not references.read(variable.value).any():
             return None
         value = start.value

@@ -7,19 +7,15 @@ stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from mmdnn.ir import LAYER, UNNAMED
 from mmdnn.ir.builder import shape
 
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.operand import Operand
-
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 
-Reshaped = Callable[[ir.Value, tuple[int, ...]], "Operand | None"]
+Reshaped = Callable[[ir.Value, tuple[int, ...]], ir.Value | None]
 
 
 def join_biases(graph: ir.Graph, named: Container[ir.Value], reshaped: Reshaped) -> None:
@@ -39,7 +35,7 @@ def join_biases(graph: ir.Graph, named: Container[ir.Value], reshaped: Reshaped)
             if length is None or not _fits(product, value, bias, length):
                 continue
             vector = reshaped(bias, (length,)) if shape(bias) != (length,) else None
-            _join(graph, product, node, bias if vector is None else vector.value)
+            _join(graph, product, node, bias if vector is None else vector)
             break
 
 

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
 COMPARING = {
@@ -20,7 +20,7 @@ COMPARING = {
 
 
 @importer(*COMPARING, doc=f"{API}/cntk.ops#less")
-def comparison(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def comparison(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     """0 or 1, numbers of the inputs' type."""
     axes, values = align(op, [x, y])
     name, negated = COMPARING[f.function.op]
@@ -29,7 +29,7 @@ def comparison(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
 
 
 @importer("Select", doc=f"{API}/cntk.ops#element_select")
-def select(f: Importing, op: Op, flag: Operand, x: Operand, y: Operand) -> Operand:
+def select(f: ImportedFunction, op: Op, flag: Operand, x: Operand, y: Operand) -> Operand:
     """Everything but 0 is true."""
     axes, (condition, one, other) = align(op, [flag, x, y])
     return Operand(op.Where(op.Cast(condition, to=ir.DataType.BOOL), one, other), axes)

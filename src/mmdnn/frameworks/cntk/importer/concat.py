@@ -10,12 +10,12 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.operand import Operand, union
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
 
 @importer("Splice", doc=f"{API}/cntk.ops#splice")
-def splice(f: Importing, op: Op, *operands: Operand) -> Operand:
+def splice(f: ImportedFunction, op: Op, *operands: Operand) -> Operand:
     """Along an axis, or a new one before all others; other axes of 1 are repeated."""
     axis = f.get("axis", Axis)
     axes = union(operands)

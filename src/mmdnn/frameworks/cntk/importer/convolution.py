@@ -6,13 +6,13 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.frameworks.cntk.importer.windows import cropped, row_major, spread, windows
 from mmdnn.ir.builder import Op
 
 
 @importer("Convolution", doc=f"{API}/cntk.ops#convolution")
-def convolution(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
+def convolution(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
     """Kernels (maps, channels / groups, *spatial); transposed (channels, maps, *spatial).
 
     One map needs no axis for it.
@@ -57,7 +57,7 @@ def convolution(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
     return folded(op, x, convolve)
 
 
-def _check_channels(f: Importing, x: Operand, channels: int) -> None:
+def _check_channels(f: ImportedFunction, x: Operand, channels: int) -> None:
     """The channel axis takes part like any other; only one place for the kernel is a convolution."""
     rank = x.rank
     stride = spread(f.get("strides", Shape), rank)[0]
@@ -68,7 +68,12 @@ def _check_channels(f: Importing, x: Operand, channels: int) -> None:
 
 
 def _transposed(
-    f: Importing, op: Op, w: Operand, x: Operand, kernel: tuple[int, ...], dilation: list[int]
+    f: ImportedFunction,
+    op: Op,
+    w: Operand,
+    x: Operand,
+    kernel: tuple[int, ...],
+    dilation: list[int],
 ) -> Operand:
     """Autopadding crops (k - 1) // 2 before and k // 2 after; a given size moves the end."""
     rank = len(kernel)

@@ -8,12 +8,12 @@ from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.elementwise import number
 from mmdnn.frameworks.cntk.importer.operand import Operand
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
 
 @importer("Constant", doc=f"{API}/cntk.ops#zeros_like")
-def constant(f: Importing, op: Op, like: Operand | None = None) -> Operand:
+def constant(f: ImportedFunction, op: Op, like: Operand | None = None) -> Operand:
     """One number everywhere, in a shape of its own or in another operand's."""
     fill = f.get("fillValue", float)
     if like is not None:

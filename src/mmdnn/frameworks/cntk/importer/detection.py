@@ -8,13 +8,13 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.pooling import _LARGEST, MAX
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir import regions
 from mmdnn.ir.builder import Op
 
 
 @importer("ROIPooling", doc=f"{API}/cntk.ops#roipooling")
-def roi_pooling(f: Importing, op: Op, x: Operand, corners: Operand) -> Operand:
+def roi_pooling(f: ImportedFunction, op: Op, x: Operand, corners: Operand) -> Operand:
     """Regions (x1, y1, x2, y2) of each image; [regions, channels, height, width] for each."""
     if f.get("poolingType", int) != MAX:
         f.refuse("only the maximum is known")

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.facts import least
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
-from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
 
 UNARY = {
@@ -52,18 +52,18 @@ def number(like: ir.Value, value: float) -> np.ndarray:
 
 
 @importer(*UNARY, doc=f"{API}/cntk.ops#exp")
-def unary(f: Importing, op: Op, x: Operand) -> ir.Value:
+def unary(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     return op[UNARY[f.function.op]](x.value)
 
 
 @importer(*BINARY, doc=f"{API}/cntk.ops#plus")
-def binary(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def binary(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     axes, values = align(op, [x, y])
     return Operand(op[BINARY[f.function.op]](*values), axes)
 
 
 @importer("Pow", doc=f"{API}/cntk.ops#pow")
-def power(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def power(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     """A negative power of 0 is 0."""
     axes, (base, exponent) = align(op, [x, y])
     made = op.Pow(base, exponent)
@@ -76,25 +76,25 @@ def power(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
 
 
 @block("ElementMin", doc=f"{API}/cntk.ops#element_min")
-def element_min(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def element_min(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     axes, values = align(op, [x, y])
     return Operand(op.Min(*values), axes)
 
 
 @block("ElementMax", doc=f"{API}/cntk.ops#element_max")
-def element_max(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def element_max(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     axes, values = align(op, [x, y])
     return Operand(op.Max(*values), axes)
 
 
-def _is_nonzero(f: Importing, x: Operand) -> bool:
+def _is_nonzero(f: ImportedFunction, x: Operand) -> bool:
     array = f.constant(x)
     if array is not None:
         return bool(np.all(array != 0))
     return least(x.value) >= SMALLEST_LOGGED
 
 
-def inverse(f: Importing, op: Op, x: Operand) -> ir.Value:
+def inverse(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """1 / x, and 0 where x is 0."""
     made = op.Reciprocal(x.value)
     if _is_nonzero(f, x):
@@ -104,12 +104,12 @@ def inverse(f: Importing, op: Op, x: Operand) -> ir.Value:
 
 
 @importer("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
-def reciprocal(f: Importing, op: Op, x: Operand) -> ir.Value:
+def reciprocal(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     return inverse(f, op, x)
 
 
 @block("ElementDivide", doc=f"{API}/cntk.ops#element_divide")
-def element_divide(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def element_divide(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     if _is_nonzero(f, y):
         axes, values = align(op, [x, y])
         return Operand(op.Div(*values), axes)
@@ -119,7 +119,7 @@ def element_divide(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
 
 
 @importer("Log", doc=f"{API}/cntk.ops#log")
-def log(f: Importing, op: Op, x: Operand) -> ir.Value:
+def log(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     if least(x.value) >= SMALLEST_LOGGED:
         return op.Log(x.value)
     low = op.Less(x.value, number(x.value, SMALLEST_LOGGED))
@@ -127,12 +127,12 @@ def log(f: Importing, op: Op, x: Operand) -> ir.Value:
 
 
 @importer("Sqrt", doc=f"{API}/cntk.ops#sqrt")
-def sqrt(f: Importing, op: Op, x: Operand) -> ir.Value:
+def sqrt(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     return op.Sqrt(x.value if least(x.value) >= 0 else op.Relu(x.value))
 
 
 @importer("LogPlus", doc=f"{API}/cntk.ops#log_add_exp")
-def log_plus(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def log_plus(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     """log(exp(x) + exp(y)), the larger one taken out."""
     axes, (one, other) = align(op, [x, y])
     rest = op.Softplus(op.Neg(op.Abs(op.Sub(one, other))))
@@ -140,7 +140,7 @@ def log_plus(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
 
 
 @importer("StraightThrough", doc=f"{API}/cntk.ops#straight_through_impl")
-def straight_through(f: Importing, op: Op, x: Operand) -> ir.Value:
+def straight_through(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """1 above 0, else -1."""
     above = op.Greater(x.value, number(x.value, 0))
     return op.Where(above, number(x.value, 1), number(x.value, -1))
@@ -156,7 +156,7 @@ TYPES = {
 
 
 @importer("Cast", doc=f"{API}/cntk.ops#cast")
-def cast(f: Importing, op: Op, x: Operand) -> ir.Value:
+def cast(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     kind = f.get("newDataType", int)
     if kind not in TYPES:
         f.refuse(f"the type {kind} is not known")
@@ -164,13 +164,13 @@ def cast(f: Importing, op: Op, x: Operand) -> ir.Value:
 
 
 @importer("Dropout", doc=f"{API}/cntk.ops#dropout")
-def dropout(f: Importing, op: Op, x: Operand) -> ir.Value:
+def dropout(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """Drops while CNTK trains, and then only."""
     return op.Dropout(x.value, np.float32(f.get("dropoutRate", float)))
 
 
 @importer("Clip", doc=f"{API}/cntk.ops#clip")
-def clip(f: Importing, op: Op, x: Operand, low: Operand, high: Operand) -> Operand:
+def clip(f: ImportedFunction, op: Op, x: Operand, low: Operand, high: Operand) -> Operand:
     """Bounds of any shape that broadcasts; the lower one goes first where it is above the other."""
     least, most = f.constant(low), f.constant(high)
     ordered = least is not None and most is not None and bool(np.all(least <= most))

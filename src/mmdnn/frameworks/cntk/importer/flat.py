@@ -7,13 +7,27 @@ named blocks, without a copy of anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Model, Variable, inside
-from mmdnn.frameworks.cntk.importer.patterns import Bound
-from mmdnn.frameworks.cntk.importer.table import Named, blocks
+from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
+from mmdnn.ir.operators import Entry
+
+
+@dataclass(frozen=True)
+class Named:
+    """A block that is taken as what it is called, where its inside is what it should be."""
+
+    pattern: Pattern
+    entry: Entry[Callable[..., Any]]
+    check: Callable[[Bound], bool]
+
+
+blocks: dict[str, list[Named]] = {}
+"""What is known of blocks, by their names."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.reduction import reduced_axes
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
 
 @importer("Gather", doc=f"{API}/cntk.ops#gather")
-def gather(f: Importing, op: Op, places: Operand, x: Operand) -> Operand:
+def gather(f: ImportedFunction, op: Op, places: Operand, x: Operand) -> Operand:
     """Along the first static axis: [*places, *x without its first]."""
     whole = op.Cast(places.value, to=ir.DataType.INT64)
     if not x.axes:
@@ -29,7 +29,7 @@ _MOST_CLASSES = 1 << 22
 
 
 @importer("OneHot", doc=f"{API}/cntk.ops#one_hot")
-def one_hot(f: Importing, op: Op, x: Operand) -> ir.Value:
+def one_hot(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """A class beyond the number of classes is all 0; so is a negative one."""
     count, axis = f.get("numClass", int), f.get("onehotAxis", Axis)
     f.get("oneHotOutputSparse", bool, default=False)
@@ -44,7 +44,7 @@ def one_hot(f: Importing, op: Op, x: Operand) -> ir.Value:
 
 
 @importer("TopK", doc=f"{API}/cntk.ops#top_k")
-def top_k(f: Importing, op: Op, x: Operand) -> list[ir.Value]:
+def top_k(f: ImportedFunction, op: Op, x: Operand) -> list[ir.Value]:
     """The largest numbers and their places, largest first."""
     count = f.get("numItems", int)
     (axis,) = reduced_axes(f, x)
@@ -53,7 +53,7 @@ def top_k(f: Importing, op: Op, x: Operand) -> list[ir.Value]:
 
 
 @importer("Slice", doc=f"{API}/cntk.ops#slice")
-def slice_(f: Importing, op: Op, x: Operand) -> ir.Value:
+def slice_(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """An end of 0 is the end; a negative stride walks the range backwards."""
     if f.has("axisVec"):
         names = ("beginIndexVec", "endIndexVec", "sliceStridesVec")
@@ -78,7 +78,7 @@ def slice_(f: Importing, op: Op, x: Operand) -> ir.Value:
 
 
 @importer("Crop", doc=f"{API}/cntk.ops#crop_manual")
-def crop(f: Importing, op: Op, x: Operand, like: Operand, *nodes: Operand) -> ir.Value:
+def crop(f: ImportedFunction, op: Op, x: Operand, like: Operand, *nodes: Operand) -> ir.Value:
     """The last two axes as large as another operand's, from (x, y) on."""
     if nodes or not f.has("offset"):
         f.refuse("it works out itself where it crops")

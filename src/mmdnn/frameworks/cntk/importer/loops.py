@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
@@ -21,11 +20,8 @@ from mmdnn.frameworks.cntk.importer.frames import TIME, until
 from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.recognition import recognized
 from mmdnn.frameworks.cntk.importer.states import state_shape
-from mmdnn.frameworks.cntk.importer.table import Importing
+from mmdnn.frameworks.cntk.importer.table import GraphImporter, ImportedFunction
 from mmdnn.ir.builder import Builder, Op, dimensions
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 DELAYS = ("PastValue", "FutureValue")
 
@@ -48,7 +44,7 @@ class State:
     shape: tuple[int, ...]
 
 
-def recurrence(lowering: GraphImporter, component: Sequence[Function]) -> None:
+def recurrence(graph: GraphImporter, component: Sequence[Function]) -> None:
     """Import a loop: as LSTM, GRU or RNN where it is one.
 
     Raises:
@@ -57,39 +53,37 @@ def recurrence(lowering: GraphImporter, component: Sequence[Function]) -> None:
     delays = [one for one in component if one.op in DELAYS]
     first = delays[0] if delays else component[0]
     try:
-        if not recognized(lowering, component):
-            _scan(lowering, component, delays)
+        if not recognized(graph, component):
+            _scan(graph, component, delays)
     except Error as error:
         error.layer = error.layer or first.label
         error.operator = error.operator or first.type
         raise
 
 
-def _scan(
-    lowering: GraphImporter, component: Sequence[Function], delays: Sequence[Function]
-) -> None:
+def _scan(graph: GraphImporter, component: Sequence[Function], delays: Sequence[Function]) -> None:
     if len({one.op for one in delays}) != 1:
         raise UnsupportedError("a loop that reads both its past and its future, or neither")
     backwards = delays[0].op == "FutureValue"
     inner = set(component)
-    outside = _outside(lowering, component)
+    outside = _outside(graph, component)
     axis = _axis(outside)
     like = next(one for one in outside.values() if one.sequence == axis)
-    with lowering.builder.layer(delays[0].uid, "Recurrence"):
-        states = [_state(lowering, delay, inner, like) for delay in delays]
+    with graph.builder.layer(delays[0].uid, "Recurrence"):
+        states = [_state(graph, delay, inner, like) for delay in delays]
         masks = {}
         if backwards:
             for count in {state.count for state in states}:
-                masks[count] = _inside_of(lowering, like.value, lowering.lengths(axis), count)
-        results = _wanted(lowering, component)
-        made = _run(lowering, component, states, outside, masks, results, axis, like)
+                masks[count] = _inside_of(graph, like.value, graph.lengths(axis), count)
+        results = _wanted(graph, component)
+        made = _run(graph, component, states, outside, masks, results, axis, like)
     for variable, value in zip(results, made, strict=True):
-        lowering.set(variable, Operand(value, like.axes))
+        graph.set(variable, Operand(value, like.axes))
 
 
-def _inside_of(lowering: GraphImporter, x: ir.Value, lengths: ir.Value, count: int) -> ir.Value:
+def _inside_of(graph: GraphImporter, x: ir.Value, lengths: ir.Value, count: int) -> ir.Value:
     """Whether the frame so many ahead is inside its sequence: bool [batch, time, 1]."""
-    (made,) = lowering.builder.function(
+    (made,) = graph.builder.function(
         "Inside",
         [x, lengths],
         {"offset": count},
@@ -98,15 +92,15 @@ def _inside_of(lowering: GraphImporter, x: ir.Value, lengths: ir.Value, count: i
     return made
 
 
-def _outside(lowering: GraphImporter, component: Sequence[Function]) -> dict[Variable, Operand]:
+def _outside(graph: GraphImporter, component: Sequence[Function]) -> dict[Variable, Operand]:
     """What a loop reads that it does not compute."""
     inner = set(component)
     found: dict[Variable, Operand] = {}
     for function in component:
-        with lowering.builder.layer(lowering.label(function), function.type):
-            for variable in lowering.flat.reads(function):
+        with graph.builder.layer(graph.label(function), function.type):
+            for variable in graph.flat.reads(function):
                 if variable.owner not in inner and variable not in found:
-                    found[variable] = lowering.operand(variable)
+                    found[variable] = graph.operand(variable)
     return found
 
 
@@ -117,19 +111,19 @@ def _axis(outside: dict[Variable, Operand]) -> Axis:
     return axes.pop()
 
 
-def _state(lowering: GraphImporter, delay: Function, inner: set[Function], like: Operand) -> State:
-    importing = Importing(delay, lowering)
+def _state(graph: GraphImporter, delay: Function, inner: set[Function], like: Operand) -> State:
+    importing = ImportedFunction(delay, graph)
     count = importing.get("offset", int)
     if count < 1:
         importing.refuse(f"it is off by {count} frames")
-    _, initial = (lowering.flat.resolve(one) for one in delay.inputs)
+    _, initial = (graph.flat.resolve(one) for one in delay.inputs)
     if initial.owner in inner:
         importing.refuse("its initial state is computed in the loop itself")
-    start = lowering.operand(initial)
+    start = graph.operand(initial)
     if start.sequence is not None:
         importing.refuse("its initial state is a sequence")
-    shape = state_shape(lowering, delay, inner, start)
-    return State(delay, count, _initial(lowering.builder.op, like, start, count, shape), shape)
+    shape = state_shape(graph, delay, inner, start)
+    return State(delay, count, _initial(graph.builder.op, like, start, count, shape), shape)
 
 
 def _initial(op: Op, like: Operand, start: Operand, count: int, shape: tuple[int, ...]) -> ir.Value:
@@ -146,36 +140,36 @@ def _initial(op: Op, like: Operand, start: Operand, count: int, shape: tuple[int
     return made
 
 
-def _wanted(lowering: GraphImporter, component: Sequence[Function]) -> list[Variable]:
+def _wanted(graph: GraphImporter, component: Sequence[Function]) -> list[Variable]:
     """What is read outside of the loop, or an output of the model."""
     inner = set(component)
     read = {
         variable
-        for function in lowering.order
+        for function in graph.order
         if function not in inner
-        for variable in lowering.flat.reads(function)
+        for variable in graph.flat.reads(function)
     }
-    read.update(map(lowering.flat.resolve, lowering.outputs))
+    read.update(map(graph.flat.resolve, graph.outputs))
     return [one for function in component for one in function.results if one in read]
 
 
 @contextmanager
-def _inside(lowering: GraphImporter, name: str) -> Iterator[Builder]:
+def _inside(graph: GraphImporter, name: str) -> Iterator[Builder]:
     """Make operators in a graph of their own; what is said of variables there is forgotten."""
-    outer, operands = lowering.builder, lowering.operands
+    outer, operands = graph.builder, graph.operands
     body = Builder(outer.domain, outer.unique(name))
     body._names = outer._names
     body.functions = outer.functions
     body._function_keys = outer._function_keys
-    lowering.builder, lowering.operands = body, dict(operands)
+    graph.builder, graph.operands = body, dict(operands)
     try:
         yield body
     finally:
-        lowering.builder, lowering.operands = outer, operands
+        graph.builder, graph.operands = outer, operands
 
 
 def _run(
-    lowering: GraphImporter,
+    graph: GraphImporter,
     component: Sequence[Function],
     states: list[State],
     outside: dict[Variable, Operand],
@@ -188,30 +182,30 @@ def _run(
     scanned = {v: one for v, one in outside.items() if one.sequence == axis}
     batch = tuple(one for one in like.axes if one != axis)
     name = states[0].delay.uid
-    with _inside(lowering, f"{name}/loop") as body:
+    with _inside(graph, f"{name}/loop") as body:
         before = [_input(body, f"{name}/state", state.initial) for state in states]
         frames = [_frame(body, f"{name}/frame", one.value) for one in scanned.values()]
         flags = [_frame(body, f"{name}/inside", mask) for mask in masks.values()]
         for variable, value in zip(scanned, frames, strict=True):
-            lowering.operands[variable] = Operand(value, batch)
+            graph.operands[variable] = Operand(value, batch)
         inside = dict(zip(masks, flags, strict=True))
         for state, value in zip(states, before, strict=True):
             now = _now(body.op, state, value, inside)
-            lowering.operands[state.delay.output()] = Operand(now, batch)
-        _import(lowering, component)
-        after = [_after(lowering, body.op, s, v) for s, v in zip(states, before, strict=True)]
-        made = [_made(lowering, body.op, one, batch) for one in results]
+            graph.operands[state.delay.output()] = Operand(now, batch)
+        _import(graph, component)
+        after = [_after(graph, body.op, s, v) for s, v in zip(states, before, strict=True)]
+        made = [_made(graph, body.op, one, batch) for one in results]
         _finish(body, [*after, *made])
-        graph = body.graph
+        loop = body.graph
     inputs = [state.initial for state in states]
     inputs += [one.value for one in scanned.values()] + list(masks.values())
     count = len(scanned) + len(masks)
     direction = 1 if masks else 0
-    outputs = lowering.builder.node(
+    outputs = graph.builder.node(
         "Scan",
         inputs,
         {
-            "body": graph,
+            "body": loop,
             "num_scan_inputs": count,
             "scan_input_axes": [TIME] * count,
             "scan_output_axes": [TIME] * len(made),
@@ -255,7 +249,7 @@ def _now(op: Op, state: State, value: ir.Value, inside: dict[int, ir.Value]) -> 
     return op.Where(flag, oldest, start)
 
 
-def _import(lowering: GraphImporter, component: Sequence[Function]) -> None:
+def _import(graph: GraphImporter, component: Sequence[Function]) -> None:
     """The functions of one step, what they read before them."""
     inner = [one for one in component if one.op not in DELAYS]
     waiting = list(inner)
@@ -263,19 +257,19 @@ def _import(lowering: GraphImporter, component: Sequence[Function]) -> None:
         ready = [
             one
             for one in waiting
-            if all(v in lowering.operands or v.owner is None for v in lowering.flat.reads(one))
+            if all(v in graph.operands or v.owner is None for v in graph.flat.reads(one))
         ]
         if not ready:
             raise UnsupportedError("a loop within the loop's own frame")
         for one in ready:
-            lowering.function(one)
+            graph.function(one)
         waiting = [one for one in waiting if one not in ready]
 
 
-def _after(lowering: GraphImporter, op: Op, state: State, before: ir.Value) -> ir.Value:
+def _after(graph: GraphImporter, op: Op, state: State, before: ir.Value) -> ir.Value:
     """A state after this frame."""
-    variable = lowering.flat.resolve(state.delay.inputs[0])
-    made = lowering.operand(variable)
+    variable = graph.flat.resolve(state.delay.inputs[0])
+    made = graph.operand(variable)
     shape = made.shape
     if tuple(shape) != state.shape:
         raise UnsupportedError(
@@ -294,8 +288,8 @@ def _after(lowering: GraphImporter, op: Op, state: State, before: ir.Value) -> i
     return after
 
 
-def _made(lowering: GraphImporter, op: Op, variable: Variable, batch: tuple[Axis, ...]) -> ir.Value:
-    operand = lowering.operand(variable)
+def _made(graph: GraphImporter, op: Op, variable: Variable, batch: tuple[Axis, ...]) -> ir.Value:
+    operand = graph.operand(variable)
     if operand.axes != batch:
         raise UnsupportedError("a part of the loop does not depend on the sample")
     return op.Identity(operand.value)

@@ -9,14 +9,14 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes, union, widen
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
 _SINGLE = ir.DataType.FLOAT
 
 
 @importer("Times", doc=f"{API}/cntk.ops#times")
-def times(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
+def times(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
     """X (..., *contracted) with w (*contracted, *kept); `outputRank` of w's axes are kept."""
     f.has("inferInputRankToMap") and f.get("inferInputRankToMap", int)
     kept = min(f.get("outputRank", int), w.rank)
@@ -37,7 +37,7 @@ def _together(x: Operand, size: int) -> tuple[int, ...]:
 
 
 @importer("TransposeTimes", doc=f"{API}/cntk.ops#times_transpose")
-def transpose_times(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
+def transpose_times(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
     """X (..., contracted) with w (kept, contracted); a vector w gives one number."""
     if f.get("outputRank", int) != 1 or w.rank > 2:
         f.refuse("it keeps more than one axis")
@@ -47,7 +47,7 @@ def transpose_times(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
     return _product(f, op, turned, x, (contracted,), (kept,))
 
 
-def _transposed(f: Importing, op: Op, w: Operand, shape: tuple[int, int]) -> Operand:
+def _transposed(f: ImportedFunction, op: Op, w: Operand, shape: tuple[int, int]) -> Operand:
     if w.rank == 1:
         return Operand(op.Unsqueeze(w.value, [w.leading + 1]), w.axes)
     made = f.changed(w, "transposed", np.transpose, shape)
@@ -58,7 +58,7 @@ def _transposed(f: Importing, op: Op, w: Operand, shape: tuple[int, int]) -> Ope
 
 
 def _product(
-    f: Importing,
+    f: ImportedFunction,
     op: Op,
     w: Operand,
     x: Operand,
@@ -98,7 +98,7 @@ def _flattened(op: Op, x: Operand, mapped: int, contracted: tuple[int, ...]) -> 
     )
 
 
-def _reshaped(f: Importing, op: Op, w: Operand, shape: tuple[int, int]) -> Operand:
+def _reshaped(f: ImportedFunction, op: Op, w: Operand, shape: tuple[int, int]) -> Operand:
     if sizes(w) == shape:
         return w
     made = f.reshaped(w, shape)

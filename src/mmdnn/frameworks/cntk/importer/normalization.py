@@ -12,14 +12,14 @@ from mmdnn.frameworks.cntk._hints import keep
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.patterns import Bound
-from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
 from mmdnn.tensors import references
 
 
 @importer("BatchNormalization", doc=f"{API}/cntk.ops#batch_normalization")
 def batch_normalization(
-    f: Importing,
+    f: ImportedFunction,
     op: Op,
     x: Operand,
     scale: Operand,
@@ -48,7 +48,7 @@ _TRAINING = {"normalizationTimeConstant": float, "blendTimeConstant": float} | d
 )
 
 
-def _training(f: Importing, count: Operand | None) -> dict[str, bool | int | float]:
+def _training(f: ImportedFunction, count: Operand | None) -> dict[str, bool | int | float]:
     """How the statistics go on when CNTK trains."""
     seen = None if count is None else f.constant(count)
     said = {name: f.function.attributes.get(name) for name in _TRAINING}
@@ -56,7 +56,7 @@ def _training(f: Importing, count: Operand | None) -> dict[str, bool | int | flo
     return found if seen is None else {**found, "count": float(seen.reshape(-1)[0])}
 
 
-def _vector(f: Importing, op: Op, x: Operand, size: int) -> ir.Value:
+def _vector(f: ImportedFunction, op: Op, x: Operand, size: int) -> ir.Value:
     """A parameter as ONNX wants it: one number for each channel."""
     if x.axes:
         f.refuse("its parameters differ from sample to sample")
@@ -106,7 +106,7 @@ def _steps(strides: object) -> tuple[int, ...]:
     check=_is_lrn,
 )
 def local_response_normalization(
-    f: Importing, op: Op, x: Operand, beta: Operand, bias: Operand, kernel: Operand
+    f: ImportedFunction, op: Op, x: Operand, beta: Operand, bias: Operand, kernel: Operand
 ) -> Operand:
     """The kernel's number is alpha over the number of channels in a window."""
     array = f.constant(kernel)

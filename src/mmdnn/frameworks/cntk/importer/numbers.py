@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmdnn.frameworks.cntk.graph import Variable
+from mmdnn.frameworks.cntk.importer.flat import Flat
 from mmdnn.tensors import references
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.flat import Flat
 
 _MOST = 64
 """Functions that such a number is computed by at most."""

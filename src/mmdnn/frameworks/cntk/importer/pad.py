@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
 PADDING = {0: "constant", 1: "reflect"}
@@ -16,7 +16,7 @@ _SYMMETRIC = 2
 
 
 @importer("Pad", doc=f"{API}/cntk.ops#pad")
-def pad(f: Importing, op: Op, x: Operand) -> ir.Value:
+def pad(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """Column-major lists of what comes before and after each axis."""
     before, after = (list(reversed(f.get(n, list))) for n in ("paddingHead", "paddingFoot"))
     mode, number = f.get("paddingMode", int), f.get("paddingConstantValue", float)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.frameworks.cntk.importer.windows import Windows, cropped, windows
 from mmdnn.ir.builder import Dimension, Op
 
@@ -21,7 +21,7 @@ _LARGEST = 1 << 16
 """An image's side, or a number of bins, of which each has numbers of its own in the IR."""
 
 
-def _kernel(f: Importing, x: Operand, name: str) -> list[int]:
+def _kernel(f: ImportedFunction, x: Operand, name: str) -> list[int]:
     """The window's spatial sizes."""
     window = list(f.get(name, Shape))
     if len(window) == x.rank and len(window) > 1 and x.rank > 1 and window[0] == 1:
@@ -41,7 +41,7 @@ def _image(op: Op, x: Operand, rank: int) -> Operand:
 
 
 @importer("Pooling", doc=f"{API}/cntk.ops#pooling")
-def pooling(f: Importing, op: Op, x: Operand) -> Operand:
+def pooling(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     """An average does not count padding, nor what lies beyond the image, unless `includePad`."""
     kind, include = f.get("poolingType", int), f.get("includePad", bool, default=False)
     if kind not in (MAX, AVERAGE):
@@ -78,7 +78,9 @@ def pooling(f: Importing, op: Op, x: Operand) -> Operand:
     return Operand(op.Squeeze(made.value, [x.leading]), x.axes)
 
 
-def _check_inside(f: Importing, found: Windows, image: Sequence[int], kernel: list[int]) -> None:
+def _check_inside(
+    f: ImportedFunction, found: Windows, image: Sequence[int], kernel: list[int]
+) -> None:
     """Refuse a last window that lies wholly outside: CNTK gives infinity there, or no number."""
     for axis, size in enumerate(image):
         room = size + found.before[axis] + found.after[axis] - kernel[axis]
@@ -99,7 +101,7 @@ def _widened(found: Windows, image: tuple[Dimension, ...], kernel: list[int]) ->
 
 
 @importer("Unpooling", doc=f"{API}/cntk.ops#unpooling")
-def unpooling(f: Importing, op: Op, x: Operand, like: Operand) -> Operand:
+def unpooling(f: ImportedFunction, op: Op, x: Operand, like: Operand) -> Operand:
     """Each number goes to where the maximum of its window in the other operand was."""
     if f.get("poolingType", int) != MAX:
         f.refuse("only a maximum can be undone")

@@ -9,15 +9,12 @@ or from parts of one for all gates.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.cells import Cell, Gate, Layer, Piece, fits
 from mmdnn.frameworks.cntk.importer.numbers import scalar
 from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.model import GraphImporter
+from mmdnn.frameworks.cntk.importer.table import GraphImporter
 
 ACTIVATIONS = {
     "Tanh": "Tanh",
@@ -36,14 +33,14 @@ _PRODUCT = Pattern("Times(weight, x)")
 _SCALED = Pattern("factor * x")
 
 
-def recognized(lowering: GraphImporter, component: Sequence[Function]) -> bool:
+def recognized(graph: GraphImporter, component: Sequence[Function]) -> bool:
     """Import a loop that is a recurrent layer; False where it is none."""
-    reader = _Reader(lowering, component)
+    reader = _Reader(graph, component)
     for function in component:
         for read in (reader.lstm, reader.gru, reader.rnn):
             cell = read(function.output()) if function.results else None
             if cell is not None and reader.is_whole(cell):
-                Layer(lowering, cell).make()
+                Layer(graph, cell).make()
                 return True
     return False
 
@@ -51,9 +48,9 @@ def recognized(lowering: GraphImporter, component: Sequence[Function]) -> bool:
 class _Reader:
     """Recognises cells in a loop."""
 
-    def __init__(self, lowering: GraphImporter, component: Sequence[Function]) -> None:
-        self.lowering = lowering
-        self.flat = lowering.flat
+    def __init__(self, graph: GraphImporter, component: Sequence[Function]) -> None:
+        self.graph = graph
+        self.flat = graph.flat
         self.component = set(component)
         self.delays = {one for one in component if one.op in ("PastValue", "FutureValue")}
 
@@ -63,14 +60,14 @@ class _Reader:
         A loop's delays must be the cell's, what is read outside its output, and what it reads a
         vector a frame, all of which goes into the products.
         """
-        x = self.lowering.operand(cell.x)
+        x = self.graph.operand(cell.x)
         if x.sequence is None or not fits(cell, x.rank):
             return False
         mine = {one for one in (cell.hidden, cell.cell) if one is not None}
         if mine != self.delays or len({one.op for one in mine}) != 1:
             return False
-        read = {self.flat.resolve(one) for one in self.lowering.outputs}
-        for function in self.lowering.order:
+        read = {self.flat.resolve(one) for one in self.graph.outputs}
+        for function in self.graph.order:
             if function not in self.component:
                 read.update(self.flat.reads(function))
         return all(

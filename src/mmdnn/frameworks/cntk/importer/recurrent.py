@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op, dimensions
 
 
@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
 
 @importer("OptimizedRNNStack", doc=f"{API}/cntk.ops#optimized_rnnstack")
-def optimized_rnn_stack(f: Importing, op: Op, x: Operand, blob: Operand) -> Operand:
+def optimized_rnn_stack(f: ImportedFunction, op: Op, x: Operand, blob: Operand) -> Operand:
     """Layers of hidden states; of two directions, the second one's after the first one's."""
     kind = KINDS.get(f.get("recurrentOp", str))
     hidden, layers = f.get("hiddenSize", int), f.get("numLayers", int)
@@ -59,7 +59,7 @@ def optimized_rnn_stack(f: Importing, op: Op, x: Operand, blob: Operand) -> Oper
     parts, total = _parts(widths, hidden, len(kind.order), 1 + both)
     if total != np.prod(sizes(blob)):
         f.unfit(f"{np.prod(sizes(blob))} parameters instead of {total}")
-    lengths = op.Cast(f.lowering.lengths(x.sequence), to=ir.DataType.INT32) if both else None
+    lengths = op.Cast(f.graph.lengths(x.sequence), to=ir.DataType.INT32) if both else None
     value = op.Transpose(x.value, perm=[1, 0, 2])
     for width, layer in zip(widths, parts, strict=True):
         weights = list(_weights(f, blob, kind, layer, width, hidden))
@@ -97,7 +97,7 @@ def _parts(
 
 
 def _weights(
-    f: Importing, blob: Operand, kind: Kind, layer: list[Part], width: int, hidden: int
+    f: ImportedFunction, blob: Operand, kind: Kind, layer: list[Part], width: int, hidden: int
 ) -> Iterator[ir.Value]:
     """ONNX's W, R and B, the directions one after the other."""
     order, count = list(kind.order), len(layer)

@@ -8,7 +8,7 @@ from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of, number
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
 REDUCTIONS = {
@@ -23,7 +23,7 @@ REDUCTIONS = {
 CHOICES = {"Argmax": "ArgMax", "Argmin": "ArgMin"}
 
 
-def reduced_axes(f: Importing, x: Operand) -> list[int]:
+def reduced_axes(f: ImportedFunction, x: Operand) -> list[int]:
     """The positions of the static axes that a reduction takes."""
     axes = f.axes()
     if axes == [Axis(graph.ALL_STATIC)]:
@@ -34,7 +34,7 @@ def reduced_axes(f: Importing, x: Operand) -> list[int]:
 
 
 @importer("ReduceElements", doc=f"{API}/cntk.ops#reduce_sum")
-def reduce_elements(f: Importing, op: Op, x: Operand) -> ir.Value | Operand:
+def reduce_elements(f: ImportedFunction, op: Op, x: Operand) -> ir.Value | Operand:
     """Over one, some or all static axes.
 
     All static axes together leave an axis of 1 where the sizes are kept, and a scalar where not:
@@ -56,7 +56,9 @@ def reduce_elements(f: Importing, op: Op, x: Operand) -> ir.Value | Operand:
     return op.Unsqueeze(made, [x.leading]) if everything and keep else made
 
 
-def _choice(f: Importing, op: Op, x: Operand, axes: list[int], name: str, keep: int) -> ir.Value:
+def _choice(
+    f: ImportedFunction, op: Op, x: Operand, axes: list[int], name: str, keep: int
+) -> ir.Value:
     """The first place of the largest or smallest number, as a number of the input's type."""
     if axes == list(range(x.leading, x.leading + x.rank)) and len(axes) > 1:
         value = op.Reshape(x.value, [*[0] * x.leading, -1])
@@ -68,7 +70,7 @@ def _choice(f: Importing, op: Op, x: Operand, axes: list[int], name: str, keep: 
     return op.Cast(made, to=dtype_of(x.value))
 
 
-def _over_batch(f: Importing, op: Op, x: Operand, name: str) -> Operand:
+def _over_batch(f: ImportedFunction, op: Op, x: Operand, name: str) -> Operand:
     """Over all samples, and all static axes where these are asked for."""
     if x.leading != 1 or name not in REDUCTIONS:
         f.refuse("it reduces a sequence that is still packed")
@@ -78,7 +80,7 @@ def _over_batch(f: Importing, op: Op, x: Operand, name: str) -> Operand:
 
 
 @importer("CosDistance", doc=f"{API}/cntk.ops#cosine_distance")
-def cosine(f: Importing, op: Op, x: Operand, y: Operand) -> Operand:
+def cosine(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     """The cosine over all static axes, one number a sample; 0 where an operand is 0."""
     axes, (one, other) = align(op, [x, y])
     places = list(range(len(axes), len(axes) + max(x.rank, y.rank)))

@@ -16,13 +16,13 @@ from mmdnn.frameworks.cntk.graph import BATCH, Axis, Shape
 from mmdnn.frameworks.cntk.importer import frames
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.patterns import Bound
-from mmdnn.frameworks.cntk.importer.table import API, Importing, block, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.frameworks.cntk.importer.windows import row_major, spread
 from mmdnn.ir.builder import Op
 
 
 def _local(
-    f: Importing,
+    f: ImportedFunction,
     name: str,
     inputs: Sequence[ir.Value],
     body: Callable[..., ir.Value | list[ir.Value]],
@@ -31,13 +31,13 @@ def _local(
     return f.builder.function(name, list(inputs), attributes, body)
 
 
-def _lengths(f: Importing, x: Operand) -> ir.Value:
+def _lengths(f: ImportedFunction, x: Operand) -> ir.Value:
     if x.sequence is None:
         f.refuse("it has no sequence")
-    return f.lowering.lengths(x.sequence)
+    return f.graph.lengths(x.sequence)
 
 
-def _delayed(f: Importing, x: Operand, initial: Operand) -> int:
+def _delayed(f: ImportedFunction, x: Operand, initial: Operand) -> int:
     if x.sequence is None or x.leading != 2:
         f.refuse("it has no sequence to look back or ahead in")
     if initial.sequence is not None:
@@ -49,7 +49,7 @@ def _delayed(f: Importing, x: Operand, initial: Operand) -> int:
 
 
 @importer("PastValue", doc=f"{API}/cntk.sequence#past_value")
-def past_value(f: Importing, op: Op, x: Operand, initial: Operand) -> Operand:
+def past_value(f: ImportedFunction, op: Op, x: Operand, initial: Operand) -> Operand:
     """The frame so many before; the initial state for the first ones."""
     count, each = _delayed(f, x, initial), bool(initial.axes)
 
@@ -62,7 +62,7 @@ def past_value(f: Importing, op: Op, x: Operand, initial: Operand) -> Operand:
 
 
 @importer("FutureValue", doc=f"{API}/cntk.sequence#future_value")
-def future_value(f: Importing, op: Op, x: Operand, initial: Operand) -> Operand:
+def future_value(f: ImportedFunction, op: Op, x: Operand, initial: Operand) -> Operand:
     """The frame so many after; the initial state for the last ones of each sequence."""
     count, each = _delayed(f, x, initial), bool(initial.axes)
 
@@ -74,7 +74,7 @@ def future_value(f: Importing, op: Op, x: Operand, initial: Operand) -> Operand:
     return Operand(made, x.axes)
 
 
-def _new_axes(f: Importing) -> tuple[Axis, ...]:
+def _new_axes(f: ImportedFunction) -> tuple[Axis, ...]:
     found = f.get("newDynamicAxes", list)
     axes = tuple(axis for axis in reversed(found) if isinstance(axis, Axis))
     if not axes or axes[0] != BATCH or len(axes) > 2:
@@ -83,7 +83,7 @@ def _new_axes(f: Importing) -> tuple[Axis, ...]:
 
 
 @importer("Where", doc=f"{API}/cntk.sequence#where")
-def where(f: Importing, op: Op, x: Operand) -> Operand:
+def where(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     """The frames where something is not 0, in order; as one frame, the first of them."""
     axes = _new_axes(f)
     factors = ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveFactor")
@@ -104,17 +104,17 @@ def where(f: Importing, op: Op, x: Operand) -> Operand:
         scaling=scaling,
         added=added,
     )
-    f.lowering.set_lengths(axes[1], counts)
+    f.graph.known_lengths[axes[1]] = counts
     return Operand(places, axes)
 
 
 @importer("PackedIndex", doc=f"{API}/cntk.sequence#gather")
-def packed_index(f: Importing, op: Op, x: Operand, places: Operand) -> Operand:
+def packed_index(f: ImportedFunction, op: Op, x: Operand, places: Operand) -> Operand:
     return places
 
 
 @importer("GatherPacked", doc=f"{API}/cntk.sequence#gather")
-def gather_packed(f: Importing, op: Op, x: Operand, places: Operand) -> Operand:
+def gather_packed(f: ImportedFunction, op: Op, x: Operand, places: Operand) -> Operand:
     """The frames at these places."""
     if x.sequence is None:
         f.refuse("it has no sequence to take frames of")
@@ -123,7 +123,9 @@ def gather_packed(f: Importing, op: Op, x: Operand, places: Operand) -> Operand:
 
 
 @importer("ScatterPacked", doc=f"{API}/cntk.sequence#scatter")
-def scatter_packed(f: Importing, op: Op, x: Operand, places: Operand, like: Operand) -> Operand:
+def scatter_packed(
+    f: ImportedFunction, op: Op, x: Operand, places: Operand, like: Operand
+) -> Operand:
     """Frames to these places among another operand's; 0 where none goes."""
     if like.sequence is None or x.leading != 2:
         f.refuse("it has no sequence to put frames into")
@@ -144,7 +146,7 @@ _FIRST, _LAST = (_CHOSEN.format(delay) for delay in ("PastValue", "FutureValue")
 
 
 @block("Sequence::Slice", inside=_FIRST, doc=f"{API}/cntk.sequence#first", check=_is_end)
-def first(f: Importing, op: Op, x: Operand) -> Operand:
+def first(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     (made,) = _local(f, "First", [x.value], _first)
     return Operand(made, x.axes[:1])
 
@@ -154,14 +156,14 @@ def _first(op: Op, x: ir.Value) -> ir.Value:
 
 
 @block("Sequence::Slice", inside=_LAST, doc=f"{API}/cntk.sequence#last", check=_is_end)
-def last(f: Importing, op: Op, x: Operand) -> Operand:
+def last(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     """The last frame of each sequence, not of the padded batch."""
     (made,) = _local(f, "Last", [x.value, _lengths(f, x)], frames.last)
     return Operand(made, x.axes[:1])
 
 
 @importer("ReconcileDynamicAxis", doc=f"{API}/cntk.sequence#broadcast_as")
-def reconcile(f: Importing, op: Op, x: Operand, like: Operand) -> Operand:
+def reconcile(f: ImportedFunction, op: Op, x: Operand, like: Operand) -> Operand:
     """For each sample and frame of another operand."""
     if x.leading >= like.leading:
         return Operand(op.Identity(x.value), like.axes if x.leading == like.leading else x.axes)
@@ -177,7 +179,7 @@ def reconcile(f: Importing, op: Op, x: Operand, like: Operand) -> Operand:
 
 
 @importer("UnpackSequence", doc=f"{API}/cntk.sequence#unpack")
-def unpack_sequence(f: Importing, op: Op, x: Operand) -> list[Operand]:
+def unpack_sequence(f: ImportedFunction, op: Op, x: Operand) -> list[Operand]:
     """Time as the first static axis, padded with a number; and which frames are there, 1 or 0."""
     fill = f.get("sequenceUnpackPaddingValue", float)
     suppressed = f.get("sequenceUnpackSuppressMaskOutput", bool)
@@ -192,7 +194,7 @@ def unpack_sequence(f: Importing, op: Op, x: Operand) -> list[Operand]:
 
 
 @importer("ToSequence", doc=f"{API}/cntk#to_sequence")
-def to_sequence(f: Importing, op: Op, x: Operand, lengths: Operand | None = None) -> Operand:
+def to_sequence(f: ImportedFunction, op: Op, x: Operand, lengths: Operand | None = None) -> Operand:
     """The first static axis becomes a sequence, of these lengths or of its own."""
     axes = _new_axes(f)
     f.get("sequenceAxis", object)
@@ -200,7 +202,7 @@ def to_sequence(f: Importing, op: Op, x: Operand, lengths: Operand | None = None
         f.refuse("it has no axis to make a sequence of")
     values = [x.value] if lengths is None else [x.value, lengths.value]
     made, counts = _local(f, "ToSequence", values, _as_sequence, axis=axes[1].name)
-    f.lowering.set_lengths(axes[1], counts)
+    f.graph.known_lengths[axes[1]] = counts
     return Operand(made, axes)
 
 
@@ -213,7 +215,7 @@ def _as_sequence(op: Op, x: ir.Value, lengths: ir.Value | None = None) -> list[i
 
 
 @importer("ToSequenceLike", doc=f"{API}/cntk#to_sequence_like")
-def to_sequence_like(f: Importing, op: Op, x: Operand, like: Operand) -> Operand:
+def to_sequence_like(f: ImportedFunction, op: Op, x: Operand, like: Operand) -> Operand:
     """The first static axis becomes a sequence, of the lengths of another one."""
     if x.leading != 1 or not x.rank or like.sequence is None:
         f.refuse("it has no axis to make a sequence of")
@@ -222,7 +224,7 @@ def to_sequence_like(f: Importing, op: Op, x: Operand, like: Operand) -> Operand
 
 
 @importer("UnpackBatch", doc=f"{API}/cntk#unpack_batch")
-def unpack_batch(f: Importing, op: Op, x: Operand) -> Operand:
+def unpack_batch(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     """The batch as the first static axis."""
     if x.leading != 1:
         f.refuse("it has a sequence too")
@@ -231,7 +233,7 @@ def unpack_batch(f: Importing, op: Op, x: Operand) -> Operand:
 
 
 @importer("ToBatch", doc=f"{API}/cntk#to_batch")
-def to_batch(f: Importing, op: Op, x: Operand) -> Operand:
+def to_batch(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     """The first static axis as the batch."""
     if x.axes or not x.rank:
         f.refuse("it has a batch already")
@@ -240,7 +242,7 @@ def to_batch(f: Importing, op: Op, x: Operand) -> Operand:
 
 
 @importer("ConvolutionSequenceShape", doc=f"{API}/cntk.layers.sequence")
-def convolution_lengths(f: Importing, op: Op, w: Operand, x: Operand) -> Operand:
+def convolution_lengths(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
     """How long sequences are after a convolution along them, which is the kernel's third axis."""
     if w.rank < 3:
         f.refuse("its kernel has no axis along the sequence")

@@ -7,12 +7,12 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis, Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
-from mmdnn.frameworks.cntk.importer.table import API, Importing, importer
+from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Dimension, NeedsStatic, Op
 
 
 @importer("Reshape", doc=f"{API}/cntk.ops#reshape")
-def reshape(f: Importing, op: Op, x: Operand) -> Operand:
+def reshape(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     """Some axes become others; `beginAxis` and `endAxis` count from the last one."""
     new = list(f.get("newShape", Shape))
     begin = _column(f, f.get("beginAxis", Axis, default=Axis(0)), x.rank)
@@ -45,7 +45,7 @@ def _known(x: Operand, dims: tuple[Dimension, ...], inferred: bool) -> list[int]
     return found
 
 
-def _column(f: Importing, axis: Axis, rank: int) -> int:
+def _column(f: ImportedFunction, axis: Axis, rank: int) -> int:
     if axis.index == graph.END_STATIC:
         return rank
     column = axis.index if axis.index >= 0 else axis.index + rank
@@ -55,7 +55,7 @@ def _column(f: Importing, axis: Axis, rank: int) -> int:
 
 
 @importer("TransposeAxes", doc=f"{API}/cntk.ops#transpose")
-def transpose_axes(f: Importing, op: Op, x: Operand) -> ir.Value:
+def transpose_axes(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """A permutation, or two axes that change places."""
     order = list(range(x.leading + x.rank))
     if f.has("axisVec"):
@@ -68,7 +68,7 @@ def transpose_axes(f: Importing, op: Op, x: Operand) -> ir.Value:
 
 
 @importer("Squeeze", doc=f"{API}/cntk.ops#squeeze")
-def squeeze(f: Importing, op: Op, x: Operand) -> ir.Value:
+def squeeze(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     """The axes given, or all of size 1."""
     if f.has("axisVec") or f.has("axis"):
         places = [x.position(axis) for axis in f.axes()]

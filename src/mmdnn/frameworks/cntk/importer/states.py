@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.operand import Operand
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.model import GraphImporter
+from mmdnn.frameworks.cntk.importer.table import GraphImporter
 
 _SAME = frozenset(
     {
@@ -29,7 +25,7 @@ Shape = tuple[int, ...]
 
 
 def state_shape(
-    lowering: GraphImporter, delay: Function, inner: set[Function], initial: Operand
+    graph: GraphImporter, delay: Function, inner: set[Function], initial: Operand
 ) -> Shape:
     """The static shape of what a PastValue or FutureValue of a loop delays.
 
@@ -39,9 +35,9 @@ def state_shape(
     Raises:
         UnsupportedError: Nothing says it.
     """
-    search = _Search(lowering, inner)
-    found = search.shape(lowering.flat.resolve(delay.inputs[0]))
-    placed = _placeholder(lowering, delay)
+    search = _Search(graph, inner)
+    found = search.shape(graph.flat.resolve(delay.inputs[0]))
+    placed = _placeholder(graph, delay)
     if found is None and placed is not None:
         return placed
     own = tuple(dim for dim in initial.shape if isinstance(dim, int))
@@ -52,10 +48,10 @@ def state_shape(
     return tuple(int(size) for size in np.broadcast_shapes(found, own))
 
 
-def _placeholder(lowering: GraphImporter, delay: Function) -> Shape | None:
+def _placeholder(graph: GraphImporter, delay: Function) -> Shape | None:
     """The shape of a placeholder that stands for what a function computes."""
-    for alias in lowering.flat.aliases:
-        if alias.shape is None or lowering.flat.resolve(alias) is not delay.output():
+    for alias in graph.flat.aliases:
+        if alias.shape is None or graph.flat.resolve(alias) is not delay.output():
             continue
         if all(size >= 0 for size in alias.shape):
             return tuple(alias.shape)
@@ -65,8 +61,8 @@ def _placeholder(lowering: GraphImporter, delay: Function) -> Shape | None:
 class _Search:
     """Shapes of what a loop computes, as far as they follow from what is outside of it."""
 
-    def __init__(self, lowering: GraphImporter, inner: set[Function]) -> None:
-        self.lowering = lowering
+    def __init__(self, graph: GraphImporter, inner: set[Function]) -> None:
+        self.graph = graph
         self.inner = inner
         self.known: dict[Variable, Shape | None] = {}
 
@@ -90,14 +86,14 @@ class _Search:
         return self.known[start]
 
     def _reads(self, owner: Function) -> list[Variable]:
-        reads = self.lowering.flat.reads(owner)
+        reads = self.graph.flat.reads(owner)
         return reads[:1] if owner.op in ("PastValue", "FutureValue") else reads
 
     def _outside(self, variable: Variable) -> bool:
         if variable.owner in self.inner:
             return False
         if variable not in self.known:
-            dims = self.lowering.operand(variable).shape
+            dims = self.graph.operand(variable).shape
             fixed = tuple(dim for dim in dims if isinstance(dim, int))
             self.known[variable] = fixed if len(fixed) == len(dims) else None
         return True
@@ -122,7 +118,7 @@ class _Search:
 
     def _is_vector(self, owner: Function, contracted: int) -> bool:
         """Whether a product contracts all that its operand has, as far as is known."""
-        operand = self.known.get(self.lowering.flat.reads(owner)[1])
+        operand = self.known.get(self.graph.flat.reads(owner)[1])
         return operand is None or len(operand) == contracted
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import FormatError, ShapeError, UnsupportedError
+from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk._blocks import INSIDES
-from mmdnn.frameworks.cntk.graph import Attribute, Axis, Function
-from mmdnn.frameworks.cntk.importer.operand import Operand
+from mmdnn.frameworks.cntk._hints import FIXED
+from mmdnn.frameworks.cntk.graph import Attribute, Axis, Function, Model, Variable
+from mmdnn.frameworks.cntk.importer.flat import Flat, Named, blocks
+from mmdnn.frameworks.cntk.importer.names import Names
+from mmdnn.frameworks.cntk.importer.operand import Operand, union
 from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
+from mmdnn.ir import importing, sequences
 from mmdnn.ir.builder import Builder
-from mmdnn.ir.operators import Operators
+from mmdnn.ir.operators import Entry, Keywords
 from mmdnn.tensors import references
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.importer.model import GraphImporter
 
 API = "https://docs.microsoft.com/python/api/cntk"
 
@@ -27,7 +28,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 _T = TypeVar("_T")
 
-importer: Operators[Callable[..., Any]] = Operators("read from CNTK")
+importer = importing.Importer("CNTK")
 """Registers a function `(f, op, *operands) -> Operand or value, or several` for a primitive operator.
 
 An `ir.Value` that it returns has the dynamic axes of all operands together.
@@ -42,19 +43,6 @@ IGNORED = frozenset(
     }
 )
 """Attributes that say how something is trained, or run on some device, not what it computes."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """A block that is taken as what it is called, where its inside is what it should be."""
-
-    pattern: Pattern
-    function: Callable[..., Any]
-    check: Callable[[Bound], bool]
-
-
-blocks: dict[str, list[Named]] = {}
-"""What is known of blocks, by their names."""
 
 
 def _always(bound: Bound) -> bool:
@@ -79,7 +67,8 @@ def block(
     def register(function: _F) -> _F:
         for type_ in types:
             known = blocks.setdefault(type_, [])
-            known.append(Named(Pattern(inside or INSIDES[type_]), function, check))
+            entry: Entry[Callable[..., Any]] = Entry(type_, function, doc, Keywords.of(function))
+            known.append(Named(Pattern(inside or INSIDES[type_]), entry, check))
             known.sort(key=lambda named: -named.pattern.size)
             if f"{type_} (block)" not in importer:
                 importer(f"{type_} (block)", doc=doc)(function)
@@ -88,23 +77,121 @@ def block(
     return register
 
 
-class Importing:
-    """A function on its way into the IR.
+class GraphImporter(importing.GraphImporter):
+    """A graph on its way in, loops included.
+
+    Attributes:
+        model: The native model.
+        flat: Its graph without blocks.
+        names: What its variables are called.
+        order: All functions, in order.
+        outputs: What the model gives.
+        operands: What has been made of each variable.
+        known_lengths: How long sequences along an axis are.
+        fed: The names of the inputs that have these axes.
+    """
+
+    def __init__(self, model: Model, flat: Flat) -> None:
+        super().__init__(Builder("mmdnn.cntk", "network"), model.files.network)
+        self.model = model
+        self.flat = flat
+        self.names = Names(model, flat)
+        self.root = self.builder
+        self.order: list[Function] = []
+        self.outputs: list[Variable] = []
+        self.operands: dict[Variable, Operand] = {}
+        self.known_lengths: dict[Axis, ir.Value] = {}
+        self.fed: dict[Axis, str] = {}
+
+    def operand(self, variable: Variable) -> Operand:
+        """What a variable is; parameters and constants are made when they are first read.
+
+        Raises:
+            FormatError: Nothing computes it.
+        """
+        variable = self.flat.resolve(variable)
+        if variable not in self.operands:
+            if variable.value is None:
+                raise FormatError("nothing computes it", layer=variable.uid)
+            self.operands[variable] = self._parameter(variable, variable.value)
+        return self.operands[variable]
+
+    def _parameter(self, variable: Variable, tensor: ir.TensorProtocol) -> Operand:
+        """A weight: of its own name where nothing else has it, else `<layer>.<name>`."""
+        name = variable.name
+        shared = name and not self.names.is_unique(name)
+        make = self.root.weight if shared else self.root.initializer
+        made = make(name or variable.uid, tensor)
+        if not variable.trained:
+            made.metadata_props[FIXED] = "yes"
+        return Operand(made)
+
+    def lengths(self, axis: Axis) -> ir.Value:
+        """The lengths of an axis's sequences, int64 [batch]; an input of the graph where need be."""
+        if axis not in self.known_lengths:
+            if axis not in self.fed:
+                raise UnsupportedError(f"nothing says the lengths of the axis {axis}")
+            name = sequences.lengths_name(self.fed[axis])
+            self.known_lengths[axis] = self.root.input(name, ("batch",), ir.DataType.INT64)
+        return self.known_lengths[axis]
+
+    def function(self, function: Function) -> None:
+        """Import one function."""
+        match = self.flat.matches.get(function)
+        imported = ImportedFunction(function, self, match.bound if match else None)
+        with self.errors_of(imported), self.layer(function):
+            operands = [self.operand(one) for one in self.flat.reads(function)]
+            made = imported.call(
+                match.named.entry if match else importer.entry(function.op), operands
+            )
+            axes = union(operands) if any(isinstance(one, ir.Value) for one in made) else ()
+            for variable, result in zip(function.results, made, strict=False):
+                whole = Operand(result, axes) if isinstance(result, ir.Value) else result
+                self.set(variable, whole)
+
+    def layer(self, function: Function) -> AbstractContextManager[None]:
+        """Nodes made inside come from the layer that a function is a part of."""
+        outermost = self._outermost(function)
+        named = bool(outermost.name)
+        return self.builder.layer(self.label(function), outermost.type, named=named)
+
+    def label(self, function: Function) -> str:
+        """The name of the layer that a function is a part of."""
+        outermost = self._outermost(function)
+        return self.names.of(outermost.output()) if outermost.name else outermost.uid
+
+    def _outermost(self, function: Function) -> Function:
+        while function in self.flat.parents:
+            function = self.flat.parents[function]
+        return function
+
+    def set(self, variable: Variable, made: Operand) -> None:
+        """Say what a variable is, and name the value as CNTK names the variable."""
+        self.operands[variable] = made
+        value = made.value
+        if self.builder is self.root and value.producer() is not None and value not in self.named:
+            self.rename(value, self.names.of(variable))
+
+
+class ImportedFunction(importing.ImportedLayer):
+    """A function on its way in.
 
     Attributes:
         function: The function of the native graph.
         bound: Of a named block, what its pattern's names stand for.
-        lowering: The whole conversion; `lowering.lengths(axis)` are a sequence axis's lengths.
-        builder: Where operators are made.
+        graph: The graph that it becomes a part of; `graph.lengths(axis)` are a sequence axis's lengths.
     """
 
+    parameter_is = "attribute"
+    graph: GraphImporter
+
     def __init__(
-        self, function: Function, lowering: GraphImporter, bound: Bound | None = None
+        self, function: Function, graph: GraphImporter, bound: Bound | None = None
     ) -> None:
+        super().__init__(function.label, function.type, graph)
         self.function = function
         self.bound = bound or Bound()
-        self.lowering = lowering
-        self.builder: Builder = lowering.builder
+        self._is_block = bound is not None
         self._read: set[str] = set()
 
     def get(self, name: str, kind: type[_T], default: _T | None = None) -> _T:
@@ -143,6 +230,12 @@ class Importing:
             return list(found)
         return [self.get(one, Axis)]
 
+    def unread(self) -> dict[str, object]:
+        """Attributes that nobody has read; those of a block are its inside's."""
+        given = self.function.attributes
+        names = set() if self._is_block else given.keys() - self._read - IGNORED
+        return {name: given[name] for name in names}
+
     def constant(self, x: Operand) -> np.ndarray | None:
         """The numbers of an operand that is a parameter or a constant, else None."""
         tensor = x.value.const_value
@@ -161,22 +254,10 @@ class Importing:
         It keeps its name where nothing else reads the parameter, and else is called
         `<parameter>_<how>`.
         """
-        return self.lowering.changed(x, how, function, shape, dtype)
+        made = None if x.axes else self.graph.changed(x.value, how, function, shape, dtype)
+        return None if made is None else Operand(made)
 
     def reshaped(self, x: Operand, shape: tuple[int, ...]) -> Operand | None:
         """A parameter in another shape of as many numbers, not read for it; see `changed`."""
-        return self.lowering.reshaped(x, shape)
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Stop, naming this function."""
-        raise UnsupportedError(reason, layer=self.function.label, operator=self.function.type)
-
-    def unfit(self, reason: str) -> NoReturn:
-        """Stop: CNTK would not run this."""
-        raise ShapeError(reason, layer=self.function.label, operator=self.function.type)
-
-    def check_read(self) -> None:
-        """Refuse attributes that nobody has read."""
-        for name in self.function.attributes.keys() - self._read - IGNORED:
-            value = self.function.attributes[name]
-            self.refuse(f"its attribute {name} = {value} is not known here")
+        made = None if x.axes else self.graph.reshaped(x.value, shape)
+        return None if made is None else Operand(made)

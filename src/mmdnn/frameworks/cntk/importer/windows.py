@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mmdnn.frameworks.cntk.graph import Shape
-from mmdnn.frameworks.cntk.importer.table import Importing
+from mmdnn.frameworks.cntk.importer.table import ImportedFunction
 from mmdnn.ir.builder import Dimension, NeedsStatic, Op
 
 
@@ -36,12 +36,12 @@ def spread(values: Sequence[Any], rank: int) -> list[Any]:
     return found * rank if len(found) == 1 else found[-rank:]
 
 
-def row_major(f: Importing, name: str, rank: int) -> list[Any]:
+def row_major(f: ImportedFunction, name: str, rank: int) -> list[Any]:
     """A list of the file, row-major, its last `rank` elements."""
     return spread(list(reversed(f.get(name, list))), rank)
 
 
-def windows(f: Importing, image: Sequence[Dimension], kernel: Sequence[int]) -> Windows:
+def windows(f: ImportedFunction, image: Sequence[Dimension], kernel: Sequence[int]) -> Windows:
     """Where the windows of these sizes lie in an image.
 
     Args:
@@ -64,7 +64,7 @@ def windows(f: Importing, image: Sequence[Dimension], kernel: Sequence[int]) -> 
     return Windows(strides, before, after, ceil)
 
 
-def _automatic(f: Importing, size: Dimension, kernel: int, stride: int) -> tuple[int, int]:
+def _automatic(f: ImportedFunction, size: Dimension, kernel: int, stride: int) -> tuple[int, int]:
     """CNTK's own padding: ceil(size / stride) windows, centred but for rounding.
 
     With a stride of 1 or 2 it is the same for all sizes, padding after that no window reaches apart.

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import flat, rank, reshape
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 _ACTIVATIONS = {
@@ -20,12 +20,12 @@ _ACTIVATIONS = {
 
 
 @importer("Activation", doc=f"{NN}.Activation")
-def activation(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def activation(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op[_ACTIVATIONS[node.p.act_type]](x)
 
 
 @importer("LeakyReLU", doc=f"{NN}.LeakyReLU")
-def leaky_relu(node: Importing, op: Op, x: ir.Value, *gamma: ir.Value) -> ir.Value:
+def leaky_relu(node: ImportedNode, op: Op, x: ir.Value, *gamma: ir.Value) -> ir.Value:
     """A random slope is its mean at inference."""
     p = node.p
     _ = p.slope, p.lower_bound, p.upper_bound
@@ -40,18 +40,18 @@ def leaky_relu(node: Importing, op: Op, x: ir.Value, *gamma: ir.Value) -> ir.Val
     return op.Gelu(x) if p.act_type == "gelu" else op.LeakyRelu(x, alpha=p.slope)
 
 
-def _slopes(node: Importing, op: Op, x: ir.Value, gamma: ir.Value) -> ir.Value:
+def _slopes(node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value) -> ir.Value:
     """One for each channel, or one for all: with axes of size 1 for those after the channels."""
     if rank(gamma) != 1 or rank(x) <= 2 or known(gamma, 0) == 1:
         return gamma
     ones = rank(x) - 2
     shape = (known(gamma, 0), *[1] * ones)
-    made = node.changed(gamma, f"{ones + 1}d", lambda array: array.reshape(shape), shape)
+    made = node.graph.changed(gamma, f"{ones + 1}d", lambda array: array.reshape(shape), shape)
     return made if made is not None else op.Unsqueeze(gamma, list(range(1, ones + 1)))
 
 
 @importer("SoftmaxActivation", doc=f"{NN}.SoftmaxActivation")
-def softmax_activation(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def softmax_activation(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Over the channels, or, as "instance", over the last axis."""
     return op.Softmax(x, axis=1 if node.p.mode == "channel" else -1)
 
@@ -74,7 +74,7 @@ def _back(op: Op, y: ir.Value, x: ir.Value) -> ir.Value:
 
 
 @importer("softmax", "log_softmax", "softmin", doc=f"{NN}.softmax")
-def softmax(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
+def softmax(node: ImportedNode, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """With lengths, only so many of the first entries count; the others are 0."""
     p = node.p
     axis = node.axis(p.axis, x)
@@ -106,5 +106,5 @@ def _inside(op: Op, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
 
 
 @importer("hard_sigmoid", doc=f"{NN}.hard_sigmoid")
-def hard_sigmoid(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def hard_sigmoid(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.HardSigmoid(x, alpha=node.p.alpha, beta=node.p.beta)

@@ -8,11 +8,11 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import Size, product, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
-def _heads(node: Importing, op: Op, x: ir.Value, parts: int) -> list[ir.Value]:
+def _heads(node: ImportedNode, op: Op, x: ir.Value, parts: int) -> list[ir.Value]:
     """[T, N, heads * parts * D] as `parts` values [N * heads, T, D]."""
     heads = node.p.heads
     size = known(x, 2) // (heads * parts)
@@ -28,7 +28,7 @@ def _scores(op: Op, q: ir.Value, k: ir.Value) -> ir.Value:
     return op.MatMul(op.Mul(q, array(scale, q)), op.Transpose(k, perm=[0, 2, 1]))
 
 
-def _attended(node: Importing, op: Op, v: ir.Value, attention: ir.Value) -> ir.Value:
+def _attended(node: ImportedNode, op: Op, v: ir.Value, attention: ir.Value) -> ir.Value:
     """[N * heads, T, S] times [N * heads, S, D] as [T, N, heads * D]."""
     heads, size = node.p.heads, known(v, 2)
     y = op.MatMul(attention, v)
@@ -39,21 +39,21 @@ def _attended(node: Importing, op: Op, v: ir.Value, attention: ir.Value) -> ir.V
 
 
 @importer("_contrib_interleaved_matmul_selfatt_qk", doc=f"{NN}.contrib")
-def selfatt_qk(node: Importing, op: Op, qkv: ir.Value) -> ir.Value:
+def selfatt_qk(node: ImportedNode, op: Op, qkv: ir.Value) -> ir.Value:
     q, k, _ = _heads(node, op, qkv, 3)
     return _scores(op, q, k)
 
 
 @importer("_contrib_interleaved_matmul_selfatt_valatt", doc=f"{NN}.contrib")
-def selfatt_valatt(node: Importing, op: Op, qkv: ir.Value, attention: ir.Value) -> ir.Value:
+def selfatt_valatt(node: ImportedNode, op: Op, qkv: ir.Value, attention: ir.Value) -> ir.Value:
     return _attended(node, op, _heads(node, op, qkv, 3)[2], attention)
 
 
 @importer("_contrib_interleaved_matmul_encdec_qk", doc=f"{NN}.contrib")
-def encdec_qk(node: Importing, op: Op, q: ir.Value, kv: ir.Value) -> ir.Value:
+def encdec_qk(node: ImportedNode, op: Op, q: ir.Value, kv: ir.Value) -> ir.Value:
     return _scores(op, _heads(node, op, q, 1)[0], _heads(node, op, kv, 2)[0])
 
 
 @importer("_contrib_interleaved_matmul_encdec_valatt", doc=f"{NN}.contrib")
-def encdec_valatt(node: Importing, op: Op, kv: ir.Value, attention: ir.Value) -> ir.Value:
+def encdec_valatt(node: ImportedNode, op: Op, kv: ir.Value, attention: ir.Value) -> ir.Value:
     return _attended(node, op, _heads(node, op, kv, 2)[1], attention)

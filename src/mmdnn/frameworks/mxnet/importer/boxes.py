@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.sizes import rank
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op
 
 
@@ -41,7 +41,7 @@ def filled(op: Op, like: ir.Value, value: bool | float, axes: int | None = None)
 
 
 @importer("_contrib_box_iou", doc=f"{NN}.contrib.box_iou")
-def box_iou(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def box_iou(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """Of every box with every other: the shapes without their last axes, one after the other."""
     if node.p.format == "center":
         a, b = corners(op, a), corners(op, b)
@@ -66,7 +66,7 @@ def _area(op: Op, box: list[ir.Value]) -> ir.Value:
 
 
 @importer("_contrib_box_decode", doc=f"{NN}.contrib.box_decode")
-def box_decode(node: Importing, op: Op, x: ir.Value, anchors: ir.Value) -> ir.Value:
+def box_decode(node: ImportedNode, op: Op, x: ir.Value, anchors: ir.Value) -> ir.Value:
     p = node.p
     if p.format == "corner":
         anchors = centres(op, anchors)

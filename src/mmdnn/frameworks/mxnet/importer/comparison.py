@@ -13,7 +13,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose
 from mmdnn.frameworks.mxnet.importer.elementwise import Binary, Unary, plain, register_binary
 from mmdnn.frameworks.mxnet.importer.sizes import rank
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, existing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, existing, importer
 from mmdnn.ir.builder import Op
 
 
@@ -62,7 +62,7 @@ def _register_logical_unary(name: str, function: Unary) -> None:
     types = existing(name, f"_npi_{name}")
 
     @importer(*types, doc=f"{NN}.{name}")
-    def unary(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+    def unary(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
         y = function(op, x)
         return y if node.numpy else cast(op, y, x.dtype)
 
@@ -72,7 +72,7 @@ for _name, _function in _LOGICAL_UNARY.items():
 
 
 @importer("where", "_npi_where", doc=f"{NN}.where")
-def where(node: Importing, op: Op, condition: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
+def where(node: ImportedNode, op: Op, condition: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
     """A condition with one axis chooses rows."""
     chosen = truth(op, condition)
     if rank(condition) == 1 and rank(a) > 1 and node.type == "where":
@@ -85,14 +85,14 @@ def truth(op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_npi_where_lscalar", "_npi_where_rscalar", doc=f"{NN}.where")
-def where_scalar(node: Importing, op: Op, condition: ir.Value, x: ir.Value) -> ir.Value:
+def where_scalar(node: ImportedNode, op: Op, condition: ir.Value, x: ir.Value) -> ir.Value:
     number = array(node.p.scalar, x)
     both = (number, x) if node.type.endswith("lscalar") else (x, number)
     return choose(op, truth(op, condition), *both)
 
 
 @importer("_npi_where_scalar2", doc=f"{NP}.where.html")
-def where_scalars(node: Importing, op: Op, condition: ir.Value) -> ir.Value:
+def where_scalars(node: ImportedNode, op: Op, condition: ir.Value) -> ir.Value:
     true = condition
     if condition.dtype != ir.DataType.BOOL:
         true = op.Not(op.Equal(condition, array(0, condition)))
@@ -100,7 +100,7 @@ def where_scalars(node: Importing, op: Op, condition: ir.Value) -> ir.Value:
 
 
 @importer("all_finite", doc=f"{NN}.all_finite")
-def all_finite(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def all_finite(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """1 where no number is infinite or not one, [1]."""
     _ = node.p.init_output
     wrong = op.Cast(op.Or(op.IsNaN(x), op.IsInf(x)), to=ir.DataType.FLOAT)

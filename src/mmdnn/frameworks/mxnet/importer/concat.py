@@ -8,12 +8,13 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.sizes import at_least, rank, reshape
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions, known
+from mmdnn.tensors import references
 
 
 @importer("Concat", "_npi_concatenate", "_rnn_param_concat", doc=f"{NN}.concat")
-def concat(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def concat(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     """Parameters alone stay a parameter: the vector of a recurrent layer."""
     p = node.p
     if node.type == "_npi_concatenate" and p.axis is None:
@@ -24,45 +25,45 @@ def concat(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
     return op.Concat(*inputs, axis=axis) if joined is None else joined
 
 
-def _joined(node: Importing, inputs: Sequence[ir.Value]) -> ir.Value | None:
-    tensors = [value.const_value for value in inputs]
-    if any(tensor is None for tensor in tensors) or any(rank(value) != 1 for value in inputs):
+def _joined(node: ImportedNode, inputs: Sequence[ir.Value]) -> ir.Value | None:
+    tensors = [v.const_value for v in inputs if v.const_value is not None and rank(v) == 1]
+    if len(tensors) < len(inputs):
         return None
     length, dtype = sum(known(value, 0) for value in inputs), inputs[0].dtype or ir.DataType.FLOAT
-    read = [node.constant for _ in inputs]
 
     def compute() -> ir.TensorProtocol:
-        parts = [get(value) for get, value in zip(read, inputs, strict=True)]
-        return ir.tensor(np.concatenate([part for part in parts if part is not None]))
+        return ir.tensor(np.concatenate([references.read(tensor) for tensor in tensors]))
 
-    return node.plain(f"{node.name}_params", ir.LazyTensor(compute, dtype, ir.Shape([length])))
+    return node.builder.initializer(
+        f"{node.name}_params", ir.LazyTensor(compute, dtype, ir.Shape([length]))
+    )
 
 
 @importer("stack", "_npi_stack", doc=f"{NN}.stack")
-def stack(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def stack(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     axis = node.p.axis if node.p.axis >= 0 else node.p.axis + rank(inputs[0]) + 1
     return op.Concat(*(op.Unsqueeze(x, [axis]) for x in inputs), axis=axis)
 
 
 @importer("_npi_vstack", doc=f"{NN}.vstack")
-def vstack(_node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def vstack(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     return op.Concat(*(at_least(op, x, 2) for x in inputs), axis=0)
 
 
 @importer("_npi_hstack", doc=f"{NN}.hstack")
-def hstack(_node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def hstack(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     inputs = tuple(at_least(op, x, 1) for x in inputs)
     return op.Concat(*inputs, axis=min(rank(inputs[0]) - 1, 1))
 
 
 @importer("SliceChannel", doc=f"{NN}.split")
-def slice_channel(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
+def slice_channel(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
     p = node.p
     return _parts(node, op, x, node.axis(p.axis, x), p.num_outputs, p.squeeze_axis)
 
 
 def _parts(
-    node: Importing, op: Op, x: ir.Value, axis: int, count: int, squeezed: bool
+    node: ImportedNode, op: Op, x: ir.Value, axis: int, count: int, squeezed: bool
 ) -> list[ir.Value]:
     dim = dimensions(x)[axis]
     if isinstance(dim, int) and (dim % count or (squeezed and dim != count)):
@@ -73,7 +74,7 @@ def _parts(
 
 
 @importer("_split_v2", doc=f"{NN}.split_v2")
-def split(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
+def split(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
     """At places, of which the first is 0, or into equal sections."""
     p = node.p
     axis = node.axis(p.axis, x)
@@ -87,7 +88,7 @@ def split(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
 
 
 @importer("_npi_hsplit", "_npi_dsplit", doc=f"{NN}.split")
-def numpy_split(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
+def numpy_split(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
     axis = 2 if node.type == "_npi_dsplit" else min(1, rank(x) - 1)
     _ = node.p.indices, node.p.axis, node.p.squeeze_axis
     if node.p.sections <= 0:
@@ -96,12 +97,12 @@ def numpy_split(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
 
 
 @importer("_npi_column_stack", doc=f"{NP}.column_stack.html")
-def column_stack(_node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def column_stack(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     return op.Concat(*(op.Unsqueeze(x, [1]) if rank(x) == 1 else x for x in inputs), axis=1)
 
 
 @importer("_npi_dstack", doc=f"{NP}.dstack.html")
-def dstack(_node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def dstack(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     axes: dict[int, list[int]] = {0: [0, 1, 2], 1: [0, 2], 2: [2]}
     parts = [op.Unsqueeze(x, axes[rank(x)]) if rank(x) < 3 else x for x in inputs]
     return op.Concat(*parts, axis=2)

@@ -14,14 +14,14 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.graph import Symbol
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import rank
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Builder, Op, dimensions
 
 
 class _Body:
     """A subgraph of ours under way."""
 
-    def __init__(self, node: Importing, name: str) -> None:
+    def __init__(self, node: ImportedNode, name: str) -> None:
         self.node = node
         self.builder = Builder(node.builder.domain, node.builder.unique(f"{node.name}/{name}"))
         self.builder._names = node.builder._names
@@ -37,16 +37,9 @@ class _Body:
 
     def run(self, graph: Symbol, inputs: Sequence[ir.Value]) -> list[ir.Value]:
         """The outputs of MXNet's subgraph, its variables being these."""
-        lowering = type(self.node.lowering)(self.node.model, {}, self.builder)
-        lowering.shared = self.node.lowering.shared
-        variables = graph.variables
-        if len(variables) != len(inputs):
-            self.node.unfit(f"a subgraph of {len(variables)} inputs is given {len(inputs)}")
-        for variable, value in zip(variables, inputs, strict=True):
-            lowering.values[variable, 0] = value
-            lowering.named.add(value)
-        lowering.nodes(graph.nodes, graph.heads)
-        return [lowering.value(head) for head in graph.heads]
+        if len(graph.variables) != len(inputs):
+            self.node.unfit(f"a subgraph of {len(graph.variables)} inputs is given {len(inputs)}")
+        return self.node.graph.subgraph(graph, inputs, self.builder)
 
     def finish(self, outputs: Sequence[ir.Value]) -> ir.Graph:
         """The graph, each output a value of its own."""
@@ -58,7 +51,7 @@ class _Body:
 
 
 def _placed(
-    node: Importing, graph: Symbol, groups: Sequence[tuple[Sequence[int], Sequence[ir.Value]]]
+    node: ImportedNode, graph: Symbol, groups: Sequence[tuple[Sequence[int], Sequence[ir.Value]]]
 ) -> list[ir.Value]:
     """Values in the order of a subgraph's inputs, from groups of places and values."""
     found: dict[int, ir.Value] = {}
@@ -77,7 +70,7 @@ def _typed(outputs: Sequence[ir.Value], like: Sequence[ir.Value], leading: Any =
 
 
 @importer("_foreach", doc=f"{NN}.contrib.foreach")
-def foreach(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
+def foreach(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Over the first axis of the data; the states go from step to step."""
     p, graph = node.p, node.node.subgraphs[0]
     _ = p.num_outputs
@@ -103,7 +96,7 @@ def foreach(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
 
 
 @importer("_while_loop", doc=f"{NN}.contrib.while_loop")
-def while_loop(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
+def while_loop(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Until the condition fails, `max_iterations` times at most; what is not reached is 0."""
     p = node.p
     _ = p.num_outputs
@@ -150,20 +143,13 @@ def _truth(op: Op, x: ir.Value) -> ir.Value:
     return op.Reshape(true, np.zeros(0, np.int64)) if rank(true) else true
 
 
-def _outside(node: Importing, graph: Symbol, inputs: Sequence[ir.Value]) -> ir.Value:
+def _outside(node: ImportedNode, graph: Symbol, inputs: Sequence[ir.Value]) -> ir.Value:
     """A subgraph's only output, in the graph that the node is in."""
-    lowering = type(node.lowering)(node.model, {}, node.builder)
-    lowering.shared = node.lowering.shared
-    for variable, value in zip(graph.variables, inputs, strict=True):
-        lowering.values[variable, 0] = value
-        lowering.named.add(value)
-    lowering.nodes(graph.nodes, graph.heads)
-    head: ir.Value = lowering.value(graph.heads[0])
-    return head
+    return node.graph.subgraph(graph, inputs, node.builder)[0]
 
 
 @importer("_cond", doc=f"{NN}.contrib.cond")
-def cond(node: Importing, op: Op, *inputs: ir.Value) -> tuple[ir.Value, ...]:
+def cond(node: ImportedNode, op: Op, *inputs: ir.Value) -> tuple[ir.Value, ...]:
     p = node.p
     _ = p.num_outputs
     test, then, otherwise = node.node.subgraphs

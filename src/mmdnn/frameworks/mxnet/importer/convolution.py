@@ -12,11 +12,11 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions, known
 
 
-def per_axis(node: Importing, name: str, count: int, default: int) -> list[int]:
+def per_axis(node: ImportedNode, name: str, count: int, default: int) -> list[int]:
     """A parameter with one number an axis; none given means the default for all."""
     given = list(getattr(node.p, name))
     if not given:
@@ -26,7 +26,7 @@ def per_axis(node: Importing, name: str, count: int, default: int) -> list[int]:
     return given
 
 
-def channels_last(node: Importing) -> bool:
+def channels_last(node: ImportedNode) -> bool:
     """Whether the layout is NWC, NHWC or NDHWC."""
     layout = node.p.layout
     return layout is not None and layout[1] != "C"
@@ -42,7 +42,7 @@ def to_last(op: Op, x: ir.Value) -> ir.Value:
     return transpose(op, x, [0, *range(2, rank(x)), 1])
 
 
-def check_filters(node: Importing, weight: ir.Value, axis: int, count: int) -> None:
+def check_filters(node: ImportedNode, weight: ir.Value, axis: int, count: int) -> None:
     stored = dimensions(weight)[axis]
     if isinstance(stored, int) and stored != count:
         node.unfit(f"its weight has {stored} filters, and it should have {count}")
@@ -50,7 +50,7 @@ def check_filters(node: Importing, weight: ir.Value, axis: int, count: int) -> N
 
 @importer("Convolution", "Convolution_v1", doc=f"{NN}.Convolution")
 def convolution(
-    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     p, kernel, last = node.p, list(node.p.kernel), channels_last(node)
     if p.no_bias != (not bias):
@@ -74,7 +74,7 @@ def convolution(
 
 @importer("Deconvolution", doc=f"{NN}.Deconvolution")
 def deconvolution(
-    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """`adj` is output padding; `target_shape` is met by padding, more of it before."""
     p, kernel = node.p, list(node.p.kernel)
@@ -109,7 +109,7 @@ def deconvolution(
 
 
 @importer("im2col", doc=f"{NN}.im2col")
-def im2col(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def im2col(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Each window as a column: a convolution with windows of a single one."""
     p, channels = node.p, known(x, 1)
     kernel = list(p.kernel)
@@ -128,7 +128,7 @@ def im2col(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("col2im", doc=f"{NN}.col2im")
-def col2im(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def col2im(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     kernel = list(p.kernel)
     count = len(kernel)
@@ -143,7 +143,7 @@ def col2im(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 def _deformed(
-    node: Importing,
+    node: ImportedNode,
     op: Op,
     x: ir.Value,
     offset: ir.Value,
@@ -174,7 +174,7 @@ def _deformed(
     "_contrib_ModulatedDeformableConvolution", doc=f"{NN}.contrib.ModulatedDeformableConvolution"
 )
 def modulated_deformable(
-    node: Importing,
+    node: ImportedNode,
     op: Op,
     x: ir.Value,
     offset: ir.Value,
@@ -188,7 +188,7 @@ def modulated_deformable(
 
 @importer("_contrib_DeformableConvolution", doc=f"{NN}.contrib.DeformableConvolution")
 def deformable(
-    node: Importing, op: Op, x: ir.Value, offset: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, offset: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """A place outside the picture gives nothing; between its last pixel and its edge, that pixel."""
     _ = node.p.layout
@@ -203,7 +203,7 @@ def deformable(
     return _deformed(node, op, x, moved, mask, weight, bias)
 
 
-def _base(node: Importing, x: ir.Value, offset: ir.Value) -> np.ndarray:
+def _base(node: ImportedNode, x: ir.Value, offset: ir.Value) -> np.ndarray:
     """Where each tap of each window lies without an offset, [1, taps, 2, rows, columns]."""
     p = node.p
     del x

@@ -5,12 +5,12 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
 @importer("Correlation", doc=f"{NN}.Correlation")
-def correlation(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def correlation(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """Windows of a picture with shifted windows of another, a channel for each shift."""
     p = node.p
     pad, far, kernel = p.pad_size, p.max_displacement, p.kernel_size

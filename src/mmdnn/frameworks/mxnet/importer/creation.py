@@ -14,14 +14,14 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.graph import Entry, Node
 from mmdnn.frameworks.mxnet.importer.dtypes import array, named
 from mmdnn.frameworks.mxnet.importer.sizes import joined, rank, vector
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions, known
 
 
-def _filled(node: Importing, op: Op, shape: list[int], fill: float) -> ir.Value:
+def _filled(node: ImportedNode, op: Op, shape: list[int], fill: float) -> ir.Value:
     dtype = named(node.p.dtype) or ir.DataType.FLOAT
     value = np.asarray(fill).astype(dtype.numpy())
-    unknown = [axis for axis, n in enumerate(shape) if n == 0] if not node.model.numpy else []
+    unknown = [axis for axis, n in enumerate(shape) if n == 0] if not node.graph.model.numpy else []
     if not unknown:
         return op.Expand(op.builder.constant(value), np.asarray(shape, np.int64))
     found = {axis: _size(node, axis) for axis in unknown}
@@ -51,7 +51,7 @@ _SAME = frozenset(
 """Operators whose output has the shape of their only input."""
 
 
-def _size(node: Importing, axis: int) -> Any:
+def _size(node: ImportedNode, axis: int) -> Any:
     """The size of an axis of this node's output, [1], as its readers need it."""
     todo: list[tuple[Node, int]] = [(node.node, axis)]
     seen: set[tuple[Node, int]] = set()
@@ -60,7 +60,7 @@ def _size(node: Importing, axis: int) -> Any:
         if (at, axis) in seen:
             continue
         seen.add((at, axis))
-        for reader, place in node.lowering.readers.get(at, ()):
+        for reader, place in node.graph.readers.get(at, ()):
             others = [entry for i, entry in enumerate(reader.inputs) if i != place]
             after = _after(reader, place, axis)
             if reader.type in _ALIKE or reader.type.startswith("broadcast_"):
@@ -92,12 +92,12 @@ def _after(reader: Node, place: int, axis: int) -> int | None:
 
 
 def _first_known(
-    node: Importing, entries: list[Entry], axis: int, seen: set[tuple[Node, int]]
+    node: ImportedNode, entries: list[Entry], axis: int, seen: set[tuple[Node, int]]
 ) -> Any:
     """The size of an axis of the first of these that does not depend on this node."""
     for entry in entries:
         if not _depends(entry.node, node.node):
-            value = node.lowering.early(entry)
+            value = node.graph.early(entry)
             return vector(node.builder.op, value, [(axis,)])
     del seen
     return None
@@ -116,27 +116,27 @@ def _depends(on: Node, node: Node) -> bool:
 
 
 @importer("_zeros", "_npi_zeros", "_zeros_without_dtype", doc=f"{NN}.zeros")
-def zeros(node: Importing, op: Op) -> ir.Value:
+def zeros(node: ImportedNode, op: Op) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), 0)
 
 
 @importer("_ones", "_npi_ones", doc=f"{NN}.ones")
-def ones(node: Importing, op: Op) -> ir.Value:
+def ones(node: ImportedNode, op: Op) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), 1)
 
 
 @importer("_full", doc=f"{NN}.full")
-def full(node: Importing, op: Op) -> ir.Value:
+def full(node: ImportedNode, op: Op) -> ir.Value:
     return _filled(node, op, list(node.p.shape or ()), node.p.value)
 
 
 @importer("zeros_like", "ones_like", doc=f"{NN}.zeros_like")
-def like(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def like(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return _like(op, x, array(node.type == "ones_like", x))
 
 
 @importer("_npi_full_like", doc=f"{NN}.full_like")
-def full_like(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def full_like(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     dtype = named(node.p.dtype)
     value = array(node.p.fill_value, x)
     return _like(op, x, value if dtype is None else value.astype(dtype.numpy()))
@@ -148,13 +148,13 @@ def _like(op: Op, x: ir.Value, value: np.ndarray) -> ir.Value:
     return y
 
 
-def _constant(node: Importing, op: Op, numbers: np.ndarray) -> ir.Value:
+def _constant(node: ImportedNode, op: Op, numbers: np.ndarray) -> ir.Value:
     dtype = (named(node.p.dtype) or ir.DataType.FLOAT).numpy()
     return op.Identity(op.builder.constant(numbers.astype(dtype)))
 
 
 @importer("_arange", "_npi_arange", doc=f"{NN}.arange")
-def arange(node: Importing, op: Op) -> ir.Value:
+def arange(node: ImportedNode, op: Op) -> ir.Value:
     """Each number `repeat` times."""
     p = node.p
     if p.infer_range:
@@ -165,25 +165,25 @@ def arange(node: Importing, op: Op) -> ir.Value:
 
 
 @importer("_linspace", doc=f"{NN}.linspace")
-def linspace(node: Importing, op: Op) -> ir.Value:
+def linspace(node: ImportedNode, op: Op) -> ir.Value:
     p = node.p
     return _constant(node, op, np.linspace(p.start, p.stop, p.num, endpoint=p.endpoint))
 
 
 @importer("_eye", "_npi_eye", doc=f"{NN}.eye")
-def eye(node: Importing, op: Op) -> ir.Value:
+def eye(node: ImportedNode, op: Op) -> ir.Value:
     p = node.p
     columns = int(p.M) if p.M not in {None, "None", ""} else 0
     return _constant(node, op, np.eye(int(p.N), columns or None, int(p.k)))
 
 
 @importer("_npi_identity", doc=f"{NN}.eye")
-def identity_matrix(node: Importing, op: Op) -> ir.Value:
+def identity_matrix(node: ImportedNode, op: Op) -> ir.Value:
     return _constant(node, op, np.eye(*node.p.shape))
 
 
 @importer("_contrib_arange_like", doc=f"{NN}.contrib.arange_like")
-def arange_like(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def arange_like(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """As many numbers as the input, or an axis of it, has elements."""
     p = node.p
     if p.repeat != 1:
@@ -210,6 +210,6 @@ def _range(op: Op, x: ir.Value, axes: list[int], start: float, step: float, shap
 
 
 @importer("_npi_indices", doc=f"{NP}.indices.html")
-def indices(node: Importing, op: Op) -> ir.Value:
+def indices(node: ImportedNode, op: Op) -> ir.Value:
     dtype = (named(node.p.dtype) or ir.DataType.INT32).numpy()
     return op.Identity(op.builder.constant(np.indices(node.p.dimensions).astype(dtype)))

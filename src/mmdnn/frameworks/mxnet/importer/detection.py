@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.boxes import columns
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir import regions
 from mmdnn.ir.builder import Op, known
 
@@ -27,7 +27,7 @@ def _split_rois(op: Op, rois: ir.Value, x: ir.Value) -> tuple[ir.Value, ir.Value
 
 
 @importer("ROIPooling", doc=f"{NN}.ROIPooling")
-def roi_pooling(node: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
+def roi_pooling(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """The maximum of each bin of each region; 0 where a bin, or the image, does not exist."""
     p = node.p
     bins, scale = p.pooled_size, p.spatial_scale
@@ -87,7 +87,7 @@ def _samples(
 
 
 @importer("_contrib_ROIAlign", doc=f"{NN}.contrib.ROIAlign")
-def roi_align(node: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
+def roi_align(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """Means of samples in each bin; position sensitive, each bin has channels of its own."""
     p = node.p
     height, width = p.pooled_size
@@ -121,7 +121,7 @@ def roi_align(node: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
 
 
 @importer("_contrib_PSROIPooling", doc=f"{NN}.contrib.PSROIPooling")
-def psroi_pooling(node: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
+def psroi_pooling(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """Means of bins, each from channels of its own."""
     p = node.p
     bins, group, depth = p.pooled_size, p.group_size or p.pooled_size, p.output_dim

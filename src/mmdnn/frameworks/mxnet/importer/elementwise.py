@@ -26,7 +26,7 @@ from mmdnn.frameworks.mxnet.importer.special import (
     rounded,
     truncated,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, existing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, existing, importer
 from mmdnn.ir.builder import Op, known
 
 Binary = Callable[[Op, Any, Any], ir.Value]
@@ -96,7 +96,7 @@ def register_binary(name: str, function: Binary, *, logic: bool) -> None:
     doc = f"{NN}.broadcast_{name}"
 
     @importer(*existing(*_SPELLINGS.get(name, usual)), doc=doc)
-    def binary(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+    def binary(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
         one, other = _together(op, a, b)
         if (
             node.type == "_npi_true_divide"
@@ -119,7 +119,7 @@ def _register_scalar(
         return
 
     @importer(*known_, doc=doc)
-    def scalar(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+    def scalar(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
         kept = x.dtype or ir.DataType.FLOAT
         wider = _widened(node, kept)
         if not kept.is_floating_point():
@@ -129,7 +129,7 @@ def _register_scalar(
         return cast(op, y, kept) if logic and not node.numpy else y
 
 
-def _widened(node: Importing, dtype: ir.DataType) -> ir.DataType:
+def _widened(node: ImportedNode, dtype: ir.DataType) -> ir.DataType:
     """What integers become when they meet a number (NumpyBinaryScalarType)."""
     schema = node.node.schema
     whole = node.p.is_int if schema and "is_int" in schema.params else True
@@ -145,7 +145,7 @@ for _name, _operation in ARITHMETIC.items():
 
 
 @importer("add_n", doc=f"{NN}.add_n")
-def add_n(_node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def add_n(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     return op.Sum(*inputs) if len(inputs) != 2 else op.Add(*inputs)
 
 
@@ -195,7 +195,7 @@ def _register_unary(name: str, function: Unary) -> None:
     types = existing(name, f"_npi_{name}", f"_npx_{name}", f"_contrib_{name}_ste")
 
     @importer(*types, doc=f"{NN}.{name}")
-    def unary(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+    def unary(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
         integer = x.dtype is not None and not x.dtype.is_floating_point()
         if integer and node.numpy and name not in _FLOAT_ONLY:
             x = op.Cast(x, to=ir.DataType.FLOAT)
@@ -207,7 +207,7 @@ for _name, _function in UNARY.items():
 
 
 @importer("Cast", "amp_cast", doc=f"{NN}.Cast")
-def cast_to(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def cast_to(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """In and out of half precision through a maximum of one, which changes nothing.
 
     Without, onnxruntime on a CPU computes half precision in single, takes the casts around it for
@@ -225,7 +225,7 @@ def cast_to(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("amp_multicast", doc=f"{NN}.amp_multicast")
-def multicast(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
+def multicast(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """All in the widest (or narrowest) of their types."""
     _ = node.p.num_outputs
     choose = min if node.p.cast_narrow else max
@@ -234,7 +234,7 @@ def multicast(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
 
 
 @importer("_contrib_quadratic", doc=f"{NN}.contrib.quadratic")
-def quadratic(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def quadratic(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """A x² + b x + c."""
     p = node.p
     terms = [op.Mul(op.Mul(x, x), array(p.a, x)), op.Mul(x, array(p.b, x))]
@@ -242,26 +242,26 @@ def quadratic(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_contrib_div_sqrt_dim", doc=f"{NN}.contrib.div_sqrt_dim")
-def div_sqrt_dim(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def div_sqrt_dim(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Divided by the root of the last axis's size."""
     return op.Div(x, array(math.sqrt(known(x, rank(x) - 1)), x))
 
 
 @importer("_npi_around", doc=f"{NN}.around")
-def around(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def around(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     factor = array(10.0**node.p.decimals, x)
     return op.Div(rounded(op, op.Mul(x, factor)), factor)
 
 
 @importer("clip", doc=f"{NN}.clip")
-def clip(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def clip(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     limits = [None if limit is None else array(limit, x) for limit in (p.a_min, p.a_max)]
     return op.Clip(x, *limits)
 
 
 @importer("Dropout", doc=f"{NN}.Dropout")
-def dropout(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def dropout(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Nothing at inference, unless its mode is to drop always."""
     p = node.p
     _ = p.axes
@@ -275,35 +275,35 @@ def dropout(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     *("_contrib_gradientmultiplier", "_np_copy"),
     doc=f"{NN}.identity",
 )
-def identity(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def identity(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     if node.type == "_contrib_gradientmultiplier":
         _ = node.p.scalar
     return op.Identity(x)
 
 
 @importer("_identity_with_attr_like_rhs", doc=f"{NN}.identity")
-def identity_like(_node: Importing, op: Op, x: ir.Value, _like: ir.Value) -> ir.Value:
+def identity_like(_node: ImportedNode, op: Op, x: ir.Value, _like: ir.Value) -> ir.Value:
     return op.Identity(x)
 
 
 @importer("_npi_absolute", doc=f"{NP}.absolute.html")
-def absolute(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def absolute(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.Abs(x)
 
 
 @importer("_npi_share_memory", "_npx_constraint_check", doc=f"{NP}.copy.html")
-def refused(node: Importing, _op: Op, *_inputs: ir.Value) -> ir.Value:
+def refused(node: ImportedNode, _op: Op, *_inputs: ir.Value) -> ir.Value:
     node.refuse("it is no function of its inputs' numbers")
 
 
 @importer("cast_storage", doc=f"{NP}.copy.html")
-def cast_storage(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def cast_storage(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     _ = node.p.stype
     return op.Identity(x)
 
 
 @importer("_npi_nan_to_num", doc=f"{NP}.nan_to_num.html")
-def nan_to_num(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def nan_to_num(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     _ = p.copy
     limits = np.finfo((x.dtype or ir.DataType.FLOAT).numpy())
@@ -318,7 +318,7 @@ _BITS = {"and": "BitwiseAnd", "or": "BitwiseOr", "xor": "BitwiseXor"}
 
 
 @importer(*(f"_npi_bitwise_{name}" for name in _BITS), doc=f"{NP}.bitwise_xor.html")
-def bitwise(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def bitwise(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     name = node.type.rpartition("_")[2]
     if a.dtype == b.dtype == ir.DataType.BOOL:
         return op[name.capitalize()](a, b)
@@ -326,7 +326,7 @@ def bitwise(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer(*(f"_npi_bitwise_{name}_scalar" for name in _BITS), doc=f"{NP}.bitwise_xor.html")
-def bitwise_scalar(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def bitwise_scalar(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     name = node.type.removesuffix("_scalar").rpartition("_")[2]
     _ = node.p.is_int
     if x.dtype is None or x.dtype.is_floating_point():

@@ -8,12 +8,12 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST
 from mmdnn.frameworks.mxnet.importer.sizes import rank, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
 @importer("_image_to_tensor", doc=f"{NN}.image.to_tensor")
-def to_tensor(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def to_tensor(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Channels first, from 0 to 1."""
     order = [2, 0, 1] if rank(x) == 3 else [0, 3, 1, 2]
     numbers = transpose(op, cast(op, x, ir.DataType.FLOAT), order)
@@ -21,7 +21,7 @@ def to_tensor(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_image_normalize", doc=f"{NN}.image.normalize")
-def normalize(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def normalize(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """(x - mean) / std by channel, channels first."""
     channels = known(x, rank(x) - 3)
     mean, std = (_channels(given, channels, x) for given in (node.p.mean, node.p.std))
@@ -34,7 +34,7 @@ def _channels(given: tuple[float, ...], count: int, like: ir.Value) -> np.ndarra
 
 
 @importer("_image_crop", doc=f"{NN}.image.crop")
-def crop(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def crop(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p, axis = node.p, rank(x) - 3
     return op.Slice(x, [p.y, p.x], [p.y + p.height, p.x + p.width], [axis, axis + 1])
 
@@ -43,7 +43,7 @@ _FLIPPED = {"flip_left_right": 1, "flip_top_bottom": 0}
 
 
 @importer(*(f"_image_{name}" for name in _FLIPPED), doc=f"{NN}.image")
-def flip(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def flip(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Of one picture. The middle of an odd number of rows or columns MXNet leaves undefined."""
     axis = _FLIPPED[node.type.rpartition("image_")[2]]
     if rank(x) != 3 or known(x, axis) % 2:

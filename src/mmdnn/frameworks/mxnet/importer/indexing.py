@@ -14,7 +14,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import rank, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions, known
 
 FARTHEST = np.iinfo(np.int64)
@@ -43,19 +43,19 @@ def bounded(op: Op, index: ir.Value, x: ir.Value, axis: int, mode: str) -> ir.Va
 
 
 @importer("take", doc=f"{NN}.take")
-def take(node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
+def take(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     axis = node.axis(node.p.axis, x)
     return op.Gather(x, bounded(op, index, x, axis, node.p.mode), axis=axis)
 
 
 @importer("Embedding", "_contrib_SparseEmbedding", doc=f"{NN}.Embedding")
-def embedding(node: Importing, op: Op, index: ir.Value, weight: ir.Value) -> ir.Value:
+def embedding(node: ImportedNode, op: Op, index: ir.Value, weight: ir.Value) -> ir.Value:
     _ = node.p.input_dim, node.p.output_dim, node.p.dtype
     return op.Gather(weight, bounded(op, index, weight, 0, "clip"), axis=0)
 
 
 @importer("batch_take", doc=f"{NN}.batch_take")
-def batch_take(_node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
+def batch_take(_node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     """One element of each row."""
     places = bounded(op, reshape(op, index, [-1]), x, 1, "clip")
     y = op.Squeeze(op.GatherElements(x, op.Unsqueeze(places, [1]), axis=1), [1])
@@ -63,7 +63,7 @@ def batch_take(_node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Val
 
 
 @importer("one_hot", doc=f"{NN}.one_hot")
-def one_hot(node: Importing, op: Op, index: ir.Value) -> ir.Value:
+def one_hot(node: ImportedNode, op: Op, index: ir.Value) -> ir.Value:
     """A place beyond the depth gives nothing but `off_value`."""
     p = node.p
     dtype = (named(p.dtype) or ir.DataType.FLOAT).numpy()
@@ -75,7 +75,7 @@ def one_hot(node: Importing, op: Op, index: ir.Value) -> ir.Value:
 
 
 @importer("gather_nd", doc=f"{NN}.gather_nd")
-def gather_nd(node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
+def gather_nd(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     """The first axis of the places goes over the axes of x; negative places go round."""
     count = known(index, 0)
     last = transpose(op, cast(op, index, INT), [*range(1, rank(index)), 0])
@@ -89,7 +89,7 @@ def gather_nd(node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Value
 
 
 @importer("scatter_nd", doc=f"{NN}.scatter_nd")
-def scatter_nd(node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
+def scatter_nd(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     last = transpose(op, cast(op, index, INT), [*range(1, rank(index)), 0])
     zeros = op.Expand(array(0, x), np.asarray(node.p.shape, np.int64))
     return op.ScatterND(zeros, last, x)
@@ -97,7 +97,7 @@ def scatter_nd(node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Valu
 
 @importer("_scatter_set_nd", doc=f"{NN}.scatter_nd")
 def scatter_set_nd(
-    node: Importing, op: Op, target: ir.Value, x: ir.Value, index: ir.Value
+    node: ImportedNode, op: Op, target: ir.Value, x: ir.Value, index: ir.Value
 ) -> ir.Value:
     _ = node.p.shape
     last = transpose(op, cast(op, index, INT), [*range(1, rank(index)), 0])
@@ -105,17 +105,19 @@ def scatter_set_nd(
 
 
 @importer("_contrib_boolean_mask", doc=f"{NN}.contrib.boolean_mask")
-def boolean_mask(node: Importing, op: Op, x: ir.Value, mask: ir.Value) -> ir.Value:
+def boolean_mask(node: ImportedNode, op: Op, x: ir.Value, mask: ir.Value) -> ir.Value:
     return op.Compress(x, truth(op, mask), axis=node.axis(node.p.axis, x))
 
 
 @importer("_contrib_index_copy", doc=f"{NN}.contrib.index_copy")
-def index_copy(_node: Importing, op: Op, x: ir.Value, index: ir.Value, new: ir.Value) -> ir.Value:
+def index_copy(
+    _node: ImportedNode, op: Op, x: ir.Value, index: ir.Value, new: ir.Value
+) -> ir.Value:
     return op.ScatterND(x, op.Unsqueeze(cast(op, index, INT), [1]), new)
 
 
 @importer("_ravel_multi_index", doc=f"{NN}.ravel_multi_index")
-def ravel(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def ravel(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Rows of places, one row an axis, to places in the flattened array."""
     sizes = np.asarray(node.p.shape, np.float64)
     steps = array(np.append(np.cumprod(sizes[:0:-1])[::-1], 1), x)
@@ -127,7 +129,7 @@ def _tail(op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_unravel_index", doc=f"{NN}.unravel_index")
-def unravel(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def unravel(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     sizes = list(node.p.shape)
     rest, rows = cast(op, x, INT), []
     for size in sizes[:0:-1]:
@@ -139,7 +141,7 @@ def unravel(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("slice", doc=f"{NN}.slice")
-def slice_(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def slice_(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Begin and end by axis, None for "from the start" and "to the end"."""
     p = node.p
     return op.Slice(x, *slices(p.begin, p.end, p.step))
@@ -159,14 +161,14 @@ def slices(
 
 
 @importer("slice_axis", doc=f"{NN}.slice_axis")
-def slice_axis(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def slice_axis(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     end = FARTHEST.max if p.end is None else p.end
     return op.Slice(x, [p.begin], [end], [node.axis(p.axis, x)])
 
 
 @importer("slice_like", doc=f"{NN}.slice_like")
-def slice_like(node: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
+def slice_like(node: ImportedNode, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
     axes = [node.axis(axis, x) for axis in node.p.axes] or list(range(rank(x)))
     dims = dimensions(like)
     if all(isinstance(dims[axis], int) for axis in axes):
@@ -179,16 +181,16 @@ def slice_like(node: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.Value
 
 
 @importer("_slice_assign", doc=f"{NN}.slice")
-def slice_assign(node: Importing, op: Op, x: ir.Value, new: ir.Value) -> ir.Value:
+def slice_assign(node: ImportedNode, op: Op, x: ir.Value, new: ir.Value) -> ir.Value:
     return _assign(node, op, x, new)
 
 
 @importer("_slice_assign_scalar", doc=f"{NN}.slice")
-def slice_assign_scalar(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def slice_assign_scalar(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return _assign(node, op, x, array(node.p.scalar, x))
 
 
-def _assign(node: Importing, op: Op, x: ir.Value, new: Any) -> ir.Value:
+def _assign(node: ImportedNode, op: Op, x: ir.Value, new: Any) -> ir.Value:
     """Places numbered, cut out in the same way, and written to."""
     p = node.p
     sizes = [known(x, axis) for axis in range(rank(x))]
@@ -202,7 +204,7 @@ def _assign(node: Importing, op: Op, x: ir.Value, new: Any) -> ir.Value:
 
 
 @importer("_contrib_index_array", doc=f"{NN}.contrib.index_array")
-def index_array(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def index_array(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     sizes = [known(x, axis) for axis in range(rank(x))]
     axes = [node.axis(axis, x) for axis in node.p.axes or range(rank(x))]
     grid = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1)[..., axes]
@@ -210,7 +212,7 @@ def index_array(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("reverse", "_npi_flip", doc=f"{NN}.reverse")
-def reverse(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def reverse(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     axes = [node.axis(axis, x) for axis in node.p.axis or range(rank(x))]
     lowest = np.iinfo(np.int64).min
     count = len(axes)
@@ -218,7 +220,7 @@ def reverse(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_np_roll", doc=f"{NN}.roll")
-def roll(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def roll(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Elements shifted round along axes, or of the flattened array."""
     shifts, axes = list(node.p.shift or ()), node.p.axis
     if axes is None:
@@ -240,7 +242,7 @@ def _rolled(op: Op, x: ir.Value, shift: int, axis: int) -> ir.Value:
 
 
 @importer("topk", doc=f"{NN}.topk")
-def topk(node: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ir.Value]:
+def topk(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ir.Value]:
     """The k largest or smallest: values, places, both, or a mask of where they are."""
     p = node.p
     dtype = named(p.dtype)
@@ -268,16 +270,16 @@ def _sorted(op: Op, x: ir.Value, axis: int, k: int, largest: bool) -> tuple[ir.V
 
 
 @importer("sort", doc=f"{NN}.sort")
-def sort(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def sort(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return _ordered(node, op, x)[0]
 
 
 @importer("argsort", doc=f"{NN}.argsort")
-def argsort(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def argsort(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return cast(op, _ordered(node, op, x)[1], named(node.p.dtype))
 
 
-def _ordered(node: Importing, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+def _ordered(node: ImportedNode, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     p = node.p
     flattened = p.axis is None
     y = reshape(op, x, [tuple(range(rank(x)))]) if flattened else x
@@ -286,7 +288,7 @@ def _ordered(node: Importing, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
 
 
 @importer("pick", doc=f"{NN}.pick")
-def pick(node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
+def pick(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     """One element along an axis for each place; places beyond it are clipped or go round."""
     p = node.p
     axis = node.axis(-1 if p.axis is None else p.axis, x)
@@ -305,7 +307,7 @@ def pick(node: Importing, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
 
 
 @importer("_npi_diff", doc=f"{NP}.diff.html")
-def diff(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def diff(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     axis = node.axis(node.p.axis, x)
     for _ in range(node.p.n):
         later = op.Slice(x, [1], [np.iinfo(np.int64).max], [axis])

@@ -14,7 +14,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.matmul import scaled, turned
 from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Builder, Op, dimensions, known
 
 Step = Callable[[Op, ir.Value, ir.Value], ir.Value]
@@ -52,7 +52,7 @@ def _unit(op: Op, index: ir.Value, size: int, like: ir.Value, *, column: bool) -
     return op.Cast(op.Equal(places, index), to=like.dtype)
 
 
-def cholesky(node: Importing, x: ir.Value) -> ir.Value:
+def cholesky(node: ImportedNode, x: ir.Value) -> ir.Value:
     """The lower triangle whose product with its transpose this is."""
     size = known(x, rank(x) - 1)
 
@@ -71,7 +71,7 @@ def cholesky(node: Importing, x: ir.Value) -> ir.Value:
     return node.builder.function("potrf", [x], {}, body)[0]
 
 
-def substituted(node: Importing, triangle: ir.Value, x: ir.Value) -> ir.Value:
+def substituted(node: ImportedNode, triangle: ir.Value, x: ir.Value) -> ir.Value:
     """What a lower triangle has to be multiplied by to give x."""
     size = known(triangle, rank(triangle) - 1)
 
@@ -88,14 +88,14 @@ def substituted(node: Importing, triangle: ir.Value, x: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_potrf", "_npi_cholesky", doc=f"{NN}.linalg.potrf")
-def potrf(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def potrf(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     lower = node.p.lower if node.type == "_linalg_potrf" else True
     made = cholesky(node, x)
     return made if lower else turned(op, made)
 
 
 @importer("_linalg_trsm", doc=f"{NN}.linalg.trsm")
-def trsm(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def trsm(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """Solve op(A) X = alpha B, or X op(A) = alpha B; the other half of the triangle is not read."""
     p = node.p
     b = b if p.alpha == 1 else op.Mul(b, array(p.alpha, b))
@@ -108,7 +108,7 @@ def trsm(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     return turned(op, found) if p.rightside else found
 
 
-def _solved(node: Importing, op: Op, a: ir.Value, b: ir.Value, *, lower: bool) -> ir.Value:
+def _solved(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value, *, lower: bool) -> ir.Value:
     """An upper triangle is a lower one, read backwards."""
     if lower:
         return substituted(node, a, b)
@@ -123,7 +123,7 @@ def _backwards(op: Op, x: ir.Value, axes: list[int]) -> ir.Value:
 
 
 @importer("_linalg_potri", doc=f"{NN}.linalg.potri")
-def potri(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def potri(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     """The inverse of what a Cholesky factor is of."""
     lower = op.Trilu(a, upper=0) if node.p.lower else turned(op, op.Trilu(a, upper=1))
     size = known(a, rank(a) - 1)
@@ -133,7 +133,7 @@ def potri(node: Importing, op: Op, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_inverse", doc=f"{NN}.linalg.inverse")
-def inverse(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def inverse(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     """Gauss and Jordan's elimination, the largest element of a column as its pivot."""
     size = known(a, rank(a) - 1)
 
@@ -162,7 +162,7 @@ def inverse(node: Importing, op: Op, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_syrk", doc=f"{NN}.linalg.syrk")
-def syrk(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def syrk(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     p = node.p
     other = turned(op, a, True)
     y = op.MatMul(other, a) if p.transpose else op.MatMul(a, other)
@@ -170,7 +170,7 @@ def syrk(node: Importing, op: Op, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_trmm", doc=f"{NN}.linalg.trmm")
-def trmm(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def trmm(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """A triangle times a matrix; the other half of the triangle is not read."""
     p = node.p
     triangle = turned(op, op.Trilu(a, upper=int(not p.lower)), p.transpose)
@@ -179,19 +179,19 @@ def trmm(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_sumlogdiag", doc=f"{NN}.linalg.sumlogdiag")
-def sumlogdiag(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def sumlogdiag(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     diagonal = take_diagonal(node, op, a, 0, (-2, -1))
     y = op.ReduceSum(op.Log(diagonal), [-1], keepdims=0)
     return op.Reshape(y, [1]) if rank(a) == 2 else y
 
 
 @importer("_linalg_extractdiag", doc=f"{NN}.linalg.extractdiag")
-def extractdiag(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def extractdiag(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     return take_diagonal(node, op, a, node.p.offset, (-2, -1))
 
 
 @importer("_linalg_makediag", doc=f"{NN}.linalg.makediag")
-def makediag(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def makediag(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     """Each vector as a diagonal: times a selection of places."""
     offset, n = node.p.offset, known(a, rank(a) - 1)
     side = n + abs(offset)
@@ -203,7 +203,7 @@ def makediag(node: Importing, op: Op, a: ir.Value) -> ir.Value:
     return reshape(op, flat, [*kept, side, side])
 
 
-def _triangle(node: Importing, side: int) -> np.ndarray:
+def _triangle(node: ImportedNode, side: int) -> np.ndarray:
     """Places of a triangle's elements in the flattened matrix."""
     rows, columns = np.indices((side, side))
     lower, offset = node.p.lower, node.p.offset
@@ -215,14 +215,14 @@ def _triangle(node: Importing, side: int) -> np.ndarray:
 
 
 @importer("_linalg_extracttrian", doc=f"{NN}.linalg.extracttrian")
-def extracttrian(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def extracttrian(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     count = rank(a)
     flat = reshape(op, a, [*((i,) for i in range(count - 2)), (count - 2, count - 1)])
     return op.Gather(flat, _triangle(node, known(a, count - 1)), axis=count - 2)
 
 
 @importer("_linalg_maketrian", doc=f"{NN}.linalg.maketrian")
-def maketrian(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def maketrian(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     count, length = rank(a), known(a, rank(a) - 1)
     offset = abs(node.p.offset)
     side = int((math.isqrt(8 * length + 1) - 1) // 2) + offset
@@ -236,14 +236,14 @@ def maketrian(node: Importing, op: Op, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_slogdet", doc=f"{NN}.linalg.slogdet")
-def slogdet(node: Importing, op: Op, a: ir.Value) -> tuple[ir.Value, ir.Value]:
+def slogdet(node: ImportedNode, op: Op, a: ir.Value) -> tuple[ir.Value, ir.Value]:
     y = op.Det(a)
     y = op.Reshape(y, [1]) if rank(a) == 2 and not node.numpy else y
     return op.Sign(y), op.Log(op.Abs(y))
 
 
 @importer("diag", "_np_diag", doc=f"{NN}.diag")
-def diagonal(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def diagonal(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """A matrix from a diagonal, or the diagonal of two axes, last."""
     k = node.p.k
     legacy = node.type == "diag"
@@ -262,7 +262,7 @@ def _from_diagonal(op: Op, x: ir.Value, k: int) -> ir.Value:
     return op.ScatterND(zeros, places, x)
 
 
-def take_diagonal(node: Importing, op: Op, x: ir.Value, k: int, axes: Sequence[int]) -> ir.Value:
+def take_diagonal(node: ImportedNode, op: Op, x: ir.Value, k: int, axes: Sequence[int]) -> ir.Value:
     """The k-th diagonal of two axes, as the last axis."""
     a, b = (node.axis(axis, x) for axis in axes)
     rows, columns = known(x, a), known(x, b)
@@ -278,17 +278,17 @@ def _merged(count: int) -> list[Size]:
 
 
 @importer("_np_diagonal", doc=f"{NN}.diagonal")
-def numpy_diagonal(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def numpy_diagonal(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return take_diagonal(node, op, x, node.p.offset, (node.p.axis1, node.p.axis2))
 
 
 @importer("_npi_tril", doc=f"{NP}.tril.html")
-def tril(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def tril(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.Trilu(x, np.int64(node.p.k), upper=0)
 
 
 @importer("_np_trace", doc=f"{NP}.trace.html")
-def trace(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def trace(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     diagonal = take_diagonal(node, op, x, p.offset, (p.axis1, p.axis2))
     return op.ReduceSum(diagonal, [-1], keepdims=0)

@@ -10,12 +10,12 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.activation import over_all
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op
 
 
 @importer("SoftmaxOutput", doc=f"{NN}.SoftmaxOutput")
-def softmax_output(node: Importing, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
+def softmax_output(node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
     """Over axis 1, over the last axis, or over everything but the batch."""
     p = node.p
     if p.multi_output:
@@ -25,29 +25,29 @@ def softmax_output(node: Importing, op: Op, x: ir.Value, *_label: ir.Value) -> i
 
 
 @importer("LogisticRegressionOutput", doc=f"{NN}.LogisticRegressionOutput")
-def logistic_output(_node: Importing, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
+def logistic_output(_node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
     return op.Sigmoid(x)
 
 
 @importer("LinearRegressionOutput", "MAERegressionOutput", doc=f"{NN}.LinearRegressionOutput")
-def regression_output(_node: Importing, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
+def regression_output(_node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
     return op.Identity(x)
 
 
 @importer("SVMOutput", doc=f"{NN}.SVMOutput")
-def svm_output(node: Importing, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
+def svm_output(node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
     _ = node.p.margin, node.p.regularization_coefficient, node.p.use_linear
     return op.Identity(x)
 
 
 @importer("IdentityAttachKLSparseReg", doc=f"{NN}.IdentityAttachKLSparseReg")
-def sparse_regularizer(node: Importing, op: Op, x: ir.Value, *_average: ir.Value) -> ir.Value:
+def sparse_regularizer(node: ImportedNode, op: Op, x: ir.Value, *_average: ir.Value) -> ir.Value:
     _ = node.p.sparseness_target, node.p.penalty
     return op.Identity(x)
 
 
 @importer("softmax_cross_entropy", doc=f"{NN}.softmax_cross_entropy")
-def softmax_cross_entropy(_node: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
+def softmax_cross_entropy(_node: ImportedNode, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
     """The sum over the batch of -log softmax at the label, [1]."""
     picked = op.GatherElements(
         op.LogSoftmax(x, axis=1), op.Unsqueeze(op.Cast(label, to=ir.DataType.INT64), [1]), axis=1
@@ -56,7 +56,7 @@ def softmax_cross_entropy(_node: Importing, op: Op, x: ir.Value, label: ir.Value
 
 
 @importer("smooth_l1", doc=f"{NN}.smooth_l1")
-def smooth_l1(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def smooth_l1(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """½ (s x)² near 0, |x| - ½ / s² elsewhere."""
     _ = node.p.is_int
     square = np.float64(node.p.scalar) ** 2

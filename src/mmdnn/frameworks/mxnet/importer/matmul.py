@@ -16,13 +16,13 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     transpose,
     vector,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 from mmdnn.tensors import references
 
 
 @importer("dot", doc=f"{NN}.dot")
-def dot(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def dot(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """The last axis of a with the first of b. A transposed one is rotated: its first axis goes last."""
     p = node.p
     _ = p.forward_stype
@@ -48,7 +48,7 @@ def contracted(op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_np_dot", doc=f"{NN}.dot")
-def numpy_dot(_node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def numpy_dot(_node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """The last axis of a with the last but one of b; a scalar multiplies."""
     if not rank(a) or not rank(b):
         return op.Mul(a, b)
@@ -56,19 +56,19 @@ def numpy_dot(_node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_npi_matmul", doc=f"{NN}.dot")
-def matmul(_node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def matmul(_node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     return op.MatMul(a, b)
 
 
 @importer("_npi_tensordot_int_axes", doc=f"{NN}.dot")
-def tensordot_count(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def tensordot_count(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     count = node.p.axes
     axes = list(range(rank(a) - count, rank(a))), list(range(count))
     return _tensordot(op, a, b, *axes)
 
 
 @importer("_npi_tensordot", doc=f"{NN}.dot")
-def tensordot(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def tensordot(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
     left = [node.axis(axis, a) for axis in p.a_axes_summed]
     return _tensordot(op, a, b, left, [node.axis(axis, b) for axis in p.b_axes_summed])
@@ -91,7 +91,7 @@ def turned(op: Op, x: ir.Value, wanted: bool = True) -> ir.Value:
 
 
 @importer("batch_dot", doc=f"{NN}.batch_dot")
-def batch_dot(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def batch_dot(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
     _ = p.forward_stype
     return op.MatMul(turned(op, a, p.transpose_a), turned(op, b, p.transpose_b))
@@ -101,14 +101,14 @@ def scaled(op: Op, x: ir.Value, factor: float) -> ir.Value:
     return x if factor == 1 else op.Mul(x, array(factor, x))
 
 
-def _matrices(node: Importing, op: Op, *values: ir.Value) -> list[ir.Value]:
+def _matrices(node: ImportedNode, op: Op, *values: ir.Value) -> list[ir.Value]:
     """With the axis of the rows as the last but one."""
     axis = node.p.axis
     return [moved(op, v, node.axis(axis, v), rank(v) - 2) for v in values]
 
 
 @importer("_linalg_gemm", doc=f"{NN}.linalg.gemm")
-def gemm(node: Importing, op: Op, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+def gemm(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
     p = node.p
     left, right, more = _matrices(node, op, a, b, c)
     y = op.MatMul(turned(op, left, p.transpose_a), turned(op, right, p.transpose_b))
@@ -117,7 +117,7 @@ def gemm(node: Importing, op: Op, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.V
 
 
 @importer("_linalg_gemm2", doc=f"{NN}.linalg.gemm2")
-def gemm2(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
+def gemm2(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
     left, right = _matrices(node, op, a, b)
     y = op.MatMul(turned(op, left, p.transpose_a), turned(op, right, p.transpose_b))
@@ -125,13 +125,13 @@ def gemm2(node: Importing, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_det", doc=f"{NN}.linalg.det")
-def determinant(node: Importing, op: Op, a: ir.Value) -> ir.Value:
+def determinant(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
     y = op.Det(a)
     return op.Reshape(y, [1]) if rank(a) == 2 and not node.numpy else y
 
 
 @importer("khatri_rao", doc=f"{NN}.khatri_rao")
-def khatri_rao(_node: Importing, op: Op, *matrices: ir.Value) -> ir.Value:
+def khatri_rao(_node: ImportedNode, op: Op, *matrices: ir.Value) -> ir.Value:
     """The products of columns, every row with every row."""
     y = matrices[0]
     for other in matrices[1:]:
@@ -142,7 +142,7 @@ def khatri_rao(_node: Importing, op: Op, *matrices: ir.Value) -> ir.Value:
 
 @importer("FullyConnected", doc=f"{NN}.FullyConnected")
 def fully_connected(
-    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """Over all axes but the first, or with `flatten` off over the last one."""
     p = node.p
@@ -152,7 +152,7 @@ def fully_connected(
 
 
 def dense(
-    node: Importing, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value, flatten: bool
+    node: ImportedNode, op: Op, x: ir.Value, weight: ir.Value, *bias: ir.Value, flatten: bool
 ) -> ir.Value:
     """X Wᵀ + b."""
     if flatten or rank(x) == 2:
@@ -164,17 +164,17 @@ def dense(
     return op.Add(y, *bias) if bias else y
 
 
-def transposed(node: Importing, op: Op, weight: ir.Value) -> ir.Value:
+def transposed(node: ImportedNode, op: Op, weight: ir.Value) -> ir.Value:
     """A matrix with its axes exchanged, as a parameter where it is one."""
     if weight.const_value is None:
         return op.Transpose(weight, perm=[1, 0])
     shape = (known(weight, 1), known(weight, 0))
-    made = node.changed(weight, "T", references.transpose, shape)
+    made = node.graph.changed(weight, "T", references.transpose, shape)
     assert made is not None
     return made
 
 
 @importer("_npi_einsum", doc=f"{NP}.einsum.html")
-def einsum(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def einsum(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     _ = node.p.optimize
     return op.Einsum(*inputs, equation=node.p.subscripts)

@@ -20,12 +20,12 @@ from mmdnn.frameworks.mxnet.importer.suppression import (
     rows_at,
     suppressed,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
 @importer("_contrib_MultiBoxPrior", doc=f"{NN}.contrib.MultiBoxPrior")
-def multibox_prior(node: Importing, _op: Op, x: ir.Value) -> Any:
+def multibox_prior(node: ImportedNode, _op: Op, x: ir.Value) -> Any:
     """Anchors of each pixel, [1, pixels * (sizes + ratios - 1), 4]: nothing but the size is read."""
     p = node.p
     height, width = known(x, 2), known(x, 3)
@@ -65,7 +65,7 @@ def _anchors(p: dict[str, Any], height: int, width: int) -> np.ndarray:
 
 @importer("_contrib_MultiBoxDetection", doc=f"{NN}.contrib.MultiBoxDetection")
 def multibox_detection(
-    node: Importing, _op: Op, scores: ir.Value, offsets: ir.Value, anchors: ir.Value
+    node: ImportedNode, _op: Op, scores: ir.Value, offsets: ir.Value, anchors: ir.Value
 ) -> Any:
     """Rows [class, score, box]: what is found first, by score; then -1.
 

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import moved, rank
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir import COMPUTED
 from mmdnn.ir.builder import Op, known
 
@@ -21,7 +21,7 @@ MOMENTUM = 0.9
 
 @importer("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm", doc=f"{NN}.BatchNorm")
 def batch_norm(
-    node: Importing,
+    node: ImportedNode,
     op: Op,
     x: ir.Value,
     gamma: ir.Value,
@@ -37,7 +37,7 @@ def batch_norm(
 
 
 @importer("_contrib_BatchNormWithReLU", doc=f"{NN}.contrib.BatchNormWithReLU")
-def batch_norm_relu(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def batch_norm_relu(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     x, *weights = inputs
     axis = node.axis(node.p.axis, x)
     y = _normalized(node, op, moved(op, x, axis, 1), *weights)
@@ -45,7 +45,7 @@ def batch_norm_relu(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
 
 
 def _normalized(
-    node: Importing,
+    node: ImportedNode,
     op: Op,
     x: ir.Value,
     gamma: ir.Value,
@@ -61,20 +61,20 @@ def _normalized(
     return op.BatchNormalization(x, scale, beta, mean, variance, epsilon=p.eps, **options)
 
 
-def _ones(node: Importing, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+def _ones(node: ImportedNode, gamma: ir.Value, beta: ir.Value) -> ir.Value:
     size, dtype = known(beta, 0), beta.dtype or ir.DataType.FLOAT
 
     def make() -> ir.Value:
         ones = ir.LazyTensor(
             lambda: ir.tensor(np.ones(size, dtype.numpy()), dtype=dtype), dtype, ir.Shape([size])
         )
-        fixed = node.plain(f"{gamma.name}_fixed", ones)
+        fixed = node.builder.initializer(f"{gamma.name}_fixed", ones)
         fixed.metadata_props[COMPUTED] = "yes"
         if gamma.const_value is not None:
             fixed.meta[UNUSED] = gamma.const_value
         return fixed
 
-    return node.once((gamma.name, "fixed"), make)
+    return node.graph.once((gamma.name, "fixed"), make)
 
 
 def _along(op: Op, vector: ir.Value, x: ir.Value, axis: int) -> ir.Value:
@@ -84,7 +84,7 @@ def _along(op: Op, vector: ir.Value, x: ir.Value, axis: int) -> ir.Value:
 
 @importer("InstanceNorm", doc=f"{NN}.InstanceNorm")
 def instance_norm(
-    node: Importing, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
 ) -> ir.Value:
     if rank(x) < 3:
         node.refuse(f"{rank(x)} axes")
@@ -92,7 +92,9 @@ def instance_norm(
 
 
 @importer("LayerNorm", doc=f"{NN}.LayerNorm")
-def layer_norm(node: Importing, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+def layer_norm(
+    node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
+) -> ir.Value:
     _ = node.p.output_mean_var
     axis = node.axis(node.p.axis, x)
     if axis == rank(x) - 1:
@@ -109,14 +111,16 @@ def standardized(op: Op, x: ir.Value, axes: list[int], epsilon: float) -> ir.Val
 
 
 @importer("GroupNorm", doc=f"{NN}.GroupNorm")
-def group_norm(node: Importing, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value) -> ir.Value:
+def group_norm(
+    node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
+) -> ir.Value:
     """Gamma and beta have a number for each group, not for each channel."""
     _ = node.p.output_mean_var
     groups, channels = node.p.num_groups, known(x, 1)
     if channels % groups or {known(gamma, 0), known(beta, 0)} != {groups}:
         node.unfit(f"{channels} channels and {known(gamma, 0)} numbers do not make {groups} groups")
     each = [
-        node.changed(v, "channels", _repeated(channels // groups), (channels,))
+        node.graph.changed(v, "channels", _repeated(channels // groups), (channels,))
         or _repeat(op, v, channels // groups)
         for v in (gamma, beta)
     ]
@@ -134,7 +138,7 @@ def _repeat(op: Op, vector: ir.Value, times: int) -> ir.Value:
 
 
 @importer("L2Normalization", doc=f"{NN}.L2Normalization")
-def l2_normalization(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def l2_normalization(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """X / sqrt(sum x² + eps) over an instance, its channels, or its pixels."""
     axes = list(range(1, rank(x)))
     chosen = {"instance": axes, "channel": axes[:1], "spatial": axes[1:]}[node.p.mode]
@@ -143,13 +147,13 @@ def l2_normalization(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("LRN", doc=f"{NN}.LRN")
-def lrn(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def lrn(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     return op.LRN(x, alpha=p.alpha, beta=p.beta, bias=p.knorm, size=p.nsize)
 
 
 @importer("moments", doc=f"{NN}.moments")
-def moments(node: Importing, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+def moments(node: ImportedNode, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     axes = [node.axis(a, x) for a in node.p.axes] if node.p.axes is not None else []
     axes = axes or list(range(rank(x)))
     mean = op.ReduceMean(x, axes, keepdims=1)

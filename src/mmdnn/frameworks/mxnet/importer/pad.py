@@ -7,12 +7,12 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import rank
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op
 
 
 @importer("Pad", doc=f"{NN}.pad")
-def pad(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def pad(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     widths = list(p.pad_width)
     if len(widths) != 2 * rank(x):
@@ -25,7 +25,7 @@ def pad(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_npi_pad", doc=f"{NN}.pad")
-def numpy_pad(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def numpy_pad(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     modes = {"constant": "constant", "edge": "edge", "reflect": "reflect"}
     _ = p.reflect_type, p.constant_value

@@ -20,7 +20,7 @@ from mmdnn.frameworks.mxnet.importer.convolution import channels_last, per_axis,
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.special import cube_root
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
@@ -83,7 +83,7 @@ def lowest(x: ir.Value) -> float:
     return float(np.finfo((x.dtype or ir.DataType.FLOAT).numpy()).min)
 
 
-def _window(node: Importing, x: ir.Value) -> Window:
+def _window(node: ImportedNode, x: ir.Value) -> Window:
     count = rank(x) - 2
     kernel = list(node.p.kernel)
     if len(kernel) != count or not 1 <= count <= 3:
@@ -99,7 +99,7 @@ def _window(node: Importing, x: ir.Value) -> Window:
 
 
 @importer("Pooling", doc=f"{NN}.Pooling")
-def pooling(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def pooling(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     if channels_last(node):
         x = to_first(op, x)
@@ -169,7 +169,7 @@ _POOL: dict[str, Callable[..., Any]] = {"max": _max, "avg": _average, "sum": _su
 
 
 @importer("Pooling_v1", doc=f"{NN}.Pooling_v1")
-def pooling_v1(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def pooling_v1(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Padding counts: as zeros for a maximum, and in an average, which divides by the whole kernel."""
     p = node.p
     if p.global_pool:
@@ -188,7 +188,7 @@ def pooling_v1(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_contrib_AdaptiveAvgPooling2D", doc=f"{NN}.contrib.AdaptiveAvgPooling2D")
-def adaptive_average(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def adaptive_average(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Bin i averages the pixels from floor(i n / bins) up to ceil((i + 1) n / bins)."""
     given = list(node.p.output_size) or [1]
     bins = given * 2 if len(given) == 1 else given

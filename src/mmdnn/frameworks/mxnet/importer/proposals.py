@@ -9,12 +9,14 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
 from mmdnn.frameworks.mxnet.importer.suppression import descending, order, rows_at, suppressed
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
 @importer("_contrib_Proposal", "_contrib_MultiProposal", doc=f"{NN}.contrib.Proposal")
-def proposal(node: Importing, _op: Op, scores: ir.Value, shifts: ir.Value, info: ir.Value) -> Any:
+def proposal(
+    node: ImportedNode, _op: Op, scores: ir.Value, shifts: ir.Value, info: ir.Value
+) -> Any:
     """Regions of an RPN: [images * rpn_post_nms_top_n, 5], and their scores.
 
     scores [N, 2 A, H, W], shifts [N, 4 A, H, W], info [N, 3]: rows [height, width, scale]. Where fewer

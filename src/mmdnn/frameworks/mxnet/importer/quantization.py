@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op
 
 STEPS = {ir.DataType.INT8: 127.5, ir.DataType.UINT8: 255.5}
@@ -42,7 +42,7 @@ def _quantized(
 
 
 @importer("_contrib_quantize_v2", doc=f"{NN}.contrib.quantize_v2")
-def quantize_v2(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
+def quantize_v2(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
     """Numbers, and the range they stand for: calibrated, or the input's own."""
     p = node.p
     low, high = p.min_calib_range, p.max_calib_range
@@ -59,12 +59,14 @@ def quantize_v2(node: Importing, op: Op, x: ir.Value) -> list[ir.Value]:
 
 
 @importer("_contrib_quantize", doc=f"{NN}.contrib.quantize")
-def quantize(node: Importing, op: Op, x: ir.Value, low: ir.Value, high: ir.Value) -> list[ir.Value]:
+def quantize(
+    node: ImportedNode, op: Op, x: ir.Value, low: ir.Value, high: ir.Value
+) -> list[ir.Value]:
     return _quantized(op, x, low, high, TYPES[node.p.out_type])
 
 
 @importer("_contrib_dequantize", doc=f"{NN}.contrib.dequantize")
-def dequantize(node: Importing, op: Op, x: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
+def dequantize(node: ImportedNode, op: Op, x: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
     _ = node.p.out_type
     if x.dtype not in STEPS:
         node.refuse(f"an input of type {x.dtype}")

@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import reshape
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions, known
 from mmdnn.ir.recurrent.projection import projected_lstm
 
@@ -96,7 +96,7 @@ class _Layout:
 
 @importer("RNN", doc=f"{NN}.RNN")
 def rnn(
-    node: Importing, op: Op, x: ir.Value, vector: ir.Value, *states: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, vector: ir.Value, *states: ir.Value
 ) -> list[ir.Value]:
     p = node.p
     dropped = p.p
@@ -128,7 +128,7 @@ def rnn(
     return [x, *joined]
 
 
-def _check_state(node: Importing, state: ir.Value, layout: _Layout, size: int) -> None:
+def _check_state(node: ImportedNode, state: ir.Value, layout: _Layout, size: int) -> None:
     dims, wanted = dimensions(state), (layout.layers * layout.ways, None, size)
     pairs = zip(dims, wanted, strict=False)
     if len(dims) != 3 or any(isinstance(d, int) and w not in {None, d} for d, w in pairs):
@@ -136,7 +136,7 @@ def _check_state(node: Importing, state: ir.Value, layout: _Layout, size: int) -
 
 
 def _layer(
-    node: Importing,
+    node: ImportedNode,
     op: Op,
     layout: _Layout,
     layer: int,
@@ -148,7 +148,7 @@ def _layer(
     rows, ways = layout.gates * layout.size, layout.ways
 
     def weight(name: str, function: Any, *shape: int) -> ir.Value:
-        made = node.changed(vector, f"l{layer}_{name}", function, shape)
+        made = node.graph.changed(vector, f"l{layer}_{name}", function, shape)
         assert made is not None
         return made
 

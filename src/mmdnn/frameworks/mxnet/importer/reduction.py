@@ -12,13 +12,13 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import rank, reshape
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op
 
 Axes = list[int]
 
 
-def _axes(node: Importing, x: ir.Value) -> Axes:
+def _axes(node: ImportedNode, x: ir.Value) -> Axes:
     """The axes to reduce: all where none are named, the others with `exclude`."""
     schema = node.node.schema
     said = node.p.axis
@@ -31,7 +31,7 @@ def _axes(node: Importing, x: ir.Value) -> Axes:
 
 
 def reduced(
-    node: Importing,
+    node: ImportedNode,
     op: Op,
     x: ir.Value,
     reduce: Callable[[Axes, int], ir.Value],
@@ -56,13 +56,13 @@ _REDUCTIONS = {
 
 
 @importer(*_REDUCTIONS, doc=f"{NN}.sum")
-def reduction(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def reduction(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     made = getattr(op, _REDUCTIONS[node.type])
     return reduced(node, op, x, lambda axes, keep: made(x, axes, keepdims=keep))
 
 
 @importer("nansum", "nanprod", doc=f"{NN}.nansum")
-def without_nan(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def without_nan(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     neutral = array(node.type == "nanprod", x)
     x = choose(op, op.IsNaN(x), neutral, x)
     made = op.ReduceProd if node.type == "nanprod" else op.ReduceSum
@@ -70,12 +70,12 @@ def without_nan(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_square_sum", doc=f"{NN}.sum")
-def square_sum(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def square_sum(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return reduced(node, op, x, lambda axes, keep: op.ReduceSumSquare(x, axes, keepdims=keep))
 
 
 @importer("norm", doc=f"{NN}.norm")
-def norm(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def norm(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """The 1- or 2-norm of a vector; over two axes of a matrix, the largest column sum or Frobenius'."""
     p = node.p
     if p.ord not in {1, 2}:
@@ -97,7 +97,7 @@ _NUMPY = {
 
 
 @importer(*_NUMPY, doc=f"{NN}.sum")
-def numpy_reduction(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def numpy_reduction(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     schema = node.node.schema
     if schema and "initial" in schema.params and node.p.initial is not None:
         node.refuse(f"initial {node.p.initial}")
@@ -115,7 +115,7 @@ def numpy_reduction(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_npi_var", "_npi_std", doc=f"{NN}.var")
-def variance(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def variance(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     if p.ddof:
         node.refuse(f"ddof {p.ddof}")
@@ -130,7 +130,7 @@ def variance(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("argmax", "argmin", "_npi_argmax", "_npi_argmin", doc=f"{NN}.argmax")
-def arg_extreme(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def arg_extreme(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """The first place of the largest (or smallest); as a number of the input's type."""
     p = node.p
     made = op.ArgMax if node.type.endswith("argmax") else op.ArgMin
@@ -149,13 +149,13 @@ def arg_extreme(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("argmax_channel", doc=f"{NN}.argmax_channel")
-def argmax_channel(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def argmax_channel(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Over axis 1."""
     return cast(op, op.ArgMax(x, axis=1, keepdims=0), x.dtype)
 
 
 @importer("_np_cumsum", doc=f"{NN}.cumsum")
-def cumsum(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def cumsum(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     x = cast(op, x, named(p.dtype))
     if p.axis is None:
@@ -164,7 +164,7 @@ def cumsum(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_npi_average", doc=f"{NP}.average.html")
-def average(node: Importing, op: Op, x: ir.Value, *weights: ir.Value) -> ir.Value:
+def average(node: ImportedNode, op: Op, x: ir.Value, *weights: ir.Value) -> ir.Value:
     p = node.p
     if p.weighted or p.returned or weights:
         node.refuse("weights")

@@ -9,13 +9,13 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir import LIKE
 from mmdnn.ir.builder import Op, known
 
 
 @importer("Crop", doc=f"{NN}.Crop")
-def crop(node: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
+def crop(node: ImportedNode, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     """To `h_w`, or the size of a second input; from `offset`, or from the middle."""
     p = node.p
     size = [known(like[0], 2), known(like[0], 3)] if like else list(p.h_w)
@@ -34,7 +34,7 @@ def crop(node: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
 
 
 @importer("UpSampling", doc=f"{NN}.UpSampling")
-def upsampling(node: Importing, op: Op, *inputs: ir.Value) -> ir.Value:
+def upsampling(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     """Pixels repeated, several inputs to one size; or a deconvolution with its own weight."""
     p = node.p
     _ = p.num_filter, p.multi_input_mode
@@ -62,7 +62,7 @@ def _repeated(op: Op, x: ir.Value, rows: int, columns: int) -> ir.Value:
     )
 
 
-def _deconvolved(node: Importing, op: Op, x: ir.Value, weight: ir.Value) -> ir.Value:
+def _deconvolved(node: ImportedNode, op: Op, x: ir.Value, weight: ir.Value) -> ir.Value:
     scale = node.p.scale
     kernel, pad = 2 * scale - scale % 2, math.ceil((scale - 1) / 2)
     return op.ConvTranspose(
@@ -76,7 +76,7 @@ def _deconvolved(node: Importing, op: Op, x: ir.Value, weight: ir.Value) -> ir.V
 
 
 @importer("_contrib_BilinearResize2D", doc=f"{NN}.contrib.BilinearResize2D")
-def bilinear_resize(node: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
+def bilinear_resize(node: ImportedNode, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     p = node.p
     _ = p.height, p.width, p.scale_height, p.scale_width, p.mode
     size = [_resized(node, x, like, place) for place in (0, 1)]
@@ -95,7 +95,7 @@ def bilinear_resize(node: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir
     )
 
 
-def _resized(node: Importing, x: ir.Value, like: tuple[ir.Value, ...], place: int) -> int:
+def _resized(node: ImportedNode, x: ir.Value, like: tuple[ir.Value, ...], place: int) -> int:
     """The new height (0) or width (1), src/operator/contrib/bilinear_resize-inl.h."""
     p, old = node.p, known(x, 2 + place)
     scale = (p.scale_height, p.scale_width)[place]
@@ -115,7 +115,7 @@ def _resized(node: Importing, x: ir.Value, like: tuple[ir.Value, ...], place: in
 
 
 @importer("BilinearSampler", doc=f"{NN}.BilinearSampler")
-def bilinear_sampler(_node: Importing, op: Op, x: ir.Value, grid: ir.Value) -> ir.Value:
+def bilinear_sampler(_node: ImportedNode, op: Op, x: ir.Value, grid: ir.Value) -> ir.Value:
     return _sampled(op, x, grid)
 
 
@@ -140,7 +140,7 @@ def _affine(op: Op, x: ir.Value, size: tuple[int, int]) -> ir.Value:
 
 
 @importer("GridGenerator", doc=f"{NN}.GridGenerator")
-def grid_generator(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def grid_generator(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """From six numbers of an affine map, or from the flow of each pixel."""
     p = node.p
     _ = p.target_shape
@@ -154,7 +154,7 @@ def grid_generator(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("SpatialTransformer", doc=f"{NN}.SpatialTransformer")
-def spatial_transformer(node: Importing, op: Op, x: ir.Value, loc: ir.Value) -> ir.Value:
+def spatial_transformer(node: ImportedNode, op: Op, x: ir.Value, loc: ir.Value) -> ir.Value:
     p = node.p
     _ = p.transform_type, p.sampler_type
     size = p.target_shape if any(p.target_shape) else (known(x, 2), known(x, 3))

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST, INT, size_of
 from mmdnn.frameworks.mxnet.importer.sizes import rank, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions
 
 
@@ -38,7 +38,7 @@ def _inside(op: Op, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
 
 
 @importer("SequenceMask", doc=f"{NN}.SequenceMask")
-def sequence_mask(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
+def sequence_mask(node: ImportedNode, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """Places after each sequence's length are given a value."""
     p = node.p
     _ = p.value, p.axis
@@ -48,7 +48,7 @@ def sequence_mask(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir
 
 
 @importer("SequenceLast", doc=f"{NN}.SequenceLast")
-def sequence_last(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
+def sequence_last(node: ImportedNode, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     p = node.p
     axis = p.axis
     if not p.use_sequence_length:
@@ -59,7 +59,7 @@ def sequence_last(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir
 
 
 @importer("SequenceReverse", doc=f"{NN}.SequenceReverse")
-def sequence_reverse(node: Importing, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
+def sequence_reverse(node: ImportedNode, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """Along the first axis, each sequence within its length."""
     if node.p.axis != 0:
         node.unfit("the sequence's axis can only be 0")

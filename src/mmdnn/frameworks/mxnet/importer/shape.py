@@ -20,7 +20,7 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     transpose,
     vector,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known
 
 KEEP, INFER, REST, MERGE, SPLIT, SKIP = "keep", "infer", "rest", "merge", "split", "skip"
@@ -31,10 +31,10 @@ NUMPY_CODES = {-1: INFER, -2: KEEP, -3: SKIP, -4: REST, -5: MERGE, -6: SPLIT}
 
 
 @importer("Reshape", doc=f"{NN}.reshape")
-def reshape_(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def reshape_(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """0 keeps an axis, -1 infers, -2 keeps the rest, -3 merges two, -4 splits one in two."""
     p = node.p
-    if node.model.params and x.const_value is not None:
+    if node.graph.model.params and x.const_value is not None:
         folded = _parameter(node, x)
         if folded is not None:
             return folded
@@ -48,30 +48,32 @@ def reshape_(node: Importing, op: Op, x: ir.Value) -> ir.Value:
     return reshape(op, x, target)
 
 
-def _parameter(node: Importing, x: ir.Value) -> ir.Value | None:
+def _parameter(node: ImportedNode, x: ir.Value) -> ir.Value | None:
     """A parameter in another shape, computed when it is read: Gluon's recurrent layers flatten all."""
     if list(node.p.shape) != [-1]:
         return None
     count = product(x, range(rank(x)))
-    return None if count is None else node.changed(x, "flat", lambda a: a.reshape(-1), (count,))
+    return (
+        None if count is None else node.graph.changed(x, "flat", lambda a: a.reshape(-1), (count,))
+    )
 
 
 @importer("_npx_reshape", doc=f"{NN}.reshape")
-def numpy_reshape(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def numpy_reshape(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     if node.p.order != "C":
         node.refuse(f"order {node.p.order}")
     return reshape(op, x, decoded(node, x, node.p.newshape, NUMPY_CODES, reverse=node.p.reverse))
 
 
 @importer("_np_reshape", doc=f"{NN}.reshape")
-def plain_reshape(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def plain_reshape(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     if node.p.order != "C":
         node.refuse(f"order {node.p.order}")
     return reshape(op, x, list(node.p.newshape))
 
 
 def decoded(
-    node: Importing, x: ir.Value, codes: Sequence[int], table: dict[int, str], *, reverse: bool
+    node: ImportedNode, x: ir.Value, codes: Sequence[int], table: dict[int, str], *, reverse: bool
 ) -> list[Size]:
     """The target that the codes stand for; `reverse` reads them, and the axes, from the right."""
     count = rank(x)
@@ -106,7 +108,7 @@ def decoded(
     return target
 
 
-def _split(node: Importing, x: ir.Value, axis: int, left: int, right: int) -> list[Size]:
+def _split(node: ImportedNode, x: ir.Value, axis: int, left: int, right: int) -> list[Size]:
     """Two sizes of one axis, of which one may be -1."""
     if -1 not in {left, right} or left == right:
         return [left, right]
@@ -120,14 +122,14 @@ def _split(node: Importing, x: ir.Value, axis: int, left: int, right: int) -> li
 
 
 @importer("Flatten", doc=f"{NN}.Flatten")
-def flatten(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def flatten(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     if rank(x) < 2:
         return op.Unsqueeze(x, [1])
     return flat(op, x) if product(x, range(1, rank(x))) is not None else op.Flatten(x, axis=1)
 
 
 @importer("reshape_like", doc=f"{NN}.reshape_like")
-def reshape_like(node: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
+def reshape_like(node: ImportedNode, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
     """Some axes of x replaced by some axes of another value."""
     p = node.p
     first, last = _range(node, rank(x), p.lhs_begin, p.lhs_end)
@@ -143,7 +145,7 @@ def reshape_like(node: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.Val
     return y
 
 
-def _range(node: Importing, count: int, begin: int | None, end: int | None) -> tuple[int, int]:
+def _range(node: ImportedNode, count: int, begin: int | None, end: int | None) -> tuple[int, int]:
     first = (begin or 0) + (count if (begin or 0) < 0 else 0)
     last = count if end is None else end + (count if end < 0 else 0)
     if not 0 <= first <= last <= count:
@@ -152,13 +154,13 @@ def _range(node: Importing, count: int, begin: int | None, end: int | None) -> t
 
 
 @importer("expand_dims", doc=f"{NN}.expand_dims")
-def expand_dims(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def expand_dims(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     axis = node.p.axis
     return op.Unsqueeze(x, [axis if axis >= 0 else axis + rank(x) + 1])
 
 
 @importer("squeeze", "_np_squeeze", doc=f"{NN}.squeeze")
-def squeeze_(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def squeeze_(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """All axes of size 1, or some; one axis is always left unless shapes are NumPy's."""
     if node.p.axis is None:
         axes = [axis for axis in range(rank(x)) if known(x, axis) == 1]
@@ -170,23 +172,23 @@ def squeeze_(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("shape_array", doc=f"{NN}.shape_array")
-def shape_array(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def shape_array(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.Shape(x)
 
 
 @importer("size_array", doc=f"{NN}.size_array")
-def size_array(_node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def size_array(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.Reshape(op.Size(x), [1])
 
 
 @importer("transpose", "_np_transpose", doc=f"{NN}.transpose")
-def transpose_(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def transpose_(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     axes = [node.axis(axis, x) for axis in node.p.axes or ()]
     return transpose(op, x, axes or range(rank(x))[::-1])
 
 
 @importer("SwapAxis", doc=f"{NN}.swapaxes")
-def swap_axes(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def swap_axes(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return _swapped(op, x, node.axis(node.p.dim1, x), node.axis(node.p.dim2, x))
 
 
@@ -197,7 +199,7 @@ def _swapped(op: Op, x: ir.Value, a: int, b: int) -> ir.Value:
 
 
 @importer("_np_moveaxis", doc=f"{NN}.moveaxis")
-def move_axis(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def move_axis(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     source = [node.axis(axis, x) for axis in node.p.source]
     target = [node.axis(axis, x) for axis in node.p.destination]
     order = [axis for axis in range(rank(x)) if axis not in source]
@@ -207,17 +209,17 @@ def move_axis(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("depth_to_space", doc=f"{NN}.depth_to_space")
-def depth_to_space(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def depth_to_space(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.DepthToSpace(x, blocksize=node.p.block_size, mode="DCR")
 
 
 @importer("space_to_depth", doc=f"{NN}.space_to_depth")
-def space_to_depth(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def space_to_depth(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.SpaceToDepth(x, blocksize=node.p.block_size)
 
 
 @importer("tile", doc=f"{NN}.tile")
-def tile(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def tile(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Repetitions and axes are aligned at the right."""
     times = list(node.p.reps)
     x = at_least(op, x, len(times))
@@ -226,7 +228,7 @@ def tile(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("repeat", doc=f"{NN}.repeat")
-def repeat(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def repeat(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Each element; without an axis of the flattened array."""
     p = node.p
     times = p.repeats
@@ -244,7 +246,7 @@ def repeat(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("broadcast_to", "_npi_broadcast_to", doc=f"{NN}.broadcast_to")
-def broadcast_to(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def broadcast_to(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """A size of 0 (NumPy: -2) stays what it is."""
     target = list(node.p.shape)
     x = at_least(op, x, len(target))
@@ -269,7 +271,7 @@ def expanded(
 
 
 @importer("broadcast_axis", doc=f"{NN}.broadcast_axis")
-def broadcast_axis(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def broadcast_axis(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     sizes = [1] * rank(x)
     for axis, n in zip(node.p.axis, node.p.size, strict=True):
         place = node.axis(axis, x)
@@ -280,7 +282,7 @@ def broadcast_axis(node: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("broadcast_like", doc=f"{NN}.broadcast_like")
-def broadcast_like(node: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
+def broadcast_like(node: ImportedNode, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
     """To the shape of another value, or some axes to the sizes of some of its axes."""
     p = node.p
     own, other = p.lhs_axes, p.rhs_axes
@@ -297,7 +299,7 @@ def broadcast_like(node: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.V
 
 
 @importer("_np_atleast_1d", "_np_atleast_2d", "_np_atleast_3d", doc=f"{NP}.atleast_1d.html")
-def numpy_at_least(node: Importing, op: Op, *inputs: ir.Value) -> list[ir.Value]:
+def numpy_at_least(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Axes of size 1 in front; of three, the last of them behind."""
     wanted = int(node.type[-2])
     made = []

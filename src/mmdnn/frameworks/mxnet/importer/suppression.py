@@ -13,7 +13,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.boxes import centres, corners, filled
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
 from mmdnn.frameworks.mxnet.importer.sizes import rank
-from mmdnn.frameworks.mxnet.importer.table import NN, Importing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 LOWEST = np.float32(np.finfo(np.float32).min)
@@ -83,7 +83,7 @@ def row_numbers(op: Op, like: ir.Value) -> ir.Value:
 
 
 @importer("_contrib_box_nms", doc=f"{NN}.contrib.box_nms")
-def box_nms(node: Importing, op: Op, x: ir.Value) -> ir.Value:
+def box_nms(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """The rows that stay, by score, then rows of -1. Rows are as they were given."""
     p = node.p
     names = (

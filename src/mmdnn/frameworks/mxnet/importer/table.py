@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import ShapeError, UnsupportedError
+from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet._schema import operators
-from mmdnn.frameworks.mxnet.graph import Model, Node
-from mmdnn.ir.builder import Builder, dimensions
-from mmdnn.ir.operators import Operators
-from mmdnn.tensors import references
+from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
+from mmdnn.ir import importing
+from mmdnn.ir.builder import Builder
 
 API = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api"
+NN = f"{API}/symbol/symbol.html#mxnet.symbol"
+NP = f"{API}/np/generated/mxnet.np"
 
-importer: Operators[Callable[..., Any]] = Operators("read from MXNet")
+importer = importing.Importer("MXNet")
 """Registers a function `(node, op, *inputs) -> output or outputs` for an operator."""
 
 IGNORED = frozenset(
@@ -36,129 +37,165 @@ def existing(*types: str) -> list[str]:
     return [type_ for type_ in types if type_ in operators()]
 
 
-class Parameters:
-    """A node's parameters as attributes: `p.kernel`. What nobody asks for is refused at the end."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._read: set[str] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        self._read.add(name)
-        return self._node.param(name)
-
-    def unread(self) -> list[str]:
-        """Parameters that the file sets to something else than the default, and nobody has read."""
-        schema = self._node.schema
-        known: Mapping[str, str] = schema.params if schema else {}
-        if not known:
-            return []  # MXNet reads nothing of it either
-        found = []
-        for name in self._node.params.keys() - self._read - IGNORED:
-            default = known[name].rpartition("=")[2] if "=" in known.get(name, "") else None
-            if name not in known or default is None or not self._is_default(name, default):
-                found.append(name)
-        return sorted(found)
-
-    def _is_default(self, name: str, default: str) -> bool:
-        said = self._node.param(name)
-        fresh = Node(self._node.op, self._node.name)
-        return bool(default == self._node.attrs[name] or said == fresh.param(name))
-
-
-class Importing:
-    """An operator on its way into the IR.
+class GraphImporter(importing.GraphImporter):
+    """A symbol's graph, or a subgraph of it, on its way in.
 
     Attributes:
-        node: The node of the native graph.
-        p: Its parameters.
-        wanted: Which of its outputs are read.
         model: The whole model.
-        read: The IR value of another node's output.
+        values: What has been made of each output of each node.
         readers: Who reads a node, and at which place.
     """
 
-    def __init__(self, node: Node, lowering: Any, wanted: int) -> None:
+    def __init__(self, model: Model, builder: Builder | None = None) -> None:
+        super().__init__(builder or Builder("mmdnn.mxnet", "network"), model.files.network)
+        self.model = model
+        self.values: dict[tuple[Node, int], ir.Value] = {}
+        self.readers: dict[Node, list[tuple[Node, int]]] = {}
+        self.names: dict[tuple[Node, int], str] = {}
+        self._uses: Counter[tuple[Node, int]] = Counter()
+
+    def run(self, order: Sequence[Node], heads: Sequence[Entry]) -> list[ir.Value]:
+        """Import nodes, in order; the values of `heads`."""
+        for node in order:
+            for place, entry in enumerate(node.inputs):
+                self._uses[entry.node, entry.output] += 1
+                self.readers.setdefault(entry.node, []).append((node, place))
+        for head in heads:
+            self._uses[head.node, head.output] += 1
+        for node in order:
+            if not node.is_variable and (node, 0) not in self.values:
+                self._node(node)
+        return [self.value(head) for head in heads]
+
+    def subgraph(
+        self, symbol: Symbol, inputs: Sequence[ir.Value], builder: Builder
+    ) -> list[ir.Value]:
+        """The outputs of a subgraph, its variables being these values."""
+        inner = GraphImporter(self.model, builder)
+        inner.root, inner.shared = self.root, self.shared
+        for variable, value in zip(symbol.variables, inputs, strict=True):
+            inner.values[variable, 0] = value
+            inner.named.add(value)
+        return inner.run(symbol.nodes, symbol.heads)
+
+    def early(self, entry: Entry) -> ir.Value:
+        """A value now, with all that it needs, out of the usual order."""
+        todo = [entry.node]
+        while todo:
+            node = todo[-1]
+            missing = [e.node for e in node.inputs if (e.node, 0) not in self.values]
+            missing = [other for other in missing if not other.is_variable]
+            if missing:
+                todo += missing
+                continue
+            todo.pop()
+            if not node.is_variable and (node, 0) not in self.values:
+                self._node(node)
+        return self.value(entry)
+
+    def value(self, entry: Entry) -> ir.Value:
+        """The IR value of a node's output; parameters are made when they are first read."""
+        key = (entry.node, entry.output)
+        if key not in self.values and entry.node.is_variable:
+            self.values[key] = self._variable(entry.node)
+        if key not in self.values:
+            entry.node.output_name(entry.output)
+            raise UnsupportedError(
+                f"its output '{entry.node.outputs[entry.output]}' is not known here",
+                layer=entry.node.name,
+                operator=entry.node.type,
+            )
+        return self.values[key]
+
+    def _variable(self, node: Node) -> ir.Value:
+        tensor = self.model.params.get(node.name)
+        same = next(
+            (v for (n, _), v in self.values.items() if n.is_variable and n.name == node.name), None
+        )
+        if same is not None:
+            return same
+        if tensor is None:
+            raise FormatError(
+                f"no file holds the parameter '{node.name}'",
+                hint="Give the .params file that was saved with this symbol.",
+            )
+        value = ir.val(node.name, const_value=tensor)
+        self.builder.graph.initializers[node.name] = value
+        return value
+
+    def _node(self, node: Node) -> None:
+        wanted = max((i + 1 for (n, i) in self._uses if n is node), default=1)
+        imported = ImportedNode(node, self, wanted)
+        with self.errors_of(imported), self.builder.layer(node.name or node.op, node.type):
+            labels = self.model.labels
+            inputs = [self.value(entry) for entry in node.inputs if entry.node.name not in labels]
+            outputs = imported.call(importer.entry(node.type), inputs)
+            for index, value in enumerate(outputs):
+                self._name(node, index, value)
+
+    def name_of(self, node: Node, index: int) -> str:
+        """What an output is called: as in the framework before, where the file says that."""
+        return self.names.get((node, index)) or node.output_name(index)
+
+    def _name(self, node: Node, index: int, value: ir.Value) -> None:
+        if value.producer() is None or value in self.named:
+            if value.const_value is not None and value not in self.named and index == 0:
+                self.values[node, index] = value  # computed from parameters alone
+                return
+            value = self.builder.op.Identity(value)
+        self.rename(value, self.name_of(node, index))
+        self.values[node, index] = value
+
+
+class ImportedNode(importing.ImportedLayer):
+    """A node on its way in.
+
+    Attributes:
+        node: The node of the native graph.
+        wanted: Which of its outputs are read.
+        graph: The graph that it becomes a part of.
+    """
+
+    graph: GraphImporter
+
+    def __init__(self, node: Node, graph: GraphImporter, wanted: int) -> None:
+        super().__init__(node.name, node.type, graph)
         self.node = node
-        self.name = node.name
-        self.type = node.type
-        self.p = Parameters(node)
         self.wanted = wanted
-        self.lowering = lowering
-        self.builder: Builder = lowering.builder
-        self.model: Model = lowering.model
+        self.p = Parameters(self)
+        self.taken: set[str] = set()
 
     @property
     def numpy(self) -> bool:
         """Whether it follows NumPy: reducing everything gives a scalar, not an array of one."""
-        return self.node.op.startswith("_np") or self.model.numpy
+        return self.node.op.startswith("_np") or self.graph.model.numpy
 
-    def axis(self, axis: int, x: ir.Value) -> int:
-        """A canonical axis: negative ones count from the end."""
-        rank = len(dimensions(x))
-        if not -rank <= axis < rank:
-            self.unfit(f"axis {axis} is out of range for {rank} axes")
-        return axis % rank
+    def parameter(self, name: str) -> Any:
+        """A parameter, parsed as MXNet parses it, or the operator's default."""
+        self.taken.add(name)
+        return self.node.param(name)
 
-    def constant(self, value: ir.Value) -> np.ndarray | None:
-        """The numbers of a value that is a parameter or a constant, else None."""
-        return None if value.const_value is None else references.read(value.const_value)
+    def unread(self) -> dict[str, object]:
+        """Parameters that the file sets to something else than the default, and nobody has taken."""
+        schema = self.node.schema
+        if schema is None or not schema.params:
+            return {}  # MXNet reads nothing of it either
+        given = self.node.params.keys() - self.taken - IGNORED
+        return {n: self.node.attrs[n] for n in given if not self._is_default(n, schema.params)}
 
-    def changed(
-        self,
-        value: ir.Value,
-        how: str,
-        function: references.Function,
-        shape: tuple[int, ...] | None = None,
-        dtype: ir.DataType | None = None,
-    ) -> ir.Value | None:
-        """A parameter changed when it is read, named `<parameter>_<how>`; None if it is no parameter.
-
-        Args:
-            value: The value.
-            how: What is done, for the name.
-            function: What is done.
-            shape: The new shape.
-            dtype: The new type.
-        """
-        tensor = value.const_value
-        if tensor is None:
-            return None
-        name = f"{value.name}_{how}"
-
-        def make() -> ir.Value:
-            return self.plain(
-                name, references.lazy(tensor, function, shape=shape, dtype=dtype, name=name)
-            )
-
-        return self.once((value, how, shape, dtype), make)
-
-    def plain(self, name: str, tensor: ir.TensorProtocol) -> ir.Value:
-        """An initializer of this very name, where it is free."""
-        with self.builder.layer("", ""):
-            return self.builder.weight(name, tensor)
-
-    def once(self, key: object, make: Callable[[], ir.Value]) -> ir.Value:
-        """What `make` makes, made once for all nodes that ask for it by this key."""
-        if key not in self.lowering.shared:
-            self.lowering.shared[key] = make()
-        found: ir.Value = self.lowering.shared[key]
-        return found
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Stop, naming this node."""
-        raise UnsupportedError(reason, layer=self.name, operator=self.type)
-
-    def unfit(self, reason: str) -> NoReturn:
-        """Stop: MXNet would not run this."""
-        raise ShapeError(reason, layer=self.name, operator=self.type)
-
-    def check_read(self) -> None:
-        """Refuse parameters that nobody has read."""
-        for name in self.p.unread():
-            self.refuse(f"its parameter {name} = {self.node.attrs[name]} is not known here")
+    def _is_default(self, name: str, known: Mapping[str, str]) -> bool:
+        _, separator, default = known.get(name, "").rpartition("=")
+        if not separator:
+            return False
+        fresh = Node(self.node.op, self.node.name)
+        return default == self.node.attrs[name] or bool(self.node.param(name) == fresh.param(name))
 
 
-NN = f"{API}/symbol/symbol.html#mxnet.symbol"
+class Parameters:
+    """A node's parameters as attributes."""
 
-NP = f"{API}/np/generated/mxnet.np"
+    def __init__(self, node: ImportedNode) -> None:
+        self._node = node
+
+    def __getattr__(self, name: str) -> Any:
+        return self._node.parameter(name)
