@@ -13,7 +13,7 @@ from mmdnn.ir import LAYER, OPSET, TYPE
 from mmdnn.ir.builder import Builder
 from mmdnn.ir.exporting import WINDOW, ExportedNode, Exporter, shortest
 from mmdnn.ir.operators import Entry
-from mmdnn.ir.passes.defaults import DEPENDENT
+from mmdnn.ir.passes.defaults import LEFT_OUT
 
 
 def written(exporter: Exporter, op_type: str, domain: str = "", **attributes: Any) -> Any:
@@ -175,7 +175,7 @@ def attributes_of(type_: str) -> dict[str, bool]:
         version = OPSET
     schema: Any = onnx.defs.get_schema(name, version, domain)
     return {
-        key: (not value.required and not value.default_value.type) or (name, key) in DEPENDENT
+        key: (not value.required and not value.default_value.type) or (name, key) in LEFT_OUT
         for key, value in schema.attributes.items()
     }
 

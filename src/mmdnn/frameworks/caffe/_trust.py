@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.caffe._layers import layer_type
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.registry import Source
 
@@ -24,7 +25,7 @@ def check(source: Source, network: Network) -> None:
     """
     reasons = [reason for check in _WHOLE for reason in check(source, network)]
     for layer in network.layers:
-        reason = TRUSTED.get(layer.type, _unknown)(layer)
+        reason = _reason(layer)
         if reason:
             reasons.append(f"layer '{layer.name}' ({layer.type}): {reason}")
     if reasons:
@@ -56,23 +57,18 @@ def _overwritten_inputs(source: Source, network: Network) -> list[str]:
 _WHOLE = (_files, _names, _overwritten_inputs)
 
 
-def _unknown(layer: Layer) -> str:
-    del layer
-    return "it is not among the types that OpenCV runs as Caffe does"
+def _reason(layer: Layer) -> str:
+    if not layer_type(layer.type).opencv:
+        return "it is not among the types that OpenCV runs as Caffe does"
+    return CONDITIONS[layer.type](layer) if layer.type in CONDITIONS else ""
 
 
-def _always(layer: Layer) -> str:
-    del layer
-    return ""
-
-
-def _set(block: str, field: str, reason: str) -> Check:
+def _set(field: str, reason: str) -> Check:
     """Trusted only while a field is left at its default."""
 
     def check(layer: Layer) -> str:
-        value = getattr(layer.param(block), field)
-        default = getattr(type(layer.param(block))(), field)
-        return reason if value != default else ""
+        default = getattr(type(layer.param())(), field)
+        return reason if getattr(layer.param(), field) != default else ""
 
     return check
 
@@ -94,28 +90,24 @@ def _stored_weights(layer: Layer) -> str:
 
 
 def _batch_statistics(layer: Layer) -> str:
-    param = layer.param("batch_norm_param")
+    param = layer.param()
     stored = param.use_global_stats if param.HasField("use_global_stats") else layer.phase == "TEST"
     return "" if stored else "it normalises by the batch's own statistics"
 
 
-def _leading_axis(block: str) -> Check:
+def _leading_axis(layer: Layer) -> str:
     """OpenCV's blobs have two axes at least."""
-
-    def check(layer: Layer) -> str:
-        return "axis 0 leaves one axis only" if layer.param(block).axis == 0 else ""
-
-    return check
+    return "axis 0 leaves one axis only" if layer.param().axis == 0 else ""
 
 
 def _window(layer: Layer) -> str:
-    param = layer.param("pooling_param")
+    param = layer.param()
     return "stochastic pooling" if param.pool == param.STOCHASTIC else ""
 
 
 def _two(layer: Layer, field: str, default: int) -> tuple[int, int]:
     """A field of a convolution for height and width."""
-    p = layer.param("convolution_param")
+    p = layer.param()
     stem = field.removesuffix("_size")
     said = list(getattr(p, field)) or [default]
     alone = (getattr(p, f"{stem}_{side}", 0) for side in "hw")
@@ -125,101 +117,58 @@ def _two(layer: Layer, field: str, default: int) -> tuple[int, int]:
 
 def _is_depthwise(layer: Layer) -> bool:
     """Whether OpenCV takes its fast path: one 3x3 filter a channel."""
-    p = layer.param("convolution_param")
+    p = layer.param()
     grouped = p.group == p.num_output > 1 or layer.type == "ConvolutionDepthwise"
     return grouped and _two(layer, "kernel_size", 1) == (3, 3)
 
 
 def _padded_or_dilated(layer: Layer) -> str:
-    wrong = 1 in _two(layer, "pad", 0) and set(layer.param("convolution_param").dilation) - {1}
+    wrong = 1 in _two(layer, "pad", 0) and set(layer.param().dilation) - {1}
     return "depthwise, dilated and padded by 1" if wrong and _is_depthwise(layer) else ""
 
 
 _CONVOLUTION = _all(
     _stored_weights,
-    _set("convolution_param", "axis", "its axis is not 1"),
+    _set("axis", "its axis is not 1"),
     _padded_or_dilated,
 )
 
 
 def _several_axes(layer: Layer) -> str:
-    p = layer.param("reshape_param")
+    p = layer.param()
     alone = p.num_axes == -1 and p.axis == 0 and len(p.shape.dim) < 2
     return "it leaves one axis only" if alone else ""
 
 
 def _undilated(layer: Layer) -> str:
-    dilated = set(layer.param("convolution_param").dilation) - {1}
+    dilated = set(layer.param().dilation) - {1}
     return "it ignores the dilation of deconvolutions" if dilated else ""
 
 
 def _whole_sizes(layer: Layer) -> str:
-    p = layer.param("prior_box_param")
+    p = layer.param()
     fractional = any(size % 1 for size in (*p.min_size, *p.max_size))
     return "it keeps the fractions of sizes, which Caffe cuts off" if fractional else ""
 
 
-TRUSTED: dict[str, Check] = {
-    "AbsVal": _always,
-    "BNLL": _always,
+CONDITIONS: dict[str, Check] = {
     "BatchNorm": _all(_stored_weights, _batch_statistics),
-    "Concat": _always,
     "Convolution": _CONVOLUTION,
     "ConvolutionDepthwise": _CONVOLUTION,
-    "Crop": _always,
     "Deconvolution": _all(_undilated, _CONVOLUTION),
-    "DetectionOutput": _always,
-    "Dropout": _always,
-    "ELU": _always,
     "Eltwise": _not_in_place,
-    "Exp": _always,
-    "Flatten": _leading_axis("flatten_param"),
-    "InnerProduct": _all(
-        _stored_weights,
-        _leading_axis("inner_product_param"),
-        _set("inner_product_param", "transpose", "it ignores transpose"),
-    ),
-    "Input": _always,
-    "LRN": _set("lrn_param", "k", "it ignores k"),
-    "MVN": _set("mvn_param", "eps", "it adds eps inside the root"),
+    "Flatten": _leading_axis,
+    "InnerProduct": _all(_stored_weights, _leading_axis, _set("transpose", "it ignores transpose")),
+    "LRN": _set("k", "it ignores k"),
+    "MVN": _set("eps", "it adds eps inside the root"),
     "Normalize": _stored_weights,
     "PReLU": _stored_weights,
-    "Permute": _always,
     "Pooling": _window,
-    "Power": _always,
     "PriorBox": _whole_sizes,
-    "ReLU": _always,
-    "ReLU6": _always,
     "Reshape": _several_axes,
     "Scale": _stored_weights,
-    "ShuffleChannel": _always,
-    "Sigmoid": _always,
-    "Silence": _always,
-    "Slice": _always,
-    "Softmax": _always,
-    "Split": _always,
-    "TanH": _always,
 }
-"""Layer types that agree with real Caffe, each with what must hold for it."""
-
-ELEMENT_WISE = frozenset(
-    {
-        *(
-            "AbsVal",
-            "BNLL",
-            "BatchNorm",
-            "Dropout",
-            "ELU",
-            "Exp",
-            "PReLU",
-            "Power",
-            "ReLU",
-            "ReLU6",
-        ),
-        *("Eltwise", "Scale", "Sigmoid", "TanH"),
-    }
-)
-"""Layer types that OpenCV runs in place."""
+"""What must hold for a layer type, beyond its row in `_layers`, so that OpenCV agrees with real Caffe."""
 
 FOUR_AXES = frozenset({"Convolution", "ConvolutionDepthwise", "Deconvolution", "MVN"})
 """Layer types that are trusted with pictures only; what they have is known after the run."""
@@ -250,5 +199,5 @@ def overwritten_views(layers: list[Layer]) -> set[str]:
     """Tops of Slice layers that OpenCV overwrites: what works element by element on them is done in place."""
     slices = {top for layer in layers if layer.type == "Slice" for top in layer.tops}
     return {
-        bottom for layer in layers if layer.type in ELEMENT_WISE for bottom in layer.bottoms
+        bottom for layer in layers if layer_type(layer.type).pointwise for bottom in layer.bottoms
     } & slices

@@ -2,8 +2,8 @@
 
 https://docs.opencv.org/4.x/d6/d0f/group__dnn.html. It reads prototxt and caffemodel with code of
 its own, so nothing of ours stands between the files and the result. It was compared with real Caffe
-layer by layer: `_trust.TRUSTED` lists the layer types that agree, each with the conditions under
-which they do. A network that holds anything else is refused, never run and hoped for.
+layer by layer: `_layers` says which types agree, `_trust.CONDITIONS` on which conditions. A network that
+holds anything else is refused, never run and hoped for.
 
 OpenCV ends the process on some files (a division by zero for a three-dimensional convolution with
 one kernel size, a null pointer for a filler where weights are missing), so it runs in one of its

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, ShapeError, UsageError
+from mmdnn.frameworks.caffe import _layers
 from mmdnn.frameworks.caffe._notes import Note
 from mmdnn.registry import Source
 from mmdnn.tensors import protobuf, references
@@ -31,6 +33,16 @@ def message(name: str) -> Any:
 def schema() -> protobuf.Schema:
     """The message classes of `caffe.proto`."""
     return protobuf.schema("mmdnn.frameworks.caffe", "caffe.desc")
+
+
+@cache
+def block_of(layer_type: str) -> str:
+    """The parameter block of a type, the one whose message is called after it unless its row says; or ""."""
+    fields = message("LayerParameter").DESCRIPTOR.fields
+    named = (
+        f.name for f in fields if f.message_type and f.message_type.name == f"{layer_type}Parameter"
+    )
+    return _layers.layer_type(layer_type).block or next(named, "")
 
 
 @dataclass(eq=False)
@@ -124,9 +136,9 @@ class Layer:
     permissive: frozenset[int] = frozenset()
     note: Note | None = None
 
-    def param(self, block: str) -> Any:
-        """A parameter block with the defaults of `caffe.proto`, e.g. `param("pooling_param")`."""
-        return getattr(self.message, block)
+    def param(self, block: str = "") -> Any:
+        """A parameter block with the defaults of `caffe.proto`: its type's own, unless named."""
+        return getattr(self.message, block or block_of(self.type))
 
     def blob(self, index: int, shape: Sequence[int]) -> ir.TensorProtocol:
         """A weight blob in the shape that the layer works with.
@@ -194,101 +206,6 @@ class Network:
     files: Source
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """Where a layer's message says how a blob is filled."""
-
-    block: str = ""
-    field: str = ""
-    value: float = 0.0
-
-    def filler(self, layer: Any) -> Filler:
-        block = getattr(layer, self.block) if self.block else None
-        if block is None or not self.field or not block.HasField(self.field):
-            return Filler(value=self.value)
-        said = getattr(block, self.field)
-        return Filler(said.type, said.value)
-
-
-def _weight_and_bias(block: str) -> Callable[[Any], list[_Slot]]:
-    def slots(layer: Any) -> list[_Slot]:
-        both = [_Slot(block, "weight_filler"), _Slot(block, "bias_filler")]
-        return both if getattr(layer, block).bias_term else both[:1]
-
-    return slots
-
-
-def _scale(layer: Any) -> list[_Slot]:
-    own = [_Slot("scale_param", "filler", 1.0)] if len(layer.bottom) < 2 else []
-    return own + ([_Slot("scale_param", "bias_filler")] if layer.scale_param.bias_term else [])
-
-
-def _recurrent(count: int, states: int) -> Callable[[Any], list[_Slot]]:
-    """Blobs of an LSTM or RNN: Wx, b, [W of a static input], W of the state, and of the output."""
-
-    def slots(layer: Any) -> list[_Slot]:
-        block = "recurrent_param"
-        exposed = states if layer.recurrent_param.expose_hidden else 0
-        static = len(layer.bottom) > 2 + exposed
-        weight, bias = _Slot(block, "weight_filler"), _Slot(block, "bias_filler")
-        tail = [weight] if count == 3 else [weight, weight, bias]
-        return [weight, bias, *([weight] if static else []), *tail]
-
-    return slots
-
-
-def _fixed(*slots: _Slot) -> Callable[[Any], list[_Slot]]:
-    return lambda layer: list(slots)
-
-
-_BLOBS: dict[str, Callable[[Any], list[_Slot]]] = {
-    "BatchNorm": _fixed(_Slot(), _Slot(), _Slot()),
-    "Bias": lambda layer: [_Slot("bias_param", "filler")] if len(layer.bottom) < 2 else [],
-    "Convolution": _weight_and_bias("convolution_param"),
-    "ConvolutionDepthwise": _weight_and_bias("convolution_param"),
-    "Deconvolution": _weight_and_bias("convolution_param"),
-    "DepthwiseConvolution": _weight_and_bias("convolution_param"),
-    "Embed": _weight_and_bias("embed_param"),
-    "InnerProduct": _weight_and_bias("inner_product_param"),
-    "LSTM": _recurrent(3, 2),
-    "Normalize": _fixed(_Slot("norm_param", "scale_filler", 1.0)),
-    "Parameter": _fixed(_Slot()),
-    "PReLU": _fixed(_Slot("prelu_param", "filler", 0.25)),
-    "RNN": _recurrent(5, 1),
-    "Scale": _scale,
-}
-_WITHOUT_BLOBS = frozenset(
-    {
-        *(
-            "AbsVal",
-            "BNLL",
-            "Clip",
-            "ELU",
-            "Exp",
-            "Log",
-            "Power",
-            "ReLU",
-            "Sigmoid",
-            "Swish",
-            "TanH",
-        ),
-        *("ArgMax", "BatchReindex", "Concat", "Crop", "Dropout", "Eltwise", "Filter", "Flatten"),
-        *("Im2col", "LRN", "LSTMUnit", "MVN", "Pooling", "Reduction", "Reshape", "SPP", "Silence"),
-        *("Slice", "Softmax", "Split", "Threshold", "Tile"),
-        *("Data", "DummyData", "HDF5Data", "ImageData", "Input", "MemoryData", "WindowData"),
-        *(
-            "Accuracy",
-            "ContrastiveLoss",
-            "EuclideanLoss",
-            "HDF5Output",
-            "HingeLoss",
-            "InfogainLoss",
-        ),
-        *("MultinomialLogisticLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"),
-    }
-)
-
-
 def fillers(layer_type: str, layer: Any) -> list[Filler] | None:
     """The weight blobs that a layer has before any weights are loaded.
 
@@ -299,7 +216,15 @@ def fillers(layer_type: str, layer: Any) -> list[Filler] | None:
     Returns:
         One filler a blob, or None where the type is not one that says how many there are.
     """
-    if layer_type in _WITHOUT_BLOBS:
-        return []
-    slots = _BLOBS.get(layer_type)
-    return [slot.filler(layer) for slot in slots(layer)] if slots else None
+    slots = _layers.layer_type(layer_type).blobs
+    if slots is None:
+        return None
+    block = getattr(layer, block_of(layer_type)) if block_of(layer_type) else None
+    return [_filler(block, *slot) for slot in slots(layer)]
+
+
+def _filler(block: Any, field: str, value: float) -> Filler:
+    if not field or not block.HasField(field):
+        return Filler(value=value)
+    said = getattr(block, field)
+    return Filler(said.type, said.value)

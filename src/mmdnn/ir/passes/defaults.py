@@ -15,8 +15,9 @@ import onnx_ir as ir
 
 from mmdnn.ir import OPSET
 
-DEPENDENT = {("RNN", "activations")}
-"""Defaults that the schemas have for one setting of another attribute: for two directions."""
+LEFT_OUT = {("BatchNormalization", "momentum"), ("RNN", "activations")}
+"""Defaults that stay out: one is for two directions; the other is for training, where each framework has its
+own, and takes that where nothing is said."""
 
 
 def add_defaults(model: ir.Model) -> None:
@@ -45,5 +46,5 @@ def _of_schema(op_type: str, version: int, domain: str) -> Mapping[str, ir.Attr]
     return {
         name: ir.serde.deserialize_attribute(attribute.default_value)
         for name, attribute in schema.attributes.items()
-        if attribute.default_value.type and (op_type, name) not in DEPENDENT
+        if attribute.default_value.type and (op_type, name) not in LEFT_OUT
     }

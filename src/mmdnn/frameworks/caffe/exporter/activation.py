@@ -10,18 +10,10 @@ from mmdnn.frameworks.caffe.exporter.table import (
     Operand,
     Writing,
     exporter,
-    neuron,
+    plain,
 )
 
-neuron("Relu", "ReLU", "relu")
-neuron("Sigmoid", "Sigmoid", "sigmoid")
-neuron("Tanh", "TanH", "tanh")
-neuron("Softplus", "BNLL", "bnll")
-
-
-@exporter("LeakyRelu", doc=f"{TUTORIAL}/relu.html")
-def leaky_relu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    return caffe.layer("ReLU", x, relu_param={"negative_slope": node.attribute("alpha", 0.01)})
+plain(__name__)
 
 
 @exporter("PRelu", doc=f"{TUTORIAL}/prelu.html")
@@ -31,22 +23,17 @@ def prelu(node: Exporting, caffe: Writing, x: Blob, slope: Operand) -> Blob:
         node.refuse("its slope is computed, or its input has no channels")
     if slope.size == 1:
         blob = slope.shaped(())
-        return caffe.layer("PReLU", x, blobs=[blob], prelu_param={"channel_shared": True})
+        return caffe.layer("PReLU", x, blobs=[blob], channel_shared=True)
     aligned = (1,) * (len(x.shape) - len(slope.shape)) + slope.shape
     if aligned != (1, x.shape[1], *[1] * (len(x.shape) - 2)):
         node.refuse(f"slopes of shape {list(slope.shape)} are not one for each channel")
     return caffe.layer("PReLU", x, blobs=[slope.shaped((x.shape[1],))])
 
 
-@exporter("Elu", doc=f"{TUTORIAL}/elu.html")
-def elu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    return caffe.layer("ELU", x, elu_param={"alpha": node.attribute("alpha", 1.0)})
-
-
 @exporter("Selu", doc=f"{TUTORIAL}/elu.html")
 def selu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
     alpha = node.attribute("alpha", 1.67326319217681884765625)
-    inner = caffe.layer("ELU", x, suffix="elu", elu_param={"alpha": alpha})
+    inner = caffe.layer("ELU", x, suffix="elu", alpha=alpha)
     return caffe.power(inner, scale=node.attribute("gamma", 1.05070102214813232421875))
 
 
@@ -56,11 +43,6 @@ def celu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
     alpha = node.attribute("alpha", 1.0)
     inner = caffe.layer("ELU", caffe.power(x, scale=1 / alpha, suffix="scaled"), suffix="elu")
     return caffe.power(inner, scale=alpha)
-
-
-@exporter("Softmax", doc=f"{TUTORIAL}/softmax.html")
-def softmax(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    return caffe.layer("Softmax", x, softmax_param={"axis": node.axis(x, node.attribute("axis"))})
 
 
 @exporter("HardSigmoid", doc=f"{TUTORIAL}/clip.html")
@@ -91,5 +73,5 @@ def softsign(_node: Exporting, caffe: Writing, x: Blob) -> Blob:
 @exporter("ThresholdedRelu", doc=f"{TUTORIAL}/threshold.html")
 def thresholded_relu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
     alpha = node.attribute("alpha", 1.0)
-    above = caffe.layer("Threshold", x, suffix="mask", threshold_param={"threshold": alpha})
+    above = caffe.layer("Threshold", x, suffix="mask", threshold=alpha)
     return caffe.product(x, above)

@@ -14,22 +14,12 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe._layers import layer_type
 from mmdnn.frameworks.caffe._notes import note
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Draft
 from mmdnn.frameworks.caffe.graph import Layer, Network, message
 from mmdnn.ir import LAYER
 from mmdnn.registry import Source
-
-IN_PLACE = frozenset(
-    {
-        *("AbsVal", "BNLL", "BatchNorm", "Bias", "Clip", "Dropout", "ELU", "Exp", "Log", "PReLU"),
-        *("Power", "ReLU", "Scale", "Sigmoid", "Softmax", "TanH", "Threshold"),
-    }
-)
-"""Types that give the same in place."""
-
-VIEWS = frozenset({"Flatten", "Reshape", "Split", "Slice", "Concat"})
-"""Types whose top may be the bottom's own memory."""
 
 
 def finish(
@@ -165,7 +155,7 @@ class _Names:
     def _may_become(self, top: Blob, later: Blob) -> bool:
         """Whether a layer may make the one content of the other in place."""
         maker = later.maker
-        if maker is None or maker.type not in IN_PLACE:
+        if maker is None or not layer_type(maker.type).in_place:
             return False
         place = maker.tops.index(later)
         mine = place < len(maker.bottoms) and maker.bottoms[place] is top
@@ -176,7 +166,7 @@ class _Names:
         if len(self.readers.get(id(blob), ())) != 1 or id(blob) in self.outputs:
             return False
         maker = blob.maker
-        if maker is None or maker.type not in VIEWS:
+        if maker is None or not layer_type(maker.type).view:
             return True
         return all(self._unshared(bottom) for bottom in maker.bottoms)
 

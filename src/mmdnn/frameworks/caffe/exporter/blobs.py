@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,6 +169,15 @@ class Constant:
         return self.derive("reshape", lambda a: a.reshape(shape).astype(np.float32), shape)
 
 
+def layer_message(layer_type: str, fields: Mapping[str, Any] | None = None) -> Any:
+    """A LayerParameter of this type, with these fields in its type's own block."""
+    message = graph.message("LayerParameter")
+    message.type = layer_type
+    if fields:
+        fill(message, {graph.block_of(layer_type): dict(fields)})
+    return message
+
+
 def fill(message: Any, values: dict[str, Any]) -> None:
     """Set a message's fields: None, and what is the declared default of a number, is left out.
 
@@ -194,5 +203,10 @@ def fill(message: Any, values: dict[str, Any]) -> None:
             default &= not name.endswith(("_h", "_w"))
             if isinstance(value, str) and known.enum_type is not None:
                 value = known.enum_type.values_by_name[value].number
-            if not default or value != known.default_value:
+            if not default or _differs(value, known.default_value):
                 setattr(message, name, value)
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Numbers are those of the file, float32."""
+    return bool(np.float32(value) != default if isinstance(value, float) else value != default)

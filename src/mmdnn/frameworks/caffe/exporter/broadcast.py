@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.caffe import graph
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing
 
@@ -55,8 +55,7 @@ def along(
             return np.broadcast_to(make(array) if make else array, sizes)
 
         tensor = constant.derive((kind, node.type), derived, sizes)
-    block: dict[str, Any] = {f"{kind.lower()}_param": {"axis": axis, "num_axes": len(sizes)}}
-    return caffe.layer(kind, x, blobs=[tensor], **block)
+    return caffe.layer(kind, x, blobs=[tensor], axis=axis, num_axes=len(sizes))
 
 
 def _prefers_blob(node: Exporting, constant: Constant) -> bool:
@@ -82,7 +81,7 @@ def _with_bias(
     if maker is None or found is None or len(maker.blobs) != 1:
         return None
     axis, sizes = found
-    block = "scale_param" if scale else "inner_product_param"
+    block = graph.block_of(maker.type)
     covers = getattr(maker.message, block)
     wanted = (
         (axis, len(sizes)) == (covers.axis, covers.num_axes) if scale else axis == len(x.shape) - 1
@@ -116,8 +115,7 @@ def both(caffe: Writing, a: Blob, b: Blob, kind: str) -> Blob | None:
         if found is not None:
             axis, sizes = found
             aligned = caffe.reshape(y, sizes, suffix="aligned")
-            block: dict[str, Any] = {f"{kind.lower()}_param": {"axis": axis}}
-            return caffe.layer(kind, x, aligned, **block)
+            return caffe.layer(kind, x, aligned, axis=axis)
     return None
 
 
@@ -143,7 +141,7 @@ def repeated(node: Exporting, caffe: Writing, x: Blob, shape: tuple[int, ...], s
         if size != wanted:
             tiled = (*x.shape[:axis], wanted, *x.shape[axis + 1 :])
             x = caffe.layer(
-                "Tile", x, shape=tiled, suffix=f"{suffix}_{axis}", tile_param={"axis": axis, "tiles": wanted}
+                "Tile", x, shape=tiled, suffix=f"{suffix}_{axis}", axis=axis, tiles=wanted
             )  # fmt: skip
     return x
 

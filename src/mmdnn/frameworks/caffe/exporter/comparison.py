@@ -21,7 +21,7 @@ PAGE = f"{TUTORIAL}/threshold.html"
 
 def above(caffe: Writing, x: Blob, limit: float, suffix: str = "") -> Blob:
     """Where x > limit."""
-    return caffe.layer("Threshold", x, suffix=suffix, threshold_param={"threshold": limit})
+    return caffe.layer("Threshold", x, suffix=suffix, threshold=limit)
 
 
 def at_least(caffe: Writing, x: Blob, limit: float, suffix: str = "") -> Blob:
@@ -110,7 +110,7 @@ def and_(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
 @exporter("Or", doc=f"{TUTORIAL}/eltwise.html")
 def or_(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
     both = alike(node, caffe, a, b)
-    return caffe.layer("Eltwise", *both, eltwise_param={"operation": "MAX"})
+    return caffe.layer("Eltwise", *both, operation="MAX")
 
 
 @exporter("Xor", doc=f"{TUTORIAL}/absval.html")

@@ -17,7 +17,7 @@ def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
     axis = node.axis(blobs[0], node.attribute("axis"))
     if len(blobs) == 1:
         return blobs[0]
-    return caffe.layer("Concat", *blobs, shape=node.shape(), concat_param={"axis": axis})
+    return caffe.layer("Concat", *blobs, shape=node.shape(), axis=axis)
 
 
 @exporter("Split", doc=f"{TUTORIAL}/slice.html")
@@ -31,6 +31,4 @@ def split(node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None
         return [x]
     points = None if len(set(lengths)) == 1 else list(accumulate(lengths))[:-1]
     shapes = [node.shape(i) for i in range(len(lengths))]
-    return caffe.layers(
-        "Slice", x, shapes=shapes, slice_param={"axis": axis, "slice_point": points}
-    )
+    return caffe.layers("Slice", x, shapes=shapes, axis=axis, slice_point=points)

@@ -73,7 +73,7 @@ def conv(
         blobs=weights(weight, bias, weight.shape[0]),
         shape=(x.shape[0], weight.shape[0], *sizes),
         suffix="" if exact else "padded",
-        convolution_param=param_of(weight.shape[0], window, pads, group, bias is not None),
+        **param_of(weight.shape[0], window, pads, group, bias is not None),
     )
     return crop(caffe, y, ahead, wanted[2:])
 
@@ -120,7 +120,7 @@ def conv_transpose(
         blobs=weights(weight, bias, outputs),
         shape=(x.shape[0], outputs, *sizes),
         suffix="" if sizes == list(wanted) else "whole",
-        convolution_param=param_of(outputs, window, pads, group, bias is not None),
+        **param_of(outputs, window, pads, group, bias is not None),
     )
     starts = [begin - pad for begin, pad in zip(window.begins, pads, strict=True)]
     return crop(caffe, y, starts, wanted)

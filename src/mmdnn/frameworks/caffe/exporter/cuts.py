@@ -23,7 +23,8 @@ def parts(caffe: Writing, x: Blob, axis: int, sizes: Sequence[int], suffix: str)
         x,
         shapes=[(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes],
         suffix=suffix,
-        slice_param={"axis": axis, "slice_point": list(accumulate(sizes))[:-1]},
+        axis=axis,
+        slice_point=list(accumulate(sizes))[:-1],
     )
 
 
@@ -38,7 +39,7 @@ def joined(caffe: Writing, blobs: Sequence[Blob], axis: int, suffix: str = "") -
         *blobs,
         shape=(*first[:axis], total, *first[axis + 1 :]),
         suffix=suffix,
-        concat_param={"axis": axis},
+        axis=axis,
     )
 
 

@@ -13,20 +13,23 @@ def prior_box(node: Exporting, caffe: Writing, x: Blob, image: Blob) -> Blob:
     caffe.refuse_without_fork("PriorBox")
     height, width = node.attribute("image")
     steps, size = node.attribute("step"), (height, width)
-    param = {
-        "min_size": node.attribute("min_size"),
-        "max_size": node.attribute("max_size"),
-        "aspect_ratio": node.attribute("aspect_ratio"),
-        "flip": bool(node.attribute("flip")),
-        "clip": bool(node.attribute("clip")),
-        "variance": node.attribute("variance"),
-        "offset": node.attribute("offset"),
-        "img_h": None if size == image.shape[2:] else height,
-        "img_w": None if size == image.shape[2:] else width,
-        "step_h": steps[0],
-        "step_w": steps[1],
-    }
-    return caffe.layer("PriorBox", x, image, shape=node.shape(), prior_box_param=param)
+    return caffe.layer(
+        "PriorBox",
+        x,
+        image,
+        shape=node.shape(),
+        min_size=node.attribute("min_size"),
+        max_size=node.attribute("max_size"),
+        aspect_ratio=node.attribute("aspect_ratio"),
+        flip=bool(node.attribute("flip")),
+        clip=bool(node.attribute("clip")),
+        variance=node.attribute("variance"),
+        offset=node.attribute("offset"),
+        img_h=None if size == image.shape[2:] else height,
+        img_w=None if size == image.shape[2:] else width,
+        step_h=steps[0],
+        step_w=steps[1],
+    )
 
 
 @exporter("mmdnn.caffe::DetectionOutput", doc=f"{SSD}/detection_output_layer.cpp")
@@ -51,4 +54,4 @@ def detection_output(
         },
     }
     blobs = [caffe.blob(x) for x in (loc, conf, priors)]
-    return caffe.layer("DetectionOutput", *blobs, shape=(1, 1, 1, 7), detection_output_param=param)
+    return caffe.layer("DetectionOutput", *blobs, shape=(1, 1, 1, 7), **param)

@@ -17,12 +17,10 @@ from mmdnn.frameworks.caffe.exporter.table import (
     Operand,
     Writing,
     exporter,
-    neuron,
+    plain,
 )
 
-neuron("Abs", "AbsVal", "absval")
-neuron("Exp", "Exp", "exp")
-neuron("Log", "Log", "log")
+plain(__name__)
 
 
 def powers(onnx: str, *, power: float = 1.0, scale: float = 1.0) -> None:
@@ -86,7 +84,7 @@ def pow_(node: Exporting, caffe: Writing, x: Operand, exponent: Operand) -> Blob
         return caffe.power(x, power=power)
     base = caffe.number(x)
     if base is not None and base > 0 and isinstance(exponent, Blob):
-        return caffe.layer("Exp", exponent, exp_param={"base": base})
+        return caffe.layer("Exp", exponent, base=base)
     node.refuse("neither its base nor its exponent is a number")
     return None
 
@@ -107,7 +105,7 @@ def mean(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
 def _maximum(caffe: Writing, blobs: list[Blob], suffix: str = "") -> Blob:
     if len(blobs) == 1:
         return blobs[0]
-    return caffe.layer("Eltwise", *blobs, suffix=suffix, eltwise_param={"operation": "MAX"})
+    return caffe.layer("Eltwise", *blobs, suffix=suffix, operation="MAX")
 
 
 @exporter("Max", doc=f"{TUTORIAL}/eltwise.html")
@@ -133,7 +131,7 @@ def clipped(caffe: Writing, x: Blob, low: float, high: float, suffix: str = "") 
     """Caffe has both limits or none."""
     if (low, high) == (0, math.inf):
         return caffe.layer("ReLU", x, suffix=suffix)
-    return caffe.layer("Clip", x, suffix=suffix, clip_param={"min": low, "max": high})
+    return caffe.layer("Clip", x, suffix=suffix, min=low, max=high)
 
 
 @exporter("Clip", doc=f"{TUTORIAL}/clip.html")
@@ -167,8 +165,7 @@ def dropout(
     share = 0.5 if ratio is None else caffe.number(ratio)
     if share is None:
         node.refuse("its ratio is computed while the model runs")
-    param = {"dropout_ratio": share} if 0 < share < 1 else {}
-    return [caffe.layer("Dropout", x, dropout_param=param), None]
+    return [caffe.layer("Dropout", x, dropout_ratio=share if 0 < share < 1 else None), None]
 
 
 @exporter("Identity", doc=f"{TUTORIAL}/split.html")

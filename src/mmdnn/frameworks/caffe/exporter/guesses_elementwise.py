@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.blobs import fill
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
 from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
 
@@ -24,7 +23,7 @@ def power(group: Group, proposal: Proposal) -> None:
     }
     if group.all("Expand"):
         numbers = {"power": 1.0, "scale": 0.0, "shift": group.number("Expand", default=0.0)}
-    fill(proposal.message, {"power_param": numbers})
+    proposal.fill(**numbers)
 
 
 @proposals("Exp")
@@ -44,7 +43,7 @@ def exp(group: Group, proposal: Proposal) -> None:
             param["shift"] = _round(math.log(outer))
     else:
         param["shift"] = _round(math.log(outer))
-    fill(proposal.message, {"exp_param": param})
+    proposal.fill(**param)
 
 
 def _near(number: float) -> bool:
@@ -82,19 +81,19 @@ def log(group: Group, proposal: Proposal) -> None:
     }
     if after is not None:
         param["base"] = _round(math.exp(1 / after))
-    fill(proposal.message, {"log_param": param})
+    proposal.fill(**param)
 
 
 @proposals("Swish")
 def swish(group: Group, proposal: Proposal) -> None:
     beta = _constant(group.first("Mul"))
-    fill(proposal.message, {"swish_param": {"beta": 1.0 if beta is None else beta}})
+    proposal.fill(beta=1.0 if beta is None else beta)
 
 
 @proposals("Threshold")
 def threshold(group: Group, proposal: Proposal) -> None:
     number = group.number("Greater", default=0.0)
-    fill(proposal.message, {"threshold_param": {"threshold": number}})
+    proposal.fill(threshold=number)
 
 
 @proposals("Eltwise")
@@ -111,7 +110,7 @@ def eltwise(group: Group, proposal: Proposal) -> None:
     proposal.bottoms = [value for value, _ in terms]
     coeff = [factor for _, factor in terms]
     given = coeff if set(coeff) != {1.0} else None
-    fill(proposal.message, {"eltwise_param": {"operation": operation, "coeff": given}})
+    proposal.fill(operation=operation, coeff=given)
 
 
 def _leaves(group: Group, types: set[str]) -> list[ir.Value]:
@@ -145,7 +144,7 @@ def _terms(group: Group) -> list[tuple[ir.Value, float]]:
     return found
 
 
-def _affine(kind: str, block: str, factor: str) -> None:
+def _affine(kind: str, factor: str) -> None:
     @proposals(kind)
     def proposal_of(group: Group, proposal: Proposal) -> None:
         own = [w for w in group.weights if w in group.first(factor).inputs]
@@ -161,7 +160,7 @@ def _affine(kind: str, block: str, factor: str) -> None:
             param["axis"] = rank(x) - len(covered) - appended if covered else 0
         rest = [weight for weight in group.weights if weight not in own]
         proposal.blobs = [(weight, covered) for weight in (*own, *rest)]
-        fill(proposal.message, {block: param})
+        proposal.fill(**param)
 
 
 def _bottoms(group: Group, factor: str) -> tuple[ir.Value, ir.Value]:
@@ -185,5 +184,5 @@ def _covered(stored: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[in
     return axis, stored[:end]
 
 
-_affine("Scale", "scale_param", "Mul")
-_affine("Bias", "bias_param", "Add")
+_affine("Scale", "Mul")
+_affine("Bias", "Add")

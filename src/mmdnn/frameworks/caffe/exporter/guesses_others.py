@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.blobs import fill
 from mmdnn.frameworks.caffe.exporter.equivalents import part
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
 from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
@@ -28,21 +27,20 @@ def contrastive_loss(group: Group, proposal: Proposal) -> None:
     pairs = [node for node in group.all("Sub") if small(node.inputs[0]) is None]
     pair = [value for value in pairs[0].inputs if value is not None]
     proposal.bottoms = [*pair, *(value for value in group.bottoms if value not in pair)]
-    param = {"margin": margin, "legacy_version": not group.all("Sqrt")}
-    fill(proposal.message, {"contrastive_loss_param": param})
+    proposal.fill(margin=margin, legacy_version=not group.all("Sqrt"))
 
 
 @proposals("Accuracy")
 def accuracy(group: Group, proposal: Proposal) -> None:
     count = group.number("LessOrEqual", default=1.0)
-    fill(proposal.message, {"accuracy_param": {"top_k": int(count)}})
+    proposal.fill(top_k=int(count))
 
 
 @proposals("Parameter")
 def parameter(group: Group, proposal: Proposal) -> None:
     (weight,) = group.weights
     proposal.blobs = [(weight, stored(weight))]
-    fill(proposal.message, {"parameter_param": {"shape": {"dim": list(stored(weight))}}})
+    proposal.fill(shape={"dim": list(stored(weight))})
 
 
 @proposals("DummyData")
@@ -51,11 +49,10 @@ def dummy_data(group: Group, proposal: Proposal) -> None:
         float(node.attributes["value"].as_tensor().numpy().reshape(-1)[0])
         for node in group.all("ConstantOfShape")
     ]
-    param = {
-        "shape": [{"dim": list(sizes(top))} for top in group.tops],
-        "data_filler": [{"type": "constant", "value": value} for value in values],
-    }
-    fill(proposal.message, {"dummy_data_param": param})
+    proposal.fill(
+        shape=[{"dim": list(sizes(top))} for top in group.tops],
+        data_filler=[{"type": "constant", "value": value} for value in values],
+    )
 
 
 @proposals("Reduction")
@@ -71,12 +68,11 @@ def reduction(group: Group, proposal: Proposal) -> None:
     if node.op_type == "ReduceSum" and group.all("Abs", "Mul") and _reads_own(group, node):
         operation = "ASUM" if group.all("Abs") else "SUMSQ"
     axes = small(node.inputs[1]) if len(node.inputs) > 1 else None
-    param = {
-        "operation": operation,
-        "axis": 0 if axes is None else int(axes.reshape(-1)[0]),
-        "coeff": group.number("Mul", default=1.0),
-    }
-    fill(proposal.message, {"reduction_param": param})
+    proposal.fill(
+        operation=operation,
+        axis=0 if axes is None else int(axes.reshape(-1)[0]),
+        coeff=group.number("Mul", default=1.0),
+    )
 
 
 def _reads_own(group: Group, node: ir.Node) -> bool:
@@ -92,7 +88,7 @@ def slice_(group: Group, proposal: Proposal) -> None:
     ends = [cut[axis][1] for cut in cuts]
     lengths = [end - begin for begin, end in zip([cuts[0][axis][0], *ends], ends, strict=False)]
     points = ends[:-1] if len(set(lengths)) > 1 else []
-    fill(proposal.message, {"slice_param": {"axis": axis, "slice_point": points}})
+    proposal.fill(axis=axis, slice_point=points)
 
 
 @proposals("ArgMax")
@@ -105,12 +101,11 @@ def argmax(group: Group, proposal: Proposal) -> None:
     if best is not None and best.outputs[0] in group.tops:
         values = True
     count = 1 if best is None else small(best.inputs[1])
-    param = {
-        "top_k": int(np.reshape(count, -1)[0]),  # type: ignore[arg-type]
-        "out_max_val": values,
-        "axis": None if flat else _reduced_axis(group),
-    }
-    fill(proposal.message, {"argmax_param": param})
+    proposal.fill(
+        top_k=int(np.reshape(count, -1)[0]),  # type: ignore[arg-type]
+        out_max_val=values,
+        axis=None if flat else _reduced_axis(group),
+    )
 
 
 def _reduced_axis(group: Group) -> int:
@@ -125,8 +120,7 @@ def flatten(group: Group, proposal: Proposal) -> None:
     before, after = dimensions(group.bottoms[0]), dimensions(group.tops[0])
     start = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 1)
     tail = len(after) - start - 1
-    param = {"axis": start, "end_axis": -1 - tail}
-    fill(proposal.message, {"flatten_param": param})
+    proposal.fill(axis=start, end_axis=-1 - tail)
 
 
 @proposals("Crop")
@@ -141,8 +135,7 @@ def crop(group: Group, proposal: Proposal) -> None:
     offsets = dict(zip(axes.tolist(), starts.tolist(), strict=True))
     first = min(offsets)
     proposal.bottoms = [x, like]
-    param = {"axis": first, "offset": [offsets.get(axis, 0) for axis in range(first, rank(x))]}
-    fill(proposal.message, {"crop_param": param})
+    proposal.fill(axis=first, offset=[offsets.get(axis, 0) for axis in range(first, rank(x))])
 
 
 @proposals("BatchReindex")

@@ -6,7 +6,6 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.blobs import fill
 from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
 from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
 from mmdnn.frameworks.caffe.importer.pooling import windows
@@ -24,13 +23,7 @@ def inner_product(group: Group, proposal: Proposal) -> None:
         by_columns, shape = not by_columns, shape[::-1]
     proposal.blobs = [(weight, shape), *((b, (outputs,)) for b in bias)]
     axis = 1 if product.op_type == "Gemm" else len(sizes(group.tops[0])) - 1
-    param = {
-        "num_output": outputs,
-        "bias_term": bool(bias),
-        "axis": axis,
-        "transpose": by_columns,
-    }
-    fill(proposal.message, {"inner_product_param": param})
+    proposal.fill(num_output=outputs, bias_term=bool(bias), axis=axis, transpose=by_columns)
 
 
 @proposals("Embed")
@@ -38,8 +31,7 @@ def embed(group: Group, proposal: Proposal) -> None:
     table, *bias = group.weights
     count, size = stored(table)
     proposal.blobs = [(table, (count, size)), *((b, (size,)) for b in bias)]
-    param = {"num_output": size, "input_dim": count, "bias_term": bool(bias)}
-    fill(proposal.message, {"embed_param": param})
+    proposal.fill(num_output=size, input_dim=count, bias_term=bool(bias))
 
 
 def _window(node: ir.Node) -> dict[str, Any]:
@@ -91,14 +83,9 @@ def _convolution(kind: str) -> None:
         axis = rank(x) - 1 - kernel_axes
         proposal.blobs = [(weight, stored(weight)), *((b, (outputs,)) for b in bias)]
         window = {} if unspatial and kernel_axes < 2 else _window(node)
-        param = {
-            "num_output": outputs,
-            "bias_term": bool(bias),
-            "group": groups,
-            "axis": axis,
-            **_once(window),
-        }
-        fill(proposal.message, {"convolution_param": param})
+        proposal.fill(
+            num_output=outputs, bias_term=bool(bias), group=groups, axis=axis, **_once(window)
+        )
 
 
 _convolution("Convolution")
@@ -110,7 +97,7 @@ def im2col(group: Group, proposal: Proposal) -> None:
     node = group.first("Conv")
     window = _window(node)
     axis = rank(group.bottoms[0]) - 1 - len(node.attributes["kernel_shape"].as_ints())
-    fill(proposal.message, {"convolution_param": {"axis": axis, **_once(window)}})
+    proposal.fill(axis=axis, **_once(window))
 
 
 @proposals("Pooling")
@@ -129,19 +116,18 @@ def pooling(group: Group, proposal: Proposal) -> None:
     rounds_up = tuple(axis.count for axis in axes) == sizes(group.tops[0])[2:]
     if not rounds_up and not group.native:
         group.give_up()
-    param = {
-        "pool": "MAX" if node.op_type == "MaxPool" else "AVE",
-        "round_mode": None if rounds_up else "FLOOR",
+    proposal.fill(
+        pool="MAX" if node.op_type == "MaxPool" else "AVE",
+        round_mode=None if rounds_up else "FLOOR",
         **{name: v[0] if isinstance(v, list) else v for name, v in _once(window).items()},
-    }
-    fill(proposal.message, {"pooling_param": param})
+    )
 
 
 @proposals("SPP")
 def spp(group: Group, proposal: Proposal) -> None:
     levels = len(group.all("MaxPool", "AveragePool"))
     method = "MAX" if group.all("MaxPool") else "AVE"
-    fill(proposal.message, {"spp_param": {"pyramid_height": levels, "pool": method}})
+    proposal.fill(pyramid_height=levels, pool=method)
 
 
 @proposals("LSTMUnit")
@@ -156,12 +142,11 @@ def lstm_unit(group: Group, proposal: Proposal) -> None:
 @proposals("MVN")
 def mvn(group: Group, proposal: Proposal) -> None:
     axes = small(group.first("ReduceMean").inputs[1])
-    param = {
-        "across_channels": axes is not None and len(axes) == 3,
-        "normalize_variance": bool(group.all("Div")),
-        "eps": group.number("Add", default=1e-9),
-    }
-    fill(proposal.message, {"mvn_param": param})
+    proposal.fill(
+        across_channels=axes is not None and len(axes) == 3,
+        normalize_variance=bool(group.all("Div")),
+        eps=group.number("Add", default=1e-9),
+    )
 
 
 @proposals("BatchNorm")
@@ -169,7 +154,7 @@ def batch_norm(group: Group, proposal: Proposal) -> None:
     """By the batch's own statistics; the stored ones have an operator of their own."""
     param = {"use_global_stats": False, "eps": group.number("Add", default=1e-5)}
     group.first("Sqrt")
-    fill(proposal.message, {"batch_norm_param": param})
+    proposal.fill(**param)
 
 
 @proposals("Normalize")
@@ -184,4 +169,4 @@ def normalize(group: Group, proposal: Proposal) -> None:
     }
     size = (1,) if stored(weight) == () else stored(weight)[:1]
     proposal.blobs = [(weight, size)]
-    fill(proposal.message, {"norm_param": param})
+    proposal.fill(**param)

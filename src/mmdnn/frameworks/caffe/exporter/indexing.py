@@ -63,9 +63,16 @@ def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suff
         return picked(node, caffe, x, axis, kept, suffix)
     x = caffe.cut(x, axis, kept[0], kept[-1] - kept[0] + 1, f"{suffix or 'axis'}_from")
     shape = (*x.shape[:axis], len(kept), *x.shape[axis + 1 :])
-    strides = {"stride_h": kept.step if axis == 2 else 1, "stride_w": kept.step if axis == 3 else 1}
-    param = {"pool": "MAX", "kernel_size": 1, **strides}
-    return caffe.layer("Pooling", x, shape=shape, suffix=suffix, pooling_param=param)
+    return caffe.layer(
+        "Pooling",
+        x,
+        shape=shape,
+        suffix=suffix,
+        pool="MAX",
+        kernel_size=1,
+        stride_h=kept.step if axis == 2 else 1,
+        stride_w=kept.step if axis == 3 else 1,
+    )
 
 
 @exporter("Gather", doc=f"{TUTORIAL}/embed.html")
@@ -96,7 +103,9 @@ def _embed(caffe: Writing, table: Constant, index: Blob) -> Blob:
         index,
         blobs=[table.shaped(table.shape)],
         shape=(*index.shape, size),
-        embed_param={"num_output": size, "input_dim": count, "bias_term": False},
+        num_output=size,
+        input_dim=count,
+        bias_term=False,
     )
 
 
@@ -115,7 +124,7 @@ def gather_elements(node: Exporting, caffe: Writing, x: Operand, index: Operand)
     size = x.shape[axis]
     steps = ir.tensor(-np.arange(size, dtype=np.float32))
     wide = repeated(node, caffe, index, x.shape, "index")
-    gap = caffe.layer("Bias", wide, blobs=[steps], suffix="gap", bias_param={"axis": axis})
+    gap = caffe.layer("Bias", wide, blobs=[steps], suffix="gap", axis=axis)
     both = at_least(caffe, gap, 0.0, "from"), at_least(caffe, gap, 1.0, "to")
     mask = caffe.sum(*both, coeff=[1.0, -1.0], suffix="mask")
     chosen = caffe.product(x, mask, suffix="chosen")

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error
-from mmdnn.frameworks.caffe.exporter.blobs import Constant
+from mmdnn.frameworks.caffe.exporter.blobs import Constant, layer_message
 from mmdnn.frameworks.caffe.exporter.matching import Match
 from mmdnn.frameworks.caffe.exporter.table import LIFTED
 from mmdnn.frameworks.caffe.exporter.values import small
@@ -111,6 +111,10 @@ class Proposal:
     unknown: Unknown = field(default_factory=dict)
     fork: bool = False
 
+    def fill(self, **fields: Any) -> None:
+        """Set these fields of its type's parameter block."""
+        self.message = layer_message(self.message.type, fields)
+
 
 @dataclass(frozen=True)
 class Lifted:
@@ -182,9 +186,7 @@ def _once(values: list[ir.Value], value: ir.Value) -> None:
 
 
 def _recognised(group: Group, fork: str) -> Proposal | None:
-    layer = message("LayerParameter")
-    layer.type = group.type
-    proposal = Proposal(layer, list(group.bottoms))
+    proposal = Proposal(layer_message(group.type), list(group.bottoms))
     try:
         proposals[group.type](group, proposal)
     except _NOT_IT:

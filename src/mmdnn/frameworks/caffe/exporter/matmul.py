@@ -90,12 +90,10 @@ def inner_product(
         blobs=blobs,
         shape=(*leading, outputs),
         suffix=suffix,
-        inner_product_param={
-            "num_output": outputs,
-            "bias_term": len(blobs) > 1,
-            "axis": len(leading),
-            "transpose": transpose,
-        },
+        num_output=outputs,
+        bias_term=len(blobs) > 1,
+        axis=len(leading),
+        transpose=transpose,
     )
 
 
@@ -135,7 +133,9 @@ def mixed(
         blobs=[_kernel(weight)],
         shape=(before, outputs, after, 1),
         suffix=f"{name}mixed",
-        convolution_param={"num_output": outputs, "kernel_size": [1], "bias_term": False},
+        num_output=outputs,
+        kernel_size=[1],
+        bias_term=False,
     )
     shape = tuple(to) if to is not None else (*lead, outputs, *rest)
     return caffe.reshape(y, shape, suffix=suffix, dims=[-1, *shape[1:]] if free and shape else None)
@@ -203,7 +203,7 @@ def _both(node: Exporting, caffe: Writing, x: Blob, y: Blob) -> Blob:
     b = repeated(node, caffe, b, (*lead, inner, columns), "right")
     b = caffe.reshape(b, (*lead, 1, inner, columns), suffix="right_wide")
     b = repeated(node, caffe, b, (*lead, rows, inner, columns), "right_rows")
-    products = caffe.layer("Scale", b, a, suffix="products", scale_param={"axis": 0})
+    products = caffe.layer("Scale", b, a, suffix="products", axis=0)
     ones = ir.tensor(np.ones((1, inner), np.float32))
     place = len(lead) + 1
     return mixed(caffe, products, place, place + 1, ones, to=node.shape())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -42,11 +41,9 @@ def batch_normalization(
         x,
         blobs=[mean_.shaped(size), variance_.shaped(size), _factor(mean_)],
         suffix="",
-        batch_norm_param={
-            "use_global_stats": True,
-            "eps": node.attribute("epsilon", 1e-5),
-            "moving_average_fraction": momentum,
-        },
+        use_global_stats=True,
+        eps=node.attribute("epsilon", 1e-5),
+        moving_average_fraction=momentum,
     )
     return _scaled(node, caffe, y, gamma, beta) if scaled else y
 
@@ -71,7 +68,7 @@ def _scaled(node: Exporting, caffe: Writing, y: Blob, gamma: Constant, beta: Con
         name=own or node.layer,
         suffix="" if own else "scale",
         in_place=True,
-        scale_param={"bias_term": shift},
+        bias_term=shift,
     )
 
 
@@ -82,7 +79,8 @@ def by_own_statistics(caffe: Writing, rows: Blob, epsilon: float) -> Blob:
         rows,
         blobs=no_statistics(rows.shape[1]),
         suffix="norm",
-        batch_norm_param={"use_global_stats": False, "eps": epsilon},
+        use_global_stats=False,
+        eps=epsilon,
     )
 
 
@@ -114,8 +112,7 @@ def _by_channel(node: Exporting, caffe: Writing, x: Blob, *operands: Operand) ->
         if not isinstance(constant, Constant):
             node.refuse("its factors are computed while the model runs")
         blob = constant.shaped(x.shape[1:2])
-        block: dict[str, Any] = {f"{kind.lower()}_param": {"axis": 1}}
-        x = caffe.layer(kind, x, blobs=[blob], **block)
+        x = caffe.layer(kind, x, blobs=[blob], axis=1)
     return x
 
 
@@ -158,21 +155,23 @@ def lrn(node: Exporting, caffe: Writing, x: Blob) -> Blob:
     size = node.attribute("size")
     if len(x.shape) != 4 or size % 2 == 0:
         node.refuse(f"Caffe takes 4 axes and an odd window, not {len(x.shape)} and {size}")
-    param = {
-        "local_size": size,
-        "alpha": node.attribute("alpha", 1e-4),
-        "beta": node.attribute("beta", 0.75),
-        "k": node.attribute("bias", 1.0),
-    }
-    return caffe.layer("LRN", x, lrn_param=param)
+    return caffe.layer(
+        "LRN",
+        x,
+        local_size=size,
+        alpha=node.attribute("alpha", 1e-4),
+        beta=node.attribute("beta", 0.75),
+        k=node.attribute("bias", 1.0),
+    )
 
 
 @exporter("mmdnn.caffe::LRNWithinChannel", doc=f"{TUTORIAL}/lrn.html")
 def lrn_within_channel(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    param = {
-        "norm_region": "WITHIN_CHANNEL",
-        "local_size": node.attribute("size"),
-        "alpha": node.attribute("alpha"),
-        "beta": node.attribute("beta"),
-    }
-    return caffe.layer("LRN", x, lrn_param=param)
+    return caffe.layer(
+        "LRN",
+        x,
+        norm_region="WITHIN_CHANNEL",
+        local_size=node.attribute("size"),
+        alpha=node.attribute("alpha"),
+        beta=node.attribute("beta"),
+    )

@@ -76,7 +76,7 @@ def _zeros_around(caffe: Writing, x: Blob, around: dict[int, tuple[int, int]]) -
         blobs=[ir.tensor(np.ones((channels, 1, 1, 1), np.float32))],
         shape=(x.shape[0], channels, *sizes),
         suffix="" if sizes == wanted else "padded",
-        convolution_param=param_of(channels, frame, pads, channels, bias=False),
+        **param_of(channels, frame, pads, channels, bias=False),
     )
     starts = [pad - begin for pad, begin in zip(pads, begins, strict=True)]
     return crop(caffe, y, starts, tuple(wanted))

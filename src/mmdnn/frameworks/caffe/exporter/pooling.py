@@ -118,13 +118,13 @@ def _pooled(
         x,
         shape=(*x.shape[:2], *sizes),
         suffix=suffix or helper,
-        pooling_param=_param(method, fits),
+        **_param(method, fits),
     )
     y = crop(caffe, y, [fit.ahead for fit in fits], counts)
     if quotients is None:
         return y
     blob = ir.tensor(quotients)
-    return caffe.layer("Scale", y, blobs=[blob], scale_param={"axis": 2, "num_axes": 2})
+    return caffe.layer("Scale", y, blobs=[blob], axis=2, num_axes=2)
 
 
 def _param(method: str, fits: list[Fit]) -> dict[str, Any]:
@@ -167,7 +167,8 @@ def global_pool(caffe: Writing, x: Blob, method: str, suffix: str = "") -> Blob:
         x,
         shape=(*x.shape[:2], 1, 1),
         suffix=suffix,
-        pooling_param={"pool": method, "global_pooling": True},
+        pool=method,
+        global_pooling=True,
     )
 
 

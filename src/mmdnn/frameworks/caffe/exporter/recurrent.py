@@ -102,7 +102,8 @@ class _Layer:
             shapes=tops,
             blobs=self._blobs(),
             suffix=self.suffix,
-            recurrent_param={"num_output": self.size, "expose_hidden": exposed},
+            num_output=self.size,
+            expose_hidden=exposed,
         )
         if ends and not exposed:
             last = [self.caffe.cut(y, 0, steps - 1, 1, f"{self.suffix}_last".strip("_"))]
@@ -152,10 +153,10 @@ class _Layer:
         name = f"{self.suffix}_{what}".strip("_")
         cut = self.caffe.layers(
             "Slice", x, shapes=[(1, *x.shape[1:])] * steps, suffix=f"{name}_steps",
-            slice_param={"axis": 0},
+            axis=0,
         )  # fmt: skip
         return self.caffe.layer(
-            "Concat", *cut[::-1], shape=x.shape, suffix=f"{name}_turned", concat_param={"axis": 0}
+            "Concat", *cut[::-1], shape=x.shape, suffix=f"{name}_turned", axis=0
         )
 
 
@@ -183,13 +184,11 @@ def _shared(caffe: Writing, name: str, numbers: list[float], shapes: list[tuple[
             "DummyData",
             shapes=shapes,
             name=name if whole else f"{name}_parts",
-            dummy_data_param=param,
+            **param,
         )
         total = (sum(shape[0] for shape in shapes), *shapes[0][1:])
         known[key] = (
-            tops[0]
-            if whole
-            else caffe.layer("Concat", *tops, shape=total, name=name, concat_param={"axis": 0})
+            tops[0] if whole else caffe.layer("Concat", *tops, shape=total, name=name, axis=0)
         )
     return known[key]
 
@@ -262,7 +261,7 @@ def _joined(caffe: Writing, parts: Sequence[Blob], axis: int, suffix: str) -> Bl
         return parts[0]
     first = parts[0].shape
     shape = (*first[:axis], len(parts) * first[axis], *first[axis + 1 :])
-    return caffe.layer("Concat", *parts, shape=shape, suffix=suffix, concat_param={"axis": axis})
+    return caffe.layer("Concat", *parts, shape=shape, suffix=suffix, axis=axis)
 
 
 VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
@@ -298,7 +297,7 @@ def _own_layer(
         *(caffe.blob(x) for x in blobs),
         shapes=[node.shape(i) for i in range(count)],
         blobs=[c.shaped(c.shape) for c in constants if isinstance(c, Constant)],
-        recurrent_param=param,
+        **param,
     )
 
 

@@ -34,10 +34,8 @@ def _reduced(
     if trailing != axes:
         return _summed(node, caffe, x, axes, operation, suffix)
     shape = x.shape[: axes[0]]
-    param = {"axis": axes[0], "operation": operation}
-    if shape == node.shape():
-        return caffe.layer("Reduction", x, shape=shape, suffix=suffix, reduction_param=param)
-    y = caffe.layer("Reduction", x, shape=shape, suffix=suffix or "reduced", reduction_param=param)
+    name = suffix if shape == node.shape() else suffix or "reduced"
+    y = caffe.layer("Reduction", x, shape=shape, suffix=name, axis=axes[0], operation=operation)
     return caffe.reshape(y, node.shape(), suffix=f"{suffix}_kept" if suffix else "")
 
 
@@ -121,8 +119,7 @@ def reduce_max(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = 
 def best(caffe: Writing, x: Blob, axis: int, suffix: str = "", *, value: bool) -> Blob:
     """The maximum along an axis, or the last place where it is."""
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-    param = {"axis": axis, "out_max_val": value}
-    return caffe.layer("ArgMax", x, shape=shape, suffix=suffix, argmax_param=param)
+    return caffe.layer("ArgMax", x, shape=shape, suffix=suffix, axis=axis, out_max_val=value)
 
 
 @exporter("ReduceMin", doc=f"{TUTORIAL}/argmax.html")
@@ -151,9 +148,7 @@ def _first_of_best(node: Exporting, caffe: Writing, x: Blob, axis: int) -> Blob:
     gap = caffe.sum(x, most, coeff=[1.0, -1.0], suffix="gap")
     numbers = ir.tensor(np.arange(size, 0, -1, dtype=np.float32))
     marks = at_least(caffe, gap, 0.0, "maxima")
-    numbered = caffe.layer(
-        "Scale", marks, blobs=[numbers], suffix="numbered", scale_param={"axis": axis}
-    )
+    numbered = caffe.layer("Scale", marks, blobs=[numbers], suffix="numbered", axis=axis)
     first = best(caffe, numbered, axis, "first", value=True)
     kept = first.shape == node.shape()
     place = caffe.power(first, scale=-1.0, shift=float(size), suffix="" if kept else "place")

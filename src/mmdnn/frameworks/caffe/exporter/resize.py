@@ -122,11 +122,9 @@ def _repeated(caffe: Writing, x: Blob, shape: tuple[int, ...]) -> Blob:
         x,
         blobs=[ir.tensor(weight)],
         shape=shape,
-        convolution_param={
-            "num_output": x.shape[1],
-            **pair("kernel", "kernel_size", factors),
-            **pair("stride", "stride", factors, 1),
-            "group": x.shape[1],
-            "bias_term": False,
-        },
+        num_output=x.shape[1],
+        **pair("kernel", "kernel_size", factors),
+        **pair("stride", "stride", factors, 1),
+        group=x.shape[1],
+        bias_term=False,
     )

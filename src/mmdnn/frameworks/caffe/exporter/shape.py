@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -31,7 +32,7 @@ def reshape(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Ope
         return _reshaped(node, caffe, blob, shape)
     if len(blob.shape) > len(dims) == 2 and dims[0] == 0:
         return caffe.layer("Flatten", blob, shape=shape)
-    return caffe.layer("Reshape", blob, shape=shape, reshape_param={"shape": {"dim": dims}})
+    return caffe.layer("Reshape", blob, shape=shape, param={"shape": {"dim": dims}})
 
 
 def _reshaped(node: Exporting, caffe: Writing, x: Operand, shape: tuple[int, ...]) -> Operand:
@@ -70,7 +71,7 @@ def transpose(node: Exporting, caffe: Writing, x: Operand) -> Operand:
         return _reshaped(node, caffe, x, node.shape())
     shape = [x.shape[axis] for axis in order]
     if caffe.fork:
-        return caffe.layer("Permute", x, shape=shape, permute_param={"order": order})
+        return caffe.layer("Permute", x, shape=shape, order=order)
     made = transposed(caffe, x, order)
     if made is not None:
         return made
@@ -92,7 +93,9 @@ def _shuffled(node: Exporting, caffe: Writing, x: Blob, order: list[int], channe
         caffe.reshape(x, picture, suffix="channels"),
         blobs=[_tensor(np.eye(channels)[places].reshape(channels, channels, *[1] * len(rest)))],
         suffix="shuffle",
-        convolution_param={"num_output": channels, "kernel_size": [1], "bias_term": False},
+        num_output=channels,
+        kernel_size=[1],
+        bias_term=False,
     )
     return caffe.reshape(y, node.shape())
 
@@ -111,7 +114,8 @@ def tile(node: Exporting, caffe: Writing, x: Blob, repeats: Operand) -> Blob:
             x,
             shape=shape,
             suffix="" if axis == times[-1][0] else f"axis{axis}",
-            tile_param={"axis": axis, "tiles": count},
+            axis=axis,
+            tiles=count,
         )
     return x
 
@@ -140,7 +144,7 @@ def depth_to_space(node: Exporting, caffe: Writing, x: Blob) -> Blob:
         x,
         blobs=[_tensor(weight)],
         shape=node.shape(),
-        convolution_param=_blocks(count, block),
+        **_blocks(count, block),
     )
 
 
@@ -155,11 +159,11 @@ def space_to_depth(node: Exporting, caffe: Writing, x: Blob) -> Blob:
         x,
         blobs=[_tensor(one.transpose(0, 3, 1, 2))],
         shape=node.shape(),
-        convolution_param=_blocks(count, block),
+        **_blocks(count, block),
     )
 
 
-def _blocks(outputs: int, block: int) -> dict[str, object]:
+def _blocks(outputs: int, block: int) -> dict[str, Any]:
     return {
         "num_output": outputs,
         "kernel_size": [block],

@@ -2,7 +2,7 @@
 
     @exporter("Elu", doc=f"{TUTORIAL}/elu.html")
     def elu(node, caffe, x, *, alpha):
-        return caffe.layer("ELU", x, elu_param={"alpha": alpha})
+        return caffe.layer("ELU", x, alpha=alpha)
 
 A function gets the node, the `caffe` it writes with, for each input a `Blob`, or a `Constant` where it
 is an initializer, or None for one left out, and the node's attributes by name (see
@@ -11,15 +11,15 @@ is an initializer, or None for one left out, and the node's attributes by name (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe import graph
-from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft, fill
+from mmdnn.frameworks.caffe._layers import LAYERS, LayerType, Onnx
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft, layer_message
 from mmdnn.ir.exporting import ExportedNode, Exporter
 
 if TYPE_CHECKING:
@@ -68,13 +68,14 @@ class Writing:
         name: str = "",
         suffix: str = "",
         in_place: bool = False,
-        **blocks: Any,
+        param: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> Blob:
-        """A layer with one top; see `layers`. Its shape is the first bottom's unless given."""
+        """A layer with one top; see `_layers`. Its shape is the first bottom's unless given."""
         shapes = [tuple(bottoms[0].shape if shape is None else shape)]
         (top,) = self.layers(
             type_, *bottoms, blobs=blobs, shapes=shapes, name=name, suffix=suffix,
-            in_place=in_place, **blocks,
+            in_place=in_place, param=param, **fields,
         )  # fmt: skip
         return top
 
@@ -87,7 +88,8 @@ class Writing:
         name: str = "",
         suffix: str = "",
         in_place: bool = False,
-        **blocks: Any,
+        param: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> list[Blob]:
         """A layer with several tops.
 
@@ -99,11 +101,10 @@ class Writing:
             name: Its name; the source layer's unless given.
             suffix: What is added to that, for layers that help another one.
             in_place: Whether it works in place on a bottom made for it.
-            blocks: Parameter blocks, e.g. `relu_param={"negative_slope": 0.1}`.
+            param: Fields of its parameter block whose names are taken here.
+            fields: Others, e.g. `negative_slope=0.1`.
         """
-        message = graph.message("LayerParameter")
-        message.type = type_
-        fill(message, {key: value for key, value in blocks.items() if any_set(value)})
+        message = layer_message(type_, {**(param or {}), **fields})
         name = name or self.node.layer
         draft = Draft(
             f"{name}_{suffix}" if suffix else name,
@@ -131,7 +132,7 @@ class Writing:
             blobs=[x.shaped(x.shape)],
             shape=x.shape,
             name=name,
-            parameter_param={"shape": {"dim": list(x.shape)}},
+            param={"shape": {"dim": list(x.shape)}},
         )
 
     def filled(self, number: float, shape: Sequence[int], name: str = "") -> Blob:
@@ -141,7 +142,7 @@ class Writing:
             shape=shape,
             name=name,
             suffix="" if name else "fill",
-            dummy_data_param={
+            param={
                 "shape": [{"dim": list(shape)}],
                 "data_filler": [{"type": "constant", "value": number}],
             },
@@ -193,8 +194,7 @@ class Writing:
         """(shift + scale x)^power, or x itself where that is x."""
         if (power, scale, shift) == (1, 1, 0):
             return x
-        param = {"power": power, "scale": scale, "shift": shift}
-        return self.layer("Power", x, suffix=suffix, power_param=param)
+        return self.layer("Power", x, suffix=suffix, power=power, scale=scale, shift=shift)
 
     def reshape(
         self, x: Blob, shape: Sequence[int], suffix: str = "", dims: Sequence[int] | None = None
@@ -212,7 +212,7 @@ class Writing:
             return x
         told = list(dims) if dims is not None else _dims(x.shape, shape)
         param = {"shape": {"dim": told}}
-        return self.layer("Reshape", x, shape=shape, suffix=suffix, reshape_param=param)
+        return self.layer("Reshape", x, shape=shape, suffix=suffix, param=param)
 
     def cut(self, x: Blob, axis: int, start: int, size: int, suffix: str = "cut") -> Blob:
         """`size` elements of an axis from `start` on; what is cut off has no use, and is silenced."""
@@ -225,19 +225,17 @@ class Writing:
             (*x.shape[:axis], end - begin, *x.shape[axis + 1 :]) for begin, end in pairwise(edges)
         ]
         tops = self.layers(
-            "Slice", x, shapes=shapes, suffix=suffix, slice_param={"axis": axis, "slice_point": points}
+            "Slice", x, shapes=shapes, suffix=suffix, axis=axis, slice_point=points
         )  # fmt: skip
         return tops[edges.index(start)]
 
     def sum(self, *terms: Blob, coeff: Sequence[float] | None = None, suffix: str = "") -> Blob:
         """A sum of blobs of one shape, with coefficients."""
-        return self.layer(
-            "Eltwise", *terms, suffix=suffix, eltwise_param={"operation": "SUM", "coeff": coeff}
-        )
+        return self.layer("Eltwise", *terms, suffix=suffix, operation="SUM", coeff=coeff)
 
     def product(self, *factors: Blob, suffix: str = "") -> Blob:
         """A product of blobs of one shape."""
-        return self.layer("Eltwise", *factors, suffix=suffix, eltwise_param={"operation": "PROD"})
+        return self.layer("Eltwise", *factors, suffix=suffix, operation="PROD")
 
     def refuse_without_fork(self, layer: str) -> None:
         """Stop unless the result is for the fork that has this layer."""
@@ -257,14 +255,21 @@ def _dims(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:
     return dims
 
 
-def any_set(block: dict[str, Any]) -> bool:
-    """Whether a parameter block says anything."""
-    return any(value is not None and value != [] for value in block.values())
+def plain(module: str) -> None:
+    """Register the operators of a family that are one layer by its row (see `_layers`)."""
+    for row in LAYERS.values():
+        for each in row.onnx if row.family == module.rpartition(".")[2] else ():
+            exporter(each.operator, doc=f"{TUTORIAL}/{row.name.lower()}.html")(
+                _of_row(row, each, module)
+            )
 
 
-def neuron(onnx: str, caffe_type: str, page: str) -> None:
-    """An operator that is a layer without parameters."""
+def _of_row(row: LayerType, onnx: Onnx, module: str) -> Callable[..., Blob]:
+    def function(node: Exporting, caffe: Writing, x: Operand, **attributes: Any) -> Blob:
+        if "axis" in attributes:
+            attributes["axis"] = node.axis(x, attributes["axis"])
+        fields = {onnx.fields[name]: value for name, value in attributes.items()}
+        return caffe.layer(row.name, caffe.blob(x), **fields)
 
-    @exporter(onnx, doc=f"{TUTORIAL}/{page}.html")
-    def function(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
-        return caffe.layer(caffe_type, caffe.blob(x))
+    function.__module__ = module
+    return function

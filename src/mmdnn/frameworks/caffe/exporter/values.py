@@ -57,7 +57,7 @@ def inputs_of(node: ir.Node) -> list[ir.Value | None]:
 
 
 def same_attributes(one: ir.Node, other: ir.Node) -> bool:
-    known = _defaults(one.op_type) if not one.domain else {}
+    known = defaults(one.op_type) if not one.domain else {}
     mine, others = ({**known, **node.attributes} for node in (one, other))
     if mine.keys() != others.keys():
         return False
@@ -75,7 +75,7 @@ def same_attributes(one: ir.Node, other: ir.Node) -> bool:
 
 
 @cache
-def _defaults(op: str) -> Mapping[str, ir.Attr]:
+def defaults(op: str) -> Mapping[str, ir.Attr]:
     """The attributes that an operator has where a node does not say them."""
     schema = onnx.defs.get_schema(op, OPSET, "")
     said = {name: each.default_value for name, each in schema.attributes.items()}

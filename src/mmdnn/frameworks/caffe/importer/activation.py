@@ -6,22 +6,18 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.elementwise import affine
 from mmdnn.frameworks.caffe.importer.forks import Fields
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer, plain
 from mmdnn.ir.builder import NeedsStatic, Op, shape
 
-
-@importer("ReLU", doc=f"{TUTORIAL}/relu.html")
-def relu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    slope = layer.param("relu_param").negative_slope
-    return op.LeakyRelu(x, alpha=slope) if slope else op.Relu(x)
+plain(__name__)
 
 
-@importer("PReLU", doc=f"{TUTORIAL}/prelu.html")
+@importer("PReLU")
 def prelu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     rank = len(shape(x))
     if rank < 2:
         layer.unfit(f"it takes 2 axes or more, and there are {rank}")
-    if layer.param("prelu_param").channel_shared:
+    if layer.param().channel_shared:
         return op.PRelu(x, layer.weight(0, "weight", (1,)))
     channels = shape(x)[1]
     if channels is None:
@@ -29,34 +25,9 @@ def prelu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.PRelu(x, layer.weight(0, "weight", (channels, *[1] * (rank - 2))))
 
 
-@importer("ELU", doc=f"{TUTORIAL}/elu.html")
-def elu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    return op.Elu(x, alpha=layer.param("elu_param").alpha)
-
-
-@importer("Sigmoid", doc=f"{TUTORIAL}/sigmoid.html")
-def sigmoid(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    return op.Sigmoid(x)
-
-
-@importer("TanH", doc=f"{TUTORIAL}/tanh.html")
-def tanh(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    return op.Tanh(x)
-
-
-@importer("BNLL", doc=f"{TUTORIAL}/bnll.html")
-def bnll(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    return op.Softplus(x)
-
-
-@importer("Softmax", doc=f"{TUTORIAL}/softmax.html")
-def softmax(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    return op.Softmax(x, axis=layer.axis(layer.param("softmax_param").axis, x))
-
-
 @importer("Swish", doc="https://arxiv.org/abs/1710.05941")
 def swish(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    return op.Mul(x, op.Sigmoid(affine(op, x, layer.param("swish_param").beta, 0)))
+    return op.Mul(x, op.Sigmoid(affine(op, x, layer.param().beta, 0)))
 
 
 @importer(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op
 
 
-@importer("Threshold", doc=f"{TUTORIAL}/threshold.html")
+@importer("Threshold")
 def threshold(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    above = op.Greater(x, layer.param("threshold_param").threshold)
+    above = op.Greater(x, layer.param().threshold)
     return op.Cast(above, to=ir.DataType.FLOAT)

@@ -8,13 +8,13 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op, dimensions
 
 
-@importer("Concat", doc=f"{TUTORIAL}/concat.html")
+@importer("Concat")
 def concat(layer: Importing, op: Op, x: ir.Value, *others: ir.Value) -> ir.Value:
-    axis = _axis(layer, x, layer.param("concat_param"), "concat_dim")
+    axis = _axis(layer, x, layer.param(), "concat_dim")
     rest = [(i, i) for i in range(len(dimensions(x))) if i != axis]
     for other in others:
         if len(dimensions(other)) != len(dimensions(x)):
@@ -23,9 +23,9 @@ def concat(layer: Importing, op: Op, x: ir.Value, *others: ir.Value) -> ir.Value
     return op.Concat(x, *others, axis=axis) if others else x
 
 
-@importer("Slice", doc=f"{TUTORIAL}/slice.html")
+@importer("Slice")
 def slice_(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
-    p = layer.param("slice_param")
+    p = layer.param()
     axis = _axis(layer, x, p, "slice_dim")
     count = len(layer.tops)
     if count == 1 and not p.slice_point:

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op, dimensions, shape
 
 LARGEST_IDENTITY = 1 << 26
@@ -59,7 +59,7 @@ def window(layer: Importing, p: Any, count: int) -> dict[str, list[int]]:
 def _convolve(
     layer: Importing, op: Op, x: ir.Value, *, transposed: bool, group: int | None = None
 ) -> ir.Value:
-    p = layer.param("convolution_param")
+    p = layer.param()
     axis = layer.axis(p.axis, x)
     channels, attributes = known(x, axis), window(layer, p, len(shape(x)) - axis - 1)
     group = p.group if group is None else group
@@ -105,13 +105,13 @@ def _all_alike(bottoms: Sequence[ir.Value]) -> None:
         agree(bottoms[0], other)
 
 
-@importer("Convolution", doc=f"{TUTORIAL}/convolution.html")
+@importer("Convolution")
 def convolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=False) for x in bottoms]
 
 
-@importer("Deconvolution", doc=f"{TUTORIAL}/deconvolution.html")
+@importer("Deconvolution")
 def deconvolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=True) for x in bottoms]
@@ -126,14 +126,14 @@ def depthwise_convolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[
     return [_convolve(layer, op, x, transposed=False, group=known(x, 1)) for x in bottoms]
 
 
-@importer("Im2col", doc=f"{TUTORIAL}/im2col.html")
+@importer("Im2col")
 def im2col(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     """Each window as a column of channels: a convolution with the identity as its weight."""
     return [_im2col(layer, op, x) for x in bottoms]
 
 
 def _im2col(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    p = layer.param("convolution_param")
+    p = layer.param()
     axis = layer.axis(p.axis, x)
     channels, count = known(x, axis), len(shape(x)) - axis - 1
     if count == 0:

@@ -9,24 +9,24 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.graph import Filler
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op
 
 
-@importer("Input", doc=f"{TUTORIAL}/input.html")
+@importer("Input")
 def input_(layer: Importing, _op: Op) -> list[ir.Value]:
     layer.refuse("inputs are not imported as layers")
 
 
-@importer("Parameter", doc=f"{TUTORIAL}/parameter.html")
+@importer("Parameter")
 def parameter(layer: Importing, _op: Op) -> ir.Value:
-    return layer.weight(0, "weight", tuple(layer.param("parameter_param").shape.dim))
+    return layer.weight(0, "weight", tuple(layer.param().shape.dim))
 
 
-@importer("DummyData", doc=f"{TUTORIAL}/dummydata.html")
+@importer("DummyData")
 def dummy_data(layer: Importing, op: Op) -> list[ir.Value]:
     """Constants; the number of fillers and shapes is one, or one a top."""
-    p = layer.param("dummy_data_param")
+    p = layer.param()
     fillers = [Filler(f.type, f.value, "it is dummy data") for f in p.data_filler] or [Filler()]
     shapes = [tuple(each.dim) for each in p.shape]
     if p.num or p.channels or p.height or p.width:

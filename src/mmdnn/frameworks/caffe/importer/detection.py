@@ -111,7 +111,7 @@ def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float])
 @importer("PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
 def prior_box(layer: Importing, _op: Op, x: ir.Value, image: ir.Value) -> Any:
     """Nothing depends on the bottoms but their sizes, so the function's body is a constant."""
-    p = layer.param("prior_box_param")
+    p = layer.param()
     if not abs(p.offset) <= LIMIT:
         layer.refuse(f"its offset is {p.offset}")
     grid, sizes, variances = _grid(layer, p, x, image), _box_sizes(layer, p), _variances(layer, p)

@@ -108,7 +108,7 @@ def detection_output(
     if not fields.take("normalized_bbox", 1):
         layer.refuse("its boxes are in pixels")
     fields.close()
-    out = _Output(layer.param("detection_output_param"), known(priors, 2) // 4, clip)
+    out = _Output(layer.param(), known(priors, 2) // 4, clip)
     _check(layer, out, loc, conf)
 
     def body(op: Op, loc: ir.Value, conf: ir.Value, priors: ir.Value) -> ir.Value:

@@ -14,16 +14,16 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.forks import YOLO, channels
 from mmdnn.frameworks.caffe.importer.pooling import LOWEST
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer, plain
 from mmdnn.ir.builder import Op, dimensions, shape
 
 PROD, SUM, MAX = 0, 1, 2
 
 
-@importer("Eltwise", doc=f"{TUTORIAL}/eltwise.html")
+@importer("Eltwise")
 def eltwise(layer: Importing, op: Op, *bottoms: ir.Value) -> ir.Value:
     """A sum or maximum in place loses its first bottom: the top is initialised before it is read."""
-    p = layer.param("eltwise_param")
+    p = layer.param()
     if len(bottoms) < 2:
         layer.unfit(f"it takes 2 bottoms or more, and there are {len(bottoms)}")
     for other in bottoms[1:]:
@@ -53,10 +53,10 @@ def _sum(op: Op, bottoms: tuple[ir.Value, ...], coefficients: list[float]) -> ir
     return total
 
 
-@importer("Scale", doc=f"{TUTORIAL}/scale.html")
+@importer("Scale")
 def scale(layer: Importing, op: Op, x: ir.Value, factor: ir.Value | None = None) -> ir.Value:
     """Multiplied by a factor that covers `num_axes` axes from `axis` on, or by a second bottom."""
-    p = layer.param("scale_param")
+    p = layer.param()
     if factor is None:
         covered = covered_shape(layer, x, p)
         y = op.Mul(x, layer.weight(0, "weight", covered))
@@ -67,9 +67,9 @@ def scale(layer: Importing, op: Op, x: ir.Value, factor: ir.Value | None = None)
     return op.Add(y, layer.weight(int(factor is None), "bias", covered)) if p.bias_term else y
 
 
-@importer("Bias", doc=f"{TUTORIAL}/bias.html")
+@importer("Bias")
 def bias(layer: Importing, op: Op, x: ir.Value, shift: ir.Value | None = None) -> ir.Value:
-    p = layer.param("bias_param")
+    p = layer.param()
     if shift is None:
         return op.Add(x, layer.weight(0, "bias", covered_shape(layer, x, p)))
     return op.Add(x, _aligned(layer, op, x, shift, p.axis))
@@ -103,15 +103,10 @@ def _rank(x: ir.Value) -> int:
     return len(dimensions(x))
 
 
-@importer("AbsVal", doc=f"{TUTORIAL}/absval.html")
-def absval(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    return op.Abs(x)
-
-
-@importer("Power", doc=f"{TUTORIAL}/power.html")
+@importer("Power")
 def power(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """(shift + scale x)^power; a constant, whatever x is, where power or scale is 0."""
-    p = layer.param("power_param")
+    p = layer.param()
     if not p.power * p.scale:
         with np.errstate(all="ignore"):
             value = np.float32(p.shift) ** np.float32(p.power) if p.power else np.float32(1)
@@ -122,20 +117,20 @@ def power(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return x if p.power == 1 else op.Pow(x, p.power)
 
 
-@importer("Exp", doc=f"{TUTORIAL}/exp.html")
+@importer("Exp")
 def exp(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """base^(shift + scale x), as base^shift e^(scale ln(base) x)."""
-    p = layer.param("exp_param")
+    p = layer.param()
     inner = np.float32(p.scale) * _log_base(layer, p.base)
     y = op.Exp(x if inner == 1 else op.Mul(x, inner))
     base = np.float32(np.e if p.base == -1 else p.base)
     return op.Mul(y, base ** np.float32(p.shift)) if p.shift else y
 
 
-@importer("Log", doc=f"{TUTORIAL}/log.html")
+@importer("Log")
 def log(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """The logarithm of shift + scale x."""
-    p = layer.param("log_param")
+    p = layer.param()
     base = _log_base(layer, p.base)
     if not base:
         layer.unfit("there is no logarithm of base 1")
@@ -158,18 +153,18 @@ def affine(op: Op, x: ir.Value, scale: float, shift: float) -> ir.Value:
     return op.Add(x, shift) if shift else x
 
 
-@importer("Clip", doc=f"{TUTORIAL}/clip.html")
+@importer("Clip")
 def clip(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """max(min, min(x, max)): where the limits are the wrong way round, the lower one wins."""
-    p = layer.param("clip_param")
+    p = layer.param()
     return op.Clip(x, p.min, max(p.min, p.max))
 
 
-@importer("Dropout", doc=f"{TUTORIAL}/dropout.html")
+@importer("Dropout")
 def dropout(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     if layer.layer.phase == "TRAIN":
         layer.refuse("in phase TRAIN it is random")
-    return op.Dropout(x, layer.param("dropout_param").dropout_ratio)
+    return op.Dropout(x, layer.param().dropout_ratio)
 
 
 @importer("ReLU6", doc=f"{YOLO}/relu6_layer.cpp")
@@ -191,3 +186,6 @@ def axpy(layer: Importing, op: Op, scale: ir.Value, x: ir.Value, y: ir.Value) ->
         if rank > 2:
             scale = op.Unsqueeze(scale, list(range(2, rank)))
     return op.Add(op.Mul(scale, x), y)
+
+
+plain(__name__)

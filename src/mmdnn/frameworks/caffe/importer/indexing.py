@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, needs_static, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import LIKE
 from mmdnn.ir.builder import Op, dimensions, shape
 
@@ -35,10 +35,10 @@ def crop_center(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.Slice(x, starts, [-start for start in starts], axes)
 
 
-@importer("Crop", doc=f"{TUTORIAL}/crop.html")
+@importer("Crop")
 def crop(layer: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
     """From `axis` on, as large as the second bottom, from an offset on."""
-    p = layer.param("crop_param")
+    p = layer.param()
     rank, start = len(dimensions(x)), layer.axis(p.axis, x)
     if len(p.offset) > 1 and len(p.offset) != rank - start:
         layer.unfit(f"{len(p.offset)} offsets are given for {rank - start} axes")
@@ -69,14 +69,14 @@ def _same(one: ir.Value, other: ir.Value, axis: int) -> bool:
     return size is not None and size == dimensions(other)[axis]
 
 
-@importer("BatchReindex", doc=f"{TUTORIAL}/batchreindex.html")
+@importer("BatchReindex")
 def batch_reindex(layer: Importing, op: Op, x: ir.Value, indices: ir.Value) -> ir.Value:
     if len(dimensions(indices)) != 1:
         layer.unfit("its second bottom should have one axis")
     return op.Gather(x, op.Cast(indices, to=ir.DataType.INT64), axis=0)
 
 
-@importer("Filter", doc=f"{TUTORIAL}/filter.html")
+@importer("Filter")
 def filter_(layer: Importing, op: Op, first: ir.Value, *others: ir.Value) -> list[ir.Value]:
     """The items of each bottom whose number in the last bottom is not 0."""
     *items, selector = first, *others
@@ -91,10 +91,10 @@ def filter_(layer: Importing, op: Op, first: ir.Value, *others: ir.Value) -> lis
     return kept
 
 
-@importer("Embed", doc=f"{TUTORIAL}/embed.html")
+@importer("Embed")
 def embed(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """A row of the table for each number, cut to an integer."""
-    p = layer.param("embed_param")
+    p = layer.param()
     if p.input_dim < 1 or p.num_output < 1:
         layer.unfit("input_dim and num_output should be 1 or more")
     table = layer.weight(0, "weight", (p.input_dim, p.num_output))

@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.frameworks.caffe.reader.weights import read_blob
 from mmdnn.ir.builder import Op, dimensions
 from mmdnn.tensors import references
@@ -25,9 +25,9 @@ LOG_THRESHOLD = 1e-20
 ZERO = np.float32(0)
 
 
-@importer("SoftmaxWithLoss", doc=f"{TUTORIAL}/softmaxwithloss.html")
+@importer("SoftmaxWithLoss")
 def softmax_with_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
-    axis = layer.axis(layer.param("softmax_param").axis, x)
+    axis = layer.axis(layer.param().axis, x)
     probability = op.Softmax(x, axis=axis)
     label, valid = _labels(layer, op, x, label, axis)
     chosen = op.GatherElements(probability, label, axis=axis)
@@ -36,14 +36,14 @@ def softmax_with_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) ->
     return [loss, probability]
 
 
-@importer("InfogainLoss", doc=f"{TUTORIAL}/infogainloss.html")
+@importer("InfogainLoss")
 def infogain_loss(
     layer: Importing, op: Op, x: ir.Value, label: ir.Value, gains: ir.Value | None = None
 ) -> list[ir.Value]:
     """Every class's log probability, weighted by the label's row of a matrix (K x K)."""
     if layer.param("loss_param").HasField("normalize"):
         layer.unfit("normalize is not for this loss")
-    axis = layer.axis(layer.param("infogain_loss_param").axis, x)
+    axis = layer.axis(layer.param().axis, x)
     classes, rank = known(x, axis), len(dimensions(x))
     probability = op.Softmax(x, axis=axis)
     label, valid = _labels(layer, op, x, label, axis)
@@ -59,7 +59,7 @@ def infogain_loss(
 
 def _gains(layer: Importing, classes: int) -> ir.Value:
     """The matrix of a binaryproto that the layer names, looked for beside the network."""
-    name = layer.param("infogain_loss_param").source
+    name = layer.param().source
     path = layer.folder / Path(name).name if layer.folder and name else None
     if path is None or not path.is_file():
         layer.unfit(f"its matrix '{name}' is not beside the network")
@@ -72,7 +72,7 @@ def _gains(layer: Importing, classes: int) -> ir.Value:
     )
 
 
-@importer("SigmoidCrossEntropyLoss", doc=f"{TUTORIAL}/sigmoidcrossentropyloss.html")
+@importer("SigmoidCrossEntropyLoss")
 def sigmoid_cross_entropy_loss(layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> ir.Value:
     """log(1 + e^x) - x t."""
     agree(x, target, [(0, 0)])
@@ -82,7 +82,7 @@ def sigmoid_cross_entropy_loss(layer: Importing, op: Op, x: ir.Value, target: ir
     return _normalised(op, each, _valid(layer, op, whole), _mode(layer, BATCH_SIZE), count(x, 1))
 
 
-@importer("EuclideanLoss", doc=f"{TUTORIAL}/euclideanloss.html")
+@importer("EuclideanLoss")
 def euclidean_loss(_layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> ir.Value:
     """Half the mean over the batch of the squared distance."""
     agree(x, target, [(0, 0)])
@@ -90,31 +90,31 @@ def euclidean_loss(_layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> 
     return _over_batch(op, op.Mul(difference, difference), count(x, 1) / 2)
 
 
-@importer("HingeLoss", doc=f"{TUTORIAL}/hingeloss.html")
+@importer("HingeLoss")
 def hinge_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
     """max(0, 1 - x) for the label's class and max(0, 1 + x) for the others, or their squares."""
     flat, label = _rows(op, x, label)
     classes = known(flat, 1)
     sign = op.Squeeze(op.OneHot(label, [classes], np.array([1, -1], np.float32)), [1])
     each = op.Relu(op.Add(op.Mul(flat, sign), 1.0))
-    if layer.param("hinge_loss_param").norm == L2:
+    if layer.param().norm == L2:
         each = op.Mul(each, each)
     return _over_batch(op, each, classes)
 
 
-@importer("MultinomialLogisticLoss", doc=f"{TUTORIAL}/multinomiallogisticloss.html")
+@importer("MultinomialLogisticLoss")
 def multinomial_logistic_loss(_layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
     flat, label = _rows(op, x, label)
     chosen = op.GatherElements(flat, label, axis=1)
     return op.Neg(op.ReduceMean(op.Log(op.Max(chosen, LOG_THRESHOLD)), keepdims=0))
 
 
-@importer("ContrastiveLoss", doc=f"{TUTORIAL}/contrastiveloss.html")
+@importer("ContrastiveLoss")
 def contrastive_loss(
     layer: Importing, op: Op, a: ir.Value, b: ir.Value, similar: ir.Value
 ) -> ir.Value:
     """The squared distance of similar pairs; how far that of others is below the margin."""
-    p = layer.param("contrastive_loss_param")
+    p = layer.param()
     agree(a, b, [(0, 0)])
     channels = known(a, 1) if len(dimensions(a)) > 1 else 1
     flat = [reshape(op, x, [dimensions(a)[0], channels]) for x in (a, b)]
@@ -129,10 +129,10 @@ def contrastive_loss(
     return _over_batch(op, op.Where(whole, squared, apart), 0.5)
 
 
-@importer("Accuracy", doc=f"{TUTORIAL}/accuracy.html")
+@importer("Accuracy")
 def accuracy(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
     """How often no more than `top_k` classes are as probable as the label; the same by class."""
-    p = layer.param("accuracy_param")
+    p = layer.param()
     axis = layer.axis(p.axis, x)
     classes = known(x, axis)
     if p.top_k > classes:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import count, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op, dimensions
 from mmdnn.tensors import references
 
 
-@importer("InnerProduct", doc=f"{TUTORIAL}/innerproduct.html")
+@importer("InnerProduct")
 def inner_product(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """All axes from `axis` on are one vector; the axes before stay."""
-    p = layer.param("inner_product_param")
+    p = layer.param()
     axis = layer.axis(p.axis, x)
     if p.num_output < 1:
         layer.unfit("num_output should be 1 or more")

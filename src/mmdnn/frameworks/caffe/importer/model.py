@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError, UsageError
+from mmdnn.frameworks.caffe._layers import layer_type
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.importer.fuse_cut_axes import join_cut_axes
 from mmdnn.frameworks.caffe.importer.fuse_cut_pools import join_cut_pools
@@ -25,15 +26,6 @@ from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir import LAYER, SAID
 from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
 from mmdnn.ir.origin import ORIGIN
-
-NOT_IN_PLACE = frozenset(
-    {
-        *("ArgMax", "Concat", "Convolution", "Crop", "Deconvolution", "Embed", "Flatten", "Im2col"),
-        *("InnerProduct", "LRN", "LSTM", "LSTMUnit", "Pooling", "RNN", "Reduction", "Reshape"),
-        *("SPP", "Slice", "Split", "Tile", "BatchReindex", "Filter"),
-    }
-)
-"""Types whose bottom is overwritten while it is still read, where the top is the same blob."""
 
 
 def to_ir(network: Network, *, static: bool = False) -> ir.Model:
@@ -106,10 +98,8 @@ def _followers(layers: Sequence[Layer]) -> dict[int, Layer]:
 
 def _shares(layer: Layer) -> bool:
     """Whether the tops are views of the bottom."""
-    alone = len(layer.bottoms) == len(layer.tops) == 1
-    return layer.type in {"Flatten", "Reshape", "Split"} or (
-        layer.type in {"Concat", "Slice"} and alone
-    )
+    several = len(layer.bottoms) > 1 or (len(layer.tops) > 1 and layer.type != "Split")
+    return layer_type(layer.type).view and not several
 
 
 class _Lowering:
@@ -199,7 +189,8 @@ class _Lowering:
             inspect.signature(function).bind(importing, self.builder.op, *bottoms)
         except TypeError:
             importing.refuse(f"it cannot have {len(bottoms)} bottoms")
-        if layer.type in NOT_IN_PLACE and set(layer.tops).intersection(layer.bottoms):
+        overwrites = layer_type(layer.type).in_place is False
+        if overwrites and set(layer.tops).intersection(layer.bottoms):
             importing.refuse("its top is its bottom, which Caffe overwrites while it reads it")
         made = function(importing, self.builder.op, *bottoms)
         importing.check_read()

@@ -10,20 +10,20 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.graph import Layer
 from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op, dimensions, shape
 from mmdnn.tensors import references
 
 ACROSS, WITHIN = 0, 1
 
 
-@importer("BatchNorm", doc=f"{TUTORIAL}/batchnorm.html")
+@importer("BatchNorm")
 def batch_norm(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Mean and variance are stored as sums, with the factor they are to be divided by.
 
     A Scale of the channels that follows in place becomes the weight and bias of the same node.
     """
-    p = layer.param("batch_norm_param")
+    p = layer.param()
     if len(shape(x)) < 2:
         layer.unfit("it takes 2 axes or more")
     stored = p.use_global_stats if p.HasField("use_global_stats") else None
@@ -66,7 +66,7 @@ def _affine(layer: Importing, x: ir.Value, channels: int) -> tuple[Any, Any]:
         return np.ones(channels, np.float32), np.zeros(channels, np.float32)
     layer.took_follower = True
     weight = layer.weight(0, "weight", (channels,), of=scale)
-    if not scale.param("scale_param").bias_term:
+    if not scale.param().bias_term:
         return weight, np.zeros(channels, np.float32)
     return weight, layer.weight(1, "bias", (channels,), of=scale)
 
@@ -78,9 +78,9 @@ def _is_affine(layer: Layer, rank: int) -> bool:
     return layer.type == "Scale" and p.axis in {1, 1 - rank} and one_axis and not layer.unknown
 
 
-@importer("LRN", doc=f"{TUTORIAL}/lrn.html")
+@importer("LRN")
 def lrn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    p = layer.param("lrn_param")
+    p = layer.param()
     if len(shape(x)) != 4:
         layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
     if p.local_size % 2 == 0:
@@ -103,10 +103,10 @@ def lrn_within_channel(op: Op, x: ir.Value, alpha: float, beta: float, size: int
     return op.Div(x, op.Pow(op.Add(op.Mul(mean, alpha), 1.0), beta))
 
 
-@importer("MVN", doc=f"{TUTORIAL}/mvn.html")
+@importer("MVN")
 def mvn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Less the mean, divided by the standard deviation plus eps; the result always has 4 axes."""
-    p = layer.param("mvn_param")
+    p = layer.param()
     dims = dimensions(x)
     if len(dims) > 4:
         layer.unfit(f"it takes 4 axes or less, and there are {len(dims)}")
@@ -122,7 +122,7 @@ def mvn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 @importer("Normalize", doc=f"{SSD}/normalize_layer.cpp")
 def normalize(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Divide by sqrt(sum x² + eps), over the channels or over all of an image, and scale."""
-    p = layer.param("norm_param")
+    p = layer.param()
     if not 2 <= len(shape(x)) <= 4:
         layer.refuse(f"it takes 2 to 4 axes, and there are {len(shape(x))}")
     axes = list(range(1, len(shape(x)))) if p.across_spatial else [1]

@@ -13,7 +13,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import known
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op, shape
 from mmdnn.ir.windows import Axis, Window
 
@@ -44,9 +44,9 @@ def is_empty(axis: Axis) -> bool:
     return not axis.begin and (axis.start or 0) >= (axis.size or 0)
 
 
-@importer("Pooling", doc=f"{TUTORIAL}/pooling.html")
+@importer("Pooling")
 def pooling(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
-    p = layer.param("pooling_param")
+    p = layer.param()
     if len(shape(x)) != 4:
         layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
     if p.pool == STOCHASTIC:
@@ -124,10 +124,10 @@ def _with_empty_windows(
     return y
 
 
-@importer("SPP", doc=f"{TUTORIAL}/spp.html")
+@importer("SPP")
 def spatial_pyramid(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Pooling into 1, 4, 16, ... bins, flattened and side by side; a single level stays as it is."""
-    p = layer.param("spp_param")
+    p = layer.param()
     if p.pool == STOCHASTIC:
         layer.refuse("stochastic pooling is random")
     if p.pyramid_height < 1 or len(shape(x)) != 4:

@@ -58,7 +58,7 @@ class _Bottoms:
 
 
 def _bottoms(layer: Importing, given: Sequence[ir.Value], states: int) -> _Bottoms:
-    exposed = states if layer.param("recurrent_param").expose_hidden else 0
+    exposed = states if layer.param().expose_hidden else 0
     bottoms = _Bottoms(static=len(given) > 2 + exposed, states=exposed)
     if len(given) != bottoms.count:
         layer.refuse(f"it has {len(given)} bottoms, and takes {2 + exposed} or {3 + exposed}")
@@ -76,7 +76,7 @@ def _check_sizes(layer: Importing, bottoms: _Inputs) -> None:
     if bottoms.static is not None:
         agree(bottoms.x, bottoms.static, [(1, 0)])
     for state in bottoms.states:
-        size = layer.param("recurrent_param").num_output
+        size = layer.param().num_output
         if len(shape(state)) != 3 or (known(state, 0), known(state, 2)) != (1, size):
             layer.unfit(f"its state '{state.name}' has the shape {shape(state)}")
         agree(bottoms.x, state, [(1, 1)])
@@ -84,7 +84,7 @@ def _check_sizes(layer: Importing, bottoms: _Inputs) -> None:
 
 def _attributes(layer: Importing, bottoms: _Bottoms, given: Sequence[ir.Value]) -> dict[str, Any]:
     return {
-        "num_output": layer.param("recurrent_param").num_output,
+        "num_output": layer.param().num_output,
         "expose_hidden": int(bottoms.states > 0),
         "static_input": int(bottoms.static),
         "unbroken": 1 if _is_unbroken(bottoms, given[1]) else None,
@@ -215,7 +215,7 @@ def _reordered(op: Op, weight: ir.Value) -> ir.Value:
 
 
 def _weights(layer: Importing, bottoms: _Inputs, gates: int) -> list[ir.Value]:
-    size = layer.param("recurrent_param").num_output
+    size = layer.param().num_output
     if not size:
         layer.refuse("it has no num_output")
     rows = gates * size

@@ -5,30 +5,30 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import Importing, importer
 from mmdnn.ir.builder import Op, dimensions
 
 REDUCTIONS = {1: "ReduceSum", 2: "ReduceL1", 3: "ReduceSumSquare", 4: "ReduceMean"}
 """ReductionParameter.ReductionOp: SUM, ASUM, SUMSQ, MEAN."""
 
 
-@importer("Reduction", doc=f"{TUTORIAL}/reduction.html")
+@importer("Reduction")
 def reduction(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """All axes from `axis` on go."""
-    p = layer.param("reduction_param")
+    p = layer.param()
     axes = list(range(layer.axis(p.axis, x), len(dimensions(x))))
     y = op[REDUCTIONS[p.operation]](x, axes, keepdims=0)
     return y if p.coeff == 1 else op.Mul(y, p.coeff)
 
 
-@importer("ArgMax", doc=f"{TUTORIAL}/argmax.html")
+@importer("ArgMax")
 def argmax(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Where the largest numbers are; of equal ones the last comes first.
 
     With an axis, that axis shrinks to the `top_k` indices, or values. Without one, all axes after
     the first are searched as one, and the result is N,1,k (with values N,2,k) and further ones.
     """
-    p = layer.param("argmax_param")
+    p = layer.param()
     dims = dimensions(x)
     if p.HasField("axis"):
         axis = layer.axis(p.axis, x)

@@ -10,7 +10,7 @@ from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
 from mmdnn.ir.builder import Dimension, Op, dimensions, shape
 
 
-@importer("Split", doc=f"{TUTORIAL}/split.html")
+@importer("Split")
 def split(layer: Importing, _op: Op, x: ir.Value) -> list[ir.Value]:
     return [x] * len(layer.tops)
 
@@ -21,10 +21,10 @@ def silence(_layer: Importing, _op: Op, *_bottoms: ir.Value) -> list[ir.Value]:
     return []
 
 
-@importer("Reshape", doc=f"{TUTORIAL}/reshape.html")
+@importer("Reshape")
 def reshape_(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """`num_axes` axes from `axis` on become `shape`, where 0 copies a size and -1 is what is left."""
-    p = layer.param("reshape_param")
+    p = layer.param()
     dims = dimensions(x)
     start = p.axis if p.axis >= 0 else len(dims) + p.axis + 1
     end = len(dims) if p.num_axes == -1 else start + p.num_axes
@@ -43,9 +43,9 @@ def reshape_(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return reshape(op, x, [*dims[:start], *new, *dims[end:]])
 
 
-@importer("Flatten", doc=f"{TUTORIAL}/flatten.html")
+@importer("Flatten")
 def flatten(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    p = layer.param("flatten_param")
+    p = layer.param()
     start, end = layer.axis(p.axis, x), layer.axis(p.end_axis, x) + 1
     dims = dimensions(x)
     if end <= start:
@@ -55,9 +55,9 @@ def flatten(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return x if end == start + 1 else reshape(op, x, [*dims[:start], None, *dims[end:]])
 
 
-@importer("Tile", doc=f"{TUTORIAL}/tile.html")
+@importer("Tile")
 def tile(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
-    p = layer.param("tile_param")
+    p = layer.param()
     axis, dims = layer.axis(p.axis, x), dimensions(x)
     if p.tiles < 1:
         layer.unfit(f"it is told {p.tiles} tiles")
@@ -111,7 +111,7 @@ def reorg(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 @importer("Permute", doc=f"{SSD}/permute_layer.cpp")
 def permute(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     """Axes that `order` leaves out follow in their own order."""
-    rank, order = len(shape(x)), list(layer.param("permute_param").order)
+    rank, order = len(shape(x)), list(layer.param().order)
     if len(set(order)) != len(order) or any(axis >= rank for axis in order):
         layer.refuse(f"order {order} does not fit {rank} axes")
     order += [axis for axis in range(rank) if axis not in order]

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
+from mmdnn.frameworks.caffe._layers import LAYERS, LayerType
 from mmdnn.frameworks.caffe.graph import Layer
 from mmdnn.ir import COMPUTED, LAYER
-from mmdnn.ir.builder import Builder, shape
+from mmdnn.ir.builder import Builder, Op, shape
 from mmdnn.ir.operators import Operators
+
+Function: TypeAlias = Callable[..., Any]
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
-importer: Operators[Callable[..., Any]] = Operators("read from Caffe")
-"""Registers a function `(layer, op, *bottoms) -> top or tops` for a layer type."""
+
+class _Layers(Operators[Function]):
+    def __call__(
+        self, *types: str, doc: str = "", unused: str = ""
+    ) -> Callable[[Function], Function]:
+        page = f"{TUTORIAL}/{types[0].lower()}.html"
+        return super().__call__(*types, doc=doc or page, unused=unused)
+
+
+importer = _Layers("read from Caffe")
+"""Registers a function `(layer, op, *bottoms) -> top or tops` for a layer type; BVLC's have pages."""
 
 
 class Importing:
@@ -53,8 +65,8 @@ class Importing:
         """Whether the first top is the first bottom."""
         return self.tops[:1] == self.layer.bottoms[:1]
 
-    def param(self, block: str) -> Any:
-        """A parameter block, with the defaults of `caffe.proto`."""
+    def param(self, block: str = "") -> Any:
+        """A parameter block, the type's own unless named, with the defaults of `caffe.proto`."""
         return self.layer.param(block)
 
     def fork(self, block: str) -> dict[str, Any]:
@@ -135,3 +147,27 @@ class Importing:
         """Refuse parameters that nobody has read."""
         for block, fields in self._unread.items():
             self.refuse(f"its parameter {block} {fields} is not known here")
+
+
+def plain(module: str) -> None:
+    """Register the layers of a family that are one operator by their rows (see `_layers`)."""
+    for row in LAYERS.values():
+        if row.onnx and row.family == module.rpartition(".")[2] and row.name not in importer:
+            importer(row.name)(_of_row(row, module))
+
+
+def _of_row(row: LayerType, module: str) -> Callable[..., ir.Value]:
+    known = {field for each in row.onnx for field in each.fields.values()}
+
+    def function(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+        p: Any = layer.param() if known else None
+        given = {field for field in known if getattr(p, field) != getattr(type(p)(), field)}
+        onnx = next(each for each in row.onnx if given.issubset(each.fields.values()))
+        values = {name: getattr(p, field) for name, field in onnx.fields.items()}
+        if "axis" in values:
+            values["axis"] = layer.axis(values["axis"], x)
+        y: ir.Value = getattr(op, onnx.operator)(x, **values)
+        return y
+
+    function.__module__ = module
+    return function

@@ -11,23 +11,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe._layers import LAYERS
 from mmdnn.frameworks.caffe.reader.rules import is_data
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 
 Shape = tuple[int, ...] | None
 
-_SQUASHING = {
-    "InfogainLoss": "Softmax",
-    "SigmoidCrossEntropyLoss": "Sigmoid",
-    "SoftmaxWithLoss": "Softmax",
-}
-_HEADS = frozenset(
-    {
-        *("Accuracy", "DetectionEvaluate", "HDF5Output", "Silence"),
-        *("ContrastiveLoss", "EuclideanLoss", "HingeLoss", "InfogainLoss", "MultiBoxLoss"),
-        *("MultinomialLogisticLoss", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss"),
-    }
-)
+_SQUASHING = {row.name: row.squashes for row in LAYERS.values() if row.squashes}
+_HEADS = {row.name for row in LAYERS.values() if row.judges}
 
 
 def for_inference(drafts: list[Draft]) -> tuple[list[Draft], dict[str, Shape]]:
@@ -195,19 +186,13 @@ def _dummy_shapes(block: Any, count: int) -> list[Shape]:
 
 
 _LABELLED = frozenset({"Data", "ImageData", "MemoryData", "WindowData"})
-_BLOCKS = {
-    "Data": "data_param",
-    "ImageData": "image_data_param",
-    "MemoryData": "memory_data_param",
-    "WindowData": "window_data_param",
-}
 
 
 def _image(layer: Any) -> tuple[Shape, int]:
     """The shape of the first top and the batch size, 0 where it is not said."""
-    if layer.type not in _BLOCKS:
+    if layer.type not in _LABELLED:
         return None, 0
-    block, transform = getattr(layer, _BLOCKS[layer.type]), layer.transform_param
+    block, transform = getattr(layer, graph.block_of(layer.type)), layer.transform_param
     batch, crop = block.batch_size, transform.crop_size
     if layer.type == "MemoryData":
         return (batch, block.channels, block.height, block.width), batch
