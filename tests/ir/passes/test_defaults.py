@@ -107,6 +107,16 @@ def test_the_canonical_form_has_them_and_the_model_given_has_not() -> None:
     assert not model.graph[0].attributes
 
 
+def test_what_the_passes_take_out_is_put_in_again() -> None:
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (2, 3, 4, 4))
+    numbers = [builder.constant([1.0, 2.0, 3.0], "float32") for _ in range(4)]
+    y = builder.op.BatchNormalization(x, *numbers)
+    builder.graph.outputs.append(builder.op.MaxPool(y, kernel_shape=[2, 2], auto_pad="VALID"))
+    for node in canonical(builder.model(), keep={"BatchNormalization", "MaxPool"}).graph:
+        assert defaults(node).keys() <= node.attributes.keys()
+
+
 def test_what_an_operator_is_spelled_out_as_has_them_too() -> None:
     builder = Builder("mmdnn.test")
     x = builder.input("x", (2, 3))

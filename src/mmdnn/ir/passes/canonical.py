@@ -61,6 +61,7 @@ def canonical(
         _fold_graph(model.graph, Folding(), opset)
     skip_returns(model.graph)
     common.RemoveUnusedNodesPass()(model)
+    add_defaults(model)  # the passes before take some out
     return model
 
 

@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.ir.passes.defaults import defaults
 
 _KINDS = {
     "Relu": ("relu", "relu"),
@@ -15,8 +16,6 @@ _KINDS = {
     "Softsign": ("softsign", "softsign"),
 }
 """MXNet's kind of `Activation`, and the operator that does the same."""
-
-SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 
 
 @exporter(*_KINDS, doc="Relu")
@@ -32,40 +31,36 @@ def activation(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("LeakyRelu", doc="LeakyRelu")
-def leaky_relu(node: Exporting, mx: Writing, x: Array) -> Array:
-    return mx.LeakyReLU(x, act_type="leaky", slope=node.attribute("alpha", 0.01))
+def leaky_relu(node: Exporting, mx: Writing, x: Array, *, alpha: float) -> Array:
+    return mx.LeakyReLU(x, act_type="leaky", slope=alpha)
 
 
 @exporter("Elu", doc="Elu")
-def elu(node: Exporting, mx: Writing, x: Array) -> Array:
-    return mx.LeakyReLU(x, act_type="elu", slope=node.attribute("alpha", 1.0))
+def elu(node: Exporting, mx: Writing, x: Array, *, alpha: float) -> Array:
+    return mx.LeakyReLU(x, act_type="elu", slope=alpha)
 
 
 @exporter.unfit("Selu")
 def _is_odd_selu(node: ir.Node) -> bool:
     """MXNet has the usual numbers only."""
-    usual = (("alpha", SELU_ALPHA), ("gamma", SELU_GAMMA))
     return any(
-        name in node.attributes and abs(node.attributes[name].as_float() - value) > 1e-7
-        for name, value in usual
+        abs(node.attributes[name].as_float() - usual.as_float()) > 1e-7
+        for name, usual in defaults(node).items()
     )
 
 
-@exporter("Selu", doc="Selu")
+@exporter("Selu", doc="Selu", unused="alpha gamma")
 def selu(node: Exporting, mx: Writing, x: Array) -> Array:
-    node.ignore("alpha", "gamma")
     return mx.LeakyReLU(x, act_type="selu")
 
 
 @exporter.unfit("Gelu")
 def _is_approximate(node: ir.Node) -> bool:
-    found = node.attributes.get("approximate")
-    return found is not None and found.as_string() != "none"
+    return node.attributes["approximate"].as_string() != "none"
 
 
 @exporter("Gelu", doc="Gelu")
 def gelu(node: Exporting, mx: Writing, x: Array) -> Array:
-    node.ignore("approximate")
     return mx.LeakyReLU(x, act_type="gelu")
 
 
@@ -88,15 +83,13 @@ def prelu(node: Exporting, mx: Writing, x: Array, slope: Array) -> Array:
 
 
 @exporter("HardSigmoid", doc="HardSigmoid")
-def hard_sigmoid(node: Exporting, mx: Writing, x: Array) -> Array:
-    alpha, beta = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
+def hard_sigmoid(node: Exporting, mx: Writing, x: Array, *, alpha: float, beta: float) -> Array:
     return mx.hard_sigmoid(x, alpha=alpha, beta=beta)
 
 
 @exporter("Softmax", "LogSoftmax", doc="Softmax")
-def softmax(node: Exporting, mx: Writing, x: Array) -> Array:
-    axis = node.attribute("axis", -1)
-    ended = output_layer(node, mx, x)
+def softmax(node: Exporting, mx: Writing, x: Array, *, axis: int) -> Array:
+    ended = output_layer(node, mx, x, axis)
     if ended is not None:
         return ended
     if node.source_type == "SoftmaxActivation" and axis == 1 and len(x.shape or ()) > 2:

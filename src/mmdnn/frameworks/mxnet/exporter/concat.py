@@ -8,9 +8,8 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exp
 
 
 @exporter("Concat", doc="Concat")
-def concat(node: Exporting, mx: Writing, *xs: Array) -> Array:
+def concat(node: Exporting, mx: Writing, *xs: Array, axis: int) -> Array:
     """Parts of one array, all in order, are that array."""
-    axis = node.attribute("axis")
     cuts = [mx.scope.cuts.get(x.entry) for x in xs]
     if axis == 0 and cuts[0] is not None:
         whole, _, count = cuts[0]
@@ -19,12 +18,11 @@ def concat(node: Exporting, mx: Writing, *xs: Array) -> Array:
     return mx.Concat(*xs, num_args=len(xs), dim=axis if axis != 1 else None)
 
 
-@exporter("Split", doc="Split")
+@exporter("Split", doc="Split", unused="num_outputs")
 def split_operator(
-    node: Exporting, mx: Writing, x: Array, split: Array | None = None
+    node: Exporting, mx: Writing, x: Array, split: Array | None = None, *, axis: int
 ) -> list[Array]:
-    axis, count = node.attribute("axis", 0), len(node.node.outputs)
-    node.ignore("num_outputs")
+    count = len(node.node.outputs)
     lengths = None if split is None else node.ints(split, "sizes")
     if lengths is None:
         shape = node.output_shape(0) or ()

@@ -9,10 +9,9 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exp
 from mmdnn.ir.recurrent import scans
 
 
-@exporter("Scan", doc="Scan")
+@exporter("Scan", doc="Scan", unused=" ".join(scans.ATTRIBUTES))
 def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
     """Along the first axis, forwards: others are turned. What the body reads from outside is handed in."""
-    node.ignore(*scans.ATTRIBUTES)
     said = scans.read(node.node)
     body, count = said.body, said.states
     data, outs = len(said.axes), len(said.out_axes)

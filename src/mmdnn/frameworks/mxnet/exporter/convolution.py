@@ -12,12 +12,10 @@ def per_axis(values: list[int], default: int) -> tuple[int, ...] | None:
     return None if set(values) <= {default} else tuple(values)
 
 
-def window_of(node: Exporting, x: Array) -> Window:
-    """The windows of a node, along one to three axes."""
-    window = Window.of(node, x.shape)
+def check_window(node: Exporting, window: Window) -> None:
+    """Refuse a node whose windows are not along one to three axes."""
     if len(window) not in {1, 2, 3}:
         node.refuse(f"MXNet has windows along 1 to 3 spatial axes, not {len(window)}")
-    return window
 
 
 def weight_shape(node: Exporting, weight: Array) -> list[int]:
@@ -35,14 +33,22 @@ def named(mx: Writing, weight: Array, bias: Array | None) -> tuple[Array, ...]:
 
 
 @exporter("Conv", doc="Conv")
-def conv(node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | None = None) -> Array:
+def conv(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    group: int,
+    window: Window,
+) -> Array:
     filters = weight_shape(node, weight)[0]
-    window = window_of(node, x)
+    check_window(node, window)
     begins = window.begins
     if not window.is_even:
         x = pad(node, mx, x, [0, 0, *begins], [0, 0, *window.ends], rank=len(window) + 2)
         begins = [0] * len(window)
-    group = node.attribute("group", 1)
     return mx.Convolution(
         x,
         *named(mx, weight, bias),
@@ -58,10 +64,17 @@ def conv(node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | No
 
 @exporter("ConvTranspose", doc="ConvTranspose")
 def conv_transpose(
-    node: Exporting, mx: Writing, x: Array, weight: Array, bias: Array | None = None
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    group: int,
+    window: Window,
 ) -> Array:
     per_group = weight_shape(node, weight)[1]
-    window, group = window_of(node, x), node.attribute("group", 1)
+    check_window(node, window)
     pads, adj, begins, ends = _transposed_pads(node, window)
     y = mx.Deconvolution(
         x,
@@ -89,7 +102,7 @@ def _transposed_pads(node: Exporting, window: Window) -> tuple[list[int], ...]:
     return tuple(list(column) for column in zip(*rows, strict=True))
 
 
-@exporter("DeformConv", doc="DeformConv")
+@exporter("DeformConv", doc="DeformConv", unused="kernel_shape")
 def deform_conv(
     node: Exporting,
     mx: Writing,
@@ -98,20 +111,24 @@ def deform_conv(
     offset: Array,
     bias: Array | None = None,
     mask: Array | None = None,
+    *,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+    dilations: list[int] | None = None,
+    group: int,
+    offset_group: int,
 ) -> Array:
-    shape = weight.shape or ()
-    node.ignore("kernel_shape")
-    pads = node.attribute("pads", [0] * 4)
+    shape, pads = weight.shape or (), pads or [0] * 4
     if len(shape) != 4 or pads[:2] != pads[2:]:
         node.refuse("images of two axes, padded alike on both sides, are what MXNet deforms")
     params = {
         "kernel": tuple(shape[2:]),
-        "stride": tuple(node.attribute("strides", [1, 1])),
-        "dilate": tuple(node.attribute("dilations", [1, 1])),
+        "stride": tuple(strides or (1, 1)),
+        "dilate": tuple(dilations or (1, 1)),
         "pad": tuple(pads[:2]),
         "num_filter": shape[0],
-        "num_group": node.attribute("group", 1),
-        "num_deformable_group": node.attribute("offset_group", 1),
+        "num_group": group,
+        "num_deformable_group": offset_group,
         "no_bias": True if bias is None else None,
     }
     rest = named(mx, weight, bias)
@@ -121,16 +138,27 @@ def deform_conv(
 
 
 @exporter("Col2Im", doc="Col2Im")
-def col2im(node: Exporting, mx: Writing, x: Array, image: Array, block: Array) -> Array:
-    pads = node.attribute("pads", [0] * 4)
-    count = len(pads) // 2
+def col2im(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    image: Array,
+    block: Array,
+    *,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+    dilations: list[int] | None = None,
+) -> Array:
+    kernel = node.ints(block, "kernel")
+    count = len(kernel)
+    pads = pads or [0] * 2 * count
     if pads[:count] != pads[count:]:
         node.refuse("padding that is not the same on both sides")
     return mx.col2im(
         x,
         output_size=tuple(node.ints(image, "size")),
-        kernel=tuple(node.ints(block, "kernel")),
-        stride=tuple(node.attribute("strides", [1] * count)),
-        dilate=tuple(node.attribute("dilations", [1] * count)),
+        kernel=tuple(kernel),
+        stride=tuple(strides or [1] * count),
+        dilate=tuple(dilations or [1] * count),
         pad=tuple(pads[:count]),
     )

@@ -27,10 +27,11 @@ def range_operator(node: Exporting, mx: Writing, start: Array, limit: Array, ste
 
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")
-def constant_of_shape(node: Exporting, mx: Writing, shape: Array) -> Array:
+def constant_of_shape(
+    node: Exporting, mx: Writing, shape: Array, *, value: ir.TensorProtocol | None = None
+) -> Array:
     """In the shape of another array, whose type must be the same."""
-    filled = node.attribute("value")
-    array = np.zeros(1, np.float32) if filled is None else filled.numpy()
+    array = np.zeros(1, np.float32) if value is None else value.numpy()
     whole = shape.producer("Shape")
     if whole is None or whole.inputs[0] is None or not _is_whole(whole):
         return _full(node, mx, shape, array)

@@ -12,33 +12,46 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exp
 
 
 @exporter("MaxRoiPool", doc="MaxRoiPool")
-def max_roi_pool(node: Exporting, mx: Writing, x: Array, rois: Array) -> Array:
-    return mx.ROIPooling(
-        x,
-        rois,
-        pooled_size=tuple(node.attribute("pooled_shape")),
-        spatial_scale=node.attribute("spatial_scale", 1.0),
-    )
+def max_roi_pool(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    rois: Array,
+    *,
+    pooled_shape: list[int],
+    spatial_scale: float,
+) -> Array:
+    return mx.ROIPooling(x, rois, pooled_size=tuple(pooled_shape), spatial_scale=spatial_scale)
 
 
 @exporter("RoiAlign", doc="RoiAlign")
-def roi_align(node: Exporting, mx: Writing, x: Array, rois: Array, batch: Array) -> Array:
+def roi_align(
+    node: Exporting,
+    mx: Writing,
+    x: Array,
+    rois: Array,
+    batch: Array,
+    *,
+    mode: str,
+    output_height: int,
+    output_width: int,
+    coordinate_transformation_mode: str,
+    sampling_ratio: int,
+    spatial_scale: float,
+) -> Array:
     """MXNet has the image's number in front of each box."""
-    if node.attribute("mode", "avg") != "avg":
+    if mode != "avg":
         node.refuse("the maximum of a region's samples")
-    size = (node.attribute("output_height", 1), node.attribute("output_width", 1))
-    aligned = node.attribute("coordinate_transformation_mode", "half_pixel") == "half_pixel"
-    ratio = node.attribute("sampling_ratio", 0)
     kind = rois.dtype
     number = mx.expand_dims(mx.cast(batch, kind) if kind is not None else batch, axis=1)
     return mx.make(
         "_contrib_ROIAlign",
         x,
         mx.Concat(number, rois, num_args=2),
-        pooled_size=size,
-        spatial_scale=node.attribute("spatial_scale", 1.0),
-        sample_ratio=ratio if ratio else None,
-        aligned=aligned or None,
+        pooled_size=(output_height, output_width),
+        spatial_scale=spatial_scale,
+        sample_ratio=sampling_ratio or None,
+        aligned=coordinate_transformation_mode == "half_pixel" or None,
     )
 
 
@@ -61,9 +74,8 @@ FUNCTIONS = {
 
 
 def _kept(op: str) -> Any:
-    def write(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
+    def write(node: Exporting, mx: Writing, *inputs: Array, **params: Any) -> list[Array]:
         type_ = node.source_type if node.source_type in operators() else op
-        params = {name: node.attribute(name) for name in list(node.node.attributes)}
         if "output_score" in operators()[type_].params and node.wants(1):
             params["output_score"] = True
         return mx.outputs(mx.make(type_, *inputs, **params), len(node.node.outputs))

@@ -194,9 +194,9 @@ def round_operator(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("Mod", doc="Mod")
-def mod(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+def mod(node: Exporting, mx: Writing, a: Array, b: Array, *, fmod: int) -> Array:
     """The divisor's sign, or with fmod the dividend's."""
-    if not node.attribute("fmod", 0):
+    if not fmod:
         number = scalar(b, a)
         return mx.broadcast_mod(a, b) if number is None else mx._mod_scalar(a, scalar=number)
     rest = mx.broadcast_mod(mx.abs(a), mx.abs(b))
@@ -225,10 +225,9 @@ def _short(number: float | None, x: Array) -> float | int | None:
     return float(np.format_float_positional(np.float32(number), trim="0"))
 
 
-@exporter("Cast", doc="Cast")
-def cast(node: Exporting, mx: Writing, x: Array) -> Array:
-    node.ignore("saturate", "round_mode")
-    target = ir.DataType(node.attribute("to"))
+@exporter("Cast", doc="Cast", unused="saturate round_mode")
+def cast(node: Exporting, mx: Writing, x: Array, *, to: int) -> Array:
+    target = ir.DataType(to)
     if target == ir.DataType.BOOL:
         return x if _is_truth(x) else mx.truth(mx._not_equal_scalar(x, scalar=0))
     if target not in NAMES:
@@ -252,7 +251,7 @@ def identity(node: Exporting, mx: Writing, x: Array) -> Array:
     return mx.make("_copy", x) if plain else x
 
 
-@exporter("Dropout", doc="Dropout")
+@exporter("Dropout", doc="Dropout", unused="seed")
 def dropout(
     node: Exporting,
     mx: Writing,
@@ -260,7 +259,6 @@ def dropout(
     ratio: Array | None = None,
     training: Array | None = None,
 ) -> Array:
-    node.ignore("seed")
     if training is not None:
         mode = training.numbers()
         if mode is None or bool(mode.any()):

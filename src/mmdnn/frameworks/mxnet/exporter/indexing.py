@@ -13,9 +13,9 @@ EMBEDDINGS = {"Embed", "Embedding"}
 
 
 @exporter("Gather", doc="Gather")
-def gather(node: Exporting, mx: Writing, x: Array, indices: Array) -> Array:
+def gather(node: Exporting, mx: Writing, x: Array, indices: Array, *, axis: int) -> Array:
     """`take`; a number alone is a slice of one, without its axis. Negative indices wrap around."""
-    axis = node.axis(x, node.attribute("axis", 0))
+    axis = node.axis(x, axis)
     numbers = indices.numbers()
     bounded = _bounded(node, mx, x, indices, axis)
     if bounded is not None and node.source_type == "take":
@@ -60,8 +60,8 @@ def _bounded(node: Exporting, mx: Writing, x: Array, indices: Array, axis: int) 
 
 
 @exporter("GatherElements", doc="GatherElements")
-def gather_elements(node: Exporting, mx: Writing, x: Array, indices: Array) -> Array:
-    axis = node.axis(x, node.attribute("axis", 0))
+def gather_elements(node: Exporting, mx: Writing, x: Array, indices: Array, *, axis: int) -> Array:
+    axis = node.axis(x, axis)
     shape = indices.shape or ()
     expected = tuple(1 if i == axis else dim for i, dim in enumerate(x.shape or ()))
     if shape != expected or None in shape:
@@ -70,13 +70,13 @@ def gather_elements(node: Exporting, mx: Writing, x: Array, indices: Array) -> A
 
 
 @exporter("GatherND", doc="GatherND")
-def gather_nd(node: Exporting, mx: Writing, x: Array, indices: Array) -> Array:
+def gather_nd(node: Exporting, mx: Writing, x: Array, indices: Array, *, batch_dims: int) -> Array:
     """MXNet has the coordinates along the first axis, that of the batch among them."""
-    batch, rank = node.attribute("batch_dims", 0), node.rank(indices)
-    if batch > 1:
-        node.refuse(f"batch_dims {batch}")
+    rank = node.rank(indices)
+    if batch_dims > 1:
+        node.refuse(f"batch_dims {batch_dims}")
     places = mx.transpose(indices, axes=(rank - 1, *range(rank - 1)))
-    if batch:
+    if batch_dims:
         rows = _counted(mx, indices, 0, rank - 1)
         places = mx.Concat(
             mx.broadcast_like(rows, mx.slice_axis(places, axis=0, begin=0, end=1)),
@@ -96,15 +96,18 @@ def _counted(mx: Writing, x: Array, axis: int, rank: int) -> Array:
 
 
 @exporter("Compress", doc="Compress")
-def compress(node: Exporting, mx: Writing, x: Array, mask: Array) -> Array:
-    axis = node.attribute("axis")
+def compress(
+    node: Exporting, mx: Writing, x: Array, mask: Array, *, axis: int | None = None
+) -> Array:
     if axis != 0:
         node.refuse("MXNet picks along the first axis")
     return mx.make("_contrib_boolean_mask", x, mask, axis=0)
 
 
 @exporter("ScatterND", doc="ScatterND")
-def scatter_nd(node: Exporting, mx: Writing, x: Array, indices: Array, updates: Array) -> Array:
+def scatter_nd(
+    node: Exporting, mx: Writing, x: Array, indices: Array, updates: Array, *, reduction: str
+) -> Array:
     """Into zeros."""
     numbers, shape = x.numbers(), node.output_shape()
     plain = numbers is not None and not numbers.any()
@@ -115,7 +118,7 @@ def scatter_nd(node: Exporting, mx: Writing, x: Array, indices: Array, updates: 
         and filled.inputs[0].const_value is not None
     ):
         plain = not filled.inputs[0].const_value.numpy().any()
-    if not plain or node.attribute("reduction", "none") != "none" or shape is None or None in shape:
+    if not plain or reduction != "none" or shape is None or None in shape:
         node.refuse("MXNet scatters into zeros")
     rank = node.rank(indices)
     places = mx.transpose(indices, axes=(rank - 1, *range(rank - 1)))
@@ -123,13 +126,14 @@ def scatter_nd(node: Exporting, mx: Writing, x: Array, indices: Array, updates: 
 
 
 @exporter("OneHot", doc="OneHot")
-def one_hot(node: Exporting, mx: Writing, indices: Array, depth: Array, values: Array) -> Array:
+def one_hot(
+    node: Exporting, mx: Writing, indices: Array, depth: Array, values: Array, *, axis: int
+) -> Array:
     size = node.ints(depth, "depth")[0]
     numbers = values.numbers()
     kind = node.output.dtype
     if numbers is None or kind not in NAMES:
         node.refuse("its values are computed while the model runs")
-    axis = node.attribute("axis", -1)
     rank = node.rank(indices)
     wrapped = mx._mod_scalar(indices, scalar=size) if _may_be_negative(indices) else indices
     hot = mx.one_hot(
@@ -225,11 +229,11 @@ def _cut(
     )
 
 
-@exporter("TopK", doc="TopK")
-def top_k(node: Exporting, mx: Writing, x: Array, k: Array) -> list[Array]:
-    node.ignore("sorted")
+@exporter("TopK", doc="TopK", unused="sorted")
+def top_k(
+    node: Exporting, mx: Writing, x: Array, k: Array, *, axis: int, largest: int
+) -> list[Array]:
     count = node.ints(k, "number")[0]
-    axis, largest = node.attribute("axis", -1), node.attribute("largest", 1)
     both = mx.topk(
         x, axis=axis, k=count, ret_typ="both", is_ascend=None if largest else True, dtype="int64"
     )

@@ -6,13 +6,13 @@ from mmdnn.frameworks.mxnet._schema import LABELS
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing
 
 
-def output_layer(node: Exporting, mx: Writing, x: Array) -> Array | None:
-    """The source's own output layer; None where it had none."""
+def output_layer(node: Exporting, mx: Writing, x: Array, axis: int = -1) -> Array | None:
+    """The source's own output layer, over an axis; None where it had none."""
     if node.source_type not in LABELS:
         return None
     params: dict[str, bool | None] = {}
     if node.source_type == "SoftmaxOutput":
-        axis, rank = node.attribute("axis", -1), len(x.shape or ())
+        rank = len(x.shape or ())
         if rank != 2 and axis not in {1, -1, rank - 1}:
             return None
         params["multi_output"] = True if axis == 1 and rank != 2 else None

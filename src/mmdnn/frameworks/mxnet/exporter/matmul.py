@@ -12,10 +12,20 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exp
 
 
 @exporter("Gemm", doc="Gemm")
-def gemm(node: Exporting, mx: Writing, a: Array, b: Array, c: Array | None = None) -> Array:
+def gemm(
+    node: Exporting,
+    mx: Writing,
+    a: Array,
+    b: Array,
+    c: Array | None = None,
+    *,
+    alpha: float,
+    beta: float,
+    transA: int,
+    transB: int,
+) -> Array:
     """FullyConnected where the right side is a weight, else a product."""
-    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
-    turn_a, turn_b = bool(node.attribute("transA", 0)), bool(node.attribute("transB", 0))
+    turn_a, turn_b = bool(transA), bool(transB)
     hidden = (b.shape or (None, None))[0 if turn_b else 1]
     fits = alpha == 1 and not turn_a and isinstance(hidden, int)
     if fits and (b.constant is not None or turn_b):
@@ -60,8 +70,7 @@ def fully_connected(
 def is_flattening(node: ir.Node) -> bool:
     """Whether it makes a matrix of an array, its first axis left as it is."""
     if node.op_type == "Flatten":
-        axis = node.attributes.get("axis")
-        return axis is None or axis.as_int() == 1
+        return node.attributes["axis"].as_int() == 1
     x, target = node.inputs[0], node.inputs[1]
     if x is None or x.shape is None or len(x.shape) < 2 or target is None:
         return False

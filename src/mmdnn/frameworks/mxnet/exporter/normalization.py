@@ -7,9 +7,6 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
-EPSILON = 1e-5
-"""ONNX's default."""
-
 
 def _ones(x: Array) -> bool:
     """Whether it is 1 everywhere, and no weight."""
@@ -28,13 +25,15 @@ def batch_normalization(
     bias: Array,
     mean: Array,
     var: Array,
+    *,
+    epsilon: float,
+    momentum: float | None = None,
+    training_mode: int,
 ) -> Array:
-    eps, momentum = node.attribute("epsilon", EPSILON), node.attribute("momentum", 0.9)
-    node.ignore("spatial")
-    if node.attribute("training_mode", 0):
+    if training_mode:
         node.refuse("statistics of the batch, which MXNet takes while it trains only")
     if any(each.constant is None for each in (mean, var)):
-        return _by_hand(mx, x, scale, bias, mean, var, eps)
+        return _by_hand(mx, x, scale, bias, mean, var, epsilon)
     for each, role in (
         (scale, "gamma"),
         (bias, "beta"),
@@ -52,7 +51,7 @@ def batch_normalization(
         bias,
         mean,
         var,
-        eps=eps,
+        eps=epsilon,
         momentum=momentum if momentum != 0.9 else None,
         fix_gamma=fixed,
     )
@@ -72,48 +71,40 @@ def _by_hand(
 
 @exporter("InstanceNormalization", doc="InstanceNormalization")
 def instance_normalization(
-    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array
+    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array, *, epsilon: float
 ) -> Array:
-    eps = node.attribute("epsilon", EPSILON)
-    return mx.InstanceNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), eps=eps)
+    return mx.InstanceNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), eps=epsilon)
 
 
 @exporter.unfit("LayerNormalization")
 def _is_odd_layer_norm(node: ir.Node) -> bool:
     """MXNet's takes one axis, and has both weights."""
     x, scale = node.inputs[0], node.inputs[1]
-    axis = node.attributes.get("axis")
-    last = axis is None or axis.as_int() == -1
-    if x is not None and x.shape is not None and axis is not None:
-        last = last or axis.as_int() == len(x.shape) - 1
+    axis = node.attributes["axis"].as_int()
+    last = axis == -1 or (x is not None and x.shape is not None and axis == len(x.shape) - 1)
     plain = scale is not None and scale.shape is not None and len(scale.shape) == 1
     return not (last and plain) or len(node.inputs) < 3 or any(v.uses() for v in node.outputs[1:])
 
 
-@exporter("LayerNormalization", doc="LayerNormalization")
-def layer_normalization(node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array) -> Array:
-    node.ignore("stash_type", "axis")
-    eps = node.attribute("epsilon", EPSILON)
-    return mx.LayerNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), axis=-1, eps=eps)
+@exporter("LayerNormalization", doc="LayerNormalization", unused="stash_type axis")
+def layer_normalization(
+    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array, *, epsilon: float
+) -> Array:
+    rest = mx.weight(scale, "gamma"), mx.weight(bias, "beta")
+    return mx.LayerNorm(x, *rest, axis=-1, eps=epsilon)
 
 
 @exporter("LRN", doc="LRN")
-def lrn(node: Exporting, mx: Writing, x: Array) -> Array:
-    size = node.attribute("size")
+def lrn(
+    node: Exporting, mx: Writing, x: Array, *, size: int, alpha: float, beta: float, bias: float
+) -> Array:
     if size % 2 == 0:
         node.refuse(f"MXNet's windows of local response normalisation are odd, not {size}")
-    return mx.LRN(
-        x,
-        alpha=node.attribute("alpha", 1e-4),
-        beta=node.attribute("beta", 0.75),
-        knorm=node.attribute("bias", 1.0),
-        nsize=size,
-    )
+    return mx.LRN(x, alpha=alpha, beta=beta, knorm=bias, nsize=size)
 
 
 @exporter("LpNormalization", doc="LpNormalization")
-def lp_normalization(node: Exporting, mx: Writing, x: Array) -> Array:
-    p, axis = node.attribute("p", 2), node.attribute("axis", -1)
+def lp_normalization(node: Exporting, mx: Writing, x: Array, *, axis: int, p: int) -> Array:
     return mx.broadcast_div(x, mx.norm(x, ord=p, axis=(axis,), keepdims=True))
 
 

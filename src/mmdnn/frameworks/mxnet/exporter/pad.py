@@ -100,9 +100,10 @@ def pad_operator(
     pads: Array,
     value: Array | None = None,
     axes: Array | None = None,
+    *,
+    mode: str,
 ) -> Array:
     rank = node.rank(x)
-    mode = node.attribute("mode", "constant")
     if mode not in _MODES:
         node.refuse(f"MXNet has no padding by '{mode}'")
     sides = node.ints(pads, "padding")

@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from mmdnn.frameworks.mxnet.exporter.convolution import per_axis, window_of
+from mmdnn.frameworks.mxnet.exporter.convolution import check_window, per_axis
 from mmdnn.frameworks.mxnet.exporter.pad import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 from mmdnn.ir.windows import Window
@@ -31,11 +31,10 @@ def convention(window: Window) -> str | None:
     return None
 
 
-def _window(node: Exporting, x: Array) -> Window:
-    window = window_of(node, x)
+def _check(node: Exporting, window: Window) -> None:
+    check_window(node, window)
     if set(window.dilations) != {1}:
         node.refuse("MXNet has no pooling with dilation")
-    return window
 
 
 def _reach(node: Exporting, window: Window) -> list[int]:
@@ -68,12 +67,11 @@ def _pool(mx: Writing, x: Array, kind: str, window: Window, rounding: str, **par
     )
 
 
-@exporter("MaxPool", doc="MaxPool")
-def max_pool(node: Exporting, mx: Writing, x: Array) -> Array:
-    node.ignore("storage_order")
+@exporter("MaxPool", doc="MaxPool", unused="storage_order")
+def max_pool(node: Exporting, mx: Writing, x: Array, *, window: Window) -> Array:
     if node.wants(1):
         node.refuse("MXNet's pooling does not tell where the maxima are")
-    window = _window(node, x)
+    _check(node, window)
     if rounding := convention(window):
         return _pool(mx, x, "max", window, rounding)
     padded = _padded(node, mx, x, window.begins, _reach(node, window), -math.inf)
@@ -81,9 +79,11 @@ def max_pool(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("AveragePool", doc="AveragePool")
-def average_pool(node: Exporting, mx: Writing, x: Array) -> Array:
-    window = _window(node, x)
-    include = bool(node.attribute("count_include_pad", 0))
+def average_pool(
+    node: Exporting, mx: Writing, x: Array, *, window: Window, count_include_pad: int
+) -> Array:
+    _check(node, window)
+    include = bool(count_include_pad)
     if rounding := convention(window):
         counted = include or not any(window.begins)  # "full" never counts what lies behind
         return _pool(mx, x, "avg", window, rounding, count_include_pad=None if counted else False)
@@ -129,10 +129,9 @@ def global_max_pool(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("LpPool", doc="LpPool")
-def lp_pool(node: Exporting, mx: Writing, x: Array) -> Array:
+def lp_pool(node: Exporting, mx: Writing, x: Array, *, window: Window, p: int) -> Array:
     """MXNet takes no absolute values, so they are taken before."""
-    window = _window(node, x)
-    p = node.attribute("p", 2)
+    _check(node, window)
     if p not in {1, 2, 3}:
         node.refuse(f"MXNet pools with p of 1 to 3, not {p}")
     padded = _padded(node, mx, mx.abs(x), window.begins, _reach(node, window), 0.0)

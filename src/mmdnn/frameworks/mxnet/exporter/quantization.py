@@ -8,41 +8,41 @@ from mmdnn.frameworks.mxnet.exporter.elementwise import round_operator
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
 
 
-def _along(node: Exporting, mx: Writing, each: Array, x: Array) -> Array:
+def _along(node: Exporting, mx: Writing, each: Array, x: Array, axis: int) -> Array:
     """A number for all, or one for each place along an axis."""
     if len(each.shape or ()) > 1:
         node.refuse("scales for blocks")
     if not each.shape:
         return each
-    rank, axis = node.rank(x), node.axis(x, node.attribute("axis", 1))
-    return mx.Reshape(each, shape=tuple(-1 if i == axis else 1 for i in range(rank)))
+    place = node.axis(x, axis)
+    return mx.Reshape(each, shape=tuple(-1 if i == place else 1 for i in range(node.rank(x))))
 
 
-@exporter("QuantizeLinear", doc="QuantizeLinear")
+@exporter(
+    "QuantizeLinear", doc="QuantizeLinear", unused="saturate output_dtype precision block_size"
+)
 def quantize(
-    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None
+    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None, *, axis: int
 ) -> Array:
-    node.ignore("axis", "saturate", "output_dtype", "precision", "block_size")
     kind = node.output.dtype
     if kind not in {ir.DataType.UINT8, ir.DataType.INT8}:
         node.refuse(f"the type {kind.name if kind else '?'}")
-    y = round_operator(node, mx, mx.broadcast_div(x, _along(node, mx, scale, x)))
+    y = round_operator(node, mx, mx.broadcast_div(x, _along(node, mx, scale, x, axis)))
     if zero is not None:
-        y = mx.broadcast_add(y, mx.cast(_along(node, mx, zero, x), ir.DataType.FLOAT))
+        y = mx.broadcast_add(y, mx.cast(_along(node, mx, zero, x, axis), ir.DataType.FLOAT))
     y = mx.clip(y, a_min=int(kind.min), a_max=int(kind.max))
     y.dtype = ir.DataType.FLOAT
     return mx.cast(y, kind)
 
 
-@exporter("DequantizeLinear", doc="DequantizeLinear")
+@exporter("DequantizeLinear", doc="DequantizeLinear", unused="output_dtype block_size")
 def dequantize(
-    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None
+    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None, *, axis: int
 ) -> Array:
-    node.ignore("axis", "output_dtype", "block_size")
     kind = node.output.dtype or ir.DataType.FLOAT
     if kind not in NAMES:
         node.refuse(f"the type {kind.name}")
     y = mx.cast(x, kind)
     if zero is not None:
-        y = mx.broadcast_sub(y, mx.cast(_along(node, mx, zero, x), kind))
-    return mx.broadcast_mul(y, _along(node, mx, scale, x))
+        y = mx.broadcast_sub(y, mx.cast(_along(node, mx, zero, x, axis), kind))
+    return mx.broadcast_mul(y, _along(node, mx, scale, x, axis))

@@ -67,7 +67,7 @@ def _lengths(x: ir.Value | None, lengths: ir.Value | None) -> ir.Value | None:
     return None if whole else lengths
 
 
-@exporter("LSTM", "GRU", "RNN", doc="LSTM")
+@exporter("LSTM", "GRU", "RNN", doc="LSTM", unused=" ".join(ATTRIBUTES))
 def recurrent(
     node: Exporting,
     mx: Writing,
@@ -82,7 +82,6 @@ def recurrent(
 ) -> list[Array]:
     """One node for a stack of them, if nothing else reads what is between."""
     del peepholes  # they are zeros
-    node.ignore(*ATTRIBUTES)
     said = read(node.node)
     mode = _mode(said)
     assert mode is not None
@@ -100,7 +99,7 @@ def recurrent(
     return [_laid_out(node, mx, y, said.ways), *ends]
 
 
-@exporter("mmdnn::ProjectedLSTM", doc="LSTM")
+@exporter("mmdnn::ProjectedLSTM", doc="LSTM", unused="hidden_size")
 def projected(
     node: Exporting,
     mx: Writing,
@@ -111,13 +110,13 @@ def projected(
     p: Array,
     h: Array,
     c: Array,
+    *,
+    direction: str,
 ) -> list[Array]:
     """An LSTM with `projection_size`."""
-    node.ignore("hidden_size")
     if any(each.constant is None for each in (w, r, b, p)):
         node.refuse("weights that are computed while the model runs")
     weights = Weights(*(each.constant for each in (w, r, b, p)))  # type: ignore[arg-type]
-    direction = node.attribute("direction")
     ways, size = weights.w.shape.numpy()[0], weights.w.shape.numpy()[1] // 4
     stack = Stack("lstm", size, tuple(range(ways)), node.layer, x, w, layers=[weights])
     stack.states.append([_given(h), _given(c)])

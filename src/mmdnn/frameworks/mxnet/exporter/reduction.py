@@ -7,13 +7,8 @@ from typing import Any
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 
-def _axes(node: Exporting, x: Array, axes: Array | None) -> dict[str, Any] | None:
-    """`axis` and `keepdims` for MXNet; None where nothing is reduced."""
-    keep = bool(node.attribute("keepdims", 1))
-    empty = bool(node.attribute("noop_with_empty_axes", 0))
-    found = [] if axes is None else node.ints(axes, "axes")
-    if not found and empty:
-        return None
+def _axes(node: Exporting, x: Array, found: list[int], keep: bool) -> dict[str, Any]:
+    """`axis` and `keepdims` for MXNet; of all axes where none are told."""
     if not found and keep:
         found = list(range(node.rank(x)))
     if found and not keep and len({a % max(node.rank(x), 1) for a in found}) == node.rank(x):
@@ -22,11 +17,19 @@ def _axes(node: Exporting, x: Array, axes: Array | None) -> dict[str, Any] | Non
 
 
 def _reduction(op: str, before: str = "", after: str = "") -> Any:
-    def reduce(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -> Array:
-        where = _axes(node, x, axes)
+    def reduce(
+        node: Exporting,
+        mx: Writing,
+        x: Array,
+        axes: Array | None = None,
+        *,
+        keepdims: int,
+        noop_with_empty_axes: int,
+    ) -> Array:
         y = mx.make(before, x) if before else x
-        if where is not None:
-            y = mx.make(op, y, **where)
+        places = [] if axes is None else node.ints(axes, "axes")
+        if places or not noop_with_empty_axes:
+            y = mx.make(op, y, **_axes(node, x, places, bool(keepdims)))
         y = mx.make(after, y) if after else y
         return mx.make("_copy", y) if y is x else y
 
@@ -48,14 +51,14 @@ for _type, _how in {
 
 
 @exporter("ArgMax", "ArgMin", doc="ArgMax")
-def arg_extreme(node: Exporting, mx: Writing, x: Array) -> Array:
+def arg_extreme(
+    node: Exporting, mx: Writing, x: Array, *, axis: int, keepdims: int, select_last_index: int
+) -> Array:
     """MXNet gives floats, and the first of several."""
-    axis = node.axis(x, node.attribute("axis", 0))
-    last = node.attribute("select_last_index", 0)
-    keep = bool(node.attribute("keepdims", 1))
-    source = mx.reverse(x, axis=(axis,)) if last else x
-    found = mx.make(node.type.lower(), source, axis=axis, keepdims=keep or None)
-    if last:
+    axis = node.axis(x, axis)
+    source = mx.reverse(x, axis=(axis,)) if select_last_index else x
+    found = mx.make(node.type.lower(), source, axis=axis, keepdims=bool(keepdims) or None)
+    if select_last_index:
         size = (x.shape or ())[axis]
         if not isinstance(size, int):
             node.refuse("the last of several maxima, of a number that is not known")
@@ -71,11 +74,12 @@ def as_index(mx: Writing, x: Array) -> Array:
 
 
 @exporter("CumSum", doc="CumSum")
-def cum_sum(node: Exporting, mx: Writing, x: Array, axis: Array) -> Array:
-    if node.attribute("exclusive", 0):
+def cum_sum(
+    node: Exporting, mx: Writing, x: Array, axis: Array, *, exclusive: int, reverse: int
+) -> Array:
+    if exclusive:
         node.refuse("exclusive sums")
     place = node.ints(axis, "axis")[0]
-    backwards = node.attribute("reverse", 0)
-    x = mx.reverse(x, axis=(place,)) if backwards else x
+    x = mx.reverse(x, axis=(place,)) if reverse else x
     y = mx.cumsum(x, axis=place)
-    return mx.reverse(y, axis=(place,)) if backwards else y
+    return mx.reverse(y, axis=(place,)) if reverse else y

@@ -7,7 +7,11 @@ from typing import Any
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 
 
-@exporter("Resize", doc="Resize")
+@exporter(
+    "Resize",
+    doc="Resize",
+    unused="keep_aspect_ratio_policy extrapolation_value cubic_coeff_a exclude_outside",
+)
 def resize(
     node: Exporting,
     mx: Writing,
@@ -15,30 +19,27 @@ def resize(
     roi: Array | None = None,
     scales: Array | None = None,
     sizes: Array | None = None,
+    *,
+    mode: str,
+    axes: list[int] | None = None,
+    coordinate_transformation_mode: str,
+    nearest_mode: str,
+    antialias: int,
 ) -> Array:
     before, after = x.shape or (), node.output_shape() or ()
     spatial = [*before[2:], *after[2:]]
-    mode = node.attribute("mode", "nearest")
-    axes = node.attribute("axes", list(range(len(before))))
+    axes = list(range(len(before))) if axes is None else axes
     _check_first(node, before, axes, scales, sizes)
     if len(before) != 4 or not all(isinstance(d, int) for d in spatial):
         node.refuse("MXNet resizes images of a known size")
     old, new = [int(d) for d in before[2:]], [int(d) for d in after[2:]]  # type: ignore[arg-type]
-    rule = node.attribute("coordinate_transformation_mode", "half_pixel")
-    node.ignore(
-        "axes",
-        "keep_aspect_ratio_policy",
-        "extrapolation_value",
-        "cubic_coeff_a",
-        "exclude_outside",
-    )
-    if node.attribute("antialias", 0):
+    rule = coordinate_transformation_mode
+    if antialias:
         node.refuse("antialias")
-    rounding = node.attribute("nearest_mode", "round_prefer_floor")
     if scales is not None and scales.constant is not None and scales.constant.size:
         _check_scales(node, scales, old, new)
     if mode == "nearest":
-        return _nearest(node, mx, x, old, new, rule, rounding)
+        return _nearest(node, mx, x, old, new, rule, nearest_mode)
     if mode != "linear":
         node.refuse(f"MXNet has no interpolation '{mode}'")
     return _linear(node, mx, x, old, new, rule)

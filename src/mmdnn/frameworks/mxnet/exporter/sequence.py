@@ -8,12 +8,13 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exp
 
 
 @exporter("ReverseSequence", doc="ReverseSequence")
-def reverse_sequence(node: Exporting, mx: Writing, x: Array, lengths: Array) -> Array:
+def reverse_sequence(
+    node: Exporting, mx: Writing, x: Array, lengths: Array, *, time_axis: int, batch_axis: int
+) -> Array:
     """MXNet has time first, then the batch."""
-    time, batch = node.attribute("time_axis", 0), node.attribute("batch_axis", 1)
-    if {time, batch} != {0, 1}:
+    if {time_axis, batch_axis} != {0, 1}:
         node.refuse("its axes")
-    x = x if time == 0 else mx.SwapAxis(x, dim1=0, dim2=1)
+    x = x if time_axis == 0 else mx.SwapAxis(x, dim1=0, dim2=1)
     counts = mx.cast(lengths, x.dtype or ir.DataType.FLOAT)
     y = mx.SequenceReverse(x, counts, use_sequence_length=True)
-    return y if time == 0 else mx.SwapAxis(y, dim1=0, dim2=1)
+    return y if time_axis == 0 else mx.SwapAxis(y, dim1=0, dim2=1)

@@ -15,10 +15,9 @@ from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writi
 
 
 @exporter("Reshape", doc="Reshape")
-def reshape(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
+def reshape(node: Exporting, mx: Writing, x: Array, target: Array, *, allowzero: int) -> Array:
     """0 and -1 mean the same in both."""
     shape = target.numbers()
-    keeps_zero = node.attribute("allowzero", 0)
     if shape is None:
         return _computed(node, mx, x, target)
     target_sizes = [int(size) for size in shape.reshape(-1)]
@@ -29,7 +28,7 @@ def reshape(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
         return x
     if is_flattening(node.node) and node.rank(x) > 2 and node.source_type != "Reshape":
         return mx.Flatten(x)
-    if keeps_zero and 0 in target_sizes:
+    if allowzero and 0 in target_sizes:
         node.refuse("a size of 0")
     if node.source_type in {"expand_dims", "squeeze"}:
         known = _ones_moved(node, mx, x)
@@ -106,8 +105,7 @@ def _codes(node: Exporting, x: Array, shape: Sequence[int | str | None]) -> tupl
 
 
 @exporter("Flatten", doc="Flatten")
-def flatten(node: Exporting, mx: Writing, x: Array) -> Array:
-    axis = node.attribute("axis", 1)
+def flatten(node: Exporting, mx: Writing, x: Array, *, axis: int) -> Array:
     rank = node.rank(x)
     axis = axis + rank if axis < 0 else axis
     if axis == 1:
@@ -125,8 +123,7 @@ def flatten(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("Transpose", doc="Transpose")
-def transpose(node: Exporting, mx: Writing, x: Array) -> Array:
-    perm = node.attribute("perm")
+def transpose(node: Exporting, mx: Writing, x: Array, *, perm: list[int] | None = None) -> Array:
     if perm == [0, 2, 1, 3] and x.value in mx.scope.turned:
         return mx.scope.turned[x.value]
     moved = [i for i, axis in enumerate(perm or ()) if i != axis]
@@ -164,13 +161,14 @@ def squeeze(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -
 
 
 @exporter("Shape", doc="Shape")
-def shape_operator(node: Exporting, mx: Writing, x: Array) -> Array:
-    begin, end = node.attribute("start", 0), node.attribute("end")
+def shape_operator(
+    node: Exporting, mx: Writing, x: Array, *, start: int, end: int | None = None
+) -> Array:
     whole = mx.shape_array(x)
     whole.dtype = ir.DataType.INT64
-    if begin == 0 and end is None:
+    if start == 0 and end is None:
         return whole
-    return mx.slice_axis(whole, axis=0, begin=begin, end=NONE if end is None else end)
+    return mx.slice_axis(whole, axis=0, begin=start, end=NONE if end is None else end)
 
 
 @exporter("Size", doc="Size")
@@ -179,22 +177,21 @@ def size_operator(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("DepthToSpace", doc="DepthToSpace")
-def depth_to_space(node: Exporting, mx: Writing, x: Array) -> Array:
-    if node.attribute("mode", "DCR") != "DCR":
-        shape = x.shape or ()
-        block = node.attribute("blocksize")
+def depth_to_space(node: Exporting, mx: Writing, x: Array, *, blocksize: int, mode: str) -> Array:
+    if mode != "DCR":
+        shape, block = x.shape or (), blocksize
         if len(shape) != 4 or not all(isinstance(d, int) for d in shape[1:]):
             node.refuse("the order CRD for an image whose size is not known")
         c, h, w = (int(d) for d in shape[1:])  # type: ignore[arg-type]
         y = mx.Reshape(x, shape=(-1, c // block**2, block, block, h, w))
         y = mx.transpose(y, axes=(0, 1, 4, 2, 5, 3))
         return mx.Reshape(y, shape=(-1, c // block**2, h * block, w * block))
-    return mx.depth_to_space(x, block_size=node.attribute("blocksize"))
+    return mx.depth_to_space(x, block_size=blocksize)
 
 
 @exporter("SpaceToDepth", doc="SpaceToDepth")
-def space_to_depth(node: Exporting, mx: Writing, x: Array) -> Array:
-    return mx.space_to_depth(x, block_size=node.attribute("blocksize"))
+def space_to_depth(node: Exporting, mx: Writing, x: Array, *, blocksize: int) -> Array:
+    return mx.space_to_depth(x, block_size=blocksize)
 
 
 @exporter("Tile", doc="Tile")
