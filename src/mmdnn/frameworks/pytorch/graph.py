@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir.values import constant, numbers
 from mmdnn.python.statements import Statement
 
 TORCH_TYPES = {
@@ -48,15 +49,11 @@ class Variable:
     @property
     def constant(self) -> ir.TensorProtocol | None:
         """The tensor, where the value is an initializer."""
-        if self.value is None or self.value.is_graph_input():
-            return None
-        return self.value.const_value
+        return constant(self.value)
 
     def numbers(self) -> np.ndarray | None:
         """The numbers of a small constant; None for what is not constant, or not small."""
-        if self.constant is None or self.constant.nbytes > FOLDABLE:
-            return None
-        return self.constant.numpy()
+        return numbers(self.value, FOLDABLE)
 
     @property
     def shape(self) -> tuple[int | str | None, ...] | None:

@@ -13,8 +13,8 @@ import numpy as np
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import alike
-from mmdnn.frameworks.caffe.exporter.facts import may_be_infinite
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.ir.values import is_finite
 
 PAGE = f"{TUTORIAL}/threshold.html"
 
@@ -134,7 +134,7 @@ def where(node: Exporting, caffe: Writing, truth: Operand, a: Operand, b: Operan
     for number, side, value in zip(limits, (1, 0), node.node.inputs[1:], strict=True):
         mask = chosen if side else opposite(caffe, chosen, "else")
         if number is None:
-            if value is not None and may_be_infinite(value):
+            if value is not None and not is_finite(value):
                 node.refuse(
                     "its branches may be infinite, and nothing of Caffe's chooses between such"
                 )

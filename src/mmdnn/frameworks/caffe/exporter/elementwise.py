@@ -10,7 +10,6 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import alike, along, both, covered, plus, times
 from mmdnn.frameworks.caffe.exporter.comparison import above
-from mmdnn.frameworks.caffe.exporter.facts import are_indices, is_whole
 from mmdnn.frameworks.caffe.exporter.table import (
     TUTORIAL,
     Exporting,
@@ -19,6 +18,7 @@ from mmdnn.frameworks.caffe.exporter.table import (
     exporter,
     plain,
 )
+from mmdnn.ir.values import PASSING, has_integers, is_whole
 
 plain(__name__)
 
@@ -224,10 +224,26 @@ def cast(node: Exporting, caffe: Writing, x: Operand) -> Operand:
     if before.is_integer() and _holds(kind, before):
         return x
     cut = before == ir.DataType.FLOAT and kind.is_integer()
-    if cut and (is_whole(value) or are_indices(node.node.outputs[0])):
+    if cut and (is_whole(value) or _are_indices(node.node.outputs[0])):
         return x
     node.refuse(f"from {before.name} to {kind.name}, and Caffe has float32 only")
     return None
+
+
+def _are_indices(value: ir.Value) -> bool:
+    """Whether a value does nothing but choose from a table."""
+    todo = [value]
+    while todo:
+        value = todo.pop()
+        if value.is_graph_output() or not value.uses():
+            return False
+        for node, place in value.uses():
+            to_float = node.op_type == "Cast" and not has_integers(node.outputs[0])
+            if node.op_type in PASSING and place == 0 and not to_float:
+                todo.append(node.outputs[0])
+            elif node.op_type not in {"Gather", "GatherElements"} or place != 1:
+                return False
+    return True
 
 
 def _holds(kind: ir.DataType, before: ir.DataType) -> bool:

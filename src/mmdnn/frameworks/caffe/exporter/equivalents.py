@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.values import behind, same_attributes, sizes, small
+from mmdnn.ir.values import has_integers
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.caffe.exporter.matching import Match
@@ -134,7 +135,7 @@ def _not_zero(value: ir.Value) -> ir.Value | None:
             zero = small(node.inputs[1]) if node.op_type == "Equal" else None
             if zero is None or zero.size != 1 or zero.any():
                 return found
-        elif node.op_type != "Cast" or not (_is_truth(value) or _is_whole(inner)):
+        elif node.op_type != "Cast" or not (_is_truth(value) or has_integers(inner)):
             return found
         if node.inputs[0] is None:
             return found
@@ -144,11 +145,6 @@ def _not_zero(value: ir.Value) -> ir.Value | None:
 
 def _is_truth(value: ir.Value | None) -> bool:
     return value is not None and value.dtype == ir.DataType.BOOL
-
-
-def _is_whole(value: ir.Value | None) -> bool:
-    integer = value is not None and value.dtype is not None and value.dtype.is_integer()
-    return integer or _is_truth(value)
 
 
 def _place(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:

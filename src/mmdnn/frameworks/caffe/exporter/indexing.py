@@ -9,9 +9,9 @@ from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import repeated
 from mmdnn.frameworks.caffe.exporter.comparison import at_least
 from mmdnn.frameworks.caffe.exporter.cuts import picked
-from mmdnn.frameworks.caffe.exporter.facts import is_positive, may_be_infinite
 from mmdnn.frameworks.caffe.exporter.matmul import mixed
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.ir.values import is_finite, is_nonnegative
 
 
 @exporter("Slice", doc=f"{TUTORIAL}/slice.html")
@@ -115,9 +115,9 @@ def gather_elements(node: Exporting, caffe: Writing, x: Operand, index: Operand)
     axis, value = node.axis(x, node.attribute("axis")), node.node.inputs[0]
     if not isinstance(x, Blob) or not isinstance(index, Blob) or index.shape[axis] != 1:
         node.refuse("it takes several elements, or its places are constant")
-    if not is_positive(node.node.inputs[1]):
+    if not is_nonnegative(node.node.inputs[1]):
         node.refuse("its places may count from the end")
-    if value is None or may_be_infinite(value):
+    if value is None or not is_finite(value):
         node.refuse(
             "it chooses from what may be infinite, and nothing of Caffe's chooses between such"
         )

@@ -23,6 +23,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.values import constant, is_zero
 from mmdnn.tensors import references
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
@@ -37,25 +38,16 @@ def is_spelled_out(node: ir.Node) -> bool:
     said = read(node)
     inputs = [*node.inputs, *[None] * 8][:8]
     weights = [value for value in inputs[1:4] if value is not None]
-    if said.batch_first or not said.is_usual or any(_numbers(value) is None for value in weights):
+    if said.batch_first or not said.is_usual or any(constant(value) is None for value in weights):
         return True
-    if _is_more(inputs[0], inputs[4]) or (inputs[7] is not None and not _is_zero(inputs[7])):
+    if _is_more(inputs[0], inputs[4]) or (inputs[7] is not None and not is_zero(inputs[7])):
         return True
     return said.kind == "RNN" and bool(node.outputs[0].uses() or node.outputs[0].is_graph_output())
 
 
-def _numbers(value: ir.Value) -> ir.TensorProtocol | None:
-    return None if value.is_graph_input() else value.const_value
-
-
-def _is_zero(value: ir.Value | None) -> bool:
-    tensor = None if value is None else _numbers(value)
-    return tensor is not None and not references.read(tensor).any()
-
-
 def _is_more(x: ir.Value | None, lengths: ir.Value | None) -> bool:
     """Whether the sequences may have other lengths than the number of steps."""
-    tensor = None if lengths is None else _numbers(lengths)
+    tensor = constant(lengths)
     if tensor is None or x is None or x.shape is None:
         return lengths is not None
     return not (references.read(tensor) == x.shape[0]).all()
@@ -234,7 +226,7 @@ def _written(
 ) -> list[Blob | None]:
     node.ignore(*ATTRIBUTES)
     said, blob = read(node.node), caffe.blob(x)
-    known = [None if isinstance(s, Constant) and _is_zero(s.value) else s for s in states]
+    known = [None if isinstance(s, Constant) and is_zero(s.value) else s for s in states]
     ends = node.wants(1) or node.wants(2)
     ways = [_Layer(node, caffe, said, way, weights, known) for way in range(said.ways)]
     made = [way.run(blob, ends) for way in ways]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from mmdnn.frameworks.cntk.exporter.guards import GUARDED, made_by
+from mmdnn.frameworks.cntk.exporter.guards import GUARDED
 from mmdnn.frameworks.cntk.exporter.insides import inside
 from mmdnn.frameworks.cntk.exporter.markers import Inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.ir.values import producer
 
 COMPARING = {
     "Less": "Less",
@@ -26,7 +27,7 @@ def comparison(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand
 @exporter("Not", doc=f"{API}/cntk.ops#element_not")
 def not_(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     """Not equal is a function of its own."""
-    equal = made_by(x.value, "Equal")
+    equal = producer(x.value, "Equal")
     if equal is not None:
         return cntk.NotEqual(*(cntk.operand(one) for one in equal.inputs if one is not None))
     return inside(cntk, "Not", x)

@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.exporter.facts import is_nonnegative, is_nonzero, is_positive
-from mmdnn.frameworks.cntk.exporter.guards import log_plus, made_by
+from mmdnn.frameworks.cntk.exporter.guards import log_plus
 from mmdnn.frameworks.cntk.exporter.insides import inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.special import (
@@ -28,6 +27,7 @@ from mmdnn.frameworks.cntk.exporter.special import (
 from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import Axis
+from mmdnn.ir.values import is_nonnegative, is_nonzero, is_positive, producer
 
 UNARY = {
     "Neg": "Negate",
@@ -207,7 +207,7 @@ def extreme(node: Exporting, cntk: Writer, *operands: Operand) -> Operand:
 
 def _clipped(node: Exporting, cntk: Writer) -> Operand | None:
     """CNTK's own `Clip` by tensors: Min(Max(x, low), high)."""
-    most = made_by(node.node.inputs[0], "Max")
+    most = producer(node.node.inputs[0], "Max")
     if not (cntk.is_own and node.source_type == "Clip") or most is None or node.type != "Min":
         return None
     values = [*most.inputs, node.node.inputs[1]]
@@ -270,10 +270,10 @@ def _own_cast(node: Exporting, cntk: Writer) -> Operand | None:
         return None
     if node.source_type == "Times":
         return _half_product(node, cntk)
-    equal = made_by(node.node.inputs[0], "Equal")
-    wide = made_by(equal.inputs[0], "Unsqueeze") if equal else None
-    whole = made_by(wide.inputs[0], "Cast") if wide else None
-    floor = made_by(whole.inputs[0], "Floor") if whole else None
+    equal = producer(node.node.inputs[0], "Equal")
+    wide = producer(equal.inputs[0], "Unsqueeze") if equal else None
+    whole = producer(wide.inputs[0], "Cast") if wide else None
+    floor = producer(whole.inputs[0], "Floor") if whole else None
     values = [floor.inputs[0], equal.inputs[1], wide.inputs[1]] if equal and wide and floor else []
     operands = [cntk.operand(value) for value in values if value is not None]
     return _one_hot(node, cntk, *operands) if len(operands) == 3 else None
@@ -300,8 +300,8 @@ def _one_hot(
 
 
 def _half_product(node: Exporting, cntk: Writer) -> Operand | None:
-    product = made_by(node.node.inputs[0], "MatMul")
-    casts = [made_by(one, "Cast") for one in product.inputs] if product else []
+    product = producer(node.node.inputs[0], "MatMul")
+    casts = [producer(one, "Cast") for one in product.inputs] if product else []
     found = [cntk.operand(one.inputs[0]) for one in casts if one is not None and one.inputs[0]]
     if len(found) != 2 or any(one.dtype != ir.DataType.FLOAT16 for one in found):
         return None

@@ -14,30 +14,21 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.tensors import references
+from mmdnn.ir.values import number, producer
 
 SMALLEST_LOGGED, LOG_OF_SMALLEST = 1e-37, -85.1
 
 
-def made_by(value: ir.Value | None, op: str) -> ir.Node | None:
-    """The node that makes a value, if it is this operator."""
-    node = value.producer() if value is not None else None
-    return node if node is not None and node.op_type == op and not node.domain else None
-
-
-def _is(value: ir.Value | None, number: float) -> bool:
+def _is(value: ir.Value | None, wanted: float) -> bool:
     """Whether a value is a constant of this number alone."""
-    tensor = None if value is None or value.is_graph_input() else value.const_value
-    if tensor is None or tensor.size != 1:
-        return False
-    array = references.read(tensor).reshape(())
-    return bool(array == np.asarray(number, array.dtype))
+    found = number(value)
+    return found is not None and np.float32(found) == np.float32(wanted)
 
 
 def _guarded(node: ir.Node, test: str, limit: float, instead: float, op: str) -> list[ir.Value]:
     """X of Where(test(x, limit), instead, op(x))."""
     flag, other, usual = node.inputs
-    condition, made = made_by(flag, test), made_by(usual, op)
+    condition, made = producer(flag, test), producer(usual, op)
     if condition is None or made is None or condition.inputs[0] is not made.inputs[0]:
         return []
     fits = _is(condition.inputs[1], limit) and _is(other, instead)
@@ -45,7 +36,7 @@ def _guarded(node: ir.Node, test: str, limit: float, instead: float, op: str) ->
 
 
 def _sign(node: ir.Node) -> list[ir.Value]:
-    condition = made_by(node.inputs[0], "Greater")
+    condition = producer(node.inputs[0], "Greater")
     if condition is None or not _is(condition.inputs[1], 0):
         return []
     fits = _is(node.inputs[1], 1) and _is(node.inputs[2], -1)
@@ -53,9 +44,9 @@ def _sign(node: ir.Node) -> list[ir.Value]:
 
 
 def _power(node: ir.Node) -> list[ir.Value]:
-    both, made = made_by(node.inputs[0], "And"), made_by(node.inputs[2], "Pow")
-    zero = made_by(both.inputs[0], "Equal") if both else None
-    below = made_by(both.inputs[1], "Less") if both else None
+    both, made = producer(node.inputs[0], "And"), producer(node.inputs[2], "Pow")
+    zero = producer(both.inputs[0], "Equal") if both else None
+    below = producer(both.inputs[1], "Less") if both else None
     if made is None or zero is None or below is None or not _is(node.inputs[1], 0):
         return []
     same = zero.inputs[0] is made.inputs[0] and below.inputs[0] is made.inputs[1]
@@ -77,10 +68,10 @@ GUARDED: dict[str, Callable[[ir.Node], list[ir.Value]]] = {
 
 def log_plus(node: ir.Node) -> list[ir.Value]:
     """X and y, where a sum is log(exp(x) + exp(y)); nothing where it is another one."""
-    largest, rest = made_by(node.inputs[0], "Max"), made_by(node.inputs[1], "Softplus")
-    negative = made_by(rest.inputs[0], "Neg") if rest else None
-    size = made_by(negative.inputs[0], "Abs") if negative else None
-    gap = made_by(size.inputs[0], "Sub") if size else None
+    largest, rest = producer(node.inputs[0], "Max"), producer(node.inputs[1], "Softplus")
+    negative = producer(rest.inputs[0], "Neg") if rest else None
+    size = producer(negative.inputs[0], "Abs") if negative else None
+    gap = producer(size.inputs[0], "Sub") if size else None
     if largest is None or gap is None or list(largest.inputs) != list(gap.inputs):
         return []
     return _values(gap)

@@ -17,13 +17,11 @@ from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk._hints import FIXED
 from mmdnn.frameworks.cntk.graph import FREE, Axis, Variable
 from mmdnn.ir import COMPUTED
+from mmdnn.ir.values import READABLE, producer
 from mmdnn.tensors import references
 
 Layout: TypeAlias = tuple[Axis | None, ...]
 """For each axis of an IR value: the dynamic axis that it is, None for a static one."""
-
-READABLE = 1 << 22
-"""Constants of more bytes than this are never looked into."""
 
 
 @dataclass(eq=False)
@@ -96,14 +94,12 @@ class Operand:
 
     def numbers(self) -> np.ndarray | None:
         """The numbers of a small constant; None for what is not constant, or not small."""
-        if self.tensor is None or self.tensor.nbytes > READABLE:
-            return None
-        return references.read(self.tensor)
+        tensor = self.tensor
+        return None if tensor is None or tensor.nbytes > READABLE else references.read(tensor)
 
     def producer(self, *types: str) -> ir.Node | None:
         """The IR node that makes it, if it is one of these operators."""
-        node = self.value.producer() if self.value is not None else None
-        return node if node is not None and node.op_type in types and not node.domain else None
+        return producer(self.value, *types)
 
 
 def sizes(shape: ir.Shape | None) -> tuple[int, ...] | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.importer.facts import least
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
+from mmdnn.ir.values import least
 
 UNARY = {
     "Negate": "Neg",

@@ -7,6 +7,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.exporter.pad import NONE
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
 from mmdnn.ir import LIKE
+from mmdnn.ir.values import is_zero
 
 EMBEDDINGS = {"Embed", "Embedding"}
 """Layers of Caffe and MXNet that refuse, or never get, negative indices."""
@@ -112,12 +113,8 @@ def scatter_nd(
     numbers, shape = x.numbers(), node.output_shape()
     plain = numbers is not None and not numbers.any()
     filled = node.own(x, "Expand")
-    if (
-        filled is not None
-        and filled.inputs[0] is not None
-        and filled.inputs[0].const_value is not None
-    ):
-        plain = not filled.inputs[0].const_value.numpy().any()
+    if filled is not None:
+        plain = is_zero(filled.inputs[0])
     if not plain or reduction != "none" or shape is None or None in shape:
         node.refuse("MXNet scatters into zeros")
     rank = node.rank(indices)

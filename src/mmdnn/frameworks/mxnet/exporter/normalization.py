@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.ir.values import ints, number
 
 
 def _ones(x: Array) -> bool:
@@ -124,14 +125,11 @@ def l2_normalization(node: Exporting, mx: Writing, x: Array, norm: Array) -> Arr
     if total.op_type == "ReduceSum":
         product = node.own(squares, "Mul")
         squares = product.inputs[0] if product and len(set(product.inputs)) == 1 else None
-    eps, axes = added.inputs[1], total.inputs[1] if len(total.inputs) > 1 else None
-    if squares is not x.value or eps is None or eps.const_value is None or axes is None:
+    eps, axes = number(added.inputs[1]), ints(total.inputs[1]) if len(total.inputs) > 1 else None
+    if squares is not x.value or eps is None or axes is None:
         return None
-    if axes.const_value is None or eps.const_value.size != 1:
-        return None
-    places = [int(axis) % len(x.shape) for axis in axes.const_value.numpy()]
+    places = [axis % len(x.shape) for axis in axes]
     for mode, (first, last) in _MODES.items():
         if places == list(range(len(x.shape)))[first:last]:
-            number = float(eps.const_value.numpy().reshape(-1)[0])
-            return mx.L2Normalization(x, eps=float(f"{number:.9g}"), mode=mode)
+            return mx.L2Normalization(x, eps=float(f"{eps:.9g}"), mode=mode)
     return None

@@ -15,6 +15,7 @@ from mmdnn.frameworks.mxnet.exporter.stacks import Stack, Weights
 from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
 from mmdnn.frameworks.mxnet.graph import Node
 from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.values import constant, is_zero
 from mmdnn.tensors import references
 
 MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu"}
@@ -27,13 +28,9 @@ def is_spelled_out(node: ir.Node) -> bool:
     said = read(node)
     inputs = [*node.inputs, *[None] * 8]
     weights = [value for value in inputs[1:4] if value is not None]
-    if (
-        said.batch_first
-        or _mode(said) is None
-        or any(_constant(value) is None for value in weights)
-    ):
+    if said.batch_first or _mode(said) is None or any(constant(value) is None for value in weights):
         return True
-    if said.kind == "LSTM" and inputs[7] is not None and not _is_zero(inputs[7]):
+    if said.kind == "LSTM" and inputs[7] is not None and not is_zero(inputs[7]):
         return True
     memory = len(node.outputs) > 2 and (node.outputs[2].uses() or node.outputs[2].is_graph_output())
     return bool(memory) and _lengths(inputs[0], inputs[4]) is not None
@@ -49,18 +46,9 @@ def _mode(said: Recurrent) -> str | None:
     return said.kind.lower()
 
 
-def _constant(value: ir.Value) -> ir.TensorProtocol | None:
-    return None if value.is_graph_input() else value.const_value
-
-
-def _is_zero(value: ir.Value | None) -> bool:
-    tensor = None if value is None else _constant(value)
-    return tensor is not None and not references.read(tensor).any()
-
-
 def _lengths(x: ir.Value | None, lengths: ir.Value | None) -> ir.Value | None:
     """The sequences' lengths, unless all are known to take every step."""
-    tensor = None if lengths is None else _constant(lengths)
+    tensor = constant(lengths)
     if tensor is None or x is None or x.shape is None:
         return lengths
     whole = isinstance(x.shape[0], int) and (references.read(tensor) == x.shape[0]).all()
@@ -135,7 +123,7 @@ def _laid_out(node: Exporting, mx: Writing, y: Array, ways: int) -> Array:
 
 def _given(state: Array | None) -> Array | None:
     """A first state, unless it is computed zeros."""
-    plain = state is None or (not state.is_weight and _is_zero(state.value))
+    plain = state is None or (not state.is_weight and is_zero(state.value))
     return None if plain else state
 
 

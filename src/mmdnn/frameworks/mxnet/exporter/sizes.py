@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.ir.values import ints
+
 Size = int | tuple[ir.Value, int]
 """A number, or the size of a value's axis."""
 
 
 def sizes(value: ir.Value | None) -> list[Size] | None:
     """The elements of a vector of sizes; None where they are anything else."""
-    if value is None:
-        return None
-    if value.const_value is not None and not value.is_graph_input():
-        return [int(i) for i in value.const_value.numpy().reshape(-1)]
-    node = value.producer()
+    if (known := ints(value)) is not None:
+        return [*known]
+    node = None if value is None else value.producer()
     if node is None or node.domain:
         return None
     if node.op_type == "Shape":

@@ -24,6 +24,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
 from mmdnn.ir import COMPUTED
 from mmdnn.ir.exporting import ExportedNode, Exporter, layer_of
+from mmdnn.ir.values import constant, numbers, producer
 from mmdnn.tensors import references
 
 if TYPE_CHECKING:
@@ -45,9 +46,6 @@ NAMES = {
     ir.DataType.BOOL: "bool",
 }
 """Element types as MXNet's operators name them."""
-
-READABLE = 1 << 22
-"""Constants of more bytes than this are never looked into."""
 
 
 @dataclass(eq=False)
@@ -79,9 +77,7 @@ class Array:
     @property
     def constant(self) -> ir.TensorProtocol | None:
         """The tensor, where the value is an initializer."""
-        if self.value is None or self.value.is_graph_input():
-            return None
-        return self.value.const_value
+        return constant(self.value)
 
     @property
     def is_weight(self) -> bool:
@@ -94,13 +90,11 @@ class Array:
 
     def producer(self, *types: str) -> ir.Node | None:
         """The node that makes it, if it is one of these operators."""
-        node = self.value.producer() if self.value is not None else None
-        return node if node is not None and node.op_type in types and not node.domain else None
+        return producer(self.value, *types)
 
     def numbers(self) -> np.ndarray | None:
         """The numbers of a small constant; None for what is not constant, or not small."""
-        tensor = self.constant
-        return None if tensor is None or tensor.nbytes > READABLE else references.read(tensor)
+        return numbers(self.value)
 
 
 class Exporting(ExportedNode):

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, is_floating
 from mmdnn.frameworks.pytorch.exporter.weights import broadcast, scaled, transposed
 from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.ir.values import constant
 from mmdnn.python.expressions import ATOM, Code
 
 
@@ -101,9 +102,10 @@ def bias_of(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
     if user.op_type != "Add" or user.domain != "" or user.graph is not node.graph:
         return None
     row = next(value for value in user.inputs if value is not product)
-    if row is None or row.const_value is None or row.is_graph_input():
+    tensor = constant(row)
+    if row is None or tensor is None or tuple(tensor.shape.numpy()) != (weight.shape[1],):
         return None
-    return (user, row) if tuple(row.const_value.shape.numpy()) == (weight.shape[1],) else None
+    return user, row
 
 
 @exporter("Einsum", doc="Einsum")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.ir.values import ints
 from mmdnn.python.expressions import Code
 
 
@@ -42,7 +43,7 @@ def turned_back(node: ir.Node, views: dict[ir.Value, View]) -> Variable | Code |
         views[node.outputs[0]] = replace(view, last=True)
         text = f"{{0}}.unflatten(2, ({view.ways}, {view.size}))"
         return Code(text, (view.flat,)) if view.ways > 1 else Code("{0}.unsqueeze(2)", (view.flat,))
-    axes = _constant(node)
+    axes = ints(node.inputs[1]) if len(node.inputs) > 1 else None
     if node.op_type == "Squeeze" and view.ways == 1 and axes is not None:
         return view.flat if [axis % 4 for axis in axes] == [2 if view.last else 1] else None
     if node.op_type == "Reshape" and view.last and axes is not None:
@@ -60,10 +61,3 @@ def _joins(value: ir.Value, view: View, target: Sequence[int]) -> bool:
 
 def _ints(node: ir.Node, name: str) -> list[int]:
     return list(node.attributes[name].as_ints()) if name in node.attributes else []
-
-
-def _constant(node: ir.Node) -> list[int] | None:
-    value = node.inputs[1] if len(node.inputs) > 1 else None
-    if value is None or value.const_value is None or value.is_graph_input():
-        return None
-    return [int(number) for number in value.const_value.numpy().reshape(-1)]
