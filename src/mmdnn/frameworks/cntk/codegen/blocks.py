@@ -9,25 +9,135 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
+from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Raw, literal
+from mmdnn.frameworks.cntk._blocks import INSIDES
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, literal
+from mmdnn.frameworks.cntk.codegen.operators import REDUCTIONS
 from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue, Known, number
-from mmdnn.frameworks.cntk.codegen.table import Node, python_axis
-from mmdnn.frameworks.cntk.graph import ALL_STATIC, Axis, Function, Variable
+from mmdnn.frameworks.cntk.codegen.table import Node, Template, is_whole, reduction_axes
+from mmdnn.frameworks.cntk.codegen.weights import inline
+from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
+from mmdnn.tensors import references
 
-Make = Callable[..., "Expr | None"]
+Make = Callable[..., "Expr | None"] | Template
 CATALOGUE: Catalogue[Make] = Catalogue()
 known = CATALOGUE.add
-
 
 LIFTED = {
     "GatherPacked": ("Sequence::Slice", "Sequence::Gather"),
     "ScatterPacked": ("Sequence::Scatter",),
 }
 """Operators that Python has within blocks only: without one they are known by what they read."""
+
+_REDUCE = "ReduceElements({}, axis=axis, reductionOpName='{}', reductionKeepDimensions=True)"
+_DROPPED = "ReduceElements({}, {}, reductionOpName='{}', reductionKeepDimensions=False)"
+_MAX = _REDUCE.format("x", "Max")
+_DOT = "TransposeTimes(y, {}, outputRank=1)"
+_WRONG = _REDUCE.format(f"NotEqual(y, Equal(x, {_MAX}))", "Sum")
+_MATRIX = "outputRank=1, inferInputRankToMap=-1"
+_FLAG = "ReconcileDynamicAxis(0, x)"
+_KEPT = "ReduceElements(x, name='_static_axes_subop', axisVec=inner, reductionOpName=kind,"
+_SUMMED = "ReduceElements({}, inner=inner, kind='Sum')"
+
+
+_OVER_TIME = (
+    "Sequence__BroadcastAs(Sequence__ReduceElements({}, padding={}, axis=axis, kind='{}'), {})"
+)
+_MEAN = "ReduceElements({}, inner=inner, kind='Mean')"
+_CENTRED = f"(d := x - {_MEAN.format('x')})"
+_WHERE = (
+    "newDynamicAxes=axes",
+    "newDynamicAxes=axes, newSequenceAxisLengthScalingFactor=scale,"
+    " newSequenceAxisLengthAdditiveFactor=more",
+)
+"""What a Where says of its axes; files of CNTK 1 say less."""
+_PICKED = "GatherPacked(x, PackedIndex(x, Where({}, {})))"
+_SCATTERED = "ScatterPacked(x, PackedIndex(condition, Where(condition, {})), condition)"
+
+_ROWS = {
+    "x / y": "ElementDivide",
+    "element_max(x, y)": "ElementMax",
+    "element_min(x, y)": "ElementMin",
+    "element_and(x, y)": "And",
+    "element_or(x, y)": "Or",
+    "element_xor(x, y)": "Xor",
+    "element_not(x)": "Not",
+    "softplus(x)": "Softplus",
+    "softsign(x)": "Softsign",
+    "leaky_relu(x, alpha)": "LeakyReLU",
+    "elu(x, alpha=alpha or 1.0)": "ELU",
+    "selu(x, scale=gamma or 1.050701, alpha=alpha or 1.6732632)": "SELU",
+    "hard_sigmoid(x, alpha, beta)": "HardSigmoid",
+    "squared_error(x, y)": (
+        "SquaredError", _DROPPED.format("(d := x - y) * d", "axis=everything", "Sum"),
+    ),
+    "binary_cross_entropy(x, y)": (
+        "BinaryCrossEntropy", "-(y * Log(1e-6 + x) + (1 - y) * Log(1.000001 - x))",
+    ),
+    "cross_entropy_with_softmax(x, y)": (
+        "CrossEntropyWithSoftmax",
+        f"{_REDUCE.format('x', 'LogSum').replace('=axis', '=0')} - {_DOT.format('x')}",
+    ),
+    "cross_entropy_with_softmax(x, y, axis=axis)": (
+        "CrossEntropyWithSoftmax",
+        f"{_REDUCE.format('x', 'LogSum')} - {_REDUCE.format('y * x', 'Sum')}",
+    ),
+    "classification_error(x, y)": ("ClassificationError", f"1 - {_DOT.format('Hardmax(x)')}"),
+    "classification_error(x, y, axis=axis)": (
+        "ClassificationError",
+        _DROPPED.format(f"GreaterEqual({_WRONG}, 1)", "axis=all_static", "Mean"),
+    ),
+    "per_dim_mean_variance_normalize(x, mean, inverse)": (
+        "PerDimMeanVarianceNormalize", "(x - mean) * inverse",
+    ),
+    "cntk_py.mat_mul(a, b)": ("MatMul", f"Times(b, a, {_MATRIX})"),
+    "cntk_py.gemm(b, a, c, own.alpha, own.beta, False, False)": (
+        "Gemm(transA=False, transB=False)", f"c * beta + Times(b * alpha, a, {_MATRIX})",
+    ),
+    "softmax(x, axis=axis)": "Softmax",
+    "log_softmax(x, axis=axis or -1)": "LogSoftmax",
+    "expand_dims(x, begin)": (
+        "ExpandDims", "Reshape(x, beginAxis=begin, endAxis=begin, newShape=[1])",
+    ),
+    "reduce_l1(x, axis=axes(inner))": ("ReduceL1", _SUMMED.format("Abs(x)")),
+    "reduce_sum_square(x, axis=axes(inner))": ("ReduceSumSquare", _SUMMED.format("x * x")),
+    "reduce_l2(x, axis=axes(inner))": ("ReduceL2", "Sqrt(ReduceSumSquare(x, inner=inner))"),
+    "depth_to_space(x, own.blockSize)": (
+        "DepthToSpace",
+        "Reshape(Reshape(TransposeAxes(Reshape(x, beginAxis=2, endAxis=3,"
+        " newShape=[own.blockSize, own.blockSize, -1]), axisVec=[3, 0, 4, 1, 2]), beginAxis=2,"
+        " endAxis=4, newShape=[-1]), beginAxis=0, endAxis=2, newShape=[-1])",
+    ),
+    "space_to_depth(x, own.blockSize)": (
+        "SpaceToDepth",
+        "Reshape(TransposeAxes(Reshape(Reshape(x, beginAxis=0, endAxis=1,"
+        " newShape=[-1, own.blockSize]), beginAxis=2, endAxis=3, newShape=[-1, own.blockSize]),"
+        " axisVec=[1, 3, 4, 0, 2]), beginAxis=2, endAxis=5, newShape=[-1])",
+    ),
+    "sequence.broadcast_as(x, y)": ("Sequence__BroadcastAs", "ReconcileDynamicAxis(x, y)"),
+    "sequence.is_first(x)": ("Sequence__IsFirst", f"PastValue({_FLAG}, 1, offset=1)"),
+    "sequence.is_last(x)": ("Sequence__IsLast", f"FutureValue({_FLAG}, 1, offset=1)"),
+    "sequence.softmax(x)": (
+        "Sequence__Softmax",
+        f"(e := Exp(x - {_OVER_TIME.format('x', '-1e999', 'Max', 'x')}))"
+        f" / {_OVER_TIME.format('e', '0.0', 'Sum', 'x')}",
+    ),
+    "sequence.gather(x, condition, new_sequence_axis_typeinfo=(scale, more))": (
+        "Sequence__Gather", _PICKED.format("condition", _WHERE[1]),
+    ),
+    "sequence.scatter(x, condition, new_sequence_axis_typeinfo=(scale, more))": (
+        "Sequence__Scatter", _SCATTERED.format(_WHERE[1]),
+    ),
+    "sequence.scatter(x, condition)": ("Sequence__Scatter", _SCATTERED.format(_WHERE[0])),
+}  # fmt: skip
+for _text, _row in _ROWS.items():
+    _head, _pattern = (_row, INSIDES[_row]) if isinstance(_row, str) else _row
+    known(_head, _pattern)(Template(_text))
 
 
 def find(function: Function) -> tuple[Known[Make], Bound] | None:
@@ -59,15 +169,18 @@ def expression(function: Function, operand: Callable[[Variable], Expr]) -> Expr 
         return None
     known_, bound = match
     outer = function.block.arguments if function.block is not None else {}
+    node = Node(function)
 
     def written(value: Any) -> Any:
         if not isinstance(value, Variable):
-            return value
+            return as_said(node, value)
         scalar = number(value)
         return operand(outer.get(value, value)) if scalar is None else literal(np.float32(scalar))
 
+    if isinstance(known_.make, Template):
+        return known_.make.fill(node, lambda name: written(bound[name]))
     given = {name: written(bound.get(name)) for name in signature(known_.make)}
-    return known_.make(**given | {"node": Node(function)})
+    return known_.make(**given | {"node": node})
 
 
 @cache
@@ -82,145 +195,211 @@ def shape_of(node: Node, place: int = 0) -> tuple[int, ...] | None:
     return list(node.function.block.arguments)[place].shape
 
 
-@known("ElementDivide", "x * Reciprocal(y)")
-def _divide(node: Node, x: Expr, y: Expr) -> Expr:
-    if node.function.name or _numbers(x, y):
-        return node.call("C.element_divide", x, y)
-    return Infix("/", x, y)
+def as_said(node: Node, inner: Any) -> Any:
+    """An axis as the block has it, or several, if they mean those inside, else as they are inside."""
+    many = isinstance(inner, list)
+    outer: Any = node.function.attributes.get("axisVec" if many else "axis")
+    axes = inner if many else [inner]
+    said = outer if isinstance(outer, list) else [outer]
+    if node.function.block is None or not all(isinstance(one, Axis) for one in [*axes, *said]):
+        return inner
+    rank = len(shape_of(node) or ())
+    counted = [one.index + rank if one.index < 0 else one.index for one in said]
+    return outer if counted == [one.index for one in axes] else inner
 
 
-def _numbers(*operands: Expr) -> bool:
-    return all(isinstance(one, Raw) for one in operands)
+@known("softplus", "Softplus(steepness * x) / steepness")
+def _steep_softplus(node: Node, x: Expr, steepness: Raw) -> Expr | None:
+    return None if steepness.id == "1.0" else node.call("softplus", x, steepness=steepness)
 
 
-def _pairwise(type_: str, function: str, pattern: str) -> None:
-    @known(type_, pattern)
-    def make(node: Node, x: Expr, y: Expr) -> Call:
-        return node.call(function, x, y)
+@known("PReLU", INSIDES["PReLU"])
+def _prelu(node: Node, x: Expr, alpha: Expr) -> Expr | None:
+    return None if isinstance(alpha, Raw) else node.call("param_relu", alpha, x)
 
 
-_pairwise("ElementMax", "C.element_max", "Select(Greater(x, y), x, y)")
-_pairwise("ElementMin", "C.element_min", "Select(Less(x, y), x, y)")
-_pairwise("And", "C.element_and", "Greater(Greater(x, 0) * Greater(y, 0), 0)")
-_pairwise("Or", "C.element_or", "Greater(Greater(x, 0) + Greater(y, 0), 0)")
-_pairwise("Xor", "C.element_xor", "NotEqual(Greater(x, 0), Greater(y, 0))")
-_pairwise(
-    "SquaredError",
-    "C.squared_error",
-    "ReduceElements((d := x - y) * d, axis=everything, reductionOpName='Sum',"
-    " reductionKeepDimensions=False)",
-)
-_pairwise(
-    "BinaryCrossEntropy",
-    "C.binary_cross_entropy",
-    "-(y * Log(1e-6 + x) + (1 - y) * Log(1.000001 - x))",
-)
-_pairwise("Sequence::BroadcastAs", "C.sequence.broadcast_as", "ReconcileDynamicAxis(x, y)")
-
-
-def _unary(type_: str, function: str, pattern: str) -> None:
-    @known(type_, pattern)
-    def make(node: Node, x: Expr) -> Call:
-        return node.call(function, x)
-
-
-_unary("Not", "C.element_not", "-Greater(x, 0) + 1")
-_unary("Softplus", "C.softplus", "LogPlus(x, 0)")
-_unary("Softsign", "C.softsign", "x / (Abs(x) + 1)")
-_FLAG = "ReconcileDynamicAxis(0, x)"
-_unary("Sequence::IsFirst", "C.sequence.is_first", f"PastValue({_FLAG}, 1, offset=1)")
-_unary("Sequence::IsLast", "C.sequence.is_last", f"FutureValue({_FLAG}, 1, offset=1)")
-
-
-@known("softplus", "Softplus(steepness * x) / steepness_again")
-def _steep_softplus(node: Node, x: Expr, steepness: Raw, steepness_again: Raw) -> Call | None:
-    if steepness != steepness_again or steepness == Raw("1.0"):
+@known("Flatten", "Reshape(x, beginAxis=0, endAxis=end, newShape=shape)")
+def _flatten(node: Node, x: Expr, end: Axis, shape: tuple[int, ...]) -> Expr | None:
+    given, axis = shape_of(node), node.take("axis", None)
+    if given is None or axis is None or end.index != len(given):
         return None
-    return node.call("C.softplus", x, steepness=steepness)
+    place = len(given) - axis.index
+    if not 0 <= place <= len(given) or shape != (prod(given[:place]), prod(given[place:])):
+        return None
+    return node.call("flatten", x, axis=place or None)
 
 
-@known("LeakyReLU", "Select(Less(x, 0), alpha * x, x)")
-def _leaky_relu(node: Node, x: Expr, alpha: Raw) -> Call:
-    return node.call("C.leaky_relu", x, alpha)
+@known("MultiAxisReduce", f"{_KEPT} reductionKeepDimensions=True)")
+def _multi_axis(node: Node, x: Expr) -> None:
+    """Seen within reductions only."""
 
 
-@known("PReLU", "Select(Less(x, 0), alpha * x, x)")
-def _prelu(node: Node, x: Expr, alpha: Expr) -> Call | None:
-    return None if isinstance(alpha, Raw) else node.call("C.param_relu", alpha, x)
+_INNER = "MultiAxisReduce(x, inner=inner, kind=kind)"
 
 
-@known("ELU", "Select(Less(x, 0), alpha * ELU(x, name='_ELU'), x)")
-def _elu(node: Node, x: Expr, alpha: Raw) -> Call:
-    return node.call("C.elu", x, alpha=None if alpha == Raw("1.0") else alpha)
+@known("ReduceElements", _INNER)
+@known("ReduceElements", f"Reshape({_INNER}, beginAxis=0, endAxis=end, newShape=shape)")
+def _reduction(
+    node: Node, x: Expr, inner: list[Axis], kind: str, end: Axis | None, shape: Any
+) -> Expr | None:
+    given = shape_of(node)
+    if kind not in REDUCTIONS or kind.startswith("Arg"):
+        return None
+    if end is not None:
+        if given is None or end.index != len(given):
+            return None
+        gone = {axis.index % len(given) for axis in inner}
+        left = [dim for place, dim in enumerate(given) if len(given) - 1 - place not in gone]
+        if list(shape) != left:
+            return None
+    drops = None if end is None else False
+    return node.call(REDUCTIONS[kind], x, axis=reduction_axes(inner), keepdims=drops)
 
 
-@known("SELU", "scale * Select(Less(x, 0), alpha * ELU(x), x)")
-def _selu(node: Node, x: Expr, scale: Raw, alpha: Raw) -> Call:
-    usual = (scale, alpha) == (Raw("1.050701"), Raw("1.6732632"))
-    given: dict[str, Expr] = {} if usual else {"scale": scale, "alpha": alpha}
-    return node.call("C.selu", x, **given)
+@known("ReduceElements", _DROPPED.format("x", "axisVec=inner", "?").replace("'?'", "kind"))
+def _whole_reduction(node: Node, x: Expr, inner: list[Axis], kind: str) -> Expr | None:
+    usual = kind in REDUCTIONS and not kind.startswith("Arg") and is_whole(inner)
+    return node.call(REDUCTIONS[kind], x, axis=reduction_axes(inner)) if usual else None
 
 
 @known(
-    "HardSigmoid",
-    "Select(Greater((b := Select(Less((a := x * alpha + beta), 1), a, 1)), 0), b, 0)",
+    "GatherOp",
+    "TransposeAxes(Gather(indices, TransposeAxes(reference, axis1=last, axis2=inner), name='_inner'),"
+    " axis1=outer_last, axis2=outer)",
 )
-def _hard_sigmoid(node: Node, x: Expr, alpha: Raw, beta: Raw) -> Call:
-    return node.call("C.hard_sigmoid", x, alpha, beta)
-
-
-@known("Gemm", "c * beta + Times(b * alpha, a, outputRank=1, inferInputRankToMap=-1)")
-def _gemm(node: Node, a: Expr, b: Expr, c: Expr) -> Call | None:
-    """Its factors are matrices of one number, which stand in its attributes too (columns first)."""
-    if node.take("transA", True) or node.take("transB", True):
+def _gather(
+    node: Node,
+    indices: Expr,
+    reference: Expr,
+    last: Axis,
+    inner: Axis,
+    outer_last: Axis,
+    outer: Axis,
+) -> Expr | None:
+    axis, shape = node.take("axis", None), shape_of(node, 1)
+    if axis is None or (shape is not None and last.index != len(shape) - 1):
         return None
-    alpha, beta = literal(node.take("alpha")), literal(node.take("beta"))
-    flat = literal(False)
-    return node.internal("gemm", b, a, c, alpha, beta, flat, flat)
+    gaps = {inner.index - last.index, outer.index - outer_last.index}
+    if not (inner == outer == axis if axis.index >= 0 else gaps == {axis.index + 1}):
+        return None
+    return node.call("gather", reference, indices, axis=axis)
 
 
-_LOGSUM = "ReduceElements(x, axis=axis, reductionOpName='LogSum', reductionKeepDimensions=True)"
-_SUM = "ReduceElements({}, axis=axis, reductionOpName='Sum', reductionKeepDimensions=True)"
-_DOT = "TransposeTimes(y, {}, outputRank=1)"
+@known("MeanVarianceNormalization(doVarianceScaling=False)", _CENTRED)
+@known(
+    "MeanVarianceNormalization(doVarianceScaling=True)",
+    f"{_CENTRED} / (Sqrt({_MEAN.format('d * d')}) + epsilon)",
+)
+def _normalization(node: Node, x: Expr, inner: list[Axis]) -> Expr | None:
+    """The epsilon inside is that of the attributes, as a constant with a name."""
+    shape, across = shape_of(node), node.take("useStatsAcrossChannels", None)
+    if shape is None or across is None:
+        return None
+    epsilon, scaled = node.take("epsilon", None), node.take("doVarianceScaling")
+    if [axis.index for axis in inner] != list(range(len(shape) - (not across))):
+        return None
+    stored = [inline(one) for one in node.function.inputs if one.name == "mvn_epsilon"]
+    if scaled and [one is not None and float(one) for one in stored] != [np.float32(epsilon)]:
+        return None
+    return node.call(
+        "mean_variance_normalization",
+        x,
+        epsilon=None if epsilon == 1e-5 else epsilon,
+        use_stats_across_channels=across or None,
+        do_variance_scaling=None if scaled else False,
+    )
 
 
-@known("CrossEntropyWithSoftmax", f"{_LOGSUM} - {_DOT.format('x')}")
-def _cross_entropy(node: Node, x: Expr, y: Expr, axis: Axis) -> Call | None:
-    return None if axis.index else node.call("C.cross_entropy_with_softmax", x, y)
-
-
-@known("CrossEntropyWithSoftmax", f"{_LOGSUM} - {_SUM.format('y * x')}")
-def _cross_entropy_along(node: Node, x: Expr, y: Expr, axis: Axis) -> Call:
-    return node.call("C.cross_entropy_with_softmax", x, y, axis=python_axis(axis, node))
-
-
-@known("ClassificationError", f"1 - {_DOT.format('Hardmax(x)')}")
-def _classification_error(node: Node, x: Expr, y: Expr) -> Call:
-    return node.call("C.classification_error", x, y)
-
-
-_LARGEST = "ReduceElements(x, axis=axis, reductionOpName='Max', reductionKeepDimensions=True)"
-_WRONG = _SUM.format(f"NotEqual(y, Equal(x, {_LARGEST}))")
+_CONVOLVED = (
+    "Convolution(kernel, Reshape(x * x, beginAxis=2, endAxis=3, newShape=[1, -1]),"
+    " autoPadding=[True, True, True, True], dilation=[1, 1, 1, 1], groups=1, kernelShape=window,"
+    " outputShape=[0], sequential=False, sharing=[True, True, True, True], strides=[1, 1, 1, 1],"
+    " transpose=False)"
+)
 
 
 @known(
-    "ClassificationError",
-    f"ReduceElements(GreaterEqual({_WRONG}, 1), axis=every, reductionOpName='Mean',"
+    "LocalResponseNormalization",
+    f"x / Exp(beta * Log(bias + Reshape({_CONVOLVED}, beginAxis=2, endAxis=4, newShape=[-1])))",
+)
+def _local_response(
+    node: Node, x: Expr, bias: Raw, beta: Raw, window: tuple[int, ...]
+) -> Expr | None:
+    """The kernel holds alpha over the width of the window, and is no wider than there are channels."""
+    names = ("depthRadius", "bias", "alpha", "beta")
+    given = radius, *_, alpha, _ = [node.take(name, None) for name in names]
+    if None in given or (bias.id, beta.id) != tuple(
+        literal(np.float32(given[place])).id for place in (1, 3)
+    ):
+        return None
+    channels = (shape_of(node) or (0,))[0]
+    if window != (1, min(channels, 2 * radius + 1), 1, 1):
+        return None
+    kernels = [one for one in node.function.inputs if one.shape == window]
+    values = [references.read(one.value) for one in kernels if one.value is not None]
+    expected = np.float32(alpha / (2 * radius + 1))
+    if len(values) != 1 or not (np.abs(values[0] - expected) <= np.spacing(expected)).all():
+        return None
+    return node.call("local_response_normalization", x, *given)
+
+
+_BEGINS = {
+    "": 0,
+    f"(1 - PastValue({_FLAG}, 1, offset=begin))": 1,
+    f"FutureValue({_FLAG}, 1, offset=begin)": -1,
+}
+"""What says that a frame is not before the first one wanted, and the sign of that one's number."""
+_ENDS = {
+    "": 0,
+    f"PastValue({_FLAG}, 1, offset=end)": 1,
+    f"(1 - FutureValue({_FLAG}, 1, offset=end))": -1,
+}
+
+
+def _slicing(flags: str, begins: int, ends: int) -> None:
+    @known("Sequence__Slice", *(_PICKED.format(flags, where) for where in _WHERE))
+    def make(
+        node: Node,
+        x: Expr,
+        axes: list[Axis],
+        scale: int | None,
+        more: int | None,
+        begin: int | None,
+        end: int | None,
+    ) -> Expr | None:
+        first, last = (begin or 0) * begins, (end or 0) * ends
+        fixed = (first >= 0 and last > 0) or (first < 0 and last <= 0)
+        if scale is not None and (scale, more) != (0 if fixed else 1, last - first):
+            return None
+        if (fixed and last - first == 1) == any(axis.ordered for axis in axes):
+            return None
+        short = {(0, 1): "first", (-1, 0): "last"}.get((first, last))
+        if short is not None:
+            return node.call(f"sequence.{short}", x)
+        return node.call("sequence.slice", x, first, last)
+
+
+for (_begin, _first), (_end, _last) in product(_BEGINS.items(), _ENDS.items()):
+    if _flags := " * ".join(filter(None, (_begin, _end))):
+        _slicing(_flags, _first, _last)
+
+
+@known("Sequence__Gather", _PICKED.format("condition", _WHERE[0]))
+def _sequence_gather(node: Node, x: Expr, condition: Expr, axes: list[Axis]) -> Expr | None:
+    ordered = any(axis.ordered for axis in axes)
+    return node.call("sequence.gather", x, condition) if ordered else None
+
+
+@known(
+    "Sequence__ReduceElements",
+    "ReduceElements(UnpackSequence(x, sequenceUnpackPaddingValue=padding,"
+    " sequenceUnpackSuppressMaskOutput=True), axis=axis, reductionOpName=kind,"
     " reductionKeepDimensions=False)",
 )
-def _classification_error_along(
-    node: Node, x: Expr, y: Expr, axis: Axis, every: Axis
-) -> Call | None:
-    if every.index != ALL_STATIC:
+def _sequence_reduction(node: Node, x: Expr, padding: float, axis: Axis, kind: str) -> Expr | None:
+    shape = shape_of(node)
+    if padding != {"Sum": 0.0, "Max": float("-inf")}.get(kind):
         return None
-    return node.call("C.classification_error", x, y, axis=python_axis(axis, node))
-
-
-@known("PerDimMeanVarianceNormalize", "(x - mean) * inverse")
-def _per_dim(node: Node, x: Expr, mean: Expr, inverse: Expr) -> Call:
-    return node.call("C.per_dim_mean_variance_normalize", x, mean, inverse)
-
-
-@known("MatMul", "Times(b, a, outputRank=1, inferInputRankToMap=-1)")
-def _mat_mul(node: Node, a: Expr, b: Expr) -> Call:
-    return node.internal("mat_mul", a, b)
+    if shape is None or axis.index != len(shape):
+        return None
+    return node.call(f"sequence.{REDUCTIONS[kind]}", x)

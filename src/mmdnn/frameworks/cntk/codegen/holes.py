@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from itertools import count
 from typing import NamedTuple
 
-from mmdnn.frameworks.cntk.codegen.expressions import (
-    Call,
-    Expr,
-    Infix,
-    Listed,
-    Mapped,
-    Member,
-    Prefix,
-    Raw,
-    Ref,
-)
-from mmdnn.frameworks.cntk.codegen.weights import Group, Weight
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, Target, called, rebuilt
+from mmdnn.frameworks.cntk.codegen.weights import Weight
 from mmdnn.frameworks.cntk.graph import Function, Variable
 
 DEFAULTS = {
@@ -62,14 +53,14 @@ def _plain(function: str) -> str:
     return function[:-2] if function.endswith(("1D", "2D", "3D")) else function
 
 
-def _arguments(expr: Call) -> Iterator[tuple[str, str | None, Expr]]:
+def _arguments(expr: ast.Call) -> Iterator[tuple[str, str | None, Expr]]:
     """The arguments of a call, those left out too: name, default, value."""
-    function = expr.function if isinstance(expr.function, str) else ""
+    function = called(expr)
     positions = _POSITIONS.get(_plain(function), ())
     for place, value in enumerate(expr.args):
         yield (positions[place] if place < len(positions) else "value"), None, value
     defaults = DEFAULTS.get(_plain(function), {})
-    given = dict(expr.kwargs)
+    given = {str(one.arg): one.value for one in expr.keywords}
     if function.startswith("C."):
         defaults = {**defaults, "name": NAMELESS}
     for name, default in defaults.items():
@@ -78,118 +69,76 @@ def _arguments(expr: Call) -> Iterator[tuple[str, str | None, Expr]]:
         yield name, None, value
 
 
-def _others(expr: Expr) -> list[Expr]:
-    """What an expression other than a call is made of."""
-    match expr:
-        case Infix(_, left, right):
-            return [left, right]
-        case Prefix(_, operand):
-            return [operand]
-        case Listed(items):
-            return list(items)
-        case Mapped(pairs):
-            return [one for pair in pairs for one in pair]
-        case Member(value, _):
-            return [value]
-    return []
-
-
-def holes(expr: Expr, label: str = "value", default: str | None = None) -> Iterator[Hole]:
+def holes(expr: ast.AST, label: str = "value", default: str | None = None) -> Iterator[Hole]:
     """The literals of an expression, in order."""
     if isinstance(expr, Raw):
-        yield Hole(expr.text, label, default)
-    elif isinstance(expr, Call):
-        if isinstance(expr.function, Call):
-            yield from holes(expr.function)
+        yield Hole(expr.id, label, default)
+    elif isinstance(expr, ast.Call):
+        if not isinstance(expr.func, Raw):
+            yield from holes(expr.func)
         for name, absent, value in _arguments(expr):
             yield from holes(value, name, absent)
     else:
-        for one in _others(expr):
+        for one in ast.iter_child_nodes(expr):
             yield from holes(one)
 
 
-def shape(expr: Expr, place: Callable[[Variable | Function], str]) -> str:
+def shape(expr: Expr, place: Callable[[Target], str]) -> str:
     """An expression's text without its literals; variables as `place` says."""
-    match expr:
-        case Raw():
-            return "?"
-        case Ref(target):
-            index = target.index if isinstance(target, Variable) else 0
-            return f"{place(target)}.{index}"
-        case Weight(_, name):
-            return f"w{name or ''}"
-        case Call(function, _, _):
-            inner = shape(function, place) if isinstance(function, Call) else str(function)
-            parts = [f"{name}={shape(value, place)}" for name, _, value in _arguments(expr)]
-            return f"{inner}({', '.join(parts)})"
-    head = getattr(expr, "symbol", None) or getattr(expr, "name", "")
-    return f"{type(expr).__name__}{head}[{', '.join(shape(one, place) for one in _others(expr))}]"
 
-
-def weights_of(expr: Expr) -> Iterator[Group]:
-    """The groups of arrays that an expression names, in order."""
-    if isinstance(expr, Weight):
-        yield expr.group
-    elif isinstance(expr, Call):
-        if isinstance(expr.function, Call):
-            yield from weights_of(expr.function)
-        for _, _, value in _arguments(expr):
-            yield from weights_of(value)
-    else:
-        for one in _others(expr):
-            yield from weights_of(one)
-
-
-def fill(
-    expr: Expr, fillings: Mapping[int, Expr], targets: Mapping[Variable | Function, Expr]
-) -> Expr:
-    """An expression with other things in some of its holes, and for some variables."""
-    return _Filling(fillings, targets).of(expr)
-
-
-class _Filling:
-    def __init__(
-        self, fillings: Mapping[int, Expr], targets: Mapping[Variable | Function, Expr]
-    ) -> None:
-        self.fillings = fillings
-        self.targets = targets
-        self.count = 0
-
-    def of(self, expr: Expr) -> Expr:
-        match expr:
+    def written(part: ast.AST) -> Expr | None:
+        match part:
             case Raw():
-                self.count += 1
-                return self.fillings.get(self.count - 1, expr)
-            case Ref(Variable() as variable) if variable.owner in self.targets:
-                return self.targets[variable.owner]  # type: ignore[index]
-            case Ref(target):
-                return self.targets.get(target, expr)
-            case Call():
-                return self.call(expr)
-            case Infix(_, left, right):
-                return replace(expr, left=self.of(left), right=self.of(right))
-            case Prefix(_, operand):
-                return replace(expr, operand=self.of(operand))
-            case Listed(items):
-                return Listed(tuple(map(self.of, items)))
-            case Mapped(pairs):
-                return Mapped(tuple((self.of(key), self.of(value)) for key, value in pairs))
-            case Member(value, _):
-                return replace(expr, value=self.of(value))
-        return expr
+                return Raw("?")
+            case Ref(target=target):
+                index = target.index if isinstance(target, Variable) else 0
+                return Raw(f"{place(target)}.{index}")
+            case Weight(name=name):
+                return Raw(f"w{name or ''}")
+            case ast.Call(func=function):
+                inner = function.id if isinstance(function, Raw) else shape(function, place)
+                given = (f"{name}={shape(one, place)}" for name, _, one in _arguments(part))
+                return Raw(f"{inner}({', '.join(given)})")
+        return None
 
-    def call(self, expr: Call) -> Call:
-        function = self.of(expr.function) if isinstance(expr.function, Call) else expr.function
-        filled = [(name, absent, self.of(value)) for name, absent, value in _arguments(expr)]
-        args = tuple(value for _, _, value in filled[: len(expr.args)])
-        rest = {
-            name: value
-            for name, absent, value in filled[len(expr.args) :]
-            if absent is None or value != Raw(absent)
-        }
-        given = [name for name, _ in expr.kwargs]
-        order = sorted(rest, key=lambda name: _rank(name, given))
-        return Call(function, args, tuple((name, rest[name]) for name in order))
+    return ast.unparse(rebuilt(expr, written))
+
+
+def fill(expr: Expr, fillings: Mapping[int, Expr], targets: Mapping[Target, Expr]) -> Expr:
+    """An expression with other things in some of its holes, and for some variables."""
+    numbers = count()
+
+    def of(part: ast.AST) -> Expr | None:
+        match part:
+            case Raw():
+                return fillings.get(next(numbers), part)
+            case Ref(target=Variable(owner=Function() as owner)) if owner in targets:
+                return targets[owner]
+            case Ref(target=target):
+                return targets.get(target, part)
+            case Weight():
+                return part
+            case ast.Call():
+                return _filled(part, lambda one: rebuilt(one, of))
+        return None
+
+    found: Expr = rebuilt(expr, of)
+    return found
+
+
+def _filled(expr: ast.Call, of: Callable[[Expr], Expr]) -> ast.Call:
+    function = expr.func if isinstance(expr.func, Raw) else of(expr.func)
+    filled = [(name, absent, of(value)) for name, absent, value in _arguments(expr)]
+    args = [value for _, _, value in filled[: len(expr.args)]]
+    rest = {
+        name: value
+        for name, absent, value in filled[len(expr.args) :]
+        if absent is None or not isinstance(value, Raw) or value.id != absent
+    }
+    given = [str(one.arg) for one in expr.keywords]
+    order = sorted(rest, key=lambda name: _rank(name, given))
+    keywords = [ast.keyword(arg=name, value=rest[name]) for name in order]
+    return ast.Call(func=function, args=args, keywords=keywords)
 
 
 def _rank(name: str, given: list[str]) -> tuple[int, int]:

@@ -7,158 +7,288 @@ generated module, gives them their values.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from mmdnn.frameworks.cntk.codegen import blocks_axes, blocks_norms, blocks_sequences
-from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, call, literal, text
-from mmdnn.frameworks.cntk.codegen.patterns import Catalogue, number
-from mmdnn.frameworks.cntk.codegen.printing import Scope
+import numpy as np
+
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, literal
+from mmdnn.frameworks.cntk.codegen.patterns import ANY, Bound, Catalogue, number
+from mmdnn.frameworks.cntk.codegen.printing import Scope, text
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
-from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
+from mmdnn.frameworks.cntk.codegen.table import (
+    FUNCTIONS,
+    PRINTERS,
+    Node,
+    Template,
+    each,
+    flags,
+    steps,
+)
+from mmdnn.frameworks.cntk.codegen.windows import UNKNOWN
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.codegen.network import Network
 
-del blocks_axes, blocks_norms, blocks_sequences  # they fill the catalogue
-
-PATTERNS: Catalogue[None] = Catalogue(inner=CATALOGUE)
-
-
-@dataclass
-class Inside:
-    """What is inside a layer's block.
-
-    Attributes:
-        function: The block.
-        core: What it does first, without its bias and activation.
-        bias: Its bias.
-        activation: Its activation, as source.
-    """
-
-    function: Function
-    core: Variable
-    bias: Variable | None = None
-    activation: str | None = None
-
-    @property
-    def x(self) -> Variable:
-        """The placeholder of its first operand."""
-        assert self.function.block is not None
-        return next(iter(self.function.block.arguments))
-
-
 Roles = dict[str, Variable]
 """A layer's parameters and statistics, by the names that it gives them."""
+LAYERS: Catalogue[Callable[..., Expr | None] | Template] = Catalogue(inner=CATALOGUE)
+layer = LAYERS.add
 
+_RANKS = {"alpha": 0, "scale": 1, "bias": 1, "E": 2}
+_RANKS |= {"aggregate_mean": 1, "aggregate_variance": 1, "aggregate_count": 0}
+"""How many axes parameters and statistics of layers have; `W` and `b` are looked at by the layer."""
+_ACTIVATED = {"Dense", "Convolution", "ConvolutionTranspose"}
+_MEAN = "ReduceElements({}, inner=every, kind='Mean')"
+FUNCTIONS["width"] = lambda table: table.shape[-1]
+FUNCTIONS["function"] = lambda type_: Raw(activation(type_) or "")
 
-class Made(NamedTuple):
-    """A layer.
-
-    Attributes:
-        layer: The call that makes it.
-        roles: Its parameters and statistics.
-        shaped: A function that what it is given passes first.
-    """
-
-    layer: Call
-    roles: Roles
-    shaped: Function | None = None
-
-
-Layer = Callable[[Inside], Made | None]
-LAYERS: dict[str, Layer] = {}
-
-
-def layer(*types: str) -> Callable[[Layer], Layer]:
-    """Register what makes the blocks of some types."""
-
-    def register(function: Layer) -> Layer:
-        LAYERS.update(dict.fromkeys(types, function))
-        return function
-
-    return register
+_ROWS = {
+    "layers.Dropout(core.dropoutRate, seed=core.rngSeed or None)": (
+        "Dropout", "Dropout(x, rngOffset=..., **core)",
+    ),
+    "layers.Activation(function(activation))": ("Activation", "activation(x)"),
+    "layers.Embedding(width(E))": ("Embedding", "Times(E, x, outputRank=1, inferInputRankToMap=-1)"),
+    "layers.Stabilizer(steepness=int(steepness) or 4)": (
+        "Stabilizer", "softplus(steepness, alpha) * x",
+    ),
+    "layers.Stabilizer(steepness=1)": ("Stabilizer", "Softplus(alpha) * x"),
+    "layers.LayerNormalization(epsilon=epsilon or 1e-05)": (
+        "LayerNormalization",
+        f"((d := x - {_MEAN.format('x')}) / (Sqrt({_MEAN.format('d * d')}) + epsilon))"
+        " * scale + bias",
+    ),
+    "layers.BatchNormalization(map_rank=1 if core.spatial else None,"
+    " normalization_time_constant=core.normalizationTimeConstant or 5000.0,"
+    " blend_time_constant=core.blendTimeConstant or 0.0, epsilon=core.epsilon or 1e-05,"
+    " use_cntk_engine=None if core.useCuDNNEngine else True,"
+    " disable_regularization=core.disableRegularization or False)": (
+        "BatchNormalization",
+        "BatchNormalization(x, scale, bias, aggregate_mean, aggregate_variance, aggregate_count,"
+        " **core)",
+    ),
+}  # fmt: skip
+for _text, (_head, _pattern) in _ROWS.items():
+    layer(_head, _pattern)(Template(_text))
 
 
 def expressed(function: Function, network: Network) -> Expr | None:
     """A block as a layer that is applied; None where it is none."""
     block = function.block
-    if block is None or block.type not in LAYERS or len(block.outputs) != 1:
+    if block is None or block.type not in LAYERS.known or len(block.outputs) != 1:
         return None
-    made = LAYERS[block.type](_opened(function))
-    if made is None or not network.owns(function, made.roles):
+    bound = _opened(function)
+    if bound is None:
+        return None
+    node, roles = Node(function), _roles(bound)
+    nodes = {name: Node(one) for name, one in bound.items() if isinstance(one, Function)}
+    shaped = nodes.pop("shaped", None)
+    made = _made(node, bound | nodes)
+    if made is None or roles is None or not network.owns(function, roles):
         return None
     operands = [network.operand(one, numbers=False) for one in block.arguments.values()]
-    if made.shaped is not None:
-        node = Node(made.shaped)
-        operands[0] = PRINTERS[node.op](node, operands[0])
-        node.done()
-    return network.restored(made.layer, function, made.roles, operands)
+    if shaped is not None:
+        operands[0] = PRINTERS[shaped.op](shaped, operands[0])
+        shaped.done()
+    return network.restored(made, function, roles, operands)
 
 
-def _opened(function: Function) -> Inside:
-    """The parts of a layer with weights: a product or a convolution, a bias, an activation."""
+def _made(node: Node, bound: Bound) -> Expr | None:
+    """The call that makes the layer, if it can be made as it is."""
+
+    def written(name: str) -> Any:
+        value = bound[name]
+        scalar = number(value) if isinstance(value, Variable) else None
+        return value if scalar is None else literal(np.float32(scalar))
+
+    make = bound["make"]
+    try:
+        if isinstance(make, Template):
+            made = make.fill(node, written)
+        else:
+            given = {name: bound.get(name) for name in signature(make)}
+            made = make(**given | {"node": node})
+        for one in bound.values():
+            if isinstance(one, Node):
+                one.done()
+    except UnsupportedError:
+        return None
+    return made
+
+
+def _opened(function: Function) -> Bound | None:
+    """What the names of a layer's pattern stand for, and what makes it; of what is activated, how."""
     assert function.block is not None
-    inside = Inside(function, function.block.outputs[0])
-    if function.block.type not in _BIASED:
-        return inside
-    owner = inside.core.owner
-    if owner is not None and not _is_core(owner) and not _has_bias(owner):
-        found = _activation(owner)
-        if found is not None:
-            inside.activation, inside.core = found
-            owner = inside.core.owner
-    if owner is not None and _has_bias(owner):
-        inside.core, inside.bias = owner.inputs
-    return inside
+    block = function.block
+    match = LAYERS.match(block.type, block.outputs, function.attributes)
+    how = None
+    if block.type in _ACTIVATED and (match is None or match[1]["x"] not in block.arguments):
+        owner = block.outputs[0].owner
+        found = None if owner is None else _activation(owner)
+        if found is None:
+            return None
+        how, inner = found
+        match = LAYERS.match(block.type, [inner], function.attributes)
+    if match is None or match[1]["x"] is not next(iter(block.arguments)):
+        return None
+    known, bound = match
+    if ANY in bound and not activation(bound[ANY]):
+        return None
+    return {"how": how, **bound, "make": known.make}
 
 
-_BIASED = {"Dense", "Convolution", "ConvolutionTranspose"}
+def _roles(bound: Bound) -> Roles | None:
+    """The parameters and statistics, if they are what layers make."""
+    found = {
+        name: one
+        for name, one in bound.items()
+        if isinstance(one, Variable) and name in {"W", "b", *_RANKS}
+    }
+    for name, one in found.items():
+        kind = Kind.CONSTANT if name.startswith("aggregate") else Kind.PARAMETER
+        rank = len(one.shape or ())
+        if one.kind != kind or one.shape is None or rank != _RANKS.get(name, rank):
+            return None
+    return found
 
 
-def _is_core(function: Function) -> bool:
-    return function.op in ("Times", "Convolution")
-
-
-def _has_bias(function: Function) -> bool:
-    return (
-        function.op == "Plus"
-        and not function.name
-        and function.inputs[0].kind == Kind.OUTPUT
-        and function.inputs[1].kind == Kind.PARAMETER
-    )
-
-
-def _activation(function: Function) -> tuple[str, Variable] | None:
+def _activation(function: Function) -> tuple[Raw, Variable] | None:
     """A function of one operand as what a layer is given, and the operand."""
-    operands = [one for one in _operands(function) if one.kind == Kind.OUTPUT]
-    if function.name or len(operands) != 1 or len(function.results) != 1:
+    operands = _operands(function)
+    computed = [one for one in operands if one.kind == Kind.OUTPUT]
+    if function.name or len(computed) != 1 or len(function.results) != 1:
         return None
     simple = activation(function.type)
-    if simple and len(_operands(function)) == 1 and not function.attributes:
-        return simple, operands[0]
-    if function.block is None or any(number(o) is None for o in _operands(function)[1:]):
+    if simple and len(operands) == 1 and not function.attributes:
+        return Raw(simple), computed[0]
+    if function.block is None or any(number(one) is None for one in operands[1:]):
         return None
     written = expression(function, lambda one: Raw("x"))
-    if written is None:
-        return None
-    return f"lambda x: {text(written, Scope(set()))}", operands[0]
+    return (
+        None if written is None else (Raw(f"lambda x: {text(written, Scope(set()))}"), computed[0])
+    )
 
 
 def _operands(function: Function) -> list[Variable]:
     return list(function.block.arguments.values()) if function.block else function.inputs
 
 
-def each(values: tuple[Any, ...]) -> Raw:
-    """One value for all axes where they are the same."""
-    return literal(values[0] if len(set(values)) == 1 else values)
+def _size(shape: tuple[int, ...]) -> Any:
+    """A shape, as a number where it is one."""
+    return shape[0] if len(shape) == 1 else tuple(shape)
 
 
-def named(
-    function: Function, layer_: str, roles: Roles, *args: Expr, **kwargs: Expr | None
-) -> Made:
-    """A layer with the block's name."""
-    name = literal(function.name) if function.name else None
-    return Made(call(layer_, *args, **kwargs, name=name), roles)
+def _biased(*cores: str) -> list[str]:
+    return [*(f"{core} + b" for core in cores), *cores]
+
+
+@layer("Dense", *_biased("Times(W, Reshape(x, **shaped), **core)", "Times(W, x, **core)"))
+def _dense(node: Node, core: Node, W: Variable, b: Variable | None, how: Raw | None) -> Expr | None:
+    rank, infer = core.take("outputRank"), core.take("inferInputRankToMap", -1)
+    shape = W.shape or ()
+    out = shape[-rank:]
+    if not 0 < rank < len(shape) or (b is not None and b.shape != out):
+        return None
+    return node.call(
+        "layers.Dense",
+        _size(out),
+        activation=how,
+        input_rank=len(shape) - rank if infer == -1 else None,
+        map_rank=infer if infer > 0 else None,
+        bias=None if b is not None else False,
+    )
+
+
+_LIFTED = "Reshape(x, beginAxis=begin, endAxis=begin, newShape=[1])"
+_PLAIN = (
+    "kernelShape=..., groups=1, sequential=False, maxTempMemSizeInSamples=0, lowerPad=0, upperPad=0"
+)
+
+
+@layer("Convolution", *_biased(*(f"Convolution(W, {x}, {_PLAIN}, **core)" for x in (_LIFTED, "x"))))
+@layer(
+    "ConvolutionTranspose",
+    *_biased(*(f"Convolution(W, {x}, {_PLAIN}, **core)" for x in (_LIFTED, "x"))),
+)
+def _convolution(
+    node: Node,
+    core: Node,
+    W: Variable,
+    b: Variable | None,
+    how: Raw | None,
+    begin: Any,
+) -> Expr | None:
+    shape, transposed = W.shape or (), bool(core.take("transpose", False))
+    rank = len(shape) - 2
+    if rank < 1 or (begin is not None and (transposed or begin.index != rank)):
+        return None
+    pad, strides = flags(core.take("autoPadding")), tuple(core.take("strides"))
+    dilation, size = tuple(core.take("dilation", (1,))), tuple(core.take("outputShape", (0,)))
+    out = shape[1 if transposed else 0]
+    if pad[0] or not len(pad) == len(strides) == rank + 1 or len(dilation) not in (1, rank + 1):
+        return None
+    if b is not None and b.shape != (out, *[1] * rank):
+        return None
+    if not all(core.take("sharing", [True])) or (
+        size != (0,) and (not transposed or size[0] != out)
+    ):
+        return None
+    name = "layers.ConvolutionTranspose" if transposed else "layers.Convolution"
+    strided = steps(strides[1:])
+    return node.call(
+        f"{name}{rank}D" if rank < 4 else name,
+        _size(shape[2:]),
+        out,
+        activation=how,
+        pad=each(pad[1:]) if any(pad[1:]) else None,
+        strides=None if strided is None else each(strided),
+        bias=None if b is not None else False,
+        output_shape=size[1:] if size != (0,) else None,
+        reduction_rank=None if begin is None else 0,
+        dilation=None if set(dilation) == {1} else each(dilation[-rank:]),
+    )
+
+
+_POOLED = "Pooling(x, lowerPad=0, upperPad=0, ceilOutDim=False, includePad=False, {}, **core)"
+
+
+@layer("MaxPooling", _POOLED.format("poolingType=0"))
+@layer("GlobalMaxPooling", _POOLED.format("poolingType=0"))
+@layer("AveragePooling", _POOLED.format("poolingType=1"))
+@layer("GlobalAveragePooling", _POOLED.format("poolingType=1"))
+def _pooling(node: Node, core: Node, x: Variable) -> Expr | None:
+    type_ = node.function.type
+    window, pad = tuple(core.take("poolingWindowShape")), flags(core.take("autoPadding"))
+    strides = tuple(core.take("strides"))
+    if type_.startswith("Global"):
+        whole = window == UNKNOWN or (x.shape is not None and tuple(x.shape[1:]) == window)
+        plain = whole and steps(strides) is None and not any(pad)
+        return node.call(f"layers.{type_}") if plain else None
+    spatial = pad[-len(window) :]
+    if len(strides) not in (1, len(window)):
+        return None
+    if len(pad) > 1 and (any(pad[: -len(window)]) or len(spatial) != len(window)):
+        return None
+    return _windowed(node, window, strides, spatial)
+
+
+@layer("MaxUnpooling", "Unpooling(x, y, poolingType=0, lowerPad=0, upperPad=0, **core)")
+def _unpooling(node: Node, core: Node) -> Expr | None:
+    window, pad = tuple(core.take("unpoolingWindowShape")), flags(core.take("autoPadding"))
+    strides = tuple(core.take("strides"))
+    fits = len(window) == len(strides) == len(pad)
+    return _windowed(node, window, strides, pad) if fits else None
+
+
+def _windowed(
+    node: Node, window: tuple[int, ...], strides: tuple[int, ...], pad: list[bool]
+) -> Expr:
+    strided = steps(strides)
+    return node.call(
+        f"layers.{node.function.type}",
+        window,
+        strides=None if strided is None else each(strided),
+        pad=each(pad) if any(pad) else None,
+    )

@@ -192,7 +192,7 @@ def _small(tensor: ir.TensorProtocol) -> Taken | None:
     if tensor.dtype not in DTYPES:
         return None
     values = references.read(tensor)
-    return Taken(f"np.array({literal(values).text}, {DTYPES[tensor.dtype]})")
+    return Taken(f"np.array({literal(values).id}, {DTYPES[tensor.dtype]})")
 
 
 __all__ = ["load", "shared"]

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.codegen import (
-    blocks,
-    drawing,
-    layers,
-    layers_plain,
-    layers_weighted,
-    operators,
-    recurrences,
-    reductions,
-    sequences,
-    windows,
-)
-from mmdnn.frameworks.cntk.codegen.expressions import (
-    Call,
-    Expr,
-    Listed,
-    Mapped,
-    Member,
-    Ref,
-    call,
-    literal,
-)
+from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent, windows
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Ref, call, literal
 from mmdnn.frameworks.cntk.codegen.naming import kind, wish
 from mmdnn.frameworks.cntk.codegen.ordering import components, is_loop
 from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement
@@ -38,15 +19,7 @@ from mmdnn.frameworks.cntk.codegen.variables import constant, dtype_of, fed, unb
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, Weights, inline
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
 
-del (
-    drawing,
-    layers_plain,
-    layers_weighted,
-    operators,
-    reductions,
-    sequences,
-    windows,
-)  # they fill tables
+del windows  # it fills a table
 
 VALUED = {"BatchNormalization", "OptimizedRNNStack", "Convolution", "PackedIndex", "GatherPacked"}
 VALUED |= {"ScatterPacked", "ConvolutionSequenceShape", "TransposeTimes", "EyeLike"}
@@ -134,7 +107,7 @@ class Network:
         results = [self.operand(one, numbers=False) for one in block.outputs]
         into.append(Define(function, list(block.arguments), inner, results))
         args = [self.operand(one, numbers=False) for one in block.arguments.values()]
-        return Call(Ref(function), tuple(args))
+        return call(Ref(function), *args)
 
     def _spelled(self, into: list[Statement], function: Function, nesting: int) -> Expr:
         """What is inside a block, without the block; its name is the result's."""
@@ -148,7 +121,7 @@ class Network:
 
     def _loop(self, into: list[Statement], component: list[Function], nesting: int) -> None:
         """A loop: what is read before it is computed has a placeholder, replaced at the end."""
-        made = recurrences.loop(component, self) if not nesting else None
+        made = recurrent.loop(component, self) if not nesting else None
         if made is not None:
             function, value, several = made
             into.append(Assign(function, value, wish(function), kind(function), several))
@@ -167,11 +140,12 @@ class Network:
             computed.add(function)
             for variable in [one for one in self.loose if one.owner is function]:
                 del self.loose[variable]
-        states = tuple(
-            (Ref(placeholder), _output(variable)) for variable, placeholder in replaced.items()
+        states = ast.Dict(
+            keys=[Ref(one) for one in replaced.values()], values=[_output(one) for one in replaced]
         )
         last = component[-1] if self.model.root not in component else self.model.root
-        into.append(Do(call(Member(Ref(last), "replace_placeholders"), Mapped(states))))
+        replace = ast.Attribute(value=Ref(last), attr="replace_placeholders")
+        into.append(Do(call(replace, states)))
 
     def operand(self, variable: Variable, *, numbers: bool) -> Expr:
         """What stands for a variable that is read.
@@ -204,7 +178,7 @@ class Network:
         self.statements.append(Assign(variable, value, variable.name or "shared"))
         return Ref(variable)
 
-    def _loaded(self, variable: Variable) -> Call:
+    def _loaded(self, variable: Variable) -> Expr:
         reader = self.readers[variable][0]
         if reader not in self.groups:
             self.groups[reader] = self.weights.group(wish(reader), kind(reader))
@@ -243,14 +217,14 @@ class Network:
 
     def restored(
         self,
-        layer: Call,
+        layer: Expr,
         function: Function,
         roles: Mapping[str, Variable],
         operands: list[Expr],
-    ) -> Call:
+    ) -> Expr:
         """A layer, applied; with its parameters' values, where it has any."""
         if not roles:
-            return Call(layer, tuple(operands))
+            return call(layer, *operands)
         group = self.weights.group(wish(function), kind(function))
         for name, one in roles.items():
             self.weights.array(one, group, name)
@@ -265,7 +239,7 @@ class Network:
         if len(found) == 1 and not root.name and _is_whole(root.inputs[0]):
             return found
         name = literal(root.name) if root.name else None
-        return [call("C.combine", Listed(tuple(found)), name=name)]
+        return [call("C.combine", ast.List(elts=found), name=name)]
 
 
 def _members(function: Function) -> Iterator[Function]:
@@ -316,4 +290,4 @@ def _output(variable: Variable) -> Expr:
     assert variable.owner is not None
     if len(variable.owner.results) > 1:
         return Ref(variable)
-    return Member(Ref(variable), "output")
+    return ast.Attribute(value=Ref(variable), attr="output")

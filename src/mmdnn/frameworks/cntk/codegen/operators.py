@@ -4,157 +4,145 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Prefix, Raw, literal
-from mmdnn.frameworks.cntk.codegen.table import Node, dtype_of, plain, printer, python_axis
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw
+from mmdnn.frameworks.cntk.codegen.table import Node, is_whole, printer, reduction_axes, rows
 from mmdnn.frameworks.cntk.graph import END_STATIC
 
-_PLAIN = {
-    "Tanh": "tanh", "ReLU": "relu", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Floor": "floor",
-    "Abs": "abs", "Reciprocal": "reciprocal", "Sin": "sin", "Cos": "cos", "Tan": "tan",
-    "Asin": "asin", "Acos": "acos", "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh",
-    "Asinh": "asinh", "Atanh": "atanh", "Softmax": "softmax", "Hardmax": "hardmax",
-    "StableSigmoid": "sigmoid", "Sigmoid": "sigmoid", "ELU": "elu", "Pow": "pow",
-    "Equal": "equal", "NotEqual": "not_equal", "Less": "less", "LessEqual": "less_equal",
-    "Greater": "greater", "GreaterEqual": "greater_equal", "LogPlus": "log_add_exp",
-    "Clip": "clip", "Select": "element_select", "StopGradient": "stop_gradient",
-    "Pass": "alias", "NoOp": "alias", "StraightThrough": "straight_through_impl",
-    "CosDistance": "cosine_distance", "SquaredError": "squared_error",
-    "CrossEntropyWithSoftmax": "cross_entropy_with_softmax", "LambdaRank": "lambda_rank",
-    "NDCG": "ndcg_at_1", "Logistic": "weighted_binary_cross_entropy",
-    "LabelsToGraph": "labels_to_graph", "UnpackBatch": "unpack_batch", "ToBatch": "to_batch",
-    "ReconcileDynamicAxis": "reconcile_dynamic_axes", "ToSequenceLike": "to_sequence_like",
-    "Assign": "assign",
+_LOWER = """
+    Tanh ReLU Exp Log Sqrt Floor Abs Reciprocal Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Atanh
+    Softmax Hardmax Sigmoid ELU Pow Equal Less Greater Clip Assign
+"""
+_SAMPLED = "numSamples, allowDuplicates, seed=rngSeed"
+_SEQUENCE = (
+    "convolution_sequence_shape(weight, x, strides, sharing, autoPadding, dilation, False, (0,)"
+)
+rows(
+    {
+        **{name: name.lower() for name in _LOWER.split()},
+        "StableSigmoid": "sigmoid", "NotEqual": "not_equal", "LessEqual": "less_equal",
+        "GreaterEqual": "greater_equal", "LogPlus": "log_add_exp", "Select": "element_select",
+        "StopGradient": "stop_gradient", "Pass": "alias", "NoOp": "alias",
+        "StraightThrough": "straight_through_impl", "CosDistance": "cosine_distance",
+        "SquaredError": "squared_error", "CrossEntropyWithSoftmax": "cross_entropy_with_softmax",
+        "LambdaRank": "lambda_rank", "NDCG": "ndcg_at_1",
+        "Logistic": "weighted_binary_cross_entropy", "LabelsToGraph": "labels_to_graph",
+        "UnpackBatch": "unpack_batch", "ToBatch": "to_batch",
+        "ReconcileDynamicAxis": "reconcile_dynamic_axes", "ToSequenceLike": "to_sequence_like",
+        "PackedIndex": "cntk_py.packed_index", "GatherPacked": "cntk_py.gather_packed",
+        "ScatterPacked": "cntk_py.scatter_packed",
+        "Plus(x, y)": "x + y",
+        "Minus(x, y)": "x - y",
+        "ElementTimes(x, y)": "x * y",
+        "Negate(x)": "-x",
+        "Times(right, left)": "times(left, right, output_rank=outputRank or 1,"
+        " infer_input_rank_to_map=inferInputRankToMap or -1)",
+        "TransposeTimes(right, left, outputRank=1)": "times_transpose(left, right)",
+        "Splice(*inputs)": "splice(*inputs, axis=axis or -1)",
+        "Cast(x)": "cast(x, types[newDataType])",
+        "OneHot(x)": "one_hot(x, numClass, sparse_output=oneHotOutputSparse or False,"
+        " axis=onehotAxis or -1)",
+        "Gather(indices, reference)": "gather(reference, indices)",
+        "TopK(x)": "top_k(x, numItems, axis=axis or -1)",
+        "EyeLike(x)": "eye_like(x, sparse_output=OutputSparse or True)",
+        "SumAll(x)": "reduce_sum(x, axis=C.Axis.all_axes())",
+        "Pad(x)": "pad(x, pairs(paddingHead, paddingFoot), mode=paddings[paddingMode]"
+        " or C.ops.CONSTANT_PAD, constant_value=paddingConstantValue or 0.0)",
+        "PastValue(x, initial)": "sequence.past_value(x, initial_state=initial or 0.0,"
+        " time_step=offset or 1)",
+        "FutureValue(x, initial)": "sequence.future_value(x, initial_state=initial or 0.0,"
+        " time_step=offset or 1)",
+        "UnpackSequence(x)": "sequence.unpack(x, sequenceUnpackPaddingValue,"
+        " no_mask_output=sequenceUnpackSuppressMaskOutput or False)",
+        "ToSequence(*inputs, newDynamicAxes=...)": "to_sequence(*inputs,"
+        " sequence_axis_name_prefix=sequenceAxis or 'toSequence_')",
+        "ClassificationError(output, target, *top)": "classification_error(output, target,"
+        " topN=int(*top))",
+        "CosDistanceWithNegativeSamples(x, y, shift, count)":
+        "cosine_distance_with_negative_samples(x, y, int(shift), int(count))",
+        "EditDistanceError(a, b)": "edit_distance_error(a, b, subPen=SubstitutionPenalty or 1.0,"
+        " delPen=DeletionPenalty or 1.0, insPen=InsertionPenalty or 1.0,"
+        " squashInputs=SquashInputs or False, tokensToIgnore=TokensToIgnore or [])",
+        "ForwardBackward(graph, features)": "forward_backward(graph, features, BlankTokenId,"
+        " delayConstraint=DelayConstraint or -1)",
+        "Dropout(x, rngOffset=...)": "dropout(x, dropoutRate, seed=rngSeed or None)",
+        "RandomSample(weights, rngOffset=0)": f"random_sample(weights, {_SAMPLED})",
+        "RandomSampleInclusionFrequency(weights, rngOffset=0)":
+        f"random_sample_inclusion_frequency(weights, {_SAMPLED})",
+        "Unpooling(x, pooled, poolingType=0, lowerPad=0, upperPad=0)": "unpooling(x, pooled,"
+        " C.MAX_UNPOOLING, unpoolingWindowShape, strides=steps(strides),"
+        " auto_padding=flags(autoPadding))",
+        "ROIPooling(x, regions, poolingType=0)": "roipooling(x, regions, C.MAX_POOLING,"
+        " roiOutputShape, spatialScale)",
+        "ConvolutionSequenceShape(weight, x, lowerPad=0, upperPad=0, kernelShape=...,"
+        " outputShape=..., sequential=True, transpose=False)":
+        f"cntk_py.{_SEQUENCE}, groups or 1, maxTempMemSizeInSamples)",
+        "BatchNormalization(x, scale, bias, mean, variance, count)": "batch_normalization("
+        "x, scale, bias, mean, variance, spatial=spatial,"
+        " normalization_time_constant=normalizationTimeConstant or 5000.0,"
+        " blend_time_constant=blendTimeConstant or 0.0, epsilon=epsilon or 1e-05,"
+        " use_cudnn_engine=useCuDNNEngine or False,"
+        " disable_regularization=disableRegularization or False, running_count=count)",
+        "OptimizedRNNStack(x, weights)": "optimized_rnnstack(x, weights, hiddenSize, numLayers,"
+        " bidirectional=bidirectional or False, recurrent_op=recurrentOp or 'lstm')",
+    }
+)  # fmt: skip
+REDUCTIONS = {
+    "Sum": "reduce_sum", "Mean": "reduce_mean", "Max": "reduce_max", "Min": "reduce_min",
+    "Prod": "reduce_prod", "LogSum": "reduce_log_sum_exp", "Argmax": "argmax", "Argmin": "argmin",
 }  # fmt: skip
-"""Operators whose inputs and name are all there is to them."""
 
 
-@printer(*_PLAIN)
-def _plain(node: Node, *inputs: Expr) -> Call:
-    return node.call(f"C.{_PLAIN[node.op]}", *inputs)
-
-
-_INFIX = {"Plus": ("+", "plus"), "Minus": ("-", "minus"), "ElementTimes": ("*", "element_times")}
-
-
-@printer(*_INFIX)
-def _arithmetic(node: Node, left: Expr, right: Expr) -> Expr:
-    symbol, function = _INFIX[node.op]
-    if node.function.name:
-        return node.call(f"C.{function}", left, right)
-    return Infix(symbol, left, right)
-
-
-@printer("Negate")
-def _negate(node: Node, x: Expr) -> Expr:
-    return node.call("C.negate", x) if node.function.name else Prefix("-", x)
-
-
-@printer("Times")
-def _times(node: Node, right: Expr, left: Expr) -> Call:
-    return node.call(
-        "C.times",
-        left,
-        right,
-        output_rank=node.optional("outputRank", 1),
-        infer_input_rank_to_map=node.optional("inferInputRankToMap", -1, absent=-1),
-    )
-
-
-@printer("TransposeTimes")
-def _transpose_times(node: Node, right: Expr, left: Expr) -> Call:
-    node.only(outputRank=1)
-    return node.call("C.times_transpose", left, right)
-
-
-@printer("ClassificationError")
-def _classification_error(node: Node, output: Expr, target: Expr, top: Expr | None = None) -> Call:
-    if isinstance(top, Raw):
-        top = literal(int(float(top.text)))
-    return node.call("C.classification_error", output, target, topN=top)
-
-
-@printer("CosDistanceWithNegativeSamples")
-def _cosine_with_samples(node: Node, x: Expr, y: Expr, shift: Expr, count: Expr) -> Call:
-    numbers = [Raw(str(int(float(one.text)))) for one in (shift, count) if isinstance(one, Raw)]
-    if len(numbers) != 2:
-        node.refuse("its shift and the number of its samples are no numbers")
-    return node.call("C.cosine_distance_with_negative_samples", x, y, *numbers)
-
-
-@printer("EditDistanceError")
-def _edit_distance(node: Node, a: Expr, b: Expr) -> Call:
-    return node.call(
-        "C.edit_distance_error",
-        a,
-        b,
-        subPen=node.optional("SubstitutionPenalty", 1),
-        delPen=node.optional("DeletionPenalty", 1),
-        insPen=node.optional("InsertionPenalty", 1),
-        squashInputs=node.optional("SquashInputs", default=False),
-        tokensToIgnore=node.optional("TokensToIgnore", []),
-    )
-
-
-@printer("ForwardBackward")
-def _forward_backward(node: Node, graph: Expr, features: Expr) -> Call:
-    blank = literal(node.take("BlankTokenId"))
-    delay = node.optional("DelayConstraint", -1)
-    return node.call("C.forward_backward", graph, features, blank, delayConstraint=delay)
-
-
-@printer("SumAll")
-def _sum_all(node: Node, x: Expr) -> Call:
-    return node.call("C.reduce_sum", x, axis=Raw("C.Axis.all_axes()"))
+@printer("ReduceElements")
+def _reduce_elements(node: Node, x: Expr) -> Expr:
+    """Python's functions put blocks around it; over all axes none is kept."""
+    reduction = node.take("reductionOpName")
+    if reduction not in REDUCTIONS:
+        node.refuse(f"there is no reduction '{reduction}'")
+    keep = node.take("reductionKeepDimensions", True)
+    axes = node.take("axisVec", None) or [node.take("axis")]
+    whole = is_whole(axes)
+    if whole == keep and (whole or reduction in ("Argmax", "Argmin")):
+        node.refuse("it keeps the axes that it reduces, or drops them, as Python's does not")
+    drops = None if keep or whole else False
+    return node.call(REDUCTIONS[reduction], x, axis=reduction_axes(axes), keepdims=drops)
 
 
 @printer("LogSoftmax")
-def _log_softmax(node: Node, x: Expr) -> Call:
+def _log_softmax(node: Node, x: Expr) -> Expr:
     shape = node.function.inputs[0].shape
     if shape is None or len(shape) > 1:
         node.refuse("CNTK's Python takes it over one axis only")
-    return node.call("C.log_softmax", x)
+    return node.call("log_softmax", x)
 
 
 @printer("TransposeAxes")
-def _transpose(node: Node, x: Expr) -> Call:
-    if "axisVec" in node.function.attributes:
-        axes = node.take("axisVec")
-        rank = len(axes)
-        places = [rank - 1 - axis.index for axis in reversed(axes)]
-        return node.call("C.transpose", x, literal(tuple(places)))
-    return node.call("C.swapaxes", x, node.axis("axis1"), node.axis("axis2"))
+def _transpose(node: Node, x: Expr) -> Expr:
+    axes = node.take("axisVec", None)
+    if axes is None:
+        return node.call("swapaxes", x, node.take("axis1"), node.take("axis2"))
+    return node.call("transpose", x, tuple(len(axes) - 1 - axis.index for axis in axes[::-1]))
 
 
 @printer("Slice")
-def _slice(node: Node, x: Expr) -> Call:
-    if "axisVec" in node.function.attributes:
-        axes = [python_axis(axis, node) for axis in node.take("axisVec")]
-        joined = Raw(f"[{', '.join(axis.text for axis in axes)}]")
-        begin, end = node.take("beginIndexVec"), node.take("endIndexVec")
-        ones = [1] * len(axes)
-        strides = node.optional("sliceStridesVec", ones, absent=ones)
-        return node.call("C.slice", x, joined, literal(begin), literal(end), strides=strides)
-    begin, end = literal(node.take("beginIndex")), literal(node.take("endIndex"))
-    strides = node.optional("sliceStrides", 1, absent=1)
-    return node.call("C.slice", x, node.axis(), begin, end, strides=strides)
-
-
-@printer("Splice")
-def _splice(node: Node, *inputs: Expr) -> Call:
-    axis = node.axis()
-    return node.call("C.splice", *inputs, axis=None if axis.text == "-1" else axis)
+def _slice(node: Node, x: Expr) -> Expr:
+    many = "axisVec" in node.function.attributes
+    suffix = "Vec" if many else ""
+    axes, *ends = (node.take(name + suffix) for name in ("axis", "beginIndex", "endIndex"))
+    ones = [1] * len(axes) if many else 1
+    strides = node.take(f"sliceStrides{suffix}", ones)
+    return node.call("slice", x, axes, *ends, strides=None if strides == ones else strides)
 
 
 @printer("Reshape")
-def _reshape(node: Node, x: Expr) -> Call:
+def _reshape(node: Node, x: Expr) -> Expr:
     """Python names the axes in the other order: it begins where the column-major one ends."""
     begin, end = node.take("endAxis", None), node.take("beginAxis", None)
     operand = node.function.inputs[0].shape
     whole = operand is not None and begin is not None and begin.index == len(operand)
     return node.call(
-        "C.reshape",
+        "reshape",
         x,
-        literal(plain(node.take("newShape"))),
+        node.take("newShape"),
         begin_axis=None if whole else _reshape_axis(begin, node),
         end_axis=_reshape_axis(end, node) if end is not None and end.index else None,
     )
@@ -169,74 +157,63 @@ def _reshape_axis(axis: Any, node: Node) -> Raw | None:
 
 
 @printer("Squeeze")
-def _squeeze(node: Node, x: Expr) -> Call:
+def _squeeze(node: Node, x: Expr) -> Expr:
     axes = node.take("axisVec", None) or ([node.take("axis")] if node.function.attributes else None)
-    if axes is None:
-        return node.call("C.squeeze", x)
-    return node.call("C.squeeze", x, Raw(f"[{', '.join(python_axis(a, node).text for a in axes)}]"))
-
-
-@printer("Pad")
-def _pad(node: Node, x: Expr) -> Call:
-    pattern = list(zip(node.take("paddingHead"), node.take("paddingFoot"), strict=True))
-    mode = node.take("paddingMode")
-    modes = {0: None, 1: Raw("C.ops.REFLECT_PAD"), 2: Raw("C.ops.SYMMETRIC_PAD")}
-    if mode not in modes:
-        node.refuse(f"it has the unknown mode {mode}")
-    value = node.optional("paddingConstantValue", 0.0)
-    return node.call("C.pad", x, literal(pattern[::-1]), mode=modes[mode], constant_value=value)
+    return node.call("squeeze", x, *([] if axes is None else [axes]))
 
 
 @printer("Crop")
-def _crop(node: Node, x: Expr, like: Expr, *ancestors: Expr) -> Call:
+def _crop(node: Node, x: Expr, like: Expr, *ancestors: Expr) -> Expr:
     offset = node.take("offset", None)
     if offset is not None:
         node.only(**({} if not ancestors else {"ancestors": ()}))
-        return node.call("C.crop_manual", x, like, *map(literal, offset))
-    if ancestors:
-        return node.call("C.crop_automatic_with_ancestors", x, like, *ancestors)
-    return node.call("C.crop_automatic", x, like)
-
-
-@printer("Cast")
-def _cast(node: Node, x: Expr) -> Call:
-    return node.call("C.cast", x, dtype_of(node.take("newDataType"), node))
-
-
-@printer("OneHot")
-def _one_hot(node: Node, x: Expr) -> Call:
-    axis = node.axis("onehotAxis")
-    return node.call(
-        "C.one_hot",
-        x,
-        literal(node.take("numClass")),
-        sparse_output=node.optional("oneHotOutputSparse", default=False),
-        axis=None if axis.text == "-1" else axis,
-    )
-
-
-@printer("Gather")
-def _gather(node: Node, indices: Expr, reference: Expr) -> Call:
-    return node.call("C.gather", reference, indices)
-
-
-@printer("TopK")
-def _top_k(node: Node, x: Expr) -> Call:
-    axis = node.axis()
-    count = literal(node.take("numItems"))
-    return node.call("C.top_k", x, count, axis=None if axis.text == "-1" else axis)
-
-
-@printer("EyeLike")
-def _eye_like(node: Node, x: Expr) -> Call:
-    sparse = node.optional("OutputSparse", default=True)
-    return node.call("C.eye_like", x, sparse_output=sparse)
+        return node.call("crop_manual", x, like, *offset)
+    how = "crop_automatic_with_ancestors" if ancestors else "crop_automatic"
+    return node.call(how, x, like, *ancestors)
 
 
 @printer("Constant")
-def _constant_like(node: Node, x: Expr) -> Call:
+def _constant_like(node: Node, x: Expr) -> Expr:
     value = node.take("fillValue")
-    known = {0.0: "C.zeros_like", 1.0: "C.ones_like"}
+    known = {0.0: "zeros_like", 1.0: "ones_like"}
     if value in known:
         return node.call(known[value], x)
-    return node.internal("constant_like", x, literal(value))
+    return node.call("cntk_py.constant_like", x, value)
+
+
+_SCALED = ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveFactor")
+
+
+@printer("Where")
+def _where(node: Node, condition: Expr) -> Expr:
+    axes = node.take("newDynamicAxes", [])
+    gone = axes and not any(axis.ordered for axis in axes)
+    if gone or any(name in node.function.attributes for name in _SCALED):
+        node.refuse("CNTK's Python has it within slices and gathers of sequences only")
+    return node.call("sequence.where", condition)
+
+
+_RANDOM = {
+    "uniform": (("low", 0.0), ("high", 1.0)),
+    "normal": (("mean", 0.0), ("scale", 1.0)),
+    "gumbel": (("loc", 0.0), ("scale", 1.0)),
+    "bernoulli": (("mean", 0.5),),
+}
+
+
+@printer("RandomDistribution")
+def _random(node: Node, *like: Expr) -> Expr:
+    kind, given = node.take("randomDistributionType"), node.take("randomDistributionArgs")
+    if kind not in _RANDOM or len(given) != len(_RANDOM[kind]):
+        node.refuse(f"there is no distribution '{kind}' of {len(given)} numbers")
+    node.only(rngOffset=0)
+    numbers = {
+        name: None if value == default else value
+        for (name, default), value in zip(_RANDOM[kind], given, strict=True)
+    }
+    numbers["seed"] = node.take("rngSeed")
+    if like:
+        return node.call(f"random.{kind}_like", *like, **numbers)
+    dtype = node.choice("types", node.take("newDataType"))
+    typed = {} if dtype.id == "np.float32" else {"dtype": dtype}
+    return node.call(f"random.{kind}", node.take("newShape"), **typed, **numbers)

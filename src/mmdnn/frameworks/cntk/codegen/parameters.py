@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from os.path import commonprefix
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Infix, Raw, literal
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, literal
 from mmdnn.frameworks.cntk.codegen.holes import NAMELESS, Hole
 from mmdnn.python.source import identifier
 
@@ -78,7 +78,12 @@ def _named(places: list[int], rows: list[list[str]]) -> list[Parameter] | None:
     if len(ends) != 1 or not all(prefixes):
         return None
     written: dict[int, Expr] = {
-        place: Infix("+", Raw("name"), literal(end)) if end else Raw("name")
-        for place, end in zip(places, ends.pop(), strict=True)
+        place: _ended(end) for place, end in zip(places, ends.pop(), strict=True)
     }
-    return [Parameter("name", [literal(prefix).text for prefix in prefixes], written)]
+    return [Parameter("name", [literal(prefix).id for prefix in prefixes], written)]
+
+
+def _ended(end: str) -> Expr:
+    """The parameter `name`, with an end of its own."""
+    name = Raw("name")
+    return ast.BinOp(left=name, op=ast.Add(), right=literal(end)) if end else name

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Ref, call, reads
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Ref, Target, call, reads, same
 from mmdnn.frameworks.cntk.codegen.holes import shape
-from mmdnn.frameworks.cntk.codegen.statements import Assign, Statement, Target, owner
+from mmdnn.frameworks.cntk.codegen.statements import Assign, Statement, owner
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 
 LAYERS = {"convolution": "conv", "convolution_transpose": "deconv", "dense": "dense"}
@@ -122,7 +123,7 @@ class Pieces:
             return False
         value, target = after.value, Ref(_output(statement.target))
         alone = last.get(statement.target) == place + 1
-        return alone and isinstance(value, Call) and value == call(value.function, target)
+        return alone and isinstance(value, ast.Call) and same(value, call(value.func, target))
 
     def _cell(self, begin: int, place: int) -> Piece | None:
         before = self.statements[begin]

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mmdnn.frameworks.cntk.codegen.expressions import (
-    Call,
-    Expr,
-    Member,
-    Raw,
-    depth,
-    lines,
-    reads,
-    text,
-)
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, Target, reads, rebuilt
 from mmdnn.frameworks.cntk.codegen.statements import (
     PASSING,
     Assign,
@@ -25,10 +17,9 @@ from mmdnn.frameworks.cntk.codegen.statements import (
     Do,
     Repeat,
     Statement,
-    Target,
     owner,
 )
-from mmdnn.frameworks.cntk.codegen.weights import Group, Weight
+from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, weights_of
 from mmdnn.frameworks.cntk.graph import Function, Variable
 from mmdnn.python.source import WIDTH, identifier, string
 from mmdnn.python.source import call as spread
@@ -53,32 +44,66 @@ class Scope:
 
     taken: set[str]
     root: Group | None = None
-    names: dict[Variable | Function, Expr] = field(default_factory=dict)
+    names: dict[Target, Expr] = field(default_factory=dict)
     several: set[Function] = field(default_factory=set)
 
     def inner(self) -> Scope:
         """The scope of a function within."""
         return Scope(set(self.taken), self.root, dict(self.names), set(self.several))
 
-    def name(self, target: Variable | Function, wish: str) -> str:
+    def name(self, target: Target, wish: str) -> str:
         """Give a new name."""
         found = identifier(wish, self.taken, RESERVED)
         self.names[target] = Raw(found)
         return found
 
-    def weight(self, weight: Weight) -> str:
-        """Where arrays are taken from: `weights["conv1"]`, `weights["conv1"]["W"]`."""
-        path = weight.group.path[len(self.root.path) if self.root is not None else 0 :]
-        names = [*path, *([] if weight.name is None else [weight.name])]
-        return "weights" + "".join(f"[{string(name)}]" for name in names)
+    def resolved(self, expr: Expr) -> Expr:
+        """An expression with the names of what it reads."""
+        found: Expr = rebuilt(expr, self._written)
+        return found
 
-    def __getitem__(self, target: Variable | Function) -> Expr:
+    def _written(self, part: ast.AST) -> Expr | None:
+        if isinstance(part, Ref):
+            return self[part.target]
+        if not isinstance(part, Weight):
+            return None
+        path = part.group.path[len(self.root.path) if self.root is not None else 0 :]
+        names = [*path, *([] if part.name is None else [part.name])]
+        return Raw("weights" + "".join(f"[{string(name)}]" for name in names))
+
+    def __getitem__(self, target: Target) -> Expr:
         if target in self.names:
             return self.names[target]
         assert isinstance(target, Variable)
         assert target.owner is not None
         name = self.names[target.owner]
-        return Member(name, f"outputs[{target.index}]") if target.owner in self.several else name
+        if target.owner not in self.several:
+            return name
+        return ast.Attribute(value=name, attr=f"outputs[{target.index}]")
+
+
+def text(expr: Expr, scope: Scope) -> str:
+    """An expression on one line."""
+    return ast.unparse(scope.resolved(expr))
+
+
+def lines(head: str, expr: Expr, scope: Scope, indent: int) -> list[str]:
+    """`head` and the expression, broken as formatters do where they are long."""
+    expr = scope.resolved(expr)
+    whole = f"{' ' * indent}{head}{ast.unparse(expr)}"
+    if len(whole) <= WIDTH or not isinstance(expr, ast.Call):
+        return [whole]
+    given = [ast.unparse(one) for one in (*expr.args, *expr.keywords)]
+    return spread(f"{head}{ast.unparse(expr.func)}(", given, indent)
+
+
+def _depth(written: str) -> int:
+    """How many calls stand inside one another."""
+    found = deepest = 0
+    for sign in re.sub(r'"[^"]*"', "", written):
+        found += (sign == "(") - (sign == ")")
+        deepest = max(deepest, found)
+    return deepest
 
 
 def print_body(
@@ -94,7 +119,7 @@ def print_body(
             case Assign():
                 single = uses[statement.target] == 1 and statement.target not in kept
                 if single and not statement.apart and _fits(statement.value, scope):
-                    scope.names[statement.target] = statement.value
+                    scope.names[statement.target] = scope.resolved(statement.value)
                     continue
                 yield from _assignment(statement, scope, indent, passing - kept)
             case Do(value):
@@ -125,14 +150,14 @@ def _name(wish: str, scope: Scope, passing: Iterable[Target]) -> str:
     if wish == PASSING:
         for target in passing:
             before = scope.names.get(target)
-            if isinstance(before, Raw) and _PASSING.fullmatch(before.text):
-                return before.text
+            if isinstance(before, Raw) and _PASSING.fullmatch(before.id):
+                return before.id
     return identifier(wish, scope.taken, RESERVED)
 
 
 def _fits(value: Expr, scope: Scope) -> bool:
     written = text(value, scope)
-    return len(written) <= _INLINE_WIDTH and depth(written) <= _INLINE_DEPTH
+    return len(written) <= _INLINE_WIDTH and _depth(written) <= _INLINE_DEPTH
 
 
 def _assignment(
@@ -148,13 +173,8 @@ def _assignment(
 
 def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target]) -> Iterator[str]:
     first, last = statement.first.value, statement.calls[-1]
-    assert isinstance(first, Call)
-    groups = []
-    for one in statement.calls:
-        assert isinstance(one.value, Call)
-        weight = one.value.args[1]
-        assert isinstance(weight, Weight)
-        groups.append(weight.group.name)
+    assert isinstance(first, ast.Call)
+    groups = [next(weights_of(one.value)).name for one in statement.calls]
     name = _name(last.wish, scope, passing)
     if text(first.args[0], scope) != name:
         yield from lines(f"{name} = ", first.args[0], scope, indent)
@@ -166,8 +186,8 @@ def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target
         prefix, begin, end = counted
         key = f'f"{prefix}{{i}}"'
         yield f"{' ' * indent}for i in range({begin}, {end}):"
-    args = (Raw(name), Raw(f"weights[{key}]"), *first.args[2:])
-    inside = Call(first.function, args, first.kwargs)
+    args = [Raw(name), Raw(f"weights[{key}]"), *first.args[2:]]
+    inside = ast.Call(func=first.func, args=args, keywords=first.keywords)
     yield from lines(f"{name} = ", inside, scope, indent + 4)
     scope.names[last.target] = Raw(name)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, reads
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Target, reads
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 
 PASSING = "x"
 """What a value is called that only passes from one function to the next."""
-Target = Variable | Function
 
 
 @dataclass(eq=False)

@@ -1,14 +1,16 @@
-"""The table of primitive operators, and what the function that prints one is given.
+"""How a function of CNTK's is written in Python: as a row, or by a function.
 
-    @printer("Clip")
-    def clip(node, x, low, high):
-        return node.call("C.clip", x, low, high)
+    "Times(right, left)": "times(left, right, output_rank=outputRank or 1)"
 
-A function gets the node and an expression for each input. Attributes that nobody takes are refused.
+On the left are the operator's operands, and the attributes that must have a value (`...`: any) because no
+argument sets them. On the right other names are attributes; what stands behind `or` is the default of
+Python's function, with which the argument is left out. Attributes that nobody takes are refused.
 """
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -16,7 +18,8 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.patterns import parts
 from mmdnn.frameworks.cntk.graph import Axis, Function
 
 Printer = Callable[..., Expr]
@@ -30,8 +33,20 @@ DTYPES = {
     ir.DataType.INT16: "np.int16",
 }
 """CNTK's types of numbers, as its Python functions take them."""
-CODES = {1: "np.float32", 2: "np.float64", 4: "np.float16", 5: "np.int8", 6: "np.int16"}
-"""The same, by the numbers that attributes hold."""
+TABLES: dict[str, Mapping[Any, str]] = {
+    "types": {1: "np.float32", 2: "np.float64", 4: "np.float16", 5: "np.int8", 6: "np.int16"},
+    "poolings": {0: "C.MAX_POOLING", 1: "C.AVG_POOLING"},
+    "paddings": {0: "C.ops.CONSTANT_PAD", 1: "C.ops.REFLECT_PAD", 2: "C.ops.SYMMETRIC_PAD"},
+}
+"""What numbers in attributes stand for."""
+LATER = frozenset(
+    {
+        *("inferInputRankToMap", "sliceStrides", "sliceStridesVec", "rngSeed", "ceilOutDim"),
+        *("includePad", "disableRegularization", "maxTempMemSizeInSamples", "groups"),
+        *("sequenceUnpackSuppressMaskOutput", "sequenceAxis"),
+    }
+)
+"""Attributes that files of early versions do not have: they are what Python makes them."""
 
 _MISSING: Any = object()
 _AXES = {
@@ -39,6 +54,7 @@ _AXES = {
     graph.END_STATIC: "C.Axis.new_leading_axis()",
     graph.ALL: "C.Axis.all_axes()",
 }
+_INFIX = {"Add": "plus", "Sub": "minus", "Mult": "element_times", "Div": "element_divide"}
 
 
 def printer(*ops: str) -> Callable[[Printer], Printer]:
@@ -76,19 +92,16 @@ class Node:
             return found
         return default
 
-    def drop(self, *names: str) -> None:
-        """Attributes that CNTK works out again."""
-        for name in names:
-            self._left.pop(name, None)
-
     def only(self, **expected: Any) -> None:
-        """Attributes that no argument sets: they must be what CNTK makes them.
+        """Attributes that no argument sets: they must be what CNTK makes them; `...` is anything.
 
         Raises:
             UnsupportedError: One is something else.
         """
         for name, value in expected.items():
-            if self.take(name, value) != value:
+            given = self.take(name, value)
+            same = all(one == value for one in given) if isinstance(given, tuple) else False
+            if value is not ... and given != value and not same:
                 self.refuse(f"its {name} cannot be set from Python")
 
     def done(self) -> None:
@@ -102,41 +115,44 @@ class Node:
             message, layer=self.function.label, operator=self.function.type
         ) from None
 
-    def call(self, function: str, *args: Expr, **kwargs: Expr | None) -> Call:
-        """A call with the function's name, where it has one."""
-        name = literal(self.function.name) if self.function.name else None
-        return call(function, *args, **kwargs, name=name)
+    def call(self, function: str, *args: Any, **kwargs: Any) -> ast.Call:
+        """A call of a function of CNTK's, with this one's name where it has one.
 
-    def internal(self, function: str, *args: Expr) -> Call:
-        """A call of what CNTK's Python has in its C++ part alone; its last argument is the name."""
-        return call(Raw(f"C.typemap(C.cntk_py.{function})"), *args, literal(self.function.name))
+        Args:
+            function: Without "C."; "cntk_py.…" is in its C++ part alone, and has the name last.
+            args: Expressions, or values of attributes.
+            kwargs: The same; None is left out.
+        """
+        given = [self.argument(one) for one in args]
+        named = {key: self.argument(one) for key, one in kwargs.items() if one is not None}
+        name = literal(self.function.name)
+        if function.startswith("cntk_py."):
+            return call(f"C.typemap(C.{function})", *given, name, **named)
+        return call(f"C.{function}", *given, **named, name=name if self.function.name else None)
 
-    def optional(self, name: str, default: Any, *, absent: Any = _MISSING) -> Raw | None:
-        """An attribute as an argument; None where it is the default of CNTK's Python function."""
-        value = self.take(name, absent)
-        return None if value == default else literal(plain(value))
+    def argument(self, value: Any) -> Expr:
+        """A value as it is written; an axis as Python counts it."""
+        if isinstance(value, ast.expr):
+            return value
+        if isinstance(value, Axis):
+            return Raw(self.axis(value))
+        if isinstance(value, list) and value and isinstance(value[0], Axis):
+            return Raw(f"[{', '.join(map(self.axis, value))}]")
+        return literal(tuple(value) if isinstance(value, tuple) else value)
 
-    def axis(self, name: str = "axis") -> Raw:
-        """An attribute that is an axis, as Python counts it."""
-        return python_axis(self.take(name), self)
+    def choice(self, table: str, key: Any) -> Raw:
+        """What a number in an attribute stands for."""
+        if key not in TABLES[table]:
+            self.refuse(f"CNTK's Python has no {key} among its {table}")
+        return Raw(TABLES[table][key])
 
-
-def plain(value: Any) -> Any:
-    """A value without classes of its own: a shape as a tuple."""
-    return tuple(value) if isinstance(value, tuple) else value
-
-
-def python_axis(axis: Axis, node: Node) -> Raw:
-    """An axis as CNTK's Python functions count it: from the front, or from the back where negative."""
-    if axis.is_dynamic:
-        if axis == graph.BATCH:
-            return Raw("C.Axis.default_batch_axis()")
-        return Raw(dynamic_axis(axis))
-    if axis.index in _AXES:
-        return Raw(_AXES[axis.index])
-    if axis.index == graph.UNKNOWN:
-        node.refuse("its axis is not known")
-    return Raw(str(-axis.index - 1))
+    def axis(self, axis: Axis) -> str:
+        """An axis as CNTK's Python functions count it: negative from the front, else from the back."""
+        if axis.is_dynamic:
+            return dynamic_axis(axis)
+        if axis.index == graph.UNKNOWN:
+            self.refuse("its axis is not known")
+        return _AXES.get(axis.index, str(-axis.index - 1))
 
 
 def dynamic_axis(axis: Axis) -> str:
@@ -145,13 +161,170 @@ def dynamic_axis(axis: Axis) -> str:
         return "C.Axis.default_batch_axis()"
     if axis == graph.SEQUENCE:
         return "C.Axis.default_dynamic_axis()"
-    name = literal(axis.name).text
+    name = literal(axis.name).id
     return f"C.Axis({name})" if axis.ordered else f"C.Axis({name}, False)"
 
 
-def dtype_of(code: object, node: Node) -> Raw:
-    """A type of numbers, by CNTK's number for it."""
-    found: Mapping[Any, str] = CODES
-    if code not in found:
-        node.refuse(f"CNTK's Python has no type {code}")
-    return Raw(found[code])
+def flags(value: Any) -> list[bool]:
+    """`autoPadding` as Python has it: channels first."""
+    return list(reversed(value))
+
+
+def each(values: Any) -> Any:
+    """One value for all axes where they are the same."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def steps(values: Any) -> tuple[int, ...] | None:
+    """Strides or dilations, unless they are all 1."""
+    return None if set(values) == {1} else tuple(values)
+
+
+def is_whole(axes: list[Axis]) -> bool:
+    """Whether the axes of a reduction are all, so that Python's functions keep none."""
+    return len(axes) == 1 and axes[0].index in (graph.ALL_STATIC, graph.ALL)
+
+
+def reduction_axes(axes: list[Axis]) -> Axis | list[Axis] | None:
+    """Axes of a reduction as an argument; None where they are all static ones."""
+    if len(axes) == 1:
+        return None if axes[0].index == graph.ALL_STATIC else axes[0]
+    return axes
+
+
+def _whole(value: Any) -> int:
+    """A number that Python's function takes as an integer."""
+    number = float(value.id) if isinstance(value, Raw) else math.nan
+    if not number.is_integer():
+        raise UnsupportedError("a number that must be whole is none")
+    return int(number)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "int": lambda *value: _whole(*value) if value else None,
+    "flags": lambda value: flags(value) if any(value) else None,
+    "each": lambda value: None if value is None else each(value),
+    "steps": steps,
+    "axes": reduction_axes,
+    "pairs": lambda one, other: list(zip(one, other, strict=True))[::-1],
+}
+"""What rows may do with values."""
+
+
+class Template:
+    """The right side of a row."""
+
+    def __init__(self, text: str) -> None:
+        self.tree = ast.parse(text, mode="eval").body
+
+    def fill(self, node: Node, value: Callable[[str], Any]) -> Expr:
+        """The expression for a function.
+
+        Args:
+            node: The function.
+            value: What a name stands for; it raises KeyError for attributes of the function.
+        """
+        return _Filling(node, value).whole(self.tree)
+
+
+class _Filling:
+    def __init__(self, node: Node, value: Callable[[str], Any]) -> None:
+        self.node = node
+        self.value = value
+
+    def whole(self, tree: ast.expr) -> Expr:
+        """A call, or an operator of Python's where the function has no name of its own."""
+        match tree:
+            case ast.BinOp(left, op, right):
+                both = [self.node.argument(self.of(one)) for one in (left, right)]
+                if self.node.function.name or all(isinstance(one, Raw) for one in both):
+                    return self.node.call(_INFIX[type(op).__name__], *both)
+                return ast.BinOp(left=both[0], op=op, right=both[1])
+            case ast.UnaryOp(op, operand):
+                x = self.of(operand)
+                named = self.node.function.name
+                return self.node.call("negate", x) if named else ast.UnaryOp(op=op, operand=x)
+            case ast.Call(function, args, keywords):
+                given = [value for one in args for value in self.positional(one)]
+                rest = {str(one.arg): self.keyword(one.value) for one in keywords}
+                return self.node.call(ast.unparse(function), *given, **rest)
+        raise ValueError(ast.unparse(tree))
+
+    def positional(self, tree: ast.expr) -> list[Any]:
+        """An argument, or those that a star stands before."""
+        return list(self.of(tree.value)) if isinstance(tree, ast.Starred) else [self.of(tree)]
+
+    def keyword(self, tree: ast.expr) -> Any:
+        """An argument; None where it is the default."""
+        value = self.of(tree)
+        if value is None or not isinstance(tree, ast.BoolOp):
+            return value
+        both = (self.node.argument(one) for one in (value, self.of(tree.values[1])))
+        return None if len({ast.unparse(one) for one in both}) == 1 else value
+
+    def of(self, tree: ast.expr) -> Any:
+        """What a part stands for."""
+        match tree:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(name):
+                return self.named(name)
+            case ast.Attribute(ast.Name(name), attribute) if name != "C":
+                return self.attribute(name, attribute)
+            case ast.BoolOp(values=[ast.Name(name), default]):
+                return self.named(name, self.of(default))
+            case ast.BoolOp(values=[ast.Attribute(ast.Name(name), attribute), default]):
+                return self.attribute(name, attribute, self.of(default))
+            case ast.BoolOp(values=[value, _]):
+                return self.of(value)
+            case ast.IfExp(test, body, orelse):
+                return self.of(body if self.of(test) else orelse)
+            case ast.Subscript(ast.Name(table), key):
+                return self.node.choice(table, self.of(key))
+            case ast.Call(ast.Name(function), args):
+                return FUNCTIONS[function](*(v for one in args for v in self.positional(one)))
+            case ast.Tuple(elts):
+                return tuple(map(self.of, elts))
+            case ast.UnaryOp():
+                return ast.literal_eval(tree)
+        return Raw(ast.unparse(tree))
+
+    def named(self, name: str, default: Any = _MISSING) -> Any:
+        """What a name stands for: an operand, else an attribute."""
+        try:
+            return self.value(name)
+        except KeyError:
+            return self.node.take(name, default if name in LATER else _MISSING)
+
+    def attribute(self, of: str, name: str, default: Any = _MISSING) -> Any:
+        """An attribute of the block's own, or of a function inside."""
+        node = self.node if of == "own" else self.value(of)
+        return node.take(name, default if name in LATER else _MISSING)
+
+
+def rows(table: Mapping[str, str]) -> None:
+    """Register rows: how operators are written, by the operator with its operands."""
+    for head, text in table.items():
+        tree = ast.parse(head, mode="eval").body
+        name, args, fixed = parts(tree)
+        known = {str(key): ast.literal_eval(value) for key, value in fixed.items()}
+        spread = isinstance(tree, ast.Name)
+        printer(name)(_row([] if spread else args, known, text, spread=spread))
+
+
+def _row(args: list[ast.expr], fixed: Mapping[str, Any], text: str, *, spread: bool) -> Printer:
+    names = [ast.unparse(one) for one in args]
+    template = Template(f"{text}(*inputs)" if spread else text)
+    names = ["*inputs"] if spread else names
+    count = sum(not name.startswith("*") for name in names)
+
+    def make(node: Node, *inputs: Expr) -> Expr:
+        if len(inputs) < count or (len(names) == count < len(inputs)):
+            node.refuse(f"it has {len(inputs)} operands, not {count}: it is of another version")
+        given: dict[str, Any] = dict(zip(names, inputs, strict=False))
+        if len(names) > count:
+            given[names[-1].lstrip("*")] = inputs[count:]
+        node.only(**fixed)
+        return template.fill(node, given.__getitem__)
+
+    return make

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, call, lines, text
-from mmdnn.frameworks.cntk.codegen.printing import Scope
-from mmdnn.frameworks.cntk.codegen.table import Node, python_axis
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, call
+from mmdnn.frameworks.cntk.codegen.printing import Scope, lines, text
+from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
 
 LOSSES = {
@@ -85,7 +85,7 @@ def _softmax(output: Variable) -> Loss | None:
         return None
     axis = match[1]["axis"]
     (source,) = function.block.arguments.values()
-    return Loss(source, True, python_axis(axis, Node(function)) if axis.index else None)
+    return Loss(source, True, Raw(Node(function).axis(axis)) if axis.index else None)
 
 
 def _classes(output: Variable) -> int | None:

@@ -7,23 +7,26 @@ begins and ends where a single value is alive.
 
 from __future__ import annotations
 
+import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Infix, Raw, Ref, call
-from mmdnn.frameworks.cntk.codegen.holes import Hole, fill, holes, weights_of
+from mmdnn.frameworks.cntk.codegen.expressions import (
+    Expr,
+    Raw,
+    Ref,
+    Target,
+    call,
+    called,
+    same,
+    walk,
+)
+from mmdnn.frameworks.cntk.codegen.holes import fill, holes
 from mmdnn.frameworks.cntk.codegen.parameters import Parameter, parameters
 from mmdnn.frameworks.cntk.codegen.pieces import LAYERS, LONGEST, Piece, Pieces
-from mmdnn.frameworks.cntk.codegen.statements import (
-    PASSING,
-    Assign,
-    Repeat,
-    Statement,
-    Target,
-    owner,
-)
-from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights
+from mmdnn.frameworks.cntk.codegen.statements import PASSING, Assign, Repeat, Statement, owner
+from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights, weights_of
 from mmdnn.frameworks.cntk.graph import Kind, Variable
 from mmdnn.python.source import identifier
 
@@ -136,10 +139,8 @@ class Folding:
         """Write calls of functions as people do: without keywords, and without what is the default."""
         units = {one.name: one for one in self.units}
         for statement in [*self.statements, *(each for one in self.units for each in one.body)]:
-            if isinstance(statement, Assign) and isinstance(statement.value, Call):
-                value = statement.value
-                unit = units.get(value.function) if isinstance(value.function, str) else None
-                statement.value = _settled(value, unit) if unit is not None else value
+            if isinstance(statement, Assign) and called(statement.value) in units:
+                statement.value = _settled(statement.value, units[called(statement.value)])
 
     def _together(self, piece: Piece, wish: str) -> Weight | None:
         """One group for a piece's weights."""
@@ -173,13 +174,14 @@ class Folding:
         self.statements[:] = folded
 
 
-def _settled(value: Call, unit: Unit) -> Call:
-    given = dict(value.kwargs)
+def _settled(value: Expr, unit: Unit) -> Expr:
+    assert isinstance(value, ast.Call)
+    given = _named(value)
     args = [given[one.name] for one in unit.parameters if one.default is None]
     rest = {
         one.name: given[one.name]
         for one in unit.parameters
-        if one.default is not None and given[one.name] != Raw(one.default)
+        if one.default is not None and not same(given[one.name], Raw(one.default))
     }
     return call(unit.name, *value.args, *args, **rest)
 
@@ -189,15 +191,18 @@ def _follows(statement: Statement, before: Assign, names: set[str], uses: Counte
     if not isinstance(statement, Assign):
         return False
     first, second = before.value, statement.value
-    if not isinstance(first, Call) or not isinstance(second, Call):
+    if not isinstance(first, ast.Call) or not isinstance(second, ast.Call):
         return False
-    if first.function not in names or first.function != second.function or len(second.args) < 2:
+    if called(first) not in names or called(first) != called(second) or len(second.args) < 2:
         return False
-    chained = second.args[0] == Ref(before.target) and uses[before.target] == 1
+    chained = same(second.args[0], Ref(before.target)) and uses[before.target] == 1
     weights = isinstance(first.args[1], Weight) and isinstance(second.args[1], Weight)
-    return (
-        chained and weights and first.args[2:] == second.args[2:] and first.kwargs == second.kwargs
-    )
+    rest = [call("", *one.args[2:], **_named(one)) for one in (first, second)]
+    return chained and weights and same(*rest)
+
+
+def _named(expr: ast.Call) -> dict[str, Expr]:
+    return {str(one.arg): one.value for one in expr.keywords}
 
 
 def _wish(piece: Piece) -> str:
@@ -207,10 +212,14 @@ def _wish(piece: Piece) -> str:
     if len(set(read)) == len(read) and kinds[0] in LAYERS:
         return "_".join(_SHORT.get(kind, kind) for kind in kinds)
     for one in reversed(piece.statements):
-        for part in _sums(one.value):
-            sides = [side.target for side in (part.left, part.right) if isinstance(side, Ref)]
-            return "residual_unit" if piece.x in map(owner, sides) else "projection_unit"
-        if isinstance(one.value, Call) and one.value.function == "C.splice":
+        for part in walk(one.value):
+            if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add):
+                sides = [
+                    owner(one.target) for one in (part.left, part.right) if isinstance(one, Ref)
+                ]
+                if len(sides) == 2:
+                    return "residual_unit" if piece.x in sides else "projection_unit"
+        if called(one.value) == "C.splice":
             return "inception_unit"
     return "unit"
 
@@ -226,25 +235,15 @@ def _about(piece: Piece, wish: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _sums(value: Expr) -> Iterator[Infix]:
-    pending = [value]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, Infix) and one.symbol == "+":
-            yield one
-        if isinstance(one, Call):
-            pending += one.args
-
-
 def _body(piece: Piece, given: list[Parameter], x: Variable) -> list[Assign]:
     """The statements of a function, with its parameters in the places that they are for."""
     written: dict[int, Expr] = {place: one for each in given for place, one in each.places.items()}
     body = []
     count = 0
     for one in piece.statements:
-        own: list[Hole] = list(holes(one.value))
-        fillings = {i: written[count + i] for i in range(len(own)) if count + i in written}
+        own = len(list(holes(one.value)))
+        fillings = {i: written[count + i] for i in range(own) if count + i in written}
         value = fill(one.value, fillings, {piece.x: Ref(x)})
         body.append(replace(one, value=value, wish=one.kind or one.wish))
-        count += len(own)
+        count += own
     return body

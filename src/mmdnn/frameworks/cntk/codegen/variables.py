@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.codegen.expressions import Call, Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, call, literal
 from mmdnn.frameworks.cntk.codegen.table import DTYPES, dynamic_axis
 from mmdnn.frameworks.cntk.graph import Variable
 
@@ -27,7 +27,7 @@ def _shape(shape: graph.Shape | None, variable: Variable) -> Raw:
     return Raw(dims[0] if len(dims) == 1 else f"({', '.join(dims)})")
 
 
-def fed(variable: Variable) -> Call:
+def fed(variable: Variable) -> Expr:
     """An input."""
     axes = variable.axes
     if axes is None:
@@ -48,7 +48,7 @@ def fed(variable: Variable) -> Call:
     return call(function, _shape(variable.shape, variable), **settings)
 
 
-def unbound(variable: Variable) -> Call:
+def unbound(variable: Variable) -> Expr:
     """A placeholder that stands for nothing."""
     axes = variable.axes
     known = None if axes is None else Raw(f"[{', '.join(map(dynamic_axis, axes))}]")
@@ -60,7 +60,7 @@ def unbound(variable: Variable) -> Call:
     )
 
 
-def constant(variable: Variable, values: np.ndarray) -> Call:
+def constant(variable: Variable, values: np.ndarray) -> Expr:
     """A constant whose numbers stand in the source."""
     same = values.size > 0 and bool((values == values.flat[0]).all())
     settings: dict[str, Expr | None] = {}

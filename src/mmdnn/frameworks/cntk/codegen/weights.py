@@ -5,14 +5,16 @@ The network has names of its own: `conv1.W`, which it takes as `weights["conv1"]
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.codegen.expressions import Expr, walk
 from mmdnn.frameworks.cntk.graph import Kind, Variable
 from mmdnn.python.source import identifier
 from mmdnn.tensors import references
@@ -44,12 +46,20 @@ class Group:
         return (*(self.parent.path if self.parent is not None else ()), self.name)
 
 
-@dataclass(frozen=True)
-class Weight:
+class Weight(ast.expr):
     """A group of arrays in an expression, or one array of it."""
 
-    group: Group
-    name: str | None = None
+    _fields = ("group", "name")
+
+    def __init__(self, group: Group, name: str | None = None) -> None:
+        super().__init__()
+        self.group = group
+        self.name = name
+
+
+def weights_of(expr: Expr) -> Iterator[Group]:
+    """The groups of arrays that an expression names, in order."""
+    return (one.group for one in walk(expr) if isinstance(one, Weight))
 
 
 class Weights:
