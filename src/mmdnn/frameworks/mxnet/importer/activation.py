@@ -20,15 +20,14 @@ _ACTIVATIONS = {
 
 
 @importer("Activation", doc=f"{NN}.Activation")
-def activation(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op[_ACTIVATIONS[node.p.act_type]](x)
+def activation(node: ImportedNode, op: Op, x: ir.Value, *, act_type: str) -> ir.Value:
+    return op[_ACTIVATIONS[act_type]](x)
 
 
 @importer("LeakyReLU", doc=f"{NN}.LeakyReLU")
 def leaky_relu(node: ImportedNode, op: Op, x: ir.Value, *gamma: ir.Value) -> ir.Value:
     """A random slope is its mean at inference."""
     p = node.p
-    _ = p.slope, p.lower_bound, p.upper_bound
     if p.act_type == "prelu":
         return op.PRelu(x, _slopes(node, op, x, *gamma))
     if p.act_type == "rrelu":
@@ -51,9 +50,9 @@ def _slopes(node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value) -> ir.Valu
 
 
 @importer("SoftmaxActivation", doc=f"{NN}.SoftmaxActivation")
-def softmax_activation(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def softmax_activation(node: ImportedNode, op: Op, x: ir.Value, *, mode: str) -> ir.Value:
     """Over the channels, or, as "instance", over the last axis."""
-    return op.Softmax(x, axis=1 if node.p.mode == "channel" else -1)
+    return op.Softmax(x, axis=1 if mode == "channel" else -1)
 
 
 def over_all(op: Op, x: ir.Value) -> ir.Value:
@@ -106,5 +105,5 @@ def _inside(op: Op, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
 
 
 @importer("hard_sigmoid", doc=f"{NN}.hard_sigmoid")
-def hard_sigmoid(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op.HardSigmoid(x, alpha=node.p.alpha, beta=node.p.beta)
+def hard_sigmoid(node: ImportedNode, op: Op, x: ir.Value, *, alpha: float, beta: float) -> ir.Value:
+    return op.HardSigmoid(x, alpha=alpha, beta=beta)

@@ -99,9 +99,8 @@ def where_scalars(node: ImportedNode, op: Op, condition: ir.Value) -> ir.Value:
     return choose(op, true, np.float32(node.p.x), np.float32(node.p.y))
 
 
-@importer("all_finite", doc=f"{NN}.all_finite")
+@importer("all_finite", doc=f"{NN}.all_finite", unused="init_output")
 def all_finite(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """1 where no number is infinite or not one, [1]."""
-    _ = node.p.init_output
     wrong = op.Cast(op.Or(op.IsNaN(x), op.IsInf(x)), to=ir.DataType.FLOAT)
     return op.Reshape(op.Sub(np.float32(1), op.ReduceMax(wrong, keepdims=0)), [1])

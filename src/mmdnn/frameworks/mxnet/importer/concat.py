@@ -40,8 +40,8 @@ def _joined(node: ImportedNode, inputs: Sequence[ir.Value]) -> ir.Value | None:
 
 
 @importer("stack", "_npi_stack", doc=f"{NN}.stack")
-def stack(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
-    axis = node.p.axis if node.p.axis >= 0 else node.p.axis + rank(inputs[0]) + 1
+def stack(node: ImportedNode, op: Op, *inputs: ir.Value, axis: int) -> ir.Value:
+    axis = axis if axis >= 0 else axis + rank(inputs[0]) + 1
     return op.Concat(*(op.Unsqueeze(x, [axis]) for x in inputs), axis=axis)
 
 
@@ -87,13 +87,12 @@ def split(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
     return [op.Squeeze(part, [axis]) for part in parts] if p.squeeze_axis else parts
 
 
-@importer("_npi_hsplit", "_npi_dsplit", doc=f"{NN}.split")
-def numpy_split(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
+@importer("_npi_hsplit", "_npi_dsplit", doc=f"{NN}.split", unused="indices axis squeeze_axis")
+def numpy_split(node: ImportedNode, op: Op, x: ir.Value, *, sections: int) -> list[ir.Value]:
     axis = 2 if node.type == "_npi_dsplit" else min(1, rank(x) - 1)
-    _ = node.p.indices, node.p.axis, node.p.squeeze_axis
-    if node.p.sections <= 0:
+    if sections <= 0:
         node.refuse("places to split at")
-    return _parts(node, op, x, axis, node.p.sections, False)
+    return _parts(node, op, x, axis, sections, False)
 
 
 @importer("_npi_column_stack", doc=f"{NP}.column_stack.html")

@@ -69,11 +69,10 @@ def _typed(outputs: Sequence[ir.Value], like: Sequence[ir.Value], leading: Any =
             output.shape = ir.Shape([*leading, *value.shape])
 
 
-@importer("_foreach", doc=f"{NN}.contrib.foreach")
+@importer("_foreach", doc=f"{NN}.contrib.foreach", unused="num_outputs")
 def foreach(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Over the first axis of the data; the states go from step to step."""
     p, graph = node.p, node.node.subgraphs[0]
-    _ = p.num_outputs
     counts = [len(p.in_data_locs), len(p.in_state_locs)]
     data, states = inputs[: counts[0]], inputs[counts[0] : sum(counts)]
     body = _Body(node, "body")
@@ -95,11 +94,10 @@ def foreach(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     return [*stacked, *last]
 
 
-@importer("_while_loop", doc=f"{NN}.contrib.while_loop")
+@importer("_while_loop", doc=f"{NN}.contrib.while_loop", unused="num_outputs")
 def while_loop(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Until the condition fails, `max_iterations` times at most; what is not reached is 0."""
     p = node.p
-    _ = p.num_outputs
     condition, function = node.node.subgraphs
     variables = [p.func_input_locs[place] for place in p.func_var_locs]
     start = [inputs[place] for place in variables]
@@ -148,10 +146,9 @@ def _outside(node: ImportedNode, graph: Symbol, inputs: Sequence[ir.Value]) -> i
     return node.graph.subgraph(graph, inputs, node.builder)[0]
 
 
-@importer("_cond", doc=f"{NN}.contrib.cond")
+@importer("_cond", doc=f"{NN}.contrib.cond", unused="num_outputs")
 def cond(node: ImportedNode, op: Op, *inputs: ir.Value) -> tuple[ir.Value, ...]:
     p = node.p
-    _ = p.num_outputs
     test, then, otherwise = node.node.subgraphs
     chosen = _truth(op, _outside(node, test, [inputs[i] for i in p.cond_input_locs]))
     branches, made = [], []

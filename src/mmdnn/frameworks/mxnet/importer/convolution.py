@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, Ints, importer
 from mmdnn.ir.builder import Op, dimensions, known
 
 
@@ -128,13 +128,11 @@ def im2col(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("col2im", doc=f"{NN}.col2im")
-def col2im(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    p = node.p
-    kernel = list(p.kernel)
+def col2im(node: ImportedNode, op: Op, x: ir.Value, *, kernel: Ints, output_size: Ints) -> ir.Value:
     count = len(kernel)
     return op.Col2Im(
         x,
-        np.asarray(p.output_size, np.int64),
+        np.asarray(output_size, np.int64),
         np.asarray(kernel, np.int64),
         strides=per_axis(node, "stride", count, 1),
         dilations=per_axis(node, "dilate", count, 1),
@@ -171,7 +169,9 @@ def _deformed(
 
 
 @importer(
-    "_contrib_ModulatedDeformableConvolution", doc=f"{NN}.contrib.ModulatedDeformableConvolution"
+    "_contrib_ModulatedDeformableConvolution",
+    doc=f"{NN}.contrib.ModulatedDeformableConvolution",
+    unused="im2col_step layout",
 )
 def modulated_deformable(
     node: ImportedNode,
@@ -182,16 +182,16 @@ def modulated_deformable(
     weight: ir.Value,
     *bias: ir.Value,
 ) -> ir.Value:
-    _ = node.p.im2col_step, node.p.layout
     return _deformed(node, op, x, offset, mask, weight, bias)
 
 
-@importer("_contrib_DeformableConvolution", doc=f"{NN}.contrib.DeformableConvolution")
+@importer(
+    "_contrib_DeformableConvolution", doc=f"{NN}.contrib.DeformableConvolution", unused="layout"
+)
 def deformable(
     node: ImportedNode, op: Op, x: ir.Value, offset: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """A place outside the picture gives nothing; between its last pixel and its edge, that pixel."""
-    _ = node.p.layout
     places = _base(node, x, offset)
     limits = np.asarray([known(x, 2), known(x, 3)]).reshape(1, 1, 2, 1, 1)
     shape: list[Size] = [(0,), len(places[0]), 2, (2,), (3,)]

@@ -14,7 +14,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.graph import Entry, Node
 from mmdnn.frameworks.mxnet.importer.dtypes import array, named
 from mmdnn.frameworks.mxnet.importer.sizes import joined, rank, vector
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
 from mmdnn.ir.builder import Op, dimensions, known
 
 
@@ -116,18 +116,18 @@ def _depends(on: Node, node: Node) -> bool:
 
 
 @importer("_zeros", "_npi_zeros", "_zeros_without_dtype", doc=f"{NN}.zeros")
-def zeros(node: ImportedNode, op: Op) -> ir.Value:
-    return _filled(node, op, list(node.p.shape or ()), 0)
+def zeros(node: ImportedNode, op: Op, *, shape: Ints) -> ir.Value:
+    return _filled(node, op, list(shape or ()), 0)
 
 
 @importer("_ones", "_npi_ones", doc=f"{NN}.ones")
-def ones(node: ImportedNode, op: Op) -> ir.Value:
-    return _filled(node, op, list(node.p.shape or ()), 1)
+def ones(node: ImportedNode, op: Op, *, shape: Ints) -> ir.Value:
+    return _filled(node, op, list(shape or ()), 1)
 
 
 @importer("_full", doc=f"{NN}.full")
-def full(node: ImportedNode, op: Op) -> ir.Value:
-    return _filled(node, op, list(node.p.shape or ()), node.p.value)
+def full(node: ImportedNode, op: Op, *, shape: Ints, value: float) -> ir.Value:
+    return _filled(node, op, list(shape or ()), value)
 
 
 @importer("zeros_like", "ones_like", doc=f"{NN}.zeros_like")
@@ -210,6 +210,6 @@ def _range(op: Op, x: ir.Value, axes: list[int], start: float, step: float, shap
 
 
 @importer("_npi_indices", doc=f"{NP}.indices.html")
-def indices(node: ImportedNode, op: Op) -> ir.Value:
-    dtype = (named(node.p.dtype) or ir.DataType.INT32).numpy()
-    return op.Identity(op.builder.constant(np.indices(node.p.dimensions).astype(dtype)))
+def indices(node: ImportedNode, op: Op, *, dtype: str, dimensions: Ints) -> ir.Value:
+    kind = (named(dtype) or ir.DataType.INT32).numpy()
+    return op.Identity(op.builder.constant(np.indices(dimensions).astype(kind)))

@@ -119,12 +119,12 @@ def _register_scalar(
         return
 
     @importer(*known_, doc=doc)
-    def scalar(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+    def scalar(node: ImportedNode, op: Op, x: ir.Value, *, scalar: float) -> ir.Value:
         kept = x.dtype or ir.DataType.FLOAT
         wider = _widened(node, kept)
         if not kept.is_floating_point():
             x = cast(op, x, wider)
-        constant = op.builder.constant(array(node.p.scalar, x))
+        constant = op.builder.constant(array(scalar, x))
         y = function(op, constant, x) if reverse else function(op, x, constant)
         return cast(op, y, kept) if logic and not node.numpy else y
 
@@ -207,38 +207,36 @@ for _name, _function in UNARY.items():
 
 
 @importer("Cast", "amp_cast", doc=f"{NN}.Cast")
-def cast_to(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def cast_to(node: ImportedNode, op: Op, x: ir.Value, *, dtype: str) -> ir.Value:
     """In and out of half precision through a maximum of one, which changes nothing.
 
     Without, onnxruntime on a CPU computes half precision in single, takes the casts around it for
     superfluous, and leaves the rounding out.
     """
-    dtype = named(node.p.dtype)
-    if dtype == x.dtype:
+    kind = named(dtype)
+    if kind == x.dtype:
         return op.Identity(x)
-    halves = {dtype, x.dtype} == {ir.DataType.FLOAT, ir.DataType.FLOAT16}
+    halves = {kind, x.dtype} == {ir.DataType.FLOAT, ir.DataType.FLOAT16}
     if not halves or x.const_value is not None:
-        return op.Cast(x, to=dtype)
-    if dtype == ir.DataType.FLOAT16:
-        return op.Max(op.Cast(x, to=dtype))
-    return op.Cast(op.Max(x), to=dtype)
+        return op.Cast(x, to=kind)
+    if kind == ir.DataType.FLOAT16:
+        return op.Max(op.Cast(x, to=kind))
+    return op.Cast(op.Max(x), to=kind)
 
 
-@importer("amp_multicast", doc=f"{NN}.amp_multicast")
-def multicast(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
+@importer("amp_multicast", doc=f"{NN}.amp_multicast", unused="num_outputs")
+def multicast(node: ImportedNode, op: Op, *inputs: ir.Value, cast_narrow: bool) -> list[ir.Value]:
     """All in the widest (or narrowest) of their types."""
-    _ = node.p.num_outputs
-    choose = min if node.p.cast_narrow else max
+    choose = min if cast_narrow else max
     dtype = choose((v.dtype for v in inputs if v.dtype), key=lambda kind: kind.itemsize)
     return [cast(op, value, dtype) for value in inputs]
 
 
 @importer("_contrib_quadratic", doc=f"{NN}.contrib.quadratic")
-def quadratic(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def quadratic(node: ImportedNode, op: Op, x: ir.Value, *, a: float, b: float, c: float) -> ir.Value:
     """A x² + b x + c."""
-    p = node.p
-    terms = [op.Mul(op.Mul(x, x), array(p.a, x)), op.Mul(x, array(p.b, x))]
-    return op.Add(reduce(op.Add, terms), array(p.c, x))
+    terms = [op.Mul(op.Mul(x, x), array(a, x)), op.Mul(x, array(b, x))]
+    return op.Add(reduce(op.Add, terms), array(c, x))
 
 
 @importer("_contrib_div_sqrt_dim", doc=f"{NN}.contrib.div_sqrt_dim")
@@ -248,23 +246,21 @@ def div_sqrt_dim(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_npi_around", doc=f"{NN}.around")
-def around(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    factor = array(10.0**node.p.decimals, x)
+def around(node: ImportedNode, op: Op, x: ir.Value, *, decimals: int) -> ir.Value:
+    factor = array(10.0**decimals, x)
     return op.Div(rounded(op, op.Mul(x, factor)), factor)
 
 
 @importer("clip", doc=f"{NN}.clip")
-def clip(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    p = node.p
-    limits = [None if limit is None else array(limit, x) for limit in (p.a_min, p.a_max)]
+def clip(node: ImportedNode, op: Op, x: ir.Value, *, a_min: float, a_max: float) -> ir.Value:
+    limits = [None if limit is None else array(limit, x) for limit in (a_min, a_max)]
     return op.Clip(x, *limits)
 
 
-@importer("Dropout", doc=f"{NN}.Dropout")
+@importer("Dropout", doc=f"{NN}.Dropout", unused="axes")
 def dropout(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Nothing at inference, unless its mode is to drop always."""
     p = node.p
-    _ = p.axes
     if p.mode == "always" and p.p > 0:
         node.refuse("its mode is 'always': it is random at inference too")
     return op.Dropout(x, array(p.p, x))
@@ -296,16 +292,14 @@ def refused(node: ImportedNode, _op: Op, *_inputs: ir.Value) -> ir.Value:
     node.refuse("it is no function of its inputs' numbers")
 
 
-@importer("cast_storage", doc=f"{NP}.copy.html")
+@importer("cast_storage", doc=f"{NP}.copy.html", unused="stype")
 def cast_storage(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    _ = node.p.stype
     return op.Identity(x)
 
 
-@importer("_npi_nan_to_num", doc=f"{NP}.nan_to_num.html")
+@importer("_npi_nan_to_num", doc=f"{NP}.nan_to_num.html", unused="copy")
 def nan_to_num(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
-    _ = p.copy
     limits = np.finfo((x.dtype or ir.DataType.FLOAT).numpy())
     most = limits.max if p.posinf is None else p.posinf
     least = limits.min if p.neginf is None else p.neginf
@@ -325,10 +319,13 @@ def bitwise(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     return op[_BITS[name]](a, cast(op, b, a.dtype))
 
 
-@importer(*(f"_npi_bitwise_{name}_scalar" for name in _BITS), doc=f"{NP}.bitwise_xor.html")
-def bitwise_scalar(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+@importer(
+    *(f"_npi_bitwise_{name}_scalar" for name in _BITS),
+    doc=f"{NP}.bitwise_xor.html",
+    unused="is_int",
+)
+def bitwise_scalar(node: ImportedNode, op: Op, x: ir.Value, *, scalar: float) -> ir.Value:
     name = node.type.removesuffix("_scalar").rpartition("_")[2]
-    _ = node.p.is_int
     if x.dtype is None or x.dtype.is_floating_point():
         node.refuse("bits of a floating-point number")
-    return op[_BITS[name]](x, array(node.p.scalar, x))
+    return op[_BITS[name]](x, array(scalar, x))

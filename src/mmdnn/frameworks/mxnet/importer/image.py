@@ -8,7 +8,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST
 from mmdnn.frameworks.mxnet.importer.sizes import rank, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, Floats, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
@@ -21,14 +21,14 @@ def to_tensor(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_image_normalize", doc=f"{NN}.image.normalize")
-def normalize(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def normalize(node: ImportedNode, op: Op, x: ir.Value, *, mean: Floats, std: Floats) -> ir.Value:
     """(x - mean) / std by channel, channels first."""
     channels = known(x, rank(x) - 3)
-    mean, std = (_channels(given, channels, x) for given in (node.p.mean, node.p.std))
-    return op.Div(op.Sub(x, mean), std)
+    middle, scale = (_channels(given, channels, x) for given in (mean, std))
+    return op.Div(op.Sub(x, middle), scale)
 
 
-def _channels(given: tuple[float, ...], count: int, like: ir.Value) -> np.ndarray:
+def _channels(given: Floats, count: int, like: ir.Value) -> np.ndarray:
     each = list(given) * count if len(given) == 1 else list(given)[:count]
     return array(np.asarray(each).reshape(-1, 1, 1), like)
 

@@ -14,7 +14,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import rank, reshape, transpose
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
 from mmdnn.ir.builder import Op, dimensions, known
 
 FARTHEST = np.iinfo(np.int64)
@@ -48,9 +48,13 @@ def take(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     return op.Gather(x, bounded(op, index, x, axis, node.p.mode), axis=axis)
 
 
-@importer("Embedding", "_contrib_SparseEmbedding", doc=f"{NN}.Embedding")
+@importer(
+    "Embedding",
+    "_contrib_SparseEmbedding",
+    doc=f"{NN}.Embedding",
+    unused="input_dim output_dim dtype",
+)
 def embedding(node: ImportedNode, op: Op, index: ir.Value, weight: ir.Value) -> ir.Value:
-    _ = node.p.input_dim, node.p.output_dim, node.p.dtype
     return op.Gather(weight, bounded(op, index, weight, 0, "clip"), axis=0)
 
 
@@ -95,18 +99,17 @@ def scatter_nd(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.V
     return op.ScatterND(zeros, last, x)
 
 
-@importer("_scatter_set_nd", doc=f"{NN}.scatter_nd")
+@importer("_scatter_set_nd", doc=f"{NN}.scatter_nd", unused="shape")
 def scatter_set_nd(
     node: ImportedNode, op: Op, target: ir.Value, x: ir.Value, index: ir.Value
 ) -> ir.Value:
-    _ = node.p.shape
     last = transpose(op, cast(op, index, INT), [*range(1, rank(index)), 0])
     return op.ScatterND(target, last, x)
 
 
 @importer("_contrib_boolean_mask", doc=f"{NN}.contrib.boolean_mask")
-def boolean_mask(node: ImportedNode, op: Op, x: ir.Value, mask: ir.Value) -> ir.Value:
-    return op.Compress(x, truth(op, mask), axis=node.axis(node.p.axis, x))
+def boolean_mask(node: ImportedNode, op: Op, x: ir.Value, mask: ir.Value, *, axis: int) -> ir.Value:
+    return op.Compress(x, truth(op, mask), axis=node.axis(axis, x))
 
 
 @importer("_contrib_index_copy", doc=f"{NN}.contrib.index_copy")
@@ -117,9 +120,9 @@ def index_copy(
 
 
 @importer("_ravel_multi_index", doc=f"{NN}.ravel_multi_index")
-def ravel(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def ravel(node: ImportedNode, op: Op, x: ir.Value, *, shape: Ints) -> ir.Value:
     """Rows of places, one row an axis, to places in the flattened array."""
-    sizes = np.asarray(node.p.shape, np.float64)
+    sizes = np.asarray(shape, np.float64)
     steps = array(np.append(np.cumprod(sizes[:0:-1])[::-1], 1), x)
     return op.Reshape(op.MatMul(steps[None], op.Reshape(x, [len(steps), -1])), _tail(op, x))
 
@@ -129,8 +132,8 @@ def _tail(op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_unravel_index", doc=f"{NN}.unravel_index")
-def unravel(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    sizes = list(node.p.shape)
+def unravel(node: ImportedNode, op: Op, x: ir.Value, *, shape: Ints) -> ir.Value:
+    sizes = list(shape)
     rest, rows = cast(op, x, INT), []
     for size in sizes[:0:-1]:
         rows.append(op.Mod(rest, np.int64(size)))
@@ -168,15 +171,15 @@ def slice_axis(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("slice_like", doc=f"{NN}.slice_like")
-def slice_like(node: ImportedNode, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
-    axes = [node.axis(axis, x) for axis in node.p.axes] or list(range(rank(x)))
+def slice_like(node: ImportedNode, op: Op, x: ir.Value, like: ir.Value, *, axes: Ints) -> ir.Value:
+    along = [node.axis(axis, x) for axis in axes] or list(range(rank(x)))
     dims = dimensions(like)
-    if all(isinstance(dims[axis], int) for axis in axes):
-        ends: Any = [dims[axis] for axis in axes]
+    if all(isinstance(dims[axis], int) for axis in along):
+        ends: Any = [dims[axis] for axis in along]
     else:
-        ends = op.Gather(op.Shape(like), np.asarray(axes, np.int64))
-    y = op.Slice(x, [0] * len(axes), ends, axes)
-    y.shape = ir.Shape([dims[i] if i in axes else dim for i, dim in enumerate(dimensions(x))])
+        ends = op.Gather(op.Shape(like), np.asarray(along, np.int64))
+    y = op.Slice(x, [0] * len(along), ends, along)
+    y.shape = ir.Shape([dims[i] if i in along else dim for i, dim in enumerate(dimensions(x))])
     return y
 
 
@@ -186,8 +189,8 @@ def slice_assign(node: ImportedNode, op: Op, x: ir.Value, new: ir.Value) -> ir.V
 
 
 @importer("_slice_assign_scalar", doc=f"{NN}.slice")
-def slice_assign_scalar(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return _assign(node, op, x, array(node.p.scalar, x))
+def slice_assign_scalar(node: ImportedNode, op: Op, x: ir.Value, *, scalar: float) -> ir.Value:
+    return _assign(node, op, x, array(scalar, x))
 
 
 def _assign(node: ImportedNode, op: Op, x: ir.Value, new: Any) -> ir.Value:
@@ -204,10 +207,10 @@ def _assign(node: ImportedNode, op: Op, x: ir.Value, new: Any) -> ir.Value:
 
 
 @importer("_contrib_index_array", doc=f"{NN}.contrib.index_array")
-def index_array(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def index_array(node: ImportedNode, op: Op, x: ir.Value, *, axes: Ints | None) -> ir.Value:
     sizes = [known(x, axis) for axis in range(rank(x))]
-    axes = [node.axis(axis, x) for axis in node.p.axes or range(rank(x))]
-    grid = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1)[..., axes]
+    along = [node.axis(axis, x) for axis in axes or range(rank(x))]
+    grid = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1)[..., along]
     return op.Identity(op.builder.constant(grid.astype(np.int64)))
 
 
@@ -275,8 +278,8 @@ def sort(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("argsort", doc=f"{NN}.argsort")
-def argsort(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return cast(op, _ordered(node, op, x)[1], named(node.p.dtype))
+def argsort(node: ImportedNode, op: Op, x: ir.Value, *, dtype: str) -> ir.Value:
+    return cast(op, _ordered(node, op, x)[1], named(dtype))
 
 
 def _ordered(node: ImportedNode, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
@@ -307,9 +310,9 @@ def pick(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
 
 
 @importer("_npi_diff", doc=f"{NP}.diff.html")
-def diff(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    axis = node.axis(node.p.axis, x)
-    for _ in range(node.p.n):
+def diff(node: ImportedNode, op: Op, x: ir.Value, *, axis: int, n: int) -> ir.Value:
+    axis = node.axis(axis, x)
+    for _ in range(n):
         later = op.Slice(x, [1], [np.iinfo(np.int64).max], [axis])
         x = op.Sub(later, op.Slice(x, [0], [-1], [axis]))
     return x

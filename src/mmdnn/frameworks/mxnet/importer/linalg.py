@@ -123,12 +123,12 @@ def _backwards(op: Op, x: ir.Value, axes: list[int]) -> ir.Value:
 
 
 @importer("_linalg_potri", doc=f"{NN}.linalg.potri")
-def potri(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
+def potri(node: ImportedNode, op: Op, a: ir.Value, *, lower: bool) -> ir.Value:
     """The inverse of what a Cholesky factor is of."""
-    lower = op.Trilu(a, upper=0) if node.p.lower else turned(op, op.Trilu(a, upper=1))
+    factor = op.Trilu(a, upper=0) if lower else turned(op, op.Trilu(a, upper=1))
     size = known(a, rank(a) - 1)
     one = op.Add(op.Mul(a, array(0, a)), array(np.eye(size), a))
-    half = substituted(node, lower, one)
+    half = substituted(node, factor, one)
     return op.MatMul(turned(op, half), half)
 
 
@@ -162,11 +162,10 @@ def inverse(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_syrk", doc=f"{NN}.linalg.syrk")
-def syrk(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
-    p = node.p
+def syrk(node: ImportedNode, op: Op, a: ir.Value, *, transpose: bool, alpha: float) -> ir.Value:
     other = turned(op, a, True)
-    y = op.MatMul(other, a) if p.transpose else op.MatMul(a, other)
-    return scaled(op, y, p.alpha)
+    y = op.MatMul(other, a) if transpose else op.MatMul(a, other)
+    return scaled(op, y, alpha)
 
 
 @importer("_linalg_trmm", doc=f"{NN}.linalg.trmm")
@@ -186,14 +185,14 @@ def sumlogdiag(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_extractdiag", doc=f"{NN}.linalg.extractdiag")
-def extractdiag(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
-    return take_diagonal(node, op, a, node.p.offset, (-2, -1))
+def extractdiag(node: ImportedNode, op: Op, a: ir.Value, *, offset: int) -> ir.Value:
+    return take_diagonal(node, op, a, offset, (-2, -1))
 
 
 @importer("_linalg_makediag", doc=f"{NN}.linalg.makediag")
-def makediag(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
+def makediag(node: ImportedNode, op: Op, a: ir.Value, *, offset: int) -> ir.Value:
     """Each vector as a diagonal: times a selection of places."""
-    offset, n = node.p.offset, known(a, rank(a) - 1)
+    offset, n = offset, known(a, rank(a) - 1)
     side = n + abs(offset)
     places = np.zeros((n, side, side))
     rows = np.arange(n) + max(-offset, 0)
@@ -222,9 +221,9 @@ def extracttrian(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
 
 
 @importer("_linalg_maketrian", doc=f"{NN}.linalg.maketrian")
-def maketrian(node: ImportedNode, op: Op, a: ir.Value) -> ir.Value:
+def maketrian(node: ImportedNode, op: Op, a: ir.Value, *, offset: int) -> ir.Value:
     count, length = rank(a), known(a, rank(a) - 1)
-    offset = abs(node.p.offset)
+    offset = abs(offset)
     side = int((math.isqrt(8 * length + 1) - 1) // 2) + offset
     places = _triangle(node, side)
     if len(places) != length:
@@ -283,8 +282,8 @@ def numpy_diagonal(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_npi_tril", doc=f"{NP}.tril.html")
-def tril(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op.Trilu(x, np.int64(node.p.k), upper=0)
+def tril(node: ImportedNode, op: Op, x: ir.Value, *, k: int) -> ir.Value:
+    return op.Trilu(x, np.int64(k), upper=0)
 
 
 @importer("_np_trace", doc=f"{NP}.trace.html")

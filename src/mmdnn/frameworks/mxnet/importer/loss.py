@@ -34,15 +34,17 @@ def regression_output(_node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Valu
     return op.Identity(x)
 
 
-@importer("SVMOutput", doc=f"{NN}.SVMOutput")
+@importer("SVMOutput", doc=f"{NN}.SVMOutput", unused="margin regularization_coefficient use_linear")
 def svm_output(node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
-    _ = node.p.margin, node.p.regularization_coefficient, node.p.use_linear
     return op.Identity(x)
 
 
-@importer("IdentityAttachKLSparseReg", doc=f"{NN}.IdentityAttachKLSparseReg")
+@importer(
+    "IdentityAttachKLSparseReg",
+    doc=f"{NN}.IdentityAttachKLSparseReg",
+    unused="sparseness_target penalty",
+)
 def sparse_regularizer(node: ImportedNode, op: Op, x: ir.Value, *_average: ir.Value) -> ir.Value:
-    _ = node.p.sparseness_target, node.p.penalty
     return op.Identity(x)
 
 
@@ -55,11 +57,10 @@ def softmax_cross_entropy(_node: ImportedNode, op: Op, x: ir.Value, label: ir.Va
     return op.Reshape(op.Neg(op.ReduceSum(picked, keepdims=0)), [1])
 
 
-@importer("smooth_l1", doc=f"{NN}.smooth_l1")
-def smooth_l1(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+@importer("smooth_l1", doc=f"{NN}.smooth_l1", unused="is_int")
+def smooth_l1(node: ImportedNode, op: Op, x: ir.Value, *, scalar: float) -> ir.Value:
     """½ (s x)² near 0, |x| - ½ / s² elsewhere."""
-    _ = node.p.is_int
-    square = np.float64(node.p.scalar) ** 2
+    square = np.float64(scalar) ** 2
     size = op.Abs(x)
     near = op.Mul(op.Mul(x, x), array(square / 2, x))
     far = op.Sub(size, array(0.5 / square, x))

@@ -21,11 +21,10 @@ from mmdnn.ir.builder import Op, known
 from mmdnn.tensors import references
 
 
-@importer("dot", doc=f"{NN}.dot")
+@importer("dot", doc=f"{NN}.dot", unused="forward_stype")
 def dot(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     """The last axis of a with the first of b. A transposed one is rotated: its first axis goes last."""
     p = node.p
-    _ = p.forward_stype
     if rank(a) == rank(b) == 1:
         return op.Reshape(op.MatMul(a, b), [1])
     a = moved(op, a, 0, rank(a) - 1) if p.transpose_a and rank(a) > 1 else a
@@ -61,10 +60,8 @@ def matmul(_node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 @importer("_npi_tensordot_int_axes", doc=f"{NN}.dot")
-def tensordot_count(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
-    count = node.p.axes
-    axes = list(range(rank(a) - count, rank(a))), list(range(count))
-    return _tensordot(op, a, b, *axes)
+def tensordot_count(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value, *, axes: int) -> ir.Value:
+    return _tensordot(op, a, b, list(range(rank(a) - axes, rank(a))), list(range(axes)))
 
 
 @importer("_npi_tensordot", doc=f"{NN}.dot")
@@ -90,10 +87,9 @@ def turned(op: Op, x: ir.Value, wanted: bool = True) -> ir.Value:
     return transpose(op, x, order) if wanted else x
 
 
-@importer("batch_dot", doc=f"{NN}.batch_dot")
+@importer("batch_dot", doc=f"{NN}.batch_dot", unused="forward_stype")
 def batch_dot(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
     p = node.p
-    _ = p.forward_stype
     return op.MatMul(turned(op, a, p.transpose_a), turned(op, b, p.transpose_b))
 
 
@@ -174,7 +170,6 @@ def transposed(node: ImportedNode, op: Op, weight: ir.Value) -> ir.Value:
     return made
 
 
-@importer("_npi_einsum", doc=f"{NP}.einsum.html")
-def einsum(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
-    _ = node.p.optimize
-    return op.Einsum(*inputs, equation=node.p.subscripts)
+@importer("_npi_einsum", doc=f"{NP}.einsum.html", unused="optimize")
+def einsum(node: ImportedNode, op: Op, *inputs: ir.Value, subscripts: str) -> ir.Value:
+    return op.Einsum(*inputs, equation=subscripts)

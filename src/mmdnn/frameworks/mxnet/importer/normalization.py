@@ -37,9 +37,9 @@ def batch_norm(
 
 
 @importer("_contrib_BatchNormWithReLU", doc=f"{NN}.contrib.BatchNormWithReLU")
-def batch_norm_relu(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
+def batch_norm_relu(node: ImportedNode, op: Op, *inputs: ir.Value, axis: int) -> ir.Value:
     x, *weights = inputs
-    axis = node.axis(node.p.axis, x)
+    axis = node.axis(axis, x)
     y = _normalized(node, op, moved(op, x, axis, 1), *weights)
     return moved(op, op.Relu(y), 1, axis)
 
@@ -84,18 +84,17 @@ def _along(op: Op, vector: ir.Value, x: ir.Value, axis: int) -> ir.Value:
 
 @importer("InstanceNorm", doc=f"{NN}.InstanceNorm")
 def instance_norm(
-    node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value, *, eps: float
 ) -> ir.Value:
     if rank(x) < 3:
         node.refuse(f"{rank(x)} axes")
-    return op.InstanceNormalization(x, gamma, beta, epsilon=node.p.eps)
+    return op.InstanceNormalization(x, gamma, beta, epsilon=eps)
 
 
-@importer("LayerNorm", doc=f"{NN}.LayerNorm")
+@importer("LayerNorm", doc=f"{NN}.LayerNorm", unused="output_mean_var")
 def layer_norm(
     node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
 ) -> ir.Value:
-    _ = node.p.output_mean_var
     axis = node.axis(node.p.axis, x)
     if axis == rank(x) - 1:
         return op.LayerNormalization(x, gamma, beta, axis=-1, epsilon=node.p.eps)
@@ -110,12 +109,11 @@ def standardized(op: Op, x: ir.Value, axes: list[int], epsilon: float) -> ir.Val
     return op.Div(centred, op.Sqrt(op.Add(variance, array(epsilon, x))))
 
 
-@importer("GroupNorm", doc=f"{NN}.GroupNorm")
+@importer("GroupNorm", doc=f"{NN}.GroupNorm", unused="output_mean_var")
 def group_norm(
     node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
 ) -> ir.Value:
     """Gamma and beta have a number for each group, not for each channel."""
-    _ = node.p.output_mean_var
     groups, channels = node.p.num_groups, known(x, 1)
     if channels % groups or {known(gamma, 0), known(beta, 0)} != {groups}:
         node.unfit(f"{channels} channels and {known(gamma, 0)} numbers do not make {groups} groups")
@@ -138,12 +136,12 @@ def _repeat(op: Op, vector: ir.Value, times: int) -> ir.Value:
 
 
 @importer("L2Normalization", doc=f"{NN}.L2Normalization")
-def l2_normalization(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def l2_normalization(node: ImportedNode, op: Op, x: ir.Value, *, mode: str, eps: float) -> ir.Value:
     """X / sqrt(sum x² + eps) over an instance, its channels, or its pixels."""
     axes = list(range(1, rank(x)))
-    chosen = {"instance": axes, "channel": axes[:1], "spatial": axes[1:]}[node.p.mode]
+    chosen = {"instance": axes, "channel": axes[:1], "spatial": axes[1:]}[mode]
     squares = op.ReduceSumSquare(x, chosen, keepdims=1)
-    return op.Div(x, op.Sqrt(op.Add(squares, array(node.p.eps, x))))
+    return op.Div(x, op.Sqrt(op.Add(squares, array(eps, x))))
 
 
 @importer("LRN", doc=f"{NN}.LRN")

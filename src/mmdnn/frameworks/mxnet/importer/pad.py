@@ -18,7 +18,6 @@ def pad(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     if len(widths) != 2 * rank(x):
         node.unfit(f"pad_width {widths} does not fit {rank(x)} axes")
     pads = np.asarray(widths[::2] + widths[1::2], np.int64)
-    _ = p.constant_value
     if p.mode == "constant":
         return op.Pad(x, pads, array(p.constant_value, x))
     return op.Pad(x, pads, mode=p.mode)
@@ -28,7 +27,6 @@ def pad(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 def numpy_pad(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     modes = {"constant": "constant", "edge": "edge", "reflect": "reflect"}
-    _ = p.reflect_type, p.constant_value
     if p.mode not in modes or p.reflect_type != "even":
         node.refuse(f"mode {p.mode}")
     widths = [list(pair) for pair in p.pad_width]

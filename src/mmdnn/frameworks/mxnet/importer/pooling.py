@@ -20,7 +20,7 @@ from mmdnn.frameworks.mxnet.importer.convolution import channels_last, per_axis,
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.special import cube_root
-from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, Ints, importer
 from mmdnn.ir.builder import Op, known
 
 
@@ -188,9 +188,9 @@ def pooling_v1(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_contrib_AdaptiveAvgPooling2D", doc=f"{NN}.contrib.AdaptiveAvgPooling2D")
-def adaptive_average(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def adaptive_average(node: ImportedNode, op: Op, x: ir.Value, *, output_size: Ints) -> ir.Value:
     """Bin i averages the pixels from floor(i n / bins) up to ceil((i + 1) n / bins)."""
-    given = list(node.p.output_size) or [1]
+    given = list(output_size) or [1]
     bins = given * 2 if len(given) == 1 else given
     if bins == [1, 1]:
         return op.GlobalAveragePool(x)

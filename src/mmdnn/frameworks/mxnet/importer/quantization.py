@@ -60,14 +60,13 @@ def quantize_v2(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
 
 @importer("_contrib_quantize", doc=f"{NN}.contrib.quantize")
 def quantize(
-    node: ImportedNode, op: Op, x: ir.Value, low: ir.Value, high: ir.Value
+    node: ImportedNode, op: Op, x: ir.Value, low: ir.Value, high: ir.Value, *, out_type: str
 ) -> list[ir.Value]:
-    return _quantized(op, x, low, high, TYPES[node.p.out_type])
+    return _quantized(op, x, low, high, TYPES[out_type])
 
 
-@importer("_contrib_dequantize", doc=f"{NN}.contrib.dequantize")
+@importer("_contrib_dequantize", doc=f"{NN}.contrib.dequantize", unused="out_type")
 def dequantize(node: ImportedNode, op: Op, x: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
-    _ = node.p.out_type
     if x.dtype not in STEPS:
         node.refuse(f"an input of type {x.dtype}")
     return op.DequantizeLinear(x, _step(op, low, high, x.dtype))

@@ -115,11 +115,10 @@ def numpy_reduction(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("_npi_var", "_npi_std", doc=f"{NN}.var")
-def variance(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    p = node.p
-    if p.ddof:
-        node.refuse(f"ddof {p.ddof}")
-    x = cast(op, x, named(p.dtype))
+def variance(node: ImportedNode, op: Op, x: ir.Value, *, ddof: int, dtype: str | None) -> ir.Value:
+    if ddof:
+        node.refuse(f"ddof {ddof}")
+    x = cast(op, x, named(dtype))
 
     def spread(axes: Axes, keep: int) -> ir.Value:
         centred = op.Sub(x, op.ReduceMean(x, axes, keepdims=1))
@@ -163,10 +162,9 @@ def cumsum(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.CumSum(x, np.int64(node.axis(p.axis, x)))
 
 
-@importer("_npi_average", doc=f"{NP}.average.html")
+@importer("_npi_average", doc=f"{NP}.average.html", unused="axis")
 def average(node: ImportedNode, op: Op, x: ir.Value, *weights: ir.Value) -> ir.Value:
     p = node.p
     if p.weighted or p.returned or weights:
         node.refuse("weights")
-    _ = p.axis
     return reduced(node, op, x, lambda axes, keep: op.ReduceMean(x, axes, keepdims=keep), keep=0)

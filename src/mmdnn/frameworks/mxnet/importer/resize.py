@@ -19,7 +19,6 @@ def crop(node: ImportedNode, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     """To `h_w`, or the size of a second input; from `offset`, or from the middle."""
     p = node.p
     size = [known(like[0], 2), known(like[0], 3)] if like else list(p.h_w)
-    _ = p.h_w, p.offset
     offset = list(p.offset)
     if p.center_crop:
         offset = [(known(x, axis) - n) // 2 for axis, n in zip((2, 3), size, strict=True)]
@@ -33,11 +32,10 @@ def crop(node: ImportedNode, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     return y
 
 
-@importer("UpSampling", doc=f"{NN}.UpSampling")
+@importer("UpSampling", doc=f"{NN}.UpSampling", unused="num_filter")
 def upsampling(node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
     """Pixels repeated, several inputs to one size; or a deconvolution with its own weight."""
     p = node.p
-    _ = p.num_filter, p.multi_input_mode
     if p.sample_type == "bilinear":
         return _deconvolved(node, op, *inputs)
     parts = [_repeated(op, inputs[0], p.scale, p.scale)]
@@ -75,10 +73,13 @@ def _deconvolved(node: ImportedNode, op: Op, x: ir.Value, weight: ir.Value) -> i
     )
 
 
-@importer("_contrib_BilinearResize2D", doc=f"{NN}.contrib.BilinearResize2D")
+@importer(
+    "_contrib_BilinearResize2D",
+    doc=f"{NN}.contrib.BilinearResize2D",
+    unused="height width scale_height scale_width mode",
+)
 def bilinear_resize(node: ImportedNode, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     p = node.p
-    _ = p.height, p.width, p.scale_height, p.scale_width, p.mode
     size = [_resized(node, x, like, place) for place in (0, 1)]
     if [known(x, 2), known(x, 3)] == size:
         return op.Identity(x)
@@ -143,7 +144,6 @@ def _affine(op: Op, x: ir.Value, size: tuple[int, int]) -> ir.Value:
 def grid_generator(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """From six numbers of an affine map, or from the flow of each pixel."""
     p = node.p
-    _ = p.target_shape
     if p.transform_type == "affine":
         return _affine(op, x, p.target_shape)
     height, width = known(x, 2), known(x, 3)
@@ -153,9 +153,10 @@ def grid_generator(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.Sub(op.Div(moved, array(half, x)), array(1, x))
 
 
-@importer("SpatialTransformer", doc=f"{NN}.SpatialTransformer")
+@importer(
+    "SpatialTransformer", doc=f"{NN}.SpatialTransformer", unused="transform_type sampler_type"
+)
 def spatial_transformer(node: ImportedNode, op: Op, x: ir.Value, loc: ir.Value) -> ir.Value:
     p = node.p
-    _ = p.transform_type, p.sampler_type
     size = p.target_shape if any(p.target_shape) else (known(x, 2), known(x, 3))
     return _sampled(op, x, _affine(op, loc, size))

@@ -41,7 +41,6 @@ def _inside(op: Op, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
 def sequence_mask(node: ImportedNode, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """Places after each sequence's length are given a value."""
     p = node.p
-    _ = p.value, p.axis
     if not p.use_sequence_length:
         return op.Identity(x)
     return choose(op, _inside(op, x, length[0], p.axis), x, array(p.value, x))

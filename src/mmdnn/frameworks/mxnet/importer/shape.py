@@ -20,7 +20,7 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     transpose,
     vector,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
 from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known
 
 KEEP, INFER, REST, MERGE, SPLIT, SKIP = "keep", "infer", "rest", "merge", "split", "skip"
@@ -154,8 +154,8 @@ def _range(node: ImportedNode, count: int, begin: int | None, end: int | None) -
 
 
 @importer("expand_dims", doc=f"{NN}.expand_dims")
-def expand_dims(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    axis = node.p.axis
+def expand_dims(node: ImportedNode, op: Op, x: ir.Value, *, axis: int) -> ir.Value:
+    axis = axis
     return op.Unsqueeze(x, [axis if axis >= 0 else axis + rank(x) + 1])
 
 
@@ -182,14 +182,14 @@ def size_array(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("transpose", "_np_transpose", doc=f"{NN}.transpose")
-def transpose_(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    axes = [node.axis(axis, x) for axis in node.p.axes or ()]
-    return transpose(op, x, axes or range(rank(x))[::-1])
+def transpose_(node: ImportedNode, op: Op, x: ir.Value, *, axes: Ints) -> ir.Value:
+    order = [node.axis(axis, x) for axis in axes]
+    return transpose(op, x, order or range(rank(x))[::-1])
 
 
 @importer("SwapAxis", doc=f"{NN}.swapaxes")
-def swap_axes(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return _swapped(op, x, node.axis(node.p.dim1, x), node.axis(node.p.dim2, x))
+def swap_axes(node: ImportedNode, op: Op, x: ir.Value, *, dim1: int, dim2: int) -> ir.Value:
+    return _swapped(op, x, node.axis(dim1, x), node.axis(dim2, x))
 
 
 def _swapped(op: Op, x: ir.Value, a: int, b: int) -> ir.Value:
@@ -209,19 +209,19 @@ def move_axis(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("depth_to_space", doc=f"{NN}.depth_to_space")
-def depth_to_space(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op.DepthToSpace(x, blocksize=node.p.block_size, mode="DCR")
+def depth_to_space(node: ImportedNode, op: Op, x: ir.Value, *, block_size: int) -> ir.Value:
+    return op.DepthToSpace(x, blocksize=block_size, mode="DCR")
 
 
 @importer("space_to_depth", doc=f"{NN}.space_to_depth")
-def space_to_depth(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op.SpaceToDepth(x, blocksize=node.p.block_size)
+def space_to_depth(node: ImportedNode, op: Op, x: ir.Value, *, block_size: int) -> ir.Value:
+    return op.SpaceToDepth(x, blocksize=block_size)
 
 
 @importer("tile", doc=f"{NN}.tile")
-def tile(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def tile(node: ImportedNode, op: Op, x: ir.Value, *, reps: Ints) -> ir.Value:
     """Repetitions and axes are aligned at the right."""
-    times = list(node.p.reps)
+    times = list(reps)
     x = at_least(op, x, len(times))
     times = [1] * (rank(x) - len(times)) + times
     return op.Tile(x, np.asarray(times, np.int64)) if times else x
@@ -246,9 +246,9 @@ def repeat(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("broadcast_to", "_npi_broadcast_to", doc=f"{NN}.broadcast_to")
-def broadcast_to(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
+def broadcast_to(node: ImportedNode, op: Op, x: ir.Value, *, shape: Ints) -> ir.Value:
     """A size of 0 (NumPy: -2) stays what it is."""
-    target = list(node.p.shape)
+    target = list(shape)
     x = at_least(op, x, len(target))
     sizes = [1 if n in {0, -2} else n for n in target]
     for axis, n in enumerate(sizes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import onnx_ir as ir
 
@@ -35,6 +35,11 @@ IGNORED = frozenset(
 def existing(*types: str) -> list[str]:
     """Those of the names that are operators' own."""
     return [type_ for type_ in types if type_ in operators()]
+
+
+Ints: TypeAlias = tuple[int, ...]
+
+Floats: TypeAlias = tuple[float, ...]
 
 
 class GraphImporter(importing.GraphImporter):
