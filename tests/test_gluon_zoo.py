@@ -24,8 +24,8 @@ from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.mxnet import engine, reader
 from mmdnn.registry import Source
 from mmdnn.verify import run as verification
-from mmdnn.verify import sides
-from mmdnn.verify.feeds import Feed
+from mmdnn.verify import runners
+from mmdnn.verify.feeds import Feed, Sizes
 from mmdnn.verify.run import Found
 
 SMALL = {
@@ -64,8 +64,8 @@ def golden(folder: Path) -> Found:
     with np.load(folder / "golden.npz") as arrays:
         feeds = {"data": arrays["data"]}
         values = {name: arrays[f"arr_{place}"] for place, name in enumerate(names)}
-    side = sides.engine_side(registry.framework("mxnet"), files(folder))
-    return Found(side, [(Feed("golden", feeds), values)], ())
+    runner = runners.engine(registry.framework("mxnet"), files(folder))
+    return Found(runner, Sizes(1, 16), Feed("golden", feeds), values)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -79,7 +79,7 @@ def test_it_comes_back_as_it_was(name: str, zoo: Path, tmp_path: Path) -> None:
 def test_outputs_do_not_differ_at_all(zoo: Path, tmp_path: Path) -> None:
     found = golden(zoo / "resnet18_v2")
     written = mmdnn.save(load(zoo, "resnet18_v2"), tmp_path / "back-symbol.json")
-    feed, wanted = found.results[0]
+    feed, wanted = found.feed, found.values
     values = engine.run(Source(*written), feed.values)
     for layer, array in wanted.items():
         np.testing.assert_array_equal(values[layer], array)
@@ -92,16 +92,12 @@ def test_every_layer_elsewhere(name: str, target: str, zoo: Path, tmp_path: Path
     to = registry.writer_of(Path(target))
     staged = to.arrange(mmdnn.save(model, tmp_path / target))
     assert staged is not None
-    side, _ = sides.result_side(to, staged, found.results[0][0])
-    report = verification.verify(
-        found,
-        sides.named_by_order(side, [str(v.name) for v in model.graph.outputs]),
-        model,
-        whole=True,
-    )
+    runner, _ = runners.of_result(to, staged, found.feed)
+    target = runners.named_by_order(runner, [str(v.name) for v in model.graph.outputs])
+    report = verification.verify(found, target, model)
     report.require()
-    assert len(report.layers) >= 0.9 * len(found.results[0][1])
-    assert not any(layer.difference.noisy for layer in report.layers)
+    assert len(report.layers) >= 0.9 * len(found.values)
+    assert not report.unproved
 
 
 def test_a_difference_is_found(zoo: Path) -> None:

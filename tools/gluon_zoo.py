@@ -34,7 +34,7 @@ from mmdnn.frameworks.mxnet.graph import Model, Node
 from mmdnn.frameworks.mxnet.importer.table import IGNORED
 from mmdnn.tensors import references
 from mmdnn.verify import run as verification
-from mmdnn.verify import sides
+from mmdnn.verify import runners
 from mmdnn.verify.run import Found
 
 MAKER = Path(__file__).with_name("gluon_models.py")
@@ -103,7 +103,7 @@ def outcomes(folder: Path, pixels: int) -> Iterator[tuple[str, Outcome]]:
     shapes = {"data": (3, pixels, pixels)}
     opened = opening.open_model(files, "mxnet", shapes, registry.Source())
     model = opened.model()
-    own = iter([(sides.engine_side(opened.framework, opened.source), "")])
+    own = iter([(runners.engine(opened.framework, opened.source), "")])
     found = verification.run_source(own, model)
     for name, suffix in TARGETS.items():
         target = folder / f"{name}{suffix}"
@@ -120,9 +120,9 @@ def convert(model: ir.Model, found: Found, to: registry.Framework, target: Path)
     written = api.save(model, target, framework=to.name)
     staged = to.arrange(written)
     assert staged is not None
-    side, notes = sides.result_side(to, staged, found.results[0][0])
+    runner, notes = runners.of_result(to, staged, found.feed)
     names = [str(value.name) for value in model.graph.outputs]
-    report = verification.verify(found, sides.named_by_order(side, names), model, whole=True)
+    report = verification.verify(found, runners.named_by_order(runner, names), model)
     report.require()
     aside = "".join(f" ({note})" for note in notes)
     if to.name == "mxnet":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn import registry
@@ -17,11 +19,84 @@ from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.saving import size_of, write
-from mmdnn.verify import conversion, sides
-from mmdnn.verify import run as verification
+from mmdnn.verify import comparison, conversion
+from mmdnn.verify import proof as proofs
 from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.feeds import inputs
+from mmdnn.verify.feeds import Feed
+from mmdnn.verify.proof import Proof
 from mmdnn.verify.report import Report
+
+Shapes = Mapping[str, Sequence[int]]
+
+
+class Reading(TypedDict, total=False):
+    """How a model's files are read.
+
+    Keys:
+        framework: Whose files they are; found from the files if not given.
+        input_shapes: Input name to shape, with or without its batch. The name "" is the first input, "1"
+            the second, and so on.
+        phase: "test" or "train", for formats whose one file describes both.
+        stages: Named stages, for formats that have them (Caffe).
+        outputs: Names of the values to end at, instead of the model's own outputs.
+    """
+
+    framework: str | None
+    input_shapes: Shapes | None
+    phase: str
+    stages: Sequence[str]
+    outputs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a conversion, beside its files.
+
+    Attributes:
+        weights: Where the target's weights go, for formats that keep them apart.
+        verify: Whether to run and compare.
+        keep: Whether a result that disagrees is left in its place, for a closer look.
+        tolerance: What floats may differ by.
+        options: What a framework takes besides; see `save`.
+        split_preprocess: Whether preprocessing at the inputs is taken out; see `mmdnn.ir.preprocessing`.
+        require: What must be proved at least: "engines", "reference" or "written".
+        inputs: Inputs of one's own to compare with, by name.
+        feeds: How many further random inputs are wanted.
+        progress: Told how far the work is.
+    """
+
+    weights: PathLike | None = None
+    verify: bool = True
+    keep: bool = False
+    tolerance: Tolerance | None = None
+    options: Mapping[str, str] | None = None
+    split_preprocess: bool = False
+    require: Proof | str | None = None
+    inputs: Mapping[str, np.ndarray] | None = None
+    feeds: int = 0
+    progress: Silent = field(default_factory=Silent)
+
+    @property
+    def check(self) -> conversion.Check:
+        """How it is to be proved."""
+        given = Feed("the user's own", dict(self.inputs)) if self.inputs else None
+        return conversion.Check(self.tolerance, given, self.feeds)
+
+
+class Converting(Reading, total=False):
+    """The keywords of `convert`: those of `Reading`, those of `Request`, and the target's framework."""
+
+    to: str | None
+    weights: PathLike | None
+    verify: bool
+    keep: bool
+    tolerance: Tolerance | None
+    options: Mapping[str, str] | None
+    split_preprocess: bool
+    require: Proof | str | None
+    inputs: Mapping[str, np.ndarray] | None
+    feeds: int
+    progress: Silent
 
 
 @dataclass(frozen=True)
@@ -46,17 +121,13 @@ class Result:
     model: ir.Model
     preprocessing: Steps | None = None
 
+    @property
+    def proof(self) -> Proof | None:
+        """What is proved; None where nothing was compared, or our own code stood on both sides."""
+        return self.report.proof if self.report is not None else None
 
-def load(
-    network: Files,
-    weights: PathLike | None = None,
-    *,
-    framework: str | None = None,
-    input_shapes: Mapping[str, Sequence[int]] | None = None,
-    phase: str = "test",
-    stages: Sequence[str] = (),
-    outputs: Sequence[str] = (),
-) -> ir.Model:
+
+def load(network: Files, weights: PathLike | None = None, **reading: Unpack[Reading]) -> ir.Model:
     """Read a model, of any framework that can be read.
 
         model = mmdnn.load("net.prototxt", "net.caffemodel")
@@ -65,12 +136,7 @@ def load(
     Args:
         network: The file with the structure, or with everything; or all files.
         weights: The file with the weights, where they stand apart.
-        framework: Whose files they are; found from the files if not given.
-        input_shapes: Input name to shape, with or without its batch. The name "" is the first
-            input, "1" the second, and so on.
-        phase: "test" or "train", for formats whose one file describes both.
-        stages: Named stages, for formats that have them (Caffe).
-        outputs: Names of the values to end at, instead of the model's own outputs.
+        reading: See `Reading`.
 
     Returns:
         A standard ONNX graph at the opset of `mmdnn.ir.OPSET`, channels-first; weights are
@@ -81,8 +147,16 @@ def load(
         UnsupportedError: Layers that cannot be expressed exactly; all of them are listed.
         UsageError: The files are not there, or belong to no framework.
     """
-    said = Source(phase=phase, stages=tuple(stages), outputs=tuple(outputs))
-    return open_model(paths_of(network, weights), framework, input_shapes, said).model()
+    return _opened(paths_of(network, weights), reading).model()
+
+
+def _opened(files: Sequence[Path], reading: Mapping[str, Any]) -> Opened:
+    said = Source(
+        phase=reading.get("phase", "test"),
+        stages=tuple(reading.get("stages", ())),
+        outputs=tuple(reading.get("outputs", ())),
+    )
+    return open_model(files, reading.get("framework"), reading.get("input_shapes"), said)
 
 
 def save(
@@ -144,22 +218,7 @@ def save_ir(model: ir.Model, prefix: PathLike, progress: Silent | None = None) -
     return written
 
 
-def convert(
-    *files: PathLike,
-    framework: str | None = None,
-    to: str | None = None,
-    weights: PathLike | None = None,
-    input_shapes: Mapping[str, Sequence[int]] | None = None,
-    phase: str = "test",
-    stages: Sequence[str] = (),
-    outputs: Sequence[str] = (),
-    verify: bool = True,
-    keep: bool = False,
-    tolerance: Tolerance | None = None,
-    options: Mapping[str, str] | None = None,
-    split_preprocess: bool = False,
-    progress: Silent | None = None,
-) -> Result:
+def convert(*files: PathLike, **asked: Unpack[Converting]) -> Result:
     """Convert a model's files, and prove the result: every layer is run on both sides.
 
         result = mmdnn.convert("net.prototxt", "net.caffemodel", "net.onnx")
@@ -167,101 +226,81 @@ def convert(
 
     Args:
         files: The model's files, and last the target, as for `cp`.
-        framework: Whose files they are; found from the files if not given.
-        to: For which framework; found from the target's suffix if not given.
-        weights: Where the target's weights go, for formats that keep them apart.
-        input_shapes: See `load`.
-        phase: See `load`.
-        stages: See `load`.
-        outputs: See `load`.
-        verify: Whether to run and compare.
-        keep: Whether a result that disagrees is left in its place, for a closer look.
-        tolerance: What floats may differ by.
-        options: See `save`.
-        split_preprocess: Whether preprocessing at the inputs is taken out; see `mmdnn.ir.preprocessing`.
-        progress: Told how far the work is.
+        asked: `to`, the framework (found from the target's suffix if not given); see `Reading` and
+            `Request`.
 
     Raises:
         MismatchError: The two disagree; the first layer at fault is named, nothing is written.
+        UnprovedError: Less is proved than `require` demands; nothing is written.
         UnsupportedError: Layers that have no exact counterpart; all of them are listed.
         UsageError: The files are not there, or belong to no framework.
     """
     *given, last = paths_of(files)
-    said = Source(phase=phase, stages=tuple(stages), outputs=tuple(outputs))
-    opened = open_model(given, framework, input_shapes, said)
-    to_framework = registry.framework(to) if to else registry.writer_of(last)
-    return convert_opened(
-        opened,
-        to_framework,
-        last,
-        weights=weights,
-        verify=verify,
-        keep=keep,
-        tolerance=tolerance,
-        options=options,
-        split_preprocess=split_preprocess,
-        progress=progress,
-    )
+    opened = _opened(given, asked)
+    name = asked.get("to")
+    to = registry.framework(name) if name else registry.writer_of(last)
+    known = {each.name for each in fields(Request)}
+    chosen: dict[str, Any] = {key: value for key, value in asked.items() if key in known}
+    return convert_opened(opened, to, last, Request(**chosen))
 
 
-def convert_opened(
-    opened: Opened,
-    to: Framework,
-    target: Path,
-    *,
-    weights: PathLike | None = None,
-    verify: bool = True,
-    keep: bool = False,
-    tolerance: Tolerance | None = None,
-    options: Mapping[str, str] | None = None,
-    split_preprocess: bool = False,
-    progress: Silent | None = None,
-) -> Result:
+def convert_opened(opened: Opened, to: Framework, target: Path, request: Request) -> Result:
     """`convert`, once it is known what is what."""
-    progress = progress or Silent()
     model = opened.model()
-    split, steps = preprocessing.split(model) if split_preprocess else (model, {})
+    split, steps = preprocessing.split(model) if request.split_preprocess else (model, {})
     report: Report | None = None
     notes: tuple[str, ...] = ()
     with outputs() as place:
-        written = write(split, to, target, weights, place, progress, options)
-        if verify:
+        written = write(
+            split, to, target, request.weights, place, request.progress, request.options
+        )
+        if request.verify:
             files = [path for _, path in written]
-            with conversion.runnable(files, split, to, options) as (staged, aside):
+            with conversion.runnable(files, split, to, request.options) as (staged, aside):
                 report, notes = conversion.verified(
-                    opened, model, to, staged, steps=steps, tolerance=tolerance, progress=progress
-                )
+                    opened, model, to, staged, steps=steps, check=request.check,
+                    progress=request.progress,
+                )  # fmt: skip
             notes = (*notes, *aside)
-            if report is not None and not keep:
+            if report is not None and not request.keep:
                 report.require()
+        proofs.require(request.require, report.proof if report is not None else None, notes)
     paths = tuple(final for final, _ in written)
-    result = Result(
-        paths,
-        opened.framework.name,
-        to.name,
-        report,
-        notes,
-        split,
-        steps if split_preprocess else None,
-    )
+    taken = steps if request.split_preprocess else None
+    result = Result(paths, opened.framework.name, to.name, report, notes, split, taken)
     if report is not None:
         report.require()
     return result
 
 
-def compare(
-    a: Files,
-    b: Files,
-    *,
-    frameworks: tuple[str | None, str | None] = (None, None),
-    input_shapes: Mapping[str, Sequence[int]] | None = None,
-    phase: str = "test",
-    trust: bool = False,
-    steps: Steps | None = None,
-    tolerance: Tolerance | None = None,
-    progress: Silent | None = None,
-) -> Report:
-    """Run two models on the same inputs and compare every layer that both know.
+class Comparing(TypedDict, total=False):
+    """The keywords of `compare`.
+
+    Keys:
+        frameworks: Whose files they are; found from the files where None.
+        input_shapes: See `Reading`; for both.
+        phase: See `Reading`.
+        trust: Whether files may be executed: Python source, and files that hold programs.
+        steps: Preprocessing that was taken out of b, where its files do not say so.
+        tolerance: What floats may differ by.
+        inputs: Inputs of one's own to compare with, by the first model's names.
+        feeds: How many further random inputs are wanted.
+        progress: Told how far the work is.
+    """
+
+    frameworks: tuple[str | None, str | None]
+    input_shapes: Shapes | None
+    phase: str
+    trust: bool
+    steps: Steps | None
+    tolerance: Tolerance | None
+    inputs: Mapping[str, np.ndarray] | None
+    feeds: int
+    progress: Silent
+
+
+def compare(a: Files, b: Files, **asked: Unpack[Comparing]) -> Report:
+    """Run two models on the same inputs and compare every layer that both know, then their graphs.
 
         report = mmdnn.compare(["net.prototxt", "net.caffemodel"], "net.onnx")
         print(report.ok, report.first_fault)
@@ -272,77 +311,34 @@ def compare(
     Args:
         a: The files of the one model, which says what is right.
         b: The files of the other.
-        frameworks: Whose files they are; found from the files where None.
-        input_shapes: See `load`; for both.
-        phase: See `load`.
-        trust: Whether files may be executed: Python source, and files that hold programs.
-        steps: Preprocessing that was taken out of b, where its files do not say so.
-        tolerance: What floats may differ by.
-        progress: Told how far the work is.
+        asked: See `Comparing`.
 
     Raises:
         UsageError: A file would have to be executed, or neither model can be read.
         MissingExtraError: The engine for one of them is not installed.
     """
-    progress = progress or Silent()
+    shapes, phase = asked.get("input_shapes"), asked.get("phase", "test")
     two = [
-        open_model(paths_of(files), framework, input_shapes, Source(phase=phase))
-        for files, framework in zip((a, b), frameworks, strict=True)
+        open_model(paths_of(files), framework, shapes, Source(phase=phase))
+        for files, framework in zip((a, b), asked.get("frameworks", (None, None)), strict=True)
     ]
     for side in two:
-        _check_trust(side, trust)
-    models = [side.model() if side.readable else None for side in two]
-    model = next((model for model in models if model is not None), None)
-    if model is None:
-        raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
-    own, other = _preprocessing(models, steps)
-    found = verification.run_source(
-        sides.of_opened(two[0], models[0], own), model, progress=progress
+        _check_trust(side, trust=asked.get("trust", False))
+    given = asked.get("inputs")
+    check = conversion.Check(
+        asked.get("tolerance"),
+        Feed("the user's own", dict(given)) if given else None,
+        asked.get("feeds", 0),
     )
-    rename = _rename(models[1], model)
-    names = _output_names(model)
-    renamed = (
-        (side and replace(sides.named_by_order(side, names), rename=rename), note)
-        for side, note in sides.of_opened(two[1], models[1], other)
+    return comparison.compared(
+        two[0], two[1], check, steps=asked.get("steps"), progress=asked.get("progress")
     )
-    target, notes = sides.first_that_runs(renamed, found.results[0][0])
-    found = replace(found, notes=(*found.notes, *notes))
-    return verification.verify(found, target, model, tolerance=tolerance, progress=progress)
 
 
-def _preprocessing(
-    models: list[ir.Model | None], said: Steps | None
-) -> tuple[Steps | None, Steps | None]:
-    """What is done to each model's inputs; nothing where the same was taken out of both."""
-    one, other = (preprocessing.recorded(each) if each is not None else {} for each in models)
-    other = said or other
-    return (None, None) if one == other else (one, other)
-
-
-def _check_trust(opened: Opened, trust: bool) -> None:
+def _check_trust(opened: Opened, *, trust: bool) -> None:
     if not opened.readable and not trust:
         names = ", ".join(path.name for path in opened.source.files)
         raise UsageError(
             f"to run {names}, the code in it must be executed",
             hint="If you trust it, say so with --trust.",
         )
-
-
-def _rename(model: ir.Model | None, onto: ir.Model) -> dict[str, str]:
-    """A model's inputs and outputs to those of another: by name, else by order."""
-    if model is None:
-        return {}
-    pairs: dict[str, str] = {}
-    ends = (
-        (inputs(model), inputs(onto)),
-        (model.graph.outputs, onto.graph.outputs),
-    )
-    for own, other in ends:
-        names, theirs = [str(v.name) for v in own], [str(v.name) for v in other]
-        if set(names) != set(theirs) and len(names) == len(theirs):
-            pairs |= {name: new for name, new in zip(names, theirs, strict=True) if name != new}
-    return pairs
-
-
-def _output_names(model: ir.Model) -> list[str]:
-    return [str(value.name) for value in model.graph.outputs]

@@ -143,7 +143,7 @@ def test_a_dump_is_a_model_that_runs(framework, here, capsys):
     assert code == 0, err
     saved = SAVED[framework].format(target, "[code.py] and [net.npy]")
     assert out.splitlines()[0] == saved
-    assert ("Verified 6 layers" in out) == in_process
+    assert ("6 layers agree" in out) == in_process
     network, weights = (*NATIVE[framework], None)[:2]
     again = f"-n {network}" + (f" -w {weights}" if weights else "")
     code, out, err = call(framework, f"{again} -p torch -i picture.png", capsys)

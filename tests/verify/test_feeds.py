@@ -4,7 +4,7 @@ import pytest
 
 from mmdnn.ir.builder import Builder
 from mmdnn.verify import feeds as module
-from mmdnn.verify.feeds import Sizes, candidates, feeds, has_free_batch, inputs
+from mmdnn.verify.feeds import Sizes, candidates, extras, feeds, has_free_batch, inputs
 
 ONE = Sizes(1, 16)
 
@@ -21,15 +21,24 @@ def kinds(model, sizes=ONE, **given):
 
 
 def test_the_kinds_and_their_values():
-    found = kinds(model_of(("batch", 3, 4)))
-    assert list(found) == ["random", "half zeros", "large"]
+    found = kinds(model_of((1, 3, 4)))
+    assert list(found) == ["random", "pictures", "half zeros", "large"]
     assert (found["random"]["x0"] < 0).any()
     assert (found["random"]["x0"] > 0).any()
+    assert found["pictures"]["x0"].max() > 150
     assert not found["half zeros"]["x0"][..., ::2].any()
     assert found["half zeros"]["x0"][..., 1::2].all()
     assert np.abs(found["large"]["x0"]).max() > 20
     assert all(values["x0"].shape == (1, 3, 4) for values in found.values())
     assert all(values["x0"].dtype == np.float32 for values in found.values())
+
+
+def test_further_kinds_are_those_that_were_not_fed():
+    model = model_of((2, 3))
+    more = {feed.kind: feed.values["x0"] for feed in extras(model, ONE, None, ["random", "large"])}
+    assert not {"random", "large"} & more.keys()
+    assert np.abs(more["very tiny"]).max() < 1e-6
+    assert np.abs(more["huge"]).max() > 1e3
 
 
 def test_they_are_the_same_every_time():
@@ -43,12 +52,48 @@ def test_two_inputs_are_fed_differently():
 
 
 def test_batches_and_free_dimensions():
-    model = model_of(("batch", 3, "height", None))
+    model = model_of(("batch", 3, "height", "width"))
     assert has_free_batch(model)
-    values = kinds(model, Sizes(2, 64))
-    assert values["random, batch of 2"]["x0"].shape == (2, 3, 64, 64)
-    assert candidates(model)[0] == Sizes(1, 16)
-    assert len(candidates(model)) > 1
+    values = kinds(model, Sizes(1, 64, 16))
+    assert values["random"]["x0"].shape == (1, 3, 64, 80)
+    batch = values["pictures, half zeros, ties: a batch of 3"]["x0"]
+    assert batch.shape == (3, 3, 64, 80)
+    assert batch[0].min() >= 0
+    assert (batch[2] % 0.5 == 0).all()
+    assert candidates(model)[0] == Sizes(1, 16, 4)
+    assert Sizes(1, 16, 0) in candidates(model)
+
+
+def test_dimensions_of_one_name_have_one_size():
+    values = kinds(model_of(("n", "time"), ("n", "time", "k")), Sizes(1, 16, 4))["random"]
+    assert values["x0"].shape == (1, 16)
+    assert values["x1"].shape == (1, 16, 20)
+
+
+def test_a_vector_of_open_length_is_no_batch():
+    assert not has_free_batch(model_of(("n",)))
+    assert kinds(model_of(("n",)))["random"]["x0"].shape == (16,)
+    assert has_free_batch(model_of(("n",), ("n", 3)))
+
+
+def test_scalars():
+    assert all(values["x0"].shape == () for values in kinds(model_of(())).values())
+    integers = kinds(model_of((), dtype=ir.DataType.INT64))
+    assert all(values["x0"].shape == () for values in integers.values())
+
+
+@pytest.mark.parametrize("dtype", [ir.DataType.UINT8, ir.DataType.INT8])
+def test_narrow_integers_are_fed_whole(dtype):
+    x = kinds(model_of((100, 100), dtype=dtype))["random"]["x0"].astype(int)
+    info = np.iinfo(dtype.numpy())
+    assert x.min() < info.min + 10
+    assert x.max() > info.max - 10
+
+
+def test_wide_integers_have_both_signs():
+    x = kinds(model_of((100,), dtype=ir.DataType.INT64))["random"]["x0"]
+    assert x.min() < -100
+    assert x.max() > 100
 
 
 def test_sizes_that_make_too_much_are_not_tried():

@@ -5,16 +5,22 @@ import pytest
 from rich.console import Console
 
 from mmdnn import MismatchError
+from mmdnn.verify.arbiter import Verdict
 from mmdnn.verify.compare import Difference
+from mmdnn.verify.proof import Proof
 from mmdnn.verify.report import Layer, Report
 
-GOOD = Difference(max_abs=1e-6, max_rel=2e-6, cosine=0.9999999)
+GOOD = Difference(max_abs=1e-6, max_rel=2e-6, cosine=0.9999999, excess=0.1)
 BAD = Difference("off by 1 at (0,): 1 became 2", max_abs=1.0, max_rel=1.0, cosine=0.5, excess=9e3)
 SHAPE = Difference("shape 1 became 2", float("nan"), float("nan"), float("nan"), float("inf"))
 
 
-def layer(value, difference, name=None, type_="ReLU"):
-    return Layer(value, name or value, type_, (1, 3), "float32", difference, "random")
+def layer(value, difference, name=None, verdict=None, **more):
+    verdict = verdict or (Verdict.YES if difference.ok else Verdict.NO)
+    shape = (1, 3)
+    return Layer(
+        value, name or value, "ReLU", shape, "float32", difference, "random", verdict, **more
+    )
 
 
 def report(*layers, **more):
@@ -22,15 +28,44 @@ def report(*layers, **more):
 
 
 def test_a_good_one():
-    good = report(layer("a", GOOD), layer("b", Difference(noisy=True)))
+    carried = layer("b", BAD, verdict=Verdict.CARRIED)
+    good = report(layer("a", GOOD), carried, level=Proof.ENGINES, same_graph=True)
     assert good.ok
+    assert good.proof == "engines"
     assert good.first_fault is None
     assert good.summary() == (
-        "Verified 2 layers with OpenCV's dnn on net.prototxt and onnxruntime on net.onnx: "
-        "max |error| 1e-06, max relative 2e-06, min cosine 0.9999999, "
-        "1 within the source's own rounding noise."
+        "Proved: 2 layers agree in OpenCV's dnn on net.prototxt and onnxruntime on net.onnx; "
+        "the worst uses 0.1 of the tolerance, 1 carry rounding from above; "
+        "read back, it is the same graph."
     )
     good.require()
+
+
+def test_three_words_for_three_things():
+    a = layer("a", GOOD, is_output=True)
+    assert report(a, level=Proof.REFERENCE).summary().startswith("Proved: 1 layer agree")
+    assert report(a, level=Proof.WRITTEN).summary().startswith("Written proved, reading not:")
+    own = report(a)
+    assert own.summary().startswith("Not proved:")
+    assert "our own code is on both sides, which proves nothing" in own.summary()
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNTESTED, Verdict.UNDECIDED])
+def test_an_output_of_which_nothing_is_known_is_not_proved(verdict):
+    inner = report(layer("a", GOOD, verdict=verdict), level=Proof.ENGINES)
+    assert inner.proof == "engines"
+    assert "1 untested or undecided: a" in inner.summary()
+    output = report(layer("a", GOOD, verdict=verdict, is_output=True), level=Proof.ENGINES)
+    assert output.ok
+    assert output.proof is None
+
+
+def test_a_fault_that_stands_in_no_layer():
+    found = report(layer("a", GOOD), level=Proof.ENGINES, faults=("the output 'b' is lost",))
+    assert not found.ok
+    assert found.proof is None
+    with pytest.raises(MismatchError, match="the output 'b' is lost"):
+        found.require()
 
 
 def test_the_first_layer_at_fault_is_named_with_its_source_layer():
@@ -65,10 +100,14 @@ def test_json_is_strict_and_whole():
 
 def test_the_table():
     out = io.StringIO()
-    layers = [layer("conv[1]", GOOD), layer("b", BAD, "fc"), layer("c", Difference(noisy=True))]
+    layers = [
+        layer("conv[1]", GOOD),
+        layer("b", BAD, "fc"),
+        layer("c", BAD, verdict=Verdict.CARRIED),
+    ]
     report(*layers, notes=("a note",)).show(Console(file=out, width=120))
     text = out.getvalue()
     assert "conv[1]" in text
     assert "fc: b" in text
     assert "1.00e-06" in text
-    assert all(word in text for word in ("yes", "no", "noise", "a note"))
+    assert all(word in text for word in ("yes", "no", "carried", "a note", "10.0%"))

@@ -1,7 +1,6 @@
 """Choosing what runs, and comparing; engines are small functions here."""
 
 import numpy as np
-import onnx_ir as ir
 import pytest
 
 from mmdnn import registry
@@ -9,7 +8,14 @@ from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedErr
 from mmdnn.ir.builder import Builder
 from mmdnn.progress import Silent
 from mmdnn.verify import run
-from mmdnn.verify.sides import NothingRunsError, Side, first_that_runs, named_by_order, source_sides
+from mmdnn.verify.proof import Runs
+from mmdnn.verify.runners import (
+    NothingRunsError,
+    Runner,
+    first_that_runs,
+    named_by_order,
+    of_source,
+)
 
 
 def model(shape=("batch", 3)):
@@ -36,7 +42,9 @@ def found(side, the_model=None, **more):
 
 def compared(source, target, the_model=None):
     the_model = the_model or model()
-    return run.verify(found(Side("source", source), the_model), Side("target", target), the_model)
+    return run.verify(
+        found(Runner("source", source), the_model), Runner("target", target), the_model
+    )
 
 
 def test_a_good_pair_with_a_batch_of_two():
@@ -44,7 +52,7 @@ def test_a_good_pair_with_a_batch_of_two():
     assert report.ok
     assert [layer.value for layer in report.layers] == ["y", "z"]
     assert (report.layers[0].name, report.layers[0].type) == ("layer1", "ReLU")
-    assert report.feeds == ("random", "half zeros", "large", "random, batch of 2")
+    assert report.feeds == ("random", "pictures, half zeros, ties: a batch of 3", "large")
 
 
 def test_the_first_layer_in_the_order_of_the_graph_is_at_fault():
@@ -55,17 +63,17 @@ def test_the_first_layer_in_the_order_of_the_graph_is_at_fault():
     assert compared(right, lambda v: right(v) | {"z": v["x"]}).first_fault.value == "z"
 
 
-def test_an_error_that_only_a_batch_of_two_shows():
+def test_an_error_that_only_a_batch_shows():
     def wrong(values):
         return {name: np.repeat(v[:1], len(v), 0) for name, v in right(values).items()}
 
     fault = compared(right, wrong).first_fault
-    assert fault.feed == "random, batch of 2"
+    assert fault.feed == "pictures, half zeros, ties: a batch of 3"
 
 
 def test_an_error_that_only_large_values_show():
     fault = compared(right, lambda v: {k: np.minimum(a, 20) for k, a in right(v).items()})
-    assert fault.first_fault.feed == "large"
+    assert fault.first_fault.feed != "random"
 
 
 def test_values_known_on_one_side_only_are_listed():
@@ -77,10 +85,11 @@ def test_values_known_on_one_side_only_are_listed():
 
 
 def test_an_output_that_the_result_lacks():
-    source, target = Side("source", right), Side("target", lambda v: {"y": right(v)["y"]})
-    report = run.verify(found(source), target, model(), whole=True)
-    assert report.first_fault.value == "z"
-    assert run.verify(found(source), target, model()).ok
+    report = compared(right, lambda v: {"y": right(v)["y"]})
+    assert report.faults == ("the result does not have the output 'z'",)
+    assert not report.ok
+    with pytest.raises(MismatchError, match="output 'z'"):
+        report.require()
 
 
 def test_the_inputs_are_no_layers():
@@ -88,7 +97,7 @@ def test_the_inputs_are_no_layers():
     assert [layer.value for layer in report.layers] == ["y", "z"]
 
 
-def test_a_source_that_takes_no_batch_of_two():
+def test_a_source_that_takes_no_batch():
     def alone(values):
         if len(values["x"]) > 1:
             raise Error("no")
@@ -96,7 +105,11 @@ def test_a_source_that_takes_no_batch_of_two():
 
     report = compared(alone, right)
     assert report.ok
-    assert report.notes == ("The source does not take a batch of 2, so only 1 was tried.",)
+    assert "pictures" in report.feeds
+    (note,) = report.notes
+    assert note.startswith(
+        "The source does not take the input 'pictures, half zeros, ties: a batch"
+    )
 
 
 def test_a_target_that_does_not_run_is_a_mismatch():
@@ -124,17 +137,17 @@ def test_a_missing_engine_is_not_tried_at_every_size():
         raise MissingExtraError("torch", "pytorch")
 
     with pytest.raises(NothingRunsError, match=r"mmdnn\[pytorch\]"):
-        found(Side("source", missing), model(("batch", "n")))
+        found(Runner("source", missing), model(("batch", "n")))
     assert len(calls) == 1
 
 
-def test_the_next_side_stands_in_and_the_notes_say_why():
+def test_the_next_runner_stands_in_and_the_notes_say_why():
     def refuses(values):
         raise UnsupportedError("I am not to be trusted")
 
-    sides = iter([(None, "first note"), (Side("second", refuses), ""), (Side("third", right), "")])
-    result = run.run_source(sides, model())
-    assert result.side.title == "third"
+    given = [(None, "first note"), (Runner("second", refuses), ""), (Runner("third", right), "")]
+    result = run.run_source(iter(given), model())
+    assert result.runner.title == "third"
     assert result.notes == ("first note", "second: I am not to be trusted")
 
 
@@ -142,40 +155,87 @@ def test_nothing_runs():
     with pytest.raises(NothingRunsError, match="only note"):
         run.run_source(iter([(None, "only note")]), model())
     with pytest.raises(NothingRunsError):
-        first_that_runs(iter([]), found(Side("s", right)).results[0][0])
+        first_that_runs(iter([]), found(Runner("s", right)).feed)
 
 
-def test_values_that_no_input_reaches_are_compared_once():
-    builder = Builder("mmdnn.test")
-    x = builder.input("x", ("batch", 2))
-    c = builder.op.Exp(builder.weight("w", ir.tensor(np.ones(2, np.float32))))
-    builder.rename(c, "c")
-    builder.graph.outputs.append(builder.op.Add(x, c))
-    the_model = builder.model()
-    seen = found(Side("s", lambda v: {"c": np.ones(2, "f"), "y": v["x"]}), the_model).results
-    assert ["c" in values for _, values in seen] == [True, False, False, False]
+def test_an_engine_that_refuses_is_a_failure():
+    def refuses(values):
+        raise Error("I do not take it")
+
+    given = [(Runner("engine", refuses), ""), (Runner("IR", right, Runs.IR), "")]
+    with pytest.raises(MismatchError, match="engine refuses the source: I do not take it"):
+        run.run_source(iter(given), model())
+    with pytest.raises(MismatchError, match="engine refuses the model"):
+        first_that_runs(iter(given), found(Runner("s", right)).feed)
+    assert run.run_source(iter([(Runner("IR", refuses, Runs.IR), ""), given[1]]), model())
 
 
-def test_rounding_noise_of_the_source_is_no_fault():
+def test_rounding_from_above_is_carried_and_no_fault():
     def sensitive(values):
-        y = 1e4 * np.maximum(values["x"], 0)
-        return {"y": y, "z": np.sin(1e3 * y)}
+        y = np.maximum(values["x"], 0)
+        return {"y": y, "z": 2 * y}
 
     def other(values):
-        return sensitive({"x": values["x"] * np.float32(1 + 2e-7)})
+        y = sensitive(values)["y"] * np.float32(1 + 3e-4)
+        return {"z": 2 * y, "y": y}
 
-    report = compared(sensitive, other)
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (1, 3))
+    y, z = builder.op.Sin(builder.op.Mul(x, 1e7)), None
+    builder.rename(y, "y")
+    z = builder.op.Mul(y, 2.0)
+    builder.rename(z, "z")
+    builder.graph.outputs.append(z)
+
+    def source(values):
+        y = np.sin(values["x"] * np.float32(1e7))
+        return {"y": y, "z": 2 * y}
+
+    def target(values):
+        y = np.sin(values["x"] * np.float32(1e7) * np.float32(1 + 1e-7))
+        return {"y": y, "z": 2 * y}
+
+    report = compared(source, target, builder.model())
     assert report.ok
-    assert any(layer.difference.noisy for layer in report.layers)
+    assert report.first_fault is None
+    assert report.proof is None  # the output differs by more than can be carried
+    assert [layer.verdict for layer in report.layers] == ["undecided", "undecided"]
+    wrong = compared(source, lambda v: target(v) | {"z": -2 * target(v)["y"]}, builder.model())
+    assert wrong.first_fault.value == "z"
+
+
+def test_what_was_never_exercised_is_said():
+    def constant(values):
+        return {name: np.maximum(v, 1e9) for name, v in right(values).items()}
+
+    report = compared(constant, constant)
+    assert report.ok
+    assert {layer.value: layer.verdict for layer in report.layers} == {
+        "y": "untested",
+        "z": "untested",
+    }
+    assert "the same number" in report.layers[0].why
+    assert report.proof is None
+
+
+def test_a_value_that_an_engine_has_overwritten():
+    def overwritten(values):
+        return right(values) | {"y": right(values)["z"]}
+
+    target = Runner("target", overwritten, overwrites=True)
+    report = run.verify(found(Runner("source", right)), target, model())
+    assert report.ok
+    assert [layer.verdict for layer in report.layers] == ["untested", "yes"]
+    assert not compared(right, overwritten).ok
 
 
 def test_names_that_differ():
-    side = Side(
+    runner = Runner(
         "s",
         lambda v: {"out": right({"x": v["data"]})["z"]},
         rename={"data": "x", "out": "z"},
     )
-    report = run.verify(found(Side("source", right)), side, model())
+    report = run.verify(found(Runner("source", right)), runner, model())
     assert [layer.value for layer in report.layers] == ["z"]
     assert report.ok
 
@@ -184,28 +244,27 @@ def test_outputs_that_are_only_numbered():
     def numbered(values):
         return {"output_0": right(values)["y"], "output_1": right(values)["z"]}
 
-    side = named_by_order(Side("s", numbered), ["y", "z"])
-    assert set(side({"x": np.ones((1, 3), np.float32)})) == {"y", "z"}
-    side = named_by_order(Side("s", numbered), ["output_1", "output_0"])
-    assert set(side({"x": np.ones((1, 3), np.float32)})) == {"output_0", "output_1"}
+    runner = named_by_order(Runner("s", numbered), ["y", "z"])
+    assert set(runner({"x": np.ones((1, 3), np.float32)})) == {"y", "z"}
+    runner = named_by_order(Runner("s", numbered), ["output_1", "output_0"])
+    assert set(runner({"x": np.ones((1, 3), np.float32)})) == {"output_0", "output_1"}
 
 
-def test_source_sides_say_which_extra_is_missing(monkeypatch, tmp_path):
+def test_runners_say_which_extra_is_missing(monkeypatch, tmp_path):
     def no_engine(*_):
         raise ModuleNotFoundError("No module named 'cv2'", name="cv2")
 
     monkeypatch.setattr(registry.Framework, "room", no_engine)
     source = registry.Source(tmp_path / "net.prototxt")
-    sides = list(source_sides(registry.framework("caffe"), source, model()))
-    assert [side for side, _ in sides] == [None, None]
-    assert "mmdnn[caffe]" in sides[0][1]
-    assert "mmdnn[verify]" in sides[1][1]
+    found = list(of_source(registry.framework("mxnet"), source, model()))
+    assert [runner for runner, _ in found] == [None, None]
+    assert "mmdnn[mxnet]" in found[0][1]
+    assert "mmdnn[verify]" in found[1][1]
 
 
-def test_a_model_that_cannot_be_read_has_one_side_only():
+def test_a_model_that_cannot_be_read_has_one_runner_only():
     source = registry.Source()
-    sides = list(source_sides(registry.framework("onnx"), source, None))
-    assert len(sides) == 1
+    assert len(list(of_source(registry.framework("onnx"), source, None))) == 1
 
 
 def test_progress_is_told():
@@ -217,8 +276,8 @@ def test_progress_is_told():
             yield from items
 
     progress = Told()
-    run.run_source(iter([(Side("source", right), "")]), model(), progress=progress)
-    assert titles == ["running source"]
+    run.verify(found(Runner("source", right)), Runner("target", right), model(), progress=progress)
+    assert titles == ["running target"]
 
 
 @pytest.mark.parametrize(("shift", "ok"), [(0.0, True), (1.0, False), (0.5, False)])
@@ -229,7 +288,7 @@ def test_whole_numbers_of_a_framework_that_has_floats_only(shift, ok):
     def floats(values):
         return {name: v.astype(np.float32) + shift for name, v in whole(values).items()}
 
-    given = found(Side("source", whole))
-    report = run.verify(given, Side("target", floats, floats=True), model())
+    given = found(Runner("source", whole))
+    report = run.verify(given, Runner("target", floats, floats=True), model())
     assert report.ok == ok
-    assert not run.verify(given, Side("target", floats), model()).ok
+    assert not run.verify(given, Runner("target", floats), model()).ok

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from mmdnn.cli import arguments, command
+from mmdnn.cli import arguments, command, proving
 from mmdnn.errors import UsageError
 
 EXAMPLES = """
@@ -52,6 +52,7 @@ def parser() -> arguments.Parser:
         default=[],
         help=arguments.SHAPE_HELP,
     )
+    proving.add(made, made.add_argument_group("the inputs"))
     rule = made.add_argument_group("the rule: |error| <= atol * max(1, rms) + rtol * |value|")
     made.flag(rule, "--atol", type=_number, default=1e-5, metavar="X", help="default 1e-5")
     made.flag(rule, "--rtol", type=_number, default=1e-4, metavar="X", help="default 1e-4")
@@ -72,6 +73,8 @@ def work(args: Namespace) -> dict[str, Any]:
         input_shapes=arguments.shapes(args.inputShape),
         trust=args.trust,
         tolerance=Tolerance(args.atol, args.rtol),
+        inputs=proving.inputs(args),
+        feeds=args.feeds,
         progress=progress.bars(),
     )
     if not args.json:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from mmdnn.cli import arguments, command
+from mmdnn.cli import arguments, command, proving
 
 EXAMPLES = """
   mmconvert net.prototxt net.caffemodel -om net.onnx
@@ -54,8 +54,10 @@ def parser() -> arguments.Parser:
     )
     arguments.add_fork(made, target)
     arguments.add_split(made, target)
-    check = made.add_argument_group("verification")
+    check = made.add_argument_group("proof")
     made.flag(check, "--noVerify", action="store_true", help="do not run and compare the two")
+    proving.add(made, check)
+    proving.add_require(made, check)
     made.flag(
         check,
         "--keep",
@@ -80,32 +82,26 @@ def work(args: Namespace) -> dict[str, Any]:
     opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
     target = Path(args.outputModel)
     to = registry.framework(args.dstFramework) if args.dstFramework else registry.writer_of(target)
-    result = api.convert_opened(
-        opened,
-        to,
-        target,
+    request = api.Request(
         weights=args.dstWeightPath,
         verify=not args.noVerify,
         keep=args.keep,
         options=arguments.options(args, to.name),
         split_preprocess=args.splitPreprocess,
+        require=args.require,
+        inputs=proving.inputs(args),
+        feeds=args.feeds,
         progress=progress.bars(),
     )
+    result = api.convert_opened(opened, to, target, request)
     command.say(args, *words.saved(to, result.paths, target, words.temporaries()), words.REMOVED)
     if result.preprocessing is not None:
         command.say(args, *preprocessing.sentences(result.preprocessing))
-    command.warn(args, *result.notes)
-    if result.report is not None:
-        command.say(args, result.report.summary())
     return {
-        "ok": True,
-        "files": [str(path) for path in result.paths],
+        **proving.told(args, result),
         "source": result.source,
         "target": result.target,
         "preprocessing": preprocessing.to_json(result.preprocessing or {}),
-        "verified": result.report is not None,
-        "notes": list(result.notes),
-        "report": result.report and result.report.to_json(),
     }
 
 

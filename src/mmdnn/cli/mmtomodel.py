@@ -11,7 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from mmdnn.cli import arguments, command
+from mmdnn.cli import arguments, command, proving
 
 EXAMPLES = """
   mmtomodel -f onnx -in net.pb -iw net.npy -o net.onnx
@@ -58,6 +58,7 @@ def parser() -> arguments.Parser:
         target, "-o", "-om", "--outputModel", metavar="FILE", required=True, help="the model file"
     )
     made.flag(target, "--noVerify", action="store_true", help="do not run and compare the two")
+    proving.add_require(made, target)
     arguments.add_fork(made, target)
     arguments.add_refused(made, "--dump_tag")
     arguments.add_json(made)
@@ -79,27 +80,14 @@ def work(args: Namespace) -> dict[str, Any]:
         opened = generated.opened(network, weights, to, options)
     else:
         opened = opening.open_model(given, None, None, registry.Source())
-    result = api.convert_opened(
-        opened,
-        to,
-        target,
-        verify=not args.noVerify,
-        options=options,
-        progress=progress.bars(),
+    request = api.Request(
+        verify=not args.noVerify, options=options, progress=progress.bars(), require=args.require
     )
+    result = api.convert_opened(opened, to, target, request)
     command.say(args, *words.saved(to, result.paths, target, given))
     command.say(args, *preprocessing.reminders(result.model))
-    command.warn(args, *result.notes)
-    if result.report is not None:
-        command.say(args, result.report.summary())
-    return {
-        "ok": True,
-        "files": [str(path) for path in sorted(result.paths, key=lambda path: path != target)],
-        "target": to.name,
-        "verified": result.report is not None,
-        "notes": list(result.notes),
-        "report": result.report and result.report.to_json(),
-    }
+    files = [str(path) for path in sorted(result.paths, key=lambda path: path != target)]
+    return {**proving.told(args, result), "files": files, "target": to.name}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdnn.cli import arguments, command
+from mmdnn.cli import arguments, command, proving
 
 if TYPE_CHECKING:
     from mmdnn.api import Result
@@ -64,28 +64,14 @@ def work(args: Namespace) -> dict[str, Any]:
     files = [Path(args.prototxt), Path(args.caffemodel)]
     opened = opening.open_model(files, "caffe", arguments.shapes(args.inputShape), said)
     target = Path(f"{args.output_prefix}-symbol.json")
-    convert = partial(
-        api.convert_opened,
-        opened,
-        registry.framework("mxnet"),
-        verify=not args.noVerify,
-        progress=progress.bars(),
-    )
+    request = api.Request(verify=not args.noVerify, progress=progress.bars())
+    convert = partial(api.convert_opened, opened, registry.framework("mxnet"), request=request)
     result = _turned(opened, convert, target) if args.rgb else convert(target)
     command.say(args, *(f"Saved as [{path}]." for path in result.paths))
-    command.warn(args, *result.notes)
-    if result.report is not None:
-        command.say(args, result.report.summary())
+    told = proving.told(args, result)
     if args.rgb:
         command.say(args, "The first convolution's channels were turned after that: red first.")
-    return {
-        "ok": True,
-        "files": [str(path) for path in result.paths],
-        "channels": "rgb" if args.rgb else "as in Caffe",
-        "verified": result.report is not None,
-        "notes": list(result.notes),
-        "report": result.report and result.report.to_json(),
-    }
+    return {**told, "channels": "rgb" if args.rgb else "as in Caffe"}
 
 
 def _turned(opened: Opened, convert: Callable[[Path], Result], target: Path) -> Result:

@@ -83,7 +83,9 @@ def work(args: Namespace) -> dict[str, Any]:
     source = opening.open_model([prototxt, caffemodel], "caffe", None, said)
     with tempfile.TemporaryDirectory(prefix="mmdnn-") as folder:
         target = Path(folder, "digits-symbol.json")
-        made = api.convert_opened(source, registry.framework("mxnet"), target, verify=False)
+        made = api.convert_opened(
+            source, registry.framework("mxnet"), target, api.Request(verify=False)
+        )
         result = opening.open_model(made.paths, "mxnet", None, said)
         before, after = (_answers(opened, images) for opened in (source, result))
     different = int(np.count_nonzero(before.labels != after.labels))
@@ -150,15 +152,15 @@ def _pictures(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _answers(opened: Opened, images: np.ndarray) -> Answers:
     """What a model's files say, in its own framework where that runs here."""
-    from mmdnn.verify import sides
+    from mmdnn.verify import runners
     from mmdnn.verify.feeds import Feed, inputs
 
     model = opened.model()
     feed = Feed("pictures", {str(inputs(model)[0].name): images})
-    candidates = sides.source_sides(opened.framework, opened.source, model)
-    side, notes = sides.first_that_runs(candidates, feed)
-    scores = side(feed.values)[str(model.graph.outputs[0].name)]
-    return Answers(side.title, scores.reshape(len(images), -1).argmax(1), notes)
+    candidates = runners.of_source(opened.framework, opened.source, model)
+    runner, notes = runners.first_that_runs(candidates, feed)
+    scores = runner(feed.values)[str(model.graph.outputs[0].name)]
+    return Answers(runner.title, scores.reshape(len(images), -1).argmax(1), notes)
 
 
 if __name__ == "__main__":

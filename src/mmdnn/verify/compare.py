@@ -9,27 +9,26 @@ where rms is the root mean square of the layer's finite values: the elements of 
 of terms of about one size, so the rounding of a small element is that of its larger neighbours.
 Formats narrower than float32 get four of their own units in the last place as atol and rtol.
 
-Some networks amplify the rounding of float32 beyond this, and decisions (which index is the
-largest, which box survives) may hang on it. So where a layer fails, the caller measures what a
-change of four units in the last place does to the source (`noise`), and `NOISE` times that is
-allowed on top; a decision may differ only where such a change of the inputs changes it too.
+What the rule lets pass may still be another layer, where all values are small: `Difference.doubtful`
+says that the two point in different directions. Such layers, and those that break the rule, are put
+before the arbiter (`mmdnn.verify.arbiter`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-NOISE = 8.0
-"""How many times the probe's effect on the source a layer may be off."""
-NOISE_QUANTILE = 0.9
-"""An element that the probe hardly moved is allowed this quantile of its layer's movements."""
-
 FLOAT32_EPS = float(np.finfo(np.float32).eps)
+ALIKE = 0.999
+"""Two values whose cosine is smaller are not the same layer, however small they are."""
+BLOCK = 1 << 16
+"""Elements that are looked at in one go: they stay in the processor's cache as float64."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ class Difference:
         max_abs: Largest absolute error among elements finite on both sides.
         max_rel: Largest error relative to the source's value, where that is not zero.
         cosine: Of the angle between the two as vectors; 1.0 where both are zero.
-        excess: How many times what is allowed the worst element is off; infinite for what no
-            tolerance covers, such as shapes.
-        noisy: Whether they agree only by what the probe allows.
+        excess: Which part of what is allowed the worst element uses; infinite for what no tolerance
+            covers, such as shapes.
+        rms: Root mean square of the source's finite values.
     """
 
     reason: str = ""
@@ -64,19 +63,21 @@ class Difference:
     max_rel: float = 0.0
     cosine: float = 1.0
     excess: float = 0.0
-    noisy: bool = False
+    rms: float = 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether the values agree."""
+        """Whether the values agree by the rule."""
         return not self.reason
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether they may be two different layers, although every element is within the rule."""
+        return self.ok and self.cosine < ALIKE
 
 
 def difference(
-    source: np.ndarray,
-    target: np.ndarray,
-    tolerance: Tolerance | None = None,
-    probes: Sequence[np.ndarray] = (),
+    source: np.ndarray, target: np.ndarray, tolerance: Tolerance | None = None
 ) -> Difference:
     """Compare a layer's value on both sides.
 
@@ -84,86 +85,146 @@ def difference(
         source: What it should be, any shape and type.
         target: What it is.
         tolerance: For floats.
-        probes: The source's value for inputs changed by rounding, same shape where possible.
     """
     source, target = np.asarray(source), np.asarray(target)
     if source.shape != target.shape:
         return apart(f"shape {_dims(source)} became {_dims(target)}")
     if _type(source) != _type(target):
         return apart(f"type {_type(source)} became {_type(target)}")
-    if np.array_equal(source, target):
-        return Difference()
-    usable = [np.asarray(probe) for probe in probes if np.shape(probe) == source.shape]
-    if not _is_float(source):
-        return _exact(source, target, usable)
-    return _close(source, target, tolerance or Tolerance(), usable)
+    if not is_float(source):
+        return _exact(source, target)
+    return _close(source, target, tolerance or Tolerance())
 
 
-def _exact(source: np.ndarray, target: np.ndarray, probes: list[np.ndarray]) -> Difference:
+def apart(reason: str) -> Difference:
+    """A difference that no tolerance covers."""
+    nan = float("nan")
+    return Difference(reason, nan, nan, nan, float("inf"))
+
+
+def is_float(array: np.ndarray) -> bool:
+    """Whether its elements are rounded: floats of any width, complex numbers."""
+    return array.dtype.kind in "fc" or _type(array).startswith(("bfloat", "float"))
+
+
+def _exact(source: np.ndarray, target: np.ndarray) -> Difference:
     wrong = source != target
     if not wrong.any():
         return Difference()
-    undecided = np.zeros(source.shape, bool)
-    for probe in probes:
-        undecided |= probe != source
     numbers = source.dtype.kind in "iub"
+    place = _place(wrong)
     gap = np.abs(source.astype(float) - target.astype(float)) if numbers else wrong.astype(float)
-    worst = float(gap.max())
-    if not (wrong & ~undecided).any():
-        return Difference(max_abs=worst, noisy=True)
-    place = _place(wrong & ~undecided)
     return Difference(
         f"{int(wrong.sum())} of {source.size} elements differ, first at {place}: "
         f"{source[place]!s} became {target[place]!s}",
-        max_abs=worst,
+        max_abs=float(gap.max()),
         max_rel=float("inf"),
-        cosine=_cosine(source.astype(float), target.astype(float)) if numbers else 0.0,
+        cosine=_Sums.of(source.astype(float), target.astype(float)).cosine if numbers else 0.0,
         excess=float("inf"),
     )
 
 
-def _close(
-    source: np.ndarray, target: np.ndarray, tolerance: Tolerance, probes: list[np.ndarray]
-) -> Difference:
-    was, now, moved = _wide(source), _wide(target), [_wide(probe) for probe in probes]
-    finite = np.isfinite(was) & np.isfinite(now)
-    strange = ~finite & (was != now) & ~(np.isnan(was) & np.isnan(now))
-    undecided = [np.isfinite(probe) != np.isfinite(was) for probe in moved]
-    broken = strange & ~np.any(undecided, axis=0) if moved else strange
-    if broken.any():
-        place = _place(broken)
-        return apart(f"{was[place]} became {now[place]} at {place}")
+@dataclass
+class _Sums:
+    """What one pass over both values tells, block by block."""
 
-    with np.errstate(invalid="ignore"):
-        error = np.where(finite, np.abs(was - now), 0)
-    size = np.where(finite, np.abs(was), 0)
-    allowed = _allowed(size, tolerance, _eps(source.dtype))
-    noisy = bool(strange.any() or (moved and (error > allowed).any()))
-    if noisy:
-        allowed = allowed + NOISE * _noise(was, moved)
-    with np.errstate(divide="ignore"):
-        ratio = np.divide(error, allowed, out=np.zeros_like(error), where=error > 0)
-    excess = float(ratio.max(initial=0.0))
+    source: float = 0.0
+    target: float = 0.0
+    product: float = 0.0
+    count: int = 0
+    error: float = 0.0
+    relative: float = 0.0
+
+    @classmethod
+    def of(cls, source: np.ndarray, target: np.ndarray) -> _Sums:
+        """Over the elements that are finite on both sides."""
+        sums = cls()
+        for _, was, now in _blocks(source, target):
+            sums.add(was, now)
+        return sums
+
+    def add(self, was: np.ndarray, now: np.ndarray) -> None:
+        finite = np.isfinite(was) & np.isfinite(now)
+        if not finite.all():
+            was, now = was[finite], now[finite]
+        self.source += float(np.vdot(was, was).real)
+        self.target += float(np.vdot(now, now).real)
+        self.product += float(np.vdot(was, now).real)
+        self.count += was.size
+        error, size = np.abs(was - now), np.abs(was)
+        self.error = max(self.error, float(error.max(initial=0.0)))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            relative = error / size
+        self.relative = max(self.relative, float(relative[size > 0].max(initial=0.0)))
+
+    @property
+    def rms(self) -> float:
+        return math.sqrt(self.source / self.count) if self.count else 0.0
+
+    @property
+    def cosine(self) -> float:
+        scale = math.sqrt(self.source) * math.sqrt(self.target)
+        if scale == 0:
+            return 1.0 if self.source == self.target else 0.0
+        return min(max(self.product / scale, -1.0), 1.0)
+
+
+def _close(source: np.ndarray, target: np.ndarray, tolerance: Tolerance) -> Difference:
+    strange = _strange(source, target)
+    if strange is not None:
+        place = np.unravel_index(strange, source.shape)
+        where = tuple(int(index) for index in place)
+        return apart(f"{source[place]} became {target[place]} at {where}")
+    sums = _Sums.of(source, target)
+    if not sums.error:
+        return Difference(rms=sums.rms)
+    narrow = 4 * _eps(source.dtype) if _eps(source.dtype) > FLOAT32_EPS else 0.0
+    floor = max(tolerance.absolute, narrow) * max(1.0, sums.rms)
+    excess, worst = _excess(source, target, floor, max(tolerance.relative, narrow))
     reason = ""
     if excess > 1:
-        place = _place(ratio == excess)
-        reason = f"off by {error[place]:.3g} at {place}: {was[place]:.7g} became {now[place]:.7g}"
-    return Difference(
-        reason,
-        max_abs=float(error.max(initial=0.0)),
-        max_rel=float((error[size > 0] / size[size > 0]).max(initial=0.0)),
-        cosine=_cosine(np.where(finite, was, 0), np.where(finite, now, 0)),
-        excess=excess,
-        noisy=noisy and not reason,
-    )
+        place = np.unravel_index(worst, source.shape)
+        where = tuple(int(index) for index in place)
+        was, now = source[place], target[place]
+        gap = abs(_wide(np.asarray(was)) - _wide(np.asarray(now)))
+        reason = f"off by {gap:.3g} at {where}: {was:.7g} became {now:.7g}"
+    return Difference(reason, sums.error, sums.relative, sums.cosine, excess, sums.rms)
 
 
-def _allowed(size: np.ndarray, tolerance: Tolerance, eps: float) -> np.ndarray:
-    narrow = 4 * eps if eps > FLOAT32_EPS else 0.0
-    rms = float(np.sqrt(np.mean(size**2))) if size.size else 0.0
-    return np.asarray(
-        max(tolerance.absolute, narrow) * max(1.0, rms) + max(tolerance.relative, narrow) * size
-    )
+def _strange(source: np.ndarray, target: np.ndarray) -> int | None:
+    """The first element that is NaN or infinite on one side and something else on the other."""
+    for start, was, now in _blocks(source, target):
+        finite = np.isfinite(was) & np.isfinite(now)
+        if finite.all():
+            continue
+        wrong = ~finite & (was != now) & ~(np.isnan(was) & np.isnan(now))
+        if wrong.any():
+            return start + int(np.argmax(wrong))
+    return None
+
+
+def _excess(
+    source: np.ndarray, target: np.ndarray, floor: float, relative: float
+) -> tuple[float, int]:
+    """Which part of what is allowed the worst element uses, and which element that is."""
+    most, worst = 0.0, 0
+    for start, was, now in _blocks(source, target):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = np.abs(was - now)
+            used = error / (floor + relative * np.abs(was))
+        used[~np.isfinite(error) | (error == 0)] = 0.0
+        place = int(np.argmax(used))
+        if used[place] > most:
+            most, worst = float(used[place]), start + place
+    return most, worst
+
+
+def _blocks(source: np.ndarray, target: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Both values piece by piece, as float64 (or complex128), flat."""
+    was, now = source.reshape(-1), target.reshape(-1)
+    for start in range(0, was.size, BLOCK):
+        piece = slice(start, start + BLOCK)
+        yield start, _wide(was[piece]), _wide(now[piece])
 
 
 def _eps(dtype: np.dtype) -> float:
@@ -171,29 +232,8 @@ def _eps(dtype: np.dtype) -> float:
     return float(finfo(dtype).eps)
 
 
-def _noise(was: np.ndarray, probes: list[np.ndarray]) -> np.ndarray:
-    """How far the probes move each element, at least the layer's `NOISE_QUANTILE`."""
-    if not probes:
-        return np.zeros(was.shape)
-    with np.errstate(invalid="ignore"):
-        moved = [np.nan_to_num(np.abs(probe - was), nan=0.0, posinf=0.0) for probe in probes]
-    largest = np.max(moved, axis=0)
-    return np.asarray(np.maximum(largest, np.quantile(largest, NOISE_QUANTILE)))
-
-
-def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    scale = float(np.linalg.norm(one) * np.linalg.norm(other))
-    if scale == 0:
-        return 1.0 if not one.any() and not other.any() else 0.0
-    return float(np.clip(np.real(np.vdot(one, other)) / scale, -1.0, 1.0))
-
-
 def _wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
-
-
-def _is_float(array: np.ndarray) -> bool:
-    return array.dtype.kind in "fc" or _type(array).startswith(("bfloat", "float"))
 
 
 def _type(array: np.ndarray) -> str:
@@ -208,7 +248,4 @@ def _place(where: np.ndarray) -> tuple[int, ...]:
     return tuple(int(index[0]) for index in np.nonzero(where)) if where.ndim else ()
 
 
-def apart(reason: str) -> Difference:
-    """A difference that no tolerance covers."""
-    nan = float("nan")
-    return Difference(reason, nan, nan, nan, float("inf"))
+__all__ = ["ALIKE", "Difference", "Tolerance", "apart", "difference", "is_float"]

@@ -5,26 +5,45 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx_ir as ir
 
 from mmdnn import saving
-from mmdnn.errors import MissingExtraError
+from mmdnn.errors import Error, MissingExtraError
 from mmdnn.ir.preprocessing import Steps, apply
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
-from mmdnn.verify import run, sides
+from mmdnn.verify import graphs, run, runners
 from mmdnn.verify.compare import Tolerance
+from mmdnn.verify.feeds import Feed
+from mmdnn.verify.proof import Proof, Runs, level
 from mmdnn.verify.report import Report
 
 SOURCE_CODE = (
-    "The source code itself is not run: verified is the model file that is made of the same graph."
+    "The source code itself is not run: compared is the model file that is made of the same graph."
 )
 
 Verdict = tuple[Report | None, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a conversion is to be proved.
+
+    Attributes:
+        tolerance: What floats may differ by.
+        given: Inputs of the user's own, fed first.
+        feeds: How many further random inputs are wanted.
+        require: What must be proved at least.
+    """
+
+    tolerance: Tolerance | None = None
+    given: Feed | None = None
+    feeds: int = 0
+    require: Proof | None = None
 
 
 @contextmanager
@@ -60,7 +79,7 @@ def verified(
     staged: Source | None,
     *,
     steps: Steps,
-    tolerance: Tolerance | None,
+    check: Check,
     progress: Silent,
 ) -> Verdict:
     """The comparison of a conversion's two sides, or why there is none.
@@ -71,24 +90,54 @@ def verified(
         to: For which framework.
         staged: What was written; see `runnable`.
         steps: Preprocessing that was taken out on the way.
-        tolerance: What floats may differ by.
+        check: How it is to be proved.
         progress: Told of each run.
     """
     if staged is None or not to.has("engine"):
-        return None, (f"Not verified: {to.title} has no engine here.",)
+        return None, (f"Not proved: {to.title} has no engine here.",)
     try:
-        found = run.run_source(sides.of_opened(opened, model), model, progress=progress)
-        first = found.results[0][0]
-        fed = replace(first, values=apply(steps, first.values))
-        side, notes = sides.result_side(to, staged, fed)
+        found = run.run_source(runners.of_opened(opened, model), model, given=check.given)
+        fed = replace(found.feed, values=apply(steps, found.feed.values))
+        runner, notes = runners.of_result(to, staged, fed)
         found = replace(found, notes=(*found.notes, *notes))
         names = [str(value.name) for value in model.graph.outputs]
-        target = sides.named_by_order(sides.preprocessed(side, steps), names)
+        target = runners.named_by_order(runners.preprocessed(runner, steps), names)
         report = run.verify(
-            found, target, model, whole=True, tolerance=tolerance, progress=progress
+            found, target, model, tolerance=check.tolerance, progress=progress, more=check.feeds
         )
     except MissingExtraError as error:
-        return None, (f"Not verified: {' '.join(str(error).split())}",)
-    except sides.NothingRunsError as error:
-        return None, (f"Not verified: {error}",)
+        return None, (f"Not proved: {' '.join(str(error).split())}",)
+    except runners.NothingRunsError as error:
+        return None, (f"Not proved: {error}",)
+    proves = level(found.runner.kind, target.kind, own_copy=to.name == "onnx")
+    report = replace(
+        report, level=proves, hint=_hint(opened.framework, found.runner.kind, to, target.kind)
+    )
+    if not steps:
+        report = _with_graph(report, model, to, staged)
     return report, report.notes
+
+
+def _hint(source: Framework, reading: Runs, to: Framework, writing: Runs) -> str:
+    """The one command that would prove more."""
+    for framework, kind in ((to, writing), (source, reading)):
+        if kind is Runs.IR and framework.name in INSTALLABLE:
+            return f"mmengine install {framework.name}"
+    return ""
+
+
+INSTALLABLE = ("caffe", "cntk", "mxnet")
+
+
+def _with_graph(report: Report, model: ir.Model, to: Framework, staged: Source) -> Report:
+    """The report, with what reading the result back and comparing the graphs tells."""
+    if not to.has("reader"):
+        return report
+    try:
+        back = Opened(to, staged).model()
+        comparison, _ = graphs.compare(model, back)
+    except Error:
+        return report
+    return replace(
+        report, same_graph=comparison.same, differences=tuple(map(str, comparison.pairs))
+    )

@@ -1,13 +1,14 @@
 """Inputs to run a model on: random ones and edge cases, the same on every machine.
 
-An input's free dimensions are found by trying: `Sizes` says what the batch and the others are, and
-the caller goes on to the next of `candidates` when the model cannot take one.
+An input's free dimensions are found by trying: `Sizes` says what they are, each another size where the
+model allows, and the caller goes on to the next of `candidates` when the model cannot take one. A few
+kinds of inputs are always fed (`feeds`); others are searched for what these leave unexercised (`extras`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -16,13 +17,16 @@ import onnx_ir as ir
 
 from mmdnn.ir.sequences import lengths_of
 
-LARGE = 100.0
-"""Scale of the large values, about that of pictures from 0 to 255 with their mean taken away."""
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
 """What a free dimension that is not the batch is tried with, in this order."""
+STEP = 4
+"""By how much each further free dimension is larger than the one before: none equals another."""
+BATCH = 3
 MOST_ELEMENTS = 1 << 22
 """Of one input with free dimensions; sizes that make more are not tried."""
 Feeds = dict[str, np.ndarray]
+Shapes = Mapping[str, tuple[int, ...]]
+Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,13 @@ class Sizes:
 
     Attributes:
         batch: Of a free first dimension.
-        other: Of any other free dimension.
+        other: Of the first other free dimension.
+        step: By how much each further one, by its name, is larger.
     """
 
     batch: int
     other: int
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,29 +49,92 @@ class Feed:
     """One set of inputs, with the name of its kind.
 
     Attributes:
-        kind: "random", "zeros", "large", ...
+        kind: "random", "pictures", "large", ...
         values: Input name to array.
+        is_batch: Whether the kinds stand together in one batch.
     """
 
     kind: str
     values: Feeds
+    is_batch: bool = False
+
+
+def _half_zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    values = np.atleast_1d(rng.standard_normal(shape))
+    values[..., ::2] = 0
+    return values.reshape(shape)
+
+
+def _scaled(scale: float) -> Draw:
+    return lambda rng, shape: scale * rng.standard_normal(shape)
+
+
+def _constant(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """A dark picture: one small number in each channel."""
+    return np.broadcast_to(rng.random(shape[:2] + (1,) * (len(shape) - 2)), shape)
+
+
+KINDS: dict[str, Draw] = {
+    "random": _scaled(1.0),
+    "pictures": lambda rng, shape: rng.integers(0, 256, shape).astype(float),
+    "half zeros": _half_zeros,
+    "large": _scaled(100.0),
+    "ties": lambda rng, shape: np.round(4 * rng.standard_normal(shape)) / 2,
+    "positive": lambda rng, shape: np.abs(rng.standard_normal(shape)),
+    "unit pictures": lambda rng, shape: rng.random(shape),
+    "tiny": _scaled(1e-3),
+    "huge": _scaled(1e4),
+    "very tiny": _scaled(1e-8),
+    "constant": _constant,
+    "zeros": lambda rng, shape: np.zeros(shape),
+    "enormous": _scaled(1e6),
+}
+"""Every kind by name, and how its floats are drawn."""
+TOGETHER = ("pictures", "half zeros", "ties")
+"""What the rows of one batch are, where the batch is open."""
+ALWAYS = ("random", "pictures", "half zeros", "large")
+"""What is fed one by one where the batch is fixed."""
 
 
 def candidates(model: ir.Model) -> list[Sizes]:
     """The sizes worth trying, the likeliest first; one for a model without free dimensions."""
     values = inputs(model)
-    free = [dim for value in values for dim in list(value.shape or ())[1:] if _free(dim)]
-    tried = [Sizes(batch=1, other=size) for size in (FREE_SIZES if free else FREE_SIZES[:1])]
+    batch = _batch(model)
+    free = {d for v in values for d in _dims(v)[_is_batch(v, batch) :] if not isinstance(d, int)}
+    steps = (STEP, 0) if len(free) > 1 else (0,)
+    tried = [
+        Sizes(1, size, size * step // 16)
+        for step in (steps if free else (0,))
+        for size in (FREE_SIZES if free else FREE_SIZES[:1])
+        if not step or size > 2
+    ]
     return [
         sizes
         for sizes in tried
-        if sizes is tried[0] or all(math.prod(_shape(v, sizes)) <= MOST_ELEMENTS for v in values)
+        if sizes is tried[0]
+        or all(math.prod(shape_of(model, v, sizes)) <= MOST_ELEMENTS for v in values)
     ]
 
 
 def has_free_batch(model: ir.Model) -> bool:
-    """Whether an input's first dimension is open."""
-    return any(value.shape and _free(value.shape[0]) for value in inputs(model))
+    """Whether an input's first dimension is open, and a batch."""
+    batch = _batch(model)
+    return any(_is_batch(value, batch) and _is_open(value) for value in inputs(model))
+
+
+def _is_open(value: ir.Value) -> bool:
+    return bool(value.shape) and not isinstance(_dims(value)[0], int)
+
+
+def _batch(model: ir.Model) -> set[int | str | None]:
+    """The names of open first dimensions of inputs that have others beside it."""
+    return {_dims(v)[0] for v in inputs(model) if len(_dims(v)) > 1 and _is_open(v)}
+
+
+def _is_batch(value: ir.Value, batch: set[int | str | None]) -> bool:
+    """Whether the first dimension is a batch: a vector's is one where other inputs have it too."""
+    dims = _dims(value)
+    return len(dims) > 1 or (len(dims) == 1 and dims[0] in batch)
 
 
 def inputs(model: ir.Model) -> list[ir.Value]:
@@ -74,57 +143,94 @@ def inputs(model: ir.Model) -> list[ir.Value]:
 
 
 def feeds(
-    model: ir.Model, sizes: Sizes, shapes: Mapping[str, tuple[int, ...]] | None = None
+    model: ir.Model, sizes: Sizes, shapes: Shapes | None = None, *, batches: bool = True
 ) -> Iterator[Feed]:
-    """The inputs to run a model on.
+    """The inputs that a model is always run on.
 
     Args:
         model: The model whose inputs are to be filled.
         sizes: For the free dimensions.
         shapes: Input name to shape, where the user has said it.
+        batches: Whether the model takes a batch of several, where that is open.
 
     Yields:
-        Standard normal values; the same with every other column zero, in all channels; large
-        values. Integers stay in the range that the model's own tables allow where it can be seen.
-        (Nothing but zeros would be no fair question: what a normalisation makes of a constant is
-        rounding, and onnxruntime's is off by 4e-4 there.)
+        Standard normal values first; pictures from 0 to 255, values half of which are zero, halves
+        and ties, large values. Integers stay in the range that the model's own tables allow where it can be
+        seen; else they are of both signs, and fill their type where that is narrow.
     """
-    limits = _index_limits(model)
-    values = inputs(model)
-    kinds: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
-        "random": lambda rng, shape: rng.standard_normal(shape),
-        "half zeros": _half_zeros,
-        "large": lambda rng, shape: LARGE * rng.standard_normal(shape),
-    }
-    for kind, draw in kinds.items():
-        made = {}
-        for value in values:
+    filler = Filler(model, shapes)
+    yield filler.feed("random", sizes)
+    if batches and has_free_batch(model) and not shapes:
+        rows = [filler.feed(kind, sizes).values for kind in TOGETHER]
+        yield Feed(
+            f"{', '.join(TOGETHER)}: a batch of {BATCH}", filler.batch(rows, sizes), is_batch=True
+        )
+        yield filler.feed("large", sizes)
+        return
+    for kind in ALWAYS[1:]:
+        yield filler.feed(kind, sizes)
+
+
+def extras(
+    model: ir.Model, sizes: Sizes, shapes: Shapes | None, used: Sequence[str]
+) -> Iterator[Feed]:
+    """Further kinds of inputs, to be searched for what others leave unexercised."""
+    filler = Filler(model, shapes)
+    said = ", ".join(used)
+    for kind in KINDS:
+        if kind not in said:
+            yield filler.feed(kind, sizes)
+
+
+class Filler:
+    """Fills a model's inputs.
+
+    Args:
+        model: Whose inputs they are.
+        shapes: Input name to shape, where the user has said it.
+    """
+
+    def __init__(self, model: ir.Model, shapes: Shapes | None = None) -> None:
+        self.model = model
+        self.shapes = shapes or {}
+        self.values = inputs(model)
+        self.limits = _index_limits(model)
+
+    def feed(self, kind: str, sizes: Sizes) -> Feed:
+        """Inputs of one kind."""
+        made: Feeds = {}
+        for value in self.values:
             name = str(value.name)
-            shape = (shapes or {}).get(name) or _shape(value, sizes)
+            shape = self.shapes.get(name)
+            shape = shape_of(self.model, value, sizes) if shape is None else shape
             rng = np.random.default_rng([crc32(name.encode()), crc32(kind.encode()), sizes.batch])
-            made[name] = _fill(value, kind, rng, shape, limits.get(name), draw)
-        made.update(_lengths(values, made))
-        yield Feed(f"{kind}, batch of {sizes.batch}" if sizes.batch > 1 else kind, made)
+            made[name] = _fill(value, kind, rng, shape, self.limits.get(name))
+        made.update(self._lengths(made))
+        return Feed(kind, made)
 
+    def batch(self, rows: Sequence[Feeds], sizes: Sizes) -> Feeds:
+        """Several inputs of batch 1 as one of a batch."""
+        made: Feeds = {}
+        for value in self.values:
+            name, dims = str(value.name), _dims(value)
+            open_ = bool(dims) and _is_open(value) and _is_batch(value, _batch(self.model))
+            parts = [row[name] for row in rows]
+            made[name] = np.concatenate(parts) if open_ else parts[0]
+        made.update(self._lengths(made))
+        return made
 
-def _lengths(values: list[ir.Value], made: Feeds) -> Feeds:
-    """Lengths of sequences: the first one is of full length, the others of any."""
-    found: Feeds = {}
-    for value in values:
-        name = lengths_of(value)
-        if name is None or name not in made or name in found:
-            continue
-        batch, time = made[str(value.name)].shape[:2]
-        rng = np.random.default_rng([crc32(name.encode()), batch])
-        others = rng.integers(1, time, max(batch - 1, 0), endpoint=True)
-        found[name] = np.array([time, *others][:batch], made[name].dtype)
-    return found
-
-
-def _half_zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    values = np.asarray(rng.standard_normal(shape))
-    values[..., ::2] = 0
-    return values
+    def _lengths(self, made: Feeds) -> Feeds:
+        """Lengths of sequences: the first one is of full length, the others of any."""
+        found: Feeds = {}
+        for value in self.values:
+            name = lengths_of(value)
+            if name is None or name not in made or name in found:
+                continue
+            batch, time = made[str(value.name)].shape[:2]
+            rng = np.random.default_rng([crc32(name.encode()), batch])
+            others = rng.integers(1, time, max(batch - 1, 0), endpoint=True)
+            found[name] = np.array([time, *others][:batch], made[name].dtype)
+        return found
 
 
 def _fill(
@@ -133,27 +239,67 @@ def _fill(
     rng: np.random.Generator,
     shape: tuple[int, ...],
     limit: int | None,
-    draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray],
 ) -> np.ndarray:
     dtype = value.dtype or ir.DataType.FLOAT
     if dtype == ir.DataType.STRING:
         return np.full(shape, "", dtype=object)
-    if kind == "half zeros" and not dtype.is_floating_point():
-        return np.zeros(shape, dtype.numpy())
-    if dtype == ir.DataType.BOOL or dtype.is_integer() or limit is not None:
-        return rng.integers(0, max(limit or 2, 1), shape).astype(dtype.numpy())
-    return np.asarray(draw(rng, shape)).astype(dtype.numpy())
+    if limit is not None:
+        return np.asarray(rng.integers(0, max(limit, 1), shape)).astype(dtype.numpy())
+    if dtype == ir.DataType.BOOL:
+        return np.asarray(rng.integers(0, 2, shape)).astype(bool)
+    if dtype.is_integer():
+        return _integers(dtype, kind, rng, shape)
+    with np.errstate(over="ignore"):
+        return np.asarray(KINDS[kind](rng, shape)).astype(dtype.numpy())
 
 
-def _shape(value: ir.Value, sizes: Sizes) -> tuple[int, ...]:
+REACH = {"random": 1000, "half zeros": 8, "ties": 3, "tiny": 1, "zeros": 0, "large": 100_000}
+"""How far integers of wide types reach in both directions, by the kind."""
+
+
+def _integers(
+    dtype: ir.DataType, kind: str, rng: np.random.Generator, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Narrow types whole; wide ones as far as the kind says, of both signs where they have one."""
+    bits = dtype.bitwidth
+    signed = dtype.name.startswith("INT")
+    most = (1 << (bits - signed)) - 1
+    high = min(most, REACH.get(kind, 255))
+    if bits <= 8 and kind in ("random", "pictures", "large", "half zeros"):
+        high = most
+    low = -min(high, most) - (1 if signed and high == most else 0) if signed else 0
+    if kind in ("pictures", "unit pictures", "positive"):
+        low = 0
+    made = np.asarray(rng.integers(low, high, shape, endpoint=True))
+    if kind == "half zeros" and made.ndim:
+        made[..., ::2] = 0
+    return made.astype(dtype.numpy())
+
+
+def shape_of(model: ir.Model, value: ir.Value, sizes: Sizes) -> tuple[int, ...]:
+    """An input's shape, its free dimensions filled: those of one name are one size."""
+    named, first = _named(model), _is_batch(value, _batch(model))
     return tuple(
-        dim if isinstance(dim, int) else sizes.other if axis else sizes.batch
-        for axis, dim in enumerate(value.shape or ())
+        dim
+        if isinstance(dim, int)
+        else sizes.batch
+        if first and not place
+        else sizes.other + sizes.step * named.get(dim, place)
+        for place, dim in enumerate(_dims(value))
     )
 
 
-def _free(dim: object) -> bool:
-    return not isinstance(dim, int)
+def _named(model: ir.Model) -> dict[str | None, int]:
+    """The place of each named free dimension among all of them."""
+    batch = _batch(model)
+    names = [
+        d for v in inputs(model) for d in _dims(v)[_is_batch(v, batch) :] if isinstance(d, str)
+    ]
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
+
+
+def _dims(value: ir.Value) -> list[int | str | None]:
+    return [dim if isinstance(dim, int) else dim.value for dim in value.shape or ()]
 
 
 def _index_limits(model: ir.Model) -> dict[str, int]:
@@ -195,3 +341,16 @@ def _table_size(node: ir.Node) -> int:
     axis = node.attributes.get_int("axis", axis)
     size = table.shape[axis] if table.shape is not None else 1
     return size if isinstance(size, int) else 1
+
+
+__all__ = [
+    "Feed",
+    "Feeds",
+    "Filler",
+    "Sizes",
+    "candidates",
+    "extras",
+    "feeds",
+    "has_free_batch",
+    "inputs",
+]

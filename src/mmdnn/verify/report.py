@@ -1,4 +1,4 @@
-"""What a comparison found: every layer's worst error, and the first layer at fault."""
+"""What a comparison found: every layer's worst error, the first layer at fault, and what it proves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmdnn.errors import MismatchError
+from mmdnn.verify.arbiter import Verdict
 from mmdnn.verify.compare import Difference
+from mmdnn.verify.proof import WORDS, Proof
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +27,9 @@ class Layer:
         dtype: Its element type.
         difference: The worst found, over all inputs.
         feed: The kind of input that the worst was found with.
+        verdict: What is known of it.
+        why: Why the verdict is not a plain yes, in words.
+        is_output: Whether it is an output of the model.
     """
 
     value: str
@@ -34,6 +39,9 @@ class Layer:
     dtype: str
     difference: Difference
     feed: str
+    verdict: Verdict = Verdict.YES
+    why: str = ""
+    is_output: bool = False
 
     def __str__(self) -> str:
         name = self.name if self.name == self.value else f"{self.name}, value '{self.value}'"
@@ -52,6 +60,13 @@ class Report:
         only_source: Values known on the one side only.
         only_target: Values known on the other side only.
         notes: What the user should know about how this was done.
+        level: What agreement of these two runs proves; None where our own code is on both sides.
+        same_graph: Whether the two graphs are the same, so that they agree on every input; None where that
+            was not looked at.
+        differences: Nodes that differ between the graphs, in words.
+        faults: Differences that stand in no layer: outputs that one side lacks, nodes whose difference an
+            input to them shows.
+        hint: The one command that would prove more; "" where there is none.
     """
 
     source: str
@@ -61,16 +76,39 @@ class Report:
     only_source: tuple[str, ...] = ()
     only_target: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    level: Proof | None = None
+    same_graph: bool | None = None
+    differences: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    hint: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether every layer agrees, and there is one."""
-        return bool(self.layers) and self.first_fault is None
+        return bool(self.layers or self.same_graph) and self.first_fault is None and not self.faults
+
+    @property
+    def proof(self) -> Proof | None:
+        """What is proved: `level`, if every output was decided and exercised."""
+        outputs = [layer for layer in self.layers if layer.is_output]
+        if not self.ok or any(layer.verdict in _OPEN for layer in outputs):
+            return None
+        return self.level
+
+    @property
+    def unproved(self) -> tuple[Layer, ...]:
+        """The layers of which nothing is known, in topological order."""
+        return tuple(layer for layer in self.layers if layer.verdict in _OPEN)
 
     @property
     def first_fault(self) -> Layer | None:
         """The first layer at fault, in topological order."""
-        return next((layer for layer in self.layers if not layer.difference.ok), None)
+        return next((layer for layer in self.layers if layer.verdict is Verdict.NO), None)
+
+    @property
+    def exercised(self) -> float:
+        """The share of layers that the inputs exercised, and that were decided."""
+        return 1 - len(self.unproved) / len(self.layers) if self.layers else 0.0
 
     @property
     def max_abs(self) -> float:
@@ -87,22 +125,41 @@ class Report:
         """The smallest cosine of any layer."""
         return min((layer.difference.cosine for layer in self.layers), default=1.0)
 
+    @property
+    def used(self) -> float:
+        """Which part of the tolerance the worst layer uses, of those that agree by the rule."""
+        plain = [x.difference.excess for x in self.layers if x.difference.ok]
+        return max(plain, default=0.0)
+
     def summary(self) -> str:
-        """One line: `Verified 23 layers of ...: max |error| 1.2e-06, ...`."""
+        """One line: `Proved 23 layers with ... and ...: the worst uses 12 % of the tolerance.`."""
         fault = self.first_fault
         if fault is not None:
-            wrong = sum(1 for layer in self.layers if not layer.difference.ok)
+            wrong = sum(1 for layer in self.layers if layer.verdict is Verdict.NO)
             return (
                 f"{wrong} of {_count(self.layers)} disagree; the first at fault is {fault}: "
-                f"{fault.difference.reason} (input: {fault.feed})"
+                f"{fault.why or fault.difference.reason} (input: {fault.feed})"
             )
-        noisy = sum(1 for layer in self.layers if layer.difference.noisy)
-        aside = f", {noisy} within the source's own rounding noise" if noisy else ""
-        return (
-            f"Verified {_count(self.layers)} with {self.source} and {self.target}: "
-            f"max |error| {self.max_abs:.2g}, max relative {self.max_rel:.2g}, "
-            f"min cosine {self.cosine:.7f}{aside}."
-        )
+        if self.faults:
+            return f"the two disagree: {'; '.join(self.faults)}"
+        words = WORDS[self.proof]
+        said = f"{words}: {_count(self.layers)} agree in {self.source} and {self.target}"
+        used = f"; the worst uses {self.used:.2g} of the tolerance"
+        return f"{said}{used}{''.join(self._asides())}."
+
+    def _asides(self) -> list[str]:
+        carried = sum(layer.verdict is Verdict.CARRIED for layer in self.layers)
+        found = [f", {carried} carry rounding from above"] if carried else []
+        open_ = self.unproved
+        if open_:
+            names = ", ".join(layer.name or layer.value for layer in open_[:3])
+            more = ", ..." if len(open_) > 3 else ""
+            found.append(f"; {len(open_)} untested or undecided: {names}{more}")
+        if self.same_graph:
+            found.append("; read back, it is the same graph")
+        if self.proof is None and self.level is None:
+            found.append("; our own code is on both sides, which proves nothing")
+        return found
 
     def require(self) -> None:
         """Raise if the two disagree.
@@ -110,26 +167,28 @@ class Report:
         Raises:
             MismatchError: Naming the first layer at fault; it carries this report.
         """
-        fault = self.first_fault
-        if fault is not None:
+        if self.first_fault is not None or self.faults:
             error = MismatchError(
                 f"source and result disagree. {self.summary()}",
                 hint=f"Compared: {self.source} and {self.target}.",
             )
             error.report = self
             raise error
-        if not self.layers:
+        if not self.ok:
             raise MismatchError("the two models have no value of the same name to compare")
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain types for `json.dumps`; what is not finite becomes a string."""
         plain = asdict(self)
         for layer, found in zip(plain["layers"], self.layers, strict=True):
-            layer["ok"] = found.difference.ok
+            layer["ok"] = found.verdict is not Verdict.NO
         first = self.first_fault
         figures = {
             "ok": self.ok,
+            "proof": self.proof,
             "first_fault": None if first is None else first.value,
+            "exercised": self.exercised,
+            "tolerance_used": self.used,
             "max_abs": self.max_abs,
             "max_rel": self.max_rel,
             "cosine": self.cosine,
@@ -143,25 +202,30 @@ class Report:
         table = Table(title=f"{self.source} and {self.target}", title_justify="left")
         for heading in ("layer", "type", "shape"):
             table.add_column(heading, overflow="fold")
-        for heading in ("max abs", "max rel", "cosine", "ok"):
+        for heading in ("max abs", "tolerance", "cosine", "agrees"):
             table.add_column(heading, justify="right", no_wrap=True)
         for layer in self.layers:
-            table.add_row(*_row(layer), style=None if layer.difference.ok else "bold red")
+            table.add_row(*_row(layer), style=_STYLES.get(layer.verdict))
         console.print(table)
-        for note in self.notes:
+        for note in (*self.notes, *self.differences):
             console.print(note, markup=False, highlight=False)
-        console.print(self.summary(), markup=False, highlight=False, soft_wrap=True)
+        style = "bold red" if not self.ok else "green" if self.proof else "yellow"
+        console.print(self.summary(), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+_OPEN = frozenset({Verdict.UNTESTED, Verdict.UNDECIDED})
+_STYLES = {Verdict.NO: "bold red", Verdict.UNDECIDED: "yellow", Verdict.UNTESTED: "yellow"}
 
 
 def _row(layer: Layer) -> list[Any]:
     from rich.text import Text
 
     found = layer.difference
-    verdict = "no" if not found.ok else "noise" if found.noisy else "yes"
     name = layer.value if layer.name in ("", layer.value) else f"{layer.name}: {layer.value}"
     shape = "x".join(map(str, layer.shape)) or "scalar"
-    figures = [f"{found.max_abs:.2e}", f"{found.max_rel:.2e}", f"{found.cosine:.7f}"]
-    return [Text(name), Text(layer.type), shape, *figures, verdict]
+    used = f"{found.excess:.1%}" if math.isfinite(found.excess) else "-"
+    figures = [f"{found.max_abs:.2e}", used, f"{found.cosine:.7f}"]
+    return [Text(name), Text(layer.type), shape, *figures, str(layer.verdict)]
 
 
 def _count(layers: tuple[Layer, ...]) -> str:

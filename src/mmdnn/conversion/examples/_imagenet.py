@@ -12,7 +12,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdnn.cli import arguments, command
+from mmdnn.cli import arguments, command, proving
 from mmdnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -130,20 +130,7 @@ def dump(network: Network, args: Namespace) -> dict[str, Any]:
     from mmdnn.cli import words
 
     target = Path(args.dump)
-    result = api.convert_opened(
-        network.opened,
-        network.framework,
-        target,
-        verify=not args.noVerify,
-        progress=progress.bars(),
-    )
+    request = api.Request(verify=not args.noVerify, progress=progress.bars())
+    result = api.convert_opened(network.opened, network.framework, target, request)
     command.say(args, *words.saved(network.framework, result.paths, target, network.given))
-    command.warn(args, *result.notes)
-    if result.report is not None:
-        command.say(args, result.report.summary())
-    return {
-        "ok": True,
-        "files": [str(path) for path in result.paths],
-        "verified": result.report is not None,
-        "notes": list(result.notes),
-    }
+    return proving.told(args, result)

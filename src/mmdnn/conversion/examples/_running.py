@@ -19,7 +19,7 @@ from mmdnn.cli import generated
 from mmdnn.errors import Error, ShapeError, UsageError
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
-from mmdnn.verify import sides
+from mmdnn.verify import runners
 from mmdnn.verify.feeds import Feed, inputs
 
 if TYPE_CHECKING:
@@ -118,13 +118,13 @@ def ask(network: Network, folder: Path, fit: Fit, size: Size | None) -> Answer:
     else:
         target = opened.source
     names = [str(output.name) for output in model.graph.outputs]
-    candidates = _named(sides.source_sides(network.framework, target, model), names)
-    side, notes = sides.first_that_runs(candidates, feed)
-    values = side(feed.values)
+    candidates = _named(runners.of_source(network.framework, target, model), names)
+    runner, notes = runners.first_that_runs(candidates, feed)
+    values = runner(feed.values)
     found = {name: _first(values[name], len(fed)) for name in names if name in values}
     if not found:
-        raise Error(f"{side.title} gives none of the outputs {', '.join(names)}")
-    return Answer(side.title, found, notes)
+        raise Error(f"{runner.title} gives none of the outputs {', '.join(names)}")
+    return Answer(runner.title, found, notes)
 
 
 def ask_trusted(network: Network, fit: Fit) -> Answer:
@@ -134,10 +134,10 @@ def ask_trusted(network: Network, fit: Fit) -> Answer:
     """
     source = network.opened.source
     picture = fit(None)
-    side = sides.engine_side(network.framework, source)
+    runner = runners.engine(network.framework, source)
     values = network.framework.room("engine").run(source, _OneInput(picture))
     name, value = list(values.items())[-1]
-    return Answer(side.title, {name: _first(value, 1)}, [])
+    return Answer(runner.title, {name: _first(value, 1)}, [])
 
 
 class _OneInput(Mapping[str, np.ndarray]):
@@ -208,10 +208,10 @@ def _rewritten(network: Network, model: ir.Model, folder: Path) -> registry.Sour
 
 
 def _named(
-    candidates: Iterator[tuple[sides.Side | None, str]], names: list[str]
-) -> Iterator[tuple[sides.Side | None, str]]:
-    for side, note in candidates:
-        yield side and sides.named_by_order(side, names), note
+    candidates: Iterator[tuple[runners.Runner | None, str]], names: list[str]
+) -> Iterator[tuple[runners.Runner | None, str]]:
+    for runner, note in candidates:
+        yield runner and runners.named_by_order(runner, names), note
 
 
 def _first(value: np.ndarray, batch: int) -> np.ndarray:

@@ -29,6 +29,8 @@ from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.registry import Source
 
 TITLE = "OpenCV's dnn"
+OVERWRITES = True
+"""It gives blobs of in-place layers, and of a Slice's middle, as they are when it has written over them."""
 RUNNER = Path(__file__).with_name("_opencv.py")
 TIMEOUT = 600
 """Seconds after which OpenCV is taken to hang."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.errors import Error, MissingExtraError, ShapeError
+from mmdnn.errors import Error, MissingExtraError, ShapeError, UnsupportedError
 from mmdnn.ir.storage import protos
 from mmdnn.ir.storage.writing import detach, locate
 from mmdnn.registry import Source
@@ -116,9 +116,9 @@ def _ort_value(array: np.ndarray, dtype: ir.DataType | None) -> Any:
     from onnxruntime import OrtValue
 
     if array.dtype.kind == "V":  # numpy's own have other kinds
-        data = np.ascontiguousarray(array)
+        data = np.require(array, requirements="C")
         return OrtValue.ortvalue_from_numpy_with_onnx_type(data, int(dtype or 0))
-    return OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
+    return OrtValue.ortvalue_from_numpy(np.require(array, requirements="C"))
 
 
 def _array(value: Any) -> np.ndarray | None:
@@ -151,8 +151,8 @@ def _observed(proto: Any) -> list[str]:
 
 
 def _refusal(error: Exception) -> Error:
-    kind = ShapeError if type(error).__name__ == "InvalidArgument" else Error
-    return kind(f"onnxruntime: {_plain(error)}")
+    kinds = {"InvalidArgument": ShapeError, "NotImplemented": UnsupportedError}
+    return kinds.get(type(error).__name__, Error)(f"onnxruntime: {_plain(error)}")
 
 
 def _plain(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What a run of a large network gave, kept in a file until it is compared.
+"""What a run of a large network gave, in a file until it is compared.
 
 Two runs of a ResNet-152 on a few inputs make several gigabytes, of which one layer is looked at at a time.
 """
@@ -15,7 +15,7 @@ LARGE = 64 << 20
 """Bytes from which on values are not kept in memory."""
 
 
-class Kept(Mapping[str, np.ndarray]):
+class Spilled(Mapping[str, np.ndarray]):
     """Arrays by name in a file without a name, which goes when this does; each is read when it is asked for.
 
     Args:
@@ -45,11 +45,11 @@ class Kept(Mapping[str, np.ndarray]):
         return len(self._places)
 
 
-def kept(values: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+def spilled(values: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """The values, in a file where they are large."""
     if sum(array.nbytes for array in values.values()) < LARGE:
         return values
-    return Kept(values) if all(array.dtype != object for array in values.values()) else values
+    return Spilled(values) if all(array.dtype != object for array in values.values()) else values
 
 
-__all__ = ["Kept", "kept"]
+__all__ = ["Spilled", "spilled"]

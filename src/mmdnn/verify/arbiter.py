@@ -1,0 +1,155 @@
+"""Who is at fault where a layer differs: decided in float64, on the layer's own inputs.
+
+What stands above a layer may amplify rounding, so that both sides feed it with other numbers, and both
+are right. Therefore each side's output is held against the same layer computed in float64 from *that side's
+own* values before it (`mmdnn.verify.exact`). Who is farther from it than rounding explains is at fault; where
+neither is, the layer carries what came from above, and how far that is stands in the report.
+
+How much rounding explains is measured on the layer alone: its inputs and weights are changed by about
+four units in the last place of a float32 (N. J. Higham, Accuracy and Stability of Numerical Algorithms,
+3.1), and `ROUNDING` times what that does is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from mmdnn.verify.compare import ALIKE, Difference, is_float
+from mmdnn.verify.exact import Exact, wide
+
+Arrays = Mapping[str, np.ndarray]
+
+ROUNDING = 8.0
+"""How many times the effect of changed inputs a layer may be off."""
+RUNS = 3
+"""How often the inputs are changed."""
+CARRIED = 0.01
+"""What a layer may carry, in units of its rms; beyond it nothing is decided."""
+
+
+class Verdict(StrEnum):
+    """What is known of a layer."""
+
+    YES = "yes"
+    """Both sides agree by the rule."""
+    CARRIED = "carried"
+    """They differ by what came from above; the layer itself is right on both sides."""
+    UNTESTED = "untested"
+    """They agree, but on nothing that says anything; or an engine lost the value."""
+    UNDECIDED = "undecided"
+    """They differ by more than can be carried, and nothing says that one of them is wrong."""
+    NO = "no"
+    """They disagree."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, and why."""
+
+    verdict: Verdict
+    why: str = ""
+
+
+def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) -> Judgement:
+    """Decide about a layer that differs.
+
+    Args:
+        exact: Computes the model in float64.
+        name: The value.
+        was: What the source's engine computed, by name.
+        now: What the result's engine computed.
+        gap: How far the two are apart.
+    """
+    known = (was.keys() & now.keys()) - {name}
+    ours = _off(exact, name, _Only(was, known), was[name])
+    theirs = _off(exact, name, _Only(now, known), now[name])
+    if ours is None or theirs is None:
+        if gap.ok or _bearable(gap):
+            return Judgement(Verdict.UNDECIDED, "it cannot be computed in float64 here")
+        return Judgement(Verdict.NO, gap.reason)
+    if theirs > 1 or ours > 1:
+        who = "the result" if theirs >= ours else "the source's engine"
+        reason = gap.reason or f"cosine {gap.cosine:.4f}"
+        times = max(theirs, ours)
+        return Judgement(
+            Verdict.NO,
+            f"{reason}; in float64, on its own inputs, {who} is off by "
+            f"{'more than any rounding' if not np.isfinite(times) else f'{times:.3g} times the rounding'}",
+        )
+    if _bearable(gap):
+        return Judgement(Verdict.CARRIED, gap.reason)
+    return Judgement(Verdict.UNDECIDED, gap.reason or f"cosine {gap.cosine:.4f}")
+
+
+class _Only(Mapping[str, np.ndarray]):
+    """Some of a mapping's arrays, each read when it is asked for."""
+
+    def __init__(self, values: Arrays, names: set[str]) -> None:
+        self._values, self._names = values, names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _bearable(gap: Difference) -> bool:
+    return gap.cosine >= ALIKE and gap.max_abs <= CARRIED * gap.rms
+
+
+def _off(exact: Exact, name: str, known: Arrays, found: np.ndarray) -> float | None:
+    """How many times what rounding explains an output is off its layer in float64."""
+    right = exact.value(name, known)
+    if right is None:
+        return None
+    if right.shape != found.shape:
+        return float("inf")
+    trials = [exact.value(name, known, np.random.default_rng(seed)) for seed in range(RUNS)]
+    changed = [t for t in trials if t is not None and t.shape == right.shape]
+    if not is_float(found):
+        wrong = right.astype(found.dtype) != found
+        for trial in changed:
+            wrong &= trial == right
+        return float("inf") if wrong.any() else 0.0
+    return _excess(right, wide(found), changed, _eps(found.dtype))
+
+
+def _excess(right: np.ndarray, found: np.ndarray, changed: list[np.ndarray], eps: float) -> float:
+    finite = np.isfinite(right) & np.isfinite(found)
+    strange = ~finite & (right != found) & ~(np.isnan(right) & np.isnan(found))
+    for trial in changed:
+        strange &= np.isfinite(trial) == np.isfinite(right)
+    beyond = np.abs(right) > float(np.finfo(np.float32).max)
+    if (strange & ~beyond).any():
+        return float("inf")
+    with np.errstate(invalid="ignore"):
+        error = np.where(finite, np.abs(right - found), 0.0)
+        noise = np.zeros(right.shape)
+        for trial in changed:
+            moved = np.abs(trial - right)
+            noise = np.maximum(noise, np.where(np.isfinite(moved), moved, 0.0))
+    spread = np.sqrt(np.mean(noise**2)) if noise.size else 0.0
+    size = np.where(finite, np.abs(right), 0.0)
+    tiny = 4 * float(np.finfo(np.float32).tiny)  # engines may flush what is smaller to zero
+    allowed = ROUNDING * (np.maximum(noise, spread) + eps * size) + tiny
+    return float((error / allowed).max(initial=0.0))
+
+
+def _eps(dtype: np.dtype) -> float:
+    finfo: Any = ml_dtypes.finfo
+    return max(float(finfo(dtype).eps), float(np.finfo(np.float32).eps))
+
+
+__all__ = ["Judgement", "Verdict", "judge"]

@@ -1,0 +1,141 @@
+"""Comparing any two models: their runs, layer by layer, and their graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import onnx_ir as ir
+
+from mmdnn.errors import Error, UsageError
+from mmdnn.ir import preprocessing
+from mmdnn.ir.preprocessing import Steps
+from mmdnn.opening import Opened
+from mmdnn.progress import Silent
+from mmdnn.verify import graphs, run, runners
+from mmdnn.verify.compare import Tolerance
+from mmdnn.verify.conversion import Check
+from mmdnn.verify.feeds import inputs
+from mmdnn.verify.proof import Runs, level
+from mmdnn.verify.report import Report
+
+
+def compared(
+    a: Opened, b: Opened, check: Check, *, steps: Steps | None, progress: Silent | None
+) -> Report:
+    """Run two models on the same inputs, compare every layer that both know, then the graphs.
+
+    Args:
+        a: The one that says what is right.
+        b: The other.
+        check: How they are compared.
+        steps: Preprocessing that was taken out of b, where its files do not say so.
+        progress: Told of each run.
+
+    Raises:
+        UsageError: Neither can be read.
+        MismatchError: An engine refuses one of them.
+    """
+    models = [side.model() if side.readable else None for side in (a, b)]
+    model = next((model for model in models if model is not None), None)
+    if model is None:
+        raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
+    own, other = _preprocessing(models, steps)
+    found = run.run_source(
+        runners.of_opened(a, models[0], own), model, a.source.input_shapes or None, check.given
+    )
+    rename = _rename(models[1], model)
+    names = _names(model.graph.outputs)
+    renamed = (
+        (side and replace(runners.named_by_order(side, names), rename=rename), note)
+        for side, note in runners.of_opened(b, models[1], other)
+    )
+    target, notes = runners.first_that_runs(renamed, found.feed)
+    found = replace(found, notes=(*found.notes, *notes))
+    report = run.verify(
+        found, target, model, tolerance=check.tolerance, progress=progress, more=check.feeds
+    )
+    proves = (
+        None
+        if Runs.IR in (found.runner.kind, target.kind)
+        else level(found.runner.kind, target.kind)
+    )
+    report = replace(report, level=proves, faults=(*report.faults, *_outputs(models)))
+    if models[0] is None or models[1] is None or own or other:
+        return report
+    return _with_graphs(report, models[0], models[1], found, check)
+
+
+def _with_graphs(
+    report: Report, a: ir.Model, b: ir.Model, found: run.Found, check: Check
+) -> Report:
+    """The report, with what differs between the graphs, and whether that shows on any input to it."""
+    try:
+        comparison, matcher = graphs.compare(a, b)
+    except Error:
+        return report
+    seen = {**found.values, **found.feed.values}
+    decisions = [graphs.decide(matcher, pair, seen, check.tolerance) for pair in comparison.pairs]
+    shown = tuple(
+        f"{each.pair}; on inputs to it alone: {each.shown}" for each in decisions if each.shown
+    )
+    silent = tuple(
+        f"{each.pair}; {f'no difference on {each.tried} kinds of inputs' if each.tried else 'not tried'}"
+        for each in decisions
+        if not each.shown
+    )
+    if check.tolerance not in (None, Tolerance()):  # what the user lets pass is not searched for
+        shown, silent = (), (*shown, *silent)
+    return replace(
+        report, same_graph=comparison.same, faults=(*report.faults, *shown), differences=silent
+    )
+
+
+def _outputs(models: Sequence[ir.Model | None]) -> tuple[str, ...]:
+    """Outputs that one of the two lacks."""
+    a, b = models
+    if a is None or b is None:
+        return ()
+    mine, theirs = _names(a.graph.outputs), _names(b.graph.outputs)
+    if len(mine) == len(theirs):
+        return ()
+    lost = [name for name in mine if name not in theirs] or mine[len(theirs) :]
+    new = [name for name in theirs if name not in mine] or theirs[len(mine) :]
+    return (
+        *(
+            f"the second model does not have the output '{name}'"
+            for name in lost
+            if len(mine) > len(theirs)
+        ),
+        *(
+            f"only the second model has the output '{name}'"
+            for name in new
+            if len(theirs) > len(mine)
+        ),
+    )
+
+
+def _preprocessing(
+    models: Sequence[ir.Model | None], said: Steps | None
+) -> tuple[Steps | None, Steps | None]:
+    """What is done to each model's inputs; nothing where the same was taken out of both."""
+    one, other = (preprocessing.recorded(each) if each is not None else {} for each in models)
+    other = said or other
+    return (None, None) if one == other else (one, other)
+
+
+def _rename(model: ir.Model | None, onto: ir.Model) -> dict[str, str]:
+    """A model's inputs and outputs to those of another: by name, else by order."""
+    if model is None:
+        return {}
+    pairs: dict[str, str] = {}
+    ends = ((inputs(model), inputs(onto)), (model.graph.outputs, onto.graph.outputs))
+    for own, other in ends:
+        names, theirs = _names(own), _names(other)
+        if set(names) != set(theirs) and len(names) == len(theirs):
+            pairs |= {name: new for name, new in zip(names, theirs, strict=True) if name != new}
+    return pairs
+
+
+def _names(values: Sequence[ir.Value]) -> list[str]:
+    return [str(value.name) for value in values]

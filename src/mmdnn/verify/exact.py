@@ -1,0 +1,376 @@
+"""A layer in float64, computed from the values that an engine had before it.
+
+The operators are those of `onnx.reference` (https://onnx.ai/onnx/api/reference.html), the standard's
+own evaluator in numpy; the windowed ones, which it walks element by element, are done on strided views
+here. Nothing of it is shared with an engine, an importer or an exporter.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import ml_dtypes  # noqa: F401 - numpy knows the narrow floats by it
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from mmdnn.ir import OPSET
+
+Arrays = Mapping[str, np.ndarray]
+
+MOST_WORK = 4e9
+"""Multiplications of one convolution that are done at most: beyond that it takes minutes."""
+SLOW = {"Resize": 1 << 16, "GridSample": 1 << 15, "RoiAlign": 1 << 14, "DeformConv": 1 << 14}
+SLOW |= dict.fromkeys(("Col2Im", "MaxUnpool", "LpPool", "NonMaxSuppression"), 1 << 16)
+"""Operators that the evaluator walks element by element, and how many elements they may have."""
+RANDOM = ("Random", "Bernoulli", "Multinomial")
+ULPS = 2.0**-21
+"""Relative change of `moved`: four units in the last place of a float32."""
+
+
+class Exact:
+    """Computes a model's values in float64.
+
+    Args:
+        model: An IR model; local functions are looked into. It is not changed.
+    """
+
+    def __init__(self, model: ir.Model) -> None:
+        self.model = model.clone()
+        common.InlinePass()(self.model)
+        for node in ir.traversal.RecursiveGraphIterator(self.model.graph):
+            for graph in _graphs(node):
+                _widen(graph)
+        self.opset = self.model.opset_imports.get("", OPSET)
+        self.values = {str(v.name): v for v in _values(self.model.graph)}
+        self._weights: dict[ir.Value, np.ndarray] = {}
+
+    def value(
+        self, name: str, known: Arrays, rng: np.random.Generator | None = None
+    ) -> np.ndarray | None:
+        """A value, from the nearest values before it that are known.
+
+        Args:
+            name: Of the value.
+            known: What an engine computed before it, inputs included, by name.
+            rng: To change what is read by about four units in the last place of a float32.
+
+        Returns:
+            Its array, floats as float64; None where it cannot be computed: something before it is not known,
+            random, or too large for this.
+        """
+        value = self.values.get(name)
+        if value is None or value.producer() is None:
+            return None
+        found: dict[ir.Value, Any] = {}
+        try:
+            for node in self._slice(value, known):
+                inputs = [self._read(v, known, found, rng) for v in node.inputs]
+                outer = {v: self._read(v, known, found, rng) for v in captured(node)}
+                results = evaluate(node, inputs, self.opset, outer)
+                found.update(zip(node.outputs, results, strict=False))
+        except (KeyError, TooLargeError):
+            return None
+        except Exception:  # noqa: BLE001 - the evaluator raises whatever numpy does
+            return None
+        result = found[value]
+        return result if isinstance(result, np.ndarray) else None
+
+    def reads(self, name: str, known: Arrays) -> set[str]:
+        """The known values that `value` would begin with."""
+        value = self.values.get(name)
+        if value is None:
+            return set()
+        used = (v for node in self._slice(value, known) for v in (*node.inputs, *captured(node)))
+        return {str(v.name) for v in used if v is not None and v.name in known}
+
+    def _slice(self, value: ir.Value, known: Arrays) -> list[ir.Node]:
+        """The nodes between known values and this one, in order."""
+        needed: set[ir.Node] = set()
+        todo = [value.producer()]
+        while todo:
+            node = todo.pop()
+            if node is None or node in needed:
+                continue
+            needed.add(node)
+            reads = (*node.inputs, *captured(node))
+            todo.extend(v.producer() for v in reads if v is not None and v.name not in known)
+        return [node for node in self.model.graph if node in needed]
+
+    def _read(
+        self,
+        value: ir.Value | None,
+        known: Arrays,
+        found: dict[ir.Value, Any],
+        rng: np.random.Generator | None,
+    ) -> Any:
+        if value is None:
+            return None
+        if value in found:
+            return found[value]
+        if str(value.name) in known:
+            return moved(wide(np.asarray(known[str(value.name)])), rng)
+        if value.const_value is None:
+            raise KeyError(value.name)
+        if value not in self._weights:
+            self._weights[value] = wide(value.const_value.numpy())
+        return moved(self._weights[value], rng)
+
+
+class TooLargeError(Exception):
+    """An operator would take too long here."""
+
+
+def evaluate(
+    node: ir.Node,
+    inputs: Sequence[Any],
+    opset: int = OPSET,
+    outer: Mapping[ir.Value, Any] | None = None,
+) -> list[Any]:
+    """One node, on arrays whose floats are float64.
+
+    Raises:
+        TooLargeError: It would take too long.
+        Exception: What the evaluator makes of arrays that do not fit.
+    """
+    if node.op_type.startswith(RANDOM):
+        raise TooLargeError(node.op_type)
+    with np.errstate(all="ignore"):
+        if node.domain in ("", "ai.onnx") and node.op_type in _OWN:
+            return [_OWN[node.op_type](node, *inputs)]
+        most = SLOW.get(node.op_type)
+        if (
+            most is not None
+            and max((np.size(x) for x in inputs if x is not None), default=0) > most
+        ):
+            raise TooLargeError(node.op_type)
+        return _by_reference(node, inputs, opset, outer or {})
+
+
+def _by_reference(
+    node: ir.Node, inputs: Sequence[Any], opset: int, outer: Mapping[ir.Value, Any]
+) -> list[Any]:
+    from onnx import GraphProto, ModelProto
+    from onnx.reference import ReferenceEvaluator
+
+    copy = ir.serde.serialize_node(node)
+    names = [f"in_{i}" if x is not None else "" for i, x in enumerate(inputs)]
+    del copy.input[:], copy.output[:]
+    copy.input.extend(names)
+    outputs = [f"out_{i}" for i in range(len(node.outputs))]
+    copy.output.extend(outputs)
+    for attribute in copy.attribute:
+        if node.op_type == "Cast" and attribute.name == "to" and attribute.i == ir.DataType.FLOAT:
+            attribute.i = int(ir.DataType.DOUBLE)
+    graph = GraphProto(name="node", node=[copy])
+    feeds = {name: x for name, x in zip(names, inputs, strict=True) if name}
+    feeds |= {str(value.name): x for value, x in outer.items()}
+    for name in feeds:
+        graph.input.add(name=name)
+    for name in outputs:
+        graph.output.add(name=name)
+    model = ModelProto(ir_version=10, graph=graph)
+    model.opset_import.add(domain="", version=opset)
+    results = ReferenceEvaluator(model).run(None, feeds)
+    return [wide(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x for x in results]
+
+
+def wide(array: np.ndarray) -> np.ndarray:
+    """Floats as float64, complex numbers as complex128, all else as it is."""
+    if array.dtype.kind == "c":
+        return array.astype(np.complex128, copy=False)
+    narrow = array.dtype.kind == "V" or array.dtype.name.startswith(("bfloat", "float"))
+    return array.astype(np.float64, copy=False) if narrow or array.dtype.kind == "f" else array
+
+
+def moved(array: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    """Floats changed by `ULPS`; zeros stay zero, and other types what they are."""
+    if rng is None or array.dtype.kind != "f":
+        return array
+    return np.asarray(array * (1 + ULPS * rng.standard_normal(array.shape)))
+
+
+def captured(node: ir.Node) -> Iterator[ir.Value]:
+    """What a node's subgraphs read of the graph around it."""
+    for attribute in node.attributes.values():
+        if attribute.type != ir.AttributeType.GRAPH:
+            continue
+        graph = attribute.as_graph()
+        own = set(_values(graph)) | set(graph.inputs)
+        nodes = list(ir.traversal.RecursiveGraphIterator(graph))
+        own.update(v for inner in nodes for v in inner.outputs)
+        own.update(v for inner in nodes for g in _graphs(inner) for v in _values(g))
+        for value in (v for inner in nodes for v in inner.inputs):
+            if value is not None and value not in own:
+                yield value
+        yield from (value for value in graph.outputs if value not in own)
+
+
+def _graphs(node: ir.Node) -> Iterator[ir.Graph]:
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            yield attribute.as_graph()
+
+
+def _widen(graph: ir.Graph) -> None:
+    """A subgraph's own constants in float64: what it reads of others is."""
+    for value in graph.initializers.values():
+        tensor = value.const_value
+        if tensor is not None and tensor.dtype == ir.DataType.FLOAT:
+            value.const_value = ir.tensor(wide(tensor.numpy()), name=value.name)
+    for node in graph:
+        if node.op_type == "Constant" and "value" in node.attributes:
+            tensor = node.attributes["value"].as_tensor()
+            if tensor.dtype == ir.DataType.FLOAT:
+                node.attributes["value"] = ir.AttrTensor("value", ir.tensor(wide(tensor.numpy())))
+        if node.op_type == "Cast" and node.attributes["to"].as_int() == ir.DataType.FLOAT:
+            node.attributes["to"] = ir.AttrInt64("to", int(ir.DataType.DOUBLE))
+
+
+def _values(graph: ir.Graph) -> Iterator[ir.Value]:
+    yield from graph.inputs
+    yield from graph.initializers.values()
+    for node in graph:
+        yield from node.outputs
+
+
+def _window(
+    node: ir.Node, x: np.ndarray, kernel: Sequence[int], fill: float
+) -> tuple[np.ndarray, list[int]]:
+    """A strided view [N, C, *out, *kernel] of the padded input, and the pads that were added."""
+    rank = x.ndim - 2
+    strides = list(node.attributes.get_ints("strides", [1] * rank))
+    dilations = list(node.attributes.get_ints("dilations", [1] * rank))
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    pads = _pads(node, x.shape[2:], reach, strides)
+    ceil = node.attributes.get_int("ceil_mode", 0)
+    more = []
+    for axis in range(rank):
+        size = x.shape[2 + axis] + pads[axis] + pads[rank + axis]
+        steps = (size - reach[axis] + (strides[axis] - 1) * ceil) // strides[axis] + 1
+        if ceil and (steps - 1) * strides[axis] >= x.shape[2 + axis] + pads[axis]:
+            steps -= 1
+        more.append(max((steps - 1) * strides[axis] + reach[axis] - size, 0))
+    width = [(pads[a], pads[rank + a] + more[a]) for a in range(rank)]
+    padded = np.pad(x, [(0, 0), (0, 0), *width], constant_values=fill)
+    axes = tuple(range(2, x.ndim))
+    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axes)
+    steps_ = tuple(slice(None, None, s) for s in strides)
+    taps = tuple(slice(None, None, d) for d in dilations)
+    return view[(slice(None), slice(None), *steps_, *taps)], pads
+
+
+def _pads(
+    node: ir.Node, sizes: Sequence[int], reach: Sequence[int], strides: Sequence[int]
+) -> list[int]:
+    """ONNX's pads, those of auto_pad worked out (Conv, MaxPool: "auto_pad")."""
+    rank = len(sizes)
+    auto = node.attributes.get_string("auto_pad", "NOTSET")
+    if auto == "NOTSET":
+        return list(node.attributes.get_ints("pads", [0] * 2 * rank))
+    if auto == "VALID":
+        return [0] * 2 * rank
+    if any(d != 1 for d in node.attributes.get_ints("dilations", [1])):
+        raise TooLargeError(node.op_type)  # engines differ there, and the standard is silent
+    out = [-(-n // s) for n, s in zip(sizes, strides, strict=True)]
+    total = [
+        max((o - 1) * s + r - n, 0) for o, s, r, n in zip(out, strides, reach, sizes, strict=True)
+    ]
+    small, large = [t // 2 for t in total], [t - t // 2 for t in total]
+    return [*small, *large] if auto == "SAME_UPPER" else [*large, *small]
+
+
+def _conv(node: ir.Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    group = node.attributes.get_int("group", 1)
+    view, _ = _window(node, x, w.shape[2:], 0.0)
+    rank = x.ndim - 2
+    if np.prod(view.shape[2 : 2 + rank]) * x.shape[0] * w.size > MOST_WORK:
+        raise TooLargeError("Conv")
+    each, into = x.shape[1] // group, w.shape[0] // group
+    taps = range(2 + rank, 2 + 2 * rank)
+    parts = [
+        np.tensordot(
+            view[:, g * each : (g + 1) * each],
+            w[g * into : (g + 1) * into],
+            ((1, *taps), tuple(range(1, 2 + rank))),
+        )
+        for g in range(group)
+    ]
+    y = np.moveaxis(np.concatenate(parts, -1), -1, 1)
+    return y if b is None else y + b.reshape(-1, *[1] * rank)
+
+
+def _conv_transpose(
+    node: ir.Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
+) -> np.ndarray:
+    rank = x.ndim - 2
+    if (
+        node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET"
+        or "output_shape" in node.attributes
+    ):
+        raise TooLargeError("ConvTranspose")  # explicit pads only
+    strides = node.attributes.get_ints("strides", [1] * rank)
+    dilations = node.attributes.get_ints("dilations", [1] * rank)
+    pads = node.attributes.get_ints("pads", [0] * 2 * rank)
+    more = node.attributes.get_ints("output_padding", [0] * rank)
+    group = node.attributes.get_int("group", 1)
+    if x.size * w.size / x.shape[1] > MOST_WORK:
+        raise TooLargeError("ConvTranspose")
+    full = [
+        (n - 1) * s + (k - 1) * d + 1 + m
+        for n, s, k, d, m in zip(x.shape[2:], strides, w.shape[2:], dilations, more, strict=True)
+    ]
+    y = np.zeros((x.shape[0], w.shape[1] * group, *full))
+    each, into = x.shape[1] // group, w.shape[1]
+    for g, tap in itertools.product(range(group), np.ndindex(*w.shape[2:])):
+        part = np.einsum(
+            "nc...,cm->nm...",
+            x[:, g * each : (g + 1) * each],
+            w[(slice(g * each, (g + 1) * each), slice(None), *tap)],
+        )
+        places = tuple(
+            slice(t * d, t * d + (n - 1) * s + 1, s)
+            for t, d, n, s in zip(tap, dilations, x.shape[2:], strides, strict=True)
+        )
+        y[(slice(None), slice(g * into, (g + 1) * into), *places)] += part
+    cut = tuple(slice(pads[a], full[a] - pads[rank + a]) for a in range(rank))
+    y = y[(slice(None), slice(None), *cut)]
+    return y if b is None else y + b.reshape(-1, *[1] * rank)
+
+
+def _max_pool(node: ir.Node, x: np.ndarray) -> np.ndarray:
+    if len(node.outputs) > 1 or x.dtype.kind != "f":
+        raise TooLargeError("MaxPool")
+    kernel = node.attributes.get_ints("kernel_shape", [])
+    view, _ = _window(node, x, kernel, -np.inf)
+    return np.asarray(view.max(tuple(range(x.ndim, view.ndim))))
+
+
+def _average_pool(node: ir.Node, x: np.ndarray) -> np.ndarray:
+    kernel = node.attributes.get_ints("kernel_shape", [])
+    view, pads = _window(node, x, kernel, 0.0)
+    taps = tuple(range(x.ndim, view.ndim))
+    rank = x.ndim - 2
+    ones = np.ones((1, 1, *x.shape[2:]))
+    if node.attributes.get_int("count_include_pad", 0):
+        width = [(pads[a], pads[rank + a]) for a in range(rank)]
+        ones = np.pad(ones, [(0, 0), (0, 0), *width], constant_values=1.0)
+        bare = ir.node("AveragePool", [], dict(node.attributes))
+        bare.attributes["pads"] = ir.AttrInt64s("pads", [0] * 2 * rank)
+        count, _ = _window(bare, ones, kernel, 0.0)
+    else:
+        count, _ = _window(node, ones, kernel, 0.0)
+    return np.asarray(view.sum(taps) / count.sum(taps))
+
+
+_OWN: dict[str, Callable[..., np.ndarray]] = {
+    "AveragePool": _average_pool,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "MaxPool": _max_pool,
+}
+"""Operators done on strided views."""
+
+__all__ = ["Exact", "captured", "evaluate", "moved", "wide"]

@@ -1,0 +1,89 @@
+"""The float64 evaluator against onnxruntime, and the arbiter on top of it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from mmdnn.frameworks.onnx import engine
+from mmdnn.ir.builder import Builder
+from mmdnn.verify.exact import Exact
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((2, 4, 7, 9)).astype(np.float32)
+STRIDES, DILATIONS, PADS = [(1, 1), (2, 3)], [(1, 1), (2, 1)], [(0, 0, 0, 0), (0, 1, 1, 0)]
+
+
+def model_of(make, shape=X.shape, dtype=ir.DataType.FLOAT):
+    builder = Builder("mmdnn.test")
+    y = make(builder.op, builder.input("x", shape, dtype))
+    builder.rename(y, "y")
+    builder.graph.outputs.append(y)
+    return builder.model()
+
+
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose", "MaxPool", "AveragePool"])
+@pytest.mark.parametrize(("strides", "dilations"), [*itertools.product(STRIDES, DILATIONS)])
+@pytest.mark.parametrize(("pads", "ceil"), [*itertools.product(PADS, [0, 1])])
+def test_windows(op, strides, dilations, pads, ceil):
+    w = RNG.standard_normal((4, 2, 3, 2)).astype(np.float32)
+    window = {"strides": strides, "dilations": dilations, "pads": pads, "kernel_shape": (3, 2)}
+
+    def make(o, x):
+        if op.startswith("Conv"):
+            return getattr(o, op)(x, w, group=2, **window)
+        counted = {"count_include_pad": ceil} if op == "AveragePool" else {}
+        return getattr(o, op)(x, ceil_mode=ceil, **window, **counted)
+
+    model = model_of(make)
+    found = Exact(model).value("y", {"x": X})
+    wanted = engine.run(model, {"x": X})["y"]
+    assert found is not None
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_it_begins_at_the_nearest_known_values():
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (3,))
+    h = builder.op.Exp(x)
+    builder.rename(h, "h")
+    y = builder.op.Mul(h, 2.0)
+    builder.rename(y, "y")
+    builder.graph.outputs.append(y)
+    exact, values = Exact(builder.model()), {"x": np.zeros(3, "f"), "h": np.full(3, 5, "f")}
+    assert exact.reads("y", values) == {"h"}
+    np.testing.assert_array_equal(exact.value("y", values), [10, 10, 10])
+    np.testing.assert_array_equal(exact.value("y", {"x": values["x"]}), [2, 2, 2])
+    assert exact.value("y", {}) is None
+    assert exact.value("x", values) is None
+
+
+def test_narrow_floats_are_widened_and_random_numbers_refused():
+    halves = model_of(lambda op, x: op.Add(x, np.float16(1)), (2,), ir.DataType.FLOAT16)
+    found = Exact(halves).value("y", {"x": np.array([1, 2], np.float16)})
+    assert found.dtype == np.float64
+    noise = model_of(lambda op, x: op.Add(x, op.RandomNormalLike(x)), shape=(2,))
+    assert Exact(noise).value("y", {"x": np.zeros(2, "f")}) is None
+
+
+def test_branches_read_what_is_around_them():
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (2,))
+    branches = {}
+    for name, factor in (("then_branch", 2.0), ("else_branch", 3.0)):
+        inner = Builder("mmdnn.test", name)
+        y = inner.op.Mul(x, factor)
+        inner.graph.outputs.append(y)
+        branches[name] = inner.graph
+    condition = builder.op.Greater(builder.op.ReduceSum(x, keepdims=0), 0.0)
+    y = builder.op.If(condition, **branches)
+    builder.rename(y, "y")
+    builder.graph.outputs.append(y)
+    exact = Exact(builder.model())
+    np.testing.assert_array_equal(exact.value("y", {"x": np.array([1, 2], "f")}), [2, 4])
+    np.testing.assert_array_equal(exact.value("y", {"x": np.array([-1, -2], "f")}), [-3, -6])
+    assert isinstance(builder.graph, ir.Graph)
