@@ -13,8 +13,8 @@ from mmdnn.frameworks.cntk.graph import BATCH
 
 
 @exporter("Concat", doc=f"{API}/cntk.ops#splice")
-def concat(node: Exporting, cntk: Writer, *parts: Operand) -> Operand:
-    position = node.position("axis", 1, parts[0].rank)
+def concat(node: Exporting, cntk: Writer, *parts: Operand, axis: int) -> Operand:
+    position = node.front(axis, parts[0].rank)
     kept = [part for part in parts if 0 not in part.shape] or [parts[0]]
     if len(kept) == 1:
         return kept[0]
@@ -39,10 +39,11 @@ def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Opera
     return [cntk.unbatched(part) for part in parts]
 
 
-@exporter("Split", doc=f"{API}/cntk.ops#slice")
-def split(node: Exporting, cntk: Writer, x: Operand, given: Operand | None = None) -> list[Operand]:
-    position = node.position("axis", 0, x.rank)
-    node.ignore("num_outputs")
+@exporter("Split", doc=f"{API}/cntk.ops#slice", unused="num_outputs")
+def split(
+    node: Exporting, cntk: Writer, x: Operand, given: Operand | None = None, *, axis: int
+) -> list[Operand]:
+    position = node.front(axis, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     size, count = cntk.size(x, position), len(node.node.outputs)
     step = -(-size // count)

@@ -25,20 +25,27 @@ from mmdnn.tensors import references
 
 
 @exporter("Scan", doc=f"{API}/cntk.layers.higher_order_layers#Recurrence")
-def scan(node: Exporting, cntk: Writer, *inputs: Operand) -> list[Operand | None]:
-    body: ir.Graph = node.attribute("body")
-    count = len(inputs) - int(node.attribute("num_scan_inputs"))
+def scan(
+    node: Exporting,
+    cntk: Writer,
+    *inputs: Operand,
+    body: ir.Graph,
+    num_scan_inputs: int,
+    scan_input_axes: list[int] | None = None,
+    scan_output_axes: list[int] | None = None,
+    scan_input_directions: list[int] | None = None,
+    scan_output_directions: list[int] | None = None,
+) -> list[Operand | None]:
+    count = len(inputs) - num_scan_inputs
     results = len(body.outputs) - count
     fed, made = inputs[count:], body.outputs[count:]
-    axes = node.attribute("scan_input_axes", [0] * len(fed))
-    out_axes = node.attribute("scan_output_axes", [0] * results)
     back = [
-        *node.attribute("scan_input_directions", [0] * len(fed)),
-        *node.attribute("scan_output_directions", [0] * results),
+        *(scan_input_directions or [0] * len(fed)),
+        *(scan_output_directions or [0] * results),
     ]
     if len(set(back)) > 1:
         node.refuse("it goes forwards and backwards at once")
-    frames, static = _frames(node, cntk, fed, axes)
+    frames, static = _frames(node, cntk, fed, scan_input_axes or [0] * len(fed))
     like = next(one for one in frames if not isinstance(one, Unknown))
     delay = "FutureValue" if back and back[0] else "PastValue"
     states = [_state(node, cntk, place, body, delay, like, inputs[place]) for place in range(count)]
@@ -56,7 +63,7 @@ def scan(node: Exporting, cntk: Writer, *inputs: Operand) -> list[Operand | None
     ]
     outputs = [
         _result(cntk, scope.operand(value), axis, like, static)
-        for value, axis in zip(made, out_axes, strict=True)
+        for value, axis in zip(made, scan_output_axes or [0] * results, strict=True)
     ]
     return [*finals, *outputs]
 

@@ -18,7 +18,14 @@ from mmdnn.ir.windows import Window
 
 @exporter("Conv", doc=f"{API}/cntk.layers.layers#Convolution")
 def conv(
-    node: Exporting, cntk: Writer, x: Operand, weight: Operand, bias: Operand | None = None
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Operand:
     """CNTK's `Convolution` layer, or its function where the layer cannot say it (groups, uneven padding).
 
@@ -26,8 +33,7 @@ def conv(
     """
     x = cntk.batched(x)
     weight = cntk.unbatched(weight)
-    group = node.attribute("group", 1)
-    frame = Window.of(node, x.shape)
+    frame = window
     if min(frame.pads) < 0:
         node.refuse(f"its padding {frame.begins} {frame.ends} cuts")
     outputs, channels = weight.shape[:2]
@@ -70,13 +76,19 @@ def _biased(cntk: Writer, y: Operand, bias: Operand | None) -> Operand:
 
 @exporter("ConvTranspose", doc=f"{API}/cntk.layers.layers#ConvolutionTranspose")
 def conv_transpose(
-    node: Exporting, cntk: Writer, x: Operand, weight: Operand, bias: Operand | None = None
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Operand:
     """All that the windows cover, and then a cut, where CNTK's own padding is another one."""
     x = cntk.batched(x)
     weight = cntk.unbatched(weight)
-    group = node.attribute("group", 1)
-    weight, frame = _spread(node, cntk, weight, Window.of(node, x.shape))
+    weight, frame = _spread(node, cntk, weight, window)
     crop = _open_crop(node, frame) if frame.sizes is None else _crop(frame)
     made = _grouped(cntk, x, weight, frame, crop, group)
     return _biased(cntk, made, bias)

@@ -10,10 +10,17 @@ from mmdnn.frameworks.cntk.graph import BATCH, Shape
 
 
 @exporter("mmdnn.cntk::ROIPooling", doc=f"{API}/cntk.ops#roipooling")
-def roi_pooling(node: Exporting, cntk: Writer, x: Operand, corners: Operand) -> Operand:
+def roi_pooling(
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    corners: Operand,
+    *,
+    roiOutputShape: list[int],
+    spatialScale: float,
+) -> Operand:
     """The maximum of each bin of each image's regions."""
-    bins = [int(size) for size in node.attribute("roiOutputShape")]
-    shape = (corners.shape[0], x.shape[0], *bins)
+    shape = (corners.shape[0], x.shape[0], *roiOutputShape)
     return cntk.make(
         "ROIPooling",
         x,
@@ -21,6 +28,6 @@ def roi_pooling(node: Exporting, cntk: Writer, x: Operand, corners: Operand) -> 
         shape=shape,
         layout=(BATCH, *[None] * len(shape)),
         poolingType=MAXIMUM,
-        roiOutputShape=Shape(bins),
-        spatialScale=float(node.attribute("spatialScale")),
+        roiOutputShape=Shape(roiOutputShape),
+        spatialScale=float(spatialScale),
     )

@@ -119,16 +119,15 @@ def div(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
 
 
 @exporter("Mod", doc="https://onnx.ai/onnx/operators/onnx__Mod.html")
-def mod(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def mod(node: Exporting, cntk: Writer, x: Operand, y: Operand, *, fmod: int) -> Operand:
     """The rest, of the sign of the divisor, or with `fmod` of the dividend."""
-    like_dividend = node.attribute("fmod", 0)
     size = cntk.Abs(y)
     rest = cntk.Abs(x)
     rest = cntk.Minus(rest, cntk.ElementTimes(cntk.Floor(cntk.divide(rest, size)), size))
     rest = cntk.Plus(rest, cntk.ElementTimes(cntk.Less(rest, cntk.number(0, x)), size))
     rest = cntk.Minus(rest, cntk.ElementTimes(cntk.GreaterEqual(rest, size), size))
     rest = cntk.ElementTimes(sign(cntk, x), rest)
-    if like_dividend:
+    if fmod:
         return rest
     other = cntk.Less(cntk.ElementTimes(rest, y), cntk.number(0, x))
     return cntk.Plus(rest, cntk.ElementTimes(other, y))
@@ -245,23 +244,21 @@ def clip(
 WIDE = {ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UINT64}
 
 
-@exporter("Cast", doc=f"{API}/cntk.ops#cast")
-def cast(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+@exporter("Cast", doc=f"{API}/cntk.ops#cast", unused="saturate")
+def cast(node: Exporting, cntk: Writer, x: Operand, *, to: int) -> Operand:
     """Numbers become whole or truth values by what CNTK has for that; both are floats."""
     own = _own_cast(node, cntk)
     if own is not None:
-        node.ignore("to", "saturate")
         return own
-    to = ir.DataType(node.attribute("to"))
-    node.ignore("saturate")
+    kind = ir.DataType(to)
     before = node.node.inputs[0].dtype if node.node.inputs[0] is not None else None
-    if to == ir.DataType.BOOL and before != ir.DataType.BOOL:
+    if kind == ir.DataType.BOOL and before != ir.DataType.BOOL:
         x = cntk.NotEqual(x, cntk.number(0, x))
-    elif to.is_integer() and before is not None and before.is_floating_point():
+    elif kind.is_integer() and before is not None and before.is_floating_point():
         x = towards_zero(cntk, x)
-    if to.is_integer() and to not in WIDE and before != ir.DataType.BOOL and before != to:
-        node.refuse(f"CNTK has no {to.name}, and its numbers would have to wrap around")
-    return cntk.cast(x, cntk.scope.kind(to))
+    if kind.is_integer() and kind not in WIDE and before not in {ir.DataType.BOOL, kind}:
+        node.refuse(f"CNTK has no {kind.name}, and its numbers would have to wrap around")
+    return cntk.cast(x, cntk.scope.kind(kind))
 
 
 def _own_cast(node: Exporting, cntk: Writer) -> Operand | None:
@@ -309,7 +306,7 @@ def _half_product(node: Exporting, cntk: Writer) -> Operand | None:
     return cntk.times(x, y) if y.is_static and len(y.shape) == 2 else None
 
 
-@exporter("Dropout", doc=f"{API}/cntk.layers.layers#Dropout")
+@exporter("Dropout", doc=f"{API}/cntk.layers.layers#Dropout", unused="seed")
 def dropout(
     node: Exporting,
     cntk: Writer,
@@ -318,7 +315,6 @@ def dropout(
     training: Operand | None = None,
 ) -> Operand:
     """Drops when CNTK trains, and then only; a Dropout of nothing is left out."""
-    node.ignore("seed")
     if training is not None and node.numbers(training, "mode").any():
         node.refuse("a Dropout that always drops")
     if node.wants(1):

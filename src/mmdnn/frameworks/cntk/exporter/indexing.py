@@ -14,12 +14,11 @@ from mmdnn.frameworks.cntk.graph import FREE, Axis
 
 
 @exporter("Gather", doc=f"{API}/cntk.ops#gather")
-def gather(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
+def gather(node: Exporting, cntk: Writer, x: Operand, places: Operand, *, axis: int) -> Operand:
     """Places that are known are slices; CNTK itself gathers along the first axis."""
     if isinstance(x, Unknown):
-        node.ignore("axis")
         return x.oldest if isinstance(x, Buffer) and x.oldest is not None else x
-    position = node.position("axis", 0, x.rank)
+    position = node.front(axis, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     found = places.numbers()
     size = x.dims[position]
@@ -56,13 +55,19 @@ def _from_front(cntk: Writer, places: Operand, size: object) -> Operand:
 
 @exporter("OneHot", doc=f"{API}/cntk.ops#one_hot")
 def one_hot(
-    node: Exporting, cntk: Writer, places: Operand, depth: Operand, values: Operand
+    node: Exporting,
+    cntk: Writer,
+    places: Operand,
+    depth: Operand,
+    values: Operand,
+    *,
+    axis: int,
 ) -> Operand:
     """1 where a place equals its number; anything beyond the depth is nowhere."""
     size = node.ints(depth, "depth")[0]
     off, on = (float(number) for number in node.numbers(values, "values").reshape(-1))
     rank = places.rank + 1
-    position = node.position("axis", -1, rank)
+    position = node.front(axis, rank)
     below = cntk.Less(places, cntk.number(0, places))
     front = cntk.Plus(places, cntk.ElementTimes(below, cntk.number(size, places)))
     layout = (*front.layout[:position], None, *front.layout[position:])
@@ -78,11 +83,11 @@ def one_hot(
     return scaled if off == 0 else cntk.Plus(scaled, cntk.number(off, flags))
 
 
-@exporter("TopK", doc=f"{API}/cntk.ops#top_k")
-def top_k(node: Exporting, cntk: Writer, x: Operand, count: Operand) -> list[Operand]:
-    position = node.position("axis", -1, x.rank)
-    largest = node.attribute("largest", 1)
-    node.ignore("sorted")
+@exporter("TopK", doc=f"{API}/cntk.ops#top_k", unused="sorted")
+def top_k(
+    node: Exporting, cntk: Writer, x: Operand, count: Operand, *, axis: int, largest: int
+) -> list[Operand]:
+    position = node.front(axis, x.rank)
     number = node.ints(count, "count")[0]
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     last = len(x.shape) - 1
@@ -131,9 +136,11 @@ def _first_places(cntk: Writer, x: Operand, found: Operand) -> Operand:
 
 
 @exporter("GatherElements", doc="https://onnx.ai/onnx/operators/onnx__GatherElements.html")
-def gather_elements(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
+def gather_elements(
+    node: Exporting, cntk: Writer, x: Operand, places: Operand, *, axis: int
+) -> Operand:
     """Where an element of the axis has the place that is wanted, summed over the axis."""
-    position = node.position("axis", 0, x.rank)
+    position = node.front(axis, x.rank)
     if places.tensor is not None and x.tensor is None and not x.is_static:
         x = cntk.unbatched(x)
     x, places = unified(cntk, [x, places], position)
@@ -167,11 +174,12 @@ def _known_from_front(cntk: Writer, x: Operand, places: np.ndarray) -> Operand:
 
 
 @exporter("GatherND", doc="https://onnx.ai/onnx/operators/onnx__GatherND.html")
-def gather_nd(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
+def gather_nd(
+    node: Exporting, cntk: Writer, x: Operand, places: Operand, *, batch_dims: int
+) -> Operand:
     """The indexed axes as one, and places in that."""
-    batch = node.attribute("batch_dims", 0)
     found = places.numbers()
-    if batch or found is None:
+    if batch_dims or found is None:
         node.refuse("its places are computed while the model runs")
     x = cntk.unbatched(x)
     depth = found.shape[-1]

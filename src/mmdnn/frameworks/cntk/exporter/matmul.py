@@ -33,15 +33,23 @@ def contracted(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> tuple[O
 
 @exporter("Gemm", doc=f"{API}/cntk.layers.layers#Dense")
 def gemm(
-    node: Exporting, cntk: Writer, x: Operand, y: Operand, z: Operand | None = None
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    y: Operand,
+    z: Operand | None = None,
+    *,
+    alpha: float,
+    beta: float,
+    transA: int,
+    transB: int,
 ) -> Operand:
     """CNTK's `Dense` layer: its weight is [inputs, outputs]."""
-    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
-    if node.attribute("transA", 0):
+    if transA:
         x = transposed(cntk, cntk.unbatched(x))
     x = cntk.unbatched(x) if x.layout[-1] is not None else x
     y = cntk.unbatched(y)
-    if node.attribute("transB", 0):
+    if transB:
         y = transposed(cntk, y)
     kept = x.layout
     x, y = contracted(node, cntk, x, y)

@@ -25,7 +25,11 @@ The count is that of the samples behind them: of 0 training would begin anew at 
 """
 
 
-@exporter("BatchNormalization", doc=f"{API}/cntk.layers.layers#BatchNormalization")
+@exporter(
+    "BatchNormalization",
+    doc=f"{API}/cntk.layers.layers#BatchNormalization",
+    unused="momentum",
+)
 def batch_normalization(
     node: Exporting,
     cntk: Writer,
@@ -34,14 +38,15 @@ def batch_normalization(
     bias: Operand,
     mean: Operand,
     variance: Operand,
+    *,
+    epsilon: float,
+    training_mode: int,
 ) -> Operand:
     """CNTK's layer, which can be trained on: scale and bias are parameters, the statistics run on.
 
     The input that CNTK calls the running inverse deviation holds the variance.
     """
-    node.ignore("momentum", "spatial")
-    epsilon = node.attribute("epsilon", 1e-5)
-    if node.attribute("training_mode", 0):
+    if training_mode:
         node.refuse("it normalises by the statistics of its own input")
     x = cntk.batched(x)
     if any(one.tensor is None for one in (scale, bias, mean, variance)):
@@ -90,10 +95,9 @@ def standardized(cntk: Writer, x: Operand, positions: list[int], epsilon: float)
     "InstanceNormalization", doc="https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html"
 )
 def instance_normalization(
-    node: Exporting, cntk: Writer, x: Operand, scale: Operand, bias: Operand
+    node: Exporting, cntk: Writer, x: Operand, scale: Operand, bias: Operand, *, epsilon: float
 ) -> Operand:
     x = cntk.batched(x)
-    epsilon = node.attribute("epsilon", 1e-5)
     column = (scale.shape[0], *[1] * (len(x.shape) - 1))
     scale, bias = (
         cntk.reshape(cntk.unbatched(one), column, (None,) * len(column)) for one in (scale, bias)
@@ -102,37 +106,51 @@ def instance_normalization(
     return cntk.Plus(cntk.ElementTimes(y, scale), bias)
 
 
-@exporter("LayerNormalization", doc="https://onnx.ai/onnx/operators/onnx__LayerNormalization.html")
+@exporter(
+    "LayerNormalization",
+    doc="https://onnx.ai/onnx/operators/onnx__LayerNormalization.html",
+    unused="stash_type",
+)
 def layer_normalization(
-    node: Exporting, cntk: Writer, x: Operand, scale: Operand, bias: Operand | None = None
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    scale: Operand,
+    bias: Operand | None = None,
+    *,
+    axis: int,
+    epsilon: float,
 ) -> Operand:
     """By hand: CNTK's own layer takes the root before it adds epsilon."""
-    node.ignore("stash_type")
     if node.wants(1) or node.wants(2):
         node.refuse("its statistics are read")
-    first = node.position("axis", -1, x.rank)
-    epsilon = node.attribute("epsilon", 1e-5)
+    first = node.front(axis, x.rank)
     x = cntk.unbatched(x) if any(x.layout[first:]) else x
     y = cntk.ElementTimes(standardized(cntk, x, list(range(first, x.rank)), epsilon), scale)
     return y if bias is None else cntk.Plus(y, bias)
 
 
 @exporter("LpNormalization", doc="https://onnx.ai/onnx/operators/onnx__LpNormalization.html")
-def lp_normalization(node: Exporting, cntk: Writer, x: Operand) -> Operand:
-    position = node.position("axis", -1, x.rank)
-    power = node.attribute("p", 2)
+def lp_normalization(node: Exporting, cntk: Writer, x: Operand, *, axis: int, p: int) -> Operand:
+    position = node.front(axis, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
-    if power == 1:
+    if p == 1:
         return cntk.divide(x, cntk.reduce("Sum", cntk.Abs(x), [position]))
     return cntk.divide(x, cntk.Sqrt(cntk.reduce("Sum", cntk.ElementTimes(x, x), [position])))
 
 
 @exporter("LRN", doc=f"{API}/cntk.ops#local_response_normalization")
-def lrn(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def lrn(
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    *,
+    size: int,
+    alpha: float,
+    beta: float,
+    bias: float,
+) -> Operand:
     """The channels' sums of squares are a product with a band of ones."""
-    size = node.attribute("size")
-    alpha, beta = node.attribute("alpha", 1e-4), node.attribute("beta", 0.75)
-    bias = node.attribute("bias", 1.0)
     x = cntk.batched(x)
     channels = cntk.size(x, 1)
     before, behind = (size - 1) // 2, size // 2

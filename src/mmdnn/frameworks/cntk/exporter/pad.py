@@ -18,9 +18,10 @@ def pad(
     pads: Operand,
     value: Operand | None = None,
     axes: Operand | None = None,
+    *,
+    mode: str,
 ) -> Operand:
     """Negative padding cuts; the edge is repeated by hand."""
-    mode = node.attribute("mode", "constant")
     amounts = node.ints(pads, "padding")
     which = node.ints(axes, "axes") if axes is not None else list(range(x.rank))
     number = 0.0 if value is None else float(node.numbers(value, "value").reshape(-1)[0])

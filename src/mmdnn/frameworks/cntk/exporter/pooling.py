@@ -22,10 +22,9 @@ MAXIMUM, AVERAGE = 0, 1
 """CNTK::PoolingType."""
 
 
-@exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling")
-def max_pool(node: Exporting, cntk: Writer, x: Operand) -> list[Operand]:
+@exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling", unused="storage_order")
+def max_pool(node: Exporting, cntk: Writer, x: Operand, *, window: Window) -> list[Operand]:
     """Padding never wins, so that more of it than asked for does no harm."""
-    node.ignore("storage_order")
     places: list[Operand] = []
     if node.wants(1):
         places.append(unknown(node))
@@ -34,13 +33,12 @@ def max_pool(node: Exporting, cntk: Writer, x: Operand) -> list[Operand]:
         if others or second.is_graph_output():
             node.refuse("CNTK's pooling does not tell where the maxima are")
     if node.wants(0) or not places:
-        return [_maxima(node, cntk, x), *places]
-    node.ignore(*node.node.attributes)
+        return [_maxima(node, cntk, x, window), *places]
     return [unknown(node), *places]
 
 
-def _maxima(node: Exporting, cntk: Writer, x: Operand) -> Operand:
-    frame = _window(node, cntk, x)
+def _maxima(node: Exporting, cntk: Writer, x: Operand, window: Window) -> Operand:
+    frame = _checked(node, window)
     x = cntk.batched(x)
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)):
         return _largest(node, cntk, x, frame)
@@ -62,16 +60,19 @@ def _largest(node: Exporting, cntk: Writer, x: Operand, frame: Window) -> Operan
     return x
 
 
-@exporter("MaxUnpool", doc=f"{API}/cntk.layers.layers#MaxUnpooling")
+@exporter(
+    "MaxUnpool",
+    doc=f"{API}/cntk.layers.layers#MaxUnpooling",
+    unused="kernel_shape strides pads",
+)
 def max_unpool(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operand:
     """Numbers go to where the maxima of another operand were, which CNTK finds anew."""
-    node.ignore("kernel_shape", "strides", "pads")
     places = node.node.inputs[1]
     pool = places.producer() if places is not None else None
     if pool is None or pool.op_type != "MaxPool" or pool.inputs[0] is None:
         node.refuse("the places of its maxima are not those of a pooling")
     like = cntk.operand(pool.inputs[0])
-    frame = _window(Exporting(pool), cntk, like)
+    frame = _checked(node, Window.of(Exporting(pool), cntk.batched(like).shape))
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)) or not x.is_batched:
         node.refuse("its windows are not those of CNTK's pooling")
     whole, padding = fitted(cntk, like, frame, 0)
@@ -91,14 +92,16 @@ def max_unpool(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operan
 
 
 @exporter("AveragePool", doc=f"{API}/cntk.layers.layers#AveragePooling")
-def average_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def average_pool(
+    node: Exporting, cntk: Writer, x: Operand, *, window: Window, count_include_pad: int
+) -> Operand:
     """CNTK counts either nothing of the padding, or all that a window covers.
 
     Where ONNX counts its padding, and a window reaches beyond that too, the padding becomes zeros of
     the input.
     """
-    include = bool(node.attribute("count_include_pad", 0))
-    frame = _window(node, cntk, x)
+    include = bool(count_include_pad)
+    frame = _checked(node, window)
     x = cntk.batched(x)
     if include and overhangs(frame):
         around = zip(frame.begins, frame.ends, strict=True)
@@ -117,8 +120,7 @@ def _filled(axis: Axis) -> Axis:
     return replace(axis, size=size, begin=0, end=axis.reach - axis.end, ceil=False)
 
 
-def _window(node: Exporting, cntk: Writer, x: Operand) -> Window:
-    frame = Window.of(node, cntk.batched(x).shape)
+def _checked(node: Exporting, frame: Window) -> Window:
     loose = any(frame.pads) or any(axis.stride > axis.span for axis in frame.axes)
     if frame.ceil and frame.sizes is None and loose:
         node.refuse("how many windows fit depends on the size of its input, which is open")
@@ -190,16 +192,15 @@ def global_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("LpPool", doc="https://onnx.ai/onnx/operators/onnx__LpPool.html")
-def lp_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def lp_pool(node: Exporting, cntk: Writer, x: Operand, *, window: Window, p: int) -> Operand:
     """The root of the sum of squares, or the sum of absolutes: an average, times the window's size."""
-    power = node.attribute("p", 2)
-    if power not in (1, 2):
-        node.refuse(f"its power is {power}")
-    frame = _window(node, cntk, x)
+    if p not in (1, 2):
+        node.refuse(f"its power is {p}")
+    frame = _checked(node, window)
     if overhangs(frame):
         node.refuse("a window reaches beyond the padding")
     x = cntk.batched(x)
-    x = cntk.Abs(x) if power == 1 else cntk.ElementTimes(x, x)
+    x = cntk.Abs(x) if p == 1 else cntk.ElementTimes(x, x)
     y = _pooled(cntk, x, frame, AVERAGE, include=True)
     y = cntk.ElementTimes(y, cntk.number(math.prod(frame.kernel), y))
-    return y if power == 1 else cntk.Sqrt(y)
+    return y if p == 1 else cntk.Sqrt(y)

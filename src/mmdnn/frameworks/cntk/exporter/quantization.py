@@ -13,15 +13,25 @@ from mmdnn.frameworks.cntk.exporter.writer import Writer
 KINDS = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16)
 
 
-@exporter("QuantizeLinear", doc="https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html")
+@exporter(
+    "QuantizeLinear",
+    doc="https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html",
+    unused="saturate output_dtype precision",
+)
 def quantize(
-    node: Exporting, cntk: Writer, x: Operand, scale: Operand, zero: Operand | None = None
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    scale: Operand,
+    zero: Operand | None = None,
+    *,
+    axis: int,
+    block_size: int,
 ) -> Operand:
-    node.ignore("saturate", "output_dtype", "precision")
     kind = node.output.dtype
-    if kind not in KINDS or node.attribute("block_size", 0):
+    if kind not in KINDS or block_size:
         node.refuse(f"its result is {kind.name if kind else 'unknown'}")
-    position = node.position("axis", 1, x.rank)
+    position = node.front(axis, x.rank)
     bounds = np.iinfo(kind.numpy())
     made = rounded(cntk, cntk.divide(x, _column(cntk, scale, x, position)))
     if zero is not None:
@@ -30,14 +40,24 @@ def quantize(
     return cntk.make("Clip", made, low, high, shape=made.shape)
 
 
-@exporter("DequantizeLinear", doc="https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html")
+@exporter(
+    "DequantizeLinear",
+    doc="https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html",
+    unused="output_dtype",
+)
 def dequantize(
-    node: Exporting, cntk: Writer, x: Operand, scale: Operand, zero: Operand | None = None
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    scale: Operand,
+    zero: Operand | None = None,
+    *,
+    axis: int,
+    block_size: int,
 ) -> Operand:
-    node.ignore("output_dtype")
-    if node.attribute("block_size", 0):
+    if block_size:
         node.refuse("it has a scale for each block")
-    position = node.position("axis", 1, x.rank)
+    position = node.front(axis, x.rank)
     if zero is not None:
         x = cntk.Minus(x, _column(cntk, zero, x, position))
     return cntk.ElementTimes(x, _column(cntk, scale, x, position))

@@ -67,36 +67,19 @@ class Direction:
     reset_after: bool
 
 
-@exporter("LSTM", doc=f"{LAYERS}#LSTM")
-def lstm(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
-    return _layer(node, cntk, inputs, _lstm)
-
-
-@exporter("GRU", doc=f"{LAYERS}#GRU")
-def gru(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
-    return _layer(node, cntk, inputs, _gru)
-
-
-@exporter("RNN", doc=f"{LAYERS}#RNNStep")
-def rnn(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
-    return _layer(node, cntk, inputs, _rnn)
-
-
 Step = Callable[[Writer, Direction, Operand, Sequence[Operand]], list[Operand]]
 """`(cntk, direction, x, states before)` -> states after."""
 
 
-def _layer(
-    node: Exporting, cntk: Writer, inputs: Sequence[Operand | None], step: Step
-) -> list[Operand | None]:
-    node.ignore(*recurrent.ATTRIBUTES)
+@exporter("LSTM", "GRU", "RNN", doc=f"{LAYERS}#LSTM", unused=" ".join(recurrent.ATTRIBUTES))
+def layer(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
     found = recurrent.read(node.node)
     if found.batch_first:
         node.refuse("its batch is its first axis")
     given = [*inputs, *[None] * (8 - len(inputs))]
     x, back = _as_sequence(node, cntk, given[0], given[4], any(found.backwards))
     directions = [_direction(node, cntk, found, given, way) for way in range(found.ways)]
-    states = [_loop(cntk, one, framed(cntk, x), step) for one in directions]
+    states = [_loop(cntk, one, framed(cntk, x), STEPS[node.type]) for one in directions]
     y = back(cntk, _stacked(cntk, [one[0] for one in states])) if node.wants(0) else None
     finals = [
         _final(cntk, directions, states, place) if node.wants(1 + place) else None
@@ -301,6 +284,9 @@ def _rnn(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) ->
     with cntk.block("RNNStep"):
         z = cntk.Plus(_projected(cntk, one, x), cntk.times(h, one.r))
         return [_act(cntk, one.functions[0], z)]
+
+
+STEPS: dict[str, Step] = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}
 
 
 def _stacked(cntk: Writer, states: Sequence[Operand]) -> Operand:

@@ -26,15 +26,24 @@ KINDS = {
 
 
 @exporter(*KINDS, doc=f"{API}/cntk.ops#reduce_sum")
-def reduce(node: Exporting, cntk: Writer, x: Operand, axes: Operand | None = None) -> Operand:
-    positions = _positions(node, x, axes)
-    keep = bool(node.attribute("keepdims", 1))
+def reduce(
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    axes: Operand | None = None,
+    *,
+    keepdims: int,
+    noop_with_empty_axes: int,
+) -> Operand:
+    given = node.ints(axes, "axes") if axes is not None else []
+    every = [] if noop_with_empty_axes else list(range(x.rank))
+    positions = sorted({node.front(axis, x.rank) for axis in given}) or every
     x = cntk.unbatched(x) if any(x.layout[position] for position in positions) else x
     if node.type == "ReduceL1":
         x = cntk.Abs(x)
     elif node.type in {"ReduceL2", "ReduceSumSquare"}:
         x = cntk.ElementTimes(x, x)
-    made = reduced(cntk, KINDS[node.type], x, positions, keep) if positions else x
+    made = reduced(cntk, KINDS[node.type], x, positions, bool(keepdims)) if positions else x
     if node.type == "ReduceL2":
         return cntk.Sqrt(made)
     return made
@@ -50,33 +59,33 @@ def reduced(cntk: Writer, how: str, x: Operand, positions: Sequence[int], keep: 
         return made if keep else cntk.squeezed(made, positions)
 
 
-def _positions(node: Exporting, x: Operand, axes: Operand | None) -> list[int]:
-    given = node.ints(axes, "axes") if axes is not None else []
-    idle = node.attribute("noop_with_empty_axes", 0)
-    if not given:
-        return [] if idle else list(range(x.rank))
-    return sorted({node.front(axis, x.rank) for axis in given})
-
-
 @exporter("ArgMax", "ArgMin", doc=f"{API}/cntk.ops#argmax")
-def arg(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def arg(
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    *,
+    axis: int,
+    keepdims: int,
+    select_last_index: int,
+) -> Operand:
     """The place of the first of equals; of the last, counted from the other end."""
-    position = node.position("axis", 0, x.rank)
-    keep, last = node.attribute("keepdims", 1), node.attribute("select_last_index", 0)
+    position, last = node.front(axis, x.rank), select_last_index
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     size = cntk.size(x, position) if last else 0
     x = cntk.cut(x, position, 0, size, -1) if last else x
     made = cntk.reduce("Argmax" if node.type == "ArgMax" else "Argmin", x, [position])
     made = cntk.Minus(cntk.number(size - 1, made), made) if last else made
-    return made if keep else cntk.squeezed(made, [position])
+    return made if keepdims else cntk.squeezed(made, [position])
 
 
 @exporter("CumSum", doc="https://onnx.ai/onnx/operators/onnx__CumSum.html")
-def cumsum(node: Exporting, cntk: Writer, x: Operand, axis: Operand) -> Operand:
+def cumsum(
+    node: Exporting, cntk: Writer, x: Operand, axis: Operand, *, reverse: int, exclusive: int
+) -> Operand:
     """A product with a triangle of ones."""
     position = node.front(node.ints(axis, "axis")[0], x.rank)
-    back, alone = node.attribute("reverse", 0), node.attribute("exclusive", 0)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     size = cntk.size(x, position)
-    ones = np.tri(size, k=-1 if alone else 0, dtype=x.dtype.numpy())
-    return along(cntk, x, position, ones if back else ones.T)
+    ones = np.tri(size, k=-1 if exclusive else 0, dtype=x.dtype.numpy())
+    return along(cntk, x, position, ones if reverse else ones.T)

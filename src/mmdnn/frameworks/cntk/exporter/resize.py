@@ -35,7 +35,11 @@ NEAREST: dict[str, Callable[[float], int]] = {
 }
 
 
-@exporter("Resize", doc="https://onnx.ai/onnx/operators/onnx__Resize.html")
+@exporter(
+    "Resize",
+    doc="https://onnx.ai/onnx/operators/onnx__Resize.html",
+    unused="keep_aspect_ratio_policy extrapolation_value",
+)
 def resize(
     node: Exporting,
     cntk: Writer,
@@ -43,31 +47,39 @@ def resize(
     roi: Operand | None = None,
     scales: Operand | None = None,
     wanted: Operand | None = None,
+    *,
+    mode: str,
+    coordinate_transformation_mode: str,
+    nearest_mode: str,
+    cubic_coeff_a: float,
+    exclude_outside: int,
+    antialias: int,
+    axes: list[int] | None = None,
 ) -> Operand:
-    if node.attribute("antialias", 0):
+    if antialias:
         node.refuse("it smooths what it makes smaller")
-    mode, kind = (
-        node.attribute("mode", "nearest"),
-        node.attribute("coordinate_transformation_mode", "half_pixel"),
-    )
+    kind = coordinate_transformation_mode
     if kind not in PLACES:
         node.refuse(f"its coordinates are {kind}")
-    node.ignore("keep_aspect_ratio_policy", "extrapolation_value")
-    nearest = NEAREST[node.attribute("nearest_mode", "round_prefer_floor")]
-    cubic, outside = node.attribute("cubic_coeff_a", -0.75), node.attribute("exclude_outside", 0)
-    axes = node.attribute("axes", list(range(x.rank)))
+    nearest = NEAREST[nearest_mode]
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the size of its output is open")
     given = scales.numbers() if scales is not None else None
-    for place, axis in enumerate(axes):
+    for place, axis in enumerate(range(x.rank) if axes is None else axes):
         position = node.front(axis, x.rank)
         new, size = found[position], x.dims[position]
         scale = float(given.reshape(-1)[place]) if given is not None and given.size else None
         if scale == 1 or (isinstance(size, int) and size == new != FREE):
             continue
         if not isinstance(size, int) or FREE in (size, new):
-            x = _copied(node, cntk, x, position, scale, mode, kind)
+            copies = mode == "nearest" and (
+                (kind, nearest_mode) == ("asymmetric", "floor")
+                or (kind == "half_pixel" and nearest_mode.startswith("round"))
+            )
+            if not copies or x.layout[position] is not None or scale is None or scale % 1:
+                node.refuse("the size of its input is open")
+            x = repeated_elements(cntk, x, position, int(scale))
             continue
         scale = scale or new / size
         where = [PLACES[kind](i, scale, size, new) for i in range(new)]
@@ -76,30 +88,12 @@ def resize(
             x = chosen(cntk, x, position, np.asarray(rows))
         else:
             matrix = (
-                _linear(where, size) if mode == "linear" else _cubic(where, size, cubic, outside)
+                _linear(where, size)
+                if mode == "linear"
+                else _cubic(where, size, cubic_coeff_a, exclude_outside)
             )
             x = along(cntk, x, position, matrix.astype(x.dtype.numpy()))
     return x
-
-
-def _copied(
-    node: Exporting,
-    cntk: Writer,
-    x: Operand,
-    position: int,
-    scale: float | None,
-    mode: str,
-    kind: str,
-) -> Operand:
-    """Each element of an axis of open size as often as the scale says."""
-    way = node.attribute("nearest_mode", "round_prefer_floor")
-    same = (kind, way) == ("asymmetric", "floor") or (
-        kind == "half_pixel" and way.startswith("round")
-    )
-    whole = scale is not None and scale == int(scale) and x.layout[position] is None
-    if mode != "nearest" or not same or not whole or scale is None:
-        node.refuse("the size of its input is open")
-    return repeated_elements(cntk, x, position, int(scale))
 
 
 def _linear(where: list[float], size: int) -> np.ndarray:

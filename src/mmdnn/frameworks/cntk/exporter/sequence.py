@@ -143,19 +143,24 @@ def reconciled(cntk: Writer, x: Operand, like: Operand, layout: Layout) -> Opera
     return cntk.make("ReconcileDynamicAxis", x, like, shape=x.shape, layout=layout, axes=like.axes)
 
 
-@exporter(f"{DOMAIN}PastValue", f"{DOMAIN}FutureValue", doc=f"{SEQUENCES}#past_value")
-def delayed(node: Exporting, cntk: Writer, x: Operand, initial: Operand, *_: Operand) -> Operand:
-    node.ignore("each")
-    count = int(node.attribute("offset"))
+@exporter(
+    f"{DOMAIN}PastValue",
+    f"{DOMAIN}FutureValue",
+    doc=f"{SEQUENCES}#past_value",
+    unused="each",
+)
+def delayed(
+    node: Exporting, cntk: Writer, x: Operand, initial: Operand, *_: Operand, offset: int
+) -> Operand:
     return cntk.make(
-        node.type.split("_")[0], x, initial, shape=x.shape, layout=x.layout, offset=count
+        node.type.split("_")[0], x, initial, shape=x.shape, layout=x.layout, offset=offset
     )
 
 
 @exporter(f"{DOMAIN}Inside", doc=f"{SEQUENCES}#future_value")
-def inside(node: Exporting, cntk: Writer, x: Operand, lengths: Operand) -> Operand:
+def inside(node: Exporting, cntk: Writer, x: Operand, lengths: Operand, *, offset: int) -> Operand:
     """A mask for what CNTK masks itself."""
-    return Inside((), (), x.dtype, origin=node, count=int(node.attribute("offset")))
+    return Inside((), (), x.dtype, origin=node, count=offset)
 
 
 def chosen(cntk: Writer, flags: Operand, axes: Sequence[Axis], **factors: Any) -> Operand:
@@ -207,15 +212,16 @@ def first_where(node: Exporting, cntk: Writer, x: Operand, _: Operand) -> Operan
 
 
 @exporter(f"{DOMAIN}Where", doc=f"{SEQUENCES}#where")
-def where(node: Exporting, cntk: Writer, x: Operand, _: Operand) -> list[Operand]:
-    axis = Axis(DYNAMIC, str(node.attribute("axis")), ordered=True)
-    scaling, added = int(node.attribute("scaling")), int(node.attribute("added"))
+def where(
+    node: Exporting, cntk: Writer, x: Operand, _: Operand, *, axis: str, scaling: int, added: int
+) -> list[Operand]:
+    step = Axis(DYNAMIC, axis, ordered=True)
     factors = {
         "newSequenceAxisLengthScalingFactor": scaling,
         "newSequenceAxisLengthAdditiveFactor": added,
     }
-    made = chosen(cntk, x, [BATCH, axis], **(factors if scaling or added else {}))
-    return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=axis)]
+    made = chosen(cntk, x, [BATCH, step], **(factors if scaling or added else {}))
+    return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=step)]
 
 
 @exporter(f"{DOMAIN}GatherPacked", doc=f"{SEQUENCES}#gather")
@@ -235,14 +241,17 @@ def scatter_packed(
 
 
 @exporter(f"{DOMAIN}BroadcastAs", doc=f"{SEQUENCES}#broadcast_as")
-def broadcast_as(node: Exporting, cntk: Writer, x: Operand, like: Operand) -> Operand:
-    leading, _ = node.attribute("leading")
-    return reconciled(cntk, x, like, (*like.layout[:leading], *statics(x)))
+def broadcast_as(
+    node: Exporting, cntk: Writer, x: Operand, like: Operand, *, leading: list[int]
+) -> Operand:
+    return reconciled(cntk, x, like, (*like.layout[: leading[0]], *statics(x)))
 
 
 @exporter(f"{DOMAIN}UnpackSequence", doc=f"{SEQUENCES}#unpack")
-def unpack_sequence(node: Exporting, cntk: Writer, x: Operand, _: Operand) -> list[Operand]:
-    return unpacked(cntk, x, float(node.attribute("padding")), mask=len(node.node.outputs) > 1)
+def unpack_sequence(
+    node: Exporting, cntk: Writer, x: Operand, _: Operand, *, padding: float
+) -> list[Operand]:
+    return unpacked(cntk, x, padding, mask=len(node.node.outputs) > 1)
 
 
 def unpacked(cntk: Writer, x: Operand, padding: float, *, mask: bool) -> list[Operand]:
@@ -267,11 +276,11 @@ def unpacked(cntk: Writer, x: Operand, padding: float, *, mask: bool) -> list[Op
 
 @exporter(f"{DOMAIN}ToSequence", doc=f"{API}/cntk.ops#to_sequence")
 def to_sequence(
-    node: Exporting, cntk: Writer, x: Operand, lengths: Operand | None = None
+    node: Exporting, cntk: Writer, x: Operand, lengths: Operand | None = None, *, axis: str
 ) -> list[Operand]:
-    axis = Axis(DYNAMIC, str(node.attribute("axis")), ordered=True)
-    made = as_sequence(cntk, x, axis, lengths)
-    return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=axis)]
+    step = Axis(DYNAMIC, axis, ordered=True)
+    made = as_sequence(cntk, x, step, lengths)
+    return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=step)]
 
 
 def as_sequence(cntk: Writer, x: Operand, axis: Axis, lengths: Operand | None = None) -> Operand:
@@ -309,27 +318,34 @@ def to_batch(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 @exporter(
     f"{DOMAIN}ConvolutionSequenceShape", doc=f"{API}/cntk.layers.layers#SequentialConvolution"
 )
-def convolution_lengths(node: Exporting, cntk: Writer, lengths: Operand) -> Operand:
+def convolution_lengths(
+    node: Exporting,
+    cntk: Writer,
+    lengths: Operand,
+    *,
+    kernel: int,
+    stride: int,
+    autopad: int,
+    pads: int,
+) -> Operand:
     """How long sequences are after a convolution along them; CNTK asks a kernel and a sequence."""
-    extent, stride = int(node.attribute("kernel")), int(node.attribute("stride"))
-    padded, pads = bool(node.attribute("autopad")), int(node.attribute("pads"))
     axes = (BATCH, lengths.of) if isinstance(lengths, Lengths) else ()
     like = cntk.scope.samples.get(axes)
     if like is None or FREE in like.shape or pads:
         node.refuse("nothing has the sequences that it asks the lengths of")
     frame = cntk.reshape(like, (math.prod(like.shape),), (*axes, None))
-    kernel = cntk.constant(np.zeros((1, *frame.shape, extent), np.float32))
+    zeros = cntk.constant(np.zeros((1, *frame.shape, kernel), np.float32))
     return cntk.make(
         "ConvolutionSequenceShape",
-        kernel,
+        zeros,
         frame,
         shape=(),
         layout=(BATCH,),
         axes=(BATCH,),
-        kernelShape=Shape((*frame.shape, extent)),
+        kernelShape=Shape((*frame.shape, kernel)),
         strides=Shape((1, stride)),
         sharing=[True, True],
-        autoPadding=[padded, False],
+        autoPadding=[bool(autopad), False],
         sequential=True,
         lowerPad=Shape((0, 0)),
         upperPad=Shape((0, 0)),

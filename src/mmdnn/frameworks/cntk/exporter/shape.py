@@ -17,9 +17,8 @@ from mmdnn.frameworks.cntk.graph import FREE
 from mmdnn.ir import LAYER
 
 
-@exporter("Reshape", doc=f"{API}/cntk.ops#reshape")
+@exporter("Reshape", doc=f"{API}/cntk.ops#reshape", unused="allowzero")
 def reshape(node: Exporting, cntk: Writer, x: Operand, target: Operand) -> Operand:
-    node.ignore("allowzero")
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the shape it takes is computed while the model runs")
@@ -46,8 +45,7 @@ def _over_all(node: Exporting, cntk: Writer, x: Operand) -> Operand | None:
 
 
 @exporter("Flatten", doc=f"{API}/cntk.ops#flatten")
-def flatten(node: Exporting, cntk: Writer, x: Operand) -> Operand:
-    axis = int(node.attribute("axis", 1))
+def flatten(node: Exporting, cntk: Writer, x: Operand, *, axis: int) -> Operand:
     axis = axis if axis >= 0 else axis + x.rank
     found = sizes(node.output.shape) or (FREE, FREE)
     return reshaped(node, cntk, x, found, [0, -1] if axis == 1 else [])
@@ -126,17 +124,21 @@ def unsqueeze(node: Exporting, cntk: Writer, x: Operand, axes: Operand) -> Opera
 
 
 @exporter("Transpose", doc=f"{API}/cntk.ops#transpose")
-def transpose(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def transpose(
+    node: Exporting, cntk: Writer, x: Operand, *, perm: list[int] | None = None
+) -> Operand:
     """Dynamic axes move by themselves: CNTK does not count them."""
-    order = [int(axis) for axis in node.attribute("perm", list(range(x.rank))[::-1])]
+    order = list(range(x.rank))[::-1] if perm is None else perm
     layout: Layout = tuple(x.layout[position] for position in order)
     places = [x.static(position) for position in order if x.layout[position] is None]
     return cntk.transpose(x, places, layout)
 
 
 @exporter("DepthToSpace", doc=f"{API}/cntk.ops#depth_to_space")
-def depth_to_space(node: Exporting, cntk: Writer, x: Operand) -> Operand:
-    block, mode = node.attribute("blocksize"), node.attribute("mode", "DCR")
+def depth_to_space(
+    node: Exporting, cntk: Writer, x: Operand, *, blocksize: int, mode: str
+) -> Operand:
+    block = blocksize
     x = cntk.batched(x)
     channels, height, width = x.shape
     depth = _divided(channels, block * block)
@@ -149,8 +151,8 @@ def depth_to_space(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("SpaceToDepth", doc=f"{API}/cntk.ops#space_to_depth")
-def space_to_depth(node: Exporting, cntk: Writer, x: Operand) -> Operand:
-    block = node.attribute("blocksize")
+def space_to_depth(node: Exporting, cntk: Writer, x: Operand, *, blocksize: int) -> Operand:
+    block = blocksize
     x = cntk.batched(x)
     depth, height, width = x.shape
     if FREE in x.shape:
@@ -169,10 +171,16 @@ def _times(size: int, by: int) -> int:
 
 
 @exporter("Shape", "Size", doc="https://onnx.ai/onnx/operators/onnx__Shape.html")
-def shape(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def shape(
+    node: Exporting,
+    cntk: Writer,
+    x: Operand,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+) -> Operand:
     """Only what is known of it before the model runs; CNTK's shapes are no values."""
     found = sizes(node.node.inputs[0].shape) if node.node.inputs[0] is not None else None
-    start, end = node.attribute("start", 0), node.attribute("end", x.rank)
     if found is None or FREE in found:
         return unknown(node)
     if node.type == "Size":

@@ -48,7 +48,3 @@ class Exporting(ExportedNode):
         return found is not None and (
             found[1] in OPERATORS or found[1].startswith(self.source_type)
         )
-
-    def position(self, name: str, default: int, rank: int) -> int:
-        """An attribute that is an axis, counted from the front."""
-        return self.front(int(self.attribute(name, default)), rank)
