@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.loss import output_layer
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.passes.defaults import defaults
 
 _KINDS = {
@@ -19,7 +20,7 @@ _KINDS = {
 
 
 @exporter(*_KINDS, doc="Relu")
-def activation(node: Exporting, mx: Writing, x: Array) -> Array:
+def activation(node: ExportedNode, mx: Writer, x: Array) -> Array:
     """`Activation`, or the operator of its own if that is what the source had."""
     kind, own = _KINDS[node.type]
     ended = output_layer(node, mx, x)
@@ -31,12 +32,12 @@ def activation(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("LeakyRelu", doc="LeakyRelu")
-def leaky_relu(node: Exporting, mx: Writing, x: Array, *, alpha: float) -> Array:
+def leaky_relu(node: ExportedNode, mx: Writer, x: Array, *, alpha: float) -> Array:
     return mx.LeakyReLU(x, act_type="leaky", slope=alpha)
 
 
 @exporter("Elu", doc="Elu")
-def elu(node: Exporting, mx: Writing, x: Array, *, alpha: float) -> Array:
+def elu(node: ExportedNode, mx: Writer, x: Array, *, alpha: float) -> Array:
     return mx.LeakyReLU(x, act_type="elu", slope=alpha)
 
 
@@ -50,7 +51,7 @@ def _is_odd_selu(node: ir.Node) -> bool:
 
 
 @exporter("Selu", doc="Selu", unused="alpha gamma")
-def selu(node: Exporting, mx: Writing, x: Array) -> Array:
+def selu(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return mx.LeakyReLU(x, act_type="selu")
 
 
@@ -60,12 +61,12 @@ def _is_approximate(node: ir.Node) -> bool:
 
 
 @exporter("Gelu", doc="Gelu")
-def gelu(node: Exporting, mx: Writing, x: Array) -> Array:
+def gelu(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return mx.LeakyReLU(x, act_type="gelu")
 
 
 @exporter("PRelu", doc="PRelu")
-def prelu(node: Exporting, mx: Writing, x: Array, slope: Array) -> Array:
+def prelu(node: ExportedNode, mx: Writer, x: Array, slope: Array) -> Array:
     """A slope for each channel, or one for all; any other is multiplied by hand."""
     shape, rank = slope.shape, node.rank(x)
     if slope.constant is not None and shape is not None:
@@ -83,12 +84,12 @@ def prelu(node: Exporting, mx: Writing, x: Array, slope: Array) -> Array:
 
 
 @exporter("HardSigmoid", doc="HardSigmoid")
-def hard_sigmoid(node: Exporting, mx: Writing, x: Array, *, alpha: float, beta: float) -> Array:
+def hard_sigmoid(node: ExportedNode, mx: Writer, x: Array, *, alpha: float, beta: float) -> Array:
     return mx.hard_sigmoid(x, alpha=alpha, beta=beta)
 
 
 @exporter("Softmax", "LogSoftmax", doc="Softmax")
-def softmax(node: Exporting, mx: Writing, x: Array, *, axis: int) -> Array:
+def softmax(node: ExportedNode, mx: Writer, x: Array, *, axis: int) -> Array:
     ended = output_layer(node, mx, x, axis)
     if ended is not None:
         return ended

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.names import name_nodes
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing
+from mmdnn.frameworks.mxnet.exporter.scope import Scope
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode
 from mmdnn.frameworks.mxnet.exporter.traversal import outside, reachable
+from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node, Symbol
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.mxnet.exporter.scope import Scope
 
 OF_A_GRAPH = ("values", "derived", "stacks", "joined", "turned", "cuts")
 """What a scope knows of one graph; in a body it knows other things."""
@@ -24,7 +22,7 @@ def written(
     graph: ir.Graph,
     outputs: Sequence[ir.Value],
     formal: Sequence[ir.Value],
-    owner: Exporting,
+    owner: ExportedNode,
 ) -> tuple[Symbol, list[ir.Value | None], list[Array]]:
     """A body's nodes as a symbol.
 
@@ -44,8 +42,8 @@ def written(
             places[value] = Node(VARIABLE, f"{value.name}")
             scope.values[value] = Array(Entry(places[value]), value, kind)
     for node in graph:
-        scope.write(node)
-    mx = Writing(scope, owner)
+        write(scope, node)
+    mx = Writer(scope, owner)
     arrays: list[Array] = []
     for value in outputs:
         array = scope.array(value)
@@ -74,7 +72,7 @@ def _hoisted(scope: Scope, node: Node) -> Array:
     return scope.parameter(node.name, scope.params.pop(node))
 
 
-def _read_too(mx: Writing, x: Array, value: ir.Value, other: Array) -> Array:
+def _read_too(mx: Writer, x: Array, value: ir.Value, other: Array) -> Array:
     """x, in such a way that MXNet sees the other one read: plus the sum of as many zeros."""
     nothing = mx.Reshape(mx.sum(mx.zeros_like(other)), shape=(1,) * max(len(value.shape or ()), 1))
     kind = x.dtype or ir.DataType.FLOAT

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mmdnn.frameworks.mxnet.exporter.elementwise import alike, scalar
 from mmdnn.frameworks.mxnet.exporter.shape import like, with_rank
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 _COMPARE = {
     "Greater": ("greater", "lesser"),
@@ -17,7 +18,7 @@ _COMPARE = {
 
 
 @exporter(*_COMPARE, doc="Greater")
-def compare(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+def compare(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
     word, exchanged = _COMPARE[node.type]
     number = scalar(b, a)
     if number is not None:
@@ -30,17 +31,17 @@ def compare(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
 
 
 @exporter("And", "Or", "Xor", doc="And")
-def logical(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+def logical(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
     return mx.make(f"broadcast_logical_{node.type.lower()}", a, b)
 
 
 @exporter("Not", doc="Not")
-def logical_not(node: Exporting, mx: Writing, x: Array) -> Array:
+def logical_not(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return mx.logical_not(x)
 
 
 @exporter("Where", doc="Where")
-def where(node: Exporting, mx: Writing, condition: Array, a: Array, b: Array) -> Array:
+def where(node: ExportedNode, mx: Writer, condition: Array, a: Array, b: Array) -> Array:
     """All three in the output's shape, which one of them must have."""
     arrays = (a, b, condition)
     whole = next((x for x in arrays if all(_fits(other, x) for other in arrays)), None)
@@ -51,7 +52,7 @@ def where(node: Exporting, mx: Writing, condition: Array, a: Array, b: Array) ->
     return mx.where(*fitted)
 
 
-def _where_static(node: Exporting, mx: Writing, condition: Array, a: Array, b: Array) -> Array:
+def _where_static(node: ExportedNode, mx: Writer, condition: Array, a: Array, b: Array) -> Array:
     shape = node.output_shape()
     if shape is None or not all(isinstance(dim, int) for dim in shape):
         node.refuse("the shape of its output is that of none of its inputs, or not known")
@@ -71,5 +72,5 @@ def _fits(x: Array, whole: Array) -> bool:
 
 
 @exporter("IsNaN", doc="IsNaN")
-def is_nan(node: Exporting, mx: Writing, x: Array) -> Array:
+def is_nan(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return mx.truth(mx.make("_not_equal", x, x))

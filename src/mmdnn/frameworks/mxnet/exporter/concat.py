@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
 @exporter("Concat", doc="Concat")
-def concat(node: Exporting, mx: Writing, *xs: Array, axis: int) -> Array:
+def concat(node: ExportedNode, mx: Writer, *xs: Array, axis: int) -> Array:
     """Parts of one array, all in order, are that array."""
     cuts = [mx.scope.cuts.get(x.entry) for x in xs]
     if axis == 0 and cuts[0] is not None:
@@ -20,7 +21,7 @@ def concat(node: Exporting, mx: Writing, *xs: Array, axis: int) -> Array:
 
 @exporter("Split", doc="Split", unused="num_outputs")
 def split_operator(
-    node: Exporting, mx: Writing, x: Array, split: Array | None = None, *, axis: int
+    node: ExportedNode, mx: Writer, x: Array, split: Array | None = None, *, axis: int
 ) -> list[Array]:
     count = len(node.node.outputs)
     lengths = None if split is None else node.ints(split, "sizes")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmdnn.frameworks.mxnet.exporter.bodies import written
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.recurrent import scans
 
 
 @exporter("Scan", doc="Scan", unused=" ".join(scans.ATTRIBUTES))
-def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
+def scan(node: ExportedNode, mx: Writer, *inputs: Array) -> list[Array]:
     """Along the first axis, forwards: others are turned. What the body reads from outside is handed in."""
     said = scans.read(node.node)
     body, count = said.body, said.states
@@ -46,11 +47,11 @@ def scan(node: Exporting, mx: Writing, *inputs: Array) -> list[Array]:
     return [*made[outs:], *stacked]
 
 
-def _reversed(mx: Writing, x: Array, backwards: bool) -> Array:
+def _reversed(mx: Writer, x: Array, backwards: bool) -> Array:
     return mx.reverse(x, axis=(0,)) if backwards else x
 
 
-def _moved(mx: Writing, x: Array, axis: int, place: int, rank: int) -> Array:
+def _moved(mx: Writer, x: Array, axis: int, place: int, rank: int) -> Array:
     """With one axis at another place."""
     if axis == place:
         return x
@@ -59,7 +60,7 @@ def _moved(mx: Writing, x: Array, axis: int, place: int, rank: int) -> Array:
     return mx.transpose(x, axes=tuple(order))
 
 
-def _different(mx: Writing, arrays: Sequence[Array]) -> list[Array]:
+def _different(mx: Writer, arrays: Sequence[Array]) -> list[Array]:
     """MXNet's Python tells states apart by their names, so one that stands twice is copied."""
     found: list[Array] = []
     for array in arrays:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mmdnn.frameworks.mxnet.exporter.pad import pad
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.windows import Window
 
 
@@ -12,13 +13,13 @@ def per_axis(values: list[int], default: int) -> tuple[int, ...] | None:
     return None if set(values) <= {default} else tuple(values)
 
 
-def check_window(node: Exporting, window: Window) -> None:
+def check_window(node: ExportedNode, window: Window) -> None:
     """Refuse a node whose windows are not along one to three axes."""
     if len(window) not in {1, 2, 3}:
         node.refuse(f"MXNet has windows along 1 to 3 spatial axes, not {len(window)}")
 
 
-def weight_shape(node: Exporting, weight: Array) -> list[int]:
+def weight_shape(node: ExportedNode, weight: Array) -> list[int]:
     """The sizes of a weight, which must be known."""
     shape = weight.shape
     if shape is None or not all(isinstance(dim, int) for dim in shape):
@@ -26,7 +27,7 @@ def weight_shape(node: Exporting, weight: Array) -> list[int]:
     return [int(dim) for dim in shape]  # type: ignore[arg-type]
 
 
-def named(mx: Writing, weight: Array, bias: Array | None) -> tuple[Array, ...]:
+def named(mx: Writer, weight: Array, bias: Array | None) -> tuple[Array, ...]:
     """Weight and bias by their usual names."""
     given = (mx.weight(weight, "weight"),)
     return given if bias is None else (*given, mx.weight(bias, "bias"))
@@ -34,8 +35,8 @@ def named(mx: Writing, weight: Array, bias: Array | None) -> tuple[Array, ...]:
 
 @exporter("Conv", doc="Conv")
 def conv(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     weight: Array,
     bias: Array | None = None,
@@ -64,8 +65,8 @@ def conv(
 
 @exporter("ConvTranspose", doc="ConvTranspose")
 def conv_transpose(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     weight: Array,
     bias: Array | None = None,
@@ -91,7 +92,7 @@ def conv_transpose(
     return pad(node, mx, y, [0, 0, *begins], [0, 0, *ends], rank=len(window) + 2)
 
 
-def _transposed_pads(node: Exporting, window: Window) -> tuple[list[int], ...]:
+def _transposed_pads(node: ExportedNode, window: Window) -> tuple[list[int], ...]:
     """MXNet's `pad` (cut off on both sides), `adj` (added behind), and padding afterwards that cuts."""
     rows = []
     for axis in window.axes:
@@ -104,8 +105,8 @@ def _transposed_pads(node: Exporting, window: Window) -> tuple[list[int], ...]:
 
 @exporter("DeformConv", doc="DeformConv", unused="kernel_shape")
 def deform_conv(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     weight: Array,
     offset: Array,
@@ -139,8 +140,8 @@ def deform_conv(
 
 @exporter("Col2Im", doc="Col2Im")
 def col2im(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     image: Array,
     block: Array,

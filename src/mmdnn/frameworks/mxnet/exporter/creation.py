@@ -9,11 +9,14 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.sizes import Size, sizes
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
 @exporter("Range", doc="Range")
-def range_operator(node: Exporting, mx: Writing, start: Array, limit: Array, step: Array) -> Array:
+def range_operator(
+    node: ExportedNode, mx: Writer, start: Array, limit: Array, step: Array
+) -> Array:
     """Along an axis of another array."""
     first, by, found = start.numbers(), step.numbers(), sizes(limit.value)
     if first is None or by is None or not found or isinstance(found[0], int):
@@ -28,7 +31,7 @@ def range_operator(node: Exporting, mx: Writing, start: Array, limit: Array, ste
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")
 def constant_of_shape(
-    node: Exporting, mx: Writing, shape: Array, *, value: ir.TensorProtocol | None = None
+    node: ExportedNode, mx: Writer, shape: Array, *, value: ir.TensorProtocol | None = None
 ) -> Array:
     """In the shape of another array, whose type must be the same."""
     array = np.zeros(1, np.float32) if value is None else value.numpy()
@@ -46,7 +49,7 @@ def _is_whole(node: ir.Node) -> bool:
     return node.attributes["start"].as_int() == 0 and "end" not in node.attributes
 
 
-def _full(node: Exporting, mx: Writing, target: Array, array: np.ndarray) -> Array:
+def _full(node: ExportedNode, mx: Writer, target: Array, array: np.ndarray) -> Array:
     shape, kind = node.output_shape(), ir.DataType.from_numpy(array.dtype)
     found = sizes(target.value)
     if found is not None and not all(isinstance(size, int) for size in found):
@@ -60,7 +63,7 @@ def _full(node: Exporting, mx: Writing, target: Array, array: np.ndarray) -> Arr
     return full
 
 
-def full_of_sizes(mx: Writing, found: Sequence[Size], number: float, kind: ir.DataType) -> Array:
+def full_of_sizes(mx: Writer, found: Sequence[Size], number: float, kind: ir.DataType) -> Array:
     """An array of a number: for each open size a vector of zeros as long as that axis, repeated.
 
     Args:

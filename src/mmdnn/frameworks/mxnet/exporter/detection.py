@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from mmdnn.frameworks.mxnet._schema import operators
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
 @exporter("MaxRoiPool", doc="MaxRoiPool")
 def max_roi_pool(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     rois: Array,
     *,
@@ -26,8 +27,8 @@ def max_roi_pool(
 
 @exporter("RoiAlign", doc="RoiAlign")
 def roi_align(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     rois: Array,
     batch: Array,
@@ -74,7 +75,7 @@ FUNCTIONS = {
 
 
 def _kept(op: str) -> Any:
-    def write(node: Exporting, mx: Writing, *inputs: Array, **params: Any) -> list[Array]:
+    def write(node: ExportedNode, mx: Writer, *inputs: Array, **params: Any) -> list[Array]:
         type_ = node.source_type if node.source_type in operators() else op
         if "output_score" in operators()[type_].params and node.wants(1):
             params["output_score"] = True

@@ -7,7 +7,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.normalization import l2_normalization
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 _BINARY = {
     "Add": ("elemwise_add", "broadcast_add", "_plus_scalar", "_plus_scalar"),
@@ -37,7 +38,7 @@ _LEARNED = {"Scale", "Bias"}
 """Types of layers whose numbers are weights, even single ones."""
 
 
-def alike(node: Exporting, *arrays: Array) -> bool:
+def alike(node: ExportedNode, *arrays: Array) -> bool:
     """Whether the arrays are of one shape, and the source did not say that they are broadcast."""
     if node.source_type.startswith("broadcast_"):
         return False
@@ -69,7 +70,7 @@ def same_shape(*arrays: Array) -> bool:
 
 
 @exporter(*_BINARY, doc="Add")
-def binary(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+def binary(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
     same, broadcast, right, left = _BINARY[node.type]
     if node.type == "Pow" and b.dtype != a.dtype and a.dtype is not None:
         b = mx.cast(b, a.dtype) if scalar(b, a) is None else b
@@ -94,7 +95,7 @@ _POWERS = {"sqrt": 0.5, "rsqrt": -0.5, "square": 2.0, "reciprocal": -1.0}
 """Operators that are powers."""
 
 
-def _with_number(node: Exporting, mx: Writing, op: str, x: Array, number: float) -> Array:
+def _with_number(node: ExportedNode, mx: Writer, op: str, x: Array, number: float) -> Array:
     """A negative summand is taken away; a factor is a divisor where the source had one."""
     if op == "_power_scalar" and number == _POWERS.get(node.source_type):
         return mx.make(node.source_type, x)
@@ -107,7 +108,7 @@ def _with_number(node: Exporting, mx: Writing, op: str, x: Array, number: float)
     return mx.make(op, x, scalar=number)
 
 
-def _bias_of(node: Exporting, mx: Writing, x: Array, bias: Array) -> Array | None:
+def _bias_of(node: ExportedNode, mx: Writer, x: Array, bias: Array) -> Array | None:
     """The layer's own bias, where `x` is a dense layer of the same name."""
     made = x.entry.node
     if made.op != "FullyConnected" or len(made.inputs) != 2 or bias.constant is None:
@@ -127,7 +128,7 @@ def is_float(x: Array) -> bool:
 
 
 @exporter("Sum", doc="Sum")
-def sum_operator(node: Exporting, mx: Writing, *xs: Array) -> Array:
+def sum_operator(node: ExportedNode, mx: Writer, *xs: Array) -> Array:
     if len(xs) > 1 and alike(node, *xs):
         return mx.add_n(*xs, num_args=len(xs)) if len(xs) > 2 else mx.elemwise_add(*xs)
     total = xs[0]
@@ -137,12 +138,12 @@ def sum_operator(node: Exporting, mx: Writing, *xs: Array) -> Array:
 
 
 @exporter("Mean", doc="Mean")
-def mean_operator(node: Exporting, mx: Writing, *xs: Array) -> Array:
+def mean_operator(node: ExportedNode, mx: Writer, *xs: Array) -> Array:
     return mx._div_scalar(sum_operator(node, mx, *xs), scalar=len(xs))
 
 
 @exporter(*_EXTREME, doc="Max")
-def extreme(node: Exporting, mx: Writing, *xs: Array) -> Array:
+def extreme(node: ExportedNode, mx: Writer, *xs: Array) -> Array:
     same, broadcast, with_number = _EXTREME[node.type]
     found, same_shapes = xs[0], alike(node, *xs)
     for x in xs[1:]:
@@ -180,12 +181,12 @@ _UNARY = {
 
 
 @exporter(*_UNARY, doc="Abs")
-def unary(node: Exporting, mx: Writing, x: Array) -> Array:
+def unary(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return mx.make(_UNARY[node.type], x)
 
 
 @exporter("Round", doc="Round")
-def round_operator(node: Exporting, mx: Writing, x: Array) -> Array:
+def round_operator(node: ExportedNode, mx: Writer, x: Array) -> Array:
     """MXNet's `rint` takes halves down; those of odd numbers go up here."""
     down = mx.rint(x)
     half = mx._equal_scalar(mx.elemwise_sub(x, down), scalar=0.5)
@@ -194,7 +195,7 @@ def round_operator(node: Exporting, mx: Writing, x: Array) -> Array:
 
 
 @exporter("Mod", doc="Mod")
-def mod(node: Exporting, mx: Writing, a: Array, b: Array, *, fmod: int) -> Array:
+def mod(node: ExportedNode, mx: Writer, a: Array, b: Array, *, fmod: int) -> Array:
     """The divisor's sign, or with fmod the dividend's."""
     if not fmod:
         number = scalar(b, a)
@@ -205,7 +206,7 @@ def mod(node: Exporting, mx: Writing, a: Array, b: Array, *, fmod: int) -> Array
 
 @exporter("Clip", doc="Clip")
 def clip(
-    node: Exporting, mx: Writing, x: Array, low: Array | None = None, high: Array | None = None
+    node: ExportedNode, mx: Writer, x: Array, low: Array | None = None, high: Array | None = None
 ) -> Array:
     numbers = [None if bound is None else bound.numbers() for bound in (low, high)]
     known = [None if found is None else float(found.reshape(-1)[0]) for found in numbers]
@@ -226,7 +227,7 @@ def _short(number: float | None, x: Array) -> float | int | None:
 
 
 @exporter("Cast", doc="Cast", unused="saturate round_mode")
-def cast(node: Exporting, mx: Writing, x: Array, *, to: int) -> Array:
+def cast(node: ExportedNode, mx: Writer, x: Array, *, to: int) -> Array:
     target = ir.DataType(to)
     if target == ir.DataType.BOOL:
         return x if _is_truth(x) else mx.truth(mx._not_equal_scalar(x, scalar=0))
@@ -240,7 +241,7 @@ def _is_truth(x: Array) -> bool:
 
 
 @exporter("Identity", doc="Identity")
-def identity(node: Exporting, mx: Writing, x: Array) -> Array:
+def identity(node: ExportedNode, mx: Writer, x: Array) -> Array:
     """A layer of its own where the source had one."""
     ended = output_layer(node, mx, x)
     if ended is not None:
@@ -253,8 +254,8 @@ def identity(node: Exporting, mx: Writing, x: Array) -> Array:
 
 @exporter("Dropout", doc="Dropout", unused="seed")
 def dropout(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     ratio: Array | None = None,
     training: Array | None = None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.pad import NONE
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir import LIKE
 from mmdnn.ir.values import is_zero
 
@@ -14,7 +15,7 @@ EMBEDDINGS = {"Embed", "Embedding"}
 
 
 @exporter("Gather", doc="Gather")
-def gather(node: Exporting, mx: Writing, x: Array, indices: Array, *, axis: int) -> Array:
+def gather(node: ExportedNode, mx: Writer, x: Array, indices: Array, *, axis: int) -> Array:
     """`take`; a number alone is a slice of one, without its axis. Negative indices wrap around."""
     axis = node.axis(x, axis)
     numbers = indices.numbers()
@@ -39,7 +40,7 @@ def gather(node: Exporting, mx: Writing, x: Array, indices: Array, *, axis: int)
     return mx.take(x, indices, axis=axis, mode="wrap" if wraps else None)
 
 
-def _bounded(node: Exporting, mx: Writing, x: Array, indices: Array, axis: int) -> Array | None:
+def _bounded(node: ExportedNode, mx: Writer, x: Array, indices: Array, axis: int) -> Array | None:
     """The indices before the layer clips them, which MXNet's own layer does too."""
     clip = node.own(indices, "Clip")
     low, high = (
@@ -61,7 +62,9 @@ def _bounded(node: Exporting, mx: Writing, x: Array, indices: Array, axis: int) 
 
 
 @exporter("GatherElements", doc="GatherElements")
-def gather_elements(node: Exporting, mx: Writing, x: Array, indices: Array, *, axis: int) -> Array:
+def gather_elements(
+    node: ExportedNode, mx: Writer, x: Array, indices: Array, *, axis: int
+) -> Array:
     axis = node.axis(x, axis)
     shape = indices.shape or ()
     expected = tuple(1 if i == axis else dim for i, dim in enumerate(x.shape or ()))
@@ -71,7 +74,9 @@ def gather_elements(node: Exporting, mx: Writing, x: Array, indices: Array, *, a
 
 
 @exporter("GatherND", doc="GatherND")
-def gather_nd(node: Exporting, mx: Writing, x: Array, indices: Array, *, batch_dims: int) -> Array:
+def gather_nd(
+    node: ExportedNode, mx: Writer, x: Array, indices: Array, *, batch_dims: int
+) -> Array:
     """MXNet has the coordinates along the first axis, that of the batch among them."""
     rank = node.rank(indices)
     if batch_dims > 1:
@@ -88,7 +93,7 @@ def gather_nd(node: Exporting, mx: Writing, x: Array, indices: Array, *, batch_d
     return mx.gather_nd(x, places)
 
 
-def _counted(mx: Writing, x: Array, axis: int, rank: int) -> Array:
+def _counted(mx: Writer, x: Array, axis: int, rank: int) -> Array:
     """0, 1, ... along an axis of `x`, with an axis in front and `rank - 1` behind."""
     numbers = mx.make("_contrib_arange_like", x, axis=axis)
     numbers.dtype = ir.DataType.FLOAT
@@ -98,7 +103,7 @@ def _counted(mx: Writing, x: Array, axis: int, rank: int) -> Array:
 
 @exporter("Compress", doc="Compress")
 def compress(
-    node: Exporting, mx: Writing, x: Array, mask: Array, *, axis: int | None = None
+    node: ExportedNode, mx: Writer, x: Array, mask: Array, *, axis: int | None = None
 ) -> Array:
     if axis != 0:
         node.refuse("MXNet picks along the first axis")
@@ -107,7 +112,7 @@ def compress(
 
 @exporter("ScatterND", doc="ScatterND")
 def scatter_nd(
-    node: Exporting, mx: Writing, x: Array, indices: Array, updates: Array, *, reduction: str
+    node: ExportedNode, mx: Writer, x: Array, indices: Array, updates: Array, *, reduction: str
 ) -> Array:
     """Into zeros."""
     numbers, shape = x.numbers(), node.output_shape()
@@ -124,7 +129,7 @@ def scatter_nd(
 
 @exporter("OneHot", doc="OneHot")
 def one_hot(
-    node: Exporting, mx: Writing, indices: Array, depth: Array, values: Array, *, axis: int
+    node: ExportedNode, mx: Writer, indices: Array, depth: Array, values: Array, *, axis: int
 ) -> Array:
     size = node.ints(depth, "depth")[0]
     numbers = values.numbers()
@@ -159,8 +164,8 @@ FAR = 1 << 31
 
 @exporter("Slice", doc="Slice")
 def slice_operator(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     starts: Array,
     ends: Array,
@@ -197,7 +202,7 @@ def slice_operator(
     )
 
 
-def _like(node: Exporting, mx: Writing) -> Array | None:
+def _like(node: ExportedNode, mx: Writer) -> Array | None:
     """The picture to whose size the source cut, where it is known."""
     name, wanted = node.node.metadata_props.get(LIKE, ""), node.output_shape() or ()
     found = (array for value, array in mx.scope.values.items() if value.name == name)
@@ -228,7 +233,7 @@ def _cut(
 
 @exporter("TopK", doc="TopK", unused="sorted")
 def top_k(
-    node: Exporting, mx: Writing, x: Array, k: Array, *, axis: int, largest: int
+    node: ExportedNode, mx: Writer, x: Array, k: Array, *, axis: int, largest: int
 ) -> list[Array]:
     count = node.ints(k, "number")[0]
     both = mx.topk(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mmdnn.frameworks.mxnet._schema import LABELS
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
-def output_layer(node: Exporting, mx: Writing, x: Array, axis: int = -1) -> Array | None:
+def output_layer(node: ExportedNode, mx: Writer, x: Array, axis: int = -1) -> Array | None:
     """The source's own output layer, over an axis; None where it had none."""
     if node.source_type not in LABELS:
         return None

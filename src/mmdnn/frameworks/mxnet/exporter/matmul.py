@@ -8,13 +8,14 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.convolution import named, weight_shape
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
 @exporter("Gemm", doc="Gemm")
 def gemm(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     a: Array,
     b: Array,
     c: Array | None = None,
@@ -37,13 +38,13 @@ def gemm(
     return y if c is None else _plus(mx, y, c, beta)
 
 
-def _plus(mx: Writing, y: Array, c: Array, beta: float) -> Array:
+def _plus(mx: Writer, y: Array, c: Array, beta: float) -> Array:
     return mx.broadcast_add(y, mx._mul_scalar(c, scalar=beta) if beta != 1 else c)
 
 
 def fully_connected(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     weight: Array,
     bias: Array | None,
@@ -85,7 +86,7 @@ def is_flattening(node: ir.Node) -> bool:
 
 
 @exporter("MatMul", doc="MatMul")
-def matmul(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
+def matmul(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
     ranks = node.rank(a), node.rank(b)
     if ranks[0] == 1 and ranks[1] == 2:
         return mx.Reshape(mx.dot(mx.Reshape(a, shape=(1, -1)), b), shape=(-1,))
@@ -111,7 +112,7 @@ def matmul(node: Exporting, mx: Writing, a: Array, b: Array) -> Array:
 
 
 def _repeated(
-    node: Exporting, mx: Writing, x: Array, other: Array, shape: tuple[int | str | None, ...]
+    node: ExportedNode, mx: Writer, x: Array, other: Array, shape: tuple[int | str | None, ...]
 ) -> Array:
     """With the batch axes of a product, the open ones taken from the other side."""
     missing = len(shape) - node.rank(x)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.mxnet import _origins
+from mmdnn.frameworks.mxnet.exporter.names import name_nodes, tell_values
 from mmdnn.frameworks.mxnet.exporter.scope import Scope
-from mmdnn.frameworks.mxnet.exporter.table import exporter
-from mmdnn.frameworks.mxnet.graph import Model
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter, text
+from mmdnn.frameworks.mxnet.exporter.traversal import reachable
+from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
+from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
+from mmdnn.ir import SAID
 from mmdnn.ir.origin import adopt
+
+VERSION = {"mxnet_version": ["int", 10901]}
 
 
 def from_ir(model: ir.Model) -> Model:
@@ -23,4 +32,49 @@ def from_ir(model: ir.Model) -> Model:
     adopt(model, "mxnet")
     model = exporter.canonical(model)
     exporter.check(model)
-    return Scope(model).run()
+    scope = Scope(model)
+    for value in model.graph.inputs:
+        scope.values[value] = _input(value)
+    for node in model.graph:
+        write(scope, node)
+    return _model(scope, [_head(scope, value) for value in model.graph.outputs])
+
+
+def _model(scope: Scope, heads: list[Array]) -> Model:
+    """What has been written, named."""
+    nodes = reachable(head.entry.node for head in heads)
+    name_nodes(scope, nodes)
+    symbol = Symbol(nodes, [head.entry for head in heads], dict(VERSION))
+    model = Model(symbol, auxiliary={n.name for n in nodes if n in scope.auxiliary})
+    model.params = {node.name: scope.params[node] for node in nodes if node in scope.params}
+    for value in scope.model.graph.inputs:
+        shape = scope.values[value].shape or ()
+        model.inputs[str(value.name)] = tuple(d if isinstance(d, int) else None for d in shape)
+    tell_values(scope, symbol, heads)
+    made = {node: scope.made[node].node for node in nodes if node in scope.made}
+    _origins.write(scope.model, made, ((v, array.entry) for v, array in scope.values.items()))
+    return model
+
+
+def _input(value: ir.Value) -> Array:
+    kind = value.dtype or ir.DataType.FLOAT
+    if kind not in NAMES:
+        raise UnsupportedError(f"MXNet has no arrays of {kind.name}", layer=str(value.name))
+    node = Node(VARIABLE, str(value.name))
+    shape = value.shape
+    if shape is not None and len(shape):
+        said = int(value.metadata_props.get(SAID, 0))
+        sizes = [d if isinstance(d, int) else 0 if i else said for i, d in enumerate(shape)]
+        node.attrs["__shape__"] = text(sizes)
+    if kind != ir.DataType.FLOAT:
+        node.attrs["__dtype__"] = str(FLAGS[kind])
+    return Array(Entry(node), value, kind)
+
+
+def _head(scope: Scope, value: ir.Value) -> Array:
+    """An output; truth values are MXNet's again."""
+    array, producer = scope.array(value), value.producer()
+    if value.dtype != ir.DataType.BOOL or producer is None:
+        return array
+    mx = Writer(scope, ExportedNode(producer))
+    return Array(mx.Cast(array, dtype="bool").entry, value, ir.DataType.BOOL)

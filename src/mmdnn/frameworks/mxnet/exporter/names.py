@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import VALUES
+from mmdnn.frameworks.mxnet.exporter.scope import Scope
 from mmdnn.frameworks.mxnet.exporter.table import Array, text
 from mmdnn.frameworks.mxnet.graph import Node, Symbol
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.mxnet.exporter.scope import Scope
 
 
 def name_nodes(scope: Scope, nodes: list[Node]) -> None:

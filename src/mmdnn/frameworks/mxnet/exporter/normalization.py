@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import UNUSED
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.values import ints, number
 
 
@@ -19,8 +20,8 @@ def _ones(x: Array) -> bool:
 
 @exporter("BatchNormalization", doc="BatchNormalization")
 def batch_normalization(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     scale: Array,
     bias: Array,
@@ -59,7 +60,7 @@ def batch_normalization(
 
 
 def _by_hand(
-    mx: Writing, x: Array, scale: Array, bias: Array, mean: Array, var: Array, eps: float
+    mx: Writer, x: Array, scale: Array, bias: Array, mean: Array, var: Array, eps: float
 ) -> Array:
     """By statistics that are computed: factor and offset of each channel."""
     factor = mx.elemwise_mul(scale, mx.rsqrt(mx._plus_scalar(var, scalar=eps)))
@@ -72,7 +73,7 @@ def _by_hand(
 
 @exporter("InstanceNormalization", doc="InstanceNormalization")
 def instance_normalization(
-    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array, *, epsilon: float
+    node: ExportedNode, mx: Writer, x: Array, scale: Array, bias: Array, *, epsilon: float
 ) -> Array:
     return mx.InstanceNorm(x, mx.weight(scale, "gamma"), mx.weight(bias, "beta"), eps=epsilon)
 
@@ -89,7 +90,7 @@ def _is_odd_layer_norm(node: ir.Node) -> bool:
 
 @exporter("LayerNormalization", doc="LayerNormalization", unused="stash_type axis")
 def layer_normalization(
-    node: Exporting, mx: Writing, x: Array, scale: Array, bias: Array, *, epsilon: float
+    node: ExportedNode, mx: Writer, x: Array, scale: Array, bias: Array, *, epsilon: float
 ) -> Array:
     rest = mx.weight(scale, "gamma"), mx.weight(bias, "beta")
     return mx.LayerNorm(x, *rest, axis=-1, eps=epsilon)
@@ -97,7 +98,7 @@ def layer_normalization(
 
 @exporter("LRN", doc="LRN")
 def lrn(
-    node: Exporting, mx: Writing, x: Array, *, size: int, alpha: float, beta: float, bias: float
+    node: ExportedNode, mx: Writer, x: Array, *, size: int, alpha: float, beta: float, bias: float
 ) -> Array:
     if size % 2 == 0:
         node.refuse(f"MXNet's windows of local response normalisation are odd, not {size}")
@@ -105,14 +106,14 @@ def lrn(
 
 
 @exporter("LpNormalization", doc="LpNormalization")
-def lp_normalization(node: Exporting, mx: Writing, x: Array, *, axis: int, p: int) -> Array:
+def lp_normalization(node: ExportedNode, mx: Writer, x: Array, *, axis: int, p: int) -> Array:
     return mx.broadcast_div(x, mx.norm(x, ord=p, axis=(axis,), keepdims=True))
 
 
 _MODES = {"instance": (1, None), "channel": (1, 2), "spatial": (2, None)}
 
 
-def l2_normalization(node: Exporting, mx: Writing, x: Array, norm: Array) -> Array | None:
+def l2_normalization(node: ExportedNode, mx: Writer, x: Array, norm: Array) -> Array | None:
     """MXNet's own layer, where the source had it: x / sqrt(sum(x^2) + eps)."""
     if node.source_type != "L2Normalization" or x.shape is None:
         return None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 _MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect"}
 
 
 def pad(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     begins: Sequence[int],
     ends: Sequence[int],
@@ -59,7 +60,7 @@ NONE = "None"
 
 
 def _pad(
-    mx: Writing,
+    mx: Writer,
     x: Array,
     wide: list[tuple[int, int]],
     plain: list[int],
@@ -85,7 +86,7 @@ def _pad(
     return x
 
 
-def _drop(mx: Writing, x: Array, count: int) -> Array:
+def _drop(mx: Writer, x: Array, count: int) -> Array:
     """Merge the added first axes, all of one element, into the next."""
     for _ in range(count):
         x = mx.Reshape(x, shape=(-3, -2))
@@ -94,8 +95,8 @@ def _drop(mx: Writing, x: Array, count: int) -> Array:
 
 @exporter("Pad", doc="Pad")
 def pad_operator(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     pads: Array,
     value: Array | None = None,

@@ -12,7 +12,8 @@ from typing import Any
 
 from mmdnn.frameworks.mxnet.exporter.convolution import check_window, per_axis
 from mmdnn.frameworks.mxnet.exporter.pad import pad
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.windows import Window
 
 
@@ -31,13 +32,13 @@ def convention(window: Window) -> str | None:
     return None
 
 
-def _check(node: Exporting, window: Window) -> None:
+def _check(node: ExportedNode, window: Window) -> None:
     check_window(node, window)
     if set(window.dilations) != {1}:
         node.refuse("MXNet has no pooling with dilation")
 
 
-def _reach(node: Exporting, window: Window) -> list[int]:
+def _reach(node: ExportedNode, window: Window) -> list[int]:
     """The padding behind with which rounding down gives as many windows."""
     if window.reach is None:
         node.refuse("ceil_mode with such padding, for an image whose size is not known")
@@ -50,13 +51,13 @@ def _params(window: Window) -> dict[str, Any]:
 
 
 def _padded(
-    node: Exporting, mx: Writing, x: Array, begins: list[int], ends: list[int], value: float
+    node: ExportedNode, mx: Writer, x: Array, begins: list[int], ends: list[int], value: float
 ) -> Array:
     rank = len(begins) + 2
     return pad(node, mx, x, [0, 0, *begins], [0, 0, *ends], value, rank=rank)
 
 
-def _pool(mx: Writing, x: Array, kind: str, window: Window, rounding: str, **params: Any) -> Array:
+def _pool(mx: Writer, x: Array, kind: str, window: Window, rounding: str, **params: Any) -> Array:
     return mx.Pooling(
         x,
         pool_type=kind,
@@ -68,7 +69,7 @@ def _pool(mx: Writing, x: Array, kind: str, window: Window, rounding: str, **par
 
 
 @exporter("MaxPool", doc="MaxPool", unused="storage_order")
-def max_pool(node: Exporting, mx: Writing, x: Array, *, window: Window) -> Array:
+def max_pool(node: ExportedNode, mx: Writer, x: Array, *, window: Window) -> Array:
     if node.wants(1):
         node.refuse("MXNet's pooling does not tell where the maxima are")
     _check(node, window)
@@ -80,7 +81,7 @@ def max_pool(node: Exporting, mx: Writing, x: Array, *, window: Window) -> Array
 
 @exporter("AveragePool", doc="AveragePool")
 def average_pool(
-    node: Exporting, mx: Writing, x: Array, *, window: Window, count_include_pad: int
+    node: ExportedNode, mx: Writer, x: Array, *, window: Window, count_include_pad: int
 ) -> Array:
     _check(node, window)
     include = bool(count_include_pad)
@@ -95,7 +96,7 @@ def average_pool(
 
 
 def _quotient(
-    node: Exporting, mx: Writing, x: Array, window: Window, reach: list[int], include: bool
+    node: ExportedNode, mx: Writer, x: Array, window: Window, reach: list[int], include: bool
 ) -> Array:
     """Sums of the padded image over the numbers of elements that count."""
     ones = mx.ones_like(x)
@@ -110,7 +111,7 @@ def _quotient(
     return mx.elemwise_div(total, mx.Pooling(counts, pool_type="sum", **_params(window)))
 
 
-def _global(node: Exporting, mx: Writing, x: Array, kind: str) -> Array:
+def _global(node: ExportedNode, mx: Writer, x: Array, kind: str) -> Array:
     """The kernel is ignored, and tells how many axes there are in old files."""
     rank = 4 if x.shape is None else len(x.shape)
     if rank not in {3, 4, 5}:
@@ -119,17 +120,17 @@ def _global(node: Exporting, mx: Writing, x: Array, kind: str) -> Array:
 
 
 @exporter("GlobalAveragePool", doc="GlobalAveragePool")
-def global_average_pool(node: Exporting, mx: Writing, x: Array) -> Array:
+def global_average_pool(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return _global(node, mx, x, "avg")
 
 
 @exporter("GlobalMaxPool", doc="GlobalMaxPool")
-def global_max_pool(node: Exporting, mx: Writing, x: Array) -> Array:
+def global_max_pool(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return _global(node, mx, x, "max")
 
 
 @exporter("LpPool", doc="LpPool")
-def lp_pool(node: Exporting, mx: Writing, x: Array, *, window: Window, p: int) -> Array:
+def lp_pool(node: ExportedNode, mx: Writer, x: Array, *, window: Window, p: int) -> Array:
     """MXNet takes no absolute values, so they are taken before."""
     _check(node, window)
     if p not in {1, 2, 3}:

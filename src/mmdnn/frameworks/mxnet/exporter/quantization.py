@@ -5,10 +5,11 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.elementwise import round_operator
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
-def _along(node: Exporting, mx: Writing, each: Array, x: Array, axis: int) -> Array:
+def _along(node: ExportedNode, mx: Writer, each: Array, x: Array, axis: int) -> Array:
     """A number for all, or one for each place along an axis."""
     if len(each.shape or ()) > 1:
         node.refuse("scales for blocks")
@@ -22,7 +23,7 @@ def _along(node: Exporting, mx: Writing, each: Array, x: Array, axis: int) -> Ar
     "QuantizeLinear", doc="QuantizeLinear", unused="saturate output_dtype precision block_size"
 )
 def quantize(
-    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None, *, axis: int
+    node: ExportedNode, mx: Writer, x: Array, scale: Array, zero: Array | None = None, *, axis: int
 ) -> Array:
     kind = node.output.dtype
     if kind not in {ir.DataType.UINT8, ir.DataType.INT8}:
@@ -37,7 +38,7 @@ def quantize(
 
 @exporter("DequantizeLinear", doc="DequantizeLinear", unused="output_dtype block_size")
 def dequantize(
-    node: Exporting, mx: Writing, x: Array, scale: Array, zero: Array | None = None, *, axis: int
+    node: ExportedNode, mx: Writer, x: Array, scale: Array, zero: Array | None = None, *, axis: int
 ) -> Array:
     kind = node.output.dtype or ir.DataType.FLOAT
     if kind not in NAMES:

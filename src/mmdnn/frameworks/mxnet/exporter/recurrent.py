@@ -12,7 +12,8 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.stacks import Stack, Weights
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.frameworks.mxnet.graph import Node
 from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
 from mmdnn.ir.values import constant, is_zero
@@ -57,8 +58,8 @@ def _lengths(x: ir.Value | None, lengths: ir.Value | None) -> ir.Value | None:
 
 @exporter("LSTM", "GRU", "RNN", doc="LSTM", unused=" ".join(ATTRIBUTES))
 def recurrent(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     w: Array,
     r: Array,
@@ -89,8 +90,8 @@ def recurrent(
 
 @exporter("mmdnn::ProjectedLSTM", doc="LSTM", unused="hidden_size")
 def projected(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     w: Array,
     r: Array,
@@ -113,7 +114,7 @@ def projected(
     return [_laid_out(node, mx, y, ways), *ends]
 
 
-def _laid_out(node: Exporting, mx: Writing, y: Array, ways: int) -> Array:
+def _laid_out(node: ExportedNode, mx: Writer, y: Array, ways: int) -> Array:
     """From [T, N, directions * H] to ONNX's axes; what only turns them back finds it as it was."""
     split = mx.Reshape(y, shape=(0, 0, -4, ways, -1))
     mx.scope.joined[split.entry] = y
@@ -128,7 +129,7 @@ def _given(state: Array | None) -> Array | None:
 
 
 def _by_lengths(
-    node: Exporting, mx: Writing, said: Recurrent, stack: Stack, lengths: Array
+    node: ExportedNode, mx: Writer, said: Recurrent, stack: Stack, lengths: Array
 ) -> tuple[Array, list[Array]]:
     """A node for each direction: what goes backwards is turned, each sequence by itself."""
     x, counts = stack.x, mx.cast(lengths, stack.layers[0].w.dtype)
@@ -150,12 +151,12 @@ def _by_lengths(
     return _joined(mx, outputs, 2), [_joined(mx, ends, 0)] if ends else []
 
 
-def _joined(mx: Writing, parts: list[Array], axis: int) -> Array:
+def _joined(mx: Writer, parts: list[Array], axis: int) -> Array:
     return parts[0] if len(parts) == 1 else mx.Concat(*parts, num_args=len(parts), dim=axis)
 
 
 def _written(
-    node: Exporting, mx: Writing, stack: Stack, x: Array, *, backwards: bool
+    node: ExportedNode, mx: Writer, stack: Stack, x: Array, *, backwards: bool
 ) -> tuple[Array, list[Array]]:
     if not backwards:
         return _stacked(node, mx, stack, x)
@@ -164,7 +165,7 @@ def _written(
     return mx.reverse(made, axis=(0,)), mx.outputs(made, 3)[1:]
 
 
-def _stacked(node: Exporting, mx: Writing, stack: Stack, x: Array) -> tuple[Array, list[Array]]:
+def _stacked(node: ExportedNode, mx: Writer, stack: Stack, x: Array) -> tuple[Array, list[Array]]:
     """On top of the stack below, if they were one operator in the source."""
     below, dropout = _below(mx, x, node.layer)
     if below is not None and _fits(mx, below, stack, dropout):
@@ -186,7 +187,7 @@ def _stacked(node: Exporting, mx: Writing, stack: Stack, x: Array) -> tuple[Arra
     return made, [mx.scope.values.get(value, lasts[0]) for value in stack.ends[-1]]
 
 
-def _below(mx: Writing, x: Array, layer: str) -> tuple[Stack | None, float]:
+def _below(mx: Writer, x: Array, layer: str) -> tuple[Stack | None, float]:
     """The stack that makes x, and the share that is dropped on the way, if nothing else reads x."""
     alone = x.value is not None and len(x.value.uses()) == 1 and not x.value.is_graph_output()
     maker: Node = x.entry.node
@@ -196,7 +197,7 @@ def _below(mx: Writing, x: Array, layer: str) -> tuple[Stack | None, float]:
     return (mx.scope.stacks.get(x.entry.node) if alone and not x.entry.output else None), dropout
 
 
-def _fits(mx: Writing, below: Stack, stack: Stack, dropout: float) -> bool:
+def _fits(mx: Writer, below: Stack, stack: Stack, dropout: float) -> bool:
     if len(below.layers) > 1 and below.dropout != dropout:
         return False
     same = (below.mode, below.size, below.ways, below.layer, below.projection)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
-def _axes(node: Exporting, x: Array, found: list[int], keep: bool) -> dict[str, Any]:
+def _axes(node: ExportedNode, x: Array, found: list[int], keep: bool) -> dict[str, Any]:
     """`axis` and `keepdims` for MXNet; of all axes where none are told."""
     if not found and keep:
         found = list(range(node.rank(x)))
@@ -18,8 +19,8 @@ def _axes(node: Exporting, x: Array, found: list[int], keep: bool) -> dict[str, 
 
 def _reduction(op: str, before: str = "", after: str = "") -> Any:
     def reduce(
-        node: Exporting,
-        mx: Writing,
+        node: ExportedNode,
+        mx: Writer,
         x: Array,
         axes: Array | None = None,
         *,
@@ -52,7 +53,7 @@ for _type, _how in {
 
 @exporter("ArgMax", "ArgMin", doc="ArgMax")
 def arg_extreme(
-    node: Exporting, mx: Writing, x: Array, *, axis: int, keepdims: int, select_last_index: int
+    node: ExportedNode, mx: Writer, x: Array, *, axis: int, keepdims: int, select_last_index: int
 ) -> Array:
     """MXNet gives floats, and the first of several."""
     axis = node.axis(x, axis)
@@ -66,7 +67,7 @@ def arg_extreme(
     return as_index(mx, found)
 
 
-def as_index(mx: Writing, x: Array) -> Array:
+def as_index(mx: Writer, x: Array) -> Array:
     import onnx_ir as ir
 
     x.dtype = None
@@ -75,7 +76,7 @@ def as_index(mx: Writing, x: Array) -> Array:
 
 @exporter("CumSum", doc="CumSum")
 def cum_sum(
-    node: Exporting, mx: Writing, x: Array, axis: Array, *, exclusive: int, reverse: int
+    node: ExportedNode, mx: Writer, x: Array, axis: Array, *, exclusive: int, reverse: int
 ) -> Array:
     if exclusive:
         node.refuse("exclusive sums")

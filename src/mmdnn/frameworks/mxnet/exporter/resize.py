@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
 @exporter(
@@ -13,8 +14,8 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exp
     unused="keep_aspect_ratio_policy extrapolation_value cubic_coeff_a exclude_outside",
 )
 def resize(
-    node: Exporting,
-    mx: Writing,
+    node: ExportedNode,
+    mx: Writer,
     x: Array,
     roi: Array | None = None,
     scales: Array | None = None,
@@ -46,7 +47,7 @@ def resize(
 
 
 def _check_first(
-    node: Exporting, before: Any, axes: list[int], scales: Array | None, sizes: Array | None
+    node: ExportedNode, before: Any, axes: list[int], scales: Array | None, sizes: Array | None
 ) -> None:
     """Batch and channels must stay."""
     given = scales if scales is not None and scales.shape != (0,) else sizes
@@ -59,7 +60,7 @@ def _check_first(
             node.refuse("MXNet resizes the spatial axes only")
 
 
-def _check_scales(node: Exporting, scales: Array, old: list[int], new: list[int]) -> None:
+def _check_scales(node: ExportedNode, scales: Array, old: list[int], new: list[int]) -> None:
     """The coordinates must follow from the sizes alone."""
     numbers = scales.numbers()
     assert numbers is not None
@@ -69,7 +70,13 @@ def _check_scales(node: Exporting, scales: Array, old: list[int], new: list[int]
 
 
 def _nearest(
-    node: Exporting, mx: Writing, x: Array, old: list[int], new: list[int], rule: str, rounding: str
+    node: ExportedNode,
+    mx: Writer,
+    x: Array,
+    old: list[int],
+    new: list[int],
+    rule: str,
+    rounding: str,
 ) -> Array:
     """Every pixel several times: that is what all rules but one mean for whole factors."""
     if any(n % o for o, n in zip(old, new, strict=True)):
@@ -89,7 +96,7 @@ def _nearest(
 
 
 def _linear(
-    node: Exporting, mx: Writing, x: Array, old: list[int], new: list[int], rule: str
+    node: ExportedNode, mx: Writer, x: Array, old: list[int], new: list[int], rule: str
 ) -> Array:
     aligned = rule == "align_corners"
     centred = rule == "half_pixel" or (rule == "pytorch_half_pixel" and 1 not in new)

@@ -8,16 +8,10 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.mxnet import _origins
-from mmdnn.frameworks.mxnet.exporter.names import name_nodes, tell_values
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter, text
-from mmdnn.frameworks.mxnet.exporter.traversal import reachable
-from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
-from mmdnn.ir import SAID
 from mmdnn.tensors import references
-
-VERSION = {"mxnet_version": ["int", 10901]}
 
 FIXED = "_fixed"
 """Ends the name of the ones that stand in for a gamma that MXNet does not use."""
@@ -44,7 +38,7 @@ class Scope:
     def __init__(self, model: ir.Model) -> None:
         self.model = model
         self.keeps_names = model.metadata_props.get("mmdnn.framework") == "mxnet"
-        self.made: dict[Node, Exporting] = {}
+        self.made: dict[Node, ExportedNode] = {}
         self.values: dict[ir.Value, Array] = {}
         self.derived: dict[Any, Array] = {}
         self.params: dict[Node, ir.TensorProtocol] = {}
@@ -55,44 +49,7 @@ class Scope:
         self.auxiliary: set[Node] = set()
         self.claimed: set[Node] = set()
         self.named: set[Node] = set()
-        self.final: dict[Node, Exporting] = {}
-
-    def run(self) -> Model:
-        """Write all nodes, then name them."""
-        graph = self.model.graph
-        for value in graph.inputs:
-            self._input(value)
-        for node in graph:
-            self.write(node)
-        heads = [self._head(value) for value in graph.outputs]
-        nodes = reachable(head.entry.node for head in heads)
-        name_nodes(self, nodes)
-        symbol = Symbol(nodes, [head.entry for head in heads], dict(VERSION))
-        model = Model(symbol, auxiliary={n.name for n in nodes if n in self.auxiliary})
-        model.params = {node.name: self.params[node] for node in nodes if node in self.params}
-        for value in graph.inputs:
-            array = self.values[value]
-            model.inputs[str(value.name)] = tuple(
-                d if isinstance(d, int) else None for d in array.shape or ()
-            )
-        tell_values(self, symbol, heads)
-        made = {node: self.made[node].node for node in nodes if node in self.made}
-        _origins.write(self.model, made, ((v, array.entry) for v, array in self.values.items()))
-        return model
-
-    def _input(self, value: ir.Value) -> None:
-        kind = value.dtype or ir.DataType.FLOAT
-        if kind not in NAMES:
-            raise UnsupportedError(f"MXNet has no arrays of {kind.name}", layer=str(value.name))
-        node = Node(VARIABLE, str(value.name))
-        shape = value.shape
-        if shape is not None and len(shape):
-            said = int(value.metadata_props.get(SAID, 0))
-            sizes = [d if isinstance(d, int) else 0 if i else said for i, d in enumerate(shape)]
-            node.attrs["__shape__"] = text(sizes)
-        if kind != ir.DataType.FLOAT:
-            node.attrs["__dtype__"] = str(FLAGS[kind])
-        self.values[value] = Array(Entry(node), value, kind)
+        self.final: dict[Node, ExportedNode] = {}
 
     def array(self, value: ir.Value) -> Array:
         """What holds an IR value; constants become parameters when they are first read."""
@@ -147,36 +104,3 @@ class Scope:
             node.name = str(x.value.name).removesuffix(FIXED) if keep and x.value else name
         if told:
             self.claimed.add(node)
-
-    def write(self, node: ir.Node) -> None:
-        """Write what a node becomes."""
-        exporting = Exporting(node)
-        writing = Writing(self, exporting)
-        inputs = [None if value is None else self._operand(writing, value) for value in node.inputs]
-        made = exporter.write(exporting, writing, *inputs)
-        arrays = [made] if isinstance(made, Array) else list(made)
-        for output, array in zip(node.outputs, arrays, strict=False):
-            if array is None:
-                continue
-            kind = output.dtype
-            kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
-            self.values[output] = Array(array.entry, output, kind or array.dtype)
-            maker = self.made.get(array.entry.node)
-            if maker is not None and maker.layer == exporting.layer:
-                self.final[array.entry.node] = maker
-
-    def _operand(self, mx: Writing, value: ir.Value) -> Array:
-        array = self.array(value)
-        if array.dtype != ir.DataType.BOOL:
-            return array
-        cast = mx.cast(array, ir.DataType.FLOAT)
-        self.values[value] = Array(cast.entry, value, ir.DataType.FLOAT)
-        return self.values[value]
-
-    def _head(self, value: ir.Value) -> Array:
-        array = self.array(value)
-        producer = value.producer()
-        if value.dtype != ir.DataType.BOOL or producer is None:
-            return array
-        mx = Writing(self, Exporting(producer))
-        return Array(mx.Cast(array, dtype="bool").entry, value, ir.DataType.BOOL)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.table import Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
 @exporter("ReverseSequence", doc="ReverseSequence")
 def reverse_sequence(
-    node: Exporting, mx: Writing, x: Array, lengths: Array, *, time_axis: int, batch_axis: int
+    node: ExportedNode, mx: Writer, x: Array, lengths: Array, *, time_axis: int, batch_axis: int
 ) -> Array:
     """MXNet has time first, then the batch."""
     if {time_axis, batch_axis} != {0, 1}:

@@ -11,11 +11,12 @@ from mmdnn.frameworks.mxnet.exporter.creation import full_of_sizes
 from mmdnn.frameworks.mxnet.exporter.matmul import is_flattening
 from mmdnn.frameworks.mxnet.exporter.pad import NONE
 from mmdnn.frameworks.mxnet.exporter.sizes import Size, dimension, sizes, whole_shape
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Exporting, Writing, exporter
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
 
 @exporter("Reshape", doc="Reshape")
-def reshape(node: Exporting, mx: Writing, x: Array, target: Array, *, allowzero: int) -> Array:
+def reshape(node: ExportedNode, mx: Writer, x: Array, target: Array, *, allowzero: int) -> Array:
     """0 and -1 mean the same in both."""
     shape = target.numbers()
     if shape is None:
@@ -37,7 +38,7 @@ def reshape(node: Exporting, mx: Writing, x: Array, target: Array, *, allowzero:
     return mx.Reshape(x, shape=tuple(target_sizes) or (1,))
 
 
-def _ones_moved(node: Exporting, mx: Writing, x: Array) -> Array | None:
+def _ones_moved(node: ExportedNode, mx: Writer, x: Array) -> Array | None:
     """An axis of size 1 put in, or axes of size 1 taken out, where that is all."""
     before, after = list(x.shape or ()), list(node.output_shape() or ())
     if node.source_type == "expand_dims":
@@ -59,7 +60,7 @@ def _joins(x: Array, target: list[int]) -> bool:
     return free or (kept and target[2] in {-1, last})
 
 
-def _computed(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
+def _computed(node: ExportedNode, mx: Writer, x: Array, target: Array) -> Array:
     """A target computed while the model runs: what is known of the result may be enough."""
     found = sizes(target.value)
     shape = node.output_shape() if found is None else tuple(dimension(size) for size in found)
@@ -89,7 +90,7 @@ def _leading(found: Sequence[Size]) -> tuple[ir.Value, int] | None:
     return (value, count) if same else None
 
 
-def _codes(node: Exporting, x: Array, shape: Sequence[int | str | None]) -> tuple[int, ...]:
+def _codes(node: ExportedNode, x: Array, shape: Sequence[int | str | None]) -> tuple[int, ...]:
     """A target shape in MXNet's codes: the sizes, 0 where an axis stays, -1 once."""
     codes = []
     for axis, dim in enumerate(shape):
@@ -105,7 +106,7 @@ def _codes(node: Exporting, x: Array, shape: Sequence[int | str | None]) -> tupl
 
 
 @exporter("Flatten", doc="Flatten")
-def flatten(node: Exporting, mx: Writing, x: Array, *, axis: int) -> Array:
+def flatten(node: ExportedNode, mx: Writer, x: Array, *, axis: int) -> Array:
     rank = node.rank(x)
     axis = axis + rank if axis < 0 else axis
     if axis == 1:
@@ -123,7 +124,7 @@ def flatten(node: Exporting, mx: Writing, x: Array, *, axis: int) -> Array:
 
 
 @exporter("Transpose", doc="Transpose")
-def transpose(node: Exporting, mx: Writing, x: Array, *, perm: list[int] | None = None) -> Array:
+def transpose(node: ExportedNode, mx: Writer, x: Array, *, perm: list[int] | None = None) -> Array:
     if perm == [0, 2, 1, 3] and x.value in mx.scope.turned:
         return mx.scope.turned[x.value]
     moved = [i for i, axis in enumerate(perm or ()) if i != axis]
@@ -133,7 +134,7 @@ def transpose(node: Exporting, mx: Writing, x: Array, *, perm: list[int] | None 
 
 
 @exporter("Unsqueeze", doc="Unsqueeze")
-def unsqueeze(node: Exporting, mx: Writing, x: Array, axes: Array) -> Array:
+def unsqueeze(node: ExportedNode, mx: Writer, x: Array, axes: Array) -> Array:
     rank = node.rank(x)
     places = node.ints(axes, "axes")
     after = rank + len(places)
@@ -146,7 +147,7 @@ def unsqueeze(node: Exporting, mx: Writing, x: Array, axes: Array) -> Array:
 
 
 @exporter("Squeeze", doc="Squeeze")
-def squeeze(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -> Array:
+def squeeze(node: ExportedNode, mx: Writer, x: Array, axes: Array | None = None) -> Array:
     if node.output_shape() == ():
         return mx.Reshape(x, shape=(1,))
     turned = mx.scope.turned.get(x.value) if x.value is not None else None
@@ -162,7 +163,7 @@ def squeeze(node: Exporting, mx: Writing, x: Array, axes: Array | None = None) -
 
 @exporter("Shape", doc="Shape")
 def shape_operator(
-    node: Exporting, mx: Writing, x: Array, *, start: int, end: int | None = None
+    node: ExportedNode, mx: Writer, x: Array, *, start: int, end: int | None = None
 ) -> Array:
     whole = mx.shape_array(x)
     whole.dtype = ir.DataType.INT64
@@ -172,12 +173,12 @@ def shape_operator(
 
 
 @exporter("Size", doc="Size")
-def size_operator(node: Exporting, mx: Writing, x: Array) -> Array:
+def size_operator(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return mx.size_array(x)
 
 
 @exporter("DepthToSpace", doc="DepthToSpace")
-def depth_to_space(node: Exporting, mx: Writing, x: Array, *, blocksize: int, mode: str) -> Array:
+def depth_to_space(node: ExportedNode, mx: Writer, x: Array, *, blocksize: int, mode: str) -> Array:
     if mode != "DCR":
         shape, block = x.shape or (), blocksize
         if len(shape) != 4 or not all(isinstance(d, int) for d in shape[1:]):
@@ -190,17 +191,17 @@ def depth_to_space(node: Exporting, mx: Writing, x: Array, *, blocksize: int, mo
 
 
 @exporter("SpaceToDepth", doc="SpaceToDepth")
-def space_to_depth(node: Exporting, mx: Writing, x: Array, *, blocksize: int) -> Array:
+def space_to_depth(node: ExportedNode, mx: Writer, x: Array, *, blocksize: int) -> Array:
     return mx.space_to_depth(x, block_size=blocksize)
 
 
 @exporter("Tile", doc="Tile")
-def tile(node: Exporting, mx: Writing, x: Array, repeats: Array) -> Array:
+def tile(node: ExportedNode, mx: Writer, x: Array, repeats: Array) -> Array:
     return mx.tile(x, reps=tuple(node.ints(repeats, "repeats")))
 
 
 @exporter("Expand", doc="Expand")
-def expand(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
+def expand(node: ExportedNode, mx: Writer, x: Array, target: Array) -> Array:
     """To a shape, or to that of another array."""
     own, whole = x.shape or (), whole_shape(target.value)
     if whole is not None and whole.shape is not None and len(whole.shape) >= node.rank(x):
@@ -224,7 +225,7 @@ def expand(node: Exporting, mx: Writing, x: Array, target: Array) -> Array:
     return mx.broadcast_to(x, shape=tuple(codes)) if any(codes) else mx.make("_copy", x)
 
 
-def _filled(node: Exporting, mx: Writing, x: Array, shape: Sequence[int | str | None]) -> Array:
+def _filled(node: ExportedNode, mx: Writer, x: Array, shape: Sequence[int | str | None]) -> Array:
     """One number everywhere; MXNet finds out the open sizes by what reads it, or refuses."""
     numbers = x.numbers()
     kind = x.dtype
@@ -240,7 +241,7 @@ def _filled(node: Exporting, mx: Writing, x: Array, shape: Sequence[int | str | 
     return full
 
 
-def with_rank(mx: Writing, x: Array, rank: int) -> Array:
+def with_rank(mx: Writer, x: Array, rank: int) -> Array:
     """With axes of one element in front."""
     if not x.shape:
         return mx.Reshape(x, shape=(1,) * rank) if rank > 1 else x
@@ -249,6 +250,6 @@ def with_rank(mx: Writing, x: Array, rank: int) -> Array:
     return x
 
 
-def like(mx: Writing, x: Array, whole: Array, rank: int) -> Array:
+def like(mx: Writer, x: Array, whole: Array, rank: int) -> Array:
     """Repeated to another's shape."""
     return mx.broadcast_like(with_rank(mx, x, rank), whole)

@@ -35,10 +35,7 @@ def _of_shape(node: ir.Node) -> list[Size] | None:
     x = node.inputs[0]
     if x is None or x.shape is None:
         return None
-    first, last = node.attributes.get("start"), node.attributes.get("end")
-    places = range(len(x.shape))[
-        first.as_int() if first else 0 : last.as_int() if last else len(x.shape)
-    ]
+    places = range(len(x.shape))[node.attributes.get_int("start") : node.attributes.get_int("end")]
     return [dim if isinstance(dim := x.shape[axis], int) else (x, axis) for axis in places]
 
 

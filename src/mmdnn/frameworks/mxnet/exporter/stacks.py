@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, Writing
+from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array
+from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.tensors import references
 
 GATES = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn_tanh": (0,), "rnn_relu": (0,)}
@@ -125,7 +126,7 @@ class Stack:
         blocks = rows.reshape(self.gates, self.size, *rows.shape[1:])
         return blocks[list(GATES[self.mode])]
 
-    def write(self, mx: Writing, *, ends: bool) -> Array:
+    def write(self, mx: Writer, *, ends: bool) -> Array:
         """The node; with `ends` it gives its last states too.
 
         With a projection it always does: without, MXNet 1.9.1 ends its process on the CPU.
@@ -148,12 +149,12 @@ class Stack:
             state_outputs=True if ends or self.projection else None,
         )
 
-    def _parameters(self, mx: Writing) -> Array:
+    def _parameters(self, mx: Writer) -> Array:
         name = mx.scope.original(self.source, r"_l\d+_W") or f"{self.layer}_parameters"
         return mx.weight(mx.scope.parameter(name, self.vector()), "parameters", named=True)
 
 
-def _states(mx: Writing, stack: Stack, given: list[Array | None], size: int) -> Array:
+def _states(mx: Writer, stack: Stack, given: list[Array | None], size: int) -> Array:
     """The first states of all layers: one array if they were cut from one."""
     ways, kind = len(stack.ways), stack.layers[0].w.dtype
     dtype = NAMES[kind] if kind != ir.DataType.FLOAT else None
