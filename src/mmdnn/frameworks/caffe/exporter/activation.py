@@ -31,24 +31,21 @@ def prelu(node: Exporting, caffe: Writing, x: Blob, slope: Operand) -> Blob:
 
 
 @exporter("Selu", doc=f"{TUTORIAL}/elu.html")
-def selu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    alpha = node.attribute("alpha", 1.67326319217681884765625)
+def selu(_node: Exporting, caffe: Writing, x: Blob, *, alpha: float, gamma: float) -> Blob:
     inner = caffe.layer("ELU", x, suffix="elu", alpha=alpha)
-    return caffe.power(inner, scale=node.attribute("gamma", 1.05070102214813232421875))
+    return caffe.power(inner, scale=gamma)
 
 
 @exporter("Celu", doc=f"{TUTORIAL}/elu.html")
-def celu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+def celu(_node: Exporting, caffe: Writing, x: Blob, *, alpha: float) -> Blob:
     """Alpha times the ELU of x / alpha."""
-    alpha = node.attribute("alpha", 1.0)
     inner = caffe.layer("ELU", caffe.power(x, scale=1 / alpha, suffix="scaled"), suffix="elu")
     return caffe.power(inner, scale=alpha)
 
 
 @exporter("HardSigmoid", doc=f"{TUTORIAL}/clip.html")
-def hard_sigmoid(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    scale, shift = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
-    return clipped(caffe, caffe.power(x, scale=scale, shift=shift, suffix="linear"), 0, 1)
+def hard_sigmoid(_node: Exporting, caffe: Writing, x: Blob, *, alpha: float, beta: float) -> Blob:
+    return clipped(caffe, caffe.power(x, scale=alpha, shift=beta, suffix="linear"), 0, 1)
 
 
 @exporter("HardSwish", doc=f"{TUTORIAL}/clip.html")
@@ -71,7 +68,6 @@ def softsign(_node: Exporting, caffe: Writing, x: Blob) -> Blob:
 
 
 @exporter("ThresholdedRelu", doc=f"{TUTORIAL}/threshold.html")
-def thresholded_relu(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    alpha = node.attribute("alpha", 1.0)
+def thresholded_relu(_node: Exporting, caffe: Writing, x: Blob, *, alpha: float) -> Blob:
     above = caffe.layer("Threshold", x, suffix="mask", threshold=alpha)
     return caffe.product(x, above)

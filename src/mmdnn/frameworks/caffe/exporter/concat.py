@@ -10,22 +10,22 @@ from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, 
 
 
 @exporter("Concat", doc=f"{TUTORIAL}/concat.html")
-def concat(node: Exporting, caffe: Writing, *parts: Operand) -> Blob:
+def concat(node: Exporting, caffe: Writing, *parts: Operand, axis: int) -> Blob:
     blobs = [caffe.blob(part) for part in parts if 0 not in part.shape]
     if not blobs:
         node.refuse("nothing is left")
-    axis = node.axis(blobs[0], node.attribute("axis"))
     if len(blobs) == 1:
         return blobs[0]
-    return caffe.layer("Concat", *blobs, shape=node.shape(), axis=axis)
+    return caffe.layer("Concat", *blobs, shape=node.shape(), axis=node.axis(blobs[0], axis))
 
 
-@exporter("Split", doc=f"{TUTORIAL}/slice.html")
-def split(node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None) -> Sequence[Blob]:
-    axis = node.axis(x, node.attribute("axis"))
-    node.ignore("num_outputs")
+@exporter("Split", doc=f"{TUTORIAL}/slice.html", unused="num_outputs")
+def split(
+    node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None, *, axis: int
+) -> Sequence[Blob]:
+    axis = node.axis(x, axis)
     lengths = [node.shape(i)[axis] for i in range(len(node.node.outputs))]
-    if sizes is not None and caffe.ints(sizes, "parts") != lengths:
+    if sizes is not None and node.ints(sizes, "parts") != lengths:
         node.refuse(f"its parts {lengths} are not those of its outputs")
     if len(lengths) == 1:
         return [x]

@@ -50,12 +50,17 @@ def symmetric(begin: int, end: int, stride: int) -> tuple[int, int]:
 
 @exporter("Conv", doc=f"{TUTORIAL}/convolution.html")
 def conv(
-    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand | None = None
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    weight: Operand,
+    bias: Operand | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Blob:
     if not isinstance(weight, Constant) or isinstance(bias, Blob):
         node.refuse("its weights are computed while the model runs")
-    window = Window.of(node, x.shape)
-    group = node.attribute("group", 1)
     wanted = node.shape()
     if min(window.pads) < 0:
         node.refuse(f"its padding {window.begins} {window.ends} cuts")
@@ -101,12 +106,18 @@ def crop(caffe: Writing, y: Blob, starts: list[int], sizes: tuple[int, ...]) -> 
 
 @exporter("ConvTranspose", doc=f"{TUTORIAL}/deconvolution.html")
 def conv_transpose(
-    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand | None = None
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    weight: Operand,
+    bias: Operand | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Blob:
     """Padding cuts the result here: what is cut from both sides is padding, the rest is cut after."""
     if not isinstance(weight, Constant) or isinstance(bias, Blob):
         node.refuse("its weights are computed while the model runs")
-    window, group = Window.of(node, x.shape), node.attribute("group", 1)
     outputs, wanted = weight.shape[1] * group, node.shape()[2:]
     full = [axis.whole or 0 for axis in window.axes]
     ends = [f - b - w for f, b, w in zip(full, window.begins, wanted, strict=True)]

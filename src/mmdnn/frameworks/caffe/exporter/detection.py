@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 
@@ -9,49 +12,56 @@ SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
 
 
 @exporter("mmdnn.caffe::PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
-def prior_box(node: Exporting, caffe: Writing, x: Blob, image: Blob) -> Blob:
+def prior_box(
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    picture: Blob,
+    *,
+    image: Sequence[int],
+    step: Sequence[float],
+    flip: int,
+    clip: int,
+    **fields: Any,
+) -> Blob:
     caffe.refuse_without_fork("PriorBox")
-    height, width = node.attribute("image")
-    steps, size = node.attribute("step"), (height, width)
+    height, width = (None, None) if tuple(image) == picture.shape[2:] else image
     return caffe.layer(
         "PriorBox",
         x,
-        image,
+        picture,
         shape=node.shape(),
-        min_size=node.attribute("min_size"),
-        max_size=node.attribute("max_size"),
-        aspect_ratio=node.attribute("aspect_ratio"),
-        flip=bool(node.attribute("flip")),
-        clip=bool(node.attribute("clip")),
-        variance=node.attribute("variance"),
-        offset=node.attribute("offset"),
-        img_h=None if size == image.shape[2:] else height,
-        img_w=None if size == image.shape[2:] else width,
-        step_h=steps[0],
-        step_w=steps[1],
+        flip=bool(flip),
+        clip=bool(clip),
+        img_h=height,
+        img_w=width,
+        step_h=step[0],
+        step_w=step[1],
+        **fields,
     )
 
 
 @exporter("mmdnn.caffe::DetectionOutput", doc=f"{SSD}/detection_output_layer.cpp")
 def detection_output(
-    node: Exporting, caffe: Writing, loc: Operand, conf: Operand, priors: Operand
+    node: Exporting,
+    caffe: Writing,
+    *operands: Operand,
+    clip: int,
+    share_location: int,
+    variance_encoded_in_target: int,
+    nms_threshold: float,
+    top_k: int,
+    **fields: Any,
 ) -> Blob:
     caffe.refuse_without_fork("DetectionOutput")
-    if node.attribute("clip"):
+    if clip:
         node.refuse("it clips its boxes, which the SSD fork's does not")
-    top_k = node.attribute("top_k")
-    param = {
-        "num_classes": node.attribute("num_classes"),
-        "share_location": bool(node.attribute("share_location")),
-        "background_label_id": node.attribute("background_label_id"),
-        "code_type": node.attribute("code_type"),
-        "variance_encoded_in_target": bool(node.attribute("variance_encoded_in_target")),
-        "keep_top_k": node.attribute("keep_top_k"),
-        "confidence_threshold": node.attribute("confidence_threshold"),
-        "nms_param": {
-            "nms_threshold": node.attribute("nms_threshold"),
-            "top_k": None if top_k < 0 else top_k,
-        },
-    }
-    blobs = [caffe.blob(x) for x in (loc, conf, priors)]
-    return caffe.layer("DetectionOutput", *blobs, shape=(1, 1, 1, 7), **param)
+    return caffe.layer(
+        "DetectionOutput",
+        *operands,
+        shape=(1, 1, 1, 7),
+        share_location=bool(share_location),
+        variance_encoded_in_target=bool(variance_encoded_in_target),
+        nms_param={"nms_threshold": nms_threshold, "top_k": None if top_k < 0 else top_k},
+        **fields,
+    )

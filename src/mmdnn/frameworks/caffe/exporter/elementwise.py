@@ -151,7 +151,7 @@ def clip(
     return clipped(caffe, x, min(limits), limits[1])
 
 
-@exporter("Dropout", doc=f"{TUTORIAL}/dropout.html")
+@exporter("Dropout", doc=f"{TUTORIAL}/dropout.html", unused="seed")
 def dropout(
     node: Exporting,
     caffe: Writing,
@@ -159,7 +159,6 @@ def dropout(
     ratio: Operand | None = None,
     training: Operand | None = None,
 ) -> list[Blob | None]:
-    node.ignore("seed")
     if training is not None and caffe.number(training) != 0:
         node.refuse("it drops at inference too")
     share = 0.5 if ratio is None else caffe.number(ratio)
@@ -210,11 +209,10 @@ def atanh(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
     return caffe.sum(*logs, coeff=[0.5, -0.5])
 
 
-@exporter("Cast", doc=f"{TUTORIAL}/embed.html")
-def cast(node: Exporting, caffe: Writing, x: Operand) -> Operand:
+@exporter("Cast", doc=f"{TUTORIAL}/embed.html", unused="saturate round_mode")
+def cast(node: Exporting, caffe: Writing, x: Operand, *, to: int) -> Operand:
     """Fractions are cut off by layers that want indices, and by nothing else."""
-    kind = ir.DataType(node.attribute("to"))
-    node.ignore("saturate", "round_mode")
+    kind = ir.DataType(to)
     value = node.node.inputs[0]
     before = value.dtype if value is not None and value.dtype is not None else ir.DataType.FLOAT
     if isinstance(x, Constant) or kind == before or before == ir.DataType.BOOL:

@@ -24,10 +24,10 @@ def slice_(
     axes: Operand | None = None,
     steps: Operand | None = None,
 ) -> Operand:
-    begins = caffe.ints(starts, "begin")
-    stops = caffe.ints(ends, "end")
-    which = caffe.ints(axes, "axes") if axes is not None else list(range(len(begins)))
-    strides = caffe.ints(steps, "step") if steps is not None else [1] * len(begins)
+    begins = node.ints(starts, "begin")
+    stops = node.ints(ends, "end")
+    which = node.ints(axes, "axes") if axes is not None else list(range(len(begins)))
+    strides = node.ints(steps, "step") if steps is not None else [1] * len(begins)
     cuts: dict[int, range] = {}
     for axis, begin, stop, step in zip(which, begins, stops, strides, strict=True):
         axis %= len(x.shape)
@@ -76,10 +76,10 @@ def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suff
 
 
 @exporter("Gather", doc=f"{TUTORIAL}/embed.html")
-def gather(node: Exporting, caffe: Writing, data: Operand, index: Operand) -> Blob:
+def gather(node: Exporting, caffe: Writing, data: Operand, index: Operand, *, axis: int) -> Blob:
     """Rows of a table are an Embed; a constant index cuts; a batch is put in another order."""
     rank = len(data.shape)
-    axis = node.front(node.attribute("axis"), rank)
+    axis = node.front(axis, rank)
     if isinstance(data, Constant) and isinstance(index, Blob):
         if axis or rank != 2:
             node.refuse(f"it gathers along axis {axis} of a table of {rank} axes")
@@ -110,9 +110,11 @@ def _embed(caffe: Writing, table: Constant, index: Blob) -> Blob:
 
 
 @exporter("GatherElements", doc=f"{TUTORIAL}/threshold.html")
-def gather_elements(node: Exporting, caffe: Writing, x: Operand, index: Operand) -> Blob:
+def gather_elements(
+    node: Exporting, caffe: Writing, x: Operand, index: Operand, *, axis: int
+) -> Blob:
     """One element along an axis: where the index less the place is 0 or a fraction, all else times 0."""
-    axis, value = node.axis(x, node.attribute("axis")), node.node.inputs[0]
+    axis, value = node.axis(x, axis), node.node.inputs[0]
     if not isinstance(x, Blob) or not isinstance(index, Blob) or index.shape[axis] != 1:
         node.refuse("it takes several elements, or its places are constant")
     if not is_nonnegative(node.node.inputs[1]):

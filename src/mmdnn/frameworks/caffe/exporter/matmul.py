@@ -17,17 +17,25 @@ PAGE = f"{TUTORIAL}/innerproduct.html"
 
 @exporter("Gemm", doc=PAGE)
 def gemm(
-    node: Exporting, caffe: Writing, x: Operand, weight: Operand, bias: Operand | None = None
+    node: Exporting,
+    caffe: Writing,
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
+    *,
+    transA: int,
+    transB: int,
+    alpha: float,
+    beta: float,
 ) -> Blob:
     """A Flatten of the same layer is the inner product's own; weights are scaled when written."""
     if isinstance(x, Constant) and isinstance(weight, Constant):
         x = caffe.blob(x)
     if not isinstance(x, Blob) or not isinstance(weight, Constant) or isinstance(bias, Blob):
         node.refuse("its weights are computed while the model runs")
-    if node.attribute("transA", 0):
+    if transA:
         node.refuse("its input is transposed")
-    rows = bool(node.attribute("transB", 0))
-    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
+    rows = bool(transB)
     outputs = weight.shape[0 if rows else 1]
     blobs, transpose = stored(node, weight, rows, alpha)
     if bias is not None and beta:

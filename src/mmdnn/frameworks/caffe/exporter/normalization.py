@@ -25,10 +25,13 @@ def batch_normalization(
     bias: Operand,
     mean: Operand,
     variance: Operand,
+    *,
+    epsilon: float,
+    momentum: float | None = None,
+    training_mode: int,
 ) -> Blob:
     """A BatchNorm by the stored statistics, and a Scale that works in place on its result."""
-    momentum = node.attribute("momentum")
-    if node.attribute("training_mode", 0):
+    if training_mode:
         node.refuse("it is in training mode")
     constants = [c for c in (weight, bias, mean, variance) if isinstance(c, Constant)]
     if len(constants) < 4:
@@ -40,9 +43,8 @@ def batch_normalization(
         "BatchNorm",
         x,
         blobs=[mean_.shaped(size), variance_.shaped(size), _factor(mean_)],
-        suffix="",
         use_global_stats=True,
-        eps=node.attribute("epsilon", 1e-5),
+        eps=epsilon,
         moving_average_fraction=momentum,
     )
     return _scaled(node, caffe, y, gamma, beta) if scaled else y
@@ -118,60 +120,56 @@ def _by_channel(node: Exporting, caffe: Writing, x: Blob, *operands: Operand) ->
 
 @exporter("InstanceNormalization", doc=PAGE)
 def instance_normalization(
-    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand
+    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand, *, epsilon: float
 ) -> Blob:
-    rows = x.shape[0] * x.shape[1]
-    y = _normalised(caffe, x, rows, node.attribute("epsilon", 1e-5))
+    y = _normalised(caffe, x, x.shape[0] * x.shape[1], epsilon)
     return _by_channel(node, caffe, y, weight, bias)
 
 
-@exporter("GroupNormalization", doc=PAGE)
+@exporter("GroupNormalization", doc=PAGE, unused="stash_type")
 def group_normalization(
-    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand
+    node: Exporting,
+    caffe: Writing,
+    x: Blob,
+    weight: Operand,
+    bias: Operand,
+    *,
+    epsilon: float,
+    num_groups: int,
 ) -> Blob:
-    node.ignore("stash_type")
-    rows = x.shape[0] * node.attribute("num_groups")
-    y = _normalised(caffe, x, rows, node.attribute("epsilon", 1e-5))
+    y = _normalised(caffe, x, x.shape[0] * num_groups, epsilon)
     return _by_channel(node, caffe, y, weight, bias)
 
 
-@exporter("LayerNormalization", doc=PAGE)
+@exporter("LayerNormalization", doc=PAGE, unused="stash_type")
 def layer_normalization(
     node: Exporting,
     caffe: Writing,
     x: Blob,
     weight: Operand | None = None,
     bias: Operand | None = None,
+    *,
+    axis: int,
+    epsilon: float,
 ) -> Sequence[Blob | None]:
-    node.ignore("stash_type")
-    axis = node.axis(x, node.attribute("axis"))
-    rows = int(np.prod(x.shape[:axis], dtype=np.int64))
-    y = _normalised(caffe, x, rows, node.attribute("epsilon", 1e-5))
+    rows = int(np.prod(x.shape[: node.axis(x, axis)], dtype=np.int64))
+    y = _normalised(caffe, x, rows, epsilon)
     return [_affine(node, caffe, y, weight, bias), None, None]
 
 
 @exporter("LRN", doc=f"{TUTORIAL}/lrn.html")
-def lrn(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    size = node.attribute("size")
+def lrn(
+    node: Exporting, caffe: Writing, x: Blob, *, size: int, alpha: float, beta: float, bias: float
+) -> Blob:
     if len(x.shape) != 4 or size % 2 == 0:
         node.refuse(f"Caffe takes 4 axes and an odd window, not {len(x.shape)} and {size}")
-    return caffe.layer(
-        "LRN",
-        x,
-        local_size=size,
-        alpha=node.attribute("alpha", 1e-4),
-        beta=node.attribute("beta", 0.75),
-        k=node.attribute("bias", 1.0),
-    )
+    return caffe.layer("LRN", x, local_size=size, alpha=alpha, beta=beta, k=bias)
 
 
 @exporter("mmdnn.caffe::LRNWithinChannel", doc=f"{TUTORIAL}/lrn.html")
-def lrn_within_channel(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+def lrn_within_channel(
+    _node: Exporting, caffe: Writing, x: Blob, *, size: int, alpha: float, beta: float
+) -> Blob:
     return caffe.layer(
-        "LRN",
-        x,
-        norm_region="WITHIN_CHANNEL",
-        local_size=node.attribute("size"),
-        alpha=node.attribute("alpha"),
-        beta=node.attribute("beta"),
+        "LRN", x, norm_region="WITHIN_CHANNEL", local_size=size, alpha=alpha, beta=beta
     )

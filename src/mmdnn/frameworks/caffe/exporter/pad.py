@@ -20,11 +20,12 @@ def pad(
     pads: Operand,
     value: Operand | None = None,
     axes: Operand | None = None,
+    *,
+    mode: str,
 ) -> Blob:
     """Zeros around a picture are a convolution's padding; other constants are set beside it."""
-    mode = node.attribute("mode", "constant")
-    rank, sizes = len(x.shape), caffe.ints(pads, "padding")
-    which = [i % rank for i in caffe.ints(axes, "axes")] if axes is not None else list(range(rank))
+    rank, sizes = len(x.shape), node.ints(pads, "padding")
+    which = [i % rank for i in node.ints(axes, "axes")] if axes is not None else list(range(rank))
     number = 0.0 if value is None else caffe.number(value)
     if number is None:
         node.refuse("its value is computed while the model runs")

@@ -82,8 +82,9 @@ def _fit(axes: list[tuple[Axis, int]]) -> list[Fit] | None:
     return None
 
 
-def _pool(node: Exporting, caffe: Writing, x: Blob, method: str, counts_padding: bool) -> Blob:
-    window = Window.of(node, x.shape)
+def _pool(
+    node: Exporting, caffe: Writing, x: Blob, method: str, window: Window, counts_padding: bool
+) -> Blob:
     if set(window.dilations) != {1}:
         node.refuse(f"its window is dilated by {window.dilations}")
     axes = list(zip(window.axes, node.shape()[2:], strict=True))
@@ -145,16 +146,16 @@ def _quotients(fits: list[Fit], *, counts_padding: bool) -> np.ndarray | None:
     return None if (ours == theirs).all() else (ours / theirs).astype(np.float32)
 
 
-@exporter("MaxPool", doc=PAGE)
-def max_pool(node: Exporting, caffe: Writing, x: Blob) -> list[Blob | None]:
-    node.ignore("storage_order")
-    return [_pool(node, caffe, x, "MAX", counts_padding=False), None]
+@exporter("MaxPool", doc=PAGE, unused="storage_order")
+def max_pool(node: Exporting, caffe: Writing, x: Blob, *, window: Window) -> list[Blob | None]:
+    return [_pool(node, caffe, x, "MAX", window, counts_padding=False), None]
 
 
 @exporter("AveragePool", doc=PAGE)
-def average_pool(node: Exporting, caffe: Writing, x: Blob) -> Blob:
-    counts = bool(node.attribute("count_include_pad", 0))
-    return _pool(node, caffe, x, "AVE", counts_padding=counts)
+def average_pool(
+    node: Exporting, caffe: Writing, x: Blob, *, window: Window, count_include_pad: int
+) -> Blob:
+    return _pool(node, caffe, x, "AVE", window, counts_padding=bool(count_include_pad))
 
 
 def global_pool(caffe: Writing, x: Blob, method: str, suffix: str = "") -> Blob:

@@ -21,8 +21,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.cuts import joined
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
-from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.recurrent.nodes import Recurrent, read
 from mmdnn.ir.values import constant, is_zero
 from mmdnn.tensors import references
 
@@ -143,13 +144,9 @@ class _Layer:
         if steps == 1:
             return x
         name = f"{self.suffix}_{what}".strip("_")
-        cut = self.caffe.layers(
-            "Slice", x, shapes=[(1, *x.shape[1:])] * steps, suffix=f"{name}_steps",
-            axis=0,
-        )  # fmt: skip
-        return self.caffe.layer(
-            "Concat", *cut[::-1], shape=x.shape, suffix=f"{name}_turned", axis=0
-        )
+        each = [(1, *x.shape[1:])] * steps
+        cut = self.caffe.layers("Slice", x, shapes=each, suffix=f"{name}_steps", axis=0)
+        return joined(self.caffe, cut[::-1], 0, f"{name}_turned")
 
 
 def _cont(caffe: Writing, steps: int, streams: int, *, begins: bool) -> Blob:
@@ -197,8 +194,10 @@ def lstm(
     hidden: Operand | None = None,
     memory: Operand | None = None,
     peepholes: Operand | None = None,
+    **_attributes: Any,
 ) -> list[Blob | None]:
-    del lengths, peepholes  # they say nothing
+    """What `is_spelled_out` leaves: lengths, peepholes and attributes are the usual ones."""
+    del lengths, peepholes
     return _written(node, caffe, x, [weight, recurrence, bias], [hidden, memory])
 
 
@@ -212,6 +211,7 @@ def rnn(
     bias: Constant | None = None,
     lengths: Operand | None = None,
     hidden: Operand | None = None,
+    **_attributes: Any,
 ) -> list[Blob | None]:
     del lengths
     return _written(node, caffe, x, [weight, recurrence, bias], [hidden])
@@ -224,13 +224,12 @@ def _written(
     weights: Sequence[Constant | None],
     states: Sequence[Operand | None],
 ) -> list[Blob | None]:
-    node.ignore(*ATTRIBUTES)
     said, blob = read(node.node), caffe.blob(x)
     known = [None if isinstance(s, Constant) and is_zero(s.value) else s for s in states]
     ends = node.wants(1) or node.wants(2)
     ways = [_Layer(node, caffe, said, way, weights, known) for way in range(said.ways)]
     made = [way.run(blob, ends) for way in ways]
-    last = [_joined(caffe, end, 0, "last") for end in zip(*(each for _, each in made), strict=True)]
+    last = [joined(caffe, end, 0, "last") for end in zip(*(each for _, each in made), strict=True)]
     steps = None if said.kind == "RNN" else _steps(caffe, [y for y, _ in made])
     return [steps, *last]
 
@@ -238,22 +237,14 @@ def _written(
 def _steps(caffe: Writing, ways: Sequence[Blob]) -> Blob:
     """[T, directions, N, H]; what turns that back to [T, N, directions * H] finds it as it was."""
     steps, streams, size = ways[0].shape
-    flat = _joined(caffe, ways, 2, "both")
+    flat = joined(caffe, ways, 2, "both")
     each = [caffe.reshape(y, (steps, 1, streams, size), suffix="way") for y in ways]
-    y = _joined(caffe, each, 1, "ways")
+    y = joined(caffe, each, 1, "ways")
     y.turned = caffe.reshape(flat, (steps, streams, len(ways), size), suffix="turned")
     y.turned.flat = flat
     if len(ways) == 1:
         y.flat = flat
     return y
-
-
-def _joined(caffe: Writing, parts: Sequence[Blob], axis: int, suffix: str) -> Blob:
-    if len(parts) == 1:
-        return parts[0]
-    first = parts[0].shape
-    shape = (*first[:axis], len(parts) * first[axis], *first[axis + 1 :])
-    return caffe.layer("Concat", *parts, shape=shape, suffix=suffix, axis=axis)
 
 
 VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
@@ -270,34 +261,35 @@ def known_view(node: ir.Node, x: Operand | None) -> Blob | None:
     return x.turned if node.op_type == "Transpose" and turns else None
 
 
-def _own_layer(
-    node: Exporting, caffe: Writing, kind: str, weights: int, operands: tuple[Operand, ...]
-) -> list[Blob]:
+def _own_layer(kind: str, weights: int) -> None:
     """The bottoms come first; the weights are in Caffe's own order and shapes."""
-    node.ignore("unbroken")
-    static = node.attribute("static_input")
-    blobs, constants = operands[: -weights - static], operands[-weights - static :]
-    if not all(isinstance(c, Constant) for c in constants):
-        node.refuse("its weights are computed while the model runs")
-    param = {
-        "num_output": node.attribute("num_output"),
-        "expose_hidden": bool(node.attribute("expose_hidden")),
-    }
-    count = len(node.node.outputs)
-    return caffe.layers(
-        kind,
-        *(caffe.blob(x) for x in blobs),
-        shapes=[node.shape(i) for i in range(count)],
-        blobs=[c.shaped(c.shape) for c in constants if isinstance(c, Constant)],
-        **param,
+
+    @exporter(
+        f"mmdnn.caffe::{kind}",
+        doc=f"{DOXYGEN}/classcaffe_1_1{kind}Layer.html",
+        unused="unbroken",
     )
+    def function(
+        node: Exporting,
+        caffe: Writing,
+        *operands: Operand,
+        static_input: int,
+        expose_hidden: int,
+        num_output: int,
+    ) -> list[Blob]:
+        first = len(operands) - weights - static_input
+        constants = [c for c in operands[first:] if isinstance(c, Constant)]
+        if len(constants) < weights + static_input:
+            node.refuse("its weights are computed while the model runs")
+        return caffe.layers(
+            kind,
+            *operands[:first],
+            shapes=[node.shape(i) for i in range(len(node.node.outputs))],
+            blobs=[c.shaped(c.shape) for c in constants],
+            num_output=num_output,
+            expose_hidden=bool(expose_hidden),
+        )
 
 
-@exporter("mmdnn.caffe::LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
-def own_lstm(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
-    return _own_layer(node, caffe, "LSTM", 3, operands)
-
-
-@exporter("mmdnn.caffe::RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
-def own_rnn(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
-    return _own_layer(node, caffe, "RNN", 5, operands)
+_own_layer("LSTM", 3)
+_own_layer("RNN", 5)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
 import numpy as np
 import onnx_ir as ir
 
@@ -13,17 +17,30 @@ from mmdnn.frameworks.caffe.exporter.matmul import mixed
 from mmdnn.frameworks.caffe.exporter.pooling import global_pool
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
 
-PAGE = f"{TUTORIAL}/reduction.html"
+Reduce: TypeAlias = Callable[[Exporting, Writing, Blob, list[int]], Blob]
 
 
-def axes_of(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None) -> list[int]:
-    """The axes that go: all of them where none are given."""
-    rank = len(x.shape)
-    given = caffe.ints(axes, "axes") if axes is not None else []
-    node.ignore("keepdims")
-    if not given and node.attribute("noop_with_empty_axes", 0):
-        node.refuse("it reduces nothing")
-    return sorted({axis % rank for axis in given}) or list(range(rank))
+def reduces(onnx: str, page: str = "reduction") -> Callable[[Reduce], Reduce]:
+    """Registers a function `(node, caffe, x, axes)` that is told the axes that go: all, if none are given."""
+
+    def register(reduce: Reduce) -> Reduce:
+        @exporter(onnx, doc=f"{TUTORIAL}/{page}.html", unused="keepdims")
+        def function(
+            node: Exporting,
+            caffe: Writing,
+            x: Blob,
+            axes: Operand | None = None,
+            *,
+            noop_with_empty_axes: int,
+        ) -> Blob:
+            rank, given = len(x.shape), node.ints(axes, "axes") if axes is not None else []
+            if not given and noop_with_empty_axes:
+                node.refuse("it reduces nothing")
+            return reduce(node, caffe, x, sorted({a % rank for a in given}) or list(range(rank)))
+
+        return reduce
+
+    return register
 
 
 def _reduced(
@@ -65,44 +82,32 @@ def _blocks(axes: list[int]) -> list[tuple[int, int]]:
     return list(zip(starts, ends, strict=True))
 
 
-def reduces(onnx: str, operation: str) -> None:
-    """An operator that Caffe's Reduction has."""
-
-    @exporter(onnx, doc=PAGE)
-    def function(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
-        which = axes_of(node, caffe, x, axes)
-        return _reduced(node, caffe, x, which, operation)
+reduces("ReduceSum")(partial(_reduced, operation="SUM"))
+reduces("ReduceL1")(partial(_reduced, operation="ASUM"))
+reduces("ReduceSumSquare")(partial(_reduced, operation="SUMSQ"))
 
 
-reduces("ReduceSum", "SUM")
-reduces("ReduceL1", "ASUM")
-reduces("ReduceSumSquare", "SUMSQ")
-
-
-@exporter("ReduceMean", doc=PAGE)
-def reduce_mean(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
-    which = axes_of(node, caffe, x, axes)
-    if which == [2, 3] and len(x.shape) == 4 and len(node.shape()) == 4:
+@reduces("ReduceMean")
+def reduce_mean(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
+    if axes == [2, 3] and len(x.shape) == 4 and len(node.shape()) == 4:
         return global_pool(caffe, x, "AVE")
-    return _reduced(node, caffe, x, which, "MEAN")
+    return _reduced(node, caffe, x, axes, "MEAN")
 
 
-@exporter("ReduceL2", doc=PAGE)
-def reduce_l2(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
-    which = axes_of(node, caffe, x, axes)
-    return caffe.power(_reduced(node, caffe, x, which, "SUMSQ", "squares"), power=0.5)
+@reduces("ReduceL2")
+def reduce_l2(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
+    return caffe.power(_reduced(node, caffe, x, axes, "SUMSQ", "squares"), power=0.5)
 
 
-@exporter("ReduceMax", doc=f"{TUTORIAL}/argmax.html")
-def reduce_max(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
+@reduces("ReduceMax", "argmax")
+def reduce_max(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
     """The maximum of a picture by pooling, along one axis by ArgMax, which can give the value."""
-    which = axes_of(node, caffe, x, axes)
     shape = node.shape()
-    if which == [2, 3] and len(x.shape) == 4:
+    if axes == [2, 3] and len(x.shape) == 4:
         if len(shape) == 4:
             return global_pool(caffe, x, "MAX")
         return caffe.reshape(global_pool(caffe, x, "MAX", "pool"), shape)
-    blocks = _blocks(which)
+    blocks = _blocks(axes)
     for start, end in blocks[::-1]:
         whole = int(np.prod(x.shape[start:end], dtype=np.int64))
         flat = (*x.shape[:start], whole, *x.shape[end:])
@@ -122,19 +127,18 @@ def best(caffe: Writing, x: Blob, axis: int, suffix: str = "", *, value: bool) -
     return caffe.layer("ArgMax", x, shape=shape, suffix=suffix, axis=axis, out_max_val=value)
 
 
-@exporter("ReduceMin", doc=f"{TUTORIAL}/argmax.html")
-def reduce_min(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
+@reduces("ReduceMin", "argmax")
+def reduce_min(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
     """The negative of the maximum of the negative."""
     negative = caffe.power(x, scale=-1.0, suffix="negative")
     return caffe.power(reduce_max(node, caffe, negative, axes), scale=-1.0)
 
 
-@exporter("ArgMax", doc=f"{TUTORIAL}/argmax.html")
-def arg_max(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+@exporter("ArgMax", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
+def arg_max(node: Exporting, caffe: Writing, x: Blob, *, axis: int, select_last_index: int) -> Blob:
     """Of equal maxima Caffe takes the last one."""
-    axis, last = node.axis(x, node.attribute("axis")), node.attribute("select_last_index", 0)
-    node.ignore("keepdims")
-    if not last:
+    axis = node.axis(x, axis)
+    if not select_last_index:
         return _first_of_best(node, caffe, x, axis)
     kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) == node.shape()
     place = best(caffe, x, axis, "" if kept else "place", value=False)
@@ -155,16 +159,17 @@ def _first_of_best(node: Exporting, caffe: Writing, x: Blob, axis: int) -> Blob:
     return caffe.reshape(place, node.shape())
 
 
-@exporter("ArgMin", doc=f"{TUTORIAL}/argmax.html")
-def arg_min(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+@exporter("ArgMin", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
+def arg_min(node: Exporting, caffe: Writing, x: Blob, *, axis: int, select_last_index: int) -> Blob:
     """Where the negative is greatest."""
-    return arg_max(node, caffe, caffe.power(x, scale=-1.0, suffix="negative"))
+    negative = caffe.power(x, scale=-1.0, suffix="negative")
+    return arg_max(node, caffe, negative, axis=axis, select_last_index=select_last_index)
 
 
-@exporter("ReduceProd", doc=f"{TUTORIAL}/eltwise.html")
-def reduce_prod(node: Exporting, caffe: Writing, x: Blob, axes: Operand | None = None) -> Blob:
+@reduces("ReduceProd", "eltwise")
+def reduce_prod(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
     """Each axis cut into parts of size 1, and these multiplied."""
-    for axis in axes_of(node, caffe, x, axes):
+    for axis in axes:
         if x.shape[axis] > MOST_PARTS:
             node.refuse(f"a product of {x.shape[axis]} parts")
         if x.shape[axis] > 1:

@@ -16,7 +16,11 @@ LARGEST = 1 << 22
 """Elements of the matrix for an axis, at most."""
 
 
-@exporter("Resize", doc=f"{TUTORIAL}/deconvolution.html")
+@exporter(
+    "Resize",
+    doc=f"{TUTORIAL}/deconvolution.html",
+    unused="axes cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy",
+)
 def resize(
     node: Exporting,
     caffe: Writing,
@@ -24,23 +28,22 @@ def resize(
     _region: Operand | None = None,
     scales: Operand | None = None,
     _sizes: Operand | None = None,
+    *,
+    mode: str,
+    coordinate_transformation_mode: str,
+    nearest_mode: str,
+    antialias: int,
 ) -> Blob:
     """Nearest neighbours, and what is interpolated by lines."""
-    shape = node.shape()
-    node.ignore("axes", "cubic_coeff_a", "exclude_outside", "extrapolation_value")
-    node.ignore("keep_aspect_ratio_policy")
-    mode = node.attribute("mode", "nearest")
-    where = node.attribute("coordinate_transformation_mode", "half_pixel")
-    rounding = node.attribute("nearest_mode", "round_prefer_floor")
+    shape, where = node.shape(), coordinate_transformation_mode
     if shape == x.shape:
-        node.ignore("antialias")
         return x
-    if mode == "cubic" or where not in _PLACES or node.attribute("antialias", 0):
+    if mode == "cubic" or where not in _PLACES or antialias:
         node.refuse(f"resizing {list(x.shape)} to {list(shape)} by mode {mode} ({where})")
     axes = [axis for axis, (a, b) in enumerate(zip(x.shape, shape, strict=True)) if a != b]
     said = _said(scales, axes, len(x.shape))
     matrices = {
-        axis: _matrix(node, x.shape[axis], shape[axis], said[axis], (mode, where, rounding))
+        axis: _matrix(node, x.shape[axis], shape[axis], said[axis], (mode, where, nearest_mode))
         for axis in axes
     }
     if len(x.shape) == 4 and set(axes) <= {2, 3} and all(map(_repeats, matrices.values())):

@@ -20,15 +20,15 @@ MOST_SHUFFLED = 4096
 
 
 @exporter("Reshape", doc=PAGE)
-def reshape(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Operand:
+def reshape(
+    node: Exporting, caffe: Writing, x: Operand, target: Operand, *, allowzero: int
+) -> Operand:
     """ONNX's 0 and -1 are Caffe's; a shape that is computed is the one it comes to."""
     if isinstance(x, Constant):
-        node.ignore("allowzero")
         return caffe.constant(x.shaped(node.shape()), x)
     blob, shape = caffe.blob(x), node.shape()
-    literal = node.attribute("allowzero", 0)
     dims = [int(i) for i in target.array()] if isinstance(target, Constant) else []
-    if not dims or literal or min(dims) > 0:
+    if not dims or allowzero or min(dims) > 0:
         return _reshaped(node, caffe, blob, shape)
     if len(blob.shape) > len(dims) == 2 and dims[0] == 0:
         return caffe.layer("Flatten", blob, shape=shape)
@@ -46,8 +46,8 @@ def _reshaped(node: Exporting, caffe: Writing, x: Operand, shape: tuple[int, ...
 
 
 @exporter("Flatten", doc=f"{TUTORIAL}/flatten.html")
-def flatten(node: Exporting, caffe: Writing, x: Operand) -> Operand:
-    axis = node.attribute("axis") % max(x.rank, 1)
+def flatten(node: Exporting, caffe: Writing, x: Operand, *, axis: int) -> Operand:
+    axis %= max(x.rank, 1)
     if axis == 1 and len(x.shape) > 1 and isinstance(x, Blob):
         return caffe.layer("Flatten", x, shape=node.shape())
     return _reshaped(node, caffe, x, node.shape())
@@ -60,9 +60,11 @@ def squeeze(node: Exporting, caffe: Writing, x: Operand, axes: Operand | None = 
 
 
 @exporter("Transpose", doc=PAGE)
-def transpose(node: Exporting, caffe: Writing, x: Operand) -> Operand:
+def transpose(
+    node: Exporting, caffe: Writing, x: Operand, *, perm: list[int] | None = None
+) -> Operand:
     """Axes of size 1 move by a Reshape, few by cutting, channels by a convolution; the SSD fork permutes."""
-    order = node.attribute("perm", list(range(len(x.shape)))[::-1])
+    order = perm or list(range(len(x.shape)))[::-1]
     if isinstance(x, Constant):
         moved = [x.shape[axis] for axis in order]
         return caffe.constant(x.derive(("perm", *order), lambda a: a.transpose(order), moved), x)
@@ -106,7 +108,7 @@ def _count(shape: Sequence[int]) -> int:
 
 @exporter("Tile", doc=f"{TUTORIAL}/tile.html")
 def tile(node: Exporting, caffe: Writing, x: Blob, repeats: Operand) -> Blob:
-    times = [(axis, n) for axis, n in enumerate(caffe.ints(repeats, "repeats")) if n != 1]
+    times = [(axis, n) for axis, n in enumerate(node.ints(repeats, "repeats")) if n != 1]
     for axis, count in times:
         shape = (*x.shape[:axis], x.shape[axis] * count, *x.shape[axis + 1 :])
         x = caffe.layer(
@@ -130,36 +132,34 @@ def expand(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Blob
 
 
 @exporter("DepthToSpace", doc=f"{TUTORIAL}/deconvolution.html")
-def depth_to_space(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+def depth_to_space(node: Exporting, caffe: Writing, x: Blob, *, blocksize: int, mode: str) -> Blob:
     """A deconvolution whose windows do not overlap, each with a single 1."""
-    block, mode = node.attribute("blocksize"), node.attribute("mode", "DCR")
-    count = x.shape[1] // block**2
+    count = x.shape[1] // blocksize**2
     one = np.eye(x.shape[1], dtype=np.float32)
     if mode == "CRD":
-        weight = one.reshape(x.shape[1], count, block, block)
+        weight = one.reshape(x.shape[1], count, blocksize, blocksize)
     else:
-        weight = one.reshape(x.shape[1], block, block, count).transpose(0, 3, 1, 2)
+        weight = one.reshape(x.shape[1], blocksize, blocksize, count).transpose(0, 3, 1, 2)
     return caffe.layer(
         "Deconvolution",
         x,
         blobs=[_tensor(weight)],
         shape=node.shape(),
-        **_blocks(count, block),
+        **_blocks(count, blocksize),
     )
 
 
 @exporter("SpaceToDepth", doc=f"{TUTORIAL}/convolution.html")
-def space_to_depth(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+def space_to_depth(node: Exporting, caffe: Writing, x: Blob, *, blocksize: int) -> Blob:
     """A convolution whose windows do not overlap, each with a single 1."""
-    block = node.attribute("blocksize")
-    count = x.shape[1] * block**2
-    one = np.eye(count, dtype=np.float32).reshape(count, block, block, x.shape[1])
+    count = x.shape[1] * blocksize**2
+    one = np.eye(count, dtype=np.float32).reshape(count, blocksize, blocksize, x.shape[1])
     return caffe.layer(
         "Convolution",
         x,
         blobs=[_tensor(one.transpose(0, 3, 1, 2))],
         shape=node.shape(),
-        **_blocks(count, block),
+        **_blocks(count, blocksize),
     )
 
 

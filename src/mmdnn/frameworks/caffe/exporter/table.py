@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe._layers import LAYERS, LayerType, Onnx
@@ -71,7 +70,7 @@ class Writing:
         param: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> Blob:
-        """A layer with one top; see `_layers`. Its shape is the first bottom's unless given."""
+        """A layer with one top; see `layers`. Its shape is the first bottom's unless given."""
         shapes = [tuple(bottoms[0].shape if shape is None else shape)]
         (top,) = self.layers(
             type_, *bottoms, blobs=blobs, shapes=shapes, name=name, suffix=suffix,
@@ -171,16 +170,6 @@ class Writing:
         if not isinstance(x, Constant) or x.size != 1:
             return None
         return float(x.array().reshape(-1)[0])
-
-    def array(self, x: Operand | None, what: str) -> np.ndarray:
-        """The numbers of a constant input; refused where they are computed."""
-        if not isinstance(x, Constant):
-            self.node.refuse(f"its {what} is computed while the model runs")
-        return x.array()
-
-    def ints(self, x: Operand | None, what: str) -> list[int]:
-        """The integers of a constant input."""
-        return [int(i) for i in self.array(x, what).reshape(-1)]
 
     def power(
         self,
