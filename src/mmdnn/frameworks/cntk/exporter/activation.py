@@ -10,19 +10,19 @@ import numpy as np
 from mmdnn.frameworks.cntk._blocks import SAME
 from mmdnn.frameworks.cntk.exporter.insides import inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 BLOCKS = {name: type_ for type_, (name, _) in SAME.items()}
 
 
 @exporter("Relu", "Tanh", doc=f"{API}/cntk.ops#relu")
-def unary(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def unary(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return cntk.ReLU(x) if node.type == "Relu" else cntk.Tanh(x)
 
 
 @exporter("Sigmoid", doc=f"{API}/cntk.ops#sigmoid")
-def sigmoid(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def sigmoid(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """`StableSigmoid`, as `cntk.sigmoid` makes it, unless the source had the other."""
     return (
         cntk.Sigmoid(x) if node.source_type == "Sigmoid" and cntk.is_own else cntk.StableSigmoid(x)
@@ -30,24 +30,24 @@ def sigmoid(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter(*(name for name, _ in SAME.values()), doc=f"{API}/cntk.ops#leaky_relu")
-def same(node: Exporting, cntk: Writer, x: Operand, **numbers: float) -> Operand:
+def same(node: ExportedNode, cntk: Writer, x: Operand, **numbers: float) -> Operand:
     return inside(cntk, BLOCKS[node.type], x, numbers=numbers)
 
 
 @exporter("PRelu", doc=f"{API}/cntk.ops#param_relu")
-def prelu(node: Exporting, cntk: Writer, x: Operand, slope: Operand) -> Operand:
+def prelu(node: ExportedNode, cntk: Writer, x: Operand, slope: Operand) -> Operand:
     return inside(cntk, "PReLU", x, slope)
 
 
 @exporter("Elu", doc=f"{API}/cntk.ops#elu")
-def elu(node: Exporting, cntk: Writer, x: Operand, *, alpha: float) -> Operand:
+def elu(node: ExportedNode, cntk: Writer, x: Operand, *, alpha: float) -> Operand:
     if node.source_type == "ELU" and cntk.is_own and alpha == 1:
         return cntk.ELU(x)
     return inside(cntk, "ELU", x, numbers={"alpha": alpha})
 
 
 @exporter("Softmax", "LogSoftmax", doc=f"{API}/cntk.ops#softmax")
-def softmax(node: Exporting, cntk: Writer, x: Operand, *, axis: int) -> Operand:
+def softmax(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Operand:
     """Without an axis CNTK's takes all static axes together, which are one here or another."""
     position = node.front(axis, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
@@ -57,7 +57,7 @@ def softmax(node: Exporting, cntk: Writer, x: Operand, *, axis: int) -> Operand:
 
 
 @exporter("Hardmax", doc=f"{API}/cntk.ops#hardmax")
-def hardmax(node: Exporting, cntk: Writer, x: Operand, *, axis: int) -> Operand:
+def hardmax(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Operand:
     """1 at the first of the largest."""
     position = node.front(axis, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x

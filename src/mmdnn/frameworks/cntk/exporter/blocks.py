@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from mmdnn.frameworks.cntk._operators import BLOCK, COMBINE
+from mmdnn.frameworks.cntk.exporter.scope import Group, Scope
 from mmdnn.frameworks.cntk.graph import Block, Function, Kind, Variable
 
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.model import Scope
-
 DELAYS = frozenset({"PastValue", "FutureValue"})
-
-
-@dataclass(eq=False)
-class Group:
-    """Functions that shall be a block.
-
-    Attributes:
-        type: The block's type.
-        outer: The group that the block is in.
-        attributes: The block's.
-        source: Whether the source had this block: nodes of one layer, made one after the other.
-    """
-
-    type: str
-    outer: Group | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
-    source: bool = False
-
-    @property
-    def depth(self) -> int:
-        """How many groups it is in."""
-        return 0 if self.outer is None else self.outer.depth + 1
 
 
 class Assembly:

@@ -6,7 +6,7 @@ from mmdnn.frameworks.cntk.exporter.guards import GUARDED
 from mmdnn.frameworks.cntk.exporter.insides import inside
 from mmdnn.frameworks.cntk.exporter.markers import Inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.ir.values import producer
 
@@ -20,12 +20,12 @@ COMPARING = {
 
 
 @exporter(*COMPARING, doc=f"{API}/cntk.ops#less")
-def comparison(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def comparison(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     return getattr(cntk, COMPARING[node.type])(x, y)
 
 
 @exporter("Not", doc=f"{API}/cntk.ops#element_not")
-def not_(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def not_(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """Not equal is a function of its own."""
     equal = producer(x.value, "Equal")
     if equal is not None:
@@ -34,12 +34,12 @@ def not_(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("And", "Or", "Xor", doc=f"{API}/cntk.ops#element_and")
-def logic(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def logic(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     return inside(cntk, node.type, x, y)
 
 
 @exporter("Where", doc=f"{API}/cntk.ops#element_select")
-def where(node: Exporting, cntk: Writer, flag: Operand, x: Operand, y: Operand) -> Operand:
+def where(node: ExportedNode, cntk: Writer, flag: Operand, x: Operand, y: Operand) -> Operand:
     """Any number but 0 is true in CNTK too. What CNTK masks itself needs no mask."""
     if isinstance(flag, Inside):
         return x
@@ -53,5 +53,5 @@ def where(node: Exporting, cntk: Writer, flag: Operand, x: Operand, y: Operand) 
 
 
 @exporter("IsNaN", doc="https://onnx.ai/onnx/operators/onnx__IsNaN.html")
-def is_nan(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def is_nan(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return cntk.NotEqual(x, x)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH
 
 
 @exporter("Concat", doc=f"{API}/cntk.ops#splice")
-def concat(node: Exporting, cntk: Writer, *parts: Operand, axis: int) -> Operand:
+def concat(node: ExportedNode, cntk: Writer, *parts: Operand, axis: int) -> Operand:
     position = node.front(axis, parts[0].rank)
     kept = [part for part in parts if 0 not in part.shape] or [parts[0]]
     if len(kept) == 1:
@@ -41,7 +41,7 @@ def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Opera
 
 @exporter("Split", doc=f"{API}/cntk.ops#slice", unused="num_outputs")
 def split(
-    node: Exporting, cntk: Writer, x: Operand, given: Operand | None = None, *, axis: int
+    node: ExportedNode, cntk: Writer, x: Operand, given: Operand | None = None, *, axis: int
 ) -> list[Operand]:
     position = node.front(axis, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x

@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
+from mmdnn.frameworks.cntk.exporter.nodes import write
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.sequence import (
     along,
@@ -18,7 +19,7 @@ from mmdnn.frameworks.cntk.exporter.sequence import (
     time_of,
     unpacked,
 )
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.tensors import references
@@ -26,7 +27,7 @@ from mmdnn.tensors import references
 
 @exporter("Scan", doc=f"{API}/cntk.layers.higher_order_layers#Recurrence")
 def scan(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     *inputs: Operand,
     body: ir.Graph,
@@ -52,7 +53,7 @@ def scan(
     scope = cntk.scope
     scope.operands.update(zip(body.inputs, [*states, *frames], strict=True))
     _capture(cntk, body, like)
-    scope.nodes(body)
+    write(scope, body)
     after = [
         _after(node, cntk, body.outputs[place], state, like) for place, state in enumerate(states)
     ]
@@ -69,7 +70,7 @@ def scan(
 
 
 def _frames(
-    node: Exporting, cntk: Writer, fed: Sequence[Operand], axes: Sequence[int]
+    node: ExportedNode, cntk: Writer, fed: Sequence[Operand], axes: Sequence[int]
 ) -> tuple[list[Operand], bool]:
     """What is scanned, a frame as if it were a sample; and whether time was a static axis."""
     found: list[Operand] = []
@@ -90,7 +91,7 @@ def _frames(
     return found, static
 
 
-def _turned(node: Exporting, cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
+def _turned(node: ExportedNode, cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
     """An operand whose time is static, as a sequence."""
     if BATCH not in x.layout:
         node.refuse("it has no batch")
@@ -101,7 +102,7 @@ def _turned(node: Exporting, cntk: Writer, x: Operand, place: int, step: Axis) -
 
 
 def _state(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     place: int,
     body: ir.Graph,
@@ -122,7 +123,7 @@ def _state(
     return made if count == 1 else Buffer((), (), made.dtype, origin=node, oldest=made)
 
 
-def _initial(node: Exporting, cntk: Writer, value: ir.Value | None, x: Operand) -> Operand:
+def _initial(node: ExportedNode, cntk: Writer, value: ir.Value | None, x: Operand) -> Operand:
     constant = constant_behind(value)
     if constant is not None:
         array = references.read(constant)
@@ -143,7 +144,7 @@ def _buffered(state: ir.Value) -> int:
 
 
 def _after(
-    node: Exporting, cntk: Writer, value: ir.Value, state: Operand, like: Operand
+    node: ExportedNode, cntk: Writer, value: ir.Value, state: Operand, like: Operand
 ) -> Operand:
     """What a state becomes."""
     if isinstance(state, Buffer):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, is_auto
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
@@ -18,7 +18,7 @@ from mmdnn.ir.windows import Window
 
 @exporter("Conv", doc=f"{API}/cntk.layers.layers#Convolution")
 def conv(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     weight: Operand,
@@ -76,7 +76,7 @@ def _biased(cntk: Writer, y: Operand, bias: Operand | None) -> Operand:
 
 @exporter("ConvTranspose", doc=f"{API}/cntk.layers.layers#ConvolutionTranspose")
 def conv_transpose(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     weight: Operand,
@@ -122,7 +122,7 @@ def _crop(frame: Window) -> Crop:
     return Crop(tuple(frame.begins), tuple(ends), tuple(sizes), auto)
 
 
-def _open_crop(node: Exporting, frame: Window) -> Crop:
+def _open_crop(node: ExportedNode, frame: Window) -> Crop:
     """What `pads` says, for whatever size: nothing, or what CNTK cuts by itself."""
     ends = [axis.end - axis.extra for axis in frame.axes]
     rows = zip(frame.begins, ends, frame.kernel, strict=True)
@@ -133,7 +133,7 @@ def _open_crop(node: Exporting, frame: Window) -> Crop:
 
 
 def _spread(
-    node: Exporting, cntk: Writer, weight: Operand, frame: Window
+    node: ExportedNode, cntk: Writer, weight: Operand, frame: Window
 ) -> tuple[Operand, Window]:
     """A dilated kernel with its zeros written out: CNTK's transpose forgets the dilation."""
     if max(frame.dilations) == 1:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.pooling import MAXIMUM
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, Shape
 
 
 @exporter("mmdnn.cntk::ROIPooling", doc=f"{API}/cntk.ops#roipooling")
 def roi_pooling(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     corners: Operand,

@@ -24,7 +24,7 @@ from mmdnn.frameworks.cntk.exporter.special import (
     towards_zero,
     truncated,
 )
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.ir.values import is_nonnegative, is_nonzero, is_positive, producer
@@ -50,30 +50,30 @@ BINARY = {"Sub": "Minus", "Mul": "ElementTimes"}
 
 
 @exporter(*UNARY, doc=f"{API}/cntk.ops#exp")
-def unary(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def unary(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return getattr(cntk, UNARY[node.type])(x)
 
 
 @exporter(*BINARY, doc=f"{API}/cntk.ops#plus")
-def binary(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def binary(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     return getattr(cntk, BINARY[node.type])(x, y)
 
 
 @exporter("Identity", doc=f"{API}/cntk.ops#alias")
-def identity(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def identity(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """Nothing, unless CNTK's own model had a function for it."""
     own = cntk.is_own and node.source_type in {"NoOp", "Pass", "StopGradient"}
     return getattr(cntk, node.source_type)(x) if own else x
 
 
 @exporter("Add", doc=f"{API}/cntk.ops#plus")
-def add(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def add(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     found = log_plus(node.node)
     return cntk.LogPlus(*map(cntk.operand, found)) if found else cntk.Plus(x, y)
 
 
 @exporter("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
-def reciprocal(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def reciprocal(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     made = cntk.Reciprocal(x)
     return made if is_nonzero(x.value) else infinite_at_zero(cntk, x, made)
 
@@ -85,7 +85,7 @@ def infinite_at_zero(cntk: Writer, x: Operand, inverse: Operand) -> Operand:
 
 
 @exporter("Log", doc=f"{API}/cntk.ops#log")
-def log(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def log(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     made, zero = cntk.Log(x), cntk.number(0, x)
     if is_positive(x.value):
         return made
@@ -97,7 +97,7 @@ def log(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("Sqrt", doc=f"{API}/cntk.ops#sqrt")
-def sqrt(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def sqrt(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """The root of `Relu(x)` is CNTK's root of x."""
     relu = x.producer("Relu")
     if relu is not None and relu.inputs[0] is not None:
@@ -110,7 +110,7 @@ def sqrt(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("Div", doc=f"{API}/cntk.ops#element_divide")
-def div(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def div(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     if is_whole(node.output):
         return truncated(cntk, x, y)
     if is_nonzero(y.value):
@@ -119,7 +119,7 @@ def div(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
 
 
 @exporter("Mod", doc="https://onnx.ai/onnx/operators/onnx__Mod.html")
-def mod(node: Exporting, cntk: Writer, x: Operand, y: Operand, *, fmod: int) -> Operand:
+def mod(node: ExportedNode, cntk: Writer, x: Operand, y: Operand, *, fmod: int) -> Operand:
     """The rest, of the sign of the divisor, or with `fmod` of the dividend."""
     size = cntk.Abs(y)
     rest = cntk.Abs(x)
@@ -137,7 +137,7 @@ _POWERS = {1.0: 1, 2.0: 2, 3.0: 3}
 
 
 @exporter("Pow", doc=f"{API}/cntk.ops#pow")
-def pow_(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def pow_(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     """Small whole powers by multiplication, which CNTK's logarithm of a negative number cannot be."""
     numbers = y.numbers() if y.tensor is not None else None
     exponent = float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
@@ -158,23 +158,23 @@ def pow_(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
 
 
 @exporter("Ceil", doc=f"{API}/cntk.ops#ceil")
-def ceil(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def ceil(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return cntk.Negate(cntk.Floor(cntk.Negate(x)))
 
 
 @exporter("Round", doc="https://onnx.ai/onnx/operators/onnx__Round.html")
-def round_(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def round_(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """Halves to the even neighbour; `cntk.round` takes them up."""
     return rounded(cntk, x)
 
 
 @exporter("Sign", doc="https://onnx.ai/onnx/operators/onnx__Sign.html")
-def sign_(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def sign_(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return sign(cntk, x)
 
 
 @exporter("Acosh", doc="https://onnx.ai/onnx/operators/onnx__Acosh.html")
-def acosh(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def acosh(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """log(x + sqrt(x^2 - 1)), the root taken of a product, which keeps its digits near 1."""
     one = cntk.number(1, x)
     root = cntk.Sqrt(cntk.ElementTimes(cntk.Minus(x, one), cntk.Plus(x, one)))
@@ -182,7 +182,7 @@ def acosh(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("Sum", "Mean", doc=f"{API}/cntk.ops#sum")
-def total(node: Exporting, cntk: Writer, first: Operand, *rest: Operand) -> Operand:
+def total(node: ExportedNode, cntk: Writer, first: Operand, *rest: Operand) -> Operand:
     if not rest:
         return first
     with cntk.block(node.type):
@@ -194,7 +194,7 @@ def total(node: Exporting, cntk: Writer, first: Operand, *rest: Operand) -> Oper
 
 
 @exporter("Max", "Min", doc=f"{API}/cntk.ops#element_max")
-def extreme(node: Exporting, cntk: Writer, *operands: Operand) -> Operand:
+def extreme(node: ExportedNode, cntk: Writer, *operands: Operand) -> Operand:
     clipped = _clipped(node, cntk)
     if clipped is not None:
         return clipped
@@ -204,7 +204,7 @@ def extreme(node: Exporting, cntk: Writer, *operands: Operand) -> Operand:
     return made
 
 
-def _clipped(node: Exporting, cntk: Writer) -> Operand | None:
+def _clipped(node: ExportedNode, cntk: Writer) -> Operand | None:
     """CNTK's own `Clip` by tensors: Min(Max(x, low), high)."""
     most = producer(node.node.inputs[0], "Max")
     if not (cntk.is_own and node.source_type == "Clip") or most is None or node.type != "Min":
@@ -226,7 +226,7 @@ def smaller(cntk: Writer, x: Operand, y: Operand) -> Operand:
 
 @exporter("Clip", doc=f"{API}/cntk.ops#clip")
 def clip(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     low: Operand | None = None,
@@ -245,7 +245,7 @@ WIDE = {ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UI
 
 
 @exporter("Cast", doc=f"{API}/cntk.ops#cast", unused="saturate")
-def cast(node: Exporting, cntk: Writer, x: Operand, *, to: int) -> Operand:
+def cast(node: ExportedNode, cntk: Writer, x: Operand, *, to: int) -> Operand:
     """Numbers become whole or truth values by what CNTK has for that; both are floats."""
     own = _own_cast(node, cntk)
     if own is not None:
@@ -261,7 +261,7 @@ def cast(node: Exporting, cntk: Writer, x: Operand, *, to: int) -> Operand:
     return cntk.cast(x, cntk.scope.kind(kind))
 
 
-def _own_cast(node: Exporting, cntk: Writer) -> Operand | None:
+def _own_cast(node: ExportedNode, cntk: Writer) -> Operand | None:
     """CNTK's `OneHot`, and its product of half numbers, which the IR has in several operators."""
     if not cntk.is_own or node.source_type not in {"OneHot", "Times"}:
         return None
@@ -277,7 +277,7 @@ def _own_cast(node: Exporting, cntk: Writer) -> Operand | None:
 
 
 def _one_hot(
-    node: Exporting, cntk: Writer, x: Operand, numbers: Operand, axes: Operand
+    node: ExportedNode, cntk: Writer, x: Operand, numbers: Operand, axes: Operand
 ) -> Operand | None:
     known = numbers.numbers()
     if known is None or not np.array_equal(known.reshape(-1), np.arange(known.size)):
@@ -296,7 +296,7 @@ def _one_hot(
     )
 
 
-def _half_product(node: Exporting, cntk: Writer) -> Operand | None:
+def _half_product(node: ExportedNode, cntk: Writer) -> Operand | None:
     product = producer(node.node.inputs[0], "MatMul")
     casts = [producer(one, "Cast") for one in product.inputs] if product else []
     found = [cntk.operand(one.inputs[0]) for one in casts if one is not None and one.inputs[0]]
@@ -308,7 +308,7 @@ def _half_product(node: Exporting, cntk: Writer) -> Operand | None:
 
 @exporter("Dropout", doc=f"{API}/cntk.layers.layers#Dropout", unused="seed")
 def dropout(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     ratio: Operand | None = None,
@@ -327,7 +327,7 @@ def dropout(
 
 
 @exporter("Erf", doc="https://onnx.ai/onnx/operators/onnx__Erf.html")
-def erf(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def erf(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """The quotient of polynomials by which float32 engines compute it; CNTK has no function for it.
 
     From 4 on erf is 1 in float32. The error is one or two units in the last place.

@@ -8,13 +8,13 @@ from mmdnn.frameworks.cntk.exporter.concat import unified
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.selection import chosen, picked
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Axis
 
 
 @exporter("Gather", doc=f"{API}/cntk.ops#gather")
-def gather(node: Exporting, cntk: Writer, x: Operand, places: Operand, *, axis: int) -> Operand:
+def gather(node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axis: int) -> Operand:
     """Places that are known are slices; CNTK itself gathers along the first axis."""
     if isinstance(x, Unknown):
         return x.oldest if isinstance(x, Buffer) and x.oldest is not None else x
@@ -34,7 +34,7 @@ def gather(node: Exporting, cntk: Writer, x: Operand, places: Operand, *, axis: 
 
 
 def _of_open(
-    node: Exporting, cntk: Writer, x: Operand, position: int, places: np.ndarray
+    node: ExportedNode, cntk: Writer, x: Operand, position: int, places: np.ndarray
 ) -> Operand:
     """Places of an axis of open size: of a slice CNTK would want to know how much it leaves."""
     if places.size == 1:
@@ -55,7 +55,7 @@ def _from_front(cntk: Writer, places: Operand, size: object) -> Operand:
 
 @exporter("OneHot", doc=f"{API}/cntk.ops#one_hot")
 def one_hot(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     places: Operand,
     depth: Operand,
@@ -85,7 +85,7 @@ def one_hot(
 
 @exporter("TopK", doc=f"{API}/cntk.ops#top_k", unused="sorted")
 def top_k(
-    node: Exporting, cntk: Writer, x: Operand, count: Operand, *, axis: int, largest: int
+    node: ExportedNode, cntk: Writer, x: Operand, count: Operand, *, axis: int, largest: int
 ) -> list[Operand]:
     position = node.front(axis, x.rank)
     number = node.ints(count, "count")[0]
@@ -137,7 +137,7 @@ def _first_places(cntk: Writer, x: Operand, found: Operand) -> Operand:
 
 @exporter("GatherElements", doc="https://onnx.ai/onnx/operators/onnx__GatherElements.html")
 def gather_elements(
-    node: Exporting, cntk: Writer, x: Operand, places: Operand, *, axis: int
+    node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axis: int
 ) -> Operand:
     """Where an element of the axis has the place that is wanted, summed over the axis."""
     position = node.front(axis, x.rank)
@@ -175,7 +175,7 @@ def _known_from_front(cntk: Writer, x: Operand, places: np.ndarray) -> Operand:
 
 @exporter("GatherND", doc="https://onnx.ai/onnx/operators/onnx__GatherND.html")
 def gather_nd(
-    node: Exporting, cntk: Writer, x: Operand, places: Operand, *, batch_dims: int
+    node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, batch_dims: int
 ) -> Operand:
     """The indexed axes as one, and places in that."""
     found = places.numbers()
@@ -195,7 +195,7 @@ def gather_nd(
 
 @exporter("Slice", doc=f"{API}/cntk.ops#slice")
 def slice_(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     starts: Operand,
@@ -215,7 +215,7 @@ def slice_(
     return x
 
 
-def sliced(node: Exporting, cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
+def sliced(node: ExportedNode, cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
     """A slice as Python has it, of a static axis; backwards by a second one."""
     if x.dims[position] == FREE:
         return _slice_of_open(node, cntk, x, position, where)
@@ -228,7 +228,7 @@ def sliced(node: Exporting, cntk: Writer, x: Operand, position: int, where: slic
 
 
 def _slice_of_open(
-    node: Exporting, cntk: Writer, x: Operand, position: int, where: slice
+    node: ExportedNode, cntk: Writer, x: Operand, position: int, where: slice
 ) -> Operand:
     """The last elements of an axis of open size, or elements counted from its front."""
     to_end = where.stop >= 1 << 31

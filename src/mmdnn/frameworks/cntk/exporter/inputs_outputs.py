@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
+from mmdnn.frameworks.cntk.exporter.scope import Scope
 from mmdnn.frameworks.cntk.exporter.sequence import axis_of
-from mmdnn.frameworks.cntk.exporter.table import Exporting
+from mmdnn.frameworks.cntk.exporter.table import ExportedNode
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, Axis, Function, Kind, Shape, Variable
 from mmdnn.ir import sequences
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 Size = int | str | None
 
@@ -63,7 +60,7 @@ def _take_sequences(scope: Scope, inputs: Sequence[ir.Value], batch: Size) -> No
             ends[str(sequences.lengths_of(value))] = axis_of(symbol)
     for value in inputs:
         if str(value.name) in ends:
-            node = Exporting(ir.node("Shape", [value], name=str(value.name)))
+            node = ExportedNode(ir.node("Shape", [value], name=str(value.name)))
             scope.operands[value] = Lengths(
                 (BATCH,), (), scope.whole, origin=node, of=ends[str(value.name)]
             )
@@ -95,7 +92,7 @@ def head(scope: Scope, value: ir.Value) -> Variable:
     if isinstance(operand, Unknown):
         operand.refuse()
     producer = value.producer() or ir.node("Identity", [value], name=str(value.name))
-    cntk = Writer(scope, Exporting(producer))
+    cntk = Writer(scope, ExportedNode(producer))
     first = value.shape[0] if value.shape else None
     if operand.is_static and operand.tensor is None and isinstance(first, ir.SymbolicDim):
         operand = cntk.batched(operand) if operand.layout else operand

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import Exporting
+from mmdnn.frameworks.cntk.exporter.table import ExportedNode
 from mmdnn.frameworks.cntk.graph import BATCH, Axis
 
 
@@ -24,7 +24,7 @@ class Unknown(Operand):
         origin: The node that asks for it.
     """
 
-    origin: Exporting | None = None
+    origin: ExportedNode | None = None
 
     def refuse(self) -> None:
         """Stop, naming the layer that asks for it."""
@@ -61,12 +61,12 @@ TAKING = frozenset(
 PASSING = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze"})
 
 
-def unknown(origin: Exporting) -> Unknown:
+def unknown(origin: ExportedNode) -> Unknown:
     """What nothing is known of."""
     return Unknown((), (), ir.DataType.FLOAT, origin=origin)
 
 
-def told(node: Exporting, inputs: Sequence[Operand | None]) -> list[Operand] | None:
+def told(node: ExportedNode, inputs: Sequence[Operand | None]) -> list[Operand] | None:
     """What a node makes of such values without a function of CNTK's; None where it needs one."""
     found = [one for one in inputs if isinstance(one, Unknown)]
     if not found or node.node.domain or node.type in TAKING:

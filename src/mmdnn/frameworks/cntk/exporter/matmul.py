@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, FREE
 from mmdnn.ir import LAYER
@@ -16,7 +16,7 @@ MOST_PRODUCTS = 64
 """Matrices that are multiplied one by one, at most."""
 
 
-def contracted(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> tuple[Operand, Operand]:
+def contracted(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> tuple[Operand, Operand]:
     """A product's operands as CNTK's own layer had them: it flattens its input by itself."""
     maker = x.producer("Flatten", "Reshape")
     first = maker.inputs[0] if maker is not None else None
@@ -33,7 +33,7 @@ def contracted(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> tuple[O
 
 @exporter("Gemm", doc=f"{API}/cntk.layers.layers#Dense")
 def gemm(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     y: Operand,
@@ -75,7 +75,7 @@ def transposed(cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("MatMul", doc=f"{API}/cntk.ops#times")
-def matmul(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def matmul(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     """Several matrices are one product where they can be: their axes join rows, or the batch."""
     if y.rank == 1:
         y = cntk.unbatched(y)
@@ -99,7 +99,7 @@ def matmul(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
     return _several(node, cntk, x, y)
 
 
-def _turned(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand | None:
+def _turned(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand | None:
     """X times the transpose of a matrix, which CNTK has a function for."""
     if len(y.shape) != 2 or len(x.shape) not in (1, 2) or x.tensor is not None:
         return None
@@ -126,7 +126,7 @@ def _left(cntk: Writer, x: Operand, y: Operand) -> Operand:
     return transposed(cntk, cntk.times(transposed(cntk, y), transposed(cntk, x)))
 
 
-def _several(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _several(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     """Matrices of x times those of y, one each."""
     if x.is_batched and y.is_batched and x.rank == y.rank:
         if len(x.shape) == 2:
@@ -162,7 +162,7 @@ def _folded(cntk: Writer, x: Operand, y: Operand) -> Operand:
     return cntk.batched(back)
 
 
-def _one_by_one(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _one_by_one(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     """Each pair of matrices by itself."""
     if not (x.is_batched or x.is_static) or not (y.is_batched or y.is_static):
         x, y = cntk.unbatched(x), cntk.unbatched(y)
@@ -187,7 +187,7 @@ def _one_by_one(node: Exporting, cntk: Writer, x: Operand, y: Operand) -> Operan
     return cntk.reshape(whole, (*leading, *whole.shape[-2:]))
 
 
-def _leading(node: Exporting, x: Operand, y: Operand) -> tuple[int, ...]:
+def _leading(node: ExportedNode, x: Operand, y: Operand) -> tuple[int, ...]:
     rank = max(len(x.shape), len(y.shape)) - 2
     rows = [(1,) * (rank + 2 - len(one.shape)) + one.shape[:-2] for one in (x, y)]
     if any(FREE in row for row in rows):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk._operators import COMBINE
+from mmdnn.frameworks.cntk.exporter.blocks import Assembly
+from mmdnn.frameworks.cntk.exporter.scope import Scope
 from mmdnn.frameworks.cntk.graph import Function, Variable
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.blocks import Assembly
-    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 _OUTPUT = re.compile(r"([A-Za-z]+\d+)_Output_(\d+)")
 

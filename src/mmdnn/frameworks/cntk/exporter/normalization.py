@@ -9,7 +9,7 @@ import numpy as np
 from mmdnn.frameworks.cntk._hints import kept
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 TRAINING = {
@@ -31,7 +31,7 @@ The count is that of the samples behind them: of 0 training would begin anew at 
     unused="momentum",
 )
 def batch_normalization(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     scale: Operand,
@@ -95,7 +95,7 @@ def standardized(cntk: Writer, x: Operand, positions: list[int], epsilon: float)
     "InstanceNormalization", doc="https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html"
 )
 def instance_normalization(
-    node: Exporting, cntk: Writer, x: Operand, scale: Operand, bias: Operand, *, epsilon: float
+    node: ExportedNode, cntk: Writer, x: Operand, scale: Operand, bias: Operand, *, epsilon: float
 ) -> Operand:
     x = cntk.batched(x)
     column = (scale.shape[0], *[1] * (len(x.shape) - 1))
@@ -112,7 +112,7 @@ def instance_normalization(
     unused="stash_type",
 )
 def layer_normalization(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     scale: Operand,
@@ -131,7 +131,7 @@ def layer_normalization(
 
 
 @exporter("LpNormalization", doc="https://onnx.ai/onnx/operators/onnx__LpNormalization.html")
-def lp_normalization(node: Exporting, cntk: Writer, x: Operand, *, axis: int, p: int) -> Operand:
+def lp_normalization(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int, p: int) -> Operand:
     position = node.front(axis, x.rank)
     x = cntk.unbatched(x) if x.layout[position] is not None else x
     if p == 1:
@@ -141,7 +141,7 @@ def lp_normalization(node: Exporting, cntk: Writer, x: Operand, *, axis: int, p:
 
 @exporter("LRN", doc=f"{API}/cntk.ops#local_response_normalization")
 def lrn(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 MODES = {"constant": 0, "reflect": 1}
@@ -12,7 +12,7 @@ MODES = {"constant": 0, "reflect": 1}
 
 @exporter("Pad", doc=f"{API}/cntk.ops#pad")
 def pad(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     pads: Operand,

@@ -12,7 +12,7 @@ import numpy as np
 from mmdnn.frameworks.cntk.exporter.elementwise import larger
 from mmdnn.frameworks.cntk.exporter.markers import unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, laid, overhangs, reaches
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Shape
@@ -23,7 +23,7 @@ MAXIMUM, AVERAGE = 0, 1
 
 
 @exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling", unused="storage_order")
-def max_pool(node: Exporting, cntk: Writer, x: Operand, *, window: Window) -> list[Operand]:
+def max_pool(node: ExportedNode, cntk: Writer, x: Operand, *, window: Window) -> list[Operand]:
     """Padding never wins, so that more of it than asked for does no harm."""
     places: list[Operand] = []
     if node.wants(1):
@@ -37,7 +37,7 @@ def max_pool(node: Exporting, cntk: Writer, x: Operand, *, window: Window) -> li
     return [unknown(node), *places]
 
 
-def _maxima(node: Exporting, cntk: Writer, x: Operand, window: Window) -> Operand:
+def _maxima(node: ExportedNode, cntk: Writer, x: Operand, window: Window) -> Operand:
     frame = _checked(node, window)
     x = cntk.batched(x)
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)):
@@ -45,7 +45,7 @@ def _maxima(node: Exporting, cntk: Writer, x: Operand, window: Window) -> Operan
     return _pooled(cntk, x, frame, MAXIMUM)
 
 
-def _largest(node: Exporting, cntk: Writer, x: Operand, frame: Window) -> Operand:
+def _largest(node: ExportedNode, cntk: Writer, x: Operand, frame: Window) -> Operand:
     """The largest of shifted slices, for one axis after the other; nothing is smaller than the padding."""
     low = float(np.finfo(x.dtype.numpy()).min)
     for position, axis in enumerate(frame.axes, x.rank - len(frame)):
@@ -65,14 +65,14 @@ def _largest(node: Exporting, cntk: Writer, x: Operand, frame: Window) -> Operan
     doc=f"{API}/cntk.layers.layers#MaxUnpooling",
     unused="kernel_shape strides pads",
 )
-def max_unpool(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operand:
+def max_unpool(node: ExportedNode, cntk: Writer, x: Operand, *_: Operand) -> Operand:
     """Numbers go to where the maxima of another operand were, which CNTK finds anew."""
     places = node.node.inputs[1]
     pool = places.producer() if places is not None else None
     if pool is None or pool.op_type != "MaxPool" or pool.inputs[0] is None:
         node.refuse("the places of its maxima are not those of a pooling")
     like = cntk.operand(pool.inputs[0])
-    frame = _checked(node, Window.of(Exporting(pool), cntk.batched(like).shape))
+    frame = _checked(node, Window.of(ExportedNode(pool), cntk.batched(like).shape))
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)) or not x.is_batched:
         node.refuse("its windows are not those of CNTK's pooling")
     whole, padding = fitted(cntk, like, frame, 0)
@@ -93,7 +93,7 @@ def max_unpool(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operan
 
 @exporter("AveragePool", doc=f"{API}/cntk.layers.layers#AveragePooling")
 def average_pool(
-    node: Exporting, cntk: Writer, x: Operand, *, window: Window, count_include_pad: int
+    node: ExportedNode, cntk: Writer, x: Operand, *, window: Window, count_include_pad: int
 ) -> Operand:
     """CNTK counts either nothing of the padding, or all that a window covers.
 
@@ -120,7 +120,7 @@ def _filled(axis: Axis) -> Axis:
     return replace(axis, size=size, begin=0, end=axis.reach - axis.end, ceil=False)
 
 
-def _checked(node: Exporting, frame: Window) -> Window:
+def _checked(node: ExportedNode, frame: Window) -> Window:
     loose = any(frame.pads) or any(axis.stride > axis.span for axis in frame.axes)
     if frame.ceil and frame.sizes is None and loose:
         node.refuse("how many windows fit depends on the size of its input, which is open")
@@ -168,7 +168,7 @@ def _pooled(
 
 
 @exporter("GlobalAveragePool", "GlobalMaxPool", doc=f"{API}/cntk.layers.layers#GlobalMaxPooling")
-def global_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def global_pool(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """A window over all of the input, or, where that is open, a reduction."""
     x = cntk.batched(x)
     kind = MAXIMUM if node.type == "GlobalMaxPool" else AVERAGE
@@ -192,7 +192,7 @@ def global_pool(node: Exporting, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("LpPool", doc="https://onnx.ai/onnx/operators/onnx__LpPool.html")
-def lp_pool(node: Exporting, cntk: Writer, x: Operand, *, window: Window, p: int) -> Operand:
+def lp_pool(node: ExportedNode, cntk: Writer, x: Operand, *, window: Window, p: int) -> Operand:
     """The root of the sum of squares, or the sum of absolutes: an average, times the window's size."""
     if p not in (1, 2):
         node.refuse(f"its power is {p}")

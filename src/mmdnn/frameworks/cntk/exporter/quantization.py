@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.special import rounded
-from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 KINDS = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16)
@@ -19,7 +19,7 @@ KINDS = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UIN
     unused="saturate output_dtype precision",
 )
 def quantize(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     scale: Operand,
@@ -46,7 +46,7 @@ def quantize(
     unused="output_dtype",
 )
 def dequantize(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     scale: Operand,

@@ -16,7 +16,7 @@ from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.sequence import along, as_sequence, end, framed, unpacked
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.ir.recurrent import nodes as recurrent
@@ -72,7 +72,7 @@ Step = Callable[[Writer, Direction, Operand, Sequence[Operand]], list[Operand]]
 
 
 @exporter("LSTM", "GRU", "RNN", doc=f"{LAYERS}#LSTM", unused=" ".join(recurrent.ATTRIBUTES))
-def layer(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
+def layer(node: ExportedNode, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
     found = recurrent.read(node.node)
     if found.batch_first:
         node.refuse("its batch is its first axis")
@@ -89,7 +89,7 @@ def layer(node: Exporting, cntk: Writer, *inputs: Operand | None) -> list[Operan
 
 
 def _as_sequence(
-    node: Exporting, cntk: Writer, x: Operand | None, lengths: Operand | None, backwards: bool
+    node: ExportedNode, cntk: Writer, x: Operand | None, lengths: Operand | None, backwards: bool
 ) -> tuple[Operand, Callable[[Writer, Operand], Operand]]:
     """The input [time, batch, input] as a sequence, and what makes [time, ...] of a result."""
     assert x is not None
@@ -119,7 +119,7 @@ def _behind(y: Operand) -> tuple[Axis | None, ...]:
 
 
 def _direction(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     found: recurrent.Recurrent,
     given: Sequence[Operand | None],
@@ -188,7 +188,7 @@ def _peepholes(cntk: Writer, p: Operand | None, hidden: int, way: int) -> list[O
 
 
 def _initial(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand | None,
     source: ir.Node,

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 KINDS = {
@@ -27,7 +27,7 @@ KINDS = {
 
 @exporter(*KINDS, doc=f"{API}/cntk.ops#reduce_sum")
 def reduce(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     axes: Operand | None = None,
@@ -61,7 +61,7 @@ def reduced(cntk: Writer, how: str, x: Operand, positions: Sequence[int], keep: 
 
 @exporter("ArgMax", "ArgMin", doc=f"{API}/cntk.ops#argmax")
 def arg(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     *,
@@ -81,7 +81,7 @@ def arg(
 
 @exporter("CumSum", doc="https://onnx.ai/onnx/operators/onnx__CumSum.html")
 def cumsum(
-    node: Exporting, cntk: Writer, x: Operand, axis: Operand, *, reverse: int, exclusive: int
+    node: ExportedNode, cntk: Writer, x: Operand, axis: Operand, *, reverse: int, exclusive: int
 ) -> Operand:
     """A product with a triangle of ones."""
     position = node.front(node.ints(axis, "axis")[0], x.rank)

@@ -10,7 +10,7 @@ import numpy as np
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand, sizes
 from mmdnn.frameworks.cntk.exporter.selection import chosen, repeated_elements
-from mmdnn.frameworks.cntk.exporter.table import Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE
 
@@ -41,7 +41,7 @@ NEAREST: dict[str, Callable[[float], int]] = {
     unused="keep_aspect_ratio_policy extrapolation_value",
 )
 def resize(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     roi: Operand | None = None,

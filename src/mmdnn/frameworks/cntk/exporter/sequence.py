@@ -7,24 +7,20 @@ dynamic axes; `mmdnn.ir.sequences` says which inputs are such.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.markers import Inside, Lengths, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.scope import Scope
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Attribute, Axis, Shape
 from mmdnn.tensors import references
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 DOMAIN = "mmdnn.cntk::"
 
@@ -94,7 +90,7 @@ def reshaped_along(
     return cntk.reshape(x, found[leading:], (*x.layout[:leading], *[None] * (len(found) - leading)))
 
 
-def spread(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def spread(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """A value repeated for each sample, and for each frame, as `reconcile_dynamic_axes` does it."""
     dims = _target(node.node)
     scope = cntk.scope
@@ -150,7 +146,7 @@ def reconciled(cntk: Writer, x: Operand, like: Operand, layout: Layout) -> Opera
     unused="each",
 )
 def delayed(
-    node: Exporting, cntk: Writer, x: Operand, initial: Operand, *_: Operand, offset: int
+    node: ExportedNode, cntk: Writer, x: Operand, initial: Operand, *_: Operand, offset: int
 ) -> Operand:
     return cntk.make(
         node.type.split("_")[0], x, initial, shape=x.shape, layout=x.layout, offset=offset
@@ -158,7 +154,9 @@ def delayed(
 
 
 @exporter(f"{DOMAIN}Inside", doc=f"{SEQUENCES}#future_value")
-def inside(node: Exporting, cntk: Writer, x: Operand, lengths: Operand, *, offset: int) -> Operand:
+def inside(
+    node: ExportedNode, cntk: Writer, x: Operand, lengths: Operand, *, offset: int
+) -> Operand:
     """A mask for what CNTK masks itself."""
     return Inside((), (), x.dtype, origin=node, count=offset)
 
@@ -201,19 +199,19 @@ def end(cntk: Writer, x: Operand, delay: str) -> Operand:
 
 
 @exporter(f"{DOMAIN}First", f"{DOMAIN}Last", doc=f"{SEQUENCES}#first")
-def first_or_last(node: Exporting, cntk: Writer, x: Operand, *_: Operand) -> Operand:
+def first_or_last(node: ExportedNode, cntk: Writer, x: Operand, *_: Operand) -> Operand:
     return end(cntk, x, "PastValue" if node.type.startswith("First") else "FutureValue")
 
 
 @exporter(f"{DOMAIN}FirstWhere", doc=f"{SEQUENCES}#where")
-def first_where(node: Exporting, cntk: Writer, x: Operand, _: Operand) -> Operand:
+def first_where(node: ExportedNode, cntk: Writer, x: Operand, _: Operand) -> Operand:
     factors = {"newSequenceAxisLengthScalingFactor": 0, "newSequenceAxisLengthAdditiveFactor": 1}
     return chosen(cntk, x, [BATCH], **factors)
 
 
 @exporter(f"{DOMAIN}Where", doc=f"{SEQUENCES}#where")
 def where(
-    node: Exporting, cntk: Writer, x: Operand, _: Operand, *, axis: str, scaling: int, added: int
+    node: ExportedNode, cntk: Writer, x: Operand, _: Operand, *, axis: str, scaling: int, added: int
 ) -> list[Operand]:
     step = Axis(DYNAMIC, axis, ordered=True)
     factors = {
@@ -225,13 +223,13 @@ def where(
 
 
 @exporter(f"{DOMAIN}GatherPacked", doc=f"{SEQUENCES}#gather")
-def gather_packed(node: Exporting, cntk: Writer, x: Operand, places: Operand) -> Operand:
+def gather_packed(node: ExportedNode, cntk: Writer, x: Operand, places: Operand) -> Operand:
     return gathered(cntk, x, places)
 
 
 @exporter(f"{DOMAIN}ScatterPacked", doc=f"{SEQUENCES}#scatter")
 def scatter_packed(
-    node: Exporting, cntk: Writer, x: Operand, places: Operand, _: Operand, like: Operand
+    node: ExportedNode, cntk: Writer, x: Operand, places: Operand, _: Operand, like: Operand
 ) -> Operand:
     packed = cntk.make(
         "PackedIndex", like, places, shape=(), layout=places.layout, axes=places.axes
@@ -242,14 +240,14 @@ def scatter_packed(
 
 @exporter(f"{DOMAIN}BroadcastAs", doc=f"{SEQUENCES}#broadcast_as")
 def broadcast_as(
-    node: Exporting, cntk: Writer, x: Operand, like: Operand, *, leading: list[int]
+    node: ExportedNode, cntk: Writer, x: Operand, like: Operand, *, leading: list[int]
 ) -> Operand:
     return reconciled(cntk, x, like, (*like.layout[: leading[0]], *statics(x)))
 
 
 @exporter(f"{DOMAIN}UnpackSequence", doc=f"{SEQUENCES}#unpack")
 def unpack_sequence(
-    node: Exporting, cntk: Writer, x: Operand, _: Operand, *, padding: float
+    node: ExportedNode, cntk: Writer, x: Operand, _: Operand, *, padding: float
 ) -> list[Operand]:
     return unpacked(cntk, x, padding, mask=len(node.node.outputs) > 1)
 
@@ -276,7 +274,7 @@ def unpacked(cntk: Writer, x: Operand, padding: float, *, mask: bool) -> list[Op
 
 @exporter(f"{DOMAIN}ToSequence", doc=f"{API}/cntk.ops#to_sequence")
 def to_sequence(
-    node: Exporting, cntk: Writer, x: Operand, lengths: Operand | None = None, *, axis: str
+    node: ExportedNode, cntk: Writer, x: Operand, lengths: Operand | None = None, *, axis: str
 ) -> list[Operand]:
     step = Axis(DYNAMIC, axis, ordered=True)
     made = as_sequence(cntk, x, step, lengths)
@@ -299,19 +297,19 @@ def as_sequence(cntk: Writer, x: Operand, axis: Axis, lengths: Operand | None = 
 
 
 @exporter(f"{DOMAIN}ToSequenceLike", doc=f"{API}/cntk.ops#to_sequence_like")
-def to_sequence_like(node: Exporting, cntk: Writer, x: Operand, like: Operand) -> Operand:
+def to_sequence_like(node: ExportedNode, cntk: Writer, x: Operand, like: Operand) -> Operand:
     shape = x.shape[1:]
     layout = (*like.layout[:2], *[None] * len(shape))
     return cntk.make("ToSequenceLike", x, like, shape=shape, layout=layout, axes=like.axes)
 
 
 @exporter(f"{DOMAIN}UnpackBatch", doc=f"{API}/cntk.ops#unpack_batch")
-def unpack_batch(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def unpack_batch(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return cntk.unbatched(x)
 
 
 @exporter(f"{DOMAIN}ToBatch", doc=f"{API}/cntk.ops#to_batch")
-def to_batch(node: Exporting, cntk: Writer, x: Operand) -> Operand:
+def to_batch(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return cntk.batched(x)
 
 
@@ -319,7 +317,7 @@ def to_batch(node: Exporting, cntk: Writer, x: Operand) -> Operand:
     f"{DOMAIN}ConvolutionSequenceShape", doc=f"{API}/cntk.layers.layers#SequentialConvolution"
 )
 def convolution_lengths(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     lengths: Operand,
     *,

@@ -11,14 +11,14 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.exporter.markers import Unknown, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.sequence import reshaped_along, spread
-from mmdnn.frameworks.cntk.exporter.table import API, Exporting, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE
 from mmdnn.ir import LAYER
 
 
 @exporter("Reshape", doc=f"{API}/cntk.ops#reshape", unused="allowzero")
-def reshape(node: Exporting, cntk: Writer, x: Operand, target: Operand) -> Operand:
+def reshape(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Operand:
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the shape it takes is computed while the model runs")
@@ -29,7 +29,7 @@ def reshape(node: Exporting, cntk: Writer, x: Operand, target: Operand) -> Opera
     return reshaped(node, cntk, x, found, [] if said is None else [int(i) for i in said])
 
 
-def _over_all(node: Exporting, cntk: Writer, x: Operand) -> Operand | None:
+def _over_all(node: ExportedNode, cntk: Writer, x: Operand) -> Operand | None:
     """CNTK's own functions over all static axes, which the IR flattens for."""
     maker = x.producer("Softmax", "Hardmax")
     flat = maker.inputs[0].producer() if maker is not None and maker.inputs[0] is not None else None
@@ -45,14 +45,14 @@ def _over_all(node: Exporting, cntk: Writer, x: Operand) -> Operand | None:
 
 
 @exporter("Flatten", doc=f"{API}/cntk.ops#flatten")
-def flatten(node: Exporting, cntk: Writer, x: Operand, *, axis: int) -> Operand:
+def flatten(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Operand:
     axis = axis if axis >= 0 else axis + x.rank
     found = sizes(node.output.shape) or (FREE, FREE)
     return reshaped(node, cntk, x, found, [0, -1] if axis == 1 else [])
 
 
 def reshaped(
-    node: Exporting, cntk: Writer, x: Operand, found: Sequence[int], said: Sequence[int]
+    node: ExportedNode, cntk: Writer, x: Operand, found: Sequence[int], said: Sequence[int]
 ) -> Operand:
     """The elements in another shape; the batch stays the batch where it is the first axis of both.
 
@@ -75,7 +75,7 @@ def reshaped(
     return cntk.reshape(x, _closed(x.shape, found))
 
 
-def _keeps_batch(node: Exporting, x: Operand, found: Sequence[int], said: Sequence[int]) -> bool:
+def _keeps_batch(node: ExportedNode, x: Operand, found: Sequence[int], said: Sequence[int]) -> bool:
     rest, before = found[1:], x.shape
     if FREE not in rest and FREE not in before:
         return math.prod(rest) == math.prod(before)
@@ -98,7 +98,7 @@ def _closed(before: Sequence[int], after: Sequence[int]) -> list[int]:
 
 
 @exporter("Squeeze", doc=f"{API}/cntk.ops#squeeze")
-def squeeze(node: Exporting, cntk: Writer, x: Operand, axes: Operand | None = None) -> Operand:
+def squeeze(node: ExportedNode, cntk: Writer, x: Operand, axes: Operand | None = None) -> Operand:
     if axes is None:
         positions = [i for i, size in enumerate(x.dims) if size == 1]
     else:
@@ -113,7 +113,7 @@ def squeeze(node: Exporting, cntk: Writer, x: Operand, axes: Operand | None = No
 
 
 @exporter("Unsqueeze", doc=f"{API}/cntk.ops#expand_dims")
-def unsqueeze(node: Exporting, cntk: Writer, x: Operand, axes: Operand) -> Operand:
+def unsqueeze(node: ExportedNode, cntk: Writer, x: Operand, axes: Operand) -> Operand:
     given = node.ints(axes, "axes")
     rank = x.rank + len(given)
     positions = {node.front(axis, rank) for axis in given}
@@ -125,7 +125,7 @@ def unsqueeze(node: Exporting, cntk: Writer, x: Operand, axes: Operand) -> Opera
 
 @exporter("Transpose", doc=f"{API}/cntk.ops#transpose")
 def transpose(
-    node: Exporting, cntk: Writer, x: Operand, *, perm: list[int] | None = None
+    node: ExportedNode, cntk: Writer, x: Operand, *, perm: list[int] | None = None
 ) -> Operand:
     """Dynamic axes move by themselves: CNTK does not count them."""
     order = list(range(x.rank))[::-1] if perm is None else perm
@@ -136,7 +136,7 @@ def transpose(
 
 @exporter("DepthToSpace", doc=f"{API}/cntk.ops#depth_to_space")
 def depth_to_space(
-    node: Exporting, cntk: Writer, x: Operand, *, blocksize: int, mode: str
+    node: ExportedNode, cntk: Writer, x: Operand, *, blocksize: int, mode: str
 ) -> Operand:
     block = blocksize
     x = cntk.batched(x)
@@ -151,7 +151,7 @@ def depth_to_space(
 
 
 @exporter("SpaceToDepth", doc=f"{API}/cntk.ops#space_to_depth")
-def space_to_depth(node: Exporting, cntk: Writer, x: Operand, *, blocksize: int) -> Operand:
+def space_to_depth(node: ExportedNode, cntk: Writer, x: Operand, *, blocksize: int) -> Operand:
     block = blocksize
     x = cntk.batched(x)
     depth, height, width = x.shape
@@ -172,7 +172,7 @@ def _times(size: int, by: int) -> int:
 
 @exporter("Shape", "Size", doc="https://onnx.ai/onnx/operators/onnx__Shape.html")
 def shape(
-    node: Exporting,
+    node: ExportedNode,
     cntk: Writer,
     x: Operand,
     *,
@@ -189,7 +189,7 @@ def shape(
 
 
 @exporter("Expand", doc="https://onnx.ai/onnx/operators/onnx__Expand.html")
-def expand(node: Exporting, cntk: Writer, x: Operand, target: Operand) -> Operand:
+def expand(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Operand:
     """Times ones."""
     found = sizes(node.output.shape)
     if isinstance(target, Unknown):
@@ -199,7 +199,7 @@ def expand(node: Exporting, cntk: Writer, x: Operand, target: Operand) -> Operan
     return repeated(node, cntk, x, found)
 
 
-def repeated(node: Exporting, cntk: Writer, x: Operand, found: Sequence[int]) -> Operand:
+def repeated(node: ExportedNode, cntk: Writer, x: Operand, found: Sequence[int]) -> Operand:
     """The operand broadcast to a shape; what is dynamic in it stays so."""
     lead = len(found) - x.rank
     before = (node.node.inputs[0].shape if node.node.inputs[0] is not None else None) or ()
@@ -223,7 +223,7 @@ def repeated(node: Exporting, cntk: Writer, x: Operand, found: Sequence[int]) ->
 
 
 @exporter("Tile", doc=f"{API}/cntk.ops#splice")
-def tile(node: Exporting, cntk: Writer, x: Operand, repeats: Operand) -> Operand:
+def tile(node: ExportedNode, cntk: Writer, x: Operand, repeats: Operand) -> Operand:
     for position, count in enumerate(node.ints(repeats, "repeats")):
         if count == 1:
             continue

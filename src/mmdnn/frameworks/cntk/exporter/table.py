@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 
 from mmdnn.frameworks.cntk._operators import OPERATORS
-from mmdnn.ir.exporting import ExportedNode, Exporter
+from mmdnn.ir import exporting
+from mmdnn.ir.exporting import Exporter
 
 LAYERS = frozenset({"BatchNormalization", "Convolution", "Dropout"})
 """Layers called as the function that they are made of."""
@@ -27,7 +28,7 @@ exporter = Exporter("CNTK")
 """Registers a function `(node, cntk, *operands, **attributes) -> operand or operands`."""
 
 
-class Exporting(ExportedNode):
+class ExportedNode(exporting.ExportedNode):
     """A node on its way to CNTK."""
 
     @property

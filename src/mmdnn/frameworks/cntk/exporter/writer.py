@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.alignment import could_be_batched, joint_layout, ones_beside
-from mmdnn.frameworks.cntk.exporter.blocks import Group
 from mmdnn.frameworks.cntk.exporter.markers import Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
-from mmdnn.frameworks.cntk.exporter.table import Exporting
+from mmdnn.frameworks.cntk.exporter.scope import Group, Scope
+from mmdnn.frameworks.cntk.exporter.table import ExportedNode
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, INFERRED, Axis, Function, Shape, Variable
 from mmdnn.tensors import references
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.exporter.model import Scope
 
 TYPES = {ir.DataType.FLOAT: 1, ir.DataType.DOUBLE: 2, ir.DataType.FLOAT16: 4}
 """CNTK::DataType."""
@@ -30,7 +27,7 @@ class Writer:
     A function of CNTK's that works on each element is a method: operands broadcast as ONNX says.
     """
 
-    def __init__(self, scope: Scope, node: Exporting) -> None:
+    def __init__(self, scope: Scope, node: ExportedNode) -> None:
         self.scope = scope
         self.node = node
 
