@@ -11,13 +11,13 @@ from pathlib import Path
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.codegen import loading, training
-from mmdnn.frameworks.cntk.codegen.expressions import Ref
 from mmdnn.frameworks.cntk.codegen.network import Network
 from mmdnn.frameworks.cntk.codegen.printing import Scope, print_body, returned
 from mmdnn.frameworks.cntk.codegen.units import Folding, Unit
 from mmdnn.frameworks.cntk.graph import Model
 from mmdnn.ir.storage.files import write_record
-from mmdnn.python.source import call, docstring, string
+from mmdnn.python.literals import docstring, string
+from mmdnn.python.source import call
 
 _RESTORED = '''def restored(layer, weights, *inputs):
     """What a layer gives, with these weights as its parameters and statistics."""
@@ -56,7 +56,7 @@ def source(model: Model, *, weights: str = "") -> str:
 def _prepared(model: Model) -> tuple[Network, list[training.Loss], Folding]:
     network = Network(model)
     found = training.losses(model) if network.weights.tensors else []
-    kept = [*network.results, *(Ref(loss.source) for loss in found)]
+    kept = [*network.results, *(loss.source for loss in found)]
     folding = Folding(network.statements, kept, network.weights)
     folding.run()
     return network, found, folding
@@ -69,7 +69,7 @@ def _unit(unit: Unit, taken: set[str]) -> Iterator[str]:
     given += [
         one.name if one.default is None else f"{one.name}={one.default}" for one in unit.parameters
     ]
-    result = Ref(unit.body[-1].target)
+    result = unit.body[-1].target
     yield from call(f"def {unit.name}(", given, 0, "):")
     yield docstring(unit.about, 4)
     yield from print_body(unit.body, [result], scope, 4)

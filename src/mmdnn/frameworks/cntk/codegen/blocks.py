@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.cntk._blocks import INSIDES
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, literal
 from mmdnn.frameworks.cntk.codegen.operators import REDUCTIONS
 from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue, Known, number
 from mmdnn.frameworks.cntk.codegen.table import Node, Template, is_whole, reduction_axes
 from mmdnn.frameworks.cntk.codegen.weights import inline
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
+from mmdnn.python.expressions import Operand, is_plain
+from mmdnn.python.literals import native
 from mmdnn.tensors import references
 
-Make = Callable[..., "Expr | None"] | Template
+Make = Callable[..., Operand] | Template
 CATALOGUE: Catalogue[Make] = Catalogue()
 known = CATALOGUE.add
 
@@ -157,7 +158,7 @@ def reads(function: Function) -> list[Variable]:
     return [one for one in match[1].values() if isinstance(one, Variable)]
 
 
-def expression(function: Function, operand: Callable[[Variable], Expr]) -> Expr | None:
+def expression(function: Function, operand: Callable[[Variable], Operand]) -> Operand:
     """A function as the call that makes it; None where it is none of these.
 
     Args:
@@ -175,7 +176,7 @@ def expression(function: Function, operand: Callable[[Variable], Expr]) -> Expr 
         if not isinstance(value, Variable):
             return as_said(node, value)
         scalar = number(value)
-        return operand(outer.get(value, value)) if scalar is None else literal(np.float32(scalar))
+        return operand(outer.get(value, value)) if scalar is None else native(np.float32(scalar))
 
     if isinstance(known_.make, Template):
         return known_.make.fill(node, lambda name: written(bound[name]))
@@ -209,17 +210,17 @@ def as_said(node: Node, inner: Any) -> Any:
 
 
 @known("softplus", "Softplus(steepness * x) / steepness")
-def _steep_softplus(node: Node, x: Expr, steepness: Raw) -> Expr | None:
-    return None if steepness.id == "1.0" else node.call("softplus", x, steepness=steepness)
+def _steep_softplus(node: Node, x: Operand, steepness: float) -> Operand:
+    return None if steepness == 1 else node.call("softplus", x, steepness=steepness)
 
 
 @known("PReLU", INSIDES["PReLU"])
-def _prelu(node: Node, x: Expr, alpha: Expr) -> Expr | None:
-    return None if isinstance(alpha, Raw) else node.call("param_relu", alpha, x)
+def _prelu(node: Node, x: Operand, alpha: Operand) -> Operand:
+    return None if is_plain(alpha) else node.call("param_relu", alpha, x)
 
 
 @known("Flatten", "Reshape(x, beginAxis=0, endAxis=end, newShape=shape)")
-def _flatten(node: Node, x: Expr, end: Axis, shape: tuple[int, ...]) -> Expr | None:
+def _flatten(node: Node, x: Operand, end: Axis, shape: tuple[int, ...]) -> Operand:
     given, axis = shape_of(node), node.take("axis", None)
     if given is None or axis is None or end.index != len(given):
         return None
@@ -230,7 +231,7 @@ def _flatten(node: Node, x: Expr, end: Axis, shape: tuple[int, ...]) -> Expr | N
 
 
 @known("MultiAxisReduce", f"{_KEPT} reductionKeepDimensions=True)")
-def _multi_axis(node: Node, x: Expr) -> None:
+def _multi_axis(node: Node, x: Operand) -> None:
     """Seen within reductions only."""
 
 
@@ -240,8 +241,8 @@ _INNER = "MultiAxisReduce(x, inner=inner, kind=kind)"
 @known("ReduceElements", _INNER)
 @known("ReduceElements", f"Reshape({_INNER}, beginAxis=0, endAxis=end, newShape=shape)")
 def _reduction(
-    node: Node, x: Expr, inner: list[Axis], kind: str, end: Axis | None, shape: Any
-) -> Expr | None:
+    node: Node, x: Operand, inner: list[Axis], kind: str, end: Axis | None, shape: Any
+) -> Operand:
     given = shape_of(node)
     if kind not in REDUCTIONS or kind.startswith("Arg"):
         return None
@@ -257,7 +258,7 @@ def _reduction(
 
 
 @known("ReduceElements", _DROPPED.format("x", "axisVec=inner", "?").replace("'?'", "kind"))
-def _whole_reduction(node: Node, x: Expr, inner: list[Axis], kind: str) -> Expr | None:
+def _whole_reduction(node: Node, x: Operand, inner: list[Axis], kind: str) -> Operand:
     usual = kind in REDUCTIONS and not kind.startswith("Arg") and is_whole(inner)
     return node.call(REDUCTIONS[kind], x, axis=reduction_axes(inner)) if usual else None
 
@@ -269,13 +270,13 @@ def _whole_reduction(node: Node, x: Expr, inner: list[Axis], kind: str) -> Expr 
 )
 def _gather(
     node: Node,
-    indices: Expr,
-    reference: Expr,
+    indices: Operand,
+    reference: Operand,
     last: Axis,
     inner: Axis,
     outer_last: Axis,
     outer: Axis,
-) -> Expr | None:
+) -> Operand:
     axis, shape = node.take("axis", None), shape_of(node, 1)
     if axis is None or (shape is not None and last.index != len(shape) - 1):
         return None
@@ -290,7 +291,7 @@ def _gather(
     "MeanVarianceNormalization(doVarianceScaling=True)",
     f"{_CENTRED} / (Sqrt({_MEAN.format('d * d')}) + epsilon)",
 )
-def _normalization(node: Node, x: Expr, inner: list[Axis]) -> Expr | None:
+def _normalization(node: Node, x: Operand, inner: list[Axis]) -> Operand:
     """The epsilon inside is that of the attributes, as a constant with a name."""
     shape, across = shape_of(node), node.take("useStatsAcrossChannels", None)
     if shape is None or across is None:
@@ -323,14 +324,12 @@ _CONVOLVED = (
     f"x / Exp(beta * Log(bias + Reshape({_CONVOLVED}, beginAxis=2, endAxis=4, newShape=[-1])))",
 )
 def _local_response(
-    node: Node, x: Expr, bias: Raw, beta: Raw, window: tuple[int, ...]
-) -> Expr | None:
+    node: Node, x: Operand, bias: float, beta: float, window: tuple[int, ...]
+) -> Operand:
     """The kernel holds alpha over the width of the window, and is no wider than there are channels."""
     names = ("depthRadius", "bias", "alpha", "beta")
     given = radius, *_, alpha, _ = [node.take(name, None) for name in names]
-    if None in given or (bias.id, beta.id) != tuple(
-        literal(np.float32(given[place])).id for place in (1, 3)
-    ):
+    if None in given or (bias, beta) != tuple(native(np.float32(given[i])) for i in (1, 3)):
         return None
     channels = (shape_of(node) or (0,))[0]
     if window != (1, min(channels, 2 * radius + 1), 1, 1):
@@ -360,13 +359,13 @@ def _slicing(flags: str, begins: int, ends: int) -> None:
     @known("Sequence__Slice", *(_PICKED.format(flags, where) for where in _WHERE))
     def make(
         node: Node,
-        x: Expr,
+        x: Operand,
         axes: list[Axis],
         scale: int | None,
         more: int | None,
         begin: int | None,
         end: int | None,
-    ) -> Expr | None:
+    ) -> Operand:
         first, last = (begin or 0) * begins, (end or 0) * ends
         fixed = (first >= 0 and last > 0) or (first < 0 and last <= 0)
         if scale is not None and (scale, more) != (0 if fixed else 1, last - first):
@@ -385,7 +384,7 @@ for (_begin, _first), (_end, _last) in product(_BEGINS.items(), _ENDS.items()):
 
 
 @known("Sequence__Gather", _PICKED.format("condition", _WHERE[0]))
-def _sequence_gather(node: Node, x: Expr, condition: Expr, axes: list[Axis]) -> Expr | None:
+def _sequence_gather(node: Node, x: Operand, condition: Operand, axes: list[Axis]) -> Operand:
     ordered = any(axis.ordered for axis in axes)
     return node.call("sequence.gather", x, condition) if ordered else None
 
@@ -396,7 +395,7 @@ def _sequence_gather(node: Node, x: Expr, condition: Expr, axes: list[Axis]) -> 
     " sequenceUnpackSuppressMaskOutput=True), axis=axis, reductionOpName=kind,"
     " reductionKeepDimensions=False)",
 )
-def _sequence_reduction(node: Node, x: Expr, padding: float, axis: Axis, kind: str) -> Expr | None:
+def _sequence_reduction(node: Node, x: Operand, padding: float, axis: Axis, kind: str) -> Operand:
     shape = shape_of(node)
     if padding != {"Sum": 0.0, "Max": float("-inf")}.get(kind):
         return None

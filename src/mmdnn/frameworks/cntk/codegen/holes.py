@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, Target, called, rebuilt
+from mmdnn.frameworks.cntk.codegen.expressions import Target, call, called, owner
 from mmdnn.frameworks.cntk.codegen.weights import Weight
-from mmdnn.frameworks.cntk.graph import Function, Variable
+from mmdnn.frameworks.cntk.graph import Variable
+from mmdnn.python.expressions import Call, Code, Operand, is_plain
+from mmdnn.python.literals import Raw, literal
 
 DEFAULTS = {
     "C.layers.Convolution": {"pad": "False", "strides": "1", "dilation": "1"},
@@ -53,15 +55,14 @@ def _plain(function: str) -> str:
     return function[:-2] if function.endswith(("1D", "2D", "3D")) else function
 
 
-def _arguments(expr: ast.Call) -> Iterator[tuple[str, str | None, Expr]]:
+def _arguments(x: Call) -> Iterator[tuple[str, str | None, Operand]]:
     """The arguments of a call, those left out too: name, default, value."""
-    function = called(expr)
-    positions = _POSITIONS.get(_plain(function), ())
-    for place, value in enumerate(expr.args):
+    positions = _POSITIONS.get(_plain(x.function), ())
+    for place, value in enumerate(x.args):
         yield (positions[place] if place < len(positions) else "value"), None, value
-    defaults = DEFAULTS.get(_plain(function), {})
-    given = {str(one.arg): one.value for one in expr.keywords}
-    if function.startswith("C."):
+    defaults = DEFAULTS.get(_plain(x.function), {})
+    given = dict(x.kwargs)
+    if x.function.startswith("C."):
         defaults = {**defaults, "name": NAMELESS}
     for name, default in defaults.items():
         yield name, default, given.pop(name, Raw(default))
@@ -69,79 +70,66 @@ def _arguments(expr: ast.Call) -> Iterator[tuple[str, str | None, Expr]]:
         yield name, None, value
 
 
-def holes(expr: ast.AST, label: str = "value", default: str | None = None) -> Iterator[Hole]:
+def _parts(x: Operand) -> list[tuple[str, str | None, Operand]]:
+    """What an expression is made of; see `_arguments`."""
+    if isinstance(x, Call):
+        return [*(("value", None, one) for one in called(x)), *_arguments(x)]
+    return [("value", None, one) for one in x.operands] if isinstance(x, Code) else []
+
+
+def holes(x: Operand, label: str = "value", default: str | None = None) -> Iterator[Hole]:
     """The literals of an expression, in order."""
-    if isinstance(expr, Raw):
-        yield Hole(expr.id, label, default)
-    elif isinstance(expr, ast.Call):
-        if not isinstance(expr.func, Raw):
-            yield from holes(expr.func)
-        for name, absent, value in _arguments(expr):
-            yield from holes(value, name, absent)
-    else:
-        for one in ast.iter_child_nodes(expr):
-            yield from holes(one)
+    if is_plain(x):
+        yield Hole(literal(x), label, default)
+    for name, absent, value in _parts(x):
+        yield from holes(value, name, absent)
 
 
-def shape(expr: Expr, place: Callable[[Target], str]) -> str:
+def shape(x: Operand, place: Callable[[Target], str]) -> str:
     """An expression's text without its literals; variables as `place` says."""
-
-    def written(part: ast.AST) -> Expr | None:
-        match part:
-            case Raw():
-                return Raw("?")
-            case Ref(target=target):
-                index = target.index if isinstance(target, Variable) else 0
-                return Raw(f"{place(target)}.{index}")
-            case Weight(name=name):
-                return Raw(f"w{name or ''}")
-            case ast.Call(func=function):
-                inner = function.id if isinstance(function, Raw) else shape(function, place)
-                given = (f"{name}={shape(one, place)}" for name, _, one in _arguments(part))
-                return Raw(f"{inner}({', '.join(given)})")
-        return None
-
-    return ast.unparse(rebuilt(expr, written))
+    if is_plain(x):
+        return "?"
+    if isinstance(x, Weight):
+        return f"w{x.name or ''}"
+    if isinstance(x, Call):
+        function = x.function.format(*(shape(one, place) for one in called(x)))
+        given = (f"{name}={shape(value, place)}" for name, _, value in _arguments(x))
+        return f"{function}({', '.join(given)})"
+    if isinstance(x, Code):
+        return f"({x.text.format(*(shape(one, place) for one in x.operands))})"
+    return f"{place(x)}.{x.index if isinstance(x, Variable) else 0}"
 
 
-def fill(expr: Expr, fillings: Mapping[int, Expr], targets: Mapping[Target, Expr]) -> Expr:
+def fill(x: Operand, fillings: Mapping[int, Operand], targets: Mapping[Target, Operand]) -> Operand:
     """An expression with other things in some of its holes, and for some variables."""
     numbers = count()
 
-    def of(part: ast.AST) -> Expr | None:
-        match part:
-            case Raw():
-                return fillings.get(next(numbers), part)
-            case Ref(target=Variable(owner=Function() as owner)) if owner in targets:
-                return targets[owner]
-            case Ref(target=target):
-                return targets.get(target, part)
-            case Weight():
-                return part
-            case ast.Call():
-                return _filled(part, lambda one: rebuilt(one, of))
-        return None
+    def of(x: Operand) -> Operand:
+        if is_plain(x):
+            return fillings.get(next(numbers), x)
+        if isinstance(x, Call):
+            return filled(x)
+        if isinstance(x, Code):
+            return replace(x, operands=tuple(map(of, x.operands)))
+        return x if isinstance(x, Weight) else targets.get(owner(x), x)
 
-    found: Expr = rebuilt(expr, of)
-    return found
+    def filled(x: Call) -> Call:
+        function = [of(one) for one in called(x)]
+        given = [(name, absent, of(value)) for name, absent, value in _arguments(x)]
+        args = [value for _, _, value in given[: len(x.args)]]
+        rest = {
+            name: value
+            for name, absent, value in given[len(x.args) :]
+            if absent is None or not is_plain(value) or literal(value) != absent
+        }
+        order = sorted(rest, key=lambda name: _rank(name, x.keys))
+        named = {name: rest[name] for name in order}
+        return call(function[0] if function else x.function, *args, **named)
 
-
-def _filled(expr: ast.Call, of: Callable[[Expr], Expr]) -> ast.Call:
-    function = expr.func if isinstance(expr.func, Raw) else of(expr.func)
-    filled = [(name, absent, of(value)) for name, absent, value in _arguments(expr)]
-    args = [value for _, _, value in filled[: len(expr.args)]]
-    rest = {
-        name: value
-        for name, absent, value in filled[len(expr.args) :]
-        if absent is None or not isinstance(value, Raw) or value.id != absent
-    }
-    given = [str(one.arg) for one in expr.keywords]
-    order = sorted(rest, key=lambda name: _rank(name, given))
-    keywords = [ast.keyword(arg=name, value=rest[name]) for name in order]
-    return ast.Call(func=function, args=args, keywords=keywords)
+    return of(x)
 
 
-def _rank(name: str, given: list[str]) -> tuple[int, int]:
+def _rank(name: str, given: Sequence[str]) -> tuple[int, int]:
     """Where an argument stands: as it did, or where layers have it."""
     if name in _ORDER:
         return _ORDER.index(name) - len(_ORDER), 0

@@ -13,9 +13,7 @@ import numpy as np
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, literal
 from mmdnn.frameworks.cntk.codegen.patterns import ANY, Bound, Catalogue, number
-from mmdnn.frameworks.cntk.codegen.printing import Scope, text
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
 from mmdnn.frameworks.cntk.codegen.table import (
     FUNCTIONS,
@@ -28,13 +26,15 @@ from mmdnn.frameworks.cntk.codegen.table import (
 )
 from mmdnn.frameworks.cntk.codegen.windows import UNKNOWN
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.python.expressions import Operand, text
+from mmdnn.python.literals import Raw, native
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.codegen.network import Network
 
 Roles = dict[str, Variable]
 """A layer's parameters and statistics, by the names that it gives them."""
-LAYERS: Catalogue[Callable[..., Expr | None] | Template] = Catalogue(inner=CATALOGUE)
+LAYERS: Catalogue[Callable[..., Operand] | Template] = Catalogue(inner=CATALOGUE)
 layer = LAYERS.add
 
 _RANKS = {"alpha": 0, "scale": 1, "bias": 1, "E": 2}
@@ -74,7 +74,7 @@ for _text, (_head, _pattern) in _ROWS.items():
     layer(_head, _pattern)(Template(_text))
 
 
-def expressed(function: Function, network: Network) -> Expr | None:
+def expressed(function: Function, network: Network) -> Operand:
     """A block as a layer that is applied; None where it is none."""
     block = function.block
     if block is None or block.type not in LAYERS.known or len(block.outputs) != 1:
@@ -95,13 +95,13 @@ def expressed(function: Function, network: Network) -> Expr | None:
     return network.restored(made, function, roles, operands)
 
 
-def _made(node: Node, bound: Bound) -> Expr | None:
+def _made(node: Node, bound: Bound) -> Operand:
     """The call that makes the layer, if it can be made as it is."""
 
     def written(name: str) -> Any:
         value = bound[name]
         scalar = number(value) if isinstance(value, Variable) else None
-        return value if scalar is None else literal(np.float32(scalar))
+        return value if scalar is None else native(np.float32(scalar))
 
     make = bound["make"]
     try:
@@ -166,9 +166,7 @@ def _activation(function: Function) -> tuple[Raw, Variable] | None:
     if function.block is None or any(number(one) is None for one in operands[1:]):
         return None
     written = expression(function, lambda one: Raw("x"))
-    return (
-        None if written is None else (Raw(f"lambda x: {text(written, Scope(set()))}"), computed[0])
-    )
+    return None if written is None else (Raw(f"lambda x: {text(written, str)}"), computed[0])
 
 
 def _operands(function: Function) -> list[Variable]:
@@ -185,7 +183,7 @@ def _biased(*cores: str) -> list[str]:
 
 
 @layer("Dense", *_biased("Times(W, Reshape(x, **shaped), **core)", "Times(W, x, **core)"))
-def _dense(node: Node, core: Node, W: Variable, b: Variable | None, how: Raw | None) -> Expr | None:
+def _dense(node: Node, core: Node, W: Variable, b: Variable | None, how: Raw | None) -> Operand:
     rank, infer = core.take("outputRank"), core.take("inferInputRankToMap", -1)
     shape = W.shape or ()
     out = shape[-rank:]
@@ -219,7 +217,7 @@ def _convolution(
     b: Variable | None,
     how: Raw | None,
     begin: Any,
-) -> Expr | None:
+) -> Operand:
     shape, transposed = W.shape or (), bool(core.take("transpose", False))
     rank = len(shape) - 2
     if rank < 1 or (begin is not None and (transposed or begin.index != rank)):
@@ -258,7 +256,7 @@ _POOLED = "Pooling(x, lowerPad=0, upperPad=0, ceilOutDim=False, includePad=False
 @layer("GlobalMaxPooling", _POOLED.format("poolingType=0"))
 @layer("AveragePooling", _POOLED.format("poolingType=1"))
 @layer("GlobalAveragePooling", _POOLED.format("poolingType=1"))
-def _pooling(node: Node, core: Node, x: Variable) -> Expr | None:
+def _pooling(node: Node, core: Node, x: Variable) -> Operand:
     type_ = node.function.type
     window, pad = tuple(core.take("poolingWindowShape")), flags(core.take("autoPadding"))
     strides = tuple(core.take("strides"))
@@ -275,7 +273,7 @@ def _pooling(node: Node, core: Node, x: Variable) -> Expr | None:
 
 
 @layer("MaxUnpooling", "Unpooling(x, y, poolingType=0, lowerPad=0, upperPad=0, **core)")
-def _unpooling(node: Node, core: Node) -> Expr | None:
+def _unpooling(node: Node, core: Node) -> Operand:
     window, pad = tuple(core.take("unpoolingWindowShape")), flags(core.take("autoPadding"))
     strides = tuple(core.take("strides"))
     fits = len(window) == len(strides) == len(pad)
@@ -284,7 +282,7 @@ def _unpooling(node: Node, core: Node) -> Expr | None:
 
 def _windowed(
     node: Node, window: tuple[int, ...], strides: tuple[int, ...], pad: list[bool]
-) -> Expr:
+) -> Operand:
     strided = steps(strides)
     return node.call(
         f"layers.{node.function.type}",

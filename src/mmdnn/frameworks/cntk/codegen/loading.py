@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.codegen.expressions import literal
 from mmdnn.frameworks.cntk.codegen.table import DTYPES
 from mmdnn.frameworks.cntk.codegen.weights import SMALL
 from mmdnn.ir.storage.files import read_fields
-from mmdnn.python.source import WIDTH, string
+from mmdnn.python.layout import WIDTH
+from mmdnn.python.literals import literal, native, string
 from mmdnn.tensors import references
 
 Tensors = Mapping[tuple[str, ...], ir.TensorProtocol]
@@ -192,7 +192,7 @@ def _small(tensor: ir.TensorProtocol) -> Taken | None:
     if tensor.dtype not in DTYPES:
         return None
     values = references.read(tensor)
-    return Taken(f"np.array({literal(values).id}, {DTYPES[tensor.dtype]})")
+    return Taken(f"np.array({literal(native(values))}, {DTYPES[tensor.dtype]})")
 
 
 __all__ = ["load", "shared"]

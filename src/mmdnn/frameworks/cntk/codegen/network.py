@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import onnx_ir as ir
@@ -10,7 +9,7 @@ import onnx_ir as ir
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent, windows
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Ref, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.naming import kind, wish
 from mmdnn.frameworks.cntk.codegen.ordering import components, is_loop
 from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement
@@ -18,6 +17,8 @@ from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
 from mmdnn.frameworks.cntk.codegen.variables import constant, dtype_of, fed, unbound
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, Weights, inline
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
+from mmdnn.python.expressions import Operand, member, method
+from mmdnn.python.literals import native
 
 del windows  # it fills a table
 
@@ -80,10 +81,10 @@ class Network:
         apart = several or bool(function.name)
         into.append(Assign(function, value, wish(function), kind(function), several, apart))
 
-    def _known(self, function: Function) -> Expr | None:
+    def _known(self, function: Function) -> Operand:
         return blocks.expression(function, lambda one: self.operand(one, numbers=False))
 
-    def _primitive(self, function: Function) -> Expr:
+    def _primitive(self, function: Function) -> Operand:
         if function.op not in PRINTERS:
             raise UnsupportedError(
                 "CNTK's Python has no such function", layer=function.label, operator=function.op
@@ -95,7 +96,7 @@ class Network:
         node.done()
         return value
 
-    def _block(self, into: list[Statement], function: Function, nesting: int) -> Expr:
+    def _block(self, into: list[Statement], function: Function, nesting: int) -> Operand:
         block = function.block
         assert block is not None
         if nesting > MAX_NESTING:
@@ -107,9 +108,9 @@ class Network:
         results = [self.operand(one, numbers=False) for one in block.outputs]
         into.append(Define(function, list(block.arguments), inner, results))
         args = [self.operand(one, numbers=False) for one in block.arguments.values()]
-        return call(Ref(function), *args)
+        return call(function, *args)
 
-    def _spelled(self, into: list[Statement], function: Function, nesting: int) -> Expr:
+    def _spelled(self, into: list[Statement], function: Function, nesting: int) -> Operand:
         """What is inside a block, without the block; its name is the result's."""
         assert function.block is not None
         self.loose |= function.block.arguments
@@ -117,7 +118,7 @@ class Network:
         result = self.operand(function.block.outputs[0], numbers=False)
         if not function.name:
             return result
-        return call("C.alias", result, name=literal(function.name))
+        return call("C.alias", result, name=function.name)
 
     def _loop(self, into: list[Statement], component: list[Function], nesting: int) -> None:
         """A loop: what is read before it is computed has a placeholder, replaced at the end."""
@@ -140,14 +141,11 @@ class Network:
             computed.add(function)
             for variable in [one for one in self.loose if one.owner is function]:
                 del self.loose[variable]
-        states = ast.Dict(
-            keys=[Ref(one) for one in replaced.values()], values=[_output(one) for one in replaced]
-        )
+        states = {one: _output(variable) for variable, one in replaced.items()}
         last = component[-1] if self.model.root not in component else self.model.root
-        replace = ast.Attribute(value=Ref(last), attr="replace_placeholders")
-        into.append(Do(call(replace, states)))
+        into.append(Do(method(last, "replace_placeholders", states)))
 
-    def operand(self, variable: Variable, *, numbers: bool) -> Expr:
+    def operand(self, variable: Variable, *, numbers: bool) -> Operand:
         """What stands for a variable that is read.
 
         Args:
@@ -160,15 +158,15 @@ class Network:
             return self._stored(variable, numbers=numbers)
         if variable.owner is not None and variable.owner.op == COMBINE:
             return self.operand(variable.owner.inputs[variable.index], numbers=numbers)
-        return Ref(variable)
+        return variable
 
-    def _stored(self, variable: Variable, *, numbers: bool) -> Expr:
+    def _stored(self, variable: Variable, *, numbers: bool) -> Operand:
         values = inline(variable)
         if values is not None and not variable.name:
             plain = numbers and variable.dtype == ir.DataType.FLOAT and not values.shape
-            return literal(values[()]) if plain else constant(variable, values)
+            return native(values[()]) if plain else constant(variable, values)
         if values is not None:
-            value: Expr = constant(variable, values)
+            value: Operand = constant(variable, values)
         else:
             value = self._loaded(variable)
         pure = variable.kind == Kind.CONSTANT or not self.nesting
@@ -176,16 +174,16 @@ class Network:
             return value
         self.made.add(variable)
         self.statements.append(Assign(variable, value, variable.name or "shared"))
-        return Ref(variable)
+        return variable
 
-    def _loaded(self, variable: Variable) -> Expr:
+    def _loaded(self, variable: Variable) -> Operand:
         reader = self.readers[variable][0]
         if reader not in self.groups:
             self.groups[reader] = self.weights.group(wish(reader), kind(reader))
         role = variable.name or variable.kind.name.lower()
         array = self.weights.array(variable, self.groups[reader], role)
         dtype = dtype_of(variable)
-        name = literal(variable.name) if variable.name else None
+        name = variable.name or None
         if variable.kind == Kind.PARAMETER:
             return call("C.parameter", init=array, dtype=dtype, name=name)
         return call("C.constant", array, dtype=dtype, name=name)
@@ -217,11 +215,11 @@ class Network:
 
     def restored(
         self,
-        layer: Expr,
+        layer: Operand,
         function: Function,
         roles: Mapping[str, Variable],
-        operands: list[Expr],
-    ) -> Expr:
+        operands: list[Operand],
+    ) -> Operand:
         """A layer, applied; with its parameters' values, where it has any."""
         if not roles:
             return call(layer, *operands)
@@ -231,15 +229,15 @@ class Network:
         self.restores = True
         return call("restored", layer, Weight(group), *operands)
 
-    def _results(self, root: Function) -> list[Expr]:
+    def _results(self, root: Function) -> list[Operand]:
         """What is returned: the last function, or a combination of several."""
         if root.op != COMBINE:
-            return [Ref(root)]
+            return [root]
         found = [self.operand(one, numbers=False) for one in root.inputs]
         if len(found) == 1 and not root.name and _is_whole(root.inputs[0]):
             return found
-        name = literal(root.name) if root.name else None
-        return [call("C.combine", ast.List(elts=found), name=name)]
+        name = root.name or None
+        return [call("C.combine", found, name=name)]
 
 
 def _members(function: Function) -> Iterator[Function]:
@@ -286,8 +284,8 @@ def _readers(model: Model) -> dict[Variable, list[Function]]:
     return found
 
 
-def _output(variable: Variable) -> Expr:
+def _output(variable: Variable) -> Operand:
     assert variable.owner is not None
     if len(variable.owner.results) > 1:
-        return Ref(variable)
-    return ast.Attribute(value=Ref(variable), attr="output")
+        return variable
+    return member(variable, "output")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw
 from mmdnn.frameworks.cntk.codegen.table import Node, is_whole, printer, reduction_axes, rows
 from mmdnn.frameworks.cntk.graph import END_STATIC
+from mmdnn.python.expressions import Operand
+from mmdnn.python.literals import Raw
 
 _LOWER = """
     Tanh ReLU Exp Log Sqrt Floor Abs Reciprocal Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Atanh
@@ -93,7 +94,7 @@ REDUCTIONS = {
 
 
 @printer("ReduceElements")
-def _reduce_elements(node: Node, x: Expr) -> Expr:
+def _reduce_elements(node: Node, x: Operand) -> Operand:
     """Python's functions put blocks around it; over all axes none is kept."""
     reduction = node.take("reductionOpName")
     if reduction not in REDUCTIONS:
@@ -108,7 +109,7 @@ def _reduce_elements(node: Node, x: Expr) -> Expr:
 
 
 @printer("LogSoftmax")
-def _log_softmax(node: Node, x: Expr) -> Expr:
+def _log_softmax(node: Node, x: Operand) -> Operand:
     shape = node.function.inputs[0].shape
     if shape is None or len(shape) > 1:
         node.refuse("CNTK's Python takes it over one axis only")
@@ -116,7 +117,7 @@ def _log_softmax(node: Node, x: Expr) -> Expr:
 
 
 @printer("TransposeAxes")
-def _transpose(node: Node, x: Expr) -> Expr:
+def _transpose(node: Node, x: Operand) -> Operand:
     axes = node.take("axisVec", None)
     if axes is None:
         return node.call("swapaxes", x, node.take("axis1"), node.take("axis2"))
@@ -124,7 +125,7 @@ def _transpose(node: Node, x: Expr) -> Expr:
 
 
 @printer("Slice")
-def _slice(node: Node, x: Expr) -> Expr:
+def _slice(node: Node, x: Operand) -> Operand:
     many = "axisVec" in node.function.attributes
     suffix = "Vec" if many else ""
     axes, *ends = (node.take(name + suffix) for name in ("axis", "beginIndex", "endIndex"))
@@ -134,7 +135,7 @@ def _slice(node: Node, x: Expr) -> Expr:
 
 
 @printer("Reshape")
-def _reshape(node: Node, x: Expr) -> Expr:
+def _reshape(node: Node, x: Operand) -> Operand:
     """Python names the axes in the other order: it begins where the column-major one ends."""
     begin, end = node.take("endAxis", None), node.take("beginAxis", None)
     operand = node.function.inputs[0].shape
@@ -157,13 +158,13 @@ def _reshape_axis(axis: Any, node: Node) -> Raw | None:
 
 
 @printer("Squeeze")
-def _squeeze(node: Node, x: Expr) -> Expr:
+def _squeeze(node: Node, x: Operand) -> Operand:
     axes = node.take("axisVec", None) or ([node.take("axis")] if node.function.attributes else None)
     return node.call("squeeze", x, *([] if axes is None else [axes]))
 
 
 @printer("Crop")
-def _crop(node: Node, x: Expr, like: Expr, *ancestors: Expr) -> Expr:
+def _crop(node: Node, x: Operand, like: Operand, *ancestors: Operand) -> Operand:
     offset = node.take("offset", None)
     if offset is not None:
         node.only(**({} if not ancestors else {"ancestors": ()}))
@@ -173,7 +174,7 @@ def _crop(node: Node, x: Expr, like: Expr, *ancestors: Expr) -> Expr:
 
 
 @printer("Constant")
-def _constant_like(node: Node, x: Expr) -> Expr:
+def _constant_like(node: Node, x: Operand) -> Operand:
     value = node.take("fillValue")
     known = {0.0: "zeros_like", 1.0: "ones_like"}
     if value in known:
@@ -185,7 +186,7 @@ _SCALED = ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveF
 
 
 @printer("Where")
-def _where(node: Node, condition: Expr) -> Expr:
+def _where(node: Node, condition: Operand) -> Operand:
     axes = node.take("newDynamicAxes", [])
     gone = axes and not any(axis.ordered for axis in axes)
     if gone or any(name in node.function.attributes for name in _SCALED):
@@ -202,7 +203,7 @@ _RANDOM = {
 
 
 @printer("RandomDistribution")
-def _random(node: Node, *like: Expr) -> Expr:
+def _random(node: Node, *like: Operand) -> Operand:
     kind, given = node.take("randomDistributionType"), node.take("randomDistributionArgs")
     if kind not in _RANDOM or len(given) != len(_RANDOM[kind]):
         node.refuse(f"there is no distribution '{kind}' of {len(given)} numbers")
@@ -215,5 +216,5 @@ def _random(node: Node, *like: Expr) -> Expr:
     if like:
         return node.call(f"random.{kind}_like", *like, **numbers)
     dtype = node.choice("types", node.take("newDataType"))
-    typed = {} if dtype.id == "np.float32" else {"dtype": dtype}
+    typed = {} if dtype == "np.float32" else {"dtype": dtype}
     return node.call(f"random.{kind}", node.take("newShape"), **typed, **numbers)

@@ -6,9 +6,10 @@ import ast
 from dataclasses import dataclass, field
 from os.path import commonprefix
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, literal
 from mmdnn.frameworks.cntk.codegen.holes import NAMELESS, Hole
-from mmdnn.python.source import identifier
+from mmdnn.python.expressions import Operand, binary
+from mmdnn.python.literals import Raw, literal
+from mmdnn.python.names import variable as identifier
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Parameter:
 
     name: str
     values: list[str]
-    places: dict[int, Expr] = field(default_factory=dict)
+    places: dict[int, Operand] = field(default_factory=dict)
     default: str | None = None
 
 
@@ -77,13 +78,8 @@ def _named(places: list[int], rows: list[list[str]]) -> list[Parameter] | None:
     ends = {tuple(one[len(p) :] for one in row) for row, p in zip(names, prefixes, strict=True)}
     if len(ends) != 1 or not all(prefixes):
         return None
-    written: dict[int, Expr] = {
-        place: _ended(end) for place, end in zip(places, ends.pop(), strict=True)
+    written: dict[int, Operand] = {
+        place: binary("+", Raw("name"), end) if end else Raw("name")
+        for place, end in zip(places, ends.pop(), strict=True)
     }
-    return [Parameter("name", [literal(prefix).id for prefix in prefixes], written)]
-
-
-def _ended(end: str) -> Expr:
-    """The parameter `name`, with an end of its own."""
-    name = Raw("name")
-    return ast.BinOp(left=name, op=ast.Add(), right=literal(end)) if end else name
+    return [Parameter("name", [literal(prefix) for prefix in prefixes], written)]

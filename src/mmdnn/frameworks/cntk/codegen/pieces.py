@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Ref, Target, call, reads, same
+from mmdnn.frameworks.cntk.codegen.expressions import Target, owner, reads
 from mmdnn.frameworks.cntk.codegen.holes import shape
-from mmdnn.frameworks.cntk.codegen.statements import Assign, Statement, owner
+from mmdnn.frameworks.cntk.codegen.statements import Assign, Statement
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.python.expressions import Call, Operand
 
 LAYERS = {"convolution": "conv", "convolution_transpose": "deconv", "dense": "dense"}
 """What a chain may begin with, and what it is called in short."""
@@ -59,14 +59,12 @@ class Pieces:
     """
 
     statements: list[Statement]
-    results: Sequence[Expr]
+    results: Sequence[Operand]
 
     def uses(self) -> Counter[Target]:
         """How often targets are read; what is read at the end counts twice."""
-        found = Counter(owner(one) for each in self.statements for one in each.reads())
-        found.update(owner(one) for result in self.results for one in reads(result))
-        found.update(owner(one) for result in self.results for one in reads(result))
-        return found
+        read = [one for result in self.results for one in reads(result)]
+        return Counter([*(one for each in self.statements for one in each.reads()), *read, *read])
 
     def chains(self, length: int) -> Iterator[Piece]:
         """A layer and what only it is read by, one after the other."""
@@ -79,10 +77,10 @@ class Pieces:
             if any(one.kind in LAYERS for one in chain[1:]):
                 continue
             linked = all(
-                uses[one.target] == 1 and {owner(read) for read in after.reads()} == {one.target}
+                uses[one.target] == 1 and set(after.reads()) == {one.target}
                 for one, after in pairwise(chain)
             )
-            sources = {owner(read) for read in chain[0].reads()}
+            sources = set(chain[0].reads())
             if linked and len(sources) == 1:
                 yield Piece(start, chain, sources.pop())
 
@@ -90,9 +88,9 @@ class Pieces:
         """What lies between places where one value is alive, if it is more than a chain."""
         last: dict[Target, int] = {}
         for place, statement in enumerate(self.statements):
-            last |= {owner(read): place for read in statement.reads()}
+            last |= dict.fromkeys(statement.reads(), place)
         end = len(self.statements)
-        last |= {owner(read): end for result in self.results for read in reads(result)}
+        last |= {read: end for result in self.results for read in reads(result)}
         alive: set[Target] = set()
         begin: int | None = None
         inputs = [one for one in self.statements if _is_fed(one)]
@@ -121,9 +119,14 @@ class Pieces:
         statement, after = self.statements[place], self.statements[place + 1]
         if not isinstance(statement, Assign) or not isinstance(after, Assign) or after.several:
             return False
-        value, target = after.value, Ref(_output(statement.target))
+        value = after.value
         alone = last.get(statement.target) == place + 1
-        return alone and isinstance(value, ast.Call) and same(value, call(value.func, target))
+        return (
+            alone
+            and isinstance(value, Call)
+            and value.args == (_output(statement.target),)
+            and not value.keys
+        )
 
     def _cell(self, begin: int, place: int) -> Piece | None:
         before = self.statements[begin]
@@ -131,9 +134,7 @@ class Pieces:
         if not isinstance(before, Assign) or len(inside) != place - begin:
             return None
         known = {before.target, *(one.target for one in inside)}
-        plain = all(
-            owner(read) in known and not one.several for one in inside for read in one.reads()
-        )
+        plain = all(read in known and not one.several for one in inside for read in one.reads())
         return Piece(begin + 1, inside, before.target) if plain and not before.several else None
 
 

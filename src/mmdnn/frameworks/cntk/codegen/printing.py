@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, Target, reads, rebuilt
+from mmdnn.frameworks.cntk.codegen.expressions import Target, reads
 from mmdnn.frameworks.cntk.codegen.statements import (
     PASSING,
     Assign,
@@ -17,11 +17,14 @@ from mmdnn.frameworks.cntk.codegen.statements import (
     Do,
     Repeat,
     Statement,
-    owner,
 )
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, weights_of
 from mmdnn.frameworks.cntk.graph import Function, Variable
-from mmdnn.python.source import WIDTH, identifier, string
+from mmdnn.python import expressions
+from mmdnn.python.expressions import Call, Operand, member
+from mmdnn.python.layout import WIDTH
+from mmdnn.python.literals import Raw, string
+from mmdnn.python.names import variable as identifier
 from mmdnn.python.source import call as spread
 
 RESERVED = {"C", "np", "network", "load", "fit", "train", "restored", "weights", "arrays"}
@@ -44,7 +47,7 @@ class Scope:
 
     taken: set[str]
     root: Group | None = None
-    names: dict[Target, Expr] = field(default_factory=dict)
+    names: dict[Any, Operand] = field(default_factory=dict)
     several: set[Function] = field(default_factory=set)
 
     def inner(self) -> Scope:
@@ -54,47 +57,37 @@ class Scope:
     def name(self, target: Target, wish: str) -> str:
         """Give a new name."""
         found = identifier(wish, self.taken, RESERVED)
-        self.names[target] = Raw(found)
+        self.names[target] = found
         return found
 
-    def resolved(self, expr: Expr) -> Expr:
-        """An expression with the names of what it reads."""
-        found: Expr = rebuilt(expr, self._written)
-        return found
-
-    def _written(self, part: ast.AST) -> Expr | None:
-        if isinstance(part, Ref):
-            return self[part.target]
-        if not isinstance(part, Weight):
-            return None
-        path = part.group.path[len(self.root.path) if self.root is not None else 0 :]
-        names = [*path, *([] if part.name is None else [part.name])]
-        return Raw("weights" + "".join(f"[{string(name)}]" for name in names))
-
-    def __getitem__(self, target: Target) -> Expr:
-        if target in self.names:
-            return self.names[target]
-        assert isinstance(target, Variable)
-        assert target.owner is not None
-        name = self.names[target.owner]
-        if target.owner not in self.several:
-            return name
-        return ast.Attribute(value=name, attr=f"outputs[{target.index}]")
+    def __call__(self, one: Any) -> Operand:
+        """What stands for a variable, a function, or an array: `weights["conv1"]["W"]`."""
+        if isinstance(one, Weight):
+            path = one.group.path[len(self.root.path) if self.root is not None else 0 :]
+            names = [*path, *([] if one.name is None else [one.name])]
+            return "weights" + "".join(f"[{string(name)}]" for name in names)
+        if one in self.names:
+            return self.names[one]
+        name = self.names[one.owner]
+        return member(Raw(name), f"outputs[{one.index}]") if one.owner in self.several else name
 
 
-def text(expr: Expr, scope: Scope) -> str:
-    """An expression on one line."""
-    return ast.unparse(scope.resolved(expr))
+def text(x: Operand, scope: Scope) -> str:
+    """An operand on one line."""
+    return expressions.text(x, scope)
 
 
-def lines(head: str, expr: Expr, scope: Scope, indent: int) -> list[str]:
-    """`head` and the expression, broken as formatters do where they are long."""
-    expr = scope.resolved(expr)
-    whole = f"{' ' * indent}{head}{ast.unparse(expr)}"
-    if len(whole) <= WIDTH or not isinstance(expr, ast.Call):
+def lines(head: str, x: Operand, scope: Scope, indent: int) -> list[str]:
+    """`head` and an operand, broken as formatters do where they are long."""
+    whole = f"{' ' * indent}{head}{text(x, scope)}"
+    if isinstance(x, (Variable, Function)):
+        x = scope(x)
+    if len(whole) <= WIDTH or not isinstance(x, Call):
         return [whole]
-    given = [ast.unparse(one) for one in (*expr.args, *expr.keywords)]
-    return spread(f"{head}{ast.unparse(expr.func)}(", given, indent)
+    given = [text(one, scope) for one in x.args]
+    given += [f"{key}={text(one, scope)}" for key, one in x.kwargs.items()]
+    function = x.function.format(text(x.operands[0], scope)) if "{0}" in x.function else x.function
+    return spread(f"{head}{function}(", given, indent)
 
 
 def _depth(written: str) -> int:
@@ -107,19 +100,19 @@ def _depth(written: str) -> int:
 
 
 def print_body(
-    statements: Sequence[Statement], results: Sequence[Expr], scope: Scope, indent: int
+    statements: Sequence[Statement], results: Sequence[Operand], scope: Scope, indent: int
 ) -> Iterator[str]:
     """The lines of a function's body but for what it returns."""
-    uses = Counter(owner(one) for each in statements for one in each.reads())
-    kept = {owner(one) for result in results for one in reads(result)}
+    uses = Counter(one for each in statements for one in each.reads())
+    kept = {one for result in results for one in reads(result)}
     last = _last_reads(statements, uses, kept)
     for place, statement in enumerate(statements):
-        passing = {owner(one) for one in statement.reads() if last.get(owner(one)) == place}
+        passing = {one for one in statement.reads() if last.get(one) == place}
         match statement:
             case Assign():
                 single = uses[statement.target] == 1 and statement.target not in kept
                 if single and not statement.apart and _fits(statement.value, scope):
-                    scope.names[statement.target] = scope.resolved(statement.value)
+                    scope.names[statement.target] = statement.value
                     continue
                 yield from _assignment(statement, scope, indent, passing - kept)
             case Do(value):
@@ -141,7 +134,7 @@ def _last_reads(
         if isinstance(statement, Assign) and moves and uses[statement.target] == 1:
             place = found.get(statement.target, place)
         for one in statement.reads():
-            found[owner(one)] = max(found.get(owner(one), 0), place)
+            found[one] = max(found.get(one, 0), place)
     return {target: place for target, place in found.items() if target not in kept}
 
 
@@ -150,12 +143,12 @@ def _name(wish: str, scope: Scope, passing: Iterable[Target]) -> str:
     if wish == PASSING:
         for target in passing:
             before = scope.names.get(target)
-            if isinstance(before, Raw) and _PASSING.fullmatch(before.id):
-                return before.id
+            if isinstance(before, str) and _PASSING.fullmatch(before):
+                return before
     return identifier(wish, scope.taken, RESERVED)
 
 
-def _fits(value: Expr, scope: Scope) -> bool:
+def _fits(value: Operand, scope: Scope) -> bool:
     written = text(value, scope)
     return len(written) <= _INLINE_WIDTH and _depth(written) <= _INLINE_DEPTH
 
@@ -166,14 +159,14 @@ def _assignment(
     value = statement.value
     name = _name(statement.wish, scope, passing)
     yield from lines(f"{name} = ", value, scope, indent)
-    scope.names[statement.target] = Raw(name)
+    scope.names[statement.target] = name
     if isinstance(statement.target, Function) and statement.several:
         scope.several.add(statement.target)
 
 
 def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target]) -> Iterator[str]:
     first, last = statement.first.value, statement.calls[-1]
-    assert isinstance(first, ast.Call)
+    assert isinstance(first, Call)
     groups = [next(weights_of(one.value)).name for one in statement.calls]
     name = _name(last.wish, scope, passing)
     if text(first.args[0], scope) != name:
@@ -187,9 +180,9 @@ def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target
         key = f'f"{prefix}{{i}}"'
         yield f"{' ' * indent}for i in range({begin}, {end}):"
     args = [Raw(name), Raw(f"weights[{key}]"), *first.args[2:]]
-    inside = ast.Call(func=first.func, args=args, keywords=first.keywords)
+    inside = expressions.call(first.function, *args, **first.kwargs)
     yield from lines(f"{name} = ", inside, scope, indent + 4)
-    scope.names[last.target] = Raw(name)
+    scope.names[last.target] = name
 
 
 def _counted(names: Sequence[str]) -> tuple[str, int, int] | None:
@@ -207,7 +200,7 @@ def _definition(statement: Define, scope: Scope, indent: int) -> Iterator[str]:
     margin = " " * indent
     inner = scope.inner()
     name = identifier(function.name or function.block.type, scope.taken, RESERVED)
-    scope.names[function] = Raw(name)
+    scope.names[function] = name
     params = [inner.name(one, one.name or "x") for one in statement.params]
     type_ = string(function.block.type)
     named = f", {string(function.name)}" if function.name else ', ""'
@@ -219,7 +212,7 @@ def _definition(statement: Define, scope: Scope, indent: int) -> Iterator[str]:
     yield ""
 
 
-def returned(results: Sequence[Expr], scope: Scope, indent: int) -> list[str]:
+def returned(results: Sequence[Operand], scope: Scope, indent: int) -> list[str]:
     """What a body returns."""
     if len(results) == 1:
         return lines("return ", results[0], scope, indent)

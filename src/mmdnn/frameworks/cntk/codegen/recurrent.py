@@ -13,12 +13,14 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.ordering import DELAYS
 from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.codegen.weights import inline
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.python.expressions import Operand
+from mmdnn.python.literals import Raw, native
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.codegen.network import Network
@@ -103,7 +105,7 @@ class Loop(NamedTuple):
     """
 
     function: Function
-    value: Expr
+    value: Operand
     several: bool
 
 
@@ -118,7 +120,7 @@ class Step(NamedTuple):
         outputs: What becomes of each state.
     """
 
-    layer: Expr
+    layer: Operand
     roles: dict[str, Variable]
     x: Variable
     states: list[Variable]
@@ -144,13 +146,13 @@ def loop(component: list[Function], network: Network) -> Loop | None:
         for place, one in enumerate(step.outputs):
             network.loose[one] = Variable(one.uid, Kind.OUTPUT, owner=function, index=place)
     options = {
-        "go_backwards": literal(True) if delays[0].op == "FutureValue" else None,
-        "return_full_state": literal(True) if several else None,
+        "go_backwards": True if delays[0].op == "FutureValue" else None,
+        "return_full_state": True if several else None,
     }
     operand = network.operand(step.x, numbers=False)
     number = _same_number(begins)
     if number is not None:
-        initial = literal(np.float32(number)) if number else None
+        initial = native(np.float32(number)) if number else None
         layer = call("C.layers.Recurrence", step.layer, initial_state=initial, **options)
         operands = [operand]
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Target, reads
+from mmdnn.frameworks.cntk.codegen.expressions import Target, reads
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.python.expressions import Operand
 
 PASSING = "x"
 """What a value is called that only passes from one function to the next."""
@@ -26,7 +27,7 @@ class Assign:
     """
 
     target: Variable | Function
-    value: Expr
+    value: Operand
     wish: str
     kind: str = ""
     several: bool = False
@@ -47,7 +48,7 @@ class Assign:
 class Do:
     """An expression for what it does."""
 
-    value: Expr
+    value: Operand
 
     def reads(self) -> Iterator[Target]:
         """What it reads."""
@@ -68,7 +69,7 @@ class Define:
     function: Function
     params: list[Variable]
     body: list[Statement]
-    results: list[Expr]
+    results: list[Operand]
 
     def reads(self) -> Iterator[Target]:
         """What its body reads, twice each: it is no part of an expression."""
@@ -95,8 +96,3 @@ class Repeat:
 
 
 Statement = Assign | Do | Define | Repeat
-
-
-def owner(target: Target) -> Target:
-    """The function whose output a variable is, if it is one."""
-    return target.owner if isinstance(target, Variable) and target.owner is not None else target

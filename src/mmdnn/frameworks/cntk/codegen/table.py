@@ -18,11 +18,13 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.patterns import parts
 from mmdnn.frameworks.cntk.graph import Axis, Function
+from mmdnn.python.expressions import Operand, binary, is_plain, unary
+from mmdnn.python.literals import Raw, literal
 
-Printer = Callable[..., Expr]
+Printer = Callable[..., Operand]
 PRINTERS: dict[str, Printer] = {}
 
 DTYPES = {
@@ -54,7 +56,12 @@ _AXES = {
     graph.END_STATIC: "C.Axis.new_leading_axis()",
     graph.ALL: "C.Axis.all_axes()",
 }
-_INFIX = {"Add": "plus", "Sub": "minus", "Mult": "element_times", "Div": "element_divide"}
+_INFIX = {
+    ast.Add: ("+", "plus"),
+    ast.Sub: ("-", "minus"),
+    ast.Mult: ("*", "element_times"),
+    ast.Div: ("/", "element_divide"),
+}
 
 
 def printer(*ops: str) -> Callable[[Printer], Printer]:
@@ -115,7 +122,7 @@ class Node:
             message, layer=self.function.label, operator=self.function.type
         ) from None
 
-    def call(self, function: str, *args: Any, **kwargs: Any) -> ast.Call:
+    def call(self, function: str, *args: Any, **kwargs: Any) -> Operand:
         """A call of a function of CNTK's, with this one's name where it has one.
 
         Args:
@@ -125,20 +132,17 @@ class Node:
         """
         given = [self.argument(one) for one in args]
         named = {key: self.argument(one) for key, one in kwargs.items() if one is not None}
-        name = literal(self.function.name)
         if function.startswith("cntk_py."):
-            return call(f"C.typemap(C.{function})", *given, name, **named)
-        return call(f"C.{function}", *given, **named, name=name if self.function.name else None)
+            return call(f"C.typemap(C.{function})", *given, self.function.name, **named)
+        return call(f"C.{function}", *given, **named, name=self.function.name or None)
 
-    def argument(self, value: Any) -> Expr:
-        """A value as it is written; an axis as Python counts it."""
-        if isinstance(value, ast.expr):
-            return value
+    def argument(self, value: Any) -> Operand:
+        """A value as an operand; an axis as Python counts it."""
         if isinstance(value, Axis):
             return Raw(self.axis(value))
         if isinstance(value, list) and value and isinstance(value[0], Axis):
             return Raw(f"[{', '.join(map(self.axis, value))}]")
-        return literal(tuple(value) if isinstance(value, tuple) else value)
+        return tuple(value) if isinstance(value, tuple) else value
 
     def choice(self, table: str, key: Any) -> Raw:
         """What a number in an attribute stands for."""
@@ -161,7 +165,7 @@ def dynamic_axis(axis: Axis) -> str:
         return "C.Axis.default_batch_axis()"
     if axis == graph.SEQUENCE:
         return "C.Axis.default_dynamic_axis()"
-    name = literal(axis.name).id
+    name = literal(axis.name)
     return f"C.Axis({name})" if axis.ordered else f"C.Axis({name}, False)"
 
 
@@ -194,8 +198,8 @@ def reduction_axes(axes: list[Axis]) -> Axis | list[Axis] | None:
 
 def _whole(value: Any) -> int:
     """A number that Python's function takes as an integer."""
-    number = float(value.id) if isinstance(value, Raw) else math.nan
-    if not number.is_integer():
+    number = value if isinstance(value, (int, float)) else math.nan
+    if not float(number).is_integer():
         raise UnsupportedError("a number that must be whole is none")
     return int(number)
 
@@ -217,7 +221,7 @@ class Template:
     def __init__(self, text: str) -> None:
         self.tree = ast.parse(text, mode="eval").body
 
-    def fill(self, node: Node, value: Callable[[str], Any]) -> Expr:
+    def fill(self, node: Node, value: Callable[[str], Any]) -> Operand:
         """The expression for a function.
 
         Args:
@@ -232,18 +236,19 @@ class _Filling:
         self.node = node
         self.value = value
 
-    def whole(self, tree: ast.expr) -> Expr:
+    def whole(self, tree: ast.expr) -> Operand:
         """A call, or an operator of Python's where the function has no name of its own."""
         match tree:
             case ast.BinOp(left, op, right):
                 both = [self.node.argument(self.of(one)) for one in (left, right)]
-                if self.node.function.name or all(isinstance(one, Raw) for one in both):
-                    return self.node.call(_INFIX[type(op).__name__], *both)
-                return ast.BinOp(left=both[0], op=op, right=both[1])
-            case ast.UnaryOp(op, operand):
+                symbol, function = _INFIX[type(op)]
+                if self.node.function.name or all(map(is_plain, both)):
+                    return self.node.call(function, *both)
+                return binary(symbol, *both)
+            case ast.UnaryOp(operand=operand):
                 x = self.of(operand)
                 named = self.node.function.name
-                return self.node.call("negate", x) if named else ast.UnaryOp(op=op, operand=x)
+                return self.node.call("negate", x) if named else unary("-", x)
             case ast.Call(function, args, keywords):
                 given = [value for one in args for value in self.positional(one)]
                 rest = {str(one.arg): self.keyword(one.value) for one in keywords}
@@ -259,8 +264,8 @@ class _Filling:
         value = self.of(tree)
         if value is None or not isinstance(tree, ast.BoolOp):
             return value
-        both = (self.node.argument(one) for one in (value, self.of(tree.values[1])))
-        return None if len({ast.unparse(one) for one in both}) == 1 else value
+        value, default = (self.node.argument(one) for one in (value, self.of(tree.values[1])))
+        return None if is_plain(value) and literal(value) == literal(default) else value
 
     def of(self, tree: ast.expr) -> Any:
         """What a part stands for."""
@@ -318,7 +323,7 @@ def _row(args: list[ast.expr], fixed: Mapping[str, Any], text: str, *, spread: b
     names = ["*inputs"] if spread else names
     count = sum(not name.startswith("*") for name in names)
 
-    def make(node: Node, *inputs: Expr) -> Expr:
+    def make(node: Node, *inputs: Operand) -> Operand:
         if len(inputs) < count or (len(names) == count < len(inputs)):
             node.refuse(f"it has {len(inputs)} operands, not {count}: it is of another version")
         given: dict[str, Any] = dict(zip(names, inputs, strict=False))

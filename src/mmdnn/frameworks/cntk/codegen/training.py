@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, Ref, call
+from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.printing import Scope, lines, text
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
+from mmdnn.python.expressions import Operand
+from mmdnn.python.literals import Raw
 
 LOSSES = {
     *("CrossEntropyWithSoftmax", "SquaredError", "BinaryCrossEntropy", "Logistic", "LambdaRank"),
@@ -102,13 +104,13 @@ def _classes(output: Variable) -> int | None:
     return shape[-1] if shape else None
 
 
-def statements(found: list[Loss], results: list[Expr], scope: Scope) -> Iterator[str]:
+def statements(found: list[Loss], results: list[Operand], scope: Scope) -> Iterator[str]:
     """The lines that come before a network's last, for training."""
     yield "    if train:"
     total: dict[str, str] = {"loss": "", "error": ""}
     for place, loss in enumerate(found):
         number = f"_{place + 1}" if len(found) > 1 else ""
-        source = text(Ref(loss.source), scope)
+        source = text(loss.source, scope)
         label = f"label{number}"
         given = (Raw(source), Raw(label))
         shape = f'{source}.shape, dynamic_axes={source}.dynamic_axes, name="{label}"'

@@ -7,28 +7,20 @@ begins and ends where a single value is alive.
 
 from __future__ import annotations
 
-import ast
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mmdnn.frameworks.cntk.codegen.expressions import (
-    Expr,
-    Raw,
-    Ref,
-    Target,
-    call,
-    called,
-    same,
-    walk,
-)
+from mmdnn.frameworks.cntk.codegen.expressions import Target, call, owner
 from mmdnn.frameworks.cntk.codegen.holes import fill, holes
 from mmdnn.frameworks.cntk.codegen.parameters import Parameter, parameters
 from mmdnn.frameworks.cntk.codegen.pieces import LAYERS, LONGEST, Piece, Pieces
-from mmdnn.frameworks.cntk.codegen.statements import PASSING, Assign, Repeat, Statement, owner
+from mmdnn.frameworks.cntk.codegen.statements import PASSING, Assign, Repeat, Statement
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights, weights_of
 from mmdnn.frameworks.cntk.graph import Kind, Variable
-from mmdnn.python.source import identifier
+from mmdnn.python.expressions import SUM, Call, Code, Operand, is_plain
+from mmdnn.python.literals import Raw, literal
+from mmdnn.python.names import variable as identifier
 
 _SHORT = {"batch_normalization": "bn", "max_pooling": "pool", "average_pooling": "pool"} | LAYERS
 OFTEN = {"chain": 3, "cell": 2}
@@ -71,7 +63,7 @@ class Folding:
     """
 
     statements: list[Statement]
-    results: Sequence[Expr]
+    results: Sequence[Operand]
     weights: Weights
     units: list[Unit] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
@@ -126,7 +118,7 @@ class Folding:
         calls = {}
         for place, (piece, root) in enumerate(zip(group, roots, strict=True)):
             last = piece.statements[-1]
-            args: list[Expr] = [Ref(piece.x), *([root] if root is not None else [])]
+            args: list[Operand] = [piece.x, *([root] if root is not None else [])]
             value = call(name, *args, **{one.name: Raw(one.values[place]) for one in given})
             named = last.wish if last.wish != last.kind else PASSING
             calls[piece.start] = (
@@ -139,8 +131,13 @@ class Folding:
         """Write calls of functions as people do: without keywords, and without what is the default."""
         units = {one.name: one for one in self.units}
         for statement in [*self.statements, *(each for one in self.units for each in one.body)]:
-            if isinstance(statement, Assign) and called(statement.value) in units:
-                statement.value = _settled(statement.value, units[called(statement.value)])
+            value = statement.value if isinstance(statement, Assign) else None
+            if (
+                isinstance(statement, Assign)
+                and isinstance(value, Call)
+                and value.function in units
+            ):
+                statement.value = _settled(value, units[value.function])
 
     def _together(self, piece: Piece, wish: str) -> Weight | None:
         """One group for a piece's weights."""
@@ -174,35 +171,26 @@ class Folding:
         self.statements[:] = folded
 
 
-def _settled(value: Expr, unit: Unit) -> Expr:
-    assert isinstance(value, ast.Call)
-    given = _named(value)
+def _settled(value: Call, unit: Unit) -> Call:
+    given = value.kwargs
     args = [given[one.name] for one in unit.parameters if one.default is None]
     rest = {
         one.name: given[one.name]
         for one in unit.parameters
-        if one.default is not None and not same(given[one.name], Raw(one.default))
+        if one.default is not None and literal(given[one.name]) != one.default
     }
     return call(unit.name, *value.args, *args, **rest)
 
 
 def _follows(statement: Statement, before: Assign, names: set[str], uses: Counter[Target]) -> bool:
     """Whether a statement calls a function as the one before it, which it alone reads."""
-    if not isinstance(statement, Assign):
+    first, second = before.value, statement.value if isinstance(statement, Assign) else None
+    if not isinstance(first, Call) or not isinstance(second, Call) or len(second.args) < 2:
         return False
-    first, second = before.value, statement.value
-    if not isinstance(first, ast.Call) or not isinstance(second, ast.Call):
+    if first.function not in names or first.text != second.text or uses[before.target] != 1:
         return False
-    if called(first) not in names or called(first) != called(second) or len(second.args) < 2:
-        return False
-    chained = same(second.args[0], Ref(before.target)) and uses[before.target] == 1
     weights = isinstance(first.args[1], Weight) and isinstance(second.args[1], Weight)
-    rest = [call("", *one.args[2:], **_named(one)) for one in (first, second)]
-    return chained and weights and same(*rest)
-
-
-def _named(expr: ast.Call) -> dict[str, Expr]:
-    return {str(one.arg): one.value for one in expr.keywords}
+    return weights and second.args[0] is before.target and first.operands[2:] == second.operands[2:]
 
 
 def _wish(piece: Piece) -> str:
@@ -212,16 +200,25 @@ def _wish(piece: Piece) -> str:
     if len(set(read)) == len(read) and kinds[0] in LAYERS:
         return "_".join(_SHORT.get(kind, kind) for kind in kinds)
     for one in reversed(piece.statements):
-        for part in walk(one.value):
-            if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add):
-                sides = [
-                    owner(one.target) for one in (part.left, part.right) if isinstance(one, Ref)
-                ]
-                if len(sides) == 2:
-                    return "residual_unit" if piece.x in sides else "projection_unit"
-        if called(one.value) == "C.splice":
+        for part in _parts(one.value):
+            sides = [owner(each) for each in part.operands if not is_plain(each)]
+            if (
+                part.binds == SUM
+                and len(sides) == 2
+                and not any(isinstance(x, Code) for x in sides)
+            ):
+                return "residual_unit" if piece.x in sides else "projection_unit"
+        if isinstance(one.value, Call) and one.value.function == "C.splice":
             return "inception_unit"
     return "unit"
+
+
+def _parts(x: Operand) -> Iterator[Code]:
+    """The expressions that one is made of, itself included."""
+    if isinstance(x, Code):
+        yield x
+        for one in x.operands:
+            yield from _parts(one)
 
 
 def _about(piece: Piece, wish: str) -> str:
@@ -237,13 +234,15 @@ def _about(piece: Piece, wish: str) -> str:
 
 def _body(piece: Piece, given: list[Parameter], x: Variable) -> list[Assign]:
     """The statements of a function, with its parameters in the places that they are for."""
-    written: dict[int, Expr] = {place: one for each in given for place, one in each.places.items()}
+    written: dict[int, Operand] = {
+        place: one for each in given for place, one in each.places.items()
+    }
     body = []
     count = 0
     for one in piece.statements:
         own = len(list(holes(one.value)))
         fillings = {i: written[count + i] for i in range(own) if count + i in written}
-        value = fill(one.value, fillings, {piece.x: Ref(x)})
+        value = fill(one.value, fillings, {piece.x: x})
         body.append(replace(one, value=value, wish=one.kind or one.wish))
         count += own
     return body

@@ -7,9 +7,11 @@ import onnx_ir as ir
 
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.table import DTYPES, dynamic_axis
 from mmdnn.frameworks.cntk.graph import Variable
+from mmdnn.python.expressions import Operand
+from mmdnn.python.literals import Raw, native
 
 
 def dtype_of(variable: Variable) -> Raw | None:
@@ -27,15 +29,15 @@ def _shape(shape: graph.Shape | None, variable: Variable) -> Raw:
     return Raw(dims[0] if len(dims) == 1 else f"({', '.join(dims)})")
 
 
-def fed(variable: Variable) -> Expr:
+def fed(variable: Variable) -> Operand:
     """An input."""
     axes = variable.axes
     if axes is None:
         raise FormatError("its dynamic axes are not known", layer=variable.name or variable.uid)
-    settings: dict[str, Expr | None] = {
+    settings: dict[str, Operand] = {
         "dtype": dtype_of(variable),
-        "needs_gradient": literal(True) if variable.trained else None,
-        "is_sparse": literal(True) if variable.sparse else None,
+        "needs_gradient": True if variable.trained else None,
+        "is_sparse": True if variable.sparse else None,
     }
     function = "C.input_variable"
     if len(axes) == 2 and axes[0] == graph.BATCH and axes[1].ordered:
@@ -44,11 +46,11 @@ def fed(variable: Variable) -> Expr:
         settings["sequence_axis"] = None if default else Raw(dynamic_axis(axes[1]))
     elif axes != (graph.BATCH,):
         settings["dynamic_axes"] = Raw(f"[{', '.join(map(dynamic_axis, axes))}]")
-    settings["name"] = literal(variable.name) if variable.name else None
+    settings["name"] = variable.name or None
     return call(function, _shape(variable.shape, variable), **settings)
 
 
-def unbound(variable: Variable) -> Expr:
+def unbound(variable: Variable) -> Operand:
     """A placeholder that stands for nothing."""
     axes = variable.axes
     known = None if axes is None else Raw(f"[{', '.join(map(dynamic_axis, axes))}]")
@@ -56,19 +58,17 @@ def unbound(variable: Variable) -> Expr:
         "C.placeholder",
         shape=None if variable.shape is None else _shape(variable.shape, variable),
         dynamic_axes=known,
-        name=literal(variable.name) if variable.name else None,
+        name=variable.name or None,
     )
 
 
-def constant(variable: Variable, values: np.ndarray) -> Expr:
+def constant(variable: Variable, values: np.ndarray) -> Operand:
     """A constant whose numbers stand in the source."""
     same = values.size > 0 and bool((values == values.flat[0]).all())
-    settings: dict[str, Expr | None] = {}
-    if same:
-        written = literal(values.flat[0])
-        settings["shape"] = literal(values.shape) if values.shape else None
-    else:
-        written = literal(values)
-    settings["dtype"] = dtype_of(variable)
-    settings["name"] = literal(variable.name) if variable.name else None
-    return call("C.constant", written, **settings)
+    return call(
+        "C.constant",
+        native(values.flat[0] if same else values),
+        shape=values.shape or None if same else None,
+        dtype=dtype_of(variable),
+        name=variable.name or None,
+    )

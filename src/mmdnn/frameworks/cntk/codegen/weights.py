@@ -5,7 +5,6 @@ The network has names of its own: `conv1.W`, which it takes as `weights["conv1"]
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,9 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, walk
+from mmdnn.frameworks.cntk.codegen.expressions import named
 from mmdnn.frameworks.cntk.graph import Kind, Variable
-from mmdnn.python.source import identifier
+from mmdnn.names import take
+from mmdnn.python.expressions import Operand
+from mmdnn.python.names import variable as identifier
 from mmdnn.tensors import references
 
 _NO_WORD = re.compile(r"\W", re.ASCII)
@@ -46,20 +47,17 @@ class Group:
         return (*(self.parent.path if self.parent is not None else ()), self.name)
 
 
-class Weight(ast.expr):
+@dataclass(frozen=True)
+class Weight:
     """A group of arrays in an expression, or one array of it."""
 
-    _fields = ("group", "name")
-
-    def __init__(self, group: Group, name: str | None = None) -> None:
-        super().__init__()
-        self.group = group
-        self.name = name
+    group: Group
+    name: str | None = None
 
 
-def weights_of(expr: Expr) -> Iterator[Group]:
+def weights_of(x: Operand) -> Iterator[Group]:
     """The groups of arrays that an expression names, in order."""
-    return (one.group for one in walk(expr) if isinstance(one, Weight))
+    return (one.group for one in named(x) if isinstance(one, Weight))
 
 
 class Weights:
@@ -86,7 +84,7 @@ class Weights:
     def array(self, variable: Variable, group: Group, wish: str) -> Weight:
         """The array of a variable, new or known, as it is taken from the weights."""
         if variable not in self._known:
-            name = _unique(_NO_WORD.sub("_", wish), group.taken)
+            name = take(_NO_WORD.sub("_", wish), group.taken, 2)
             assert variable.value is not None
             self._known[variable] = Weight(group, name)
             self.arrays.append((group, name, variable.value))
@@ -96,7 +94,7 @@ class Weights:
         """Make groups parts of another one, with names that only say what they are."""
         for group in groups:
             group.parent = whole
-            group.name = _unique(group.kind, whole.taken)
+            group.name = take(group.kind, whole.taken, 2)
 
     def number(self, groups: Sequence[Group]) -> None:
         """Give groups of the same kind numbers in their order."""
@@ -106,16 +104,7 @@ class Weights:
         for one in groups:
             counts[one.kind] += 1
             name = f"{one.kind}_{counts[one.kind]}" if kinds[one.kind] > 1 else one.kind
-            one.name = _unique(name, others)
-
-
-def _unique(wish: str, taken: set[str]) -> str:
-    name, count = wish, 1
-    while name in taken:
-        count += 1
-        name = f"{wish}_{count}"
-    taken.add(name)
-    return name
+            one.name = take(name, others, 2)
 
 
 def inline(variable: Variable) -> np.ndarray | None:

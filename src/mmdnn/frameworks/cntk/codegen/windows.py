@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Expr, Raw, call, literal
+from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.table import Node, flags, printer, steps
+from mmdnn.python.expressions import Operand
+from mmdnn.python.literals import Raw
 
 _NO_PADS = (0,)
 UNKNOWN = (-2,)
@@ -18,7 +20,7 @@ def spatial_strides(strides: tuple[int, ...], kernel: tuple[int, ...], pad: list
     return strides[1:] if whole and strides[0] == kernel[0] else strides
 
 
-def padded(node: Node, place: int, x: Expr, pad: list[bool], value: float | None) -> Expr:
+def padded(node: Node, place: int, x: Operand, pad: list[bool], value: float | None) -> Operand:
     """An operand with the explicit padding, which CNTK's Python functions do not take.
 
     Args:
@@ -43,11 +45,11 @@ def padded(node: Node, place: int, x: Expr, pad: list[bool], value: float | None
     if value is None or rank < len(pattern):
         node.refuse("its padding cannot be set from Python")
     pattern = [(0, 0)] * (rank - len(pattern)) + pattern
-    return call("C.pad", x, literal(pattern), constant_value=literal(value) if value else None)
+    return call("C.pad", x, pattern, constant_value=value or None)
 
 
 @printer("Convolution")
-def _convolution(node: Node, weight: Expr, x: Expr) -> Expr:
+def _convolution(node: Node, weight: Operand, x: Operand) -> Operand:
     pad, transposed = flags(node.take("autoPadding")), node.take("transpose")
     crops = _crops(node, pad) if transposed else None
     x = x if transposed else padded(node, 1, x, pad, 0.0)
@@ -71,8 +73,7 @@ def _convolution(node: Node, weight: Expr, x: Expr) -> Expr:
     if crops is None:
         settings["output_shape"] = shape if any(shape) else None
         return node.call("convolution_transpose", weight, x, **settings)
-    given = {key: None if one is None else literal(one) for key, one in settings.items()}
-    return node.call("slice", call("C.convolution_transpose", weight, x, **given), *crops)
+    return node.call("slice", call("C.convolution_transpose", weight, x, **settings), *crops)
 
 
 def _crops(node: Node, pad: list[bool]) -> tuple[list[int], list[int], list[int]] | None:
@@ -95,7 +96,7 @@ def _crops(node: Node, pad: list[bool]) -> tuple[list[int], list[int], list[int]
 
 
 @printer("Pooling")
-def _pooling(node: Node, x: Expr) -> Expr:
+def _pooling(node: Node, x: Operand) -> Operand:
     pad, kind = flags(node.take("autoPadding")), node.take("poolingType")
     ceiled, included = node.take("ceilOutDim", False), node.take("includePad", False)
     fill = 0.0 if included and not ceiled else None
