@@ -24,13 +24,14 @@ from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.cuts import joined
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
 from mmdnn.ir.recurrent.nodes import Recurrent, read
+from mmdnn.ir.recurrent.packing import ONNX, reordered
 from mmdnn.ir.values import constant, is_zero
 from mmdnn.tensors import references
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
 
-ORDER = {"LSTM": (0, 2, 1, 3), "RNN": (0,)}
-"""Caffe's gates as places among ONNX's."""
+GATES = {"LSTM": "ifoc", "RNN": "h"}
+"""Caffe's gates in their order."""
 
 
 @exporter.unfit("LSTM", "RNN")
@@ -107,11 +108,10 @@ class _Layer:
         inputs, states, biases = self.weights
         assert inputs is not None
         assert states is not None
-        order, rows = ORDER[self.said.kind], inputs.shape[1]
+        kind, rows = self.said.kind, inputs.shape[1]
 
         def ordered(array: np.ndarray) -> np.ndarray:
-            blocks = array.reshape(len(order), self.size, *array.shape[1:])
-            return blocks[list(order)].reshape(array.shape)
+            return reordered(array, ONNX[kind], GATES[kind])
 
         def part(name: str, weight: Constant, *shape: int) -> ir.TensorProtocol:
             return weight.derive((name, self.way), lambda a: ordered(a[self.way]), shape)

@@ -20,14 +20,15 @@ from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.ir.recurrent import nodes as recurrent
+from mmdnn.ir.recurrent.packing import ONNX, reordered
 from mmdnn.tensors import references
 
 ACTIVATIONS = {"Sigmoid": "StableSigmoid", "Tanh": "Tanh", "Relu": "ReLU"}
 
 LAYERS = f"{API}/cntk.layers.blocks"
 
-ORDER = {"LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2), "RNN": (0,)}
-"""CNTK's gates as places among ONNX's."""
+GATES = {"LSTM": "icfo", "GRU": "zrh", "RNN": "h"}
+"""CNTK's gates in their order."""
 
 
 @exporter.unfit("LSTM", "GRU", "RNN")
@@ -130,14 +131,13 @@ def _direction(
         node.refuse("its weights are computed")
     if any(one is not None and one.tensor is None for one in (b, given[7])):
         node.refuse("its weights are computed")
-    hidden, order = r.shape[2], list(ORDER[found.kind])
+    hidden, before, after = r.shape[2], ONNX[found.kind], GATES[found.kind]
 
     def matrix(x: Operand) -> Operand:
         def turn(a: np.ndarray) -> np.ndarray:
-            parts = a[way].reshape(len(order), hidden, -1)[order]
-            return np.ascontiguousarray(parts.reshape(len(order) * hidden, -1).T)
+            return np.ascontiguousarray(reordered(a[way], before, after).T)
 
-        return cntk.changed(x, f"gates {way}", turn, (x.shape[2], len(order) * hidden))
+        return cntk.changed(x, f"gates {way}", turn, (x.shape[2], x.shape[1]))
 
     bias, inner = _biases(cntk, b, found, hidden, way)
     count = 2 if found.kind == "LSTM" else 1
@@ -161,12 +161,11 @@ def _biases(
     """The two biases as one, or apart where a reset gate comes between."""
     if b is None:
         return None, None
-    order = list(ORDER[found.kind])
-    size = len(order) * hidden
+    before, after = ONNX[found.kind], GATES[found.kind]
+    size = len(before) * hidden
 
-    def halves(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        parts = a[way].reshape(2, len(order), hidden)[:, order]
-        return parts[0].reshape(-1), parts[1].reshape(-1)
+    def halves(a: np.ndarray) -> list[np.ndarray]:
+        return [reordered(half, before, after) for half in np.split(a[way], 2)]
 
     if found.reset_after:
         first = cntk.changed(b, f"input {way}", lambda a: halves(a)[0].copy(), (size,))

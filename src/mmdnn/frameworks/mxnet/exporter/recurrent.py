@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.exporter.stacks import Stack, Weights
+from mmdnn.frameworks.mxnet.exporter.stacks import Stack, Tensors
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.frameworks.mxnet.graph import Node
@@ -77,7 +77,7 @@ def recurrent(
     assert w.constant is not None
     assert r.constant is not None
     stack = Stack(mode, r.constant.shape.numpy()[2], tuple(range(said.ways)), node.layer, x, w)
-    stack.layers.append(Weights(w.constant, r.constant, None if b is None else b.constant))
+    stack.layers.append(Tensors(w.constant, r.constant, None if b is None else b.constant))
     stack.states.append([_given(each) for each in (h, c)])
     stack.ends.append(list(node.node.outputs[1 : 1 + stack.count]))
     if _lengths(node.node.inputs[0], lengths.value if lengths else None) is not None:
@@ -105,7 +105,7 @@ def projected(
     """An LSTM with `projection_size`."""
     if any(each.constant is None for each in (w, r, b, p)):
         node.refuse("weights that are computed while the model runs")
-    weights = Weights(*(each.constant for each in (w, r, b, p)))  # type: ignore[arg-type]
+    weights = Tensors(*(each.constant for each in (w, r, b, p)))  # type: ignore[arg-type]
     ways, size = weights.w.shape.numpy()[0], weights.w.shape.numpy()[1] // 4
     stack = Stack("lstm", size, tuple(range(ways)), node.layer, x, w, layers=[weights])
     stack.states.append([_given(h), _given(c)])

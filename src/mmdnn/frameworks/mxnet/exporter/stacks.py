@@ -1,8 +1,6 @@
 """MXNet's fused `RNN`: layers on top of each other, whose parameters are one vector (src/operator/rnn-inl.h).
 
-The vector has, of each layer and direction, the weights of the input, of the state and of an LSTM's
-projection, then of each the two biases. Gates are in the order i f c o (LSTM) and r z n (GRU); ONNX has
-i o f c and z r h.
+The vector is as cuDNN's.
 """
 
 from __future__ import annotations
@@ -15,15 +13,15 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
+from mmdnn.ir.recurrent.packing import Packing, Weights
 from mmdnn.tensors import references
 
-GATES = {"lstm": (0, 2, 3, 1), "gru": (1, 0, 2), "rnn_tanh": (0,), "rnn_relu": (0,)}
-"""MXNet's gates as places among ONNX's."""
+KINDS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Those of one layer, in ONNX's form; the projection [ways, P, H] where there is one."""
+class Tensors:
+    """The weights of one layer, in ONNX's form; the projection [ways, P, H] where there is one."""
 
     w: ir.TensorProtocol
     r: ir.TensorProtocol
@@ -55,7 +53,7 @@ class Stack:
     x: Array
     source: Array
     dropout: float = 0.0
-    layers: list[Weights] = field(default_factory=list)
+    layers: list[Tensors] = field(default_factory=list)
     states: list[list[Array | None]] = field(default_factory=list)
     ends: list[list[ir.Value]] = field(default_factory=list)
 
@@ -69,11 +67,6 @@ class Stack:
     def seen(self) -> int:
         """How many numbers of the state the next step reads."""
         return self.projection or self.size
-
-    @property
-    def gates(self) -> int:
-        """How many gates a cell has."""
-        return len(GATES[self.mode])
 
     @property
     def count(self) -> int:
@@ -95,36 +88,30 @@ class Stack:
             [*below.ends, *self.ends],
         )
 
+    @property
+    def packing(self) -> Packing:
+        """How the parameters lie in the vector."""
+        features = int(self.layers[0].w.shape.numpy()[2])
+        layers, ways = len(self.layers), len(self.ways)
+        return Packing(KINDS[self.mode], features, self.size, layers, ways, self.projection)
+
     def vector(self) -> ir.TensorProtocol:
         """All parameters as one tensor, read when it is written."""
-        rows = self.gates * self.size
-        columns = sum(each.w.shape.numpy()[2] + self.seen + 2 for each in self.layers)
-        projected = len(self.layers) * self.size * (self.projection or 0)
-        kind = self.layers[0].w.dtype
-        return ir.LazyTensor(
-            lambda: ir.tensor(self._numbers(), dtype=kind),
-            kind,
-            ir.Shape([len(self.ways) * (rows * columns + projected)]),
-        )
+        kind, packing = self.layers[0].w.dtype, self.packing
 
-    def _numbers(self) -> np.ndarray:
-        parts, kind = [], self.layers[0].w.dtype.numpy()
-        for each in self.layers:
-            inputs, states = references.read(each.w), references.read(each.r)
-            for way in self.ways:
-                parts += [self._ordered(inputs[way]), self._ordered(states[way])]
-                if each.projection is not None:
-                    parts.append(references.read(each.projection)[way])
-        for each in self.layers:
-            shape = each.w.shape.numpy()
-            both = np.zeros((shape[0], 2 * shape[1])) if each.b is None else references.read(each.b)
-            for way in self.ways:
-                parts += [self._ordered(half) for half in np.split(both[way], 2)]
-        return np.concatenate([part.reshape(-1) for part in parts]).astype(kind, copy=False)
+        def packed() -> ir.TensorProtocol:
+            return ir.tensor(
+                packing.pack(map(self._weights, self.layers), kind.numpy()), dtype=kind
+            )
 
-    def _ordered(self, rows: np.ndarray) -> np.ndarray:
-        blocks = rows.reshape(self.gates, self.size, *rows.shape[1:])
-        return blocks[list(GATES[self.mode])]
+        return ir.LazyTensor(packed, kind, ir.Shape([packing.total]))
+
+    def _weights(self, layer: Tensors) -> Weights:
+        def part(tensor: ir.TensorProtocol | None) -> np.ndarray | None:
+            return None if tensor is None else references.read(tensor)[[*self.ways]]
+
+        w, r = references.read(layer.w)[[*self.ways]], references.read(layer.r)[[*self.ways]]
+        return Weights(w, r, part(layer.b), part(layer.projection))
 
     def write(self, mx: Writer, *, ends: bool) -> Array:
         """The node; with `ends` it gives its last states too.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,12 +14,10 @@ from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.recurrent.packing import CUDNN, ONNX, reordered
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
 from mmdnn.tensors.references import lazy
-
-ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
-"""torch's gates, by their place in ONNX."""
 
 
 @dataclass
@@ -210,10 +208,10 @@ def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]
     if layer.said.ways > 1:
         options["bidirectional"] = True
     inputs = layer.weight.constant.shape.numpy()[2]
-    rows = layer.weight.constant.shape.numpy()[1] // len(ORDER[layer.said.kind])
+    rows = layer.weight.constant.shape.numpy()[1] // len(ONNX[layer.said.kind])
     if layer.projection is not None:
         options["proj_size"] = size
-    module = torch.module(type_, inputs, rows, **options, tensors=_tensors(layer, rows))
+    module = torch.module(type_, inputs, rows, **options, tensors=_tensors(layer))
     time = 1 if layer.batch_first else 0
     x: Any = layer.x
     if layer.is_reverse:
@@ -264,33 +262,37 @@ def _run(torch: Writing, layer: Layer, module: Any, x: Any) -> tuple[Variable, l
     return y, [h]
 
 
-def _tensors(layer: Layer, size: int) -> dict[str, ir.TensorProtocol]:
+def _tensors(layer: Layer) -> dict[str, ir.TensorProtocol]:
     """The state dict of torch's layer; the weights of each direction, their gates in torch's order."""
     found: dict[str, ir.TensorProtocol] = {}
-    order = [g * size + row for g in ORDER[layer.said.kind] for row in range(size)]
-    gates = len(order)
-    for d in range(layer.said.ways):
-        end = "_reverse" if d else ""
-        for name, source in (("weight_ih_l0", layer.weight), ("weight_hh_l0", layer.recurrence)):
-            tensor = source.constant
-            assert tensor is not None
-            shape = [gates, tensor.shape.numpy()[2]]
-            found[name + end] = lazy(tensor, partial(_rows, d, order), shape=shape)
-        if layer.projection is not None and layer.projection.constant is not None:
-            tensor = layer.projection.constant
-            shape = list(tensor.shape.numpy()[1:])
-            found["weight_hr_l0" + end] = lazy(tensor, partial(_one, d), shape=shape)
-        for half, name in enumerate(("bias_ih_l0", "bias_hh_l0") if layer.bias else ()):
-            tensor = layer.bias.constant  # type: ignore[union-attr]
-            assert tensor is not None
-            rows = [half * gates + row for row in order]
-            found[name + end] = lazy(tensor, partial(_rows, d, rows), shape=[gates])
+    matrices = {"weight_ih_l0": layer.weight, "weight_hh_l0": layer.recurrence}
+    biases = ("bias_ih_l0", "bias_hh_l0") if layer.bias else ()
+    for way in range(layer.said.ways):
+        end = "_reverse" if way else ""
+        for name, matrix in matrices.items():
+            found[name + end] = _part(matrix, partial(_rows, layer.said.kind, way))
+        if layer.projection is not None:
+            found["weight_hr_l0" + end] = _part(layer.projection, partial(_one, way))
+        for place, name in enumerate(biases):
+            half = partial(_rows, layer.said.kind, way, half=place)
+            found[name + end] = _part(layer.bias, half, halves=2)
     return found
 
 
-def _rows(direction: int, rows: list[int], array: np.ndarray) -> np.ndarray:
-    return array[direction][rows]
+def _part(
+    x: Variable | None, function: Callable[[np.ndarray], np.ndarray], halves: int = 1
+) -> ir.TensorProtocol:
+    """One direction of a weight, or half of it."""
+    assert x is not None
+    assert x.constant is not None
+    rows, *rest = x.constant.shape.numpy()[1:]
+    return lazy(x.constant, function, shape=[rows // halves, *rest])
 
 
-def _one(direction: int, array: np.ndarray) -> np.ndarray:
-    return array[direction]
+def _rows(kind: str, way: int, array: np.ndarray, half: int | None = None) -> np.ndarray:
+    rows = array[way] if half is None else np.split(array[way], 2)[half]
+    return reordered(rows, ONNX[kind], CUDNN[kind])
+
+
+def _one(way: int, array: np.ndarray) -> np.ndarray:
+    return array[way]
