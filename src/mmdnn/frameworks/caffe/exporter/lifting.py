@@ -21,9 +21,10 @@ from mmdnn.frameworks.caffe.exporter.matching import Match
 from mmdnn.frameworks.caffe.exporter.table import LIFTED
 from mmdnn.frameworks.caffe.exporter.values import small
 from mmdnn.frameworks.caffe.graph import Filler, Layer, Unknown, message
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.builder import Builder, NeedsStatic
+from mmdnn.ir.importing import GraphImporter
 from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
 
@@ -240,12 +241,9 @@ def _tried(
 
 def _imported(tried: _Tried, bottoms: Sequence[ir.Value]) -> list[ir.Value]:
     """What the importer makes of a layer, with stand-ins for its weights."""
-    builder = Builder("mmdnn.caffe", "proposal")
-    importing = Importing(tried, builder, {})
-    with builder.layer("proposal", tried.type):
-        results = importer[tried.type](importing, builder.op, *bottoms)
-    importing.check_read()
-    return [results] if isinstance(results, ir.Value) else list(results)
+    graph = GraphImporter(Builder("mmdnn.caffe", "proposal"), None)
+    with graph.builder.layer("proposal", tried.type):
+        return ImportedLayer(tried, graph).call(importer.entry(tried.type), bottoms)
 
 
 def close(model: ir.Model, lifted: dict[str, Lifted]) -> bool:

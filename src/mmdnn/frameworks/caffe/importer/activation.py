@@ -6,14 +6,14 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.elementwise import affine
 from mmdnn.frameworks.caffe.importer.forks import Fields
-from mmdnn.frameworks.caffe.importer.table import Importing, importer, plain
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer, plain
 from mmdnn.ir.builder import NeedsStatic, Op, shape
 
 plain(__name__)
 
 
 @importer("PReLU")
-def prelu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def prelu(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     rank = len(shape(x))
     if rank < 2:
         layer.unfit(f"it takes 2 axes or more, and there are {rank}")
@@ -26,14 +26,14 @@ def prelu(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Swish", doc="https://arxiv.org/abs/1710.05941")
-def swish(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def swish(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     return op.Mul(x, op.Sigmoid(affine(op, x, layer.param().beta, 0)))
 
 
 @importer(
     "Mish", doc="https://github.com/troyliu0105/caffe/blob/master/src/caffe/layers/mish_layer.cpp"
 )
-def mish(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def mish(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     fields = Fields(layer, "mish_param")
     fields.ignore("engine")
     fields.close()
@@ -44,7 +44,7 @@ def mish(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     "HardSwish",
     doc="https://github.com/Zeitzmz/micronet-caffe/blob/master/src/caffe/layers/hard_swish_layer.cpp",
 )
-def hard_swish(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def hard_swish(_layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     return op.HardSwish(x)
 
 
@@ -53,7 +53,7 @@ def hard_swish(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     doc="https://github.com/foss-for-synopsys-dwc-arc-processors/synopsys-caffe"
     "/blob/development/src/caffe/layers/hard_sigmoid_layer.cpp",
 )
-def hard_sigmoid(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def hard_sigmoid(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     fields = Fields(layer, "hard_sigmoid_param")
     alpha, beta = fields.take("alpha", 0.2), fields.take("beta", 0.5)
     fields.close()

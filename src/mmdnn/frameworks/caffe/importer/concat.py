@@ -8,12 +8,12 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions
 
 
 @importer("Concat")
-def concat(layer: Importing, op: Op, x: ir.Value, *others: ir.Value) -> ir.Value:
+def concat(layer: ImportedLayer, op: Op, x: ir.Value, *others: ir.Value) -> ir.Value:
     axis = _axis(layer, x, layer.param(), "concat_dim")
     rest = [(i, i) for i in range(len(dimensions(x))) if i != axis]
     for other in others:
@@ -24,7 +24,7 @@ def concat(layer: Importing, op: Op, x: ir.Value, *others: ir.Value) -> ir.Value
 
 
 @importer("Slice")
-def slice_(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
+def slice_(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
     p = layer.param()
     axis = _axis(layer, x, p, "slice_dim")
     count = len(layer.tops)
@@ -40,7 +40,7 @@ def slice_(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, 
     return op.outputs(count).Split(x, sizes, axis=axis)
 
 
-def _axis(layer: Importing, x: ir.Value, p: Any, legacy: str) -> int:
+def _axis(layer: ImportedLayer, x: ir.Value, p: Any, legacy: str) -> int:
     if p.HasField("axis") and p.HasField(legacy):
         layer.unfit(f"both axis and {legacy} are given")
     return layer.axis(getattr(p, legacy) if p.HasField(legacy) else p.axis, x)

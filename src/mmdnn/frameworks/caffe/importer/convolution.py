@@ -14,14 +14,14 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions, shape
 
 LARGEST_IDENTITY = 1 << 26
 """Elements of the weight that stands for an Im2col, at most."""
 
 
-def spatial(layer: Importing, p: Any, name: str, count: int, default: int) -> list[int]:
+def spatial(layer: ImportedLayer, p: Any, name: str, count: int, default: int) -> list[int]:
     """A size for each spatial axis: `name` once, or once an axis, or `_h` and `_w`."""
     short = name.removesuffix("_size")
     if p.HasField(f"{short}_h") or p.HasField(f"{short}_w"):
@@ -34,7 +34,7 @@ def spatial(layer: Importing, p: Any, name: str, count: int, default: int) -> li
 
 
 def repeated(
-    layer: Importing, sizes: Sequence[int], name: str, count: int, default: int
+    layer: ImportedLayer, sizes: Sequence[int], name: str, count: int, default: int
 ) -> list[int]:
     """A size for each spatial axis, from a field given never, once, or once an axis."""
     if len(sizes) not in {0, 1, count}:
@@ -42,7 +42,7 @@ def repeated(
     return [default] * count if not sizes else list(sizes) * (count if len(sizes) == 1 else 1)
 
 
-def window(layer: Importing, p: Any, count: int) -> dict[str, list[int]]:
+def window(layer: ImportedLayer, p: Any, count: int) -> dict[str, list[int]]:
     """The window's attributes in ONNX's terms."""
     pads = spatial(layer, p, "pad", count, 0)
     attributes = {
@@ -57,7 +57,7 @@ def window(layer: Importing, p: Any, count: int) -> dict[str, list[int]]:
 
 
 def _convolve(
-    layer: Importing, op: Op, x: ir.Value, *, transposed: bool, group: int | None = None
+    layer: ImportedLayer, op: Op, x: ir.Value, *, transposed: bool, group: int | None = None
 ) -> ir.Value:
     p = layer.param()
     axis = layer.axis(p.axis, x)
@@ -106,13 +106,13 @@ def _all_alike(bottoms: Sequence[ir.Value]) -> None:
 
 
 @importer("Convolution")
-def convolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
+def convolution(layer: ImportedLayer, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=False) for x in bottoms]
 
 
 @importer("Deconvolution")
-def deconvolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
+def deconvolution(layer: ImportedLayer, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     _all_alike(bottoms)
     return [_convolve(layer, op, x, transposed=True) for x in bottoms]
 
@@ -122,17 +122,17 @@ def deconvolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value
     "DepthwiseConvolution",
     doc="https://github.com/yonghenglh6/DepthwiseConvolution",
 )
-def depthwise_convolution(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
+def depthwise_convolution(layer: ImportedLayer, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     return [_convolve(layer, op, x, transposed=False, group=known(x, 1)) for x in bottoms]
 
 
 @importer("Im2col")
-def im2col(layer: Importing, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
+def im2col(layer: ImportedLayer, op: Op, *bottoms: ir.Value) -> list[ir.Value]:
     """Each window as a column of channels: a convolution with the identity as its weight."""
     return [_im2col(layer, op, x) for x in bottoms]
 
 
-def _im2col(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def _im2col(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param()
     axis = layer.axis(p.axis, x)
     channels, count = known(x, axis), len(shape(x)) - axis - 1

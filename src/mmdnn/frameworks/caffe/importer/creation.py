@@ -9,22 +9,22 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.graph import Filler
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op
 
 
 @importer("Input")
-def input_(layer: Importing, _op: Op) -> list[ir.Value]:
+def input_(layer: ImportedLayer, _op: Op) -> list[ir.Value]:
     layer.refuse("inputs are not imported as layers")
 
 
 @importer("Parameter")
-def parameter(layer: Importing, _op: Op) -> ir.Value:
+def parameter(layer: ImportedLayer, _op: Op) -> ir.Value:
     return layer.weight(0, "weight", tuple(layer.param().shape.dim))
 
 
 @importer("DummyData")
-def dummy_data(layer: Importing, op: Op) -> list[ir.Value]:
+def dummy_data(layer: ImportedLayer, op: Op) -> list[ir.Value]:
     """Constants; the number of fillers and shapes is one, or one a top."""
     p = layer.param()
     fillers = [Filler(f.type, f.value, "it is dummy data") for f in p.data_filler] or [Filler()]
@@ -39,7 +39,7 @@ def dummy_data(layer: Importing, op: Op) -> list[ir.Value]:
 
 
 def _filled(
-    layer: Importing, op: Op, name: str, filler: Filler, shape: tuple[int, ...]
+    layer: ImportedLayer, op: Op, name: str, filler: Filler, shape: tuple[int, ...]
 ) -> ir.Value:
     if filler.type == "constant":
         return op.ConstantOfShape(
@@ -48,7 +48,7 @@ def _filled(
     return layer.builder.weight(name, filler.tensor(shape, f"{layer.name}.{name}"))
 
 
-def _each(layer: Importing, given: Sequence[Any]) -> list[Any]:
+def _each(layer: ImportedLayer, given: Sequence[Any]) -> list[Any]:
     count = len(layer.tops)
     if len(given) not in {1, count}:
         layer.unfit(f"{len(given)} shapes or fillers are given for {count} tops")

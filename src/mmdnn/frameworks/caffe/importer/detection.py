@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields, image_size
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import regions
 from mmdnn.ir.builder import Op, shape
 
@@ -31,7 +31,7 @@ class _Grid:
     step: tuple[float, float]
 
 
-def _pair(layer: Importing, p: Any, name: str) -> tuple[Any, Any] | None:
+def _pair(layer: ImportedLayer, p: Any, name: str) -> tuple[Any, Any] | None:
     """`<name>_h` and `<name>_w`, or `<name>` (`<name>_size`) for both, or nothing."""
     single = name if name == "step" else f"{name}_size"
     if p.HasField(f"{name}_h") or p.HasField(f"{name}_w"):
@@ -47,7 +47,7 @@ def _pair(layer: Importing, p: Any, name: str) -> tuple[Any, Any] | None:
     return pair
 
 
-def _grid(layer: Importing, p: Any, x: ir.Value, image: ir.Value) -> _Grid:
+def _grid(layer: ImportedLayer, p: Any, x: ir.Value, image: ir.Value) -> _Grid:
     cells = image_size(layer, x)
     size = _pair(layer, p, "img") or image_size(layer, image)
     step = _pair(layer, p, "step") or (size[0] / cells[0], size[1] / cells[1])
@@ -62,7 +62,7 @@ def _aspect_ratios(p: Any) -> list[float]:
     return ratios
 
 
-def _box_sizes(layer: Importing, p: Any) -> np.ndarray:
+def _box_sizes(layer: ImportedLayer, p: Any) -> np.ndarray:
     """Width and height of each box of a cell, in pixels. Caffe cuts min_size and max_size to integers."""
     if not p.min_size or len(p.max_size) not in {0, len(p.min_size)}:
         layer.refuse("it takes a min_size, and a max_size for each min_size or none")
@@ -85,7 +85,7 @@ def _box_sizes(layer: Importing, p: Any) -> np.ndarray:
     return np.asarray(sizes, np.float32).astype(np.float64)
 
 
-def _variances(layer: Importing, p: Any) -> list[float]:
+def _variances(layer: ImportedLayer, p: Any) -> list[float]:
     if len(p.variance) not in {0, 1, 4} or not all(
         0 < variance < math.inf for variance in p.variance
     ):
@@ -109,7 +109,7 @@ def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float])
 
 
 @importer("PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
-def prior_box(layer: Importing, _op: Op, x: ir.Value, image: ir.Value) -> Any:
+def prior_box(layer: ImportedLayer, _op: Op, x: ir.Value, image: ir.Value) -> Any:
     """Nothing depends on the bottoms but their sizes, so the function's body is a constant."""
     p = layer.param()
     if not abs(p.offset) <= LIMIT:
@@ -139,7 +139,7 @@ FAST_RCNN = "https://github.com/rbgirshick/caffe-fast-rcnn/blob/fast-rcnn/src/ca
 
 
 @importer("ROIPooling", doc=f"{FAST_RCNN}/roi_pooling_layer.cpp")
-def roi_pooling(layer: Importing, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
+def roi_pooling(layer: ImportedLayer, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """The maximum of each bin of each region, 0 where a bin lies outside the image."""
     fields = Fields(layer, "roi_pooling_param")
     bins = (fields.take("pooled_h", 0), fields.take("pooled_w", 0))

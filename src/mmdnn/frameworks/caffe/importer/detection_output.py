@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields
 from mmdnn.frameworks.caffe.importer.shapes import known
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape
 
 CORNER, CENTER_SIZE, CORNER_SIZE = 1, 2, 3
@@ -75,7 +75,7 @@ class _Output:
         }
 
 
-def _check(layer: Importing, out: _Output, loc: ir.Value, conf: ir.Value) -> None:
+def _check(layer: ImportedLayer, out: _Output, loc: ir.Value, conf: ir.Value) -> None:
     p = out.p
     if p.nms_param.eta != 1:
         layer.refuse(f"an overlap threshold that falls (eta {p.nms_param.eta})")
@@ -95,7 +95,12 @@ def _check(layer: Importing, out: _Output, loc: ir.Value, conf: ir.Value) -> Non
 
 @importer("DetectionOutput", doc=f"{SSD}/detection_output_layer.cpp")
 def detection_output(
-    layer: Importing, _op: Op, loc: ir.Value, conf: ir.Value, priors: ir.Value, *_image: ir.Value
+    layer: ImportedLayer,
+    _op: Op,
+    loc: ir.Value,
+    conf: ir.Value,
+    priors: ir.Value,
+    *_image: ir.Value,
 ) -> Any:
     """Rows [image, label, score, box], by image, label and falling score: [1, 1, rows, 7].
 

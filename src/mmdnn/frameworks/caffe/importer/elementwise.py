@@ -14,14 +14,14 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.importer.forks import YOLO, channels
 from mmdnn.frameworks.caffe.importer.pooling import LOWEST
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
-from mmdnn.frameworks.caffe.importer.table import Importing, importer, plain
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer, plain
 from mmdnn.ir.builder import Op, dimensions, shape
 
 PROD, SUM, MAX = 0, 1, 2
 
 
 @importer("Eltwise")
-def eltwise(layer: Importing, op: Op, *bottoms: ir.Value) -> ir.Value:
+def eltwise(layer: ImportedLayer, op: Op, *bottoms: ir.Value) -> ir.Value:
     """A sum or maximum in place loses its first bottom: the top is initialised before it is read."""
     p = layer.param()
     if len(bottoms) < 2:
@@ -54,7 +54,7 @@ def _sum(op: Op, bottoms: tuple[ir.Value, ...], coefficients: list[float]) -> ir
 
 
 @importer("Scale")
-def scale(layer: Importing, op: Op, x: ir.Value, factor: ir.Value | None = None) -> ir.Value:
+def scale(layer: ImportedLayer, op: Op, x: ir.Value, factor: ir.Value | None = None) -> ir.Value:
     """Multiplied by a factor that covers `num_axes` axes from `axis` on, or by a second bottom."""
     p = layer.param()
     if factor is None:
@@ -68,14 +68,14 @@ def scale(layer: Importing, op: Op, x: ir.Value, factor: ir.Value | None = None)
 
 
 @importer("Bias")
-def bias(layer: Importing, op: Op, x: ir.Value, shift: ir.Value | None = None) -> ir.Value:
+def bias(layer: ImportedLayer, op: Op, x: ir.Value, shift: ir.Value | None = None) -> ir.Value:
     p = layer.param()
     if shift is None:
         return op.Add(x, layer.weight(0, "bias", covered_shape(layer, x, p)))
     return op.Add(x, _aligned(layer, op, x, shift, p.axis))
 
 
-def covered_shape(layer: Importing, x: ir.Value, p: Any) -> tuple[int, ...]:
+def covered_shape(layer: ImportedLayer, x: ir.Value, p: Any) -> tuple[int, ...]:
     """The shape of a learned factor, with ones for the axes after it."""
     if p.num_axes == 0:
         return ()
@@ -86,7 +86,7 @@ def covered_shape(layer: Importing, x: ir.Value, p: Any) -> tuple[int, ...]:
     return (*(known(x, i) for i in range(axis, end)), *[1] * (rank - end))
 
 
-def _aligned(layer: Importing, op: Op, x: ir.Value, factor: ir.Value, axis: int) -> ir.Value:
+def _aligned(layer: ImportedLayer, op: Op, x: ir.Value, factor: ir.Value, axis: int) -> ir.Value:
     """A second bottom, with axes of size 1 appended so that its first axis is `axis` of x."""
     rank, own = _rank(x), _rank(factor)
     if own == 0:
@@ -104,7 +104,7 @@ def _rank(x: ir.Value) -> int:
 
 
 @importer("Power")
-def power(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def power(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """(shift + scale x)^power; a constant, whatever x is, where power or scale is 0."""
     p = layer.param()
     if not p.power * p.scale:
@@ -118,7 +118,7 @@ def power(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Exp")
-def exp(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def exp(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """base^(shift + scale x), as base^shift e^(scale ln(base) x)."""
     p = layer.param()
     inner = np.float32(p.scale) * _log_base(layer, p.base)
@@ -128,7 +128,7 @@ def exp(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Log")
-def log(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def log(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """The logarithm of shift + scale x."""
     p = layer.param()
     base = _log_base(layer, p.base)
@@ -138,7 +138,7 @@ def log(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return y if base == 1 else op.Mul(y, np.float32(1) / base)
 
 
-def _log_base(layer: Importing, base: float) -> np.float32:
+def _log_base(layer: ImportedLayer, base: float) -> np.float32:
     if base == -1:
         return np.float32(1)
     if not 0 < base < np.inf:
@@ -154,26 +154,26 @@ def affine(op: Op, x: ir.Value, scale: float, shift: float) -> ir.Value:
 
 
 @importer("Clip")
-def clip(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def clip(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """max(min, min(x, max)): where the limits are the wrong way round, the lower one wins."""
     p = layer.param()
     return op.Clip(x, p.min, max(p.min, p.max))
 
 
 @importer("Dropout")
-def dropout(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def dropout(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     if layer.layer.phase == "TRAIN":
         layer.refuse("in phase TRAIN it is random")
     return op.Dropout(x, layer.param().dropout_ratio)
 
 
 @importer("ReLU6", doc=f"{YOLO}/relu6_layer.cpp")
-def relu6(_layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def relu6(_layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     return op.Clip(x, 0.0, 6.0)
 
 
 @importer("Axpy", doc="https://github.com/hujie-frank/SENet")
-def axpy(layer: Importing, op: Op, scale: ir.Value, x: ir.Value, y: ir.Value) -> ir.Value:
+def axpy(layer: ImportedLayer, op: Op, scale: ir.Value, x: ir.Value, y: ir.Value) -> ir.Value:
     """A factor for each channel of each image, [N, C] or [N, C, 1, 1]: scale · x + y."""
     rank = len(shape(x))
     if shape(scale)[1:] not in {(channels(layer, x),), (channels(layer, x), 1, 1)}:

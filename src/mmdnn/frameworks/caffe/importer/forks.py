@@ -10,7 +10,7 @@ from typing import TypeVar
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import known
-from mmdnn.frameworks.caffe.importer.table import Importing
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer
 from mmdnn.ir.builder import shape
 
 YOLO = "https://github.com/eric612/MobileNet-YOLO/tree/master/src/caffe/layers"
@@ -23,7 +23,7 @@ LIMIT = 1 << 15
 class Fields:
     """A fork's parameter block, field by field; what is left over is refused by `close`."""
 
-    def __init__(self, layer: Importing, block: str) -> None:
+    def __init__(self, layer: ImportedLayer, block: str) -> None:
         self.layer = layer
         self.block = block
         if not isinstance(layer.layer.unknown.get(block, {}), dict):
@@ -53,7 +53,7 @@ class Fields:
             self.layer.refuse(f"{self.block}: {', '.join(sorted(self.left))} is not known here")
 
 
-def channels(layer: Importing, x: ir.Value, group: int = 1) -> int:
+def channels(layer: ImportedLayer, x: ir.Value, group: int = 1) -> int:
     """The number of channels, which the groups must divide."""
     if len(shape(x)) < 2:
         layer.refuse(f"its bottom '{x.name}' has no channels")
@@ -63,7 +63,7 @@ def channels(layer: Importing, x: ir.Value, group: int = 1) -> int:
     return count
 
 
-def image_size(layer: Importing, x: ir.Value) -> tuple[int, int]:
+def image_size(layer: ImportedLayer, x: ir.Value) -> tuple[int, int]:
     """Height and width of a value with four axes."""
     if len(shape(x)) != 4:
         layer.refuse(f"its bottom '{x.name}' has {len(shape(x))} axes, not 4")

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, needs_static, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import LIKE
 from mmdnn.ir.builder import Op, dimensions, shape
 
@@ -15,7 +15,7 @@ from mmdnn.ir.builder import Op, dimensions, shape
     "CropCenter",
     doc="https://github.com/lltcggie/caffe/blob/master/src/caffe/layers/crop_center_layer.cpp",
 )
-def crop_center(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def crop_center(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Cut `crop_size` from both ends of each axis."""
     fields = Fields(layer, "crop_center_param")
     given = fields.left.pop("crop_size", [])
@@ -36,7 +36,7 @@ def crop_center(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Crop")
-def crop(layer: Importing, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
+def crop(layer: ImportedLayer, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
     """From `axis` on, as large as the second bottom, from an offset on."""
     p = layer.param()
     rank, start = len(dimensions(x)), layer.axis(p.axis, x)
@@ -70,14 +70,14 @@ def _same(one: ir.Value, other: ir.Value, axis: int) -> bool:
 
 
 @importer("BatchReindex")
-def batch_reindex(layer: Importing, op: Op, x: ir.Value, indices: ir.Value) -> ir.Value:
+def batch_reindex(layer: ImportedLayer, op: Op, x: ir.Value, indices: ir.Value) -> ir.Value:
     if len(dimensions(indices)) != 1:
         layer.unfit("its second bottom should have one axis")
     return op.Gather(x, op.Cast(indices, to=ir.DataType.INT64), axis=0)
 
 
 @importer("Filter")
-def filter_(layer: Importing, op: Op, first: ir.Value, *others: ir.Value) -> list[ir.Value]:
+def filter_(layer: ImportedLayer, op: Op, first: ir.Value, *others: ir.Value) -> list[ir.Value]:
     """The items of each bottom whose number in the last bottom is not 0."""
     *items, selector = first, *others
     if any(size != 1 for size in dimensions(selector)[1:]):
@@ -92,7 +92,7 @@ def filter_(layer: Importing, op: Op, first: ir.Value, *others: ir.Value) -> lis
 
 
 @importer("Embed")
-def embed(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def embed(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """A row of the table for each number, cut to an integer."""
     p = layer.param()
     if p.input_dim < 1 or p.num_output < 1:

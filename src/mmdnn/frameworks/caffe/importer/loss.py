@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.frameworks.caffe.reader.weights import read_blob
 from mmdnn.ir.builder import Op, dimensions
 from mmdnn.tensors import references
@@ -26,7 +26,7 @@ ZERO = np.float32(0)
 
 
 @importer("SoftmaxWithLoss")
-def softmax_with_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
+def softmax_with_loss(layer: ImportedLayer, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
     axis = layer.axis(layer.param().axis, x)
     probability = op.Softmax(x, axis=axis)
     label, valid = _labels(layer, op, x, label, axis)
@@ -38,7 +38,7 @@ def softmax_with_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) ->
 
 @importer("InfogainLoss")
 def infogain_loss(
-    layer: Importing, op: Op, x: ir.Value, label: ir.Value, gains: ir.Value | None = None
+    layer: ImportedLayer, op: Op, x: ir.Value, label: ir.Value, gains: ir.Value | None = None
 ) -> list[ir.Value]:
     """Every class's log probability, weighted by the label's row of a matrix (K x K)."""
     if layer.param("loss_param").HasField("normalize"):
@@ -57,7 +57,7 @@ def infogain_loss(
     return [loss, probability]
 
 
-def _gains(layer: Importing, classes: int) -> ir.Value:
+def _gains(layer: ImportedLayer, classes: int) -> ir.Value:
     """The matrix of a binaryproto that the layer names, looked for beside the network."""
     name = layer.param().source
     path = layer.folder / Path(name).name if layer.folder and name else None
@@ -73,7 +73,9 @@ def _gains(layer: Importing, classes: int) -> ir.Value:
 
 
 @importer("SigmoidCrossEntropyLoss")
-def sigmoid_cross_entropy_loss(layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> ir.Value:
+def sigmoid_cross_entropy_loss(
+    layer: ImportedLayer, op: Op, x: ir.Value, target: ir.Value
+) -> ir.Value:
     """log(1 + e^x) - x t."""
     agree(x, target, [(0, 0)])
     target = reshape(op, target, dimensions(x))
@@ -83,7 +85,7 @@ def sigmoid_cross_entropy_loss(layer: Importing, op: Op, x: ir.Value, target: ir
 
 
 @importer("EuclideanLoss")
-def euclidean_loss(_layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> ir.Value:
+def euclidean_loss(_layer: ImportedLayer, op: Op, x: ir.Value, target: ir.Value) -> ir.Value:
     """Half the mean over the batch of the squared distance."""
     agree(x, target, [(0, 0)])
     difference = op.Sub(x, reshape(op, target, dimensions(x)))
@@ -91,7 +93,7 @@ def euclidean_loss(_layer: Importing, op: Op, x: ir.Value, target: ir.Value) -> 
 
 
 @importer("HingeLoss")
-def hinge_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
+def hinge_loss(layer: ImportedLayer, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
     """max(0, 1 - x) for the label's class and max(0, 1 + x) for the others, or their squares."""
     flat, label = _rows(op, x, label)
     classes = known(flat, 1)
@@ -103,7 +105,9 @@ def hinge_loss(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Val
 
 
 @importer("MultinomialLogisticLoss")
-def multinomial_logistic_loss(_layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> ir.Value:
+def multinomial_logistic_loss(
+    _layer: ImportedLayer, op: Op, x: ir.Value, label: ir.Value
+) -> ir.Value:
     flat, label = _rows(op, x, label)
     chosen = op.GatherElements(flat, label, axis=1)
     return op.Neg(op.ReduceMean(op.Log(op.Max(chosen, LOG_THRESHOLD)), keepdims=0))
@@ -111,7 +115,7 @@ def multinomial_logistic_loss(_layer: Importing, op: Op, x: ir.Value, label: ir.
 
 @importer("ContrastiveLoss")
 def contrastive_loss(
-    layer: Importing, op: Op, a: ir.Value, b: ir.Value, similar: ir.Value
+    layer: ImportedLayer, op: Op, a: ir.Value, b: ir.Value, similar: ir.Value
 ) -> ir.Value:
     """The squared distance of similar pairs; how far that of others is below the margin."""
     p = layer.param()
@@ -130,7 +134,7 @@ def contrastive_loss(
 
 
 @importer("Accuracy")
-def accuracy(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
+def accuracy(layer: ImportedLayer, op: Op, x: ir.Value, label: ir.Value) -> list[ir.Value]:
     """How often no more than `top_k` classes are as probable as the label; the same by class."""
     p = layer.param()
     axis = layer.axis(p.axis, x)
@@ -160,7 +164,7 @@ def accuracy(layer: Importing, op: Op, x: ir.Value, label: ir.Value) -> list[ir.
 
 
 def _labels(
-    layer: Importing,
+    layer: ImportedLayer,
     op: Op,
     x: ir.Value,
     label: ir.Value,
@@ -176,7 +180,7 @@ def _labels(
 
 
 def _valid(
-    layer: Importing, op: Op, label: ir.Value, ignored: int | None = None
+    layer: ImportedLayer, op: Op, label: ir.Value, ignored: int | None = None
 ) -> ir.Value | None:
     p = layer.param("loss_param")
     if ignored is None and p.HasField("ignore_label") and layer.type != "Accuracy":
@@ -191,7 +195,7 @@ def _rows(op: Op, x: ir.Value, label: ir.Value) -> tuple[ir.Value, ir.Value]:
     return flat, op.Cast(label, to=ir.DataType.INT64)
 
 
-def _mode(layer: Importing, default: int) -> int:
+def _mode(layer: ImportedLayer, default: int) -> int:
     p = layer.param("loss_param")
     if p.HasField("normalization"):
         return int(p.normalization)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import count, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions
 from mmdnn.tensors import references
 
 
 @importer("InnerProduct")
-def inner_product(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def inner_product(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """All axes from `axis` on are one vector; the axes before stay."""
     p = layer.param()
     axis = layer.axis(p.axis, x)
@@ -26,14 +26,6 @@ def inner_product(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
         return op.Gemm(flat, weight, *bias, transB=int(not p.transpose))
     y = op.MatMul(
         reshape(op, x, [*dimensions(x)[:axis], length]),
-        layer.weight(0, "weight", stored) if p.transpose else _transposed(layer, stored),
+        layer.weight(0, "weight", stored, None if p.transpose else references.transposed),
     )
     return op.Add(y, *bias) if bias else y
-
-
-def _transposed(layer: Importing, stored: tuple[int, int]) -> ir.Value:
-    blob = layer.blob(0, stored)
-    return layer.once(
-        (id(layer.layer.blobs[0]), stored, "transposed"),
-        lambda: layer.builder.weight("weight", references.transposed(blob)),
-    )

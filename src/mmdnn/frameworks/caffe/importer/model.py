@@ -11,20 +11,20 @@ place on one of them changes the others, and whoever reads these later reads the
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from mmdnn.errors import Error, ShapeError, UnsupportedError, UsageError
+from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe._layers import layer_type
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.importer.fuse_cut_axes import join_cut_axes
 from mmdnn.frameworks.caffe.importer.fuse_cut_pools import join_cut_pools
 from mmdnn.frameworks.caffe.importer.shapes import reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import LAYER, SAID
-from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
+from mmdnn.ir.builder import Builder, dimensions
+from mmdnn.ir.importing import GraphImporter, open_where_possible
 from mmdnn.ir.origin import ORIGIN
 
 
@@ -43,22 +43,13 @@ def to_ir(network: Network, *, static: bool = False) -> ir.Model:
         ShapeError: Shapes that do not fit, or an input whose shape no file says.
     """
     layers = _needed(network)
-    refused = [(layer.type, layer.name) for layer in layers if layer.type not in importer]
-    if refused:
-        raise UnsupportedError.listing(
-            refused, action="read from Caffe", file=network.files.network
-        )
-    symbols = {} if static else _symbols(network)
-    while True:
-        try:
-            return _Lowering(network, layers, symbols).run()
-        except NeedsStatic as missing:
-            if not symbols:
-                raise ShapeError(
-                    f"the shape of '{missing}' cannot be told", file=network.files.network
-                ) from None
-            wanted = missing.symbols.intersection(symbols.values()) or set(symbols.values())
-            symbols = {size: name for size, name in symbols.items() if name not in wanted}
+    file = network.files.network
+    importer.check([(layer.type, layer.name) for layer in layers], file)
+    return open_where_possible(
+        lambda sizes: _NetworkImporter(network, layers, sizes).run(),
+        {} if static else _symbols(network),
+        lambda missing: ShapeError(f"the shape of '{missing}' cannot be told", file=file),
+    )
 
 
 def _symbols(network: Network) -> dict[int, str]:
@@ -102,18 +93,16 @@ def _shares(layer: Layer) -> bool:
     return layer_type(layer.type).view and not several
 
 
-class _Lowering:
+class _NetworkImporter(GraphImporter):
     def __init__(self, network: Network, layers: Sequence[Layer], symbols: dict[int, str]) -> None:
+        super().__init__(Builder("mmdnn.caffe", network.name or "network"), network.files.network)
         self.network = network
         self.layers = layers
         self.symbols = symbols
-        self.builder = Builder("mmdnn.caffe", network.name or "network")
         self.values: dict[str, ir.Value] = {}
-        self.named: set[ir.Value] = set()
         self.writer: dict[str, str] = {}
         self.memory: dict[str, str] = {}
         self.unread: set[str] = set()
-        self.shared: dict[object, ir.Value] = {}
 
     def run(self) -> ir.Model:
         self.builder.reserve([top for layer in self.layers for top in layer.tops])
@@ -145,13 +134,13 @@ class _Lowering:
             if dims is None:
                 raise ShapeError(
                     f"no file says the shape of input '{name}'",
-                    file=self.network.files.network,
+                    file=self.file,
                     hint=f"Give it with --inputShape {name}:1,3,224,224 (or whatever it is).",
                 )
             if any(dim < 1 for dim in dims):
                 raise ShapeError(
                     f"input '{name}' is said to have the shape {list(dims)}",
-                    file=self.network.files.network,
+                    file=self.file,
                 )
             shape: list[int | str] = list(dims)
             if shape:
@@ -166,38 +155,18 @@ class _Lowering:
 
     def _layer(self, layer: Layer, follower: Layer | None) -> bool:
         """Import a layer; whether it took its follower along."""
-        file = self.network.files.network
-        importing = Importing(
-            layer, self.builder, self.shared, follower, file.parent if file else None
-        )
-        try:
+        imported = ImportedLayer(layer, self, follower)
+        with self.errors_of(imported), self.builder.layer(layer.name, layer.type):
             bottoms = [self._bottom(name) for name in layer.bottoms]
-            with self.builder.layer(layer.name, layer.type):
-                tops = self._import(importing, bottoms)
-                for name, value in zip(layer.tops, tops, strict=True):
-                    self._top(layer, name, value)
-        except Error as error:
-            error.layer = error.layer or layer.name
-            error.operator = error.operator or layer.type
-            error.file = error.file or self.network.files.network
-            raise
-        return importing.took_follower
-
-    def _import(self, importing: Importing, bottoms: Sequence[ir.Value]) -> list[ir.Value]:
-        layer, function = importing.layer, importer[importing.type]
-        try:
-            inspect.signature(function).bind(importing, self.builder.op, *bottoms)
-        except TypeError:
-            importing.refuse(f"it cannot have {len(bottoms)} bottoms")
-        overwrites = layer_type(layer.type).in_place is False
-        if overwrites and set(layer.tops).intersection(layer.bottoms):
-            importing.refuse("its top is its bottom, which Caffe overwrites while it reads it")
-        made = function(importing, self.builder.op, *bottoms)
-        importing.check_read()
-        tops = [made] if isinstance(made, ir.Value) else list(made)
-        if len(tops) < len(layer.tops):
-            importing.refuse(f"it cannot have {len(layer.tops)} tops")
-        return tops[: len(layer.tops)]
+            overwrites = layer_type(layer.type).in_place is False
+            if overwrites and set(layer.tops).intersection(layer.bottoms):
+                imported.refuse("its top is its bottom, which Caffe overwrites while it reads it")
+            tops = imported.call(importer.entry(layer.type), bottoms)
+            if len(tops) < len(layer.tops):
+                imported.refuse(f"it cannot have {len(layer.tops)} tops")
+            for name, value in zip(layer.tops, tops, strict=False):
+                self._top(layer, name, value)
+        return imported.took_follower
 
     def _bottom(self, name: str) -> ir.Value:
         if name not in self.values:

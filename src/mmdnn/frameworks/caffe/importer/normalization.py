@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.graph import Layer
 from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions, shape
 from mmdnn.tensors import references
 
@@ -18,7 +18,7 @@ ACROSS, WITHIN = 0, 1
 
 
 @importer("BatchNorm")
-def batch_norm(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def batch_norm(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Mean and variance are stored as sums, with the factor they are to be divided by.
 
     A Scale of the channels that follows in place becomes the weight and bias of the same node.
@@ -46,21 +46,17 @@ def _by_batch_statistics(op: Op, x: ir.Value, eps: float) -> ir.Value:
     return op.Div(centred, op.Sqrt(op.Add(variance, eps)))
 
 
-def _statistic(layer: Importing, index: int, name: str, channels: int) -> ir.Value:
-    total, factor = layer.blob(index, (channels,)), layer.blob(2, (1,))
+def _statistic(layer: ImportedLayer, index: int, name: str, channels: int) -> ir.Value:
+    factor = layer.layer.blob(2, (1,))
 
     def divide(array: np.ndarray) -> np.ndarray:
         (divisor,) = references.read(factor)
         return array * np.float32(0 if divisor == 0 else 1 / divisor)
 
-    blobs = layer.layer.blobs
-    return layer.once(
-        (id(blobs[index]), id(blobs[2]), channels),
-        lambda: layer.initializer(layer.layer, index, name, references.lazy(total, divide)),
-    )
+    return layer.weight(index, name, (channels,), lambda total: references.lazy(total, divide))
 
 
-def _affine(layer: Importing, x: ir.Value, channels: int) -> tuple[Any, Any]:
+def _affine(layer: ImportedLayer, x: ir.Value, channels: int) -> tuple[Any, Any]:
     scale = layer.follower
     if scale is None or not _is_affine(scale, len(shape(x))):
         return np.ones(channels, np.float32), np.zeros(channels, np.float32)
@@ -79,7 +75,7 @@ def _is_affine(layer: Layer, rank: int) -> bool:
 
 
 @importer("LRN")
-def lrn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def lrn(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param()
     if len(shape(x)) != 4:
         layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
@@ -104,7 +100,7 @@ def lrn_within_channel(op: Op, x: ir.Value, alpha: float, beta: float, size: int
 
 
 @importer("MVN")
-def mvn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def mvn(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Less the mean, divided by the standard deviation plus eps; the result always has 4 axes."""
     p = layer.param()
     dims = dimensions(x)
@@ -120,7 +116,7 @@ def mvn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Normalize", doc=f"{SSD}/normalize_layer.cpp")
-def normalize(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def normalize(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Divide by sqrt(sum x² + eps), over the channels or over all of an image, and scale."""
     p = layer.param()
     if not 2 <= len(shape(x)) <= 4:
@@ -136,7 +132,7 @@ def normalize(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/bn_layer.cpp "
     "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers/bn_layer.cpp",
 )
-def bn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def bn(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """PSPNet's, which stores slope, bias, mean and variance, or SegNet's, whose mean is merged."""
     fields = Fields(layer, "bn_param")
     mode = fields.left.pop("bn_mode", "LEARN")
@@ -153,7 +149,7 @@ def bn(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
     return op.BatchNormalization(x, *weights, epsilon=eps)
 
 
-def _merged(layer: Importing, op: Op, x: ir.Value, fields: Fields, mode: Any) -> ir.Value:
+def _merged(layer: ImportedLayer, op: Op, x: ir.Value, fields: Fields, mode: Any) -> ir.Value:
     if mode not in ("INFERENCE", 1):
         layer.refuse("its statistics are those of the batch")
     fields.ignore("scale_filler", "shift_filler", "engine")

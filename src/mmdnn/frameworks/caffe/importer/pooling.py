@@ -13,7 +13,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import known
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape
 from mmdnn.ir.windows import Axis, Window
 
@@ -45,7 +45,7 @@ def is_empty(axis: Axis) -> bool:
 
 
 @importer("Pooling")
-def pooling(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
+def pooling(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
     p = layer.param()
     if len(shape(x)) != 4:
         layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
@@ -66,7 +66,7 @@ def pooling(layer: Importing, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value,
     return pool(layer, op, x, p.pool, axes, mask=len(layer.tops) > 1)
 
 
-def _pair(layer: Importing, p: Any, name: str, short: str) -> list[int]:
+def _pair(layer: ImportedLayer, p: Any, name: str, short: str) -> list[int]:
     """Height and width, given as one number or two."""
     pair = [p.HasField(f"{short}_{axis}") for axis in "hw"]
     if any(pair) and (not all(pair) or p.HasField(name)):
@@ -79,7 +79,7 @@ def _pair(layer: Importing, p: Any, name: str, short: str) -> list[int]:
 
 
 def pool(
-    layer: Importing, op: Op, x: ir.Value, method: int, axes: list[Axis], *, mask: bool = False
+    layer: ImportedLayer, op: Op, x: ir.Value, method: int, axes: list[Axis], *, mask: bool = False
 ) -> tuple[ir.Value, ...]:
     """A maximum with or without its mask, or an average, over these two axes' windows."""
     for axis in axes:
@@ -125,7 +125,7 @@ def _with_empty_windows(
 
 
 @importer("SPP")
-def spatial_pyramid(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def spatial_pyramid(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Pooling into 1, 4, 16, ... bins, flattened and side by side; a single level stays as it is."""
     p = layer.param()
     if p.pool == STOCHASTIC:

@@ -21,7 +21,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, count, known
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Builder, Op, dimensions, shape
 from mmdnn.ir.passes.folding import LIMIT
 from mmdnn.ir.passes.weights import rearranged
@@ -57,7 +57,7 @@ class _Bottoms:
         return _Inputs(values[0], values[1], static, values[2 + self.static : self.count])
 
 
-def _bottoms(layer: Importing, given: Sequence[ir.Value], states: int) -> _Bottoms:
+def _bottoms(layer: ImportedLayer, given: Sequence[ir.Value], states: int) -> _Bottoms:
     exposed = states if layer.param().expose_hidden else 0
     bottoms = _Bottoms(static=len(given) > 2 + exposed, states=exposed)
     if len(given) != bottoms.count:
@@ -70,7 +70,7 @@ def _bottoms(layer: Importing, given: Sequence[ir.Value], states: int) -> _Botto
     return bottoms
 
 
-def _check_sizes(layer: Importing, bottoms: _Inputs) -> None:
+def _check_sizes(layer: ImportedLayer, bottoms: _Inputs) -> None:
     """All have the same T and N; ONNX would broadcast a 1."""
     agree(bottoms.x, bottoms.cont, [(0, 0), (1, 1)])
     if bottoms.static is not None:
@@ -82,7 +82,9 @@ def _check_sizes(layer: Importing, bottoms: _Inputs) -> None:
         agree(bottoms.x, state, [(1, 1)])
 
 
-def _attributes(layer: Importing, bottoms: _Bottoms, given: Sequence[ir.Value]) -> dict[str, Any]:
+def _attributes(
+    layer: ImportedLayer, bottoms: _Bottoms, given: Sequence[ir.Value]
+) -> dict[str, Any]:
     return {
         "num_output": layer.param().num_output,
         "expose_hidden": int(bottoms.states > 0),
@@ -214,7 +216,7 @@ def _reordered(op: Op, weight: ir.Value) -> ir.Value:
     return op.Concat(i, o, f, g, axis=0)
 
 
-def _weights(layer: Importing, bottoms: _Inputs, gates: int) -> list[ir.Value]:
+def _weights(layer: ImportedLayer, bottoms: _Inputs, gates: int) -> list[ir.Value]:
     size = layer.param().num_output
     if not size:
         layer.refuse("it has no num_output")
@@ -232,7 +234,7 @@ def _weights(layer: Importing, bottoms: _Inputs, gates: int) -> list[ir.Value]:
 
 
 @importer("LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
-def lstm(layer: Importing, _op: Op, *given: ir.Value) -> tuple[ir.Value, ...]:
+def lstm(layer: ImportedLayer, _op: Op, *given: ir.Value) -> tuple[ir.Value, ...]:
     """Gates i, f, o, g; c = cont f c + i g; h = o tanh(c)."""
     bottoms = _bottoms(layer, given, states=2)
     weights = _weights(layer, bottoms.named(given), gates=4)
@@ -249,7 +251,7 @@ def lstm(layer: Importing, _op: Op, *given: ir.Value) -> tuple[ir.Value, ...]:
 
 
 @importer("RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
-def rnn(layer: Importing, _op: Op, *given: ir.Value) -> tuple[ir.Value, ...]:
+def rnn(layer: ImportedLayer, _op: Op, *given: ir.Value) -> tuple[ir.Value, ...]:
     """The state is h = tanh(W_h (cont h) + W_x x + b), the output o = tanh(W_o h + b_o)."""
     bottoms = _bottoms(layer, given, states=1)
     weights = _weights(layer, bottoms.named(given), gates=1)
@@ -271,7 +273,7 @@ DOC = "https://github.com/BVLC/caffe/blob/master/include/caffe/layers/lstm_layer
 
 @importer("LSTMUnit", doc=DOC)
 def lstm_unit(
-    layer: Importing, op: Op, cell: ir.Value, gates: ir.Value, cont: ir.Value
+    layer: ImportedLayer, op: Op, cell: ir.Value, gates: ir.Value, cont: ir.Value
 ) -> tuple[ir.Value, ir.Value]:
     """Cell and hidden state (1 x N x H) from those before and the gates i, f, o, g (1 x N x 4H)."""
     ranks = [len(dimensions(x)) for x in (cell, gates, cont)]

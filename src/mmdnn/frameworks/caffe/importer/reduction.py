@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions
 
 REDUCTIONS = {1: "ReduceSum", 2: "ReduceL1", 3: "ReduceSumSquare", 4: "ReduceMean"}
@@ -13,7 +13,7 @@ REDUCTIONS = {1: "ReduceSum", 2: "ReduceL1", 3: "ReduceSumSquare", 4: "ReduceMea
 
 
 @importer("Reduction")
-def reduction(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def reduction(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """All axes from `axis` on go."""
     p = layer.param()
     axes = list(range(layer.axis(p.axis, x), len(dimensions(x))))
@@ -22,7 +22,7 @@ def reduction(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("ArgMax")
-def argmax(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def argmax(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Where the largest numbers are; of equal ones the last comes first.
 
     With an axis, that axis shrinks to the `top_k` indices, or values. Without one, all axes after
@@ -43,7 +43,7 @@ def argmax(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 def _largest(
-    layer: Importing, op: Op, x: ir.Value, axis: int, count: int, *, values: bool
+    layer: ImportedLayer, op: Op, x: ir.Value, axis: int, count: int, *, values: bool
 ) -> ir.Value:
     """The `count` largest along an axis, as their values or as their indices in float32."""
     if count == 1 and values:

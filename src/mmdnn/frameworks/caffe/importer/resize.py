@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import YOLO, Fields, channels, image_size
 from mmdnn.frameworks.caffe.importer.shapes import agree, reshape
-from mmdnn.frameworks.caffe.importer.table import Importing, importer
+from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions
 
 SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers"
@@ -19,7 +19,7 @@ SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/c
     "Interp",
     doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/interp_layer.cpp",
 )
-def interp(layer: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
+def interp(layer: ImportedLayer, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
     """Bilinear, corners on corners, of what the (negative) padding leaves."""
     fields = Fields(layer, "interp_param")
     begin, end = -fields.take("pad_beg", 0), -fields.take("pad_end", 0)
@@ -47,7 +47,7 @@ def interp(layer: Importing, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
 
 
 def _interp_size(
-    layer: Importing, fields: Fields, sizes: list[int], like: tuple[ir.Value, ...]
+    layer: ImportedLayer, fields: Fields, sizes: list[int], like: tuple[ir.Value, ...]
 ) -> list[int]:
     """The size of the result: of the second bottom, or by the factors, or as given."""
     given = [name for name in ("shrink_factor", "zoom_factor", "height", "width") if name in fields]
@@ -66,7 +66,7 @@ def _interp_size(
 
 
 @importer("Upsample", doc=f"{SEGNET}/upsample_layer.cpp {YOLO}/upsample_layer.cpp")
-def upsample(layer: Importing, op: Op, x: ir.Value, *mask: ir.Value) -> ir.Value:
+def upsample(layer: ImportedLayer, op: Op, x: ir.Value, *mask: ir.Value) -> ir.Value:
     """With a mask, SegNet's: to the places that the maxima had. Without one: each pixel repeated."""
     fields = Fields(layer, "upsample_param")
     if mask:
@@ -93,7 +93,7 @@ def _named(y: ir.Value, x: ir.Value, size: list[int]) -> ir.Value:
     return y
 
 
-def _unpool(layer: Importing, op: Op, fields: Fields, x: ir.Value, mask: ir.Value) -> ir.Value:
+def _unpool(layer: ImportedLayer, op: Op, fields: Fields, x: ir.Value, mask: ir.Value) -> ir.Value:
     """Each value at its place in the plane, zeros elsewhere."""
     height, width = _unpooled_size(layer, fields, image_size(layer, x))
     agree(mask, x)
@@ -108,7 +108,7 @@ def _unpool(layer: Importing, op: Op, fields: Fields, x: ir.Value, mask: ir.Valu
     return reshape(op, filled, [batch, count, height, width])
 
 
-def _unpooled_size(layer: Importing, fields: Fields, size: tuple[int, int]) -> list[int]:
+def _unpooled_size(layer: ImportedLayer, fields: Fields, size: tuple[int, int]) -> list[int]:
     scale = fields.take("scale", 2)
     sizes = []
     for axis, before in zip("hw", size, strict=True):

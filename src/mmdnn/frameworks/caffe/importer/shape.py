@@ -6,23 +6,23 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels, image_size
 from mmdnn.frameworks.caffe.importer.shapes import needs_static, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, Importing, importer
+from mmdnn.frameworks.caffe.importer.table import TUTORIAL, ImportedLayer, importer
 from mmdnn.ir.builder import Dimension, Op, dimensions, shape
 
 
 @importer("Split")
-def split(layer: Importing, _op: Op, x: ir.Value) -> list[ir.Value]:
+def split(layer: ImportedLayer, _op: Op, x: ir.Value) -> list[ir.Value]:
     return [x] * len(layer.tops)
 
 
 @importer("Silence", "HDF5Output", doc=f"{TUTORIAL}/silence.html")
-def silence(_layer: Importing, _op: Op, *_bottoms: ir.Value) -> list[ir.Value]:
+def silence(_layer: ImportedLayer, _op: Op, *_bottoms: ir.Value) -> list[ir.Value]:
     """Its bottoms are no outputs."""
     return []
 
 
 @importer("Reshape")
-def reshape_(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def reshape_(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """`num_axes` axes from `axis` on become `shape`, where 0 copies a size and -1 is what is left."""
     p = layer.param()
     dims = dimensions(x)
@@ -44,7 +44,7 @@ def reshape_(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Flatten")
-def flatten(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def flatten(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param()
     start, end = layer.axis(p.axis, x), layer.axis(p.end_axis, x) + 1
     dims = dimensions(x)
@@ -56,7 +56,7 @@ def flatten(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Tile")
-def tile(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def tile(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     p = layer.param()
     axis, dims = layer.axis(p.axis, x), dimensions(x)
     if p.tiles < 1:
@@ -69,7 +69,7 @@ def tile(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("ShuffleChannel", doc="https://github.com/farmingyard/ShuffleNet")
-def shuffle_channel(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def shuffle_channel(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Channels as a table of `group` rows, read by columns."""
     fields = Fields(layer, "shuffle_channel_param")
     group = fields.take("group", 1)
@@ -82,7 +82,7 @@ def shuffle_channel(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("PixelShuffle", doc="https://github.com/inisis/caffe")
-def pixel_shuffle(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def pixel_shuffle(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     block = "pixelshuffle_param" if "pixelshuffle_param" in layer.layer.unknown else None
     fields = Fields(layer, block or "pixel_shuffle_param")
     factor = fields.take("upscale_factor", 0)
@@ -92,7 +92,7 @@ def pixel_shuffle(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Reorg", doc="https://github.com/gklz1982/caffe-yolov2")
-def reorg(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def reorg(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """As darknet does it: what is rearranged is the data seen as an image of fewer channels."""
     fields = Fields(layer, "reorg_param")
     stride, reverse = fields.take("stride", 0), fields.take("reverse", 0)
@@ -109,7 +109,7 @@ def reorg(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Permute", doc=f"{SSD}/permute_layer.cpp")
-def permute(layer: Importing, op: Op, x: ir.Value) -> ir.Value:
+def permute(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Axes that `order` leaves out follow in their own order."""
     rank, order = len(shape(x)), list(layer.param().order)
     if len(set(order)) != len(order) or any(axis >= rank for axis in order):
