@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.ir.passes.defaults import integer
 from mmdnn.tensors import references
 
 COLOURS = (3, 4)
@@ -48,7 +49,7 @@ def turn_input(model: ir.Model) -> None:
             weight is None
             or tensor is None
             or len(weight.uses()) != 1
-            or node.attributes.get_int("group", 1) != 1
+            or integer(node, "group") != 1
             or tensor.shape.numpy()[1] not in COLOURS
         ):
             raise UnsupportedError(

@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir.passes.defaults import integer
 from mmdnn.ir.sequences import lengths_of
 
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
@@ -337,8 +338,8 @@ def _table_size(node: ir.Node) -> int:
     if node.op_type == "OneHot":
         depth = table.const_value
         return int(depth.numpy().reshape(-1)[0]) if depth is not None else 1
-    axis = {"Gather": 0, "GatherElements": 0, "GatherND": 0}.get(node.op_type, 1)
-    axis = node.attributes.get_int("axis", axis)
+    fixed = {"GatherND": 0, "NegativeLogLikelihoodLoss": 1}
+    axis = fixed[node.op_type] if node.op_type in fixed else integer(node, "axis")
     size = table.shape[axis] if table.shape is not None else 1
     return size if isinstance(size, int) else 1
 

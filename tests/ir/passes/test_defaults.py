@@ -5,7 +5,7 @@ import pytest
 
 from mmdnn.ir.builder import Builder
 from mmdnn.ir.passes.canonical import canonical
-from mmdnn.ir.passes.defaults import add_defaults, defaults
+from mmdnn.ir.passes.defaults import add_defaults, defaults, integer
 
 
 def model_of(node: ir.Node, opset: int = 22, **opsets: int) -> ir.Model:
@@ -125,3 +125,10 @@ def test_what_an_operator_is_spelled_out_as_has_them_too() -> None:
     assert len(nodes) > 1
     for node in nodes:
         assert defaults(node).keys() <= node.attributes.keys()
+
+
+def test_an_integer_of_a_node_of_any_model() -> None:
+    assert integer(node_of("Gather"), "axis") == 0
+    assert integer(node_of("Gather", axis=1), "axis") == 1
+    with pytest.raises(KeyError):
+        integer(node_of("Transpose"), "perm")

@@ -32,6 +32,15 @@ def add_defaults(model: ir.Model) -> None:
                 node.attributes[name] = attribute
 
 
+def integer(node: ir.Node, name: str) -> int:
+    """An attribute of a node of any model, as it stands there or by default.
+
+    Raises:
+        KeyError: It does neither.
+    """
+    return (node.attributes.get(name) or defaults(node)[name]).as_int()
+
+
 def defaults(node: ir.Node) -> Mapping[str, ir.Attr]:
     """The defaults of a node's operator; none for a local function, whose nodes say everything."""
     return _of_schema(node.op_type, node.version or OPSET, node.domain)

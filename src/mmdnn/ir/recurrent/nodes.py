@@ -134,7 +134,7 @@ def read(node: ir.Node) -> Recurrent:
     """
     kind = node.op_type if node.op_type in KINDS else "LSTM"
     found = {name: _value(node, name, attribute) for name, attribute in node.attributes.items()}
-    direction = found.get("direction", "forward")
+    direction = found["direction"]
     ways = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
     if direction not in ways:
         refuse(node, f"the direction {direction} is unknown")
@@ -147,9 +147,9 @@ def read(node: ir.Node) -> Recurrent:
         ways[direction],
         _activations(node, kind, found, len(ways[direction])),
         None if clip is None else _decimal(clip),
-        bool(found.get("layout", 0)),
-        kind == "LSTM" and bool(found.get("input_forget", 0)),
-        kind == "GRU" and bool(found.get("linear_before_reset", 0)),
+        bool(found.get("layout")),
+        kind == "LSTM" and bool(found.get("input_forget")),
+        kind == "GRU" and bool(found.get("linear_before_reset")),
     )
     return replace(layer, size=_size(node, layer))
 

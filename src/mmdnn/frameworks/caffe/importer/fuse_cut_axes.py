@@ -8,6 +8,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.passes.defaults import integer
 
 Dims = list[int | ir.SymbolicDim]
 
@@ -29,8 +30,8 @@ def _join(graph: ir.Graph, concat: ir.Node) -> None:
     if split is None or opening is None or closing is None or opening.inputs[0] is None:
         return
     x, view, result = opening.inputs[0], _dims(split.inputs[0]), closing.outputs[0]
-    cut = split.attributes.get_int("axis", 0) % len(view)
-    to = concat.attributes.get_int("axis", 0) % len(view)
+    cut = integer(split, "axis") % len(view)
+    to = integer(concat, "axis") % len(view)
     if cut == to or view[to] != 1:
         return
     blocks = _blocks(_dims(x), view)
@@ -55,7 +56,7 @@ def _split_of(concat: ir.Node) -> ir.Node | None:
     first = concat.inputs[0].producer() if concat.inputs[0] is not None else None
     if first is None or first.op_type != "Split" or list(first.outputs) != list(concat.inputs):
         return None
-    axis = first.attributes.get_int("axis", 0)
+    axis = integer(first, "axis")
     alone = all(len(each.uses()) == 1 and not each.is_graph_output() for each in first.outputs)
     ones = all(_dims(each) and _dims(each)[axis] == 1 for each in first.outputs)
     return first if alone and ones else None

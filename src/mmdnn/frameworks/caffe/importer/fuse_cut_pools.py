@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.passes.defaults import integer
 
 POOLS = frozenset({"MaxPool", "AveragePool"})
 
@@ -21,11 +22,7 @@ def join_cut_pools(graph: ir.Graph) -> None:
         graph: As the layers were imported; changed.
     """
     for pool in list(graph):
-        if (
-            pool.op_type in POOLS
-            and not pool.domain
-            and pool.attributes.get_int("ceil_mode", 0) == 1
-        ):
+        if pool.op_type in POOLS and not pool.domain and integer(pool, "ceil_mode") == 1:
             cuts = list(_cuts(pool))
             if cuts and _rounded_down(pool) == _sizes(cuts[-1].outputs[0]):
                 _join(graph, pool, cuts)
@@ -40,7 +37,7 @@ def _cuts(pool: ir.Node) -> Iterator[ir.Node]:
             return
         split = uses[0].node
         rest = split.outputs[1:]
-        if split.attributes.get_int("axis", 0) not in (2, 3) or any(
+        if integer(split, "axis") not in (2, 3) or any(
             each.uses() or each.is_graph_output() for each in rest
         ):
             return
