@@ -28,42 +28,41 @@ functions(
 
 
 @exporter("Gelu", doc="Gelu")
-def gelu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    approximate = node.attribute("approximate", "none")
+def gelu(_node: Exporting, torch: Writing, x: Variable, *, approximate: str) -> Code:
     return torch.call("F.gelu", x, **unless(approximate=(approximate, "none")))
 
 
 @exporter("Elu", doc="Elu")
-def elu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.elu", x, **unless(alpha=(node.attribute("alpha", 1.0), 1.0)))
+def elu(_node: Exporting, torch: Writing, x: Variable, *, alpha: float) -> Code:
+    return torch.call("F.elu", x, **unless(alpha=(alpha, 1.0)))
 
 
 @exporter("Celu", doc="Celu")
-def celu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.celu", x, **unless(alpha=(node.attribute("alpha", 1.0), 1.0)))
+def celu(_node: Exporting, torch: Writing, x: Variable, *, alpha: float) -> Code:
+    return torch.call("F.celu", x, **unless(alpha=(alpha, 1.0)))
 
 
 @exporter("Selu", doc="Selu")
-def selu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    alpha, gamma = node.attribute("alpha", SELU[0]), node.attribute("gamma", SELU[1])
+def selu(_node: Exporting, torch: Writing, x: Variable, *, alpha: float, gamma: float) -> Code:
     if np.allclose((alpha, gamma), SELU, rtol=1e-6):
         return torch.call("F.selu", x)
     return torch.binary("*", gamma, torch.call("F.elu", x, alpha))
 
 
 @exporter("LeakyRelu", doc="LeakyRelu")
-def leaky_relu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.leaky_relu", x, node.attribute("alpha", 0.01))
+def leaky_relu(_node: Exporting, torch: Writing, x: Variable, *, alpha: float) -> Code:
+    return torch.call("F.leaky_relu", x, alpha)
 
 
 @exporter("ThresholdedRelu", doc="ThresholdedRelu")
-def thresholded_relu(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.threshold", x, node.attribute("alpha", 1.0), 0.0)
+def thresholded_relu(_node: Exporting, torch: Writing, x: Variable, *, alpha: float) -> Code:
+    return torch.call("F.threshold", x, alpha, 0.0)
 
 
 @exporter("HardSigmoid", doc="HardSigmoid")
-def hard_sigmoid(node: Exporting, torch: Writing, x: Variable) -> Code:
-    alpha, beta = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
+def hard_sigmoid(
+    _node: Exporting, torch: Writing, x: Variable, *, alpha: float, beta: float
+) -> Code:
     if math.isclose(alpha, 1 / 6, rel_tol=1e-6) and beta == 0.5:
         return torch.call("F.hardsigmoid", x)
     line = torch.binary("+", torch.binary("*", alpha, x), beta)
@@ -71,16 +70,14 @@ def hard_sigmoid(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("Swish", doc="Swish")
-def swish(node: Exporting, torch: Writing, x: Variable) -> Code:
-    alpha = node.attribute("alpha", 1.0)
+def swish(_node: Exporting, torch: Writing, x: Variable, *, alpha: float) -> Code:
     if alpha == 1:
         return torch.call("F.silu", x)
     return torch.binary("*", x, torch.call("torch.sigmoid", torch.binary("*", alpha, x)))
 
 
 @exporter("Shrink", doc="Shrink")
-def shrink(node: Exporting, torch: Writing, x: Variable) -> Code:
-    bias, lambd = node.attribute("bias", 0.0), node.attribute("lambd", 0.5)
+def shrink(node: Exporting, torch: Writing, x: Variable, *, bias: float, lambd: float) -> Code:
     if x.dtype is None or not x.dtype.is_floating_point():
         node.refuse("torch shrinks floating-point numbers only")
     if bias == 0:
@@ -95,18 +92,18 @@ def shrink(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("Softmax", doc="Softmax")
-def softmax(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.softmax", x, dim=node.attribute("axis", -1))
+def softmax(_node: Exporting, torch: Writing, x: Variable, *, axis: int) -> Code:
+    return torch.call("F.softmax", x, dim=axis)
 
 
 @exporter("LogSoftmax", doc="LogSoftmax")
-def log_softmax(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.call("F.log_softmax", x, dim=node.attribute("axis", -1))
+def log_softmax(_node: Exporting, torch: Writing, x: Variable, *, axis: int) -> Code:
+    return torch.call("F.log_softmax", x, dim=axis)
 
 
 @exporter("Hardmax", doc="Hardmax")
-def hardmax(node: Exporting, torch: Writing, x: Variable) -> Code:
-    axis = node.axis(x, node.attribute("axis", -1))
+def hardmax(node: Exporting, torch: Writing, x: Variable, *, axis: int) -> Code:
+    axis = node.axis(x, axis)
     best = torch.method(x, "argmax", axis, keepdim=True)
     zeros = torch.call("torch.zeros_like", x)
     return torch.method(zeros, "scatter", axis, best, 1)

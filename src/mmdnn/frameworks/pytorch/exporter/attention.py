@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.exporting import is_used
 from mmdnn.python.expressions import Code
@@ -58,7 +58,9 @@ def _same(a: Any, b: Any) -> bool:
     return isinstance(a, int) and isinstance(b, int) and a == b
 
 
-@exporter("Attention", doc="Attention")
+@exporter(
+    "Attention", doc="Attention", unused=" ".join([*SPECIAL, *WINDOWS, "qk_matmul_output_mode"])
+)
 def attention(
     node: Exporting,
     torch: Writing,
@@ -69,9 +71,14 @@ def attention(
     past_key: Variable | None = None,
     past_value: Variable | None = None,
     _lengths: None = None,
+    *,
+    is_causal: int,
+    q_num_heads: int | None = None,
+    kv_num_heads: int | None = None,
+    scale: float | None = None,
 ) -> Any:
-    node.ignore(*SPECIAL, *WINDOWS, "qk_matmul_output_mode")
-    heads, kv_heads = node.attribute("q_num_heads"), node.attribute("kv_num_heads")
+    heads: Any = q_num_heads
+    kv_heads: Any = kv_num_heads
     flat = node.rank(query) == 3
     if not flat:
         heads, kv_heads = torch.size(query, 1), torch.size(key, 1)
@@ -84,15 +91,12 @@ def attention(
         v = torch.let("value", torch.call("torch.cat", [past_value, v], dim=2))
     elif node.wants(1) or node.wants(2):
         k, v = (torch.let(n, x) if flat else x for n, x in (("key", k), ("value", v)))  # type: ignore[arg-type]
-    options: dict[str, Any] = {}
-    if mask is not None:
-        options["attn_mask"] = mask
-    if node.attribute("is_causal", 0):
-        options["is_causal"] = True
-    if (scale := node.attribute("scale")) is not None:
-        options["scale"] = scale
-    if heads != kv_heads or isinstance(heads, Code):
-        options["enable_gqa"] = True
+    options = unless(
+        attn_mask=(mask, None),
+        is_causal=(bool(is_causal), False),
+        scale=(scale, None),
+        enable_gqa=(heads != kv_heads or isinstance(heads, Code), False),
+    )
     result = torch.call("F.scaled_dot_product_attention", q, k, v, **options)
     if flat:
         result = torch.method(torch.method(result, "transpose", 1, 2), "flatten", 2)

@@ -33,8 +33,10 @@ def where(_node: Exporting, torch: Writing, condition: Variable, a: Variable, b:
 
 
 @exporter("IsInf", doc="IsInf")
-def is_inf(node: Exporting, torch: Writing, x: Variable) -> Code:
-    signs = (bool(node.attribute("detect_negative", 1)), bool(node.attribute("detect_positive", 1)))
+def is_inf(
+    _node: Exporting, torch: Writing, x: Variable, *, detect_negative: int, detect_positive: int
+) -> Code:
+    signs = (bool(detect_negative), bool(detect_positive))
     if not any(signs):
         return torch.call("torch.zeros_like", x, dtype=Raw("torch.bool"))
     names = {(True, True): "isinf", (True, False): "isneginf", (False, True): "isposinf"}

@@ -10,16 +10,23 @@ from mmdnn.python.expressions import Code
 
 
 @exporter("Concat", doc="Concat")
-def concat(node: Exporting, torch: Writing, *xs: Variable) -> Code | Variable:
-    axis = node.attribute("axis")
+def concat(_node: Exporting, torch: Writing, *xs: Variable, axis: int) -> Code | Variable:
     return xs[0] if len(xs) == 1 else torch.call("torch.cat", list(xs), axis)
 
 
 @exporter("Split", doc="Split")
-def split(node: Exporting, torch: Writing, x: Variable, sizes: Variable | None = None) -> Any:
-    axis = node.axis(x, node.attribute("axis", 0))
-    count = node.attribute("num_outputs", len(node.node.outputs))
-    given: Any = node.attribute("split") if sizes is None else torch.integers(sizes)
+def split(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    sizes: Variable | None = None,
+    *,
+    axis: int,
+    num_outputs: int | None = None,
+) -> Any:
+    axis = node.axis(x, axis)
+    count = num_outputs or len(node.node.outputs)
+    given: Any = None if sizes is None else torch.integers(sizes)
     size = torch.size(x, axis)
     if given is None and isinstance(size, int):
         each = -(-size // count)

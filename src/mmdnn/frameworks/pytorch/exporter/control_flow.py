@@ -19,14 +19,20 @@ ENDLESS = 1 << 31
 
 
 @exporter("If", doc="If")
-def if_(node: Exporting, torch: Writing, condition: Variable) -> None:
+def if_(
+    node: Exporting,
+    torch: Writing,
+    condition: Variable,
+    *,
+    then_branch: ir.Graph,
+    else_branch: ir.Graph,
+) -> None:
     outputs = [torch.scope.variable(value) for value in node.node.outputs]
     bodies = []
-    for name, header in (
-        ("then_branch", Code("if {0}:", (condition,))),
-        ("else_branch", Code("else:")),
+    for graph, header in (
+        (then_branch, Code("if {0}:", (condition,))),
+        (else_branch, Code("else:")),
     ):
-        graph: ir.Graph = node.attribute(name)
         for value, output in zip(graph.outputs, outputs, strict=True):
             if value.producer() is not None and graph.outputs.count(value) == 1:
                 torch.scope.variables[value] = output
@@ -50,12 +56,12 @@ def loop(
     trips: Variable | None = None,
     condition: Variable | None = None,
     *initial: Variable,
+    body: ir.Graph,
 ) -> None:
-    graph: ir.Graph = node.attribute("body")
-    counter, going, *states = graph.inputs
+    counter, going, *states = body.inputs
     carried = [_carry(torch, v, first) for v, first in zip(states, initial, strict=True)]
     limit = _limit(torch, trips)
-    always = _always(torch, condition, graph)
+    always = _always(torch, condition, body)
     if limit is None and always:
         node.refuse("it has neither a trip count nor a condition, and never ends")
     step = Variable("step")
@@ -66,12 +72,12 @@ def loop(
     flag = None if always else _flag(torch, going, condition)
     if always and is_used(going):
         inner.append(Statement([_bind(torch, going)], Code("torch.tensor(True)")))
-    lists = [torch.let(str(v.name), Code("[]")) for v in graph.outputs[1 + len(states) :]]
-    inner += torch.scope.nodes(graph)
-    inner += _collect(torch, graph.outputs[1 + len(states) :], lists)
-    updates = [*zip(carried, graph.outputs[1:], strict=False)]
+    lists = [torch.let(str(v.name), Code("[]")) for v in body.outputs[1 + len(states) :]]
+    inner += torch.scope.nodes(body)
+    inner += _collect(torch, body.outputs[1 + len(states) :], lists)
+    updates = [*zip(carried, body.outputs[1:], strict=False)]
     if flag is not None:
-        updates.append((flag, graph.outputs[0]))
+        updates.append((flag, body.outputs[0]))
     inner += _update(torch, updates)
     header, start, end = _header(torch, limit, flag, step, counts)
     targets = [*carried, *([flag] if flag else []), step]
@@ -79,7 +85,7 @@ def loop(
         Statement(targets, Code(""), [(header, [*start, *inner, *end])], node.node)
     )
     sure = isinstance(limit, int) and limit > 0 and flag is None
-    _finish(node, torch, carried, graph.outputs[1 + len(states) :], lists, [0] * len(lists), sure)
+    _finish(node, torch, carried, body.outputs[1 + len(states) :], lists, [0] * len(lists), sure)
 
 
 def _carry(torch: Writing, value: ir.Value, first: Any) -> Variable:
@@ -213,9 +219,8 @@ def _nothing(value: ir.Value, axis: int) -> str:
     return f"torch.empty({', '.join(map(str, shape))}{dtype})"
 
 
-@exporter("Scan", doc="Scan")
+@exporter("Scan", doc="Scan", unused=" ".join(scans.ATTRIBUTES))
 def scan(node: Exporting, torch: Writing, *inputs: Variable) -> None:
-    node.ignore(*scans.ATTRIBUTES)
     said = scans.read(node.node)
     graph, count = said.body, len(said.axes)
     first, scanned = inputs[: said.states], inputs[said.states :]

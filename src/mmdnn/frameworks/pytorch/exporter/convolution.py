@@ -23,23 +23,28 @@ def flat_pads(begins: list[int], ends: list[int]) -> tuple[int, ...]:
     return tuple(side for both in reversed(pairs) for side in both)
 
 
-def window_of(node: Exporting, x: Variable) -> Window:
-    """The windows of a convolution, which are known to torch for up to three axes."""
-    window = Window.of(node, x.shape)
+def check(node: Exporting, window: Window, weight: Variable) -> tuple[int, int]:
+    """The first sizes of a convolution's weight; refused where torch has none of so many axes."""
+    if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
+        node.refuse("the shape of its weight is not known")
     if len(window) not in {1, 2, 3}:
         node.refuse(f"torch convolves 1 to 3 spatial axes, not {len(window)}")
-    return window
+    return int(weight.shape[0]), int(weight.shape[1])  # type: ignore[arg-type]
 
 
 @exporter("Conv", doc="Conv")
 def conv(
-    node: Exporting, torch: Writing, x: Variable, weight: Variable, bias: Variable | None = None
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    weight: Variable,
+    bias: Variable | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Code:
-    if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
-        node.refuse("the shape of its weight is not known")
-    out, per_group = (int(d) for d in weight.shape[:2])  # type: ignore[arg-type]
-    window = window_of(node, x)
-    count, group = len(window), node.attribute("group", 1)
+    out, per_group = check(node, window, weight)
+    count = len(window)
     x, pads = padded(torch, x, window)
     options = unless(
         stride=(pair(window.strides), 1),
@@ -64,13 +69,17 @@ def conv(
 
 @exporter("ConvTranspose", doc="ConvTranspose")
 def conv_transpose(
-    node: Exporting, torch: Writing, x: Variable, weight: Variable, bias: Variable | None = None
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    weight: Variable,
+    bias: Variable | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Code:
-    if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
-        node.refuse("the shape of its weight is not known")
-    channels, per_group = (int(d) for d in weight.shape[:2])  # type: ignore[arg-type]
-    window = window_of(node, x)
-    count, group = len(window), node.attribute("group", 1)
+    channels, per_group = check(node, window, weight)
+    count = len(window)
     pads, further, crop = _padding_of_transposed(node, window)
     options = unless(
         stride=(pair(window.strides), 1),
@@ -117,7 +126,7 @@ def _padding_of_transposed(
     return pads, further, flat_pads(begins, ends)
 
 
-@exporter("DeformConv", doc="DeformConv")
+@exporter("DeformConv", doc="DeformConv", unused="kernel_shape")
 def deform_conv(
     node: Exporting,
     torch: Writing,
@@ -126,39 +135,48 @@ def deform_conv(
     offset: Variable,
     bias: Variable | None = None,
     mask: Variable | None = None,
+    *,
+    group: int,
+    offset_group: int,
+    strides: list[int] | None = None,
+    pads: list[int] | None = None,
+    dilations: list[int] | None = None,
 ) -> Code:
     if weight.rank != 4:
         node.refuse("only images of two spatial axes are known to deform")
-    node.ignore("kernel_shape")
     options = unless(
         bias=(bias, None),
         mask=(mask, None),
-        stride=(tuple(node.attribute("strides", [1, 1])), (1, 1)),
-        pads=(tuple(node.attribute("pads", [0] * 4)), (0,) * 4),
-        dilation=(tuple(node.attribute("dilations", [1, 1])), (1, 1)),
-        groups=(node.attribute("group", 1), 1),
-        offset_groups=(node.attribute("offset_group", 1), 1),
+        stride=(tuple(strides or (1, 1)), (1, 1)),
+        pads=(tuple(pads or (0,) * 4), (0,) * 4),
+        dilation=(tuple(dilations or (1, 1)), (1, 1)),
+        groups=(group, 1),
+        offset_groups=(offset_group, 1),
     )
     return torch.helper("deform_conv", x, weight, offset, **options)
 
 
 @exporter("Col2Im", doc="Col2Im")
 def col2im(
-    node: Exporting, torch: Writing, x: Variable, image_shape: Variable, block_shape: Variable
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    image_shape: Variable,
+    block_shape: Variable,
+    *,
+    strides: list[int] | None = None,
+    pads: list[int] | None = None,
+    dilations: list[int] | None = None,
 ) -> Code:
     if image_shape.shape is None or not isinstance(image_shape.shape[0], int):
         node.refuse("how many axes its image has is not known")
     count = image_shape.shape[0]
+    ones = [1] * count
+    strides, dilations, pads = strides or ones, dilations or ones, pads or [0] * 2 * count
     image, block = torch.integers(image_shape, tuple), torch.integers(block_shape, tuple)
-    strides = node.attribute("strides", [1] * count)
-    dilations = node.attribute("dilations", [1] * count)
-    pads = node.attribute("pads", [0] * 2 * count)
     if count != 2 or pads[:2] != pads[2:]:
         return torch.helper("col2im", x, image, block, strides, pads, dilations)
-    options = {
-        "dilation": (pair(dilations), 1),
-        "padding": (pair(pads[:2]), 0),
-        "stride": (pair(strides), 1),
-    }
-    given = {name: value for name, (value, default) in options.items() if value != default}
-    return torch.call("F.fold", x, image, kernel_size=block, **given)
+    options = unless(
+        dilation=(pair(dilations), 1), padding=(pair(pads[:2]), 0), stride=(pair(strides), 1)
+    )
+    return torch.call("F.fold", x, image, kernel_size=block, **options)

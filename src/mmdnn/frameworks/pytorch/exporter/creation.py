@@ -12,11 +12,10 @@ from mmdnn.python.expressions import Code
 from mmdnn.python.literals import native
 
 
-@exporter("Range", doc="Range")
+@exporter("Range", doc="Range", unused="stash_type")
 def range_(
     node: Exporting, torch: Writing, start: Variable, limit: Variable, delta: Variable
 ) -> Code:
-    node.ignore("stash_type")
     bounds = [_number(torch, bound) for bound in (start, limit, delta)]
     if start.dtype is None:
         node.refuse("the type of its output is not known")
@@ -37,8 +36,9 @@ def _number(torch: Writing, x: Variable) -> Any:
 
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")
-def constant_of_shape(node: Exporting, torch: Writing, dims: Variable) -> Code:
-    value = node.attribute("value")
+def constant_of_shape(
+    node: Exporting, torch: Writing, dims: Variable, *, value: ir.TensorProtocol | None = None
+) -> Code:
     fill = 0.0 if value is None else native(value.numpy().reshape(()))
     dtype = ir.DataType.FLOAT if value is None else value.dtype
     kind = {} if dtype == ir.DataType.FLOAT else {"dtype": torch_type(node, dtype)}
@@ -49,11 +49,12 @@ def constant_of_shape(node: Exporting, torch: Writing, dims: Variable) -> Code:
 
 
 @exporter("EyeLike", doc="EyeLike")
-def eye_like(node: Exporting, torch: Writing, x: Variable) -> Code:
-    k = node.attribute("k", 0)
-    dtype = node.attribute("dtype") or x.dtype
+def eye_like(
+    node: Exporting, torch: Writing, x: Variable, *, k: int, dtype: int | None = None
+) -> Code:
+    element = dtype or x.dtype
     rows, columns = torch.size(x, 0), torch.size(x, 1)
-    kind = {} if dtype == ir.DataType.FLOAT else {"dtype": torch_type(node, dtype)}
+    kind = {} if element == ir.DataType.FLOAT else {"dtype": torch_type(node, element)}
     if k == 0:
         sizes = (rows,) if rows == columns else (rows, columns)
         return torch.call("torch.eye", *sizes, **kind)

@@ -63,8 +63,8 @@ def div(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
 
 
 @exporter("Mod", doc="Mod")
-def mod(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
-    if node.attribute("fmod", 0):
+def mod(_node: Exporting, torch: Writing, a: Variable, b: Variable, *, fmod: int) -> Code:
+    if fmod:
         return torch.call("torch.fmod", a, torch.scalar(b, a))
     return torch.binary("%", a, b)
 
@@ -88,8 +88,10 @@ def power(node: Exporting, torch: Writing, base: Variable, exponent: Variable) -
 
 
 @exporter("BitShift", doc="BitShift")
-def bit_shift(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code:
-    return torch.binary("<<" if node.attribute("direction") == "LEFT" else ">>", a, b)
+def bit_shift(
+    _node: Exporting, torch: Writing, a: Variable, b: Variable, *, direction: str
+) -> Code:
+    return torch.binary("<<" if direction == "LEFT" else ">>", a, b)
 
 
 @exporter("Max", "Min", doc="Max")
@@ -139,7 +141,7 @@ def clip(
     return torch.method(x, "clamp", *bounds)
 
 
-@exporter("Dropout", doc="Dropout")
+@exporter("Dropout", doc="Dropout", unused="seed")
 def dropout(
     node: Exporting,
     torch: Writing,
@@ -147,7 +149,6 @@ def dropout(
     ratio: Variable | None = None,
     training: Variable | None = None,
 ) -> list[Code | Variable]:
-    node.ignore("seed")
     share = torch.static(ratio)
     p = 0.5 if ratio is None else None if share is None else float(f"{float(share):.7g}")
     if training is not None:
@@ -193,24 +194,25 @@ LAST_BEFORE_NAN = 464.0
 
 
 @exporter("Cast", doc="Cast")
-def cast(node: Exporting, torch: Writing, x: Variable) -> Code | Variable:
-    if node.attribute("round_mode", "up") != "up":
-        node.refuse("torch rounds to the nearest number only")
-    return converted(node, torch, x, ir.DataType(node.attribute("to")))
+def cast(
+    node: Exporting, torch: Writing, x: Variable, *, to: int, saturate: int
+) -> Code | Variable:
+    return converted(node, torch, x, ir.DataType(to), saturate)
 
 
 @exporter("CastLike", doc="CastLike")
-def cast_like(node: Exporting, torch: Writing, x: Variable, like: Variable) -> Code | Variable:
+def cast_like(
+    node: Exporting, torch: Writing, x: Variable, like: Variable, *, saturate: int
+) -> Code | Variable:
     if like.dtype is None:
         node.refuse("the type it converts to is not known")
-    if node.attribute("round_mode", "up") != "up":
-        node.refuse("torch rounds to the nearest number only")
-    return converted(node, torch, x, like.dtype)
+    return converted(node, torch, x, like.dtype, saturate)
 
 
-def converted(node: Exporting, torch: Writing, x: Variable, to: ir.DataType) -> Code | Variable:
+def converted(
+    node: Exporting, torch: Writing, x: Variable, to: ir.DataType, saturate: int
+) -> Code | Variable:
     """A tensor of another element type."""
-    saturate = node.attribute("saturate", 1)
     if x.dtype is not None:
         torch_type(node, x.dtype)
     kind = torch_type(node, to)
@@ -228,5 +230,5 @@ def converted(node: Exporting, torch: Writing, x: Variable, to: ir.DataType) -> 
 
 
 @exporter("BitCast", doc="BitCast")
-def bit_cast(node: Exporting, torch: Writing, x: Variable) -> Code:
-    return torch.method(x, "view", torch_type(node, node.attribute("to")))
+def bit_cast(node: Exporting, torch: Writing, x: Variable, *, to: int) -> Code:
+    return torch.method(x, "view", torch_type(node, to))

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, Code
 
@@ -140,8 +140,8 @@ def _computed_slice(
 
 
 @exporter("Gather", doc="Gather")
-def gather(node: Exporting, torch: Writing, x: Variable, places: Variable) -> Code:
-    axis = node.axis(x, node.attribute("axis", 0))
+def gather(node: Exporting, torch: Writing, x: Variable, places: Variable, *, axis: int) -> Code:
+    axis = node.axis(x, axis)
     array = torch.static(places)
     if array is not None and array.ndim <= 1 and array.size <= 16:
         return torch.code("{0}" + subscript({axis: "{1}"}, x.rank), x, array, needs=(ATOM,))
@@ -170,16 +170,19 @@ def positive(torch: Writing, x: Variable, places: Variable, axis: int) -> Any:
 
 
 @exporter("GatherElements", doc="GatherElements")
-def gather_elements(node: Exporting, torch: Writing, x: Variable, places: Variable) -> Code:
-    axis = node.axis(x, node.attribute("axis", 0))
+def gather_elements(
+    node: Exporting, torch: Writing, x: Variable, places: Variable, *, axis: int
+) -> Code:
+    axis = node.axis(x, axis)
     return torch.method(x, "gather", axis, positive(torch, x, places, axis))
 
 
 @exporter("GatherND", doc="GatherND")
-def gather_nd(node: Exporting, torch: Writing, x: Variable, places: Variable) -> Code:
-    batch = node.attribute("batch_dims", 0)
-    if batch:
-        return torch.helper("gather_nd", x, places, batch)
+def gather_nd(
+    _node: Exporting, torch: Writing, x: Variable, places: Variable, *, batch_dims: int
+) -> Code:
+    if batch_dims:
+        return torch.helper("gather_nd", x, places, batch_dims)
     return torch.code("{0}[{1}]", x, torch.method(places, "unbind", -1), needs=(ATOM,))
 
 
@@ -189,10 +192,16 @@ REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 @exporter("ScatterElements", doc="ScatterElements")
 def scatter_elements(
-    node: Exporting, torch: Writing, x: Variable, places: Variable, updates: Variable
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    places: Variable,
+    updates: Variable,
+    *,
+    axis: int,
+    reduction: str,
 ) -> Code:
-    axis = node.axis(x, node.attribute("axis", 0))
-    reduction = node.attribute("reduction", "none")
+    axis = node.axis(x, axis)
     index = positive(torch, x, places, axis)
     if reduction == "none":
         return torch.method(x, "scatter", axis, index, updates)
@@ -203,9 +212,14 @@ def scatter_elements(
 
 @exporter("ScatterND", doc="ScatterND")
 def scatter_nd(
-    node: Exporting, torch: Writing, x: Variable, places: Variable, updates: Variable
+    _node: Exporting,
+    torch: Writing,
+    x: Variable,
+    places: Variable,
+    updates: Variable,
+    *,
+    reduction: str,
 ) -> Code:
-    reduction = node.attribute("reduction", "none")
     index = torch.method(places, "unbind", -1)
     if reduction == "none":
         return torch.method(x, "index_put", index, updates)
@@ -216,23 +230,30 @@ def scatter_nd(
 
 @exporter("TensorScatter", doc="TensorScatter")
 def tensor_scatter(
-    node: Exporting,
+    _node: Exporting,
     torch: Writing,
     past: Variable,
     update: Variable,
     places: Variable | None = None,
+    *,
+    axis: int,
+    mode: str,
 ) -> Code:
-    options: dict[str, Any] = {"axis": node.attribute("axis", -2)}
-    if node.attribute("mode", "linear") == "circular":
-        options["circular"] = True
+    options = {"axis": axis, **unless(circular=(mode == "circular", False))}
     return torch.helper(
         "tensor_scatter", past, update, *([] if places is None else [places]), **options
     )
 
 
 @exporter("Compress", doc="Compress")
-def compress(node: Exporting, torch: Writing, x: Variable, condition: Variable) -> Code:
-    axis = node.attribute("axis")
+def compress(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    condition: Variable,
+    *,
+    axis: int | None = None,
+) -> Code:
     kept = torch.method(torch.method(condition, "nonzero"), "flatten")
     if axis is None:
         return torch.code("{0}[{1}]", torch.method(x, "flatten"), kept, needs=(ATOM,))
@@ -245,11 +266,15 @@ def non_zero(_node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("Unique", doc="Unique")
-def unique(node: Exporting, torch: Writing, x: Variable) -> Code:
-    axis, is_sorted = node.attribute("axis"), node.attribute("sorted", 1)
-    options: dict[str, Any] = {} if axis is None else {"dim": axis}
-    if not is_sorted:
-        options["is_sorted"] = False
+def unique(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    *,
+    axis: int | None = None,
+    sorted: int,  # noqa: A002 - ONNX's name
+) -> Code:
+    options = unless(dim=(axis, None), is_sorted=(bool(sorted), True))
     if node.outputs > 1:
         return torch.helper("unique", x, **options)
     return torch.code("{0}[0]", torch.helper("unique", x, **options), needs=(ATOM,))
@@ -257,17 +282,22 @@ def unique(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 @exporter("OneHot", doc="OneHot")
 def one_hot(
-    node: Exporting, torch: Writing, places: Variable, depth: Variable, values: Variable
+    _node: Exporting,
+    torch: Writing,
+    places: Variable,
+    depth: Variable,
+    values: Variable,
+    *,
+    axis: int,
 ) -> Code:
-    axis = node.attribute("axis", -1)
-    options = {} if axis == -1 else {"axis": axis}
+    options = unless(axis=(axis, -1))
     return torch.helper("one_hot", places, torch.integer(depth), values, **options)
 
 
-@exporter("TopK", doc="TopK")
-def top_k(node: Exporting, torch: Writing, x: Variable, k: Variable) -> Code:
-    node.ignore("sorted")
-    axis = node.axis(x, node.attribute("axis", -1))
-    largest = {} if node.attribute("largest", 1) else {"largest": False}
-    both = torch.helper("top_k", x, torch.integer(k), axis, **largest)
+@exporter("TopK", doc="TopK", unused="sorted")
+def top_k(
+    node: Exporting, torch: Writing, x: Variable, k: Variable, *, axis: int, largest: int
+) -> Code:
+    options = unless(largest=(bool(largest), True))
+    both = torch.helper("top_k", x, torch.integer(k), node.axis(x, axis), **options)
     return both if node.wants(1) else torch.code("{0}[0]", both, needs=(ATOM,))

@@ -18,7 +18,6 @@ def array_feature_extractor(node: Exporting, torch: Writing, x: Variable, index:
 
 
 @exporter("ai.onnx.ml::Binarizer", doc="ai_onnx_ml_Binarizer")
-def binarizer(node: Exporting, torch: Writing, x: Variable) -> Code:
-    threshold = node.attribute("threshold", 0.0)
+def binarizer(node: Exporting, torch: Writing, x: Variable, *, threshold: float) -> Code:
     above = torch.code(f"{{0}} > {threshold!r}", x, binds=COMPARE, needs=(COMPARE + 1,))
     return torch.method(above, "to", torch_type(node, x.dtype))

@@ -16,15 +16,22 @@ from mmdnn.python.expressions import ATOM, Code
 
 @exporter("Gemm", doc="Gemm")
 def gemm(
-    node: Exporting, torch: Writing, a: Variable, b: Variable, c: Variable | None = None
+    node: Exporting,
+    torch: Writing,
+    a: Variable,
+    b: Variable,
+    c: Variable | None = None,
+    *,
+    alpha: float,
+    beta: float,
+    transA: int,
+    transB: int,
 ) -> Code:
-    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
-    across_a, across_b = node.attribute("transA", 0), node.attribute("transB", 0)
-    left: Any = torch.code("{0}.T", a, needs=(ATOM,)) if across_a else a
+    left: Any = torch.code("{0}.T", a, needs=(ATOM,)) if transA else a
     if b.constant is not None and is_floating(node, b):
-        weight = b.constant if across_b else transposed(b)
+        weight = b.constant if transB else transposed(b)
         return _affine(node, torch, left, scaled(weight, alpha), c, beta)
-    right: Any = torch.code("{0}.T", b, needs=(ATOM,)) if across_b else b
+    right: Any = torch.code("{0}.T", b, needs=(ATOM,)) if transB else b
     product = torch.binary("@", left, right)
     if alpha != 1:
         product = torch.binary("*", _number(node, a, alpha), product)
@@ -109,8 +116,8 @@ def bias_of(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
 
 
 @exporter("Einsum", doc="Einsum")
-def einsum(node: Exporting, torch: Writing, *xs: Variable) -> Code:
-    return torch.call("torch.einsum", node.attribute("equation"), *xs)
+def einsum(_node: Exporting, torch: Writing, *xs: Variable, equation: str) -> Code:
+    return torch.call("torch.einsum", equation, *xs)
 
 
 @exporter("Det", doc="Det")

@@ -30,16 +30,17 @@ def batch_normalization(
     bias: Variable,
     mean: Variable,
     var: Variable,
+    *,
+    epsilon: float,
+    training_mode: int,
+    momentum: float | None = None,
 ) -> Any:
-    eps = node.attribute("epsilon", EPSILON)
-    momentum = float(f"{1 - node.attribute('momentum', 0.9):.7g}")
-    node.ignore("spatial")
-    if node.attribute("training_mode", 0):
-        return _batch_statistics(node, torch, x, scale, bias, mean, var, eps, momentum)
-    options = unless(eps=(eps, EPSILON), momentum=(momentum, 0.1))
+    options = unless(eps=(epsilon, EPSILON))
+    weight = 0.1 if momentum is None else float(f"{1 - momentum:.7g}")
+    if training_mode:
+        return _batch_statistics(node, torch, x, (scale, bias), (mean, var), options, weight)
     rank = node.rank(x)
     if rank < 2 or not is_known(scale, bias, mean, var):
-        options.pop("momentum", None)
         moments = [torch.method(m, "detach") if m.constant is not None else m for m in (mean, var)]
         return torch.call("F.batch_norm", x, *moments, scale, bias, **options)
     count = (scale.shape or (0,))[0]
@@ -48,6 +49,7 @@ def batch_normalization(
         kind,
         count,
         **options,
+        **unless(momentum=(weight, 0.1)),
         tensors={"weight": scale, "bias": bias, "running_mean": mean, "running_var": var},
     )
     if rank > 5:
@@ -59,31 +61,33 @@ def _batch_statistics(
     node: Exporting,
     torch: Writing,
     x: Variable,
-    scale: Variable,
-    bias: Variable,
-    mean: Variable,
-    var: Variable,
-    eps: float,
+    weights: tuple[Variable, Variable],
+    moments: tuple[Variable, Variable],
+    options: dict[str, Any],
     momentum: float,
 ) -> list[Code]:
     """The batch's own statistics; ONNX's running variance is the biased one, torch's is not."""
     axes = tuple(axis for axis in range(node.rank(x)) if axis != 1)
-    own_mean = torch.let("mean", torch.method(x, "mean", axes))
-    own_var = torch.let("var", torch.method(x, "var", axes, correction=0))
-    options = unless(eps=(eps, EPSILON))
-    y = torch.call("F.batch_norm", x, own_mean, own_var, scale, bias, **options)
-
-    def running(old: Variable, new: Variable) -> Code:
-        return torch.call("torch.lerp", old, new, momentum)
-
-    return [y, running(mean, own_mean), running(var, own_var)]
+    own = [
+        torch.let("mean", torch.method(x, "mean", axes)),
+        torch.let("var", torch.method(x, "var", axes, correction=0)),
+    ]
+    y = torch.call("F.batch_norm", x, *own, *weights, **options)
+    pairs = zip(moments, own, strict=True)
+    return [y, *(torch.call("torch.lerp", old, new, momentum) for old, new in pairs)]
 
 
 @exporter("InstanceNormalization", doc="InstanceNormalization")
 def instance_normalization(
-    node: Exporting, torch: Writing, x: Variable, scale: Variable, bias: Variable
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    scale: Variable,
+    bias: Variable,
+    *,
+    epsilon: float,
 ) -> Code:
-    options = unless(eps=(node.attribute("epsilon", EPSILON), EPSILON))
+    options = unless(eps=(epsilon, EPSILON))
     rank = node.rank(x)
     count = (scale.shape or (None,))[0]
     if rank not in {3, 4, 5} or not is_known(scale, bias) or not isinstance(count, int):
@@ -98,68 +102,78 @@ def instance_normalization(
     return layer(x)
 
 
-@exporter("LayerNormalization", doc="LayerNormalization")
+@exporter("LayerNormalization", doc="LayerNormalization", unused="stash_type")
 def layer_normalization(
-    node: Exporting, torch: Writing, x: Variable, scale: Variable, bias: Variable | None = None
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    scale: Variable,
+    bias: Variable | None = None,
+    *,
+    axis: int,
+    epsilon: float,
 ) -> Code | list[Code]:
-    node.ignore("stash_type")
-    eps = node.attribute("epsilon", EPSILON)
-    axis = node.axis(x, node.attribute("axis", -1))
-    y = _over_last_axes(node, torch, "LayerNorm", "F.layer_norm", x, axis, eps, scale, bias)
+    axis, options = node.axis(x, axis), unless(eps=(epsilon, EPSILON))
+    y = _over_last_axes(torch, "layer_norm", x, axis, options, scale, bias)
     if not (node.wants(1) or node.wants(2)):
         return y
     axes = tuple(range(axis, node.rank(x)))
     var = torch.method(x, "var", axes, correction=0, keepdim=True)
-    deviation = torch.call("torch.rsqrt", torch.binary("+", var, eps))
+    deviation = torch.call("torch.rsqrt", torch.binary("+", var, epsilon))
     return [y, torch.method(x, "mean", axes, keepdim=True), deviation]
 
 
-@exporter("RMSNormalization", doc="RMSNormalization")
-def rms_normalization(node: Exporting, torch: Writing, x: Variable, scale: Variable) -> Code:
-    node.ignore("stash_type")
-    eps = node.attribute("epsilon", EPSILON)
-    axis = node.axis(x, node.attribute("axis", -1))
-    return _over_last_axes(node, torch, "RMSNorm", "F.rms_norm", x, axis, eps, scale, None)
+@exporter("RMSNormalization", doc="RMSNormalization", unused="stash_type")
+def rms_normalization(
+    node: Exporting, torch: Writing, x: Variable, scale: Variable, *, axis: int, epsilon: float
+) -> Code:
+    options = {"eps": epsilon}
+    return _over_last_axes(torch, "rms_norm", x, node.axis(x, axis), options, scale, None)
+
+
+LAYERS = {"layer_norm": "nn.LayerNorm", "rms_norm": "nn.RMSNorm"}
 
 
 def _over_last_axes(
-    node: Exporting,
     torch: Writing,
-    layer: str,
     function: str,
     x: Variable,
     axis: int,
-    eps: float,
+    options: dict[str, Any],
     scale: Variable,
     bias: Variable | None,
 ) -> Code:
     """A layer over the axes from `axis` on; weights of another shape are applied afterwards."""
-    options = unless(eps=(eps, EPSILON if layer == "LayerNorm" else None))
     dims = (x.shape or ())[axis:] if x.rank is not None else (scale.shape or ())
     given = [w for w in (scale, bias) if w is not None]
     fits = bool(dims) and all(w.shape == dims for w in given)
     if fits and is_known(*given):
         tensors = {"weight": scale, "bias": bias}
-        if layer == "LayerNorm" and bias is None:
+        if function == "layer_norm" and bias is None:
             options["bias"] = False
         size = dims[0] if len(dims) == 1 else dims
-        return torch.module(f"nn.{layer}", size, **options, tensors=tensors)(x)
+        return torch.module(LAYERS[function], size, **options, tensors=tensors)(x)
     known = all(isinstance(dim, int) for dim in dims) and dims
-    shape = dims if known else torch.code("{0}.shape[%d:]" % axis, x, needs=(ATOM,))  # noqa: UP031
+    shape = dims if known else torch.code(f"{{0}}.shape[{axis}:]", x, needs=(ATOM,))
     if fits:
-        return torch.call(function, x, shape, *given, **options)
-    y = torch.binary("*", torch.call(function, x, shape, **options), scale)
+        return torch.call(f"F.{function}", x, shape, *given, **options)
+    y = torch.binary("*", torch.call(f"F.{function}", x, shape, **options), scale)
     return y if bias is None else torch.binary("+", y, bias)
 
 
-@exporter("GroupNormalization", doc="GroupNormalization")
+@exporter("GroupNormalization", doc="GroupNormalization", unused="stash_type")
 def group_normalization(
-    node: Exporting, torch: Writing, x: Variable, scale: Variable, bias: Variable
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    scale: Variable,
+    bias: Variable,
+    *,
+    num_groups: int,
+    epsilon: float,
 ) -> Code:
-    node.ignore("stash_type")
-    groups = node.attribute("num_groups")
-    options = unless(eps=(node.attribute("epsilon", EPSILON), EPSILON))
-    channels = torch.size(x, 1)
+    groups, channels = num_groups, torch.size(x, 1)
+    options = unless(eps=(epsilon, EPSILON))
     per_group = scale.shape == (groups,) and channels != groups
     if not isinstance(channels, int):
         if per_group:
@@ -176,13 +190,17 @@ def group_normalization(
 
 
 @exporter("LRN", doc="LRN")
-def lrn(node: Exporting, torch: Writing, x: Variable) -> Code:
-    size = node.attribute("size")
-    options = unless(
-        alpha=(node.attribute("alpha", 1e-4), 1e-4),
-        beta=(node.attribute("beta", 0.75), 0.75),
-        k=(node.attribute("bias", 1.0), 1.0),
-    )
+def lrn(
+    _node: Exporting,
+    torch: Writing,
+    x: Variable,
+    *,
+    size: int,
+    alpha: float,
+    beta: float,
+    bias: float,
+) -> Code:
+    options = unless(alpha=(alpha, 1e-4), beta=(beta, 0.75), k=(bias, 1.0))
     if size % 2:
         return torch.call("F.local_response_norm", x, size, **options)
     turned = torch.method(x, "flip", 1)  # torch's even windows reach further back, ONNX's forward
@@ -190,15 +208,16 @@ def lrn(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("LpNormalization", doc="LpNormalization")
-def lp_normalization(node: Exporting, torch: Writing, x: Variable) -> Code:
-    p, axis = node.attribute("p", 2), node.attribute("axis", -1)
+def lp_normalization(_node: Exporting, torch: Writing, x: Variable, *, p: int, axis: int) -> Code:
     options = unless(p=(float(p), 2.0))
     return torch.call("F.normalize", x, **options, dim=axis, eps=TINY)
 
 
 @exporter("MeanVarianceNormalization", doc="MeanVarianceNormalization")
-def mean_variance_normalization(node: Exporting, torch: Writing, x: Variable) -> Code:
-    axes = tuple(node.attribute("axes", [0, 2, 3]))
-    centred = torch.binary("-", x, torch.method(x, "mean", axes, keepdim=True))
-    deviation = torch.method(x, "std", axes, correction=0, keepdim=True)
+def mean_variance_normalization(
+    _node: Exporting, torch: Writing, x: Variable, *, axes: list[int]
+) -> Code:
+    over = tuple(axes)
+    centred = torch.binary("-", x, torch.method(x, "mean", over, keepdim=True))
+    deviation = torch.method(x, "std", over, correction=0, keepdim=True)
     return torch.binary("/", centred, torch.binary("+", deviation, 1e-9))

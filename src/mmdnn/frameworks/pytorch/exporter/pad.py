@@ -21,9 +21,10 @@ def pad(
     pads: Variable,
     value: Variable | None = None,
     axes: Variable | None = None,
+    *,
+    mode: str,
 ) -> Code | Variable:
-    mode = node.attribute("mode", "constant")
-    if mode not in {"constant", "edge", "reflect", "wrap"}:
+    if mode != "constant" and mode not in MODES:
         node.refuse(f"there is no padding mode {mode!r}")
     given = torch.sizes(pads)
     computed = axes is not None and torch.static(axes) is None

@@ -52,15 +52,15 @@ def lowest(node: Exporting, x: Variable) -> float | int:
 
 
 @exporter("MaxPool", doc="MaxPool")
-def max_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
-    window = Window.of(node, x.shape)
+def max_pool(
+    node: Exporting, torch: Writing, x: Variable, *, window: Window, storage_order: int
+) -> Code:
     count, kernel, options = len(window), pair(window.kernel), _options(window)
-    by_column = node.attribute("storage_order", 0)
     if count not in {1, 2, 3}:
         node.refuse(f"torch pools 1 to 3 spatial axes, not {count}")
     if node.wants(1):
         options |= unless(
-            pads=(_needed(node, window), (0,) * 2 * count), by_column=(bool(by_column), False)
+            pads=(_needed(node, window), (0,) * 2 * count), by_column=(bool(storage_order), False)
         )
         return torch.helper("max_pool_with_indices", x, kernel, **options)
     if not _fits(window):
@@ -71,10 +71,11 @@ def max_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("AveragePool", doc="AveragePool")
-def average_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
-    window = Window.of(node, x.shape)
+def average_pool(
+    node: Exporting, torch: Writing, x: Variable, *, window: Window, count_include_pad: int
+) -> Code:
     count, kernel, options = len(window), pair(window.kernel), _options(window)
-    include = bool(node.attribute("count_include_pad", 0))
+    include = bool(count_include_pad)
     pads = flat_pads(window.begins, window.ends)
     plain = count in {1, 2, 3} and set(window.dilations) == {1}
     if plain and _fits(window):
@@ -94,9 +95,8 @@ def average_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("LpPool", doc="LpPool")
-def lp_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
-    window = Window.of(node, x.shape)
-    count, p, pads = len(window), node.attribute("p", 2), _needed(node, window)
+def lp_pool(node: Exporting, torch: Writing, x: Variable, *, window: Window, p: int) -> Code:
+    count, pads = len(window), _needed(node, window)
     if p == 2 and not any(pads) and set(window.dilations) == {1} and count in {1, 2, 3}:
         return torch.call(f"F.lp_pool{count}d", x, 2.0, pair(window.kernel), **_options(window))
     options = _strided(window) | unless(pads=(pads, (0,) * 2 * count))
@@ -117,29 +117,30 @@ def global_max_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("GlobalLpPool", doc="GlobalLpPool")
-def global_lp_pool(node: Exporting, torch: Writing, x: Variable) -> Code:
+def global_lp_pool(node: Exporting, torch: Writing, x: Variable, *, p: int) -> Code:
     axes = tuple(range(2, node.rank(x)))
-    p = node.attribute("p", 2)
     return torch.call("torch.linalg.vector_norm", x, p, axes, keepdim=True)
 
 
 @exporter("MaxUnpool", doc="MaxUnpool")
 def max_unpool(
-    node: Exporting,
+    _node: Exporting,
     torch: Writing,
     x: Variable,
     places: Variable,
     output_shape: Variable | None = None,
+    *,
+    kernel_shape: list[int],
+    strides: list[int] | None = None,
+    pads: list[int] | None = None,
 ) -> Code:
-    kernel = node.attribute("kernel_shape")
-    count = len(kernel)
-    strides = node.attribute("strides", [1] * count)
-    pads = node.attribute("pads", [0] * 2 * count)
+    count = len(kernel_shape)
+    steps, sides = strides or [1] * count, pads or [0] * 2 * count
     options: dict[str, Any] = {}
     if output_shape is not None:
         options["output_shape"] = torch.integers(output_shape)
     sizes = [
-        torch.affine(torch.size(x, axis + 2), s, k - s - pads[axis] - pads[axis + count])
-        for axis, (k, s) in enumerate(zip(kernel, strides, strict=True))
+        torch.affine(torch.size(x, axis + 2), s, k - s - sides[axis] - sides[axis + count])
+        for axis, (k, s) in enumerate(zip(kernel_shape, steps, strict=True))
     ]
     return torch.helper("max_unpool", x, places, tuple(sizes), **options)

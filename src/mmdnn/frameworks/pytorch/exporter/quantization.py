@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.convolution import flat_pads, window_of
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.exporter.convolution import check, flat_pads
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type, unless
 from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.ir.windows import Window
 from mmdnn.python.expressions import Code
 
 RANGES = {
@@ -20,9 +22,10 @@ FLOAT8 = {
 """The largest numbers of the 8-bit floats."""
 
 
-def _spread(node: Exporting, torch: Writing, x: Variable, scale: Variable | None) -> Any:
+def _spread(
+    node: Exporting, torch: Writing, x: Variable, scale: Variable | None, axis: int, block: int
+) -> Any:
     """A scale or zero point in a shape that broadcasts against x."""
-    axis, block = node.attribute("axis", 1), node.attribute("block_size", 0)
     if scale is None or scale.rank == 0 or scale.shape == (1,):
         return scale
     if block:
@@ -37,29 +40,36 @@ def _spread(node: Exporting, torch: Writing, x: Variable, scale: Variable | None
 
 @exporter("QuantizeLinear", doc="QuantizeLinear")
 def quantize(
-    node: Exporting, torch: Writing, x: Variable, scale: Variable, zero: Variable | None = None
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    scale: Variable,
+    zero: Variable | None = None,
+    *,
+    axis: int,
+    block_size: int,
+    output_dtype: int,
+    saturate: int,
+    **others: Any,
 ) -> Code:
-    if node.attribute("precision", 0) not in {0, int(scale.dtype or 0)}:
+    if others.get("precision", 0) not in {0, int(scale.dtype or 0)}:
         node.refuse("its division has a precision other than its scale's")
-    wanted = node.attribute("output_dtype", 0)
-    kind = zero.dtype if zero is not None else ir.DataType(wanted or ir.DataType.UINT8)
+    kind = zero.dtype if zero is not None else ir.DataType(output_dtype or ir.DataType.UINT8)
     name = kind.name if kind is not None else "?"
-    saturate = node.attribute("saturate", 1)
-    divided = torch.binary("/", x, _spread(node, torch, x, scale))
+    spread = partial(_spread, node, torch, x, axis=axis, block=block_size)
+    divided = torch.binary("/", x, spread(scale))
     if name in FLOAT8:
         if not saturate:
             node.refuse("it does not saturate")
         if zero is not None:
-            divided = torch.binary(
-                "+", divided, torch.method(_spread(node, torch, x, zero), "float")
-            )
+            divided = torch.binary("+", divided, torch.method(spread(zero), "float"))
         clamped = torch.method(divided, "clamp", -FLOAT8[name], FLOAT8[name])
         return torch.method(clamped, "to", torch_type(node, kind))
     if name not in RANGES:
         node.refuse(f"torch has no tensors of {name}")
     rounded: Any = torch.let("rounded", torch.method(divided, "round"))
     if zero is not None and not _is_zero(torch, zero):
-        rounded = torch.binary("+", rounded, torch.method(_spread(node, torch, x, zero), "int"))
+        rounded = torch.binary("+", rounded, torch.method(spread(zero), "int"))
     clamped = torch.method(rounded, "clamp", *RANGES[name])
     return torch.method(clamped, "to", torch_type(node, kind))
 
@@ -71,18 +81,27 @@ def _is_zero(torch: Writing, zero: Variable | None) -> bool:
 
 @exporter("DequantizeLinear", doc="DequantizeLinear")
 def dequantize(
-    node: Exporting, torch: Writing, x: Variable, scale: Variable, zero: Variable | None = None
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    scale: Variable,
+    zero: Variable | None = None,
+    *,
+    axis: int,
+    block_size: int,
+    **others: Any,
 ) -> Code:
-    wanted = node.attribute("output_dtype", 0)
     torch_type(node, x.dtype)
+    spread = partial(_spread, node, torch, x, axis=axis, block=block_size)
     float8 = x.dtype is not None and x.dtype.name in FLOAT8
     wide = "float" if float8 else "int"
     numbers: Any = torch.method(x, wide)
     if not _is_zero(torch, zero):
-        numbers = torch.binary("-", numbers, torch.method(_spread(node, torch, x, zero), wide))
+        numbers = torch.binary("-", numbers, torch.method(spread(zero), wide))
     if float8 and scale.dtype != ir.DataType.FLOAT:
         numbers = torch.method(numbers, "to", torch_type(node, scale.dtype))
-    result = torch.binary("*", numbers, _spread(node, torch, x, scale))
+    result = torch.binary("*", numbers, spread(scale))
+    wanted = others.get("output_dtype", 0)
     if wanted and wanted != scale.dtype:
         return torch.method(result, "to", torch_type(node, wanted))
     return result
@@ -95,19 +114,17 @@ def _centred(torch: Writing, x: Variable, zero: Any, zero_is_zero: bool) -> Code
 
 @exporter("MatMulInteger", doc="MatMulInteger")
 def matmul_integer(
-    node: Exporting,
+    _node: Exporting,
     torch: Writing,
     a: Variable,
     b: Variable,
     a_zero: Variable | None = None,
     b_zero: Variable | None = None,
 ) -> Code:
-    return _product(node, torch, a, b, a_zero, b_zero)
+    return _product(torch, a, b, a_zero, b_zero)
 
 
-def _product(
-    _node: Exporting, torch: Writing, a: Variable, b: Variable, a_zero: Any, b_zero: Any
-) -> Code:
+def _product(torch: Writing, a: Variable, b: Variable, a_zero: Any, b_zero: Any) -> Code:
     rows: Any = a_zero
     if a_zero is not None and a_zero.rank == 1 and a_zero.shape != (1,):
         rows = torch.method(a_zero, "unsqueeze", 1)
@@ -132,7 +149,7 @@ def qlinear_matmul(
     rows: Any = a_scale
     if a_scale.rank == 1 and a_scale.shape != (1,):
         rows = torch.method(a_scale, "unsqueeze", 1)
-    product = _product(node, torch, a, b, a_zero, b_zero)
+    product = _product(torch, a, b, a_zero, b_zero)
     return _requantized(node, torch, product, rows, b_scale, y_scale, y_zero)
 
 
@@ -153,11 +170,16 @@ def _requantized(
 
 
 def _convolved(
-    node: Exporting, torch: Writing, x: Variable, w: Variable, x_zero: Any, w_zero: Any
+    torch: Writing,
+    x: Variable,
+    w: Variable,
+    x_zero: Any,
+    w_zero: Any,
+    window: Window,
+    group: int,
 ) -> Code:
     """The convolution of integers; double precision holds them exactly."""
-    window = window_of(node, x)
-    count, strides, dilations = len(window), window.strides, window.dilations
+    count = len(window)
     columns: Any = w_zero
     if w_zero is not None and w_zero.rank == 1 and w_zero.shape != (1,):
         columns = torch.method(w_zero, "reshape", -1, *[1] * (count + 1))
@@ -165,17 +187,14 @@ def _convolved(
     if any(window.pads):
         image = torch.call("F.pad", image, flat_pads(window.begins, window.ends))
     weight = _centred(torch, w, columns, _is_zero(torch, w_zero))
-    options = {"stride": tuple(strides)} if set(strides) != {1} else {}
-    options |= {"dilation": tuple(dilations)} if set(dilations) != {1} else {}
-    group = node.attribute("group", 1)
-    more = {"groups": group} if group != 1 else {}
-    return torch.call(
-        f"F.conv{count}d",
-        torch.method(image, "double"),
-        torch.method(weight, "double"),
-        **options,
-        **more,
+    ones = (1,) * count
+    options = unless(
+        stride=(tuple(window.strides), ones),
+        dilation=(tuple(window.dilations), ones),
+        groups=(group, 1),
     )
+    sides = torch.method(image, "double"), torch.method(weight, "double")
+    return torch.call(f"F.conv{count}d", *sides, **options)
 
 
 @exporter("ConvInteger", doc="ConvInteger")
@@ -186,8 +205,12 @@ def conv_integer(
     w: Variable,
     x_zero: Variable | None = None,
     w_zero: Variable | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Code:
-    return torch.method(_convolved(node, torch, x, w, x_zero, w_zero), "int")
+    check(node, window, w)
+    return torch.method(_convolved(torch, x, w, x_zero, w_zero, window, group), "int")
 
 
 @exporter("QLinearConv", doc="QLinearConv")
@@ -203,8 +226,12 @@ def qlinear_conv(
     y_scale: Variable,
     y_zero: Variable,
     bias: Variable | None = None,
+    *,
+    window: Window,
+    group: int,
 ) -> Code:
-    sums: Any = _convolved(node, torch, x, w, x_zero, w_zero)
+    check(node, window, w)
+    sums: Any = _convolved(torch, x, w, x_zero, w_zero, window, group)
     trailing = [1] * (node.rank(x) - 2)
     if bias is not None:
         sums = torch.binary("+", sums, torch.method(bias, "reshape", -1, *trailing))

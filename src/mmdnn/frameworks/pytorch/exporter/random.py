@@ -4,49 +4,63 @@ from __future__ import annotations
 
 from typing import Any
 
-import onnx_ir as ir
-
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
-from mmdnn.python.literals import Raw
 
 
-def _shape(node: Exporting, torch: Writing, like: Variable | None) -> Any:
-    if like is None:
-        return tuple(node.attribute("shape"))
-    return torch.code("{0}.shape", like)
+def _filled(
+    node: Exporting,
+    torch: Writing,
+    like: Variable | None,
+    shape: list[int] | None,
+    dtype: int | None,
+) -> Code:
+    """A tensor that the numbers are to be written into."""
+    sizes: Any = tuple(shape or ()) if like is None else torch.code("{0}.shape", like)
+    element = dtype or (None if like is None else like.dtype)
+    return torch.call("torch.empty", sizes, dtype=torch_type(node, element))
 
 
-def _dtype(node: Exporting, like: Variable | None) -> Raw:
-    found = node.attribute("dtype")
-    node.ignore("seed")
-    return torch_type(node, found or (like.dtype if like is not None else ir.DataType.FLOAT))
+@exporter("RandomNormal", "RandomNormalLike", doc="RandomNormal", unused="seed")
+def normal(
+    node: Exporting,
+    torch: Writing,
+    like: Variable | None = None,
+    *,
+    mean: float,
+    scale: float,
+    dtype: int | None = None,
+    shape: list[int] | None = None,
+) -> Code:
+    return torch.method(_filled(node, torch, like, shape, dtype), "normal_", mean, scale)
 
 
-@exporter("RandomNormal", "RandomNormalLike", doc="RandomNormal")
-def normal(node: Exporting, torch: Writing, like: Variable | None = None) -> Code:
-    made = torch.call("torch.empty", _shape(node, torch, like), dtype=_dtype(node, like))
-    return torch.method(made, "normal_", node.attribute("mean", 0.0), node.attribute("scale", 1.0))
+@exporter("RandomUniform", "RandomUniformLike", doc="RandomUniform", unused="seed")
+def uniform(
+    node: Exporting,
+    torch: Writing,
+    like: Variable | None = None,
+    *,
+    low: float,
+    high: float,
+    dtype: int | None = None,
+    shape: list[int] | None = None,
+) -> Code:
+    return torch.method(_filled(node, torch, like, shape, dtype), "uniform_", low, high)
 
 
-@exporter("RandomUniform", "RandomUniformLike", doc="RandomUniform")
-def uniform(node: Exporting, torch: Writing, like: Variable | None = None) -> Code:
-    made = torch.call("torch.empty", _shape(node, torch, like), dtype=_dtype(node, like))
-    return torch.method(made, "uniform_", node.attribute("low", 0.0), node.attribute("high", 1.0))
-
-
-@exporter("Bernoulli", doc="Bernoulli")
-def bernoulli(node: Exporting, torch: Writing, x: Variable) -> Code:
+@exporter("Bernoulli", doc="Bernoulli", unused="seed")
+def bernoulli(node: Exporting, torch: Writing, x: Variable, *, dtype: int | None = None) -> Code:
     drawn = torch.call("torch.bernoulli", x)
-    dtype = _dtype(node, x)
-    return drawn if dtype == torch_type(node, x.dtype) else torch.method(drawn, "to", dtype)
+    kind = torch_type(node, dtype or x.dtype)
+    return drawn if kind == torch_type(node, x.dtype) else torch.method(drawn, "to", kind)
 
 
-@exporter("Multinomial", doc="Multinomial")
-def multinomial(node: Exporting, torch: Writing, x: Variable) -> Code:
-    count = node.attribute("sample_size", 1)
-    dtype = torch_type(node, node.attribute("dtype", ir.DataType.INT32))
-    node.ignore("seed")
-    drawn = torch.call("torch.multinomial", torch.method(x, "softmax", 1), count, replacement=True)
-    return drawn if dtype == "torch.int64" else torch.method(drawn, "to", dtype)
+@exporter("Multinomial", doc="Multinomial", unused="seed")
+def multinomial(
+    node: Exporting, torch: Writing, x: Variable, *, sample_size: int, dtype: int
+) -> Code:
+    kind, shares = torch_type(node, dtype), torch.method(x, "softmax", 1)
+    drawn = torch.call("torch.multinomial", shares, sample_size, replacement=True)
+    return drawn if kind == "torch.int64" else torch.method(drawn, "to", kind)

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
 from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Variable
-from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.recurrent.nodes import Recurrent, read
 from mmdnn.ir.recurrent.packing import CUDNN, ONNX, reordered
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
@@ -57,6 +57,7 @@ def lstm(
     hidden: Variable | None = None,
     memory: Variable | None = None,
     peepholes: Variable | None = None,
+    **_attributes: Any,
 ) -> list[Any]:
     states = (hidden, memory)
     layer = _read(node, torch, x, weight, recurrence, bias, lengths, states, peepholes)
@@ -74,6 +75,7 @@ def gru(
     bias: Variable | None = None,
     lengths: Variable | None = None,
     hidden: Variable | None = None,
+    **_attributes: Any,
 ) -> list[Any]:
     layer = _read(node, torch, x, weight, recurrence, bias, lengths, (hidden,))
     plain = layer.said.reset_after and layer.said.is_usual
@@ -90,6 +92,7 @@ def rnn(
     bias: Variable | None = None,
     lengths: Variable | None = None,
     hidden: Variable | None = None,
+    **_attributes: Any,
 ) -> list[Any]:
     layer = _read(node, torch, x, weight, recurrence, bias, lengths, (hidden,))
     said = layer.said
@@ -109,6 +112,7 @@ def projected(
     projection: Variable,
     hidden: Variable,
     memory: Variable,
+    **_attributes: Any,
 ) -> list[Any]:
     """`nn.LSTM(..., proj_size=...)`; torch's projection makes the state smaller."""
     layer = _read(node, torch, x, weight, recurrence, bias, None, (hidden, memory))
@@ -128,7 +132,6 @@ def _read(
     states: tuple[Variable | None, ...],
     peepholes: Variable | None = None,
 ) -> Layer:
-    node.ignore(*ATTRIBUTES)
     said = read(node.node)
     known = torch.static(lengths)
     steps = torch.size(x, 1 if said.batch_first else 0)

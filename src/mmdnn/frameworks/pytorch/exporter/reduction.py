@@ -14,6 +14,7 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     exporter,
     is_floating,
     torch_type,
+    unless,
 )
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
@@ -36,10 +37,16 @@ def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction]
     def register(function: Reduction) -> Reduction:
         @exporter(operator, doc=operator)
         def reduce(
-            node: Exporting, torch: Writing, x: Variable, axes: Variable | None = None
+            node: Exporting,
+            torch: Writing,
+            x: Variable,
+            axes: Variable | None = None,
+            *,
+            keepdims: int,
+            noop_with_empty_axes: int,
         ) -> Code | Variable:
-            over = _axes(node, torch, x, axes)
-            options = {"keepdim": True} if node.attribute("keepdims", 1) else {}
+            over = _axes(node, torch, x, axes, noop_with_empty_axes)
+            options = unless(keepdim=(bool(keepdims), False))
             if over == ():
                 return _elementwise(node, torch, x)
             if empty is not None and _is_empty(node, x):
@@ -55,10 +62,9 @@ def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction]
     return register
 
 
-def _axes(node: Exporting, torch: Writing, x: Variable, axes: Variable | None) -> Axes:
+def _axes(node: Exporting, torch: Writing, x: Variable, axes: Variable | None, none: int) -> Axes:
     """The axes to reduce over: None for all, () for none."""
-    none = node.attribute("noop_with_empty_axes", 0)
-    given = node.attribute("axes")
+    given: list[int] = []
     if axes is not None and torch.static(axes) is not None:
         given = torch.ints(axes, "axes")
     elif axes is not None and axes.shape != (0,):
@@ -195,11 +201,18 @@ def reduce_log_sum_exp(node: Exporting, torch: Writing, x: Any, over: Axes, keep
 
 
 @exporter("ArgMax", "ArgMin", doc="ArgMax")
-def arg_extreme(node: Exporting, torch: Writing, x: Variable) -> Code:
-    axis = node.axis(x, node.attribute("axis", 0))
-    keep = {"keepdim": True} if node.attribute("keepdims", 1) else {}
+def arg_extreme(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    *,
+    axis: int,
+    keepdims: int,
+    select_last_index: int,
+) -> Code:
+    axis, keep = node.axis(x, axis), unless(keepdim=(bool(keepdims), False))
     function = node.type.lower()
-    if not node.attribute("select_last_index", 0):
+    if not select_last_index:
         return torch.method(x, function, axis, **keep)
     last = torch.affine(torch.size(x, axis), 1, -1)
     return torch.binary(
@@ -208,12 +221,13 @@ def arg_extreme(node: Exporting, torch: Writing, x: Variable) -> Code:
 
 
 @exporter("CumSum", "CumProd", doc="CumSum")
-def cumulative(node: Exporting, torch: Writing, x: Variable, axis: Variable) -> Code:
+def cumulative(
+    node: Exporting, torch: Writing, x: Variable, axis: Variable, *, exclusive: int, reverse: int
+) -> Code:
     place = torch.integer(axis)
     along: Any = node.axis(x, place) if isinstance(place, int) else place
-    if isinstance(along, Code) and node.attribute("reverse", 0):
+    if isinstance(along, Code) and reverse:
         along = torch.let("axis", along)
-    exclusive, reverse = node.attribute("exclusive", 0), node.attribute("reverse", 0)
     kind = _kept(node, x)
     start: Any = torch.method(x, "flip", along) if reverse else x
     if exclusive:

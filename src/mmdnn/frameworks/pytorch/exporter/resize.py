@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
@@ -26,18 +26,18 @@ class Resizing:
         roi: Variable | None,
         scales: Variable | None,
         sizes: Variable | None,
+        attributes: dict[str, Any],
     ) -> None:
-        self.mode = node.attribute("mode", "nearest")
-        self.transformation = node.attribute("coordinate_transformation_mode", "half_pixel")
-        self.rounding = node.attribute("nearest_mode", "round_prefer_floor")
-        self.antialias = bool(node.attribute("antialias", 0))
-        self.exclude = bool(node.attribute("exclude_outside", 0))
-        self.cubic = node.attribute("cubic_coeff_a", -0.75)
-        self.outside = node.attribute("extrapolation_value", 0.0)
-        self.policy = node.attribute("keep_aspect_ratio_policy", "stretch")
+        self.mode = attributes["mode"]
+        self.transformation = attributes["coordinate_transformation_mode"]
+        self.rounding = attributes["nearest_mode"]
+        self.antialias = bool(attributes["antialias"])
+        self.exclude = bool(attributes["exclude_outside"])
+        self.cubic = attributes["cubic_coeff_a"]
+        self.outside = attributes["extrapolation_value"]
+        self.policy = attributes["keep_aspect_ratio_policy"]
         self.rank = node.rank(x)
-        axes = node.attribute("axes") or list(range(self.rank))
-        self.axes = [axis % self.rank for axis in axes]
+        self.axes = [node.axis(x, axis) for axis in attributes.get("axes") or range(self.rank)]
         self.roi = roi if self.transformation == "tf_crop_and_resize" else None
         self.scales_input, self.sizes_input = scales, sizes
         self.scales, self.sizes = torch.static(scales), torch.static(sizes)
@@ -74,8 +74,9 @@ def resize(
     roi: Variable | None = None,
     scales: Variable | None = None,
     sizes: Variable | None = None,
+    **attributes: Any,
 ) -> Any:
-    r = Resizing(node, torch, x, roi, scales, sizes)
+    r = Resizing(node, torch, x, roi, scales, sizes, attributes)
     if r.transformation == "align_corners" and scales is not None and not _whole(r):
         node.refuse(
             "it aligns corners of a size that is no whole number, on which engines disagree"
@@ -199,22 +200,29 @@ def _by_helper(torch: Writing, x: Variable, r: Resizing) -> Code:
 
 
 @exporter("GridSample", doc="GridSample")
-def grid_sample(node: Exporting, torch: Writing, x: Variable, grid: Variable) -> Code:
-    mode = node.attribute("mode", "linear")
+def grid_sample(
+    node: Exporting,
+    torch: Writing,
+    x: Variable,
+    grid: Variable,
+    *,
+    mode: str,
+    padding_mode: str,
+    align_corners: int,
+) -> Code:
     rank = node.rank(x)
     if rank not in {4, 5} or (mode == "cubic" and rank != 4):
         node.refuse(f"torch samples no {mode} grid of {rank - 2} dimensions")
-    options: dict[str, Any] = {}
-    if mode != "linear":
-        options["mode"] = {"cubic": "bicubic"}.get(mode, mode)
-    padding = node.attribute("padding_mode", "zeros")
-    if padding != "zeros":
-        options["padding_mode"] = padding
-    align = bool(node.attribute("align_corners", 0))
-    return torch.call("F.grid_sample", x, grid, **options, align_corners=align)
+    options = unless(
+        mode=("bicubic" if mode == "cubic" else mode, "linear"),
+        padding_mode=(padding_mode, "zeros"),
+    )
+    return torch.call("F.grid_sample", x, grid, **options, align_corners=bool(align_corners))
 
 
 @exporter("AffineGrid", doc="AffineGrid")
-def affine_grid(node: Exporting, torch: Writing, theta: Variable, size: Variable) -> Code:
-    align = bool(node.attribute("align_corners", 0))
-    return torch.call("F.affine_grid", theta, torch.integers(size, tuple), align_corners=align)
+def affine_grid(
+    _node: Exporting, torch: Writing, theta: Variable, size: Variable, *, align_corners: int
+) -> Code:
+    sizes = torch.integers(size, tuple)
+    return torch.call("F.affine_grid", theta, sizes, align_corners=bool(align_corners))

@@ -17,9 +17,8 @@ def construct(_node: Exporting, torch: Writing, *items: Variable) -> Code:
     return torch.code("{0}", list(items))
 
 
-@exporter("SequenceEmpty", doc="SequenceEmpty")
-def empty(node: Exporting, torch: Writing) -> Code:
-    node.ignore("dtype")
+@exporter("SequenceEmpty", doc="SequenceEmpty", unused="dtype")
+def empty(_node: Exporting, torch: Writing) -> Code:
     return torch.code("[]")
 
 
@@ -68,17 +67,22 @@ def _position(torch: Writing, position: Variable) -> int | Code:
 
 
 @exporter("ConcatFromSequence", doc="ConcatFromSequence")
-def concat(node: Exporting, torch: Writing, items: Variable) -> Code:
-    function = "torch.stack" if node.attribute("new_axis", 0) else "torch.cat"
-    return torch.call(function, items, dim=node.attribute("axis"))
+def concat(_node: Exporting, torch: Writing, items: Variable, *, axis: int, new_axis: int) -> Code:
+    return torch.call("torch.stack" if new_axis else "torch.cat", items, dim=axis)
 
 
 @exporter("SplitToSequence", doc="SplitToSequence")
-def split(node: Exporting, torch: Writing, x: Variable, sizes: Variable | None = None) -> Code:
-    axis = node.attribute("axis", 0)
-    keep = node.attribute("keepdims", 1)
+def split(
+    _node: Exporting,
+    torch: Writing,
+    x: Variable,
+    sizes: Variable | None = None,
+    *,
+    axis: int,
+    keepdims: int,
+) -> Code:
     if sizes is None:
-        parts = torch.method(x, "split", 1, axis) if keep else torch.method(x, "unbind", axis)
+        parts = torch.method(x, "split", 1, axis) if keepdims else torch.method(x, "unbind", axis)
         return torch.call("list", parts)
     known = torch.static(sizes)
     count: Any = torch.method(sizes, "tolist") if known is None else known.tolist()
@@ -86,31 +90,28 @@ def split(node: Exporting, torch: Writing, x: Variable, sizes: Variable | None =
 
 
 @exporter("SequenceMap", doc="SequenceMap")
-def sequence_map(node: Exporting, torch: Writing, first: Variable, *others: Variable) -> list[Any]:
-    graph: ir.Graph = node.attribute("body")
-    inputs = (first, *others)
-    lists = [torch.let(str(output.name), Code("[]")) for output in graph.outputs]
+def sequence_map(node: Exporting, torch: Writing, *inputs: Variable, body: ir.Graph) -> list[Any]:
+    lists = [torch.let(str(output.name), Code("[]")) for output in body.outputs]
     items, sources = [], []
-    for value, given in zip(graph.inputs, inputs, strict=True):
+    for value, given in zip(body.inputs, inputs, strict=True):
         if given.value is not None and isinstance(given.value.type, ir.SequenceType):
             items.append(torch.scope.variables.setdefault(value, Variable(str(value.name), value)))
             sources.append(given)
         else:
             torch.scope.variables[value] = given
-    body = torch.scope.nodes(graph)
-    for value, into in zip(graph.outputs, lists, strict=True):
+    inside = torch.scope.nodes(body)
+    for value, into in zip(body.outputs, lists, strict=True):
         made = torch.scope.variable(value)
-        body.append(Statement([], Code("{0}.append({1})", (into, made), needs=(ATOM,))))
+        inside.append(Statement([], Code("{0}.append({1})", (into, made), needs=(ATOM,))))
     holes = [f"{{{i}}}" for i in range(2 * len(items))]
     over = holes[1] if len(items) == 1 else f"zip({', '.join(holes[len(items) :])})"
     header = Code(f"for {', '.join(holes[: len(items)])} in {over}:", (*items, *sources))
-    torch.scope.statements.append(Statement(items, Code(""), [(header, body)], node.node))
+    torch.scope.statements.append(Statement(items, Code(""), [(header, inside)], node.node))
     return list(lists)
 
 
-@exporter("Optional", doc="Optional")
-def optional(node: Exporting, _torch: Writing, x: Variable | None = None) -> Any:
-    node.ignore("type")
+@exporter("Optional", doc="Optional", unused="type")
+def optional(_node: Exporting, _torch: Writing, x: Variable | None = None) -> Any:
     return Code("None") if x is None else x
 
 
@@ -128,6 +129,13 @@ def has_element(_node: Exporting, torch: Writing, x: Variable | None = None) -> 
 
 
 @exporter("ReverseSequence", doc="ReverseSequence")
-def reverse_sequence(node: Exporting, torch: Writing, x: Variable, lengths: Variable) -> Code:
-    batch, time = node.attribute("batch_axis", 1), node.attribute("time_axis", 0)
-    return torch.helper("reverse_sequence", x, lengths, time, batch)
+def reverse_sequence(
+    _node: Exporting,
+    torch: Writing,
+    x: Variable,
+    lengths: Variable,
+    *,
+    batch_axis: int,
+    time_axis: int,
+) -> Code:
+    return torch.helper("reverse_sequence", x, lengths, time_axis, batch_axis)

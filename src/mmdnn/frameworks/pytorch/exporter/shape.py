@@ -6,15 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import Raw
 
 
 @exporter("Transpose", doc="Transpose")
-def transpose(node: Exporting, torch: Writing, x: Variable) -> Code | Variable:
-    axes = node.attribute("perm") or list(reversed(range(node.rank(x))))
+def transpose(
+    node: Exporting, torch: Writing, x: Variable, *, perm: list[int] | None = None
+) -> Code | Variable:
+    axes = perm or list(reversed(range(node.rank(x))))
     moved = [axis for i, axis in enumerate(axes) if axis != i]
     if not moved:
         return x
@@ -24,16 +26,17 @@ def transpose(node: Exporting, torch: Writing, x: Variable) -> Code | Variable:
 
 
 @exporter("Reshape", doc="Reshape")
-def reshape(node: Exporting, torch: Writing, x: Variable, target: Variable) -> Code:
-    literal_zero = bool(node.attribute("allowzero", 0))
+def reshape(
+    node: Exporting, torch: Writing, x: Variable, target: Variable, *, allowzero: int
+) -> Code:
     wanted = torch.sizes(target)
     if wanted is None:
-        options = {"allow_zero": True} if literal_zero else {}
+        options = unless(allow_zero=(bool(allowzero), False))
         return torch.helper("reshape", x, torch.method(target, "tolist"), **options)
     out = _static(node)
     if out is not None and 0 in out:
         return torch.method(x, "reshape", *out)
-    if not literal_zero:
+    if not allowzero:
         wanted = [
             torch.size(x, axis) if size == 0 and isinstance(size, int) else size
             for axis, size in enumerate(wanted)
@@ -73,8 +76,8 @@ def _is_size_of(size: int | Code, x: Variable, axis: int) -> bool:
 
 
 @exporter("Flatten", doc="Flatten")
-def flatten(node: Exporting, torch: Writing, x: Variable) -> Code | Variable:
-    axis = node.axis(x, node.attribute("axis", 1))
+def flatten(node: Exporting, torch: Writing, x: Variable, *, axis: int) -> Code | Variable:
+    axis = node.axis(x, axis)
     rank = node.rank(x)
     if axis == 0:
         return (
@@ -87,33 +90,25 @@ def flatten(node: Exporting, torch: Writing, x: Variable) -> Code | Variable:
     return x if axis == rank - 1 else torch.method(x, "flatten", 1)
 
 
-def axes_of(node: Exporting, torch: Writing, axes: Variable | None) -> list[int] | None:
-    """Axes, an attribute before opset 13 and an input since."""
-    return node.attribute("axes") if axes is None else torch.ints(axes, "axes")
-
-
 @exporter("Squeeze", doc="Squeeze")
 def squeeze(
     node: Exporting, torch: Writing, x: Variable, axes: Variable | None = None
 ) -> Code | Variable:
-    if axes is not None and torch.static(axes) is None:
-        return torch.method(x, "squeeze", torch.method(axes, "tolist"))
-    given = axes_of(node, torch, axes)
-    if given is None:
+    if axes is None:
         return torch.method(x, "squeeze")
-    along = [node.axis(x, axis) for axis in given]
+    if torch.static(axes) is None:
+        return torch.method(x, "squeeze", torch.method(axes, "tolist"))
+    along = [node.axis(x, axis) for axis in torch.ints(axes, "axes")]
     if not along:
         return x
     return torch.method(x, "squeeze", along[0] if len(along) == 1 else tuple(along))
 
 
 @exporter("Unsqueeze", doc="Unsqueeze")
-def unsqueeze(
-    node: Exporting, torch: Writing, x: Variable, axes: Variable | None = None
-) -> Code | Variable:
-    if axes is not None and torch.static(axes) is None:
+def unsqueeze(node: Exporting, torch: Writing, x: Variable, axes: Variable) -> Code | Variable:
+    if torch.static(axes) is None:
         return torch.helper("unsqueeze", x, torch.method(axes, "tolist"))
-    given = axes_of(node, torch, axes) or []
+    given = torch.ints(axes, "axes")
     if len(given) == 1:
         return torch.method(x, "unsqueeze", *given)
     rank = node.rank(x) + len(given)
@@ -160,31 +155,35 @@ def tile(_node: Exporting, torch: Writing, x: Variable, repeats: Variable) -> Co
 
 
 @exporter("DepthToSpace", doc="DepthToSpace")
-def depth_to_space(node: Exporting, torch: Writing, x: Variable) -> Code:
-    size = node.attribute("blocksize")
-    if node.attribute("mode", "DCR") == "CRD":
-        return torch.call("F.pixel_shuffle", x, size)
-    return torch.helper("depth_to_space", x, size)
+def depth_to_space(
+    _node: Exporting, torch: Writing, x: Variable, *, blocksize: int, mode: str
+) -> Code:
+    if mode == "CRD":
+        return torch.call("F.pixel_shuffle", x, blocksize)
+    return torch.helper("depth_to_space", x, blocksize)
 
 
 @exporter("SpaceToDepth", doc="SpaceToDepth")
-def space_to_depth(node: Exporting, torch: Writing, x: Variable) -> Code:
-    size = node.attribute("blocksize")
-    if node.attribute("mode", "DCR") == "CRD":
-        return torch.call("F.pixel_unshuffle", x, size)
-    return torch.helper("space_to_depth", x, size)
+def space_to_depth(
+    _node: Exporting, torch: Writing, x: Variable, *, blocksize: int, **others: Any
+) -> Code:
+    if others.get("mode") == "CRD":
+        return torch.call("F.pixel_unshuffle", x, blocksize)
+    return torch.helper("space_to_depth", x, blocksize)
 
 
 @exporter("Trilu", doc="Trilu")
-def trilu(node: Exporting, torch: Writing, x: Variable, k: Variable | None = None) -> Code:
-    name = "triu" if node.attribute("upper", 1) else "tril"
+def trilu(
+    _node: Exporting, torch: Writing, x: Variable, k: Variable | None = None, *, upper: int
+) -> Code:
     diagonal = 0 if k is None else torch.integer(k)
-    return torch.method(x, name, *([] if diagonal == 0 else [diagonal]))
+    return torch.method(x, "triu" if upper else "tril", *([] if diagonal == 0 else [diagonal]))
 
 
 @exporter("Shape", doc="Shape")
-def shape(node: Exporting, torch: Writing, x: Variable) -> Code:
-    start, end = node.attribute("start", 0), node.attribute("end")
+def shape(
+    _node: Exporting, torch: Writing, x: Variable, *, start: int, end: int | None = None
+) -> Code:
     bounds = "" if start == 0 and end is None else f"[{start or ''}:{'' if end is None else end}]"
     return torch.call("torch.tensor", torch.code("{0}.shape" + bounds, x), **_index_type(x))
 

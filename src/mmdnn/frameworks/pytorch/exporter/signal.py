@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import onnx_ir as ir
-
 from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import PRODUCT, Code
@@ -36,8 +34,10 @@ def dft(
     x: Variable,
     length: Variable | None = None,
     axis: Variable | None = None,
+    *,
+    inverse: int,
+    onesided: int,
 ) -> Code:
-    inverse, onesided = node.attribute("inverse", 0), node.attribute("onesided", 0)
     where = -2 if axis is None else integer(torch, axis)
     rank = node.rank(x)
     options: dict[str, Any] = {"dim": where % rank} if isinstance(where, int) else {}
@@ -72,8 +72,9 @@ def stft(
     step: Variable,
     window: Variable | None = None,
     length: Variable | None = None,
+    *,
+    onesided: int,
 ) -> Code:
-    onesided = bool(node.attribute("onesided", 1))
     hop = integer(torch, step)
     size: int | Code
     if length is not None:
@@ -92,7 +93,7 @@ def stft(
     if window is not None:
         spectrum = torch.call(
             "torch.stft", numbers, size, hop_length=hop, window=window, center=False,
-            onesided=onesided, return_complex=True,
+            onesided=bool(onesided), return_complex=True,
         )  # fmt: skip
         return torch.call("torch.view_as_real", torch.method(spectrum, "transpose", 1, 2))
     frames: Any = torch.method(numbers, "unfold", 1, size, hop)
@@ -101,11 +102,12 @@ def stft(
 
 
 def _window(function: str, *extra: float) -> Any:
-    def export(node: Exporting, torch: Writing, size: Variable) -> Code:
-        dtype = torch_type(node, node.attribute("output_datatype", ir.DataType.FLOAT))
+    def export(
+        node: Exporting, torch: Writing, size: Variable, *, output_datatype: int, periodic: int
+    ) -> Code:
+        dtype = torch_type(node, output_datatype)
         options: dict[str, Any] = {} if dtype == "torch.float32" else {"dtype": dtype}
-        periodic = bool(node.attribute("periodic", 1))
-        arguments = (periodic, *extra) if extra or not periodic else ()
+        arguments = (bool(periodic), *extra) if extra or not periodic else ()
         return torch.call(function, integer(torch, size), *arguments, **options)
 
     return export
@@ -117,8 +119,10 @@ exporter("BlackmanWindow", doc="BlackmanWindow")(_window("torch.blackman_window"
 
 
 @exporter("MelWeightMatrix", doc="MelWeightMatrix")
-def mel_weight_matrix(node: Exporting, torch: Writing, *inputs: Variable) -> Code:
-    dtype = torch_type(node, node.attribute("output_datatype", ir.DataType.FLOAT))
+def mel_weight_matrix(
+    node: Exporting, torch: Writing, *inputs: Variable, output_datatype: int
+) -> Code:
+    dtype = torch_type(node, output_datatype)
     known = [torch.static(x) for x in inputs]
     values = [x if k is None else k.reshape(()).item() for x, k in zip(inputs, known, strict=True)]
     weights = torch.helper("mel_weights", *values)

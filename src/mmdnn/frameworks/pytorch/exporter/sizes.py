@@ -64,7 +64,7 @@ def _shape(node: ir.Node, _of: Of, variable: Lookup) -> list[Size] | None:
     data = node.inputs[0]
     if data is None or data.shape is None:
         return None
-    start = node.attributes.get_int("start", 0)
+    start = node.attributes["start"].as_int()
     end = node.attributes.get_int("end")
     return shape(variable(data))[start:end]
 

@@ -69,7 +69,10 @@ class Unsigned:
         """Refuse what cannot be computed in int64."""
         names = ", ".join(sorted(kind.name.lower() for kind in self.kinds if kind is not None))
         wide = self.kinds & WIDE and self.node.type not in SAME_BITS | ORDERED
-        if self.node.type == "BitShift" and self.node.attribute("direction") == "LEFT":
+        if (
+            self.node.type == "BitShift"
+            and self.node.node.attributes["direction"].as_string() == "LEFT"
+        ):
             wide = set()
         if self.node.type not in COMPUTED or wide:
             self.node.refuse(f"torch cannot compute it with {names}")
