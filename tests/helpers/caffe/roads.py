@@ -37,9 +37,15 @@ def run_caffe(
         found = {}
     if not found.keys() >= set(names):
         found = corpus.by_blob(model, corpus.run(model, fed), dict(fed))
-    results = {name: found[name] for name in names}
+    ranks = {str(value.name): len(value.shape or ()) for value in model.graph.outputs}
+    results = {name: _of_rank(found[name], ranks[name]) for name in names}
     (other,) = results.keys() - set(wanted) or {""}
     return {name: results.get(name, results.get(other, np.empty(0))) for name in wanted}
+
+
+def _of_rank(array: np.ndarray, rank: int) -> np.ndarray:
+    """OpenCV gives a vector a second axis, of one place."""
+    return array.reshape(array.shape[:rank]) if array.shape[rank:] == (1,) else array
 
 
 def names_a_layer(error: UnsupportedError, model: ir.Model) -> bool:

@@ -61,6 +61,17 @@ MATRIX = {
     "from_one": "1 - x",
     "into_two": "2 / x",
     "residual": "L.ResNetBlock(L.Dense(4, map_rank=1))(x)",
+    "equal": "C.equal(C.round(x), 1)",
+    "not_equal": "C.not_equal(C.round(x), 1)",
+    "greater_equal": "C.greater_equal(C.round(x), 1)",
+    "named": "C.alias(x, 'a') + 1",
+    "dropped": "C.dropout(x, .3) * 2",
+    "straight_through": "C.ops.straight_through_impl(x)",
+    "gathered": "C.gather(P(5, 2), C.floor(C.abs(x)))",
+    "one_hot": "C.one_hot(C.floor(C.abs(x)), 5)",
+    "batch_unpacked": "C.unpack_batch(x) * 2",
+    "batch_again": "C.to_batch(C.unpack_batch(x)) * 2",
+    "random": "C.random.uniform_like(x) * x",
     "clique": "L.SequentialClique([L.Dense(4, map_rank=1), L.Dense(4, map_rank=1)])(x)",
 }
 
@@ -191,8 +202,13 @@ SEQUENCES = {
         "LOOP((4,), lambda p: C.tanh(C.times(C.splice(x, S.past_value(p)), P(7, 4)) + P(4)))",
         (3,),
     ),
+    "stack": ("C.optimized_rnnstack(x, P(304), 4, 2)", (3,)),
     "running_sum": ("LOOP(x.shape, lambda p: x + S.past_value(p))", (2, 3)),
 }
+
+
+NOT_RUN = {"random": "no two runs are alike", "seq_stack": "CNTK runs it on a GPU only"}
+"""Cases without a golden."""
 
 
 def all_cases():

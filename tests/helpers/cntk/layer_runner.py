@@ -2,7 +2,7 @@
 
     python layer_runner.py FOLDER
 
-Each network gets a folder with `net.model`, and `golden.npz` as the corpus has it.
+Each network gets a folder with `net.model`, and `golden.npz` as the corpus has it, where it can be run.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 import cntk as C  # noqa: N812 - as the expressions call it
 import cntk.layers as L  # noqa: N812 - as the expressions call it
 import numpy as np
-from layer_cases import all_cases
+from layer_cases import NOT_RUN, all_cases
 
 S = C.sequence
 LENGTHS = (5, 3, 4)
@@ -61,6 +61,11 @@ def rows(name, value, sequence):
     return {f"{name}/seq{i}": np.asarray(one) for i, one in enumerate(value)}
 
 
+def tell(folder, outputs):
+    with open(os.path.join(folder, "case.json"), "w") as file:
+        json.dump({"outputs": [{"key": key} for key in outputs]}, file)
+
+
 def work(folder, text, x, y, sequence, seed):
     rng = np.random.RandomState(seed)
     shapes = {"x": x} if y is None else {"x": x, "y": y}
@@ -71,15 +76,16 @@ def work(folder, text, x, y, sequence, seed):
     for variable, value in feeds.items():
         arrays.update(rows("input/" + variable.name, value, sequence))
     used = {variable: value for variable, value in feeds.items() if variable in function.arguments}
+    if os.path.basename(folder) in NOT_RUN:
+        tell(folder, [])
+        return
     found = function.eval(used)
     found = found if len(function.outputs) > 1 else {function.outputs[0]: found}
     for variable, value in found.items():
         key = "output/" + (variable.name or variable.uid)
         arrays.update(rows(key, value, len(variable.dynamic_axes) > 1))
     np.savez(os.path.join(folder, "golden.npz"), **arrays)
-    outputs = [{"key": one.name or one.uid} for one in found]
-    with open(os.path.join(folder, "case.json"), "w") as file:
-        json.dump({"outputs": outputs}, file)
+    tell(folder, [one.name or one.uid for one in found])
 
 
 def main(root):

@@ -25,9 +25,10 @@ def outputs(symbol, parameters, states, feeds):
     arrays = dict(parameters)
     arrays.update({name: mx.nd.array(feed, dtype=feed.dtype) for name, feed in feeds.items()})
     names = symbol.list_arguments()
-    shapes, _, _ = symbol.infer_shape(**{n: arrays[n].shape for n in names if n in arrays})
-    for name, shape in zip(names, shapes):  # noqa: B905 - Python 3.8 has none
-        arrays.setdefault(name, mx.nd.zeros(shape))
+    if not set(names) <= set(arrays):
+        shapes, _, _ = symbol.infer_shape(**{n: arrays[n].shape for n in names if n in arrays})
+        for name, shape in zip(names, shapes):  # noqa: B905 - Python 3.8 has none
+            arrays.setdefault(name, mx.nd.zeros(shape))
     executor = symbol.bind(
         mx.cpu(),
         {name: arrays[name] for name in names},
