@@ -1,4 +1,4 @@
-"""Small networks of our own, one or more for each operator that an importer reads, with what their frameworks make of them.
+"""Small networks of our own, for each operator that an importer reads, with what its framework makes of them.
 
 `<framework>/make.py` builds them, runs them in the framework itself and packs them: `cases.tar.xz`, a folder
 a case. Tests unpack it, so that they need neither the framework nor `../shared`.
