@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import differential
@@ -34,6 +35,9 @@ def run(
         start: Which one, from 0.
         targets: The exporters.
     """
+    import torch
+
+    torch.set_num_threads(1)
     wanted = [expected for case in cases(pattern)[start::every] if (expected := expect(case))]
     found: dict[str, dict[str, Verdict]] = {expected.case.name: {} for expected in wanted}
     for name in targets:
@@ -46,15 +50,11 @@ def run(
 
 def run_all(pattern: str, every: int, targets: Sequence[str], jobs: int) -> Iterable[Row]:
     """All cases, or one of so many, in several processes."""
-    import torch
-
-    torch.set_num_threads(1)
-    count = len(cases(pattern)[::every])
-    parts = max(jobs, -(-count // BATCH))
-    if jobs == 1 or count < BATCH:
+    parts = -(-len(cases(pattern)[::every]) // BATCH)
+    if parts == 1:
         yield from run(pattern, every, 0, targets).items()
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, max_tasks_per_child=1, mp_context=get_context("spawn")) as pool:
         waiting = [
             pool.submit(run, pattern, every * parts, every * part, targets) for part in range(parts)
         ]

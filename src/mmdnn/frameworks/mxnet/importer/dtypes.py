@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Model, Node
+from mmdnn.frameworks.mxnet.reader.ndarray import TYPES
 from mmdnn.ir.builder import Op
 
 NAMES = {
@@ -25,7 +26,6 @@ NAMES = {
     "bool": ir.DataType.BOOL,
 }
 
-_FLAGS = dict(enumerate(("float32", "float64", "float16", "uint8", "int32", "int8", "int64")))
 
 FREE: dict[str, tuple[int, ...]] = {
     "Embedding": (0,),
@@ -67,8 +67,10 @@ APART = frozenset(
 """Operators whose outputs have a type of their own."""
 
 
-def named(name: str | None) -> ir.DataType | None:
-    """A type by MXNet's name of it."""
+def named(name: str | int | None) -> ir.DataType | None:
+    """A type by MXNet's name of it, or by its number, which is -1 where nothing says it."""
+    if isinstance(name, int):
+        return TYPES.get(name)
     return None if name is None else NAMES[name]
 
 
@@ -90,8 +92,8 @@ def of_inputs(model: Model) -> dict[str, ir.DataType]:
         said = variable.attrs.get("__dtype__", "")
         if tensor is not None:
             classes.know((variable, 0), tensor.dtype)
-        elif said.isdigit() and int(said) in _FLAGS:
-            classes.know((variable, 0), NAMES[_FLAGS[int(said)]])
+        elif said.isdigit() and int(said) in TYPES:
+            classes.know((variable, 0), TYPES[int(said)])
     for node in model.symbol.operators:
         if node.type in {"Cast", "amp_cast"}:
             classes.know((node, 0), NAMES.get(str(node.param("dtype")), ir.DataType.FLOAT))

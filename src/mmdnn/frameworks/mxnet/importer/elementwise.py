@@ -193,6 +193,7 @@ _FLOAT_ONLY = frozenset(
 
 def _register_unary(name: str, function: Unary) -> None:
     types = existing(name, f"_npi_{name}", f"_npx_{name}", f"_contrib_{name}_ste")
+    types = [type_ for type_ in types if type_ != "_npi_gamma"]  # which draws random numbers
 
     @importer(*types, doc=f"{NN}.{name}")
     def unary(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
