@@ -23,12 +23,8 @@ def inside(
 ) -> Operand:
     """A block of a type, made of the functions inside it.
 
-    Args:
-        cntk: Makes them.
-        type_: The block's type.
-        operands: The operands that are no numbers, in the order in which the expression has them.
-        position: The axis that is reduced.
-        numbers: The operands that are numbers, which are attributes of the block as well.
+    Its operands are in the order in which the expression has them; those that are `numbers` are attributes
+    of the block as well. `position` is the axis that is reduced.
     """
     found = Inside(INSIDES[type_])
     names = [name for name in found.operands if name not in numbers]

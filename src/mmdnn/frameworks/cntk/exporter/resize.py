@@ -58,10 +58,9 @@ def resize(
 ) -> Operand:
     if antialias:
         node.refuse("it smooths what it makes smaller")
-    kind = coordinate_transformation_mode
-    if kind not in PLACES:
-        node.refuse(f"its coordinates are {kind}")
-    nearest = NEAREST[nearest_mode]
+    if coordinate_transformation_mode not in PLACES:
+        node.refuse(f"its coordinates are {coordinate_transformation_mode}")
+    nearest, spread = NEAREST[nearest_mode], PLACES[coordinate_transformation_mode]
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the size of its output is open")
@@ -73,16 +72,13 @@ def resize(
         if scale == 1 or (isinstance(size, int) and size == new != FREE):
             continue
         if not isinstance(size, int) or FREE in (size, new):
-            copies = mode == "nearest" and (
-                (kind, nearest_mode) == ("asymmetric", "floor")
-                or (kind == "half_pixel" and nearest_mode.startswith("round"))
-            )
+            copies = mode == "nearest" and _is_plain(coordinate_transformation_mode, nearest_mode)
             if not copies or x.layout[position] is not None or scale is None or scale % 1:
                 node.refuse("the size of its input is open")
             x = repeated_elements(cntk, x, position, int(scale))
             continue
         scale = scale or new / size
-        where = [PLACES[kind](i, scale, size, new) for i in range(new)]
+        where = [spread(i, scale, size, new) for i in range(new)]
         if mode == "nearest":
             rows = np.clip([nearest(spot) for spot in where], 0, size - 1)
             x = chosen(cntk, x, position, np.asarray(rows))
@@ -94,6 +90,12 @@ def resize(
             )
             x = along(cntk, x, position, matrix.astype(x.dtype.numpy()))
     return x
+
+
+def _is_plain(kind: str, nearest_mode: str) -> bool:
+    """Whether whole scales give each element as often as they say."""
+    rounds = kind == "half_pixel" and nearest_mode.startswith("round")
+    return rounds or (kind, nearest_mode) == ("asymmetric", "floor")
 
 
 def _linear(where: list[float], size: int) -> np.ndarray:

@@ -75,9 +75,8 @@ def _scan(graph: GraphImporter, component: Sequence[Function], delays: Sequence[
         if backwards:
             for count in {state.count for state in states}:
                 masks[count] = _inside_of(graph, like.value, graph.lengths(axis), count)
-        results = _wanted(graph, component)
-        made = _run(graph, component, states, outside, masks, results, axis, like)
-    for variable, value in zip(results, made, strict=True):
+        made = _run(graph, component, states, outside, masks, axis, like)
+    for variable, value in made.items():
         graph.set(variable, Operand(value, like.axes))
 
 
@@ -174,11 +173,11 @@ def _run(
     states: list[State],
     outside: dict[Variable, Operand],
     masks: dict[int, ir.Value],
-    results: list[Variable],
     axis: Axis,
     like: Operand,
-) -> list[ir.Value]:
-    """The scan; gives the results, [batch, time, *static]."""
+) -> dict[Variable, ir.Value]:
+    """The scan; gives what is read outside of it, [batch, time, *static]."""
+    results = _wanted(graph, component)
     scanned = {v: one for v, one in outside.items() if one.sequence == axis}
     batch = tuple(one for one in like.axes if one != axis)
     name = states[0].delay.uid
@@ -199,27 +198,22 @@ def _run(
         loop = body.graph
     inputs = [state.initial for state in states]
     inputs += [one.value for one in scanned.values()] + list(masks.values())
-    count = len(scanned) + len(masks)
-    direction = 1 if masks else 0
-    outputs = graph.builder.node(
-        "Scan",
-        inputs,
-        {
-            "body": loop,
-            "num_scan_inputs": count,
-            "scan_input_axes": [TIME] * count,
-            "scan_output_axes": [TIME] * len(made),
-            "scan_input_directions": [direction] * count,
-            "scan_output_directions": [direction] * len(made),
-        },
-        outputs=len(states) + len(made),
+    count, direction = len(scanned) + len(masks), 1 if masks else 0
+    outputs = graph.builder.op.outputs(len(states) + len(made)).Scan(
+        *inputs,
+        body=loop,
+        num_scan_inputs=count,
+        scan_input_axes=[TIME] * count,
+        scan_output_axes=[TIME] * len(made),
+        scan_input_directions=[direction] * count,
+        scan_output_directions=[direction] * len(made),
     )
     found = list(outputs[len(states) :])
     for value, inner in zip(found, made, strict=True):
         dims = list(dimensions(inner))
         value.type = ir.TensorType(inner.dtype or ir.DataType.FLOAT)
         value.shape = ir.Shape([dims[0], dimensions(like.value)[TIME], *dims[1:]])
-    return found
+    return dict(zip(results, found, strict=True))
 
 
 def _input(body: Builder, name: str, value: ir.Value) -> ir.Value:
