@@ -10,12 +10,13 @@ import onnx_ir as ir
 from mmdnn.errors import ShapeError, UsageError
 
 Shape: TypeAlias = tuple[int, ...]
-Known: TypeAlias = Mapping[str, "tuple[int | None, ...] | None"]
+OpenShape: TypeAlias = tuple[int | None, ...]
+Known: TypeAlias = Mapping[str, OpenShape | None]
 PICTURE = 3
 """Dimensions of a shape without batch, as the commands document it: 3,224,224."""
 
 
-def of_inputs(native: Any) -> dict[str, tuple[int | None, ...] | None]:
+def of_inputs(native: Any) -> dict[str, OpenShape | None]:
     """The inputs of a native graph: name to shape, None where not even the rank is known.
 
     A native graph is an `onnx_ir.Model`, or has `inputs` that map names to shapes; a framework whose
@@ -62,7 +63,7 @@ def resolved(wanted: Mapping[str, Shape], known: Known) -> dict[str, Shape]:
     return found
 
 
-def _whole(name: str, shape: Shape, own: tuple[int | None, ...] | None) -> Shape:
+def _whole(name: str, shape: Shape, own: OpenShape | None) -> Shape:
     if own is None:
         return (1, *shape) if len(shape) == PICTURE else shape
     if len(shape) == len(own):

@@ -21,8 +21,10 @@ import onnx_ir as ir
 
 from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
 from mmdnn.ir.passes.inference import infer
+from mmdnn.shapes import OpenShape
 
 Dimension = int | str | None
+Dimensions = tuple[Dimension, ...]
 Operand = ir.Value | np.ndarray | np.generic | float | Sequence[float] | None
 
 
@@ -268,7 +270,7 @@ class OpOfSeveral:
         )
 
 
-def shape(value: ir.Value) -> tuple[int | None, ...]:
+def shape(value: ir.Value) -> OpenShape:
     """The value's dimensions, None where they are open.
 
     Raises:
@@ -291,7 +293,7 @@ def static(value: ir.Value) -> tuple[int, ...]:
     return tuple(dim for dim in dims if isinstance(dim, int))
 
 
-def dimensions(value: ir.Value) -> tuple[Dimension, ...]:
+def dimensions(value: ir.Value) -> Dimensions:
     """The value's dimensions: numbers, the names of symbolic ones, None where nothing is known.
 
     Raises:
@@ -300,6 +302,15 @@ def dimensions(value: ir.Value) -> tuple[Dimension, ...]:
     if value.shape is None:
         raise NeedsStatic(value.name)
     return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
+
+
+def rank(value: ir.Value) -> int:
+    """The number of its axes.
+
+    Raises:
+        NeedsStatic: It is not known.
+    """
+    return len(dimensions(value))
 
 
 def known(value: ir.Value, axis: int) -> int:

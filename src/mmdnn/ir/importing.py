@@ -22,7 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError
-from mmdnn.ir.builder import Builder, NeedsStatic, dimensions
+from mmdnn.ir.builder import Builder, NeedsStatic, rank
 from mmdnn.ir.operators import Entry, Operators
 from mmdnn.tensors import references
 
@@ -220,10 +220,10 @@ class ImportedLayer:
 
     def axis(self, axis: int, x: ir.Value) -> int:
         """An axis counted from the front."""
-        rank = len(dimensions(x))
-        if not -rank <= axis < rank:
-            self.unfit(f"axis {axis} is out of range for {rank} axes")
-        return axis % rank
+        count = rank(x)
+        if not -count <= axis < count:
+            self.unfit(f"axis {axis} is out of range for {count} axes")
+        return axis % count
 
 
 def open_where_possible(

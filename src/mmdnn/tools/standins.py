@@ -22,12 +22,12 @@ from mmdnn.frameworks.mxnet.importer.model import imported
 from mmdnn.frameworks.mxnet.importer.table import GraphImporter
 from mmdnn.frameworks.mxnet.reader import reachable
 from mmdnn.ir.builder import NeedsStatic, dimensions
+from mmdnn.shapes import Shape
 
 VALUES = (0.5, 0.375)
 """Numbers that stand-ins are full of: not 0 or 1, which mean something to a converter; and two, because
 a result that is not the same for both has a weight in its structure."""
 
-Shape: TypeAlias = tuple[int, ...]
 Rule: TypeAlias = Callable[[Node, Shape], Shape]
 """From a node and the shape of its first input to the shape of one of its parameters."""
 

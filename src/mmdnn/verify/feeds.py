@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.passes.defaults import integer
 from mmdnn.ir.sequences import lengths_of
 
@@ -299,8 +300,8 @@ def _named(model: ir.Model) -> dict[str | None, int]:
     return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
-def _dims(value: ir.Value) -> list[int | str | None]:
-    return [dim if isinstance(dim, int) else dim.value for dim in value.shape or ()]
+def _dims(value: ir.Value) -> Dimensions:
+    return dimensions(value) if value.shape is not None else ()
 
 
 def _index_limits(model: ir.Model) -> dict[str, int]:

@@ -17,8 +17,10 @@ import numpy as np
 from mmdnn import opening, registry, saving
 from mmdnn.cli import generated
 from mmdnn.errors import Error, ShapeError, UsageError
+from mmdnn.ir.builder import shape
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
+from mmdnn.shapes import OpenShape
 from mmdnn.verify import runners
 from mmdnn.verify.feeds import Feed, inputs
 
@@ -181,10 +183,8 @@ def _input(model: ir.Model) -> ir.Value:
     return values[0]
 
 
-def _dims(value: ir.Value) -> list[int | None] | None:
-    if value.shape is None:
-        return None
-    return [dim if isinstance(dim, int) else None for dim in value.shape]
+def _dims(value: ir.Value) -> OpenShape | None:
+    return None if value.shape is None else shape(value)
 
 
 def _batched(picture: np.ndarray, value: ir.Value) -> np.ndarray:

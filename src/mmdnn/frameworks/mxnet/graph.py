@@ -23,6 +23,7 @@ from mmdnn.frameworks.mxnet._schema import (
     operators,
 )
 from mmdnn.registry import Source
+from mmdnn.shapes import OpenShape
 
 VARIABLE = "null"
 """What a file calls the operator of a variable: an input or a parameter."""
@@ -180,9 +181,9 @@ class Model:
     symbol: Symbol
     params: dict[str, ir.TensorProtocol] = field(default_factory=dict)
     auxiliary: set[str] = field(default_factory=set)
-    inputs: dict[str, tuple[int | None, ...] | None] = field(default_factory=dict)
+    inputs: dict[str, OpenShape | None] = field(default_factory=dict)
     numpy: bool = False
     files: Source = field(default_factory=Source)
     labels: tuple[str, ...] = ()
-    needed: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
-    assumed: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
+    needed: dict[str, OpenShape] = field(default_factory=dict)
+    assumed: dict[str, OpenShape] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.values import constant, numbers
 from mmdnn.python.statements import Statement
 
@@ -56,11 +57,11 @@ class Variable:
         return numbers(self.value, FOLDABLE)
 
     @property
-    def shape(self) -> tuple[int | str | None, ...] | None:
+    def shape(self) -> Dimensions | None:
         """Its dimensions: sizes, names, or None; None as a whole where not even the rank is known."""
         if self.value is None or self.value.shape is None:
             return None
-        return tuple(d if isinstance(d, int) else d.value for d in self.value.shape)
+        return dimensions(self.value)
 
     @property
     def rank(self) -> int | None:

@@ -15,6 +15,8 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
 from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.builder import shape
+from mmdnn.shapes import OpenShape
 
 KINDS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
 """The operators, and their usual activations."""
@@ -176,7 +178,7 @@ def _size(node: ir.Node, layer: Recurrent) -> int | None:
             continue
         if layer.batch_first and name in {"X", "initial_h", "initial_c"}:
             wanted = f"{wanted[1]}{wanted[0]}{wanted[2:]}"
-        dims = [dim if isinstance(dim, int) else None for dim in value.shape]
+        dims = shape(value)
         if len(dims) != len(wanted) or not _fits(dims, wanted, known, GATES[layer.kind]):
             raise ShapeError(
                 f"its {name} has the shape {list(value.shape)}",
@@ -186,7 +188,7 @@ def _size(node: ir.Node, layer: Recurrent) -> int | None:
     return known.get("H")
 
 
-def _fits(dims: list[int | None], wanted: str, known: dict[str, int], gates: int) -> bool:
+def _fits(dims: OpenShape, wanted: str, known: dict[str, int], gates: int) -> bool:
     """Whether sizes are those wanted, and what they say of others: G is the rows of all gates."""
     times = {"G": gates, "B": 2 * gates, "Q": 3}
     for dim, letter in zip(dims, wanted, strict=True):

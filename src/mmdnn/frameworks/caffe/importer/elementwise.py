@@ -15,7 +15,7 @@ from mmdnn.frameworks.caffe.importer.forks import YOLO, channels
 from mmdnn.frameworks.caffe.importer.pooling import LOWEST
 from mmdnn.frameworks.caffe.importer.shapes import agree, known
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer, plain
-from mmdnn.ir.builder import Op, dimensions, shape
+from mmdnn.ir.builder import Op, rank, shape
 
 PROD, SUM, MAX = 0, 1, 2
 
@@ -62,7 +62,7 @@ def scale(layer: ImportedLayer, op: Op, x: ir.Value, factor: ir.Value | None = N
         y = op.Mul(x, layer.weight(0, "weight", covered))
     else:
         aligned = _aligned(layer, op, x, factor, p.axis)
-        covered = tuple(known(aligned, i) for i in range(_rank(aligned))) if p.bias_term else ()
+        covered = tuple(known(aligned, i) for i in range(rank(aligned))) if p.bias_term else ()
         y = op.Mul(x, aligned)
     return op.Add(y, layer.weight(int(factor is None), "bias", covered)) if p.bias_term else y
 
@@ -79,28 +79,24 @@ def covered_shape(layer: ImportedLayer, x: ir.Value, p: Any) -> tuple[int, ...]:
     """The shape of a learned factor, with ones for the axes after it."""
     if p.num_axes == 0:
         return ()
-    rank, axis = _rank(x), layer.axis(p.axis, x)
-    end = rank if p.num_axes == -1 else axis + p.num_axes
-    if p.num_axes < -1 or end > rank:
-        layer.unfit(f"{p.num_axes} axes from {axis} on do not fit {rank} axes")
-    return (*(known(x, i) for i in range(axis, end)), *[1] * (rank - end))
+    count, axis = rank(x), layer.axis(p.axis, x)
+    end = count if p.num_axes == -1 else axis + p.num_axes
+    if p.num_axes < -1 or end > count:
+        layer.unfit(f"{p.num_axes} axes from {axis} on do not fit {count} axes")
+    return (*(known(x, i) for i in range(axis, end)), *[1] * (count - end))
 
 
 def _aligned(layer: ImportedLayer, op: Op, x: ir.Value, factor: ir.Value, axis: int) -> ir.Value:
     """A second bottom, with axes of size 1 appended so that its first axis is `axis` of x."""
-    rank, own = _rank(x), _rank(factor)
+    count, own = rank(x), rank(factor)
     if own == 0:
         return factor
     axis = layer.axis(axis, x)
-    after = rank - axis - own
+    after = count - axis - own
     if after < 0:
-        layer.unfit(f"the second bottom's {own} axes from {axis} on do not fit {rank} axes")
+        layer.unfit(f"the second bottom's {own} axes from {axis} on do not fit {count} axes")
     agree(x, factor, [(axis + i, i) for i in range(own)])
     return op.Unsqueeze(factor, list(range(own, own + after))) if after else factor
-
-
-def _rank(x: ir.Value) -> int:
-    return len(dimensions(x))
 
 
 @importer("Power")

@@ -14,14 +14,13 @@ from mmdnn.frameworks.caffe import graph
 from mmdnn.frameworks.caffe._layers import LAYERS
 from mmdnn.frameworks.caffe.reader.rules import is_data
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
-
-Shape = tuple[int, ...] | None
+from mmdnn.shapes import Shape
 
 _SQUASHING = {row.name: row.squashes for row in LAYERS.values() if row.squashes}
 _HEADS = {row.name for row in LAYERS.values() if row.judges}
 
 
-def for_inference(drafts: list[Draft]) -> tuple[list[Draft], dict[str, Shape]]:
+def for_inference(drafts: list[Draft]) -> tuple[list[Draft], dict[str, Shape | None]]:
     """The layers left, and every input's shape.
 
     Args:
@@ -37,7 +36,7 @@ def for_inference(drafts: list[Draft]) -> tuple[list[Draft], dict[str, Shape]]:
     body = _squashed(drafts, heads)
     needed = _live(body, _predictions(drafts, heads))
     read = {bottom for draft in needed for bottom in draft.message.bottom}
-    inputs: dict[str, Shape] = {}
+    inputs: dict[str, Shape | None] = {}
     layers = []
     for draft in needed:
         layer = draft.message
@@ -62,8 +61,8 @@ def input_draft(name: str, tops: Iterable[str]) -> Draft:
     return Draft(layer)
 
 
-def _input_shapes(drafts: list[Draft]) -> dict[str, Shape]:
-    shapes: dict[str, Shape] = {}
+def _input_shapes(drafts: list[Draft]) -> dict[str, Shape | None]:
+    shapes: dict[str, Shape | None] = {}
     for draft in drafts:
         layer = draft.message
         if layer.type == "Input":
@@ -164,18 +163,18 @@ def _squashes(draft: Draft, wanted: set[str]) -> bool:
     return kind and bool(wanted.intersection(draft.message.bottom))
 
 
-def _data_shapes(layer: Any) -> list[Shape]:
+def _data_shapes(layer: Any) -> list[Shape | None]:
     """The shape of each top, as far as the file is certain (src/caffe/layers/*_data_layer.cpp)."""
     if layer.type == "DummyData":
         return _dummy_shapes(layer.dummy_data_param, len(layer.top))
     image, batch = _image(layer)
-    rest: list[Shape] = [(batch,) if batch and layer.type in _LABELLED else None]
+    rest: list[Shape | None] = [(batch,) if batch and layer.type in _LABELLED else None]
     return [image, *rest * (len(layer.top) - 1)][: len(layer.top)]
 
 
-def _dummy_shapes(block: Any, count: int) -> list[Shape]:
+def _dummy_shapes(block: Any, count: int) -> list[Shape | None]:
     """One shape for all tops or one each, in the present form or as four sizes."""
-    said: list[Shape] = [tuple(shape.dim) for shape in block.shape]
+    said: list[Shape | None] = [tuple(shape.dim) for shape in block.shape]
     if not said:
         sizes = [block.num, block.channels, block.height, block.width]
         rows = max(len(values) for values in sizes)
@@ -188,7 +187,7 @@ def _dummy_shapes(block: Any, count: int) -> list[Shape]:
 _LABELLED = frozenset({"Data", "ImageData", "MemoryData", "WindowData"})
 
 
-def _image(layer: Any) -> tuple[Shape, int]:
+def _image(layer: Any) -> tuple[Shape | None, int]:
     """The shape of the first top and the batch size, 0 where it is not said."""
     if layer.type not in _LABELLED:
         return None, 0

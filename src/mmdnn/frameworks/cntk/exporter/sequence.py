@@ -20,6 +20,7 @@ from mmdnn.frameworks.cntk.exporter.scope import Scope
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Attribute, Axis, Shape
+from mmdnn.ir.builder import dimensions
 from mmdnn.tensors import references
 
 DOMAIN = "mmdnn.cntk::"
@@ -119,7 +120,8 @@ def _target(node: ir.Node) -> list[int | str | None]:
     producer = value.producer() if value is not None else None
     parts = [value] if producer is None or producer.op_type != "Concat" else producer.inputs
     found = [dim for part in parts for dim in _dimensions(part)]
-    said = [dim if isinstance(dim, int) else dim.value for dim in node.outputs[0].shape or []]
+    (output,) = node.outputs
+    said = dimensions(output) if output.shape is not None else ()
     return found if len(found) == len(said) or not said else list(said)
 
 
@@ -129,7 +131,8 @@ def _dimensions(part: ir.Value | None) -> list[int | str | None]:
         return [int(size) for size in references.read(part.const_value).reshape(-1)]
     if producer is None or producer.op_type != "Shape" or producer.inputs[0] is None:
         return [None]
-    dims = [d if isinstance(d, int) else d.value for d in producer.inputs[0].shape or []]
+    x = producer.inputs[0]
+    dims = list(dimensions(x)) if x.shape is not None else []
     ends = [producer.attributes.get(name) for name in ("start", "end")]
     return dims[slice(*(None if end is None else int(end.value) for end in ends))]
 

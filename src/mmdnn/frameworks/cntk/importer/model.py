@@ -18,6 +18,7 @@ from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.table import GraphImporter, importer
 from mmdnn.ir import sequences
 from mmdnn.ir.importing import open_where_possible
+from mmdnn.shapes import OpenShape
 
 
 def to_ir(model: Model, *, static: bool = False) -> ir.Model:
@@ -52,7 +53,7 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     )
 
 
-def input_shapes(model: Model) -> dict[str, tuple[int | None, ...]]:
+def input_shapes(model: Model) -> dict[str, OpenShape]:
     """The inputs that a model's outputs need, with their dynamic axes, batch and time, first.
 
     Args:

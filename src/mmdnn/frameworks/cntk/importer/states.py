@@ -8,6 +8,7 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.table import GraphImporter
+from mmdnn.shapes import Shape
 
 _SAME = frozenset(
     {
@@ -20,8 +21,6 @@ _SAME = frozenset(
     }
 )
 """Functions whose result has the shape of their operands, broadcast."""
-
-Shape = tuple[int, ...]
 
 
 def state_shape(

@@ -22,6 +22,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry
 from mmdnn.ir import COMPUTED, exporting
+from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.exporting import Exporter, layer_of
 from mmdnn.ir.values import constant, numbers, producer
 
@@ -56,11 +57,11 @@ class Array:
     dtype: ir.DataType | None = None
 
     @property
-    def shape(self) -> tuple[int | str | None, ...] | None:
+    def shape(self) -> Dimensions | None:
         """Its dimensions: sizes, names, or None; None as a whole where not even the rank is known."""
         if self.value is None or self.value.shape is None:
             return None
-        return tuple(d if isinstance(d, int) else d.value for d in self.value.shape)
+        return dimensions(self.value)
 
     @property
     def rank(self) -> int | None:
@@ -93,10 +94,10 @@ class Array:
 class ExportedNode(exporting.ExportedNode):
     """A node on its way to MXNet."""
 
-    def output_shape(self, index: int = 0) -> tuple[int | str | None, ...] | None:
+    def output_shape(self, index: int = 0) -> Dimensions | None:
         """The dimensions of an output, where they are known."""
-        shape = self.node.outputs[index].shape
-        return None if shape is None else tuple(d if isinstance(d, int) else d.value for d in shape)
+        output = self.node.outputs[index]
+        return None if output.shape is None else dimensions(output)
 
     def own(self, x: Array | ir.Value | None, *types: str) -> ir.Node | None:
         """The node that makes it, if it is one of these operators and part of the same layer."""

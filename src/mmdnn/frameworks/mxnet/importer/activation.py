@@ -6,9 +6,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import flat, rank, reshape
+from mmdnn.frameworks.mxnet.importer.sizes import flat, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
-from mmdnn.ir.builder import Op, known
+from mmdnn.ir.builder import Op, known, rank
 
 _ACTIVATIONS = {
     "relu": "Relu",

@@ -10,9 +10,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
-from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
-from mmdnn.ir.builder import Op
+from mmdnn.ir.builder import Op, rank
 
 
 def columns(op: Op, x: ir.Value, axis: int = -1) -> list[ir.Value]:

@@ -12,9 +12,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose
 from mmdnn.frameworks.mxnet.importer.elementwise import Binary, Unary, plain, register_binary
-from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, existing, importer
-from mmdnn.ir.builder import Op
+from mmdnn.ir.builder import Op, rank
 
 
 def _true(op: Op, x: Any) -> ir.Value | np.ndarray:

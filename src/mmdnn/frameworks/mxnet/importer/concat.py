@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.sizes import at_least, rank, reshape
+from mmdnn.frameworks.mxnet.importer.sizes import at_least, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
-from mmdnn.ir.builder import Op, dimensions, known
+from mmdnn.ir.builder import Op, dimensions, known, rank
 from mmdnn.tensors import references
 
 

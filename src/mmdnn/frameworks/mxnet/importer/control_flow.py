@@ -13,9 +13,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Symbol
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
-from mmdnn.ir.builder import Builder, Op, dimensions
+from mmdnn.ir.builder import Builder, Op, dimensions, rank
 
 
 class _Body:

@@ -11,9 +11,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
+from mmdnn.frameworks.mxnet.importer.sizes import Size, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, Ints, importer
-from mmdnn.ir.builder import Op, dimensions, known
+from mmdnn.ir.builder import Op, dimensions, known, rank
 
 
 def per_axis(node: ImportedNode, name: str, count: int, default: int) -> list[int]:

@@ -13,9 +13,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry, Node
 from mmdnn.frameworks.mxnet.importer.dtypes import array, named
-from mmdnn.frameworks.mxnet.importer.sizes import joined, rank, vector
+from mmdnn.frameworks.mxnet.importer.sizes import joined, vector
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
-from mmdnn.ir.builder import Op, dimensions, known
+from mmdnn.ir.builder import Op, dimensions, known, rank
 
 
 def _filled(node: ImportedNode, op: Op, shape: list[int], fill: float) -> ir.Value:

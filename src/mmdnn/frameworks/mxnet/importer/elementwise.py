@@ -14,7 +14,6 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.special import (
     arctan2,
     cube_root,
@@ -27,7 +26,7 @@ from mmdnn.frameworks.mxnet.importer.special import (
     truncated,
 )
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, existing, importer
-from mmdnn.ir.builder import Op, known
+from mmdnn.ir.builder import Op, known, rank
 
 Binary = Callable[[Op, Any, Any], ir.Value]
 

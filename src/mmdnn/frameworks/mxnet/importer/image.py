@@ -7,9 +7,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST
-from mmdnn.frameworks.mxnet.importer.sizes import rank, transpose
+from mmdnn.frameworks.mxnet.importer.sizes import transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, Floats, ImportedNode, importer
-from mmdnn.ir.builder import Op, known
+from mmdnn.ir.builder import Op, known, rank
 
 
 @importer("_image_to_tensor", doc=f"{NN}.image.to_tensor")

@@ -13,9 +13,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import rank, reshape, transpose
+from mmdnn.frameworks.mxnet.importer.sizes import reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
-from mmdnn.ir.builder import Op, dimensions, known
+from mmdnn.ir.builder import Op, dimensions, known, rank
 
 FARTHEST = np.iinfo(np.int64)
 

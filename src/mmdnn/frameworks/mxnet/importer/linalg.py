@@ -13,9 +13,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.matmul import scaled, turned
-from mmdnn.frameworks.mxnet.importer.sizes import Size, rank, reshape, transpose
+from mmdnn.frameworks.mxnet.importer.sizes import Size, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
-from mmdnn.ir.builder import Builder, Op, dimensions, known
+from mmdnn.ir.builder import Builder, Op, dimensions, known, rank
 
 Step = Callable[[Op, ir.Value, ir.Value], ir.Value]
 """`(op, index, state)` -> the state after one more row or column."""

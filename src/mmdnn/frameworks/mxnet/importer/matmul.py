@@ -11,13 +11,12 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     flat,
     joined,
     moved,
-    rank,
     reshape,
     transpose,
     vector,
 )
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
-from mmdnn.ir.builder import Op, known
+from mmdnn.ir.builder import Op, known, rank
 from mmdnn.tensors import references
 
 

@@ -18,6 +18,7 @@ from mmdnn.frameworks.mxnet.importer.table import GraphImporter, importer
 from mmdnn.ir import FRAMEWORK, SAID
 from mmdnn.ir.builder import Dimension
 from mmdnn.ir.importing import open_where_possible
+from mmdnn.shapes import OpenShape
 
 
 def to_ir(model: Model, *, static: bool = False) -> ir.Model:
@@ -109,7 +110,7 @@ def _inputs(graph: GraphImporter, sizes: dict[int, str]) -> None:
 
 
 def _dimensions(
-    model: Model, sizes: dict[int, str], name: str, shape: tuple[int | None, ...]
+    model: Model, sizes: dict[int, str], name: str, shape: OpenShape
 ) -> list[Dimension]:
     dims: list[Dimension] = [
         f"{name}_{axis}" if size is None else size for axis, size in enumerate(shape)

@@ -10,10 +10,10 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import moved, rank
+from mmdnn.frameworks.mxnet.importer.sizes import moved
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir import COMPUTED
-from mmdnn.ir.builder import Op, known
+from mmdnn.ir.builder import Op, known, rank
 
 MOMENTUM = 0.9
 """ONNX's default, and MXNet's."""

@@ -6,9 +6,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
-from mmdnn.ir.builder import Op
+from mmdnn.ir.builder import Op, rank
 
 
 @importer("Pad", doc=f"{NN}.pad")

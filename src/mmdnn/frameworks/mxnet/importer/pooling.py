@@ -18,10 +18,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.convolution import channels_last, per_axis, to_first, to_last
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.special import cube_root
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, Ints, importer
-from mmdnn.ir.builder import Op, known
+from mmdnn.ir.builder import Op, known, rank
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import rank, reshape
+from mmdnn.frameworks.mxnet.importer.sizes import reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
-from mmdnn.ir.builder import Op
+from mmdnn.ir.builder import Op, rank
 
 Axes = list[int]
 

@@ -14,14 +14,13 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     flat,
     joined,
     product,
-    rank,
     reshape,
     squeeze,
     transpose,
     vector,
 )
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
-from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known
+from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known, rank
 
 KEEP, INFER, REST, MERGE, SPLIT, SKIP = "keep", "infer", "rest", "merge", "split", "skip"
 

@@ -12,19 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Dimension, Op, dimensions
+from mmdnn.ir.builder import Dimension, Op, dimensions, rank
 
 Size: TypeAlias = "int | tuple[int, ...]"
 """A number, or axes whose sizes are multiplied."""
-
-
-def rank(value: ir.Value) -> int:
-    """The number of axes.
-
-    Raises:
-        NeedsStatic: It is not known.
-    """
-    return len(dimensions(value))
 
 
 def product(value: ir.Value, axes: Sequence[int]) -> int | None:

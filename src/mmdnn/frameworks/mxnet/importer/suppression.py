@@ -12,9 +12,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.boxes import centres, corners, filled
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
-from mmdnn.frameworks.mxnet.importer.sizes import rank
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
-from mmdnn.ir.builder import Op, known
+from mmdnn.ir.builder import Op, known, rank
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 

@@ -9,6 +9,7 @@ from mmdnn.frameworks.mxnet._schema import AUXILIARY, LABELS
 from mmdnn.frameworks.mxnet.graph import Model, Node, Symbol
 from mmdnn.frameworks.mxnet.reader import archive, inputs, ndarray, symbol
 from mmdnn.registry import Source
+from mmdnn.shapes import OpenShape
 
 _ARCHIVES = {".mar", ".model"}
 
@@ -35,7 +36,7 @@ def read(source: Source) -> Model:
     for each in source.files:
         if not each.is_file():
             raise UsageError("there is no such file", file=each)
-    said: dict[str, tuple[int | None, ...]] = {}
+    said: dict[str, OpenShape] = {}
     if path.suffix.lower() in _ARCHIVES:
         said = archive.read(path).inputs
     text, place = files(source)
@@ -74,7 +75,7 @@ def files(source: Source) -> tuple[bytes, archive.Place | None]:
 def _model(
     graph: Symbol,
     arrays: ndarray.Arrays,
-    said: dict[str, tuple[int | None, ...]],
+    said: dict[str, OpenShape],
     source: Source,
 ) -> Model:
     params, states = _by_name(arrays)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mmdnn.errors import FormatError
+from mmdnn.shapes import OpenShape
 from mmdnn.tensors import stream
 
 MOST_TEXT = 1 << 28
@@ -55,7 +56,7 @@ class Archive:
 
     symbol: bytes
     weights: Place | None
-    inputs: dict[str, tuple[int | None, ...]]
+    inputs: dict[str, OpenShape]
 
 
 def read(path: Path) -> Archive:
@@ -103,14 +104,14 @@ def _check(info: zipfile.ZipInfo, path: Path) -> None:
 
 def _signature(
     file: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], path: Path
-) -> dict[str, tuple[int | None, ...]]:
+) -> dict[str, OpenShape]:
     """Shapes of inputs; a size of 0 is an open one."""
     member = next((name for name in members if name.endswith("signature.json")), None)
     if member is None:
         return {}
     data = json.loads(_text(file, members[member], path))
     rows = data.get("inputs") if isinstance(data, dict) else None
-    found: dict[str, tuple[int | None, ...]] = {}
+    found: dict[str, OpenShape] = {}
     for row in rows if isinstance(rows, list) else []:
         name, sizes = (row.get(key) for key in ("data_name", "data_shape"))
         if not isinstance(name, str) or not all(type(size) is int for size in sizes):

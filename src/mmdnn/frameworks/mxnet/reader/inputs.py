@@ -13,8 +13,8 @@ from mmdnn.errors import FormatError
 from mmdnn.frameworks.mxnet import _attributes
 from mmdnn.frameworks.mxnet.graph import Model, Node
 from mmdnn.frameworks.mxnet.reader import sizes
+from mmdnn.shapes import OpenShape
 
-Shape = tuple[int | None, ...]
 STATES = (2, 3)
 """The places of states among the inputs of RNN."""
 PICTURE = 4
@@ -30,9 +30,9 @@ _SAME = frozenset(
 """Operators whose output has as many axes, and channels, as their first input."""
 
 
-def shapes(model: Model, names: Sequence[str]) -> dict[str, Shape]:
+def shapes(model: Model, names: Sequence[str]) -> dict[str, OpenShape]:
     """What is known of these variables; `model.needed` must be."""
-    found: dict[str, Shape] = {}
+    found: dict[str, OpenShape] = {}
     for variable in model.symbol.variables:
         name = variable.name
         if name in names:
@@ -42,12 +42,12 @@ def shapes(model: Model, names: Sequence[str]) -> dict[str, Shape]:
     return found
 
 
-def needed(model: Model, names: Sequence[str]) -> dict[str, Shape]:
+def needed(model: Model, names: Sequence[str]) -> dict[str, OpenShape]:
     """What the first operators that read these variables say of their shapes."""
     return _all_told(model, names, _TELLING)
 
 
-def _sized(model: Model, name: str, shape: Shape) -> Shape:
+def _sized(model: Model, name: str, shape: OpenShape) -> OpenShape:
     """A picture's size, where the dense layers behind tell it."""
     if len(shape) != PICTURE or shape[1] is None or shape[2:] != (None, None):
         return shape
@@ -63,7 +63,7 @@ def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
     return readers
 
 
-def _said(model: Model, variable: Node) -> Shape | None:
+def _said(model: Model, variable: Node) -> OpenShape | None:
     """`__shape__`; a size of 0 (of -1 in NumPy's shapes) is open."""
     text = variable.attrs.get("__shape__")
     if text is None:
@@ -76,7 +76,7 @@ def _said(model: Model, variable: Node) -> Shape | None:
     return tuple(size if size is not None and size >= least else None for size in sizes)
 
 
-def assumed(model: Model, names: Sequence[str]) -> dict[str, Shape]:
+def assumed(model: Model, names: Sequence[str]) -> dict[str, OpenShape]:
     """What is taken for the shape of an input where nobody says it: a dense layer's is a matrix.
 
     It would take any number of axes, and flatten them.
@@ -87,8 +87,8 @@ def assumed(model: Model, names: Sequence[str]) -> dict[str, Shape]:
 def _all_told(
     model: Model,
     names: Sequence[str],
-    table: Mapping[str, Callable[[Model, Node], Shape | None]],
-) -> dict[str, Shape]:
+    table: Mapping[str, Callable[[Model, Node], OpenShape | None]],
+) -> dict[str, OpenShape]:
     variables = [node for node in model.symbol.variables if node.name in names]
     readers = _readers(model)
     told = {node.name: _told(model, node, readers, table) for node in variables}
@@ -99,8 +99,8 @@ def _told(
     model: Model,
     start: Node,
     readers: dict[Node, list[tuple[Node, int]]],
-    table: Mapping[str, Callable[[Model, Node], Shape | None]],
-) -> Shape | None:
+    table: Mapping[str, Callable[[Model, Node], OpenShape | None]],
+) -> OpenShape | None:
     """Walk to the first operators that say what they take."""
     seen, todo = {start}, [start]
     while todo:
@@ -124,7 +124,7 @@ def _weight(model: Model, node: Node, place: int = 1) -> tuple[int, ...] | None:
     return tuple(tensor.shape.numpy()) if tensor is not None else None
 
 
-def _convolution(model: Model, node: Node) -> Shape | None:
+def _convolution(model: Model, node: Node) -> OpenShape | None:
     weight = _weight(model, node)
     layout = node.param("layout")
     if weight is None or (layout and layout[1] != "C"):
@@ -132,25 +132,25 @@ def _convolution(model: Model, node: Node) -> Shape | None:
     return (None, weight[1] * node.param("num_group"), *[None] * (len(weight) - 2))
 
 
-def _deconvolution(model: Model, node: Node) -> Shape | None:
+def _deconvolution(model: Model, node: Node) -> OpenShape | None:
     weight = _weight(model, node)
     return None if weight is None else (None, weight[0], *[None] * (len(weight) - 2))
 
 
-def _dense(model: Model, node: Node) -> Shape | None:
+def _dense(model: Model, node: Node) -> OpenShape | None:
     weight = _weight(model, node)
     if weight is None or len(weight) != 2 or not node.param("flatten"):
         return None
     return (None, weight[1])
 
 
-def _state(node: Node) -> Shape:
+def _state(node: Node) -> OpenShape:
     """Layers in each direction, batch, size."""
     ways = 2 if node.param("bidirectional") else 1
     return (node.param("num_layers") * ways, None, node.param("state_size"))
 
 
-def _recurrent(model: Model, node: Node) -> Shape | None:
+def _recurrent(model: Model, node: Node) -> OpenShape | None:
     """Time, batch, features: those are what is left of the parameters' number."""
     vector = _weight(model, node)
     gates = {"lstm": 4, "gru": 3}.get(node.param("mode"), 1)
@@ -164,7 +164,7 @@ def _recurrent(model: Model, node: Node) -> Shape | None:
     return (None, None, None if over or features < 1 else features)
 
 
-_TELLING: dict[str, Callable[[Model, Node], Shape | None]] = {
+_TELLING: dict[str, Callable[[Model, Node], OpenShape | None]] = {
     "Convolution": _convolution,
     "Convolution_v1": _convolution,
     "Deconvolution": _deconvolution,
