@@ -13,7 +13,7 @@ import numpy as np
 from mmdnn.errors import FormatError, MissingExtraError, UnsupportedError
 from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.graph import Program
-from mmdnn.frameworks.pytorch.writer import LAYERS, import_torch, instantiate, read_layers
+from mmdnn.frameworks.pytorch.writer.weights import LAYERS, import_torch, instantiate, read_layers
 from mmdnn.registry import Source
 
 Arrays = dict[str, np.ndarray]

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.exporting import is_used
 from mmdnn.python.expressions import Code
@@ -62,8 +62,8 @@ def _same(a: Any, b: Any) -> bool:
     "Attention", doc="Attention", unused=" ".join([*SPECIAL, *WINDOWS, "qk_matmul_output_mode"])
 )
 def attention(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     query: Variable,
     key: Variable,
     value: Variable,

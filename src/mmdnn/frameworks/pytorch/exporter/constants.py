@@ -27,7 +27,7 @@ LITERAL = 8
 """Constants of these types and of up to this many elements are written out."""
 
 
-def place(program: Program) -> None:
+def place_constants(program: Program) -> None:
     """Replace every constant variable in the program's code by a member that holds it."""
     members: dict[Variable, Member] = {}
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Variable
 from mmdnn.ir.exporting import is_used
 from mmdnn.ir.recurrent import scans
@@ -20,8 +20,8 @@ ENDLESS = 1 << 31
 
 @exporter("If", doc="If")
 def if_(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     condition: Variable,
     *,
     then_branch: ir.Graph,
@@ -51,8 +51,8 @@ def wanted_output(output: Variable) -> bool:
 
 @exporter("Loop", doc="Loop")
 def loop(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     trips: Variable | None = None,
     condition: Variable | None = None,
     *initial: Variable,
@@ -88,19 +88,19 @@ def loop(
     _finish(node, torch, carried, body.outputs[1 + len(states) :], lists, [0] * len(lists), sure)
 
 
-def _carry(torch: Writing, value: ir.Value, first: Any) -> Variable:
+def _carry(torch: Writer, value: ir.Value, first: Any) -> Variable:
     """The variable that a state lives in, starting with its first value."""
     variable = _bind(torch, value)
     torch.scope.statements.append(Statement([variable], Code("{0}", (first,))))
     return variable
 
 
-def _bind(torch: Writing, value: ir.Value) -> Variable:
+def _bind(torch: Writer, value: ir.Value) -> Variable:
     torch.scope.variables[value] = Variable(torch.scope.variable(value).hint, value)
     return torch.scope.variables[value]
 
 
-def _limit(torch: Writing, trips: Variable | None) -> Any:
+def _limit(torch: Writer, trips: Variable | None) -> Any:
     """The trip count: a number, code, or None for endless."""
     if trips is None:
         return None
@@ -111,7 +111,7 @@ def _limit(torch: Writing, trips: Variable | None) -> Any:
     return None if count >= ENDLESS else max(count, 0)
 
 
-def _always(torch: Writing, condition: Variable | None, graph: ir.Graph) -> bool:
+def _always(torch: Writer, condition: Variable | None, graph: ir.Graph) -> bool:
     """Whether the condition is true from the start and never changes."""
     start = torch.static(condition)
     if condition is not None and (start is None or not start.all()):
@@ -127,7 +127,7 @@ def _always(torch: Writing, condition: Variable | None, graph: ir.Graph) -> bool
     return known is not None and bool(np.all(known.numpy()))
 
 
-def _flag(torch: Writing, value: ir.Value, condition: Variable | None) -> Variable:
+def _flag(torch: Writer, value: ir.Value, condition: Variable | None) -> Variable:
     known = torch.static(condition)
     plain = condition is None or known is not None
     variable = _bind(torch, value)
@@ -139,7 +139,7 @@ def _flag(torch: Writing, value: ir.Value, condition: Variable | None) -> Variab
 
 
 def _header(
-    torch: Writing, limit: Any, flag: Variable | None, step: Variable, counts: bool
+    torch: Writer, limit: Any, flag: Variable | None, step: Variable, counts: bool
 ) -> tuple[Code, list[Statement], list[Statement]]:
     """The loop's first line, and what stands at the begin and the end of its body."""
     if limit is not None:
@@ -161,14 +161,14 @@ def _header(
     return Code("while {0}:", (flag,)), [], end
 
 
-def _collect(torch: Writing, outputs: Any, lists: list[Variable]) -> list[Statement]:
+def _collect(torch: Writer, outputs: Any, lists: list[Variable]) -> list[Statement]:
     return [
         Statement([], Code("{0}.append({1})", (into, torch.scope.variable(value)), needs=(ATOM,)))
         for value, into in zip(outputs, lists, strict=True)
     ]
 
 
-def _update(torch: Writing, updates: list[tuple[Variable, ir.Value]]) -> list[Statement]:
+def _update(torch: Writer, updates: list[tuple[Variable, ir.Value]]) -> list[Statement]:
     """The states take their next values, all at once."""
     pairs = [(state, torch.scope.variable(value)) for state, value in updates]
     pairs = [(state, following) for state, following in pairs if state is not following]
@@ -181,8 +181,8 @@ def _update(torch: Writing, updates: list[tuple[Variable, ir.Value]]) -> list[St
 
 
 def _finish(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     carried: list[Variable],
     scanned: Any,
     lists: list[Variable],
@@ -192,7 +192,7 @@ def _finish(
     """Bind the node's outputs: final states, and what was collected, stacked."""
     outputs = node.node.outputs
     for value, state in zip(outputs, carried, strict=False):
-        torch.scope._alias(value, state)
+        torch.scope.alias(value, state)
     for output, inside, items, axis in zip(
         outputs[len(carried) :], scanned, lists, axes, strict=True
     ):
@@ -220,7 +220,7 @@ def _nothing(value: ir.Value, axis: int) -> str:
 
 
 @exporter("Scan", doc="Scan", unused=" ".join(scans.ATTRIBUTES))
-def scan(node: Exporting, torch: Writing, *inputs: Variable) -> None:
+def scan(node: Node, torch: Writer, *inputs: Variable) -> None:
     said = scans.read(node.node)
     graph, count = said.body, len(said.axes)
     first, scanned = inputs[: said.states], inputs[said.states :]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, pair, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, pair, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
 from mmdnn.python.expressions import Code
 
 
-def padded(torch: Writing, x: Any, window: Window) -> tuple[Any, Any]:
+def padded(torch: Writer, x: Any, window: Window) -> tuple[Any, Any]:
     """The input, padded where torch's symmetric padding cannot say it, and torch's `padding`."""
     if window.is_even:
         return x, pair(window.begins)
@@ -23,7 +23,7 @@ def flat_pads(begins: list[int], ends: list[int]) -> tuple[int, ...]:
     return tuple(side for both in reversed(pairs) for side in both)
 
 
-def check(node: Exporting, window: Window, weight: Variable) -> tuple[int, int]:
+def check(node: Node, window: Window, weight: Variable) -> tuple[int, int]:
     """The first sizes of a convolution's weight; refused where torch has none of so many axes."""
     if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
         node.refuse("the shape of its weight is not known")
@@ -34,8 +34,8 @@ def check(node: Exporting, window: Window, weight: Variable) -> tuple[int, int]:
 
 @exporter("Conv", doc="Conv")
 def conv(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     bias: Variable | None = None,
@@ -69,8 +69,8 @@ def conv(
 
 @exporter("ConvTranspose", doc="ConvTranspose")
 def conv_transpose(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     bias: Variable | None = None,
@@ -107,7 +107,7 @@ def conv_transpose(
 
 
 def _padding_of_transposed(
-    node: Exporting, window: Window
+    node: Node, window: Window
 ) -> tuple[list[int], list[int], tuple[int, ...]]:
     """Torch's `padding` and `output_padding`, and what `F.pad` cuts off afterwards.
 
@@ -128,8 +128,8 @@ def _padding_of_transposed(
 
 @exporter("DeformConv", doc="DeformConv", unused="kernel_shape")
 def deform_conv(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     offset: Variable,
@@ -158,8 +158,8 @@ def deform_conv(
 
 @exporter("Col2Im", doc="Col2Im")
 def col2im(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     image_shape: Variable,
     block_shape: Variable,

@@ -6,16 +6,14 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import native
 
 
 @exporter("Range", doc="Range", unused="stash_type")
-def range_(
-    node: Exporting, torch: Writing, start: Variable, limit: Variable, delta: Variable
-) -> Code:
+def range_(node: Node, torch: Writer, start: Variable, limit: Variable, delta: Variable) -> Code:
     bounds = [_number(torch, bound) for bound in (start, limit, delta)]
     if start.dtype is None:
         node.refuse("the type of its output is not known")
@@ -27,7 +25,7 @@ def range_(
     return torch.call("torch.arange", *kept, **kind)
 
 
-def _number(torch: Writing, x: Variable) -> Any:
+def _number(torch: Writer, x: Variable) -> Any:
     found = torch.sizes(x)
     if found:
         return found[0]
@@ -37,7 +35,7 @@ def _number(torch: Writing, x: Variable) -> Any:
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")
 def constant_of_shape(
-    node: Exporting, torch: Writing, dims: Variable, *, value: ir.TensorProtocol | None = None
+    node: Node, torch: Writer, dims: Variable, *, value: ir.TensorProtocol | None = None
 ) -> Code:
     fill = 0.0 if value is None else native(value.numpy().reshape(()))
     dtype = ir.DataType.FLOAT if value is None else value.dtype
@@ -49,9 +47,7 @@ def constant_of_shape(
 
 
 @exporter("EyeLike", doc="EyeLike")
-def eye_like(
-    node: Exporting, torch: Writing, x: Variable, *, k: int, dtype: int | None = None
-) -> Code:
+def eye_like(node: Node, torch: Writer, x: Variable, *, k: int, dtype: int | None = None) -> Code:
     element = dtype or x.dtype
     rows, columns = torch.size(x, 0), torch.size(x, 1)
     kind = {} if element == ir.DataType.FLOAT else {"dtype": torch_type(node, element)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import native
@@ -12,8 +12,8 @@ from mmdnn.python.literals import native
 
 @exporter("NonMaxSuppression", doc="NonMaxSuppression")
 def non_max_suppression(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     boxes: Variable,
     scores: Variable,
     limit: Variable | None = None,
@@ -34,8 +34,8 @@ def non_max_suppression(
 
 @exporter("RoiAlign", doc="RoiAlign")
 def roi_align(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     x: Variable,
     rois: Variable,
     batch: Variable,
@@ -58,8 +58,8 @@ def roi_align(
 
 @exporter("MaxRoiPool", doc="MaxRoiPool")
 def max_roi_pool(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     x: Variable,
     rois: Variable,
     *,

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, Code
 
@@ -19,8 +19,8 @@ NON_NEGATIVE = {"ArgMax", "ArgMin", "TopK", "NonZero", "Range", "Shape"}
 
 @exporter("Slice", doc="Slice")
 def slice_(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     starts: Variable,
     ends: Variable,
@@ -59,7 +59,7 @@ def _backwards(steps: Any) -> bool:
 
 
 def _cut(
-    node: Exporting,
+    node: Node,
     start: int | Code,
     end: int | Code,
     step: int,
@@ -124,7 +124,7 @@ def subscript(places: dict[int, str], rank: int | None) -> str:
 
 
 def _computed_slice(
-    torch: Writing,
+    torch: Writer,
     x: Variable,
     starts: Variable,
     ends: Variable,
@@ -140,7 +140,7 @@ def _computed_slice(
 
 
 @exporter("Gather", doc="Gather")
-def gather(node: Exporting, torch: Writing, x: Variable, places: Variable, *, axis: int) -> Code:
+def gather(node: Node, torch: Writer, x: Variable, places: Variable, *, axis: int) -> Code:
     axis = node.axis(x, axis)
     array = torch.static(places)
     if array is not None and array.ndim <= 1 and array.size <= 16:
@@ -158,7 +158,7 @@ def _is_table(x: Variable) -> bool:
     return x.constant is not None and x.rank == 2 and x.constant.dtype.is_floating_point()
 
 
-def positive(torch: Writing, x: Variable, places: Variable, axis: int) -> Any:
+def positive(torch: Writer, x: Variable, places: Variable, axis: int) -> Any:
     """Indices for torch functions that know no negative ones, as int64."""
     array = torch.static(places)
     node = places.value.producer() if places.value is not None else None
@@ -170,16 +170,14 @@ def positive(torch: Writing, x: Variable, places: Variable, axis: int) -> Any:
 
 
 @exporter("GatherElements", doc="GatherElements")
-def gather_elements(
-    node: Exporting, torch: Writing, x: Variable, places: Variable, *, axis: int
-) -> Code:
+def gather_elements(node: Node, torch: Writer, x: Variable, places: Variable, *, axis: int) -> Code:
     axis = node.axis(x, axis)
     return torch.method(x, "gather", axis, positive(torch, x, places, axis))
 
 
 @exporter("GatherND", doc="GatherND")
 def gather_nd(
-    _node: Exporting, torch: Writing, x: Variable, places: Variable, *, batch_dims: int
+    _node: Node, torch: Writer, x: Variable, places: Variable, *, batch_dims: int
 ) -> Code:
     if batch_dims:
         return torch.helper("gather_nd", x, places, batch_dims)
@@ -192,8 +190,8 @@ REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 @exporter("ScatterElements", doc="ScatterElements")
 def scatter_elements(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     places: Variable,
     updates: Variable,
@@ -212,8 +210,8 @@ def scatter_elements(
 
 @exporter("ScatterND", doc="ScatterND")
 def scatter_nd(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     x: Variable,
     places: Variable,
     updates: Variable,
@@ -230,8 +228,8 @@ def scatter_nd(
 
 @exporter("TensorScatter", doc="TensorScatter")
 def tensor_scatter(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     past: Variable,
     update: Variable,
     places: Variable | None = None,
@@ -247,8 +245,8 @@ def tensor_scatter(
 
 @exporter("Compress", doc="Compress")
 def compress(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     condition: Variable,
     *,
@@ -261,14 +259,14 @@ def compress(
 
 
 @exporter("NonZero", doc="NonZero")
-def non_zero(_node: Exporting, torch: Writing, x: Variable) -> Code:
+def non_zero(_node: Node, torch: Writer, x: Variable) -> Code:
     return torch.code("{0}.T", torch.method(x, "nonzero"), needs=(ATOM,))
 
 
 @exporter("Unique", doc="Unique")
 def unique(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     *,
     axis: int | None = None,
@@ -282,8 +280,8 @@ def unique(
 
 @exporter("OneHot", doc="OneHot")
 def one_hot(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     places: Variable,
     depth: Variable,
     values: Variable,
@@ -295,9 +293,7 @@ def one_hot(
 
 
 @exporter("TopK", doc="TopK", unused="sorted")
-def top_k(
-    node: Exporting, torch: Writing, x: Variable, k: Variable, *, axis: int, largest: int
-) -> Code:
+def top_k(node: Node, torch: Writer, x: Variable, k: Variable, *, axis: int, largest: int) -> Code:
     options = unless(largest=(bool(largest), True))
     both = torch.helper("top_k", x, torch.integer(k), node.axis(x, axis), **options)
     return both if node.wants(1) else torch.code("{0}[0]", both, needs=(ATOM,))

@@ -6,13 +6,13 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
 
 def _loss(
-    torch: Writing,
+    torch: Writer,
     function: str,
     x: Variable,
     labels: Variable,
@@ -29,8 +29,8 @@ def _loss(
 
 @exporter("NegativeLogLikelihoodLoss", doc="NegativeLogLikelihoodLoss")
 def nll_loss(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     x: Variable,
     labels: Variable,
     weight: Variable | None = None,
@@ -43,8 +43,8 @@ def nll_loss(
 
 @exporter("SoftmaxCrossEntropyLoss", doc="SoftmaxCrossEntropyLoss")
 def cross_entropy(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     labels: Variable,
     weight: Variable | None = None,

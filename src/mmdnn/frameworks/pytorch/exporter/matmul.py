@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, is_floating
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, is_floating
 from mmdnn.frameworks.pytorch.exporter.weights import broadcast, scaled, transposed
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.values import constant
@@ -16,8 +16,8 @@ from mmdnn.python.expressions import ATOM, Code
 
 @exporter("Gemm", doc="Gemm")
 def gemm(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     a: Variable,
     b: Variable,
     c: Variable | None = None,
@@ -42,7 +42,7 @@ def gemm(
     )
 
 
-def _number(node: Exporting, x: Variable, factor: float) -> float | int:
+def _number(node: Node, x: Variable, factor: float) -> float | int:
     if is_floating(node, x):
         return factor
     if not factor.is_integer():
@@ -51,8 +51,8 @@ def _number(node: Exporting, x: Variable, factor: float) -> float | int:
 
 
 def _affine(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Any,
     weight: ir.TensorProtocol,
     c: Variable | None,
@@ -74,7 +74,7 @@ def _is_row(c: Variable, out: int) -> bool:
     return dims is not None and (math.prod(dims) == 1 or (dims[-1] == out == math.prod(dims)))  # type: ignore[arg-type]
 
 
-def linear(torch: Writing, x: Any, weight: ir.TensorProtocol, bias: Any) -> Code:
+def linear(torch: Writer, x: Any, weight: ir.TensorProtocol, bias: Any) -> Code:
     """`nn.Linear` with a weight of (out, in)."""
     out, inner = (int(dim) for dim in weight.shape.numpy())
     options = {} if bias is not None else {"bias": False}
@@ -85,7 +85,7 @@ def linear(torch: Writing, x: Any, weight: ir.TensorProtocol, bias: Any) -> Code
 
 
 @exporter("MatMul", doc="MatMul")
-def matmul(node: Exporting, torch: Writing, a: Variable, b: Variable) -> Code | None:
+def matmul(node: Node, torch: Writer, a: Variable, b: Variable) -> Code | None:
     if not is_weight(b):
         return torch.binary("@", a, b)
     if bias_of(node.node) is not None:
@@ -116,10 +116,10 @@ def bias_of(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
 
 
 @exporter("Einsum", doc="Einsum")
-def einsum(_node: Exporting, torch: Writing, *xs: Variable, equation: str) -> Code:
+def einsum(_node: Node, torch: Writer, *xs: Variable, equation: str) -> Code:
     return torch.call("torch.einsum", equation, *xs)
 
 
 @exporter("Det", doc="Det")
-def det(_node: Exporting, torch: Writing, x: Variable) -> Code:
+def det(_node: Node, torch: Writer, x: Variable) -> Code:
     return torch.call("torch.linalg.det", x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.exporter.weights import repeated
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, Code
@@ -23,8 +23,8 @@ def is_known(*xs: Variable | None) -> bool:
 
 @exporter("BatchNormalization", doc="BatchNormalization")
 def batch_normalization(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     scale: Variable,
     bias: Variable,
@@ -58,8 +58,8 @@ def batch_normalization(
 
 
 def _batch_statistics(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weights: tuple[Variable, Variable],
     moments: tuple[Variable, Variable],
@@ -79,8 +79,8 @@ def _batch_statistics(
 
 @exporter("InstanceNormalization", doc="InstanceNormalization")
 def instance_normalization(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     scale: Variable,
     bias: Variable,
@@ -104,8 +104,8 @@ def instance_normalization(
 
 @exporter("LayerNormalization", doc="LayerNormalization", unused="stash_type")
 def layer_normalization(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     scale: Variable,
     bias: Variable | None = None,
@@ -125,7 +125,7 @@ def layer_normalization(
 
 @exporter("RMSNormalization", doc="RMSNormalization", unused="stash_type")
 def rms_normalization(
-    node: Exporting, torch: Writing, x: Variable, scale: Variable, *, axis: int, epsilon: float
+    node: Node, torch: Writer, x: Variable, scale: Variable, *, axis: int, epsilon: float
 ) -> Code:
     options = {"eps": epsilon}
     return _over_last_axes(torch, "rms_norm", x, node.axis(x, axis), options, scale, None)
@@ -135,7 +135,7 @@ LAYERS = {"layer_norm": "nn.LayerNorm", "rms_norm": "nn.RMSNorm"}
 
 
 def _over_last_axes(
-    torch: Writing,
+    torch: Writer,
     function: str,
     x: Variable,
     axis: int,
@@ -163,8 +163,8 @@ def _over_last_axes(
 
 @exporter("GroupNormalization", doc="GroupNormalization", unused="stash_type")
 def group_normalization(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     scale: Variable,
     bias: Variable,
@@ -191,8 +191,8 @@ def group_normalization(
 
 @exporter("LRN", doc="LRN")
 def lrn(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     x: Variable,
     *,
     size: int,
@@ -208,14 +208,14 @@ def lrn(
 
 
 @exporter("LpNormalization", doc="LpNormalization")
-def lp_normalization(_node: Exporting, torch: Writing, x: Variable, *, p: int, axis: int) -> Code:
+def lp_normalization(_node: Node, torch: Writer, x: Variable, *, p: int, axis: int) -> Code:
     options = unless(p=(float(p), 2.0))
     return torch.call("F.normalize", x, **options, dim=axis, eps=TINY)
 
 
 @exporter("MeanVarianceNormalization", doc="MeanVarianceNormalization")
 def mean_variance_normalization(
-    _node: Exporting, torch: Writing, x: Variable, *, axes: list[int]
+    _node: Node, torch: Writer, x: Variable, *, axes: list[int]
 ) -> Code:
     over = tuple(axes)
     centred = torch.binary("-", x, torch.method(x, "mean", over, keepdim=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
@@ -15,8 +15,8 @@ MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 @exporter("Pad", doc="Pad")
 def pad(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     pads: Variable,
     value: Variable | None = None,
@@ -54,7 +54,7 @@ def pad(
     return torch.helper("pad", x, tuple(flat), mode)
 
 
-def _fill(node: Exporting, torch: Writing, x: Variable, value: Variable | None) -> dict[str, Any]:
+def _fill(node: Node, torch: Writer, x: Variable, value: Variable | None) -> dict[str, Any]:
     """`value=` for `F.pad`, unless it is 0."""
     if value is None:
         return {}
@@ -83,8 +83,8 @@ def _torch_can_mirror(x: Variable, sides: dict[int, tuple[int, int]], mode: str)
 
 
 def _dynamic_pad(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     pads: Variable,
     value: Variable | None,

@@ -8,7 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.convolution import check, flat_pads
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
 from mmdnn.python.expressions import Code
@@ -23,7 +23,7 @@ FLOAT8 = {
 
 
 def _spread(
-    node: Exporting, torch: Writing, x: Variable, scale: Variable | None, axis: int, block: int
+    node: Node, torch: Writer, x: Variable, scale: Variable | None, axis: int, block: int
 ) -> Any:
     """A scale or zero point in a shape that broadcasts against x."""
     if scale is None or scale.rank == 0 or scale.shape == (1,):
@@ -40,8 +40,8 @@ def _spread(
 
 @exporter("QuantizeLinear", doc="QuantizeLinear")
 def quantize(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     scale: Variable,
     zero: Variable | None = None,
@@ -74,15 +74,15 @@ def quantize(
     return torch.method(clamped, "to", torch_type(node, kind))
 
 
-def _is_zero(torch: Writing, zero: Variable | None) -> bool:
+def _is_zero(torch: Writer, zero: Variable | None) -> bool:
     known = torch.static(zero)
     return zero is None or (known is not None and not known.any())
 
 
 @exporter("DequantizeLinear", doc="DequantizeLinear")
 def dequantize(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     scale: Variable,
     zero: Variable | None = None,
@@ -107,15 +107,15 @@ def dequantize(
     return result
 
 
-def _centred(torch: Writing, x: Variable, zero: Any, zero_is_zero: bool) -> Code:
+def _centred(torch: Writer, x: Variable, zero: Any, zero_is_zero: bool) -> Code:
     whole = torch.method(x, "int")
     return whole if zero_is_zero else torch.binary("-", whole, zero)
 
 
 @exporter("MatMulInteger", doc="MatMulInteger")
 def matmul_integer(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     a: Variable,
     b: Variable,
     a_zero: Variable | None = None,
@@ -124,7 +124,7 @@ def matmul_integer(
     return _product(torch, a, b, a_zero, b_zero)
 
 
-def _product(torch: Writing, a: Variable, b: Variable, a_zero: Any, b_zero: Any) -> Code:
+def _product(torch: Writer, a: Variable, b: Variable, a_zero: Any, b_zero: Any) -> Code:
     rows: Any = a_zero
     if a_zero is not None and a_zero.rank == 1 and a_zero.shape != (1,):
         rows = torch.method(a_zero, "unsqueeze", 1)
@@ -135,8 +135,8 @@ def _product(torch: Writing, a: Variable, b: Variable, a_zero: Any, b_zero: Any)
 
 @exporter("QLinearMatMul", doc="QLinearMatMul")
 def qlinear_matmul(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     a: Variable,
     a_scale: Variable,
     a_zero: Variable,
@@ -154,7 +154,7 @@ def qlinear_matmul(
 
 
 def _requantized(
-    node: Exporting, torch: Writing, sums: Code, a: Any, b: Any, y: Any, zero: Variable
+    node: Node, torch: Writer, sums: Code, a: Any, b: Any, y: Any, zero: Variable
 ) -> Code:
     """Sums of products as quantised numbers of another scale."""
     name = zero.dtype.name if zero.dtype is not None else "?"
@@ -170,7 +170,7 @@ def _requantized(
 
 
 def _convolved(
-    torch: Writing,
+    torch: Writer,
     x: Variable,
     w: Variable,
     x_zero: Any,
@@ -199,8 +199,8 @@ def _convolved(
 
 @exporter("ConvInteger", doc="ConvInteger")
 def conv_integer(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     w: Variable,
     x_zero: Variable | None = None,
@@ -215,8 +215,8 @@ def conv_integer(
 
 @exporter("QLinearConv", doc="QLinearConv")
 def qlinear_conv(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     x_scale: Variable,
     x_zero: Variable,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
 
 def _filled(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     like: Variable | None,
     shape: list[int] | None,
     dtype: int | None,
@@ -24,8 +24,8 @@ def _filled(
 
 @exporter("RandomNormal", "RandomNormalLike", doc="RandomNormal", unused="seed")
 def normal(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     like: Variable | None = None,
     *,
     mean: float,
@@ -38,8 +38,8 @@ def normal(
 
 @exporter("RandomUniform", "RandomUniformLike", doc="RandomUniform", unused="seed")
 def uniform(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     like: Variable | None = None,
     *,
     low: float,
@@ -51,16 +51,14 @@ def uniform(
 
 
 @exporter("Bernoulli", doc="Bernoulli", unused="seed")
-def bernoulli(node: Exporting, torch: Writing, x: Variable, *, dtype: int | None = None) -> Code:
+def bernoulli(node: Node, torch: Writer, x: Variable, *, dtype: int | None = None) -> Code:
     drawn = torch.call("torch.bernoulli", x)
     kind = torch_type(node, dtype or x.dtype)
     return drawn if kind == torch_type(node, x.dtype) else torch.method(drawn, "to", kind)
 
 
 @exporter("Multinomial", doc="Multinomial", unused="seed")
-def multinomial(
-    node: Exporting, torch: Writing, x: Variable, *, sample_size: int, dtype: int
-) -> Code:
+def multinomial(node: Node, torch: Writer, x: Variable, *, sample_size: int, dtype: int) -> Code:
     kind, shares = torch_type(node, dtype), torch.method(x, "softmax", 1)
     drawn = torch.call("torch.multinomial", shares, sample_size, replacement=True)
     return drawn if kind == "torch.int64" else torch.method(drawn, "to", kind)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
 from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.recurrent.nodes import Recurrent, read
@@ -47,8 +47,8 @@ class Layer:
 
 @exporter("LSTM", doc="LSTM")
 def lstm(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     recurrence: Variable,
@@ -67,8 +67,8 @@ def lstm(
 
 @exporter("GRU", doc="GRU")
 def gru(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     recurrence: Variable,
@@ -84,8 +84,8 @@ def gru(
 
 @exporter("RNN", doc="RNN")
 def rnn(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     recurrence: Variable,
@@ -103,8 +103,8 @@ def rnn(
 
 @exporter("mmdnn::ProjectedLSTM", doc="LSTM")
 def projected(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     recurrence: Variable,
@@ -122,8 +122,8 @@ def projected(
 
 
 def _read(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     weight: Variable,
     recurrence: Variable,
@@ -142,12 +142,12 @@ def _read(
     return Layer(said, x, weight, recurrence, bias, lengths, states, peepholes)
 
 
-def _is_zero(torch: Writing, value: Variable | None) -> bool:
+def _is_zero(torch: Writer, value: Variable | None) -> bool:
     known = torch.static(value)
     return known is not None and not known.any()
 
 
-def _write(torch: Writing, layer: Layer, type_: str | None, **options: Any) -> list[Any]:
+def _write(torch: Writer, layer: Layer, type_: str | None, **options: Any) -> list[Any]:
     fixed = [layer.weight, layer.recurrence, layer.bias, layer.projection]
     computed = any(value is not None and value.constant is None for value in fixed)
     known = torch.static(layer.lengths)
@@ -158,7 +158,7 @@ def _write(torch: Writing, layer: Layer, type_: str | None, **options: Any) -> l
     return _by_module(torch, layer, type_, options)
 
 
-def _by_helper(torch: Writing, layer: Layer) -> list[Any]:
+def _by_helper(torch: Writer, layer: Layer) -> list[Any]:
     said = layer.said
     first: Any = torch.method(layer.x, "transpose", 0, 1) if layer.batch_first else layer.x
     states = [_batch_second(torch, layer, state) for state in layer.states]
@@ -181,7 +181,7 @@ def _by_helper(torch: Writing, layer: Layer) -> list[Any]:
     return _laid_out(torch, layer, y, finals[: len(states)])
 
 
-def _laid_out(torch: Writing, layer: Layer, y: Any, finals: Sequence[Any]) -> list[Any]:
+def _laid_out(torch: Writer, layer: Layer, y: Any, finals: Sequence[Any]) -> list[Any]:
     if not layer.batch_first:
         return [y, *finals]
     return [
@@ -190,17 +190,17 @@ def _laid_out(torch: Writing, layer: Layer, y: Any, finals: Sequence[Any]) -> li
     ]
 
 
-def _batch_second(torch: Writing, layer: Layer, state: Variable | None) -> Any:
+def _batch_second(torch: Writer, layer: Layer, state: Variable | None) -> Any:
     return torch.method(state, "transpose", 0, 1) if state and layer.batch_first else state
 
 
-def _unpack(torch: Writing, hints: list[str], code: Code, form: str = "") -> list[Variable]:
+def _unpack(torch: Writer, hints: list[str], code: Code, form: str = "") -> list[Variable]:
     variables = [Variable(hint) for hint in hints]
     torch.scope.statements.append(Statement(variables, code, form=form))
     return variables
 
 
-def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]) -> list[Any]:
+def _by_module(torch: Writer, layer: Layer, type_: str, options: dict[str, Any]) -> list[Any]:
     assert layer.weight.constant is not None
     assert layer.recurrence.constant is not None
     size = layer.recurrence.constant.shape.numpy()[2]
@@ -247,7 +247,7 @@ def _by_module(torch: Writing, layer: Layer, type_: str, options: dict[str, Any]
     return [y_code, *finals]
 
 
-def _run(torch: Writing, layer: Layer, module: Any, x: Any) -> tuple[Variable, list[Any]]:
+def _run(torch: Writer, layer: Layer, module: Any, x: Any) -> tuple[Variable, list[Any]]:
     """Call the layer with its initial states, of which missing ones are zero."""
     given = [_batch_second(torch, layer, state) for state in layer.states]
     present = [state for state in given if state is not None]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
@@ -20,8 +20,8 @@ class Resizing:
 
     def __init__(
         self,
-        node: Exporting,
-        torch: Writing,
+        node: Node,
+        torch: Writer,
         x: Variable,
         roi: Variable | None,
         scales: Variable | None,
@@ -68,8 +68,8 @@ class Resizing:
 
 @exporter("Resize", doc="Resize")
 def resize(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     roi: Variable | None = None,
     scales: Variable | None = None,
@@ -173,7 +173,7 @@ def _same_indices(r: Resizing, i: int, axis: int, out: int | None, mode: str) ->
     return bool(np.array_equal(np.minimum(np.floor(places), size - 1), wanted))
 
 
-def _by_helper(torch: Writing, x: Variable, r: Resizing) -> Code:
+def _by_helper(torch: Writer, x: Variable, r: Resizing) -> Code:
     settings = {
         "mode": (r.mode, "nearest"),
         "transformation": (r.transformation, "half_pixel"),
@@ -201,8 +201,8 @@ def _by_helper(torch: Writing, x: Variable, r: Resizing) -> Code:
 
 @exporter("GridSample", doc="GridSample")
 def grid_sample(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     grid: Variable,
     *,
@@ -222,7 +222,7 @@ def grid_sample(
 
 @exporter("AffineGrid", doc="AffineGrid")
 def affine_grid(
-    _node: Exporting, torch: Writing, theta: Variable, size: Variable, *, align_corners: int
+    _node: Node, torch: Writer, theta: Variable, size: Variable, *, align_corners: int
 ) -> Code:
     sizes = torch.integers(size, tuple)
     return torch.call("F.affine_grid", theta, sizes, align_corners=bool(align_corners))

@@ -6,36 +6,36 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, COMPARE, SUM, Code
 from mmdnn.python.statements import Statement
 
 
 @exporter("SequenceConstruct", doc="SequenceConstruct")
-def construct(_node: Exporting, torch: Writing, *items: Variable) -> Code:
+def construct(_node: Node, torch: Writer, *items: Variable) -> Code:
     return torch.code("{0}", list(items))
 
 
 @exporter("SequenceEmpty", doc="SequenceEmpty", unused="dtype")
-def empty(_node: Exporting, torch: Writing) -> Code:
+def empty(_node: Node, torch: Writer) -> Code:
     return torch.code("[]")
 
 
 @exporter("SequenceLength", doc="SequenceLength")
-def length(_node: Exporting, torch: Writing, items: Variable) -> Code:
+def length(_node: Node, torch: Writer, items: Variable) -> Code:
     return torch.code("torch.tensor(len({0}))", items)
 
 
 @exporter("SequenceAt", doc="SequenceAt")
-def at(_node: Exporting, torch: Writing, items: Variable, position: Variable) -> Code:
+def at(_node: Node, torch: Writer, items: Variable, position: Variable) -> Code:
     return torch.code("{0}[{1}]", items, _position(torch, position), needs=(ATOM,))
 
 
 @exporter("SequenceInsert", doc="SequenceInsert")
 def insert(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     items: Variable,
     item: Variable,
     position: Variable | None = None,
@@ -49,9 +49,7 @@ def insert(
 
 
 @exporter("SequenceErase", doc="SequenceErase")
-def erase(
-    _node: Exporting, torch: Writing, items: Variable, position: Variable | None = None
-) -> Code:
+def erase(_node: Node, torch: Writer, items: Variable, position: Variable | None = None) -> Code:
     index = -1 if position is None else _position(torch, position)
     if index == -1:
         return torch.code("{0}[:-1]", items)
@@ -61,20 +59,20 @@ def erase(
     return torch.code("[item for i, item in enumerate({0}) if i != {1}]", items, gone)
 
 
-def _position(torch: Writing, position: Variable) -> int | Code:
+def _position(torch: Writer, position: Variable) -> int | Code:
     known = torch.static(position)
     return torch.call("int", position) if known is None else int(known.reshape(-1)[0])
 
 
 @exporter("ConcatFromSequence", doc="ConcatFromSequence")
-def concat(_node: Exporting, torch: Writing, items: Variable, *, axis: int, new_axis: int) -> Code:
+def concat(_node: Node, torch: Writer, items: Variable, *, axis: int, new_axis: int) -> Code:
     return torch.call("torch.stack" if new_axis else "torch.cat", items, dim=axis)
 
 
 @exporter("SplitToSequence", doc="SplitToSequence")
 def split(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     x: Variable,
     sizes: Variable | None = None,
     *,
@@ -90,7 +88,7 @@ def split(
 
 
 @exporter("SequenceMap", doc="SequenceMap")
-def sequence_map(node: Exporting, torch: Writing, *inputs: Variable, body: ir.Graph) -> list[Any]:
+def sequence_map(node: Node, torch: Writer, *inputs: Variable, body: ir.Graph) -> list[Any]:
     lists = [torch.let(str(output.name), Code("[]")) for output in body.outputs]
     items, sources = [], []
     for value, given in zip(body.inputs, inputs, strict=True):
@@ -111,17 +109,17 @@ def sequence_map(node: Exporting, torch: Writing, *inputs: Variable, body: ir.Gr
 
 
 @exporter("Optional", doc="Optional", unused="type")
-def optional(_node: Exporting, _torch: Writing, x: Variable | None = None) -> Any:
+def optional(_node: Node, _torch: Writer, x: Variable | None = None) -> Any:
     return Code("None") if x is None else x
 
 
 @exporter("OptionalGetElement", doc="OptionalGetElement")
-def get_element(_node: Exporting, _torch: Writing, x: Variable) -> Variable:
+def get_element(_node: Node, _torch: Writer, x: Variable) -> Variable:
     return x
 
 
 @exporter("OptionalHasElement", doc="OptionalHasElement")
-def has_element(_node: Exporting, torch: Writing, x: Variable | None = None) -> Code:
+def has_element(_node: Node, torch: Writer, x: Variable | None = None) -> Code:
     if x is None:
         return torch.code("torch.tensor(False)")
     present = torch.code("{0} is not None", x, binds=COMPARE, needs=(COMPARE + 1,))
@@ -130,8 +128,8 @@ def has_element(_node: Exporting, torch: Writing, x: Variable | None = None) -> 
 
 @exporter("ReverseSequence", doc="ReverseSequence")
 def reverse_sequence(
-    _node: Exporting,
-    torch: Writing,
+    _node: Node,
+    torch: Writer,
     x: Variable,
     lengths: Variable,
     *,

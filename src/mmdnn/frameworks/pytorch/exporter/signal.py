@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Exporting, Writing, exporter, torch_type
+from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import PRODUCT, Code
 
 
-def _last(node: Exporting, x: Variable) -> int:
+def _last(node: Node, x: Variable) -> int:
     """1 for real numbers, 2 for complex ones."""
     last = x.shape[-1] if x.shape else None
     if last not in {1, 2}:
@@ -17,11 +17,11 @@ def _last(node: Exporting, x: Variable) -> int:
     return int(last)
 
 
-def _complex(torch: Writing, x: Variable, real: bool) -> Code:
+def _complex(torch: Writer, x: Variable, real: bool) -> Code:
     return torch.method(x, "squeeze", -1) if real else torch.call("torch.view_as_complex", x)
 
 
-def integer(torch: Writing, x: Variable) -> int | Code:
+def integer(torch: Writer, x: Variable) -> int | Code:
     """A scalar input as a Python integer."""
     known = torch.static(x)
     return torch.call("int", x) if known is None else int(known.reshape(-1)[0])
@@ -29,8 +29,8 @@ def integer(torch: Writing, x: Variable) -> int | Code:
 
 @exporter("DFT", doc="DFT")
 def dft(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     x: Variable,
     length: Variable | None = None,
     axis: Variable | None = None,
@@ -66,8 +66,8 @@ def dft(
 
 @exporter("STFT", doc="STFT")
 def stft(
-    node: Exporting,
-    torch: Writing,
+    node: Node,
+    torch: Writer,
     signal: Variable,
     step: Variable,
     window: Variable | None = None,
@@ -103,7 +103,7 @@ def stft(
 
 def _window(function: str, *extra: float) -> Any:
     def export(
-        node: Exporting, torch: Writing, size: Variable, *, output_datatype: int, periodic: int
+        node: Node, torch: Writer, size: Variable, *, output_datatype: int, periodic: int
     ) -> Code:
         dtype = torch_type(node, output_datatype)
         options: dict[str, Any] = {} if dtype == "torch.float32" else {"dtype": dtype}
@@ -119,9 +119,7 @@ exporter("BlackmanWindow", doc="BlackmanWindow")(_window("torch.blackman_window"
 
 
 @exporter("MelWeightMatrix", doc="MelWeightMatrix")
-def mel_weight_matrix(
-    node: Exporting, torch: Writing, *inputs: Variable, output_datatype: int
-) -> Code:
+def mel_weight_matrix(node: Node, torch: Writer, *inputs: Variable, output_datatype: int) -> Code:
     dtype = torch_type(node, output_datatype)
     known = [torch.static(x) for x in inputs]
     values = [x if k is None else k.reshape(()).item() for x, k in zip(inputs, known, strict=True)]

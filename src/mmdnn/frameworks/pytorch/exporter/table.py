@@ -13,20 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.pytorch.exporter.scope import Scope
 from mmdnn.frameworks.pytorch.exporter.sizes import trace
 from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Variable
 from mmdnn.ir import UNNAMED
 from mmdnn.ir.exporting import ExportedNode, Exporter, Input, is_used
 from mmdnn.python.expressions import ATOM, Code, binary, call, code, method, unary
 from mmdnn.python.literals import Raw, native
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.pytorch.exporter.model import Scope
 
 exporter = Exporter("PyTorch")
 """Registers a function `(node, torch, *inputs, **attributes) -> code or codes` for an ONNX operator."""
@@ -35,7 +33,7 @@ MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 """A comparison with its sides exchanged: a number stands on the right."""
 
 
-class Exporting(ExportedNode):
+class Node(ExportedNode):
     """A node on its way to PyTorch."""
 
     def __init__(self, node: ir.Node) -> None:
@@ -60,10 +58,10 @@ class Exporting(ExportedNode):
         return axis if x.rank is None or axis >= 0 else axis + x.rank
 
 
-class Writing:
+class Writer:
     """What an exporting function writes with."""
 
-    def __init__(self, scope: Scope, node: Exporting) -> None:
+    def __init__(self, scope: Scope, node: Node) -> None:
         self.scope = scope
         self.node = node
 
@@ -165,7 +163,7 @@ class Writing:
         return native(array.reshape(()))
 
 
-def torch_type(node: Exporting, dtype: ir.DataType | int | None) -> Raw:
+def torch_type(node: Node, dtype: ir.DataType | int | None) -> Raw:
     """An element type as `torch.float32` and the like; refused where torch has none."""
     if dtype is None:
         node.refuse("the type of its input is not known")
@@ -181,7 +179,7 @@ def pair(sizes: Any) -> Any:
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
-def is_floating(node: Exporting, x: Variable) -> bool:
+def is_floating(node: Node, x: Variable) -> bool:
     """Whether its elements are floating-point numbers; refused where that is not known."""
     if x.dtype is None:
         node.refuse("the type of its input is not known")
@@ -206,8 +204,8 @@ def symbols(rows: Mapping[str, str]) -> None:
 
 
 __all__ = [
-    "Exporting",
-    "Writing",
+    "Node",
+    "Writer",
     "exporter",
     "functions",
     "is_floating",

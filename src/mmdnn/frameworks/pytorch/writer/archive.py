@@ -17,7 +17,7 @@ from typing import Any
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.graph import Program
-from mmdnn.frameworks.pytorch.writer import as_torch, import_torch, instantiate
+from mmdnn.frameworks.pytorch.writer.weights import as_torch, import_torch, instantiate
 from mmdnn.python.statements import Statement
 
 SIZES = (2, 3, 5, 16, 33, 512, 4096, 1)
@@ -28,7 +28,7 @@ RTOL, ATOL = 1e-4, 1e-5
 Inputs = tuple[Any, ...]
 
 
-def package(program: Program, target: Path) -> None:
+def write(program: Program, target: Path) -> None:
     """Write a program with its weights as one file that needs no source code.
 
     Args:
