@@ -4,8 +4,9 @@
 
 A call is a primitive operator, or a block that has a row itself; its keywords are attributes. A name is any
 variable or attribute, the same one wherever it stands; `(y := Exp(x))` names what is computed; a number is a
-constant of one number. A call in lower case is any operator, which gets that name. `x / y` is a quotient as
-CNTK's `element_divide` makes it. (Source/CNTKv2LibraryDll/Function.cpp of CNTK 2.7.)
+constant of one number, of an axis its index; `own.size` is the block's attribute. A call in lower case is
+any operator, which gets that name. `x / y` is a quotient as CNTK's `element_divide` makes it.
+(Source/CNTKv2LibraryDll/Function.cpp of CNTK 2.7.)
 """
 
 from __future__ import annotations
@@ -17,22 +18,50 @@ INFIX = {ast.Add: "Plus", ast.Sub: "Minus", ast.Mult: "ElementTimes", ast.Div: "
 _ALONG = "axis=axis, reductionKeepDimensions=True, reductionOpName="
 _SHIFTED = f"x - (m := ReduceElements(x, {_ALONG}'Max'))"
 
+_SUMMED = "ReduceElements({}, inner=inner, kind='Sum')"
+_MATRIX = "outputRank=1, inferInputRankToMap=-1"
+_FLAG = "ReconcileDynamicAxis(0, x)"
+_OVER_TIME = (
+    "Sequence__BroadcastAs(Sequence__ReduceElements({}, padding={}, axis=axis, kind='{}'), x)"
+)
+
 INSIDES = {
     "And": "Greater(Greater(x, 0) * Greater(y, 0), 0)",
+    "BinaryCrossEntropy": "-(y * Log(1e-6 + x) + (1 - y) * Log(1.000001 - x))",
+    "DepthToSpace": "Reshape(Reshape(TransposeAxes(Reshape(x, beginAxis=2, endAxis=3,"
+    " newShape=[own.blockSize, own.blockSize, -1]), axisVec=[3, 0, 4, 1, 2]), beginAxis=2,"
+    " endAxis=4, newShape=[-1]), beginAxis=0, endAxis=2, newShape=[-1])",
     "ElementDivide": "x * Reciprocal(y)",
     "ElementMax": "Select(Greater(x, y), x, y)",
     "ElementMin": "Select(Less(x, y), x, y)",
     "ELU": "Select(Less(x, 0), alpha * ELU(x, name='_ELU'), x)",
+    "ExpandDims": "Reshape(x, beginAxis=begin, endAxis=begin, newShape=[1])",
+    "Gemm": f"c * beta + Times(b * alpha, a, {_MATRIX})",
     "HardSigmoid": "Select(Greater((b := Select(Less((a := x * alpha + beta), 1), a, 1)), 0), b, 0)",
     "LeakyReLU": "Select(Less(x, 0), alpha * x, x)",
     "LogSoftmax": f"({_SHIFTED}) - Log(ReduceElements(Exp(x - m), {_ALONG}'Sum'))",
+    "MatMul": f"Times(b, a, {_MATRIX})",
     "Not": "-Greater(x, 0) + 1",
     "Or": "Greater(Greater(x, 0) + Greater(y, 0), 0)",
+    "PerDimMeanVarianceNormalize": "(x - mean) * inverse",
     "PReLU": "Select(Less(x, 0), alpha * x, x)",
+    "ReduceL1": _SUMMED.format("Abs(x)"),
+    "ReduceL2": "Sqrt(ReduceSumSquare(x, inner=inner))",
+    "ReduceSumSquare": _SUMMED.format("x * x"),
     "SELU": "gamma * Select(Less(x, 0), alpha * ELU(x), x)",
+    "Sequence::BroadcastAs": "ReconcileDynamicAxis(x, y)",
+    "Sequence::IsFirst": f"PastValue({_FLAG}, 1, offset=1)",
+    "Sequence::IsLast": f"FutureValue({_FLAG}, 1, offset=1)",
+    "Sequence::Softmax": f"(e := Exp(x - {_OVER_TIME.format('x', '-1e999', 'Max')}))"
+    f" / {_OVER_TIME.format('e', '0.0', 'Sum')}",
     "Softmax": f"(e := Exp({_SHIFTED})) / ReduceElements(e, {_ALONG}'Sum')",
     "Softplus": "LogPlus(x, 0)",
     "Softsign": "x / (Abs(x) + 1)",
+    "SpaceToDepth": "Reshape(TransposeAxes(Reshape(Reshape(x, beginAxis=0, endAxis=1,"
+    " newShape=[-1, own.blockSize]), beginAxis=2, endAxis=3, newShape=[-1, own.blockSize]),"
+    " axisVec=[1, 3, 4, 0, 2]), beginAxis=2, endAxis=5, newShape=[-1])",
+    "SquaredError": "ReduceElements((d := x - y) * d, axis=everything, reductionOpName='Sum',"
+    " reductionKeepDimensions=False)",
     "Xor": "NotEqual(Greater(x, 0), Greater(y, 0))",
 }
 """What functions of these names compute, by the type of the block."""

@@ -17,7 +17,9 @@ from typing import TypeAlias
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
-from mmdnn.frameworks.cntk._operators import BLOCK, COMBINE, OPERATORS
+from mmdnn.frameworks.cntk._operators import BLOCK as BLOCK
+from mmdnn.frameworks.cntk._operators import COMBINE as COMBINE
+from mmdnn.frameworks.cntk._operators import OPERATORS
 from mmdnn.registry import Source
 from mmdnn.tensors import protobuf
 
@@ -332,31 +334,3 @@ def reachable(roots: list[Function]) -> list[Function]:
             owners = [one.owner for one in reversed(function.inputs) if one.owner is not None]
             pending += [(owner, False) for owner in owners if owner not in seen]
     return order
-
-
-__all__ = [
-    "ALL",
-    "ALL_STATIC",
-    "BATCH",
-    "BLOCK",
-    "COMBINE",
-    "DYNAMIC",
-    "END_STATIC",
-    "FREE",
-    "INFERRED",
-    "MAX_AXES",
-    "SEQUENCE",
-    "UNKNOWN",
-    "Attribute",
-    "Axis",
-    "Block",
-    "Function",
-    "Kind",
-    "Model",
-    "Shape",
-    "Variable",
-    "checked",
-    "inside",
-    "reachable",
-    "schema",
-]

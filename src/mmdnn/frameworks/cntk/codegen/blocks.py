@@ -9,13 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from mmdnn.frameworks.cntk._blocks import INSIDES
 from mmdnn.frameworks.cntk.codegen.operators import REDUCTIONS
 from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue, Known, number
 from mmdnn.frameworks.cntk.codegen.table import Node, Template, is_whole, reduction_axes
@@ -40,26 +38,11 @@ _DROPPED = "ReduceElements({}, {}, reductionOpName='{}', reductionKeepDimensions
 _MAX = _REDUCE.format("x", "Max")
 _DOT = "TransposeTimes(y, {}, outputRank=1)"
 _WRONG = _REDUCE.format(f"NotEqual(y, Equal(x, {_MAX}))", "Sum")
-_MATRIX = "outputRank=1, inferInputRankToMap=-1"
-_FLAG = "ReconcileDynamicAxis(0, x)"
 _KEPT = "ReduceElements(x, name='_static_axes_subop', axisVec=inner, reductionOpName=kind,"
-_SUMMED = "ReduceElements({}, inner=inner, kind='Sum')"
 
 
-_OVER_TIME = (
-    "Sequence__BroadcastAs(Sequence__ReduceElements({}, padding={}, axis=axis, kind='{}'), {})"
-)
 _MEAN = "ReduceElements({}, inner=inner, kind='Mean')"
 _CENTRED = f"(d := x - {_MEAN.format('x')})"
-_WHERE = (
-    "newDynamicAxes=axes",
-    "newDynamicAxes=axes, newSequenceAxisLengthScalingFactor=scale,"
-    " newSequenceAxisLengthAdditiveFactor=more",
-)
-"""What a Where says of its axes; files of CNTK 1 say less."""
-_PICKED = "GatherPacked(x, PackedIndex(x, Where({}, {})))"
-_SCATTERED = "ScatterPacked(x, PackedIndex(condition, Where(condition, {})), condition)"
-
 _ROWS = {
     "x / y": "ElementDivide",
     "element_max(x, y)": "ElementMax",
@@ -74,12 +57,8 @@ _ROWS = {
     "elu(x, alpha=alpha or 1.0)": "ELU",
     "selu(x, scale=gamma or 1.050701, alpha=alpha or 1.6732632)": "SELU",
     "hard_sigmoid(x, alpha, beta)": "HardSigmoid",
-    "squared_error(x, y)": (
-        "SquaredError", _DROPPED.format("(d := x - y) * d", "axis=everything", "Sum"),
-    ),
-    "binary_cross_entropy(x, y)": (
-        "BinaryCrossEntropy", "-(y * Log(1e-6 + x) + (1 - y) * Log(1.000001 - x))",
-    ),
+    "squared_error(x, y)": "SquaredError",
+    "binary_cross_entropy(x, y)": "BinaryCrossEntropy",
     "cross_entropy_with_softmax(x, y)": (
         "CrossEntropyWithSoftmax",
         f"{_REDUCE.format('x', 'LogSum').replace('=axis', '=0')} - {_DOT.format('x')}",
@@ -93,52 +72,24 @@ _ROWS = {
         "ClassificationError",
         _DROPPED.format(f"GreaterEqual({_WRONG}, 1)", "axis=all_static", "Mean"),
     ),
-    "per_dim_mean_variance_normalize(x, mean, inverse)": (
-        "PerDimMeanVarianceNormalize", "(x - mean) * inverse",
-    ),
-    "cntk_py.mat_mul(a, b)": ("MatMul", f"Times(b, a, {_MATRIX})"),
-    "cntk_py.gemm(b, a, c, own.alpha, own.beta, False, False)": (
-        "Gemm(transA=False, transB=False)", f"c * beta + Times(b * alpha, a, {_MATRIX})",
-    ),
+    "per_dim_mean_variance_normalize(x, mean, inverse)": "PerDimMeanVarianceNormalize",
+    "cntk_py.mat_mul(a, b)": "MatMul",
+    "cntk_py.gemm(b, a, c, own.alpha, own.beta, False, False)": "Gemm(transA=False, transB=False)",
     "softmax(x, axis=axis)": "Softmax",
     "log_softmax(x, axis=axis or -1)": "LogSoftmax",
-    "expand_dims(x, begin)": (
-        "ExpandDims", "Reshape(x, beginAxis=begin, endAxis=begin, newShape=[1])",
-    ),
-    "reduce_l1(x, axis=axes(inner))": ("ReduceL1", _SUMMED.format("Abs(x)")),
-    "reduce_sum_square(x, axis=axes(inner))": ("ReduceSumSquare", _SUMMED.format("x * x")),
-    "reduce_l2(x, axis=axes(inner))": ("ReduceL2", "Sqrt(ReduceSumSquare(x, inner=inner))"),
-    "depth_to_space(x, own.blockSize)": (
-        "DepthToSpace",
-        "Reshape(Reshape(TransposeAxes(Reshape(x, beginAxis=2, endAxis=3,"
-        " newShape=[own.blockSize, own.blockSize, -1]), axisVec=[3, 0, 4, 1, 2]), beginAxis=2,"
-        " endAxis=4, newShape=[-1]), beginAxis=0, endAxis=2, newShape=[-1])",
-    ),
-    "space_to_depth(x, own.blockSize)": (
-        "SpaceToDepth",
-        "Reshape(TransposeAxes(Reshape(Reshape(x, beginAxis=0, endAxis=1,"
-        " newShape=[-1, own.blockSize]), beginAxis=2, endAxis=3, newShape=[-1, own.blockSize]),"
-        " axisVec=[1, 3, 4, 0, 2]), beginAxis=2, endAxis=5, newShape=[-1])",
-    ),
-    "sequence.broadcast_as(x, y)": ("Sequence__BroadcastAs", "ReconcileDynamicAxis(x, y)"),
-    "sequence.is_first(x)": ("Sequence__IsFirst", f"PastValue({_FLAG}, 1, offset=1)"),
-    "sequence.is_last(x)": ("Sequence__IsLast", f"FutureValue({_FLAG}, 1, offset=1)"),
-    "sequence.softmax(x)": (
-        "Sequence__Softmax",
-        f"(e := Exp(x - {_OVER_TIME.format('x', '-1e999', 'Max', 'x')}))"
-        f" / {_OVER_TIME.format('e', '0.0', 'Sum', 'x')}",
-    ),
-    "sequence.gather(x, condition, new_sequence_axis_typeinfo=(scale, more))": (
-        "Sequence__Gather", _PICKED.format("condition", _WHERE[1]),
-    ),
-    "sequence.scatter(x, condition, new_sequence_axis_typeinfo=(scale, more))": (
-        "Sequence__Scatter", _SCATTERED.format(_WHERE[1]),
-    ),
-    "sequence.scatter(x, condition)": ("Sequence__Scatter", _SCATTERED.format(_WHERE[0])),
+    "expand_dims(x, begin)": "ExpandDims",
+    "reduce_l1(x, axis=axes(inner))": "ReduceL1",
+    "reduce_sum_square(x, axis=axes(inner))": "ReduceSumSquare",
+    "reduce_l2(x, axis=axes(inner))": "ReduceL2",
+    "depth_to_space(x, own.blockSize)": "DepthToSpace",
+    "space_to_depth(x, own.blockSize)": "SpaceToDepth",
+    "sequence.broadcast_as(x, y)": "Sequence__BroadcastAs",
+    "sequence.is_first(x)": "Sequence__IsFirst",
+    "sequence.is_last(x)": "Sequence__IsLast",
+    "sequence.softmax(x)": "Sequence__Softmax",
 }  # fmt: skip
 for _text, _row in _ROWS.items():
-    _head, _pattern = (_row, INSIDES[_row]) if isinstance(_row, str) else _row
-    known(_head, _pattern)(Template(_text))
+    known(*((_row,) if isinstance(_row, str) else _row))(Template(_text))
 
 
 def find(function: Function) -> tuple[Known[Make], Bound] | None:
@@ -214,7 +165,7 @@ def _steep_softplus(node: Node, x: Operand, steepness: float) -> Operand:
     return None if steepness == 1 else node.call("softplus", x, steepness=steepness)
 
 
-@known("PReLU", INSIDES["PReLU"])
+@known("PReLU")
 def _prelu(node: Node, x: Operand, alpha: Operand) -> Operand:
     return None if is_plain(alpha) else node.call("param_relu", alpha, x)
 
@@ -340,65 +291,3 @@ def _local_response(
     if len(values) != 1 or not (np.abs(values[0] - expected) <= np.spacing(expected)).all():
         return None
     return node.call("local_response_normalization", x, *given)
-
-
-_BEGINS = {
-    "": 0,
-    f"(1 - PastValue({_FLAG}, 1, offset=begin))": 1,
-    f"FutureValue({_FLAG}, 1, offset=begin)": -1,
-}
-"""What says that a frame is not before the first one wanted, and the sign of that one's number."""
-_ENDS = {
-    "": 0,
-    f"PastValue({_FLAG}, 1, offset=end)": 1,
-    f"(1 - FutureValue({_FLAG}, 1, offset=end))": -1,
-}
-
-
-def _slicing(flags: str, begins: int, ends: int) -> None:
-    @known("Sequence__Slice", *(_PICKED.format(flags, where) for where in _WHERE))
-    def make(
-        node: Node,
-        x: Operand,
-        axes: list[Axis],
-        scale: int | None,
-        more: int | None,
-        begin: int | None,
-        end: int | None,
-    ) -> Operand:
-        first, last = (begin or 0) * begins, (end or 0) * ends
-        fixed = (first >= 0 and last > 0) or (first < 0 and last <= 0)
-        if scale is not None and (scale, more) != (0 if fixed else 1, last - first):
-            return None
-        if (fixed and last - first == 1) == any(axis.ordered for axis in axes):
-            return None
-        short = {(0, 1): "first", (-1, 0): "last"}.get((first, last))
-        if short is not None:
-            return node.call(f"sequence.{short}", x)
-        return node.call("sequence.slice", x, first, last)
-
-
-for (_begin, _first), (_end, _last) in product(_BEGINS.items(), _ENDS.items()):
-    if _flags := " * ".join(filter(None, (_begin, _end))):
-        _slicing(_flags, _first, _last)
-
-
-@known("Sequence__Gather", _PICKED.format("condition", _WHERE[0]))
-def _sequence_gather(node: Node, x: Operand, condition: Operand, axes: list[Axis]) -> Operand:
-    ordered = any(axis.ordered for axis in axes)
-    return node.call("sequence.gather", x, condition) if ordered else None
-
-
-@known(
-    "Sequence__ReduceElements",
-    "ReduceElements(UnpackSequence(x, sequenceUnpackPaddingValue=padding,"
-    " sequenceUnpackSuppressMaskOutput=True), axis=axis, reductionOpName=kind,"
-    " reductionKeepDimensions=False)",
-)
-def _sequence_reduction(node: Node, x: Operand, padding: float, axis: Axis, kind: str) -> Operand:
-    shape = shape_of(node)
-    if padding != {"Sum": 0.0, "Max": float("-inf")}.get(kind):
-        return None
-    if shape is None or axis.index != len(shape):
-        return None
-    return node.call(f"sequence.{REDUCTIONS[kind]}", x)

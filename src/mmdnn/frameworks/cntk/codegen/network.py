@@ -8,10 +8,10 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent, windows
+from mmdnn.frameworks.cntk._order import components, is_loop
+from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent, sequences, windows
 from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.naming import kind, wish
-from mmdnn.frameworks.cntk.codegen.ordering import components, is_loop
 from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement
 from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
 from mmdnn.frameworks.cntk.codegen.variables import constant, dtype_of, fed, unbound
@@ -20,7 +20,7 @@ from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
 from mmdnn.python.expressions import Operand, member, method
 from mmdnn.python.literals import native
 
-del windows  # it fills a table
+del sequences, windows  # they fill tables
 
 VALUED = {"BatchNormalization", "OptimizedRNNStack", "Convolution", "PackedIndex", "GatherPacked"}
 VALUED |= {"ScatterPacked", "ConvolutionSequenceShape", "TransposeTimes", "EyeLike"}
@@ -62,8 +62,8 @@ class Network:
         """Add the statements that make a function and all that it needs, in an order that works."""
         before, self.nesting = self.nesting, nesting
         for component in components([root], blocks.reads):
-            if is_loop(component):
-                self._loop(into, component, nesting)
+            if is_loop(component, blocks.reads):
+                self._loop(into, _within(component), nesting)
             elif component[0].op != COMBINE:
                 self._function(into, component[0], nesting)
         self.nesting = before
@@ -238,6 +238,17 @@ class Network:
             return found
         name = root.name or None
         return [call("C.combine", found, name=name)]
+
+
+def _within(loop: list[Function]) -> list[Function]:
+    """A loop's functions: only what a delay reads may come after it."""
+    inside = set(loop)
+
+    def reads(function: Function) -> list[Variable]:
+        read = [] if function.op in recurrent.DELAYS else function.inputs
+        return [one for one in read if one.owner in inside]
+
+    return [function for each in components(loop, reads) for function in each]
 
 
 def _members(function: Function) -> Iterator[Function]:

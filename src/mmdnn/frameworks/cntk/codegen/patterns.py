@@ -69,12 +69,12 @@ class Catalogue(Generic[T]):
 
         Args:
             head: Their type, with attributes that they have: "Gemm(transA=False)".
-            patterns: What is inside.
+            patterns: What is inside; what the table says unless given.
         """
         type_, _, own = parts(ast.parse(head, mode="eval").body)
 
         def register(make: T) -> T:
-            for pattern in patterns:
+            for pattern in patterns or (_blocks.INSIDES[type_],):
                 tree = ast.parse(pattern, mode="eval").body
                 trees = tree.elts if isinstance(tree, ast.Tuple) else [tree]
                 wanted = {str(key): ast.literal_eval(value) for key, value in own.items()}

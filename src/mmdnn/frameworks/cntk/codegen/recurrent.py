@@ -14,7 +14,6 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
 from mmdnn.frameworks.cntk.codegen.expressions import call
-from mmdnn.frameworks.cntk.codegen.ordering import DELAYS
 from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.codegen.weights import inline
@@ -25,6 +24,7 @@ from mmdnn.python.literals import Raw, native
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.codegen.network import Network
 
+DELAYS = ("PastValue", "FutureValue")
 STEPS: Catalogue[None] = Catalogue(inner=CATALOGUE)
 _MATRIX = "outputRank=1, inferInputRankToMap=-1"
 _ACTIVATIONS = {

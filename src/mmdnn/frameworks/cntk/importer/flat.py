@@ -7,11 +7,12 @@ named blocks, without a copy of anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.frameworks.cntk._order import components
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Model, Variable, inside
 from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
 from mmdnn.ir.operators import Entry
@@ -116,53 +117,6 @@ class Flat:
         return [self.resolve(one) for one in (match.inputs if match else function.inputs)]
 
     def components(self, outputs: Iterable[Variable]) -> list[list[Function]]:
-        """The functions that these depend on, in an order of dependence; loops come as one component.
-
-        (Tarjan 1972, Depth-first search and linear graph algorithms.)
-        """
-        index: dict[Function, int] = {}
-        low: dict[Function, int] = {}
-        stack: list[Function] = []
-        waiting: set[Function] = set()
-        found: list[list[Function]] = []
-
-        def enter(function: Function) -> tuple[Function, list[Function]]:
-            index[function] = low[function] = len(index)
-            stack.append(function)
-            waiting.add(function)
-            owners = [one.owner for one in self.reads(function) if one.owner is not None]
-            return function, owners[::-1]
-
-        for output in outputs:
-            root = self.resolve(output).owner
-            work = [enter(root)] if root is not None and root not in index else []
-            while work:
-                function, owners = work[-1]
-                if owners:
-                    owner = owners.pop()
-                    if owner not in index:
-                        work.append(enter(owner))
-                    elif owner in waiting:
-                        low[function] = min(low[function], index[owner])
-                    continue
-                work.pop()
-                if work:
-                    parent = work[-1][0]
-                    low[parent] = min(low[parent], low[function])
-                if low[function] == index[function]:
-                    found.append(_component(function, stack, waiting))
-        return found
-
-    def is_loop(self, component: Sequence[Function]) -> bool:
-        """Whether a component of functions reads its own past."""
-        return len(component) > 1 or any(
-            one.owner is component[0] for one in self.reads(component[0])
-        )
-
-
-def _component(root: Function, stack: list[Function], waiting: set[Function]) -> list[Function]:
-    component: list[Function] = []
-    while not component or component[-1] is not root:
-        component.append(stack.pop())
-        waiting.discard(component[-1])
-    return component[::-1]
+        """The functions that these depend on, in an order of dependence; loops come as one component."""
+        owners = [self.resolve(one).owner for one in outputs]
+        return components([one for one in owners if one is not None], self.reads)

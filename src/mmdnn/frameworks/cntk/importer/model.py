@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
 from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk._order import is_loop
 from mmdnn.frameworks.cntk.graph import Function, Model, Variable
 from mmdnn.frameworks.cntk.importer import cleanup
 from mmdnn.frameworks.cntk.importer.flat import Flat
@@ -97,7 +98,7 @@ class ModelImporter(GraphImporter):
     def components(self, components: Sequence[Sequence[Function]]) -> None:
         """Import functions and loops, in order."""
         for component in components:
-            if self.flat.is_loop(component):
+            if is_loop(component, self.flat.reads):
                 recurrence(self, component)
             elif any(one not in self.operands for one in component[0].results):
                 self.function(component[0])
