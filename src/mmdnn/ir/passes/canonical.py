@@ -4,6 +4,7 @@
 * Nodes have every attribute for which the schema has a default.
 * An `If` whose condition is known is the branch it takes.
 * Constants are initializers, and what can be computed from constants and known shapes is computed.
+* Recurrent nodes have no lengths that are all steps, and no peepholes of zeros.
 * Convolutions and poolings have their windows in numbers, `auto_pad` and `output_shape` worked out.
 * Types and shapes are inferred, through `Reshape`s whose target is computed from an open batch too.
 * A value that is reshaped to the shape that it had is the value.
@@ -28,6 +29,7 @@ from mmdnn.ir.passes.defaults import add_defaults
 from mmdnn.ir.passes.expansion import expand
 from mmdnn.ir.passes.folding import Folding, fold
 from mmdnn.ir.passes.inference import infer
+from mmdnn.ir.passes.recurrent import drop_idle_inputs
 from mmdnn.ir.passes.reshapes import skip_returns
 from mmdnn.ir.passes.weights import settle
 from mmdnn.ir.passes.windows import spell_window
@@ -79,6 +81,7 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
         if node.op_type in KINDS and not node.domain:
             read(node)
             settle(graph, node)
+            drop_idle_inputs(node)
         spell_window(node)
         known = fold(node, folding)
         if known is not None:

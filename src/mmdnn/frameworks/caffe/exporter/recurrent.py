@@ -23,10 +23,10 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.cuts import joined
 from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
-from mmdnn.ir.recurrent.nodes import Recurrent, read
+from mmdnn.ir.exporting import is_used
+from mmdnn.ir.recurrent.nodes import Recurrent, has_fixed_weights, read
 from mmdnn.ir.recurrent.packing import ONNX, reordered
-from mmdnn.ir.values import constant, is_zero
-from mmdnn.tensors import references
+from mmdnn.ir.values import is_zero
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
 
@@ -37,22 +37,12 @@ GATES = {"LSTM": "ifoc", "RNN": "h"}
 @exporter.unfit("LSTM", "RNN")
 def is_spelled_out(node: ir.Node) -> bool:
     """Whether it is more than Caffe's layer does."""
-    said = read(node)
-    inputs = [*node.inputs, *[None] * 8][:8]
-    weights = [value for value in inputs[1:4] if value is not None]
-    if said.batch_first or not said.is_usual or any(constant(value) is None for value in weights):
+    said, more = read(node), (*node.inputs[4:5], *node.inputs[7:8])
+    if said.batch_first or not said.is_usual or not has_fixed_weights(node):
         return True
-    if _is_more(inputs[0], inputs[4]) or (inputs[7] is not None and not is_zero(inputs[7])):
-        return True
-    return said.kind == "RNN" and bool(node.outputs[0].uses() or node.outputs[0].is_graph_output())
-
-
-def _is_more(x: ir.Value | None, lengths: ir.Value | None) -> bool:
-    """Whether the sequences may have other lengths than the number of steps."""
-    tensor = constant(lengths)
-    if tensor is None or x is None or x.shape is None:
-        return lengths is not None
-    return not (references.read(tensor) == x.shape[0]).all()
+    return any(value is not None for value in more) or (
+        said.kind == "RNN" and is_used(node.outputs[0])
+    )
 
 
 @dataclass

@@ -15,9 +15,9 @@ from mmdnn.frameworks.mxnet.exporter.stacks import Stack, Tensors
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.frameworks.mxnet.graph import Node
-from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
-from mmdnn.ir.values import constant, is_zero
-from mmdnn.tensors import references
+from mmdnn.ir.exporting import is_used
+from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, has_fixed_weights, read
+from mmdnn.ir.values import is_zero
 
 MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu"}
 """The two kinds of RNN, by their activations."""
@@ -27,14 +27,10 @@ MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu
 def is_spelled_out(node: ir.Node) -> bool:
     """Whether it is more than MXNet's operator does; it is a loop then."""
     said = read(node)
-    inputs = [*node.inputs, *[None] * 8]
-    weights = [value for value in inputs[1:4] if value is not None]
-    if said.batch_first or _mode(said) is None or any(constant(value) is None for value in weights):
+    if said.batch_first or _mode(said) is None or not has_fixed_weights(node):
         return True
-    if said.kind == "LSTM" and inputs[7] is not None and not is_zero(inputs[7]):
-        return True
-    memory = len(node.outputs) > 2 and (node.outputs[2].uses() or node.outputs[2].is_graph_output())
-    return bool(memory) and _lengths(inputs[0], inputs[4]) is not None
+    lengths, peepholes = (any(v is not None for v in node.inputs[i : i + 1]) for i in (4, 7))
+    return peepholes or (lengths and len(node.outputs) > 2 and is_used(node.outputs[2]))
 
 
 def _mode(said: Recurrent) -> str | None:
@@ -45,15 +41,6 @@ def _mode(said: Recurrent) -> str | None:
     if not said.is_usual or (said.kind == "GRU" and not said.reset_after):
         return None
     return said.kind.lower()
-
-
-def _lengths(x: ir.Value | None, lengths: ir.Value | None) -> ir.Value | None:
-    """The sequences' lengths, unless all are known to take every step."""
-    tensor = constant(lengths)
-    if tensor is None or x is None or x.shape is None:
-        return lengths
-    whole = isinstance(x.shape[0], int) and (references.read(tensor) == x.shape[0]).all()
-    return None if whole else lengths
 
 
 @exporter("LSTM", "GRU", "RNN", doc="LSTM", unused=" ".join(ATTRIBUTES))
@@ -70,7 +57,7 @@ def recurrent(
     peepholes: Array | None = None,
 ) -> list[Array]:
     """One node for a stack of them, if nothing else reads what is between."""
-    del peepholes  # they are zeros
+    del peepholes  # there are none
     said = read(node.node)
     mode = _mode(said)
     assert mode is not None
@@ -80,8 +67,7 @@ def recurrent(
     stack.layers.append(Tensors(w.constant, r.constant, None if b is None else b.constant))
     stack.states.append([_given(each) for each in (h, c)])
     stack.ends.append(list(node.node.outputs[1 : 1 + stack.count]))
-    if _lengths(node.node.inputs[0], lengths.value if lengths else None) is not None:
-        assert lengths is not None
+    if lengths is not None:
         y, ends = _by_lengths(node, mx, said, stack, lengths)
     else:
         y, ends = _written(node, mx, stack, x, backwards=said.backwards == (True,))
@@ -170,7 +156,7 @@ def _stacked(node: ExportedNode, mx: Writer, stack: Stack, x: Array) -> tuple[Ar
     below, dropout = _below(mx, x, node.layer)
     if below is not None and _fits(mx, below, stack, dropout):
         stack = stack.above(below, dropout)
-    ends = any(_is_wanted(value) for each in stack.ends for value in each)
+    ends = any(is_used(value) for each in stack.ends for value in each)
     made = stack.write(mx, ends=ends)
     mx.scope.stacks[made.entry.node] = stack
     lasts = mx.outputs(made, 3)[1 : 1 + stack.count]
@@ -180,7 +166,7 @@ def _stacked(node: ExportedNode, mx: Writer, stack: Stack, x: Array) -> tuple[Ar
     for layer, values in enumerate(stack.ends):
         cut = {"axis": 0, "begin": ways * layer, "end": ways * (layer + 1)}
         for value, last in zip(values, lasts, strict=False):
-            if ends and _is_wanted(value):
+            if ends and is_used(value):
                 part = mx.slice_axis(last, **cut)
                 mx.scope.cuts[part.entry] = (last, layer, len(stack.layers))
                 mx.scope.values[value] = Array(part.entry, value, last.dtype)
@@ -204,7 +190,3 @@ def _fits(mx: Writer, below: Stack, stack: Stack, dropout: float) -> bool:
     read = (user for values in below.ends for value in values for user, _ in value.uses())
     unread = all(user.outputs[0] not in mx.scope.values for user in read)
     return unread and same == (stack.mode, stack.size, stack.ways, stack.layer, stack.projection)
-
-
-def _is_wanted(value: ir.Value) -> bool:
-    return bool(value.uses()) or value.is_graph_output()

@@ -15,6 +15,7 @@ from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.recurrent.nodes import Recurrent, read
 from mmdnn.ir.recurrent.packing import CUDNN, ONNX, reordered
+from mmdnn.ir.values import is_zero
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
 from mmdnn.tensors.references import lazy
@@ -60,7 +61,7 @@ def lstm(
     **_attributes: Any,
 ) -> list[Any]:
     states = (hidden, memory)
-    layer = _read(node, torch, x, weight, recurrence, bias, lengths, states, peepholes)
+    layer = _read(node, x, weight, recurrence, bias, lengths, states, peepholes)
     plain = layer.peepholes is None and layer.said.is_usual
     return _write(torch, layer, "nn.LSTM" if plain else None)
 
@@ -77,7 +78,7 @@ def gru(
     hidden: Variable | None = None,
     **_attributes: Any,
 ) -> list[Any]:
-    layer = _read(node, torch, x, weight, recurrence, bias, lengths, (hidden,))
+    layer = _read(node, x, weight, recurrence, bias, lengths, (hidden,))
     plain = layer.said.reset_after and layer.said.is_usual
     return _write(torch, layer, "nn.GRU" if plain else None)
 
@@ -94,7 +95,7 @@ def rnn(
     hidden: Variable | None = None,
     **_attributes: Any,
 ) -> list[Any]:
-    layer = _read(node, torch, x, weight, recurrence, bias, lengths, (hidden,))
+    layer = _read(node, x, weight, recurrence, bias, lengths, (hidden,))
     said = layer.said
     if said.clip is None and said.names == [("Relu",)] * said.ways:
         return _write(torch, layer, "nn.RNN", nonlinearity="relu")
@@ -115,7 +116,7 @@ def projected(
     **_attributes: Any,
 ) -> list[Any]:
     """`nn.LSTM(..., proj_size=...)`; torch's projection makes the state smaller."""
-    layer = _read(node, torch, x, weight, recurrence, bias, None, (hidden, memory))
+    layer = _read(node, x, weight, recurrence, bias, None, (hidden, memory))
     layer = replace(layer, projection=projection)
     dims = projection.shape or (0, 0, 0)
     return _write(torch, layer, "nn.LSTM" if dims[1] < dims[2] else None)  # type: ignore[operator]
@@ -123,7 +124,6 @@ def projected(
 
 def _read(
     node: Node,
-    torch: Writer,
     x: Variable,
     weight: Variable,
     recurrence: Variable,
@@ -133,18 +133,8 @@ def _read(
     peepholes: Variable | None = None,
 ) -> Layer:
     said = read(node.node)
-    known = torch.static(lengths)
-    steps = torch.size(x, 1 if said.batch_first else 0)
-    if known is not None and isinstance(steps, int) and (known == steps).all():
-        lengths = None
-    states = tuple(None if _is_zero(torch, state) else state for state in states)
-    peepholes = None if _is_zero(torch, peepholes) else peepholes
+    states = tuple(None if state and is_zero(state.value) else state for state in states)
     return Layer(said, x, weight, recurrence, bias, lengths, states, peepholes)
-
-
-def _is_zero(torch: Writer, value: Variable | None) -> bool:
-    known = torch.static(value)
-    return known is not None and not known.any()
 
 
 def _write(torch: Writer, layer: Layer, type_: str | None, **options: Any) -> list[Any]:
