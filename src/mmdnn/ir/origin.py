@@ -18,22 +18,31 @@ ORIGIN = "mmdnn.origin"
 """Of a node, input or initializer: framework, place, type and name of the layer before, by colons."""
 
 
-def notes(model: ir.Model) -> Callable[[Mapping[str, str]], str]:
+def notes(model: ir.Model, target: str) -> Callable[[Mapping[str, str]], str]:
     """What to write down of a node or value with this metadata, "" if nothing is known.
 
-    That is its own layer; for a model of no framework, the one before that it knows already.
+    That is its own layer; for a model of no framework, the one before that it knows already. It is nothing
+    where that layer was one of the framework that is written: its files say it themselves.
     """
     framework = model.metadata_props.get(FRAMEWORK, "")
     layers = (each.metadata_props.get(LAYER) for each in _tagged(model.graph))
     places = {layer: place for place, layer in enumerate(dict.fromkeys(layers))}
 
     def note(props: Mapping[str, str]) -> str:
-        if not framework or LAYER not in props:
-            return props.get(ORIGIN, "")
-        layer = props[LAYER]
-        return f"{framework}:{places.get(layer, len(places))}:{props.get(TYPE, '')}:{layer}"
+        found = props.get(ORIGIN, "")
+        if framework and LAYER in props:
+            layer = props[LAYER]
+            found = f"{framework}:{places.get(layer, len(places))}:{props.get(TYPE, '')}:{layer}"
+        return "" if found.startswith(f"{target}:") else found
 
     return note
+
+
+def record(graph: ir.Graph, said: Mapping[str, str]) -> None:
+    """Tell nodes what they were, as the files say it by the names of their layers."""
+    for node in graph:
+        if node.metadata_props.get(LAYER) in said:
+            node.metadata_props[ORIGIN] = said[node.metadata_props[LAYER]]
 
 
 def _tagged(graph: ir.Graph) -> Iterator[ir.Value | ir.Node]:

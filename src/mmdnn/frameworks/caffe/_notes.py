@@ -40,7 +40,7 @@ class Note:
 
 def note(origin: str, blobs: Sequence[Any]) -> Note | None:
     """What to write down of a layer and its blobs; None where it was none of another framework."""
-    if not origin or origin.startswith("caffe:"):
+    if not origin:
         return None
     metas = [getattr(blob, "meta", {}) for blob in blobs]
     computed = frozenset(place for place, meta in enumerate(metas) if meta.get(COMPUTED))

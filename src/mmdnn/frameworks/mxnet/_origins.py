@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry, Node
-from mmdnn.ir import COMPUTED, LAYER, origin
+from mmdnn.ir import COMPUTED, origin
 
 LAYERS = "__layer__"
 NUMBERS = "__computed__"
@@ -30,7 +30,7 @@ def write(
         made: The IR's node that each was made for.
         held: The IR's values, and what holds them.
     """
-    note = origin.notes(model)
+    note = origin.notes(model, "mxnet")
     for node, source in made.items():
         _note(node, LAYERS, note(source.metadata_props))
     for value, entry in held:
@@ -43,7 +43,7 @@ def write(
 
 
 def _note(node: Node, key: str, text: str) -> None:
-    if text and not text.startswith("mxnet:"):
+    if text:
         node.attrs[key] = text
 
 
@@ -58,9 +58,7 @@ def read(
         graph: The IR's nodes, which know the name of theirs.
     """
     said = {node.name: node.attrs[LAYERS] for node in nodes if LAYERS in node.attrs}
-    for made in graph:
-        if made.metadata_props.get(LAYER) in said:
-            made.metadata_props[origin.ORIGIN] = said[made.metadata_props[LAYER]]
+    origin.record(graph, said)
     for (node, _), value in values.items():
         if node.is_variable and LAYERS in node.attrs:
             value.metadata_props[origin.ORIGIN] = node.attrs[LAYERS]

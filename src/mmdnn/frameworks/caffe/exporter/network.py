@@ -86,13 +86,13 @@ class Lowering:
     """What the functions of the table write into."""
 
     def __init__(
-        self, model: ir.Model, lifted: dict[str, lifting.Lifted], fork: str, fixed: set[str]
+        self, model: ir.Model, lifted: dict[str, lifting.Proposal], fork: str, fixed: set[str]
     ) -> None:
         self.model = model
         self.lifted = lifted
         self.fork = fork
         self.fixed = fixed
-        self.note = notes(model)
+        self.note = notes(model, "caffe")
         self.drafts: list[Draft] = []
         self.operands: dict[ir.Value, Operand] = {}
         self.shared: dict[object, Blob] = {}

@@ -25,7 +25,7 @@ from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import LAYER, SAID
 from mmdnn.ir.builder import Builder, dimensions
 from mmdnn.ir.importing import GraphImporter, open_where_possible
-from mmdnn.ir.origin import ORIGIN
+from mmdnn.ir.origin import record
 
 
 def to_ir(network: Network, *, static: bool = False) -> ir.Model:
@@ -118,9 +118,7 @@ class _NetworkImporter(GraphImporter):
         join_cut_pools(self.builder.graph)
         join_cut_axes(self.builder.graph)
         said = {layer.name: layer.note.origin for layer in self.layers if layer.note is not None}
-        for node in self.builder.graph:
-            if node.metadata_props.get(LAYER) in said:
-                node.metadata_props[ORIGIN] = said[node.metadata_props[LAYER]]
+        record(self.builder.graph, said)
         return self.builder.model(**{"mmdnn.framework": "caffe"})
 
     def _inputs(self) -> None:

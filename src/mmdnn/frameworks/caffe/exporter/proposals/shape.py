@@ -1,15 +1,15 @@
-"""Guesses at layers that move, pick or reduce elements, and at losses."""
+"""Layers that move, pick or reduce elements, and losses."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.equivalents import part
-from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
-from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
+from mmdnn.frameworks.caffe.exporter.lifting import Proposal, proposals
 from mmdnn.ir import LIKE
 from mmdnn.ir.builder import dimensions
+from mmdnn.ir.lifting.equivalents import part
+from mmdnn.ir.lifting.groups import Group, rank, sizes, small, stored
 
 
 @proposals(

@@ -1,4 +1,4 @@
-"""Guesses at layers with windows, weights or statistics."""
+"""Layers with windows, weights or statistics."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
-from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
+from mmdnn.frameworks.caffe.exporter.lifting import Proposal, proposals
 from mmdnn.frameworks.caffe.importer.pooling import windows
+from mmdnn.ir.lifting.groups import Group, rank, sizes, small, stored
 from mmdnn.tensors import references
 
 

@@ -1,4 +1,4 @@
-"""Guesses at layers that work element by element."""
+"""Layers that work element by element."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.lifting import Group, Proposal, proposals
-from mmdnn.frameworks.caffe.exporter.values import rank, sizes, small, stored
+from mmdnn.frameworks.caffe.exporter.lifting import Proposal, proposals
+from mmdnn.ir.lifting.groups import Group, rank, sizes, small, stored
 
 SUM, PROD, MAX = "SUM", "PROD", "MAX"
 

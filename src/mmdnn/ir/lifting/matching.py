@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.equivalents import FORMS
-from mmdnn.frameworks.caffe.exporter.values import inputs_of, same_attributes, small
+from mmdnn.ir.lifting.groups import rank, small
+from mmdnn.ir.passes.defaults import defaults
 from mmdnn.tensors import references
 
 Handed: TypeAlias = Mapping[int, tuple[int, ir.TensorProtocol]]
 """Stand-ins for weights, by their id: the weight's place among the blobs, and the stand-in."""
 
 
+Same: TypeAlias = Callable[[ir.Value | None, ir.Value | None], bool]
+Form: TypeAlias = Callable[[Same, ir.Value, ir.Value], bool]
+"""`(same, ours, theirs)`: whether two values are the same, said in another way."""
+
+
 class Match:
-    """Comparing values by what they are computed from."""
+    """Comparing values by what they are computed from.
+
+    Args:
+        stand_ins: What stands for a group's bottoms.
+        weights: Its weights, in the order of the proposal's blobs.
+        handed: What stands for those.
+        forms: Other ways to compute the same.
+    """
 
     def __init__(
-        self, stand_ins: dict[ir.Value, ir.Value], weights: Sequence[ir.Value], handed: Handed
+        self,
+        stand_ins: Mapping[ir.Value, ir.Value],
+        weights: Sequence[ir.Value],
+        handed: Handed,
+        forms: Sequence[Form],
     ) -> None:
         self.handed = handed
         self.stand_ins = stand_ins
         self.weights = weights
+        self.forms = forms
         self.known: dict[ir.Value, ir.Value] = {}
         self.different: set[tuple[ir.Value, ir.Value]] = set()
 
@@ -48,7 +65,9 @@ class Match:
             return self.stand_ins[ours] is theirs
         if ours.const_value is not None:
             return self._constants(ours, theirs)
-        return self._nodes(ours, theirs) or any(form(self, ours, theirs) for form in FORMS)
+        return self._nodes(ours, theirs) or any(
+            form(self.values, ours, theirs) for form in self.forms
+        )
 
     def _constants(self, ours: ir.Value, theirs: ir.Value) -> bool:
         made = theirs.const_value
@@ -77,3 +96,31 @@ class Match:
             return False
         mine, others = inputs_of(one), inputs_of(other)
         return len(mine) == len(others) and all(map(self.values, mine, others))
+
+
+def inputs_of(node: ir.Node) -> list[ir.Value | None]:
+    """A node's inputs; without axes, where they are all axes."""
+    axes = node.inputs[1] if node.op_type.startswith("Reduce") and len(node.inputs) > 1 else None
+    said = small(axes)
+    x = node.inputs[0]
+    every = said is not None and x is not None and x.shape is not None and said.size == rank(x)
+    return [x] if every else list(node.inputs)
+
+
+def same_attributes(one: ir.Node, other: ir.Node) -> bool:
+    """Whether two nodes have the same attributes, defaults included; subgraphs are never the same."""
+    known = defaults(one)
+    mine, others = ({**known, **node.attributes} for node in (one, other))
+    if mine.keys() != others.keys():
+        return False
+    for name, attribute in mine.items():
+        ours, theirs = attribute.value, others[name].value
+        if attribute.type == ir.AttributeType.TENSOR:
+            if not np.array_equal(ours.numpy(), theirs.numpy(), equal_nan=True):
+                return False
+        elif attribute.type == ir.AttributeType.FLOAT:
+            if np.float32(ours) != np.float32(theirs):
+                return False
+        elif attribute.type == ir.AttributeType.GRAPH or ours != theirs:
+            return False
+    return True

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.values import behind, same_attributes, sizes, small
+from mmdnn.ir.lifting.groups import sizes, small
+from mmdnn.ir.lifting.matching import Form, Same, same_attributes
+from mmdnn.ir.passes.defaults import integer
 from mmdnn.ir.values import has_integers
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.caffe.exporter.matching import Match
-
 
 RESHAPES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 
@@ -20,7 +18,7 @@ Cuts: TypeAlias = dict[int, tuple[int, int, int]]
 """By axis, begin, end and step; as they are said, where the axis is open."""
 
 
-def _reshaped(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
+def _reshaped(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
     """The same elements in the same shape, however many steps it took; MXNet's scalars have an axis."""
     one, other = behind(ours, RESHAPES), behind(theirs, RESHAPES)
     if one is ours and other is theirs:
@@ -28,18 +26,13 @@ def _reshaped(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
     shapes = [None if value.shape is None else list(value.shape) for value in (ours, theirs)]
     mine, wanted = shapes
     alike = mine is not None and mine == wanted and ir.SymbolicDim(None) not in mine
-    return (alike or shapes in ([[1], []], [[], [1]])) and match.values(one, other)
+    return (alike or shapes in ([[1], []], [[], [1]])) and same(one, other)
 
 
-def _cut(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
+def _cut(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
     """The same part of a value, by a Split or a Slice."""
     one, other = part(ours), part(theirs)
-    return (
-        one is not None
-        and other is not None
-        and one[1] == other[1]
-        and match.values(one[0], other[0])
-    )
+    return one is not None and other is not None and one[1] == other[1] and same(one[0], other[0])
 
 
 def part(value: ir.Value) -> tuple[ir.Value, Cuts] | None:
@@ -50,7 +43,7 @@ def part(value: ir.Value) -> tuple[ir.Value, Cuts] | None:
         return None
     dims, cuts = sizes(whole), {}
     if node.op_type == "Split":
-        axis = node.attributes.get_int("axis", 0) % len(dims)
+        axis = integer(node, "axis") % len(dims)
         lengths = [sizes(output)[axis] for output in node.outputs]
         start = sum(lengths[: value.index()])
         cuts[axis] = start, start + lengths[value.index() or 0], 1
@@ -69,7 +62,7 @@ def part(value: ir.Value) -> tuple[ir.Value, Cuts] | None:
     return whole, cuts
 
 
-def _index(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
+def _index(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
     """Elements by an index that is held within the axis: Caffe takes whatever is beyond it."""
     one, other = ours.producer(), theirs.producer()
     if one is None or other is None or one.op_type not in {"Gather", "GatherElements"}:
@@ -77,17 +70,13 @@ def _index(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
     index = one.inputs[1].producer() if one.inputs[1] is not None else None
     if one.op_type != other.op_type or index is None or not same_attributes(one, other):
         return False
-    axis = one.attributes.get_int("axis", 0)
+    axis = integer(one, "axis")
     size = sizes(one.inputs[0])[axis] if one.inputs[0] is not None else 0
     said = [small(value) for value in index.inputs[1:]]
     limits = [None if each is None else int(each.reshape(-1)[0]) for each in said]
     held = limits == {"Clip": [0, size - 1], "Mod": [size]}.get(index.op_type)
     held = held or (index.op_type == "Mod" and _is_size(index.inputs[1], one.inputs[0]))
-    return (
-        held
-        and match.values(one.inputs[0], other.inputs[0])
-        and match.values(index.inputs[0], other.inputs[1])
-    )
+    return held and same(one.inputs[0], other.inputs[0]) and same(index.inputs[0], other.inputs[1])
 
 
 def _is_size(number: ir.Value | None, of: ir.Value | None) -> bool:
@@ -98,7 +87,7 @@ def _is_size(number: ir.Value | None, of: ir.Value | None) -> bool:
     return shape is not None and shape.op_type == "Shape" and shape.inputs[0] is of
 
 
-def _squares(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
+def _squares(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
     """Sums of squares or of sizes, by one node or by two."""
     one, other = ours.producer(), theirs.producer()
     if one is None or other is None or one.op_type != "ReduceSum":
@@ -110,19 +99,15 @@ def _squares(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
     square = made.op_type == "Mul" and made.inputs[0] is made.inputs[1]
     pair = {"ReduceSumSquare": square, "ReduceL1": made.op_type == "Abs"}
     axes = [node.inputs[1] if len(node.inputs) > 1 else None for node in (one, other)]
-    return (
-        pair.get(other.op_type, False)
-        and match.values(each, other.inputs[0])
-        and match.values(*axes)
-    )
+    return pair.get(other.op_type, False) and same(each, other.inputs[0]) and same(*axes)
 
 
-def _truths(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
+def _truths(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
     """Where something is not 0."""
     one, other = _not_zero(ours), _not_zero(theirs)
     if one is None or other is None or (one is ours and other is theirs):
         return False
-    return match.values(one, other)
+    return same(one, other)
 
 
 def _not_zero(value: ir.Value) -> ir.Value | None:
@@ -147,7 +132,7 @@ def _is_truth(value: ir.Value | None) -> bool:
     return value is not None and value.dtype == ir.DataType.BOOL
 
 
-def _place(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
+def _place(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
     """The last place of a maximum, counted from the end of the reversed axis."""
     casts = frozenset({"Cast"})
     one, other = behind(ours, casts).producer(), behind(theirs, casts).producer()
@@ -160,7 +145,7 @@ def _place(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
     count = small(one.inputs[0])
     if first is None or turned is None or count is None or turned.op_type != "Slice":
         return False
-    axis = first.attributes.get_int("axis", 0)
+    axis = integer(first, "axis")
     steps = [small(value) for value in turned.inputs[1:]]
     size = sizes(turned.inputs[0])[axis] if turned.inputs[0] is not None else 0
     reverse = [None if each is None else each.reshape(-1).tolist() for each in steps]
@@ -171,9 +156,18 @@ def _place(match: Match, ours: ir.Value, theirs: ir.Value) -> bool:
         and float(count.reshape(-1)[0]) == size - 1
         and reverse == [[-1], [np.iinfo(np.int64).min], [axis], [-1]]
         and same_attributes(ir.node("ArgMax", [], said), other)
-        and match.values(turned.inputs[0], other.inputs[0])
+        and same(turned.inputs[0], other.inputs[0])
     )
 
 
-FORMS = (_reshaped, _cut, _index, _squares, _truths, _place)
-"""Functions `(match, ours, theirs) -> bool`: whether two values are the same, said in another way."""
+FORMS: tuple[Form, ...] = (_reshaped, _cut, _index, _squares, _truths, _place)
+"""What is tried where two nodes are not the same."""
+
+
+def behind(value: ir.Value, types: frozenset[str]) -> ir.Value:
+    """What a row of such nodes reads."""
+    node = value.producer()
+    while node is not None and node.op_type in types and node.inputs[0] is not None:
+        value = node.inputs[0]
+        node = value.producer()
+    return value
