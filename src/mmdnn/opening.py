@@ -31,10 +31,10 @@ class Opened:
 
     def model(self) -> ir.Model:
         """Read the files and bring them to the IR."""
-        native = self.framework.room("reader").read(self.source)
-        if not self.framework.has("importer"):
-            return native  # type: ignore[no-any-return]
-        return self.framework.room("importer").to_ir(native)  # type: ignore[no-any-return]
+        model: ir.Model = self.framework.room("reader").read(self.source)
+        if self.framework.has("importer"):
+            model = self.framework.room("importer").to_ir(model)
+        return model
 
 
 def open_model(

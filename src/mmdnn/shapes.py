@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import onnx_ir as ir
@@ -14,6 +14,13 @@ OpenShape: TypeAlias = tuple[int | None, ...]
 Known: TypeAlias = Mapping[str, OpenShape | None]
 PICTURE = 3
 """Dimensions of a shape without batch, as the commands document it: 3,224,224."""
+
+
+def closed(dims: Iterable[object]) -> Shape | None:
+    """Dimensions as sizes, None where one is open."""
+    given = tuple(dims)
+    sizes = tuple(dim for dim in given if isinstance(dim, int))
+    return sizes if len(sizes) == len(given) else None
 
 
 def of_inputs(native: Any) -> dict[str, OpenShape | None]:

@@ -21,7 +21,7 @@ import onnx_ir as ir
 
 from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
 from mmdnn.ir.passes.inference import infer
-from mmdnn.shapes import OpenShape
+from mmdnn.shapes import OpenShape, Shape, closed
 
 Dimension = int | str | None
 Dimensions = tuple[Dimension, ...]
@@ -281,16 +281,17 @@ def shape(value: ir.Value) -> OpenShape:
     return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
 
 
-def static(value: ir.Value) -> tuple[int, ...]:
+def static(value: ir.Value) -> Shape:
     """The value's dimensions, all of them known.
 
     Raises:
         NeedsStatic: One is not.
     """
     dims = dimensions(value)
-    if not all(isinstance(dim, int) for dim in dims):
+    sizes = closed(dims)
+    if sizes is None:
         raise NeedsStatic(value.name, [dim for dim in dims if isinstance(dim, str)])
-    return tuple(dim for dim in dims if isinstance(dim, int))
+    return sizes
 
 
 def dimensions(value: ir.Value) -> Dimensions:

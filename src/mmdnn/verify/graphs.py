@@ -335,9 +335,9 @@ def _drawn(like: np.ndarray, kind: str, place: int) -> np.ndarray:
 def digest(tensor: ir.TensorProtocol) -> tuple[Any, ...]:
     """A tensor's type, shape and a hash of its bytes."""
     if tensor.dtype == ir.DataType.STRING:
-        content = repr(tensor.numpy().tolist()).encode()
+        content: Any = repr(tensor.numpy().tolist()).encode()
     else:
-        content = np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8).data  # type: ignore[assignment]
+        content = np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8).data
     shape = tuple(int(size) for size in tensor.shape.numpy())
     return str(tensor.dtype), shape, blake2b(content, digest_size=16).digest()
 

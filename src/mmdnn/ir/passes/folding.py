@@ -172,7 +172,7 @@ def _integers(function: Callable[..., Any]) -> Callable[..., Any]:
 def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
     if not np.all(b) or np.any((a < 0) | (b < 0)):
         return None
-    return np.floor_divide(a, b)  # type: ignore[no-any-return]
+    return np.asarray(np.floor_divide(a, b))
 
 
 def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray | None:

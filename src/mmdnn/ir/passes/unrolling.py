@@ -132,8 +132,8 @@ class _Unrolled:
     def _if_whole(node: ir.Node, given: Sequence[ir.Value | None], place: int) -> ir.Value | None:
         """An input, where it has the shape of the output, so that nothing repeats it."""
         before = node.inputs[place]
-        known = before is not None and before.shape is not None
-        return given[place] if known and before.shape == node.outputs[0].shape else None  # type: ignore[union-attr]
+        shape = None if before is None else before.shape
+        return given[place] if shape is not None and shape == node.outputs[0].shape else None
 
     def _cut(self, x: ir.Value, axis: int) -> list[ir.Value]:
         """Each step's part. The steps are cut out of rows, where an axis follows that makes these."""
@@ -150,8 +150,8 @@ class _Unrolled:
             shape = [-1, *dims[2:]]
             x = self._op("Reshape", [x, self._ints(shape)], f"{name}/rows")
         sizes = self._ints([dims[1] if rows else 1] * self.steps)
-        parts = self._op("Split", [x, sizes], f"{name}/steps", self.steps, axis=axis)
-        parts = parts if isinstance(parts, list) else [parts]
+        names = [f"{name}/steps/split/{step}" for step in range(self.steps)]
+        parts = self._ops("Split", [x, sizes], names, axis=axis)
         if rows:
             return parts
         places = self._ints([axis])
@@ -162,10 +162,10 @@ class _Unrolled:
         shape, name = like.shape, self.name
         if axis == 0 and shape is not None and shape.is_static() and len(shape) > 1:
             rows = self._op("Concat", values, name, axis=0)
-            return self._op("Reshape", [rows, self._ints(list(shape))], name)  # type: ignore[no-any-return]
+            return self._op("Reshape", [rows, self._ints(list(shape))], name)
         places = self._ints([axis])
         each = [self._op("Unsqueeze", [value, places], str(value.name)) for value in values]
-        return self._op("Concat", each, name, axis=axis)  # type: ignore[no-any-return]
+        return self._op("Concat", each, name, axis=axis)
 
     def _replace(self, results: Sequence[ir.Value]) -> None:
         """Let the scan's readers read these, under its outputs' names."""
@@ -178,15 +178,15 @@ class _Unrolled:
             output.name = None
         self.graph.remove(self.node, safe=True)
 
-    def _op(
-        self, type_: str, inputs: Sequence[ir.Value], name: str, outputs: int = 1, **attributes: Any
-    ) -> Any:
+    def _op(self, type_: str, inputs: Sequence[ir.Value], name: str, **attributes: Any) -> ir.Value:
         """A node beside the steps."""
+        return self._ops(type_, inputs, [f"{name}/{type_.lower()}"], **attributes)[0]
+
+    def _ops(
+        self, type_: str, inputs: Sequence[ir.Value], names: list[str], **attributes: Any
+    ) -> list[ir.Value]:
         given = [ir.Attr(key, ir.AttributeType.INT, value) for key, value in attributes.items()]
-        node = ir.Node("", type_, inputs, given, num_outputs=outputs)
-        name = f"{name}/{type_.lower()}"
-        made = self._add(node, [name] if outputs == 1 else [f"{name}/{i}" for i in range(outputs)])
-        return made[0] if outputs == 1 else made
+        return self._add(ir.Node("", type_, inputs, given, num_outputs=len(names)), names)
 
     def _node(
         self,

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.shapes import closed
+
 POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
 WEIGHTS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "QLinearConv": 3}
 """Which input tells the kernel's size."""
@@ -51,16 +53,12 @@ def _kernel(node: ir.Node) -> list[int] | None:
     if said is not None or node.op_type in POOLS:
         return said
     weight = node.inputs[WEIGHTS[node.op_type]]
-    shape = None if weight is None or weight.shape is None else weight.shape[2:]
-    return [int(dim) for dim in shape] if shape and _known(shape) else None  # type: ignore[arg-type]
+    sizes = None if weight is None or weight.shape is None else closed(weight.shape[2:])
+    return list(sizes) if sizes else None
 
 
 def _ints(node: ir.Node, name: str) -> list[int] | None:
     return list(node.attributes[name].as_ints()) if name in node.attributes else None
-
-
-def _known(sizes: tuple[object, ...]) -> bool:
-    return all(isinstance(size, int) for size in sizes)
 
 
 def _sizes(node: ir.Node, count: int) -> list[int | None]:

@@ -154,7 +154,8 @@ class _Way:
         tensor = self.whole.known.get(value)
         if tensor is None:
             share = self.op.Squeeze(self.op.Slice(value, [self.way], [self.way + 1], [0]), [0])
-            return part(_Rows(self.op, share)).value  # type: ignore[no-any-return]
+            rows: _Rows = part(_Rows(self.op, share))
+            return rows.value
         way = self.way
         shape = part(np.broadcast_to(np.int8(0), tensor.shape.numpy()[1:])).shape
         lazy = references.lazy(tensor, lambda a: np.ascontiguousarray(part(a[way])), shape=shape)

@@ -102,7 +102,8 @@ class _Decoder:
     def value(self, message: Any, where: _Where) -> Attribute:
         kind = message.value_type
         if kind in _PLAIN:
-            return getattr(message, _PLAIN[kind])  # type: ignore[no-any-return]
+            plain: Attribute = getattr(message, _PLAIN[kind])
+            return plain
         if kind == 7:
             return self.shape(message.nd_shape_value)
         if kind == 8:

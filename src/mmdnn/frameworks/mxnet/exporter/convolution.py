@@ -6,6 +6,7 @@ from mmdnn.frameworks.mxnet.exporter.pad import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.windows import Window
+from mmdnn.shapes import Shape, closed
 
 
 def per_axis(values: list[int], default: int) -> tuple[int, ...] | None:
@@ -19,12 +20,12 @@ def check_window(node: ExportedNode, window: Window) -> None:
         node.refuse(f"MXNet has windows along 1 to 3 spatial axes, not {len(window)}")
 
 
-def weight_shape(node: ExportedNode, weight: Array) -> list[int]:
+def weight_shape(node: ExportedNode, weight: Array) -> Shape:
     """The sizes of a weight, which must be known."""
-    shape = weight.shape
-    if shape is None or not all(isinstance(dim, int) for dim in shape):
+    sizes = None if weight.shape is None else closed(weight.shape)
+    if sizes is None:
         node.refuse("the shape of its weight is not known")
-    return [int(dim) for dim in shape]  # type: ignore[arg-type]
+    return sizes
 
 
 def named(mx: Writer, weight: Array, bias: Array | None) -> tuple[Array, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
+from mmdnn.shapes import Shape, closed
 
 
 @exporter(
@@ -28,12 +29,11 @@ def resize(
     antialias: int,
 ) -> Array:
     before, after = x.shape or (), node.output_shape() or ()
-    spatial = [*before[2:], *after[2:]]
+    old, new = closed(before[2:]), closed(after[2:])
     axes = list(range(len(before))) if axes is None else axes
     _check_first(node, before, axes, scales, sizes)
-    if len(before) != 4 or not all(isinstance(d, int) for d in spatial):
+    if len(before) != 4 or old is None or new is None:
         node.refuse("MXNet resizes images of a known size")
-    old, new = [int(d) for d in before[2:]], [int(d) for d in after[2:]]  # type: ignore[arg-type]
     rule = coordinate_transformation_mode
     if antialias:
         node.refuse("antialias")
@@ -60,7 +60,7 @@ def _check_first(
             node.refuse("MXNet resizes the spatial axes only")
 
 
-def _check_scales(node: ExportedNode, scales: Array, old: list[int], new: list[int]) -> None:
+def _check_scales(node: ExportedNode, scales: Array, old: Shape, new: Shape) -> None:
     """The coordinates must follow from the sizes alone."""
     numbers = scales.numbers()
     assert numbers is not None
@@ -73,8 +73,8 @@ def _nearest(
     node: ExportedNode,
     mx: Writer,
     x: Array,
-    old: list[int],
-    new: list[int],
+    old: Shape,
+    new: Shape,
     rule: str,
     rounding: str,
 ) -> Array:
@@ -95,9 +95,7 @@ def _nearest(
     return x
 
 
-def _linear(
-    node: ExportedNode, mx: Writer, x: Array, old: list[int], new: list[int], rule: str
-) -> Array:
+def _linear(node: ExportedNode, mx: Writer, x: Array, old: Shape, new: Shape, rule: str) -> Array:
     aligned = rule == "align_corners"
     centred = rule == "half_pixel" or (rule == "pytorch_half_pixel" and 1 not in new)
     if not aligned and not centred:

@@ -13,6 +13,7 @@ from mmdnn.frameworks.mxnet.exporter.pad import NONE
 from mmdnn.frameworks.mxnet.exporter.sizes import Size, dimension, sizes, whole_shape
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
+from mmdnn.shapes import closed
 
 
 @exporter("Reshape", doc="Reshape")
@@ -180,10 +181,10 @@ def size_operator(node: ExportedNode, mx: Writer, x: Array) -> Array:
 @exporter("DepthToSpace", doc="DepthToSpace")
 def depth_to_space(node: ExportedNode, mx: Writer, x: Array, *, blocksize: int, mode: str) -> Array:
     if mode != "DCR":
-        shape, block = x.shape or (), blocksize
-        if len(shape) != 4 or not all(isinstance(d, int) for d in shape[1:]):
+        sizes, block = closed((x.shape or ())[1:]), blocksize
+        if sizes is None or len(sizes) != 3:
             node.refuse("the order CRD for an image whose size is not known")
-        c, h, w = (int(d) for d in shape[1:])  # type: ignore[arg-type]
+        c, h, w = sizes
         y = mx.Reshape(x, shape=(-1, c // block**2, block, block, h, w))
         y = mx.transpose(y, axes=(0, 1, 4, 2, 5, 3))
         return mx.Reshape(y, shape=(-1, c // block**2, h * block, w * block))

@@ -56,9 +56,9 @@ class Stream:
         size = struct.calcsize(form)
         if self.at + size > len(self.view):
             raise self.fail("the file ends within a number")
-        (value,) = struct.unpack_from(form, self.view, self.at)
+        value: float = struct.unpack_from(form, self.view, self.at)[0]
         self.at += size
-        return value  # type: ignore[no-any-return]
+        return value
 
     def flag(self) -> bool:
         """A bool of one byte."""
