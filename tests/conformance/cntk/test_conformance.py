@@ -13,7 +13,7 @@ from conformance import names, noting, observed, unpack
 from conformance.cntk.make import CASES
 from helpers.cntk import brainscript_versions, corpus
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk import importer, reader
+from mmdnn.frameworks.cntk import exporter, importer, reader
 from mmdnn.frameworks.cntk.importer.flat import blocks
 from mmdnn.registry import Source
 
@@ -67,3 +67,13 @@ def test_every_operator_is_read(networks: Path, tmp_path: Path) -> None:
             importer.to_ir(reader.read(Source(file.write(tmp_path / name))))
     used |= {f"{type_} (block)" for type_ in named}
     assert {entry.type for entry in importer.importer} - used == set(OTHERWISE)
+
+
+def test_own_functions_are_written(networks: Path) -> None:
+    """What ONNX has no operator for goes back as it came."""
+    with observed(exporter.exporter) as used:
+        for folder in networks.iterdir():
+            if folder.name != RANDOM:
+                exporter.from_ir(corpus.convert(folder))
+    own = {entry.type for entry in exporter.exporter if entry.type.startswith("mmdnn.cntk::")}
+    assert own - used == {"mmdnn.cntk::FirstWhere"}

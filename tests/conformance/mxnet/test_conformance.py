@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import onnx_ir as ir
@@ -11,7 +12,7 @@ from conformance import names, observed, unpack
 from conformance.mxnet.make import CASES
 from helpers.mxnet import corpus
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.mxnet import reader
+from mmdnn.frameworks.mxnet import exporter, reader
 from mmdnn.frameworks.mxnet.importer import importer
 
 
@@ -55,3 +56,14 @@ def test_every_operator_is_read(networks: Path) -> None:
             if folder.name not in REFUSED:
                 convert(folder)
     assert {entry.type for entry in importer} - used == set(REFUSED)
+
+
+def test_own_functions_are_written(networks: Path) -> None:
+    """What ONNX has no operator for goes back as it came."""
+    with observed(exporter.exporter) as used:
+        for folder in networks.iterdir():
+            if folder.name not in REFUSED:
+                with suppress(UnsupportedError):
+                    exporter.from_ir(convert(folder))
+    own = {entry.type for entry in exporter.exporter if entry.type.startswith("mmdnn.mxnet::")}
+    assert own - used == set()
