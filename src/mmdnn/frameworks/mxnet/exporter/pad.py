@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
-_MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect"}
+_MODES = {"constant", "edge", "reflect"}
 
 
 def pad(
@@ -80,16 +80,10 @@ def _pad(
     widths = [side for both in [(0, 0)] * missing + sides for side in both]
     constant = value if mode == "constant" else None
     x = mx.Pad(x, mode=mode, pad_width=widths, constant_value=constant)
-    x = _drop(mx, x, missing)
+    for _ in range(missing):  # one element each: they are merged into the next
+        x = mx.Reshape(x, shape=(-3, -2))
     if turned:
         x = mx.transpose(x, axes=[order.index(axis) for axis in range(len(order))])
-    return x
-
-
-def _drop(mx: Writer, x: Array, count: int) -> Array:
-    """Merge the added first axes, all of one element, into the next."""
-    for _ in range(count):
-        x = mx.Reshape(x, shape=(-3, -2))
     return x
 
 
@@ -112,10 +106,5 @@ def pad_operator(
     begins, ends = [0] * rank, [0] * rank
     for place, axis in enumerate(where):
         begins[axis], ends[axis] = sides[place], sides[place + len(where)]
-    fill = 0.0
-    if value is not None:
-        numbers = value.numbers()
-        if numbers is None:
-            node.refuse("what it pads with is computed while the model runs")
-        fill = float(numbers.reshape(-1)[0])
-    return pad(node, mx, x, begins, ends, fill, _MODES[mode])
+    fill = 0.0 if value is None else float(node.numbers(value, "value").reshape(-1)[0])
+    return pad(node, mx, x, begins, ends, fill, mode)

@@ -111,22 +111,14 @@ def _quotient(
     return mx.elemwise_div(total, mx.Pooling(counts, pool_type="sum", **_params(window)))
 
 
-def _global(node: ExportedNode, mx: Writer, x: Array, kind: str) -> Array:
+@exporter("GlobalAveragePool", "GlobalMaxPool", doc="GlobalAveragePool")
+def global_pool(node: ExportedNode, mx: Writer, x: Array) -> Array:
     """The kernel is ignored, and tells how many axes there are in old files."""
     rank = 4 if x.shape is None else len(x.shape)
     if rank not in {3, 4, 5}:
         node.refuse(f"MXNet pools 1 to 3 spatial axes, not {rank - 2}")
+    kind = "max" if node.type == "GlobalMaxPool" else "avg"
     return mx.Pooling(x, pool_type=kind, global_pool=True, kernel=(1,) * (rank - 2))
-
-
-@exporter("GlobalAveragePool", doc="GlobalAveragePool")
-def global_average_pool(node: ExportedNode, mx: Writer, x: Array) -> Array:
-    return _global(node, mx, x, "avg")
-
-
-@exporter("GlobalMaxPool", doc="GlobalMaxPool")
-def global_max_pool(node: ExportedNode, mx: Writer, x: Array) -> Array:
-    return _global(node, mx, x, "max")
 
 
 @exporter("LpPool", doc="LpPool")

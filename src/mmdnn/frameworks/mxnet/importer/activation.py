@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import flat, reshape
-from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, same
 from mmdnn.ir.builder import Op, known, rank
 
 _ACTIVATIONS = {
@@ -104,6 +104,4 @@ def _inside(op: Op, x: ir.Value, length: ir.Value, axis: int) -> ir.Value:
     return op.Less(places, limit)
 
 
-@importer("hard_sigmoid", doc=f"{NN}.hard_sigmoid")
-def hard_sigmoid(node: ImportedNode, op: Op, x: ir.Value, *, alpha: float, beta: float) -> ir.Value:
-    return op.HardSigmoid(x, alpha=alpha, beta=beta)
+same("HardSigmoid", "hard_sigmoid", doc=f"{NN}.hard_sigmoid", alpha="alpha", beta="beta")

@@ -16,14 +16,15 @@ from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, existing
 from mmdnn.ir.builder import Op, rank
 
 
-def _true(op: Op, x: Any) -> ir.Value | np.ndarray:
+def truth(op: Op, x: Any) -> Any:
+    """Whether numbers are not 0; a number stays one."""
     if isinstance(x, ir.Value):
         return x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, array(0, x)))
     return np.asarray(x).astype(bool)
 
 
 def _logic(name: str) -> Binary:
-    return lambda op, a, b: op[name](_true(op, a), _true(op, b))
+    return lambda op, a, b: op[name](truth(op, a), truth(op, b))
 
 
 LOGIC: dict[str, Binary] = {
@@ -77,10 +78,6 @@ def where(node: ImportedNode, op: Op, condition: ir.Value, a: ir.Value, b: ir.Va
     if rank(condition) == 1 and rank(a) > 1 and node.type == "where":
         chosen = op.Unsqueeze(chosen, list(range(1, rank(a))))
     return choose(op, chosen, a, b)
-
-
-def truth(op: Op, x: ir.Value) -> ir.Value:
-    return x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, array(0, x)))
 
 
 @importer("_npi_where_lscalar", "_npi_where_rscalar", doc=f"{NN}.where")

@@ -63,12 +63,11 @@ def _size(node: ImportedNode, axis: int) -> Any:
         for reader, place in node.graph.readers.get(at, ()):
             others = [entry for i, entry in enumerate(reader.inputs) if i != place]
             after = _after(reader, place, axis)
-            if reader.type in _ALIKE or reader.type.startswith("broadcast_"):
-                size = _first_known(node, others, axis, seen)
+            alike = reader.type in _ALIKE or reader.type.startswith("broadcast_")
+            if alike or (reader.type == "Concat" and axis != reader.param("dim")):
+                size = _first_known(node, others, axis)
             elif reader.type == "RNN" and place in {2, 3} and axis == 1:
-                size = _first_known(node, reader.inputs[:1], 1, seen)
-            elif reader.type == "Concat" and axis != reader.param("dim"):
-                size = _first_known(node, others, axis, seen)
+                size = _first_known(node, reader.inputs[:1], 1)
             else:
                 size = None
             if size is not None:
@@ -91,15 +90,12 @@ def _after(reader: Node, place: int, axis: int) -> int | None:
     return None
 
 
-def _first_known(
-    node: ImportedNode, entries: list[Entry], axis: int, seen: set[tuple[Node, int]]
-) -> Any:
+def _first_known(node: ImportedNode, entries: list[Entry], axis: int) -> Any:
     """The size of an axis of the first of these that does not depend on this node."""
     for entry in entries:
         if not _depends(entry.node, node.node):
             value = node.graph.early(entry)
             return vector(node.builder.op, value, [(axis,)])
-    del seen
     return None
 
 
@@ -115,14 +111,11 @@ def _depends(on: Node, node: Node) -> bool:
     return False
 
 
-@importer("_zeros", "_npi_zeros", "_zeros_without_dtype", doc=f"{NN}.zeros")
-def zeros(node: ImportedNode, op: Op, *, shape: Ints) -> ir.Value:
-    return _filled(node, op, list(shape or ()), 0)
-
-
-@importer("_ones", "_npi_ones", doc=f"{NN}.ones")
-def ones(node: ImportedNode, op: Op, *, shape: Ints) -> ir.Value:
-    return _filled(node, op, list(shape or ()), 1)
+@importer(
+    *("_zeros", "_npi_zeros", "_zeros_without_dtype", "_ones", "_npi_ones"), doc=f"{NN}.zeros"
+)
+def zeros_or_ones(node: ImportedNode, op: Op, *, shape: Ints) -> ir.Value:
+    return _filled(node, op, list(shape or ()), int(node.type.endswith("ones")))
 
 
 @importer("_full", doc=f"{NN}.full")

@@ -25,7 +25,7 @@ from mmdnn.frameworks.mxnet.importer.special import (
     rounded,
     truncated,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, existing, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, existing, importer, same
 from mmdnn.ir.builder import Op, known, rank
 
 Binary = Callable[[Op, Any, Any], ir.Value]
@@ -130,8 +130,7 @@ def _register_scalar(
 
 def _widened(node: ImportedNode, dtype: ir.DataType) -> ir.DataType:
     """What integers become when they meet a number (NumpyBinaryScalarType)."""
-    schema = node.node.schema
-    whole = node.p.is_int if schema and "is_int" in schema.params else True
+    whole = node.p.is_int if node.has("is_int") else True
     if "true_divide" in node.type:
         return ir.DataType.FLOAT
     if not whole:
@@ -266,35 +265,20 @@ def dropout(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return op.Dropout(x, array(p.p, x))
 
 
-@importer(
+same(
+    "Identity",
     *("MakeLoss", "make_loss", "BlockGrad", "_copy", "_copyto", "_CrossDeviceCopy"),
-    *("_contrib_gradientmultiplier", "_np_copy"),
+    *("_contrib_gradientmultiplier", "_np_copy", "cast_storage"),
     doc=f"{NN}.identity",
+    unused="scalar stype",
 )
-def identity(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    if node.type == "_contrib_gradientmultiplier":
-        _ = node.p.scalar
-    return op.Identity(x)
-
-
-@importer("_identity_with_attr_like_rhs", doc=f"{NN}.identity")
-def identity_like(_node: ImportedNode, op: Op, x: ir.Value, _like: ir.Value) -> ir.Value:
-    return op.Identity(x)
-
-
-@importer("_npi_absolute", doc=f"{NP}.absolute.html")
-def absolute(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op.Abs(x)
+same("Identity", "_identity_with_attr_like_rhs", doc=f"{NN}.identity", others=True)
+same("Abs", "_npi_absolute", doc=f"{NP}.absolute.html")
 
 
 @importer("_npi_share_memory", "_npx_constraint_check", doc=f"{NP}.copy.html")
 def refused(node: ImportedNode, _op: Op, *_inputs: ir.Value) -> ir.Value:
     node.refuse("it is no function of its inputs' numbers")
-
-
-@importer("cast_storage", doc=f"{NP}.copy.html", unused="stype")
-def cast_storage(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op.Identity(x)
 
 
 @importer("_npi_nan_to_num", doc=f"{NP}.nan_to_num.html", unused="copy")

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.activation import over_all
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
-from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, same
 from mmdnn.ir.builder import Op
 
 
@@ -24,28 +24,14 @@ def softmax_output(node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -
     return op.Softmax(x, axis=-1) if p.preserve_shape else over_all(op, x)
 
 
-@importer("LogisticRegressionOutput", doc=f"{NN}.LogisticRegressionOutput")
-def logistic_output(_node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
-    return op.Sigmoid(x)
-
-
-@importer("LinearRegressionOutput", "MAERegressionOutput", doc=f"{NN}.LinearRegressionOutput")
-def regression_output(_node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
-    return op.Identity(x)
-
-
-@importer("SVMOutput", doc=f"{NN}.SVMOutput", unused="margin regularization_coefficient use_linear")
-def svm_output(node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
-    return op.Identity(x)
-
-
-@importer(
-    "IdentityAttachKLSparseReg",
-    doc=f"{NN}.IdentityAttachKLSparseReg",
-    unused="sparseness_target penalty",
+same("Sigmoid", "LogisticRegressionOutput", doc=f"{NN}.LogisticRegressionOutput", others=True)
+same(
+    "Identity",
+    *("LinearRegressionOutput", "MAERegressionOutput", "SVMOutput", "IdentityAttachKLSparseReg"),
+    doc=f"{NN}.LinearRegressionOutput",
+    unused="margin regularization_coefficient use_linear sparseness_target penalty",
+    others=True,
 )
-def sparse_regularizer(node: ImportedNode, op: Op, x: ir.Value, *_average: ir.Value) -> ir.Value:
-    return op.Identity(x)
 
 
 @importer("softmax_cross_entropy", doc=f"{NN}.softmax_cross_entropy")

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import moved
-from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, same
 from mmdnn.ir import COMPUTED
 from mmdnn.ir.builder import Op, known, rank
 
@@ -19,7 +19,11 @@ MOMENTUM = 0.9
 """ONNX's default, and MXNet's."""
 
 
-@importer("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm", doc=f"{NN}.BatchNorm")
+@importer(
+    *("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm", "_contrib_BatchNormWithReLU"),
+    doc=f"{NN}.BatchNorm",
+    unused="output_mean_var",
+)
 def batch_norm(
     node: ImportedNode,
     op: Op,
@@ -29,36 +33,16 @@ def batch_norm(
     mean: ir.Value,
     variance: ir.Value,
 ) -> ir.Value:
-    axis = node.axis(node.p.axis, x) if node.type == "BatchNorm" else 1
+    """Unless `fix_gamma` is off, the stored gamma is not used: it is 1."""
+    p = node.p
+    axis = node.axis(p.axis, x) if node.has("axis") else 1
     if rank(x) < 2:
         node.unfit("it takes 2 axes or more")
-    y = _normalized(node, op, moved(op, x, axis, 1), gamma, beta, mean, variance)
-    return moved(op, y, 1, axis)
-
-
-@importer("_contrib_BatchNormWithReLU", doc=f"{NN}.contrib.BatchNormWithReLU")
-def batch_norm_relu(node: ImportedNode, op: Op, *inputs: ir.Value, axis: int) -> ir.Value:
-    x, *weights = inputs
-    axis = node.axis(axis, x)
-    y = _normalized(node, op, moved(op, x, axis, 1), *weights)
-    return moved(op, op.Relu(y), 1, axis)
-
-
-def _normalized(
-    node: ImportedNode,
-    op: Op,
-    x: ir.Value,
-    gamma: ir.Value,
-    beta: ir.Value,
-    mean: ir.Value,
-    variance: ir.Value,
-) -> ir.Value:
-    """Along the second axis. Unless `fix_gamma` is off, the stored gamma is not used: it is 1."""
-    p = node.p
-    _ = p.output_mean_var
     options = {} if math.isclose(p.momentum, MOMENTUM, rel_tol=1e-6) else {"momentum": p.momentum}
     scale = _ones(node, gamma, beta) if p.fix_gamma else gamma
-    return op.BatchNormalization(x, scale, beta, mean, variance, epsilon=p.eps, **options)
+    x = moved(op, x, axis, 1)
+    y = op.BatchNormalization(x, scale, beta, mean, variance, epsilon=p.eps, **options)
+    return moved(op, op.Relu(y) if node.type.endswith("ReLU") else y, 1, axis)
 
 
 def _ones(node: ImportedNode, gamma: ir.Value, beta: ir.Value) -> ir.Value:
@@ -144,10 +128,7 @@ def l2_normalization(node: ImportedNode, op: Op, x: ir.Value, *, mode: str, eps:
     return op.Div(x, op.Sqrt(op.Add(squares, array(eps, x))))
 
 
-@importer("LRN", doc=f"{NN}.LRN")
-def lrn(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    p = node.p
-    return op.LRN(x, alpha=p.alpha, beta=p.beta, bias=p.knorm, size=p.nsize)
+same("LRN", "LRN", doc=f"{NN}.LRN", alpha="alpha", beta="beta", bias="knorm", size="nsize")
 
 
 @importer("moments", doc=f"{NN}.moments")

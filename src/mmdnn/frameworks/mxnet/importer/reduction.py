@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
@@ -20,11 +21,10 @@ Axes = list[int]
 
 def _axes(node: ImportedNode, x: ir.Value) -> Axes:
     """The axes to reduce: all where none are named, the others with `exclude`."""
-    schema = node.node.schema
     said = node.p.axis
     said = (said,) if isinstance(said, int) else said
     axes = sorted({node.axis(axis, x) for axis in said or ()})
-    exclude = bool(schema and "exclude" in schema.params and node.p.exclude)
+    exclude = node.has("exclude") and node.p.exclude
     if not said:
         return list(range(rank(x)))
     return [axis for axis in range(rank(x)) if axis not in axes] if exclude else axes
@@ -98,13 +98,11 @@ _NUMPY = {
 
 @importer(*_NUMPY, doc=f"{NN}.sum")
 def numpy_reduction(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    schema = node.node.schema
-    if schema and "initial" in schema.params and node.p.initial is not None:
+    if node.has("initial") and node.p.initial is not None:
         node.refuse(f"initial {node.p.initial}")
-    dtype = named(node.p.dtype) if schema and "dtype" in schema.params else None
+    dtype = named(node.p.dtype) if node.has("dtype") else None
     if node.type in {"_np_any", "_np_all"}:
-        true = x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, array(0, x)))
-        x, dtype = op.Cast(true, to=ir.DataType.INT32), ir.DataType.BOOL
+        x, dtype = op.Cast(truth(op, x), to=ir.DataType.INT32), ir.DataType.BOOL
     elif node.type == "_npi_mean" and not (x.dtype or ir.DataType.FLOAT).is_floating_point():
         x = op.Cast(x, to=ir.DataType.FLOAT)
     elif dtype is not None:

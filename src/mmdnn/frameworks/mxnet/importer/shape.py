@@ -19,7 +19,7 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     transpose,
     vector,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer, same
 from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known, rank
 
 KEEP, INFER, REST, MERGE, SPLIT, SKIP = "keep", "infer", "rest", "merge", "split", "skip"
@@ -170,9 +170,7 @@ def squeeze_(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return squeeze(op, x, axes)
 
 
-@importer("shape_array", doc=f"{NN}.shape_array")
-def shape_array(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    return op.Shape(x)
+same("Shape", "shape_array", doc=f"{NN}.shape_array")
 
 
 @importer("size_array", doc=f"{NN}.size_array")
@@ -207,14 +205,8 @@ def move_axis(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     return transpose(op, x, order)
 
 
-@importer("depth_to_space", doc=f"{NN}.depth_to_space")
-def depth_to_space(node: ImportedNode, op: Op, x: ir.Value, *, block_size: int) -> ir.Value:
-    return op.DepthToSpace(x, blocksize=block_size, mode="DCR")
-
-
-@importer("space_to_depth", doc=f"{NN}.space_to_depth")
-def space_to_depth(node: ImportedNode, op: Op, x: ir.Value, *, block_size: int) -> ir.Value:
-    return op.SpaceToDepth(x, blocksize=block_size)
+same("DepthToSpace", "depth_to_space", doc=f"{NN}.depth_to_space", blocksize="block_size")
+same("SpaceToDepth", "space_to_depth", doc=f"{NN}.space_to_depth", blocksize="block_size")
 
 
 @importer("tile", doc=f"{NN}.tile")

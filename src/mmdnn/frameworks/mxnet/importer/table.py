@@ -12,7 +12,7 @@ from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet._schema import operators
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
 from mmdnn.ir import importing
-from mmdnn.ir.builder import Builder
+from mmdnn.ir.builder import Builder, Op
 
 API = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api"
 NN = f"{API}/symbol/symbol.html#mxnet.symbol"
@@ -35,6 +35,27 @@ IGNORED = frozenset(
 def existing(*types: str) -> list[str]:
     """Those of the names that are operators' own."""
     return [type_ for type_ in types if type_ in operators()]
+
+
+def same(
+    onnx: str, *types: str, doc: str, unused: str = "", others: bool = False, **parameters: str
+) -> None:
+    """Register operators of one input that are one of ONNX's, whose attributes are MXNet's parameters.
+
+    Args:
+        onnx: ONNX's operator.
+        types: MXNet's.
+        doc: Where their semantics are written.
+        unused: The parameters that do not change the result.
+        others: Whether there are more inputs, on which the result does not depend.
+        parameters: MXNet's parameters by ONNX's attributes.
+    """
+
+    @importer(*types, doc=doc, unused=unused)
+    def function(node: ImportedNode, op: Op, x: ir.Value, *more: ir.Value) -> ir.Value:
+        if more and not others:
+            node.unfit(f"it cannot have {1 + len(more)} inputs")
+        return op[onnx](x, **{name: node.parameter(own) for name, own in parameters.items()})
 
 
 Ints: TypeAlias = tuple[int, ...]
@@ -179,6 +200,10 @@ class ImportedNode(importing.ImportedLayer):
         """A parameter, parsed as MXNet parses it, or the operator's default."""
         self.taken.add(name)
         return self.node.param(name)
+
+    def has(self, name: str) -> bool:
+        """Whether the operator has a parameter of this name."""
+        return self.node.schema is not None and name in self.node.schema.params
 
     def unread(self) -> dict[str, object]:
         """Parameters that the file sets to something else than the default, and nobody has taken."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from mmdnn.errors import Error
 from mmdnn.frameworks.mxnet.graph import Model, Node
+from mmdnn.ir.windows import Axis
 
 MOST = 1024
 """The largest side that is tried."""
@@ -99,7 +100,7 @@ def _fit(model: Model, name: str, start: _Maps) -> _Fit:
         found[node] = _STEPS[node.type](node, inputs)
         if min(found[node].sides) < 1:
             return _Fit(-1)
-        even += node.type in _WINDOWS and _comes_out_even(node, inputs[0].sides[0])
+        even += node.type in _WINDOWS and _comes_out_even(node, inputs[0].sides)
     raise _Stop
 
 
@@ -107,17 +108,19 @@ def _same(_node: Node, inputs: list[_Maps]) -> _Maps:
     return inputs[0]
 
 
-def _windows(node: Node) -> list[tuple[int, int, int]]:
-    """For each axis: what a window spans, its stride, and the padding on both sides together."""
-    kernel = node.param("kernel")
-    if len(kernel) != 2 or _said(node, "pooling_convention") == "same":
+def _axes(node: Node, sides: tuple[int, int]) -> list[Axis]:
+    kernel, convention = node.param("kernel"), _said(node, "pooling_convention")
+    if len(kernel) != 2 or convention == "same":
         raise _Stop
     dilate, stride, pad = (
         _said(node, name) or (default, default)
         for name, default in (("dilate", 1), ("stride", 1), ("pad", 0))
     )
-    spans = (dilate[axis] * (kernel[axis] - 1) + 1 for axis in range(2))
-    return [(span, stride[axis], 2 * pad[axis]) for axis, span in enumerate(spans)]
+    ceil = convention == "full"
+    return [
+        Axis(sides[i], kernel[i], stride[i], dilate[i], pad[i], pad[i], ceil, drops=False)
+        for i in range(2)
+    ]
 
 
 def _said(node: Node, name: str) -> Any:
@@ -125,33 +128,26 @@ def _said(node: Node, name: str) -> Any:
     return node.param(name) if node.schema and name in node.schema.params else None
 
 
-def _comes_out_even(node: Node, side_: int) -> bool:
+def _comes_out_even(node: Node, sides: tuple[int, int]) -> bool:
     """Whether a stride leaves nothing over: of all windows, or of the side, where the rest is filled up."""
     if _said(node, "global_pool"):
         return False
-    span, stride, pad = _windows(node)[0]
-    filled = pad or _said(node, "pooling_convention") == "full"
-    fits = side_ % stride == 0 if filled else False
-    return bool(stride > 1 and (fits or (not pad and (side_ - span) % stride == 0)))
+    axis = _axes(node, sides)[0]
+    filled = axis.begin or axis.ceil
+    even = filled and sides[0] % axis.stride == 0
+    even = even or (not axis.begin and (sides[0] - axis.span) % axis.stride == 0)
+    return bool(axis.stride > 1 and even)
 
 
-def _convolution(node: Node, inputs: list[_Maps]) -> _Maps:
+def _windows(node: Node, inputs: list[_Maps]) -> _Maps:
+    channels = _said(node, "num_filter") or inputs[0].channels
+    if _said(node, "global_pool"):
+        return _Maps(channels, (1, 1))
     height, width = (
-        (side_ + pad - span) // stride + 1
-        for side_, (span, stride, pad) in zip(inputs[0].sides, _windows(node), strict=True)
+        axis.count or 0 if (axis.size or 0) + 2 * axis.begin >= axis.span else 0
+        for axis in _axes(node, inputs[0].sides)
     )
-    return _Maps(node.param("num_filter"), (height, width))
-
-
-def _pooling(node: Node, inputs: list[_Maps]) -> _Maps:
-    if node.param("global_pool"):
-        return _Maps(inputs[0].channels, (1, 1))
-    found, full = [], _said(node, "pooling_convention") == "full"
-    for side_, (span, stride, pad) in zip(inputs[0].sides, _windows(node), strict=True):
-        rest = side_ + pad - span
-        steps = -(-rest // stride) if full else rest // stride
-        found.append(steps + 1 if rest >= 0 else 0)
-    return _Maps(inputs[0].channels, (found[0], found[1]))
+    return _Maps(channels, (height, width))
 
 
 def _concat(node: Node, inputs: list[_Maps]) -> _Maps:
@@ -173,13 +169,10 @@ _UNCHANGED = (
     *("elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div", "broadcast_maximum"),
     *("broadcast_add", "broadcast_sub", "broadcast_mul", "broadcast_div", "hard_sigmoid", "tanh"),
 )
+_WINDOWS = frozenset({"Convolution", "Convolution_v1", "Pooling", "Pooling_v1"})
 _STEPS: dict[str, Callable[[Node, list[_Maps]], _Maps]] = {
     **dict.fromkeys(_UNCHANGED, _same),
     "Concat": _concat,
-    "Convolution": _convolution,
-    "Convolution_v1": _convolution,
-    "Pooling": _pooling,
-    "Pooling_v1": _pooling,
+    **dict.fromkeys(_WINDOWS, _windows),
     "SliceChannel": _slice,
 }
-_WINDOWS = frozenset({"Convolution", "Convolution_v1", "Pooling", "Pooling_v1"})
