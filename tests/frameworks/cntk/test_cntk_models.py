@@ -15,7 +15,7 @@ from mmdnn.frameworks import pytorch
 from mmdnn.frameworks.cntk import arrange, engine, importer, reader
 from mmdnn.frameworks.pytorch import engine as torch_engine
 from mmdnn.ir import sequences
-from mmdnn.verify import frames
+from mmdnn.verify import padding
 from mmdnn.verify.compare import difference
 
 LENGTHS = np.array([7, 1, 4, 2])
@@ -69,8 +69,8 @@ def test_onnx_pytorch_and_cntk(shared: Path, tmp_path: Path, name: str) -> None:
     for value in model.graph.outputs:
         key = str(value.name)
         for title, found in results.items():
-            counts = frames.lengths(model, feeds, wanted, found).get(key)
+            counts = padding.lengths(model, feeds, wanted, found).get(key)
             gap = difference(
-                frames.trimmed(wanted[key], counts), frames.trimmed(found[key], counts)
+                padding.trimmed(wanted[key], counts), padding.trimmed(found[key], counts)
             )
             assert gap.ok, f"{title}: {gap.reason}"

@@ -33,8 +33,3 @@ def owner(target: Target) -> Target:
 def reads(x: Operand) -> Iterator[Target]:
     """The variables and functions that an expression reads, an output as the function's it is."""
     return (owner(one) for one in named(x) if isinstance(one, (Variable, Function)))
-
-
-def called(x: Call) -> tuple[Operand, ...]:
-    """What is called, where that is an expression."""
-    return x.operands[: x.function.count("{0}")]

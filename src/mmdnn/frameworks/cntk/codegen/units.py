@@ -7,21 +7,56 @@ begins and ends where a single value is alive.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Target, call, owner
-from mmdnn.frameworks.cntk.codegen.holes import fill, holes
-from mmdnn.frameworks.cntk.codegen.parameters import Parameter, parameters
-from mmdnn.frameworks.cntk.codegen.pieces import LAYERS, LONGEST, Piece, Pieces
+from mmdnn.frameworks.cntk.codegen.expressions import Target, call, owner, reads
 from mmdnn.frameworks.cntk.codegen.statements import PASSING, Assign, Repeat, Statement
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights, weights_of
-from mmdnn.frameworks.cntk.graph import Kind, Variable
+from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python.expressions import SUM, Call, Code, Operand, is_plain
 from mmdnn.python.literals import Raw, literal
 from mmdnn.python.names import variable as identifier
+from mmdnn.python.repeats import (
+    Parameter,
+    Piece,
+    Signatures,
+    Step,
+    cells,
+    chains,
+    parameters,
+    repeated,
+)
 
+_PADDED = {"pad": False, "strides": 1}
+SIGNATURES = Signatures(
+    positions={
+        **dict.fromkeys(
+            ("C.layers.Convolution", "C.layers.ConvolutionTranspose"), ("size", "filters")
+        ),
+        **dict.fromkeys(("C.layers.MaxPooling", "C.layers.AveragePooling"), ("window",)),
+        "C.layers.Dense": ("size",),
+        "C.layers.Dropout": ("rate",),
+    },
+    defaults={
+        "C.layers.Convolution": _PADDED | {"dilation": 1},
+        "C.layers.ConvolutionTranspose": _PADDED,
+        "C.layers.MaxPooling": _PADDED,
+        "C.layers.AveragePooling": _PADDED,
+    },
+    order=("activation", "pad", "strides", "bias", "output_shape", "reduction_rank", "dilation"),
+    plain=lambda name: name[:-2] if name.endswith(("1D", "2D", "3D")) else name,
+    named=lambda name: name.startswith("C."),
+    label=lambda x: f"w{x.name or ''}" if isinstance(x, Weight) else None,
+    owner=owner,
+)
+"""What CNTK's layers call their arguments; those of 1, 2 and 3 axes have the same."""
+LAYERS = {"convolution": "conv", "convolution_transpose": "deconv", "dense": "dense"}
+"""What a chain may begin with, and what it is called in short."""
+LONGEST = 4
+"""How many statements a chain may have."""
 _SHORT = {"batch_normalization": "bn", "max_pooling": "pool", "average_pooling": "pool"} | LAYERS
 OFTEN = {"chain": 3, "cell": 2}
 """How often something must be there to become a function."""
@@ -69,62 +104,87 @@ class Folding:
     taken: set[str] = field(default_factory=set)
 
     @property
-    def pieces(self) -> Pieces:
-        """What may become functions."""
-        return Pieces(self.statements, self.results)
+    def steps(self) -> list[Step | None]:
+        """The statements as what pieces are made of."""
+        return [
+            Step(one.target, one.value, list(one.reads()), one)
+            if isinstance(one, Assign) and not one.several
+            else None
+            for one in self.statements
+        ]
+
+    def uses(self) -> Counter[Target]:
+        """How often targets are read; what is read at the end counts twice."""
+        read = [one for result in self.results for one in reads(result)]
+        return Counter([*(one for each in self.statements for one in each.reads()), *read, *read])
 
     def run(self) -> None:
         """Fold chains, then cells, then calls that follow one another."""
         for length in range(LONGEST, 1, -1):
-            self._fold(list(self.pieces.chains(length)), OFTEN["chain"])
-        self._fold(list(self.pieces.cells()), OFTEN["cell"])
+            begins = chains(
+                self.steps, self.uses(), length, lambda one: one.statement.kind in LAYERS
+            )
+            self._fold(begins, OFTEN["chain"])
+        self._fold(self._cells(), OFTEN["cell"])
         self._settle()
         self._number()
         self._repeat()
 
-    def _fold(self, pieces: list[Piece], often: int) -> None:
-        groups: dict[str, list[Piece]] = defaultdict(list)
-        for piece in pieces:
-            groups[piece.key].append(piece)
-        calls: dict[int, tuple[Piece, Assign]] = {}
-        for group in groups.values():
-            apart = [one for i, one in enumerate(group) if not i or group[i - 1].stop <= one.start]
-            if len(apart) >= often:
-                calls |= self._unit(apart)
+    def _cells(self) -> Iterator[Piece]:
+        last: dict[Any, int] = {}
+        for place, statement in enumerate(self.statements):
+            last |= dict.fromkeys(statement.reads(), place)
+        end = len(self.statements)
+        last |= {read: end for result in self.results for read in reads(result)}
+        inputs = [one for one in self.steps if one is not None and _is(one.target, Kind.INPUT)]
+
+        def counts(step: Step) -> bool:
+            several = _is(step.target, Kind.INPUT) and len(inputs) > 1
+            return not several and not _is(step.target, Kind.PARAMETER, Kind.CONSTANT)
+
+        def follows(step: Step, after: Step) -> bool:
+            """Whether it is a function of it alone, which has no weights."""
+            x = step.target.output() if isinstance(step.target, Function) else step.target
+            value = after.value
+            return isinstance(value, Call) and value.args == (x,) and not value.keys
+
+        return cells(self.steps, last, counts, follows)
+
+    def _fold(self, pieces: Iterator[Piece], often: int) -> None:
+        calls: dict[int, tuple[int, Assign]] = {}
+        for group in repeated(pieces, often, SIGNATURES):
+            calls |= self._unit(group)
         folded: list[Statement] = []
         place = 0
         while place < len(self.statements):
-            if place in calls:
-                piece, made = calls[place]
-                folded.append(made)
-                place = piece.stop
-            else:
-                folded.append(self.statements[place])
-                place += 1
+            stop, made = calls.get(place, (place + 1, self.statements[place]))
+            folded.append(made)
+            place = stop
         self.statements[:] = folded
 
-    def _unit(self, group: list[Piece]) -> dict[int, tuple[Piece, Assign]]:
+    def _unit(self, group: list[Piece]) -> dict[int, tuple[int, Assign]]:
         """Make a function of pieces that have the same text, and the calls of it."""
-        found = [[hole for one in piece.statements for hole in holes(one.value)] for piece in group]
-        given = parameters(found)
+        given = parameters([SIGNATURES.holes(piece) for piece in group], ("x", "weights"))
         if given is None or len(given) > MOST:
             return {}
         wish = _wish(group[0])
         name = identifier(wish, self.taken)
         roots = [self._together(piece, wish) for piece in group]
         x = Variable("x", Kind.PLACEHOLDER)
-        body = _body(group[0], given, x)
+        values = SIGNATURES.filled(group[0], given, {group[0].entry: x})
+        body = [
+            replace(one, value=value, wish=one.kind or one.wish)
+            for one, value in zip(_statements(group[0]), values, strict=True)
+        ]
         self.units.append(Unit(name, _about(group[0], wish), x, given, body, roots[0]))
         calls = {}
         for place, (piece, root) in enumerate(zip(group, roots, strict=True)):
-            last = piece.statements[-1]
-            args: list[Operand] = [piece.x, *([root] if root is not None else [])]
+            last = _statements(piece)[-1]
+            args: list[Operand] = [piece.entry, *([root] if root is not None else [])]
             value = call(name, *args, **{one.name: Raw(one.values[place]) for one in given})
             named = last.wish if last.wish != last.kind else PASSING
-            calls[piece.start] = (
-                piece,
-                replace(last, value=value, wish=named, kind=PASSING, apart=True),
-            )
+            made = replace(last, value=value, wish=named, kind=PASSING, apart=True)
+            calls[piece.start] = (piece.stop, made)
         return calls
 
     def _settle(self) -> None:
@@ -141,7 +201,7 @@ class Folding:
 
     def _together(self, piece: Piece, wish: str) -> Weight | None:
         """One group for a piece's weights."""
-        inner = [one for each in piece.statements for one in weights_of(each.value)]
+        inner = [one for each in piece.steps for one in weights_of(each.value)]
         if not inner:
             return None
         whole = self.weights.group(wish, wish)
@@ -156,7 +216,7 @@ class Folding:
 
     def _repeat(self) -> None:
         """Calls that only differ in their weights, one after the other, become loops."""
-        uses = self.pieces.uses()
+        uses = self.uses()
         names = {one.name for one in self.units}
         folded: list[Statement] = []
         for statement in self.statements:
@@ -193,22 +253,26 @@ def _follows(statement: Statement, before: Assign, names: set[str], uses: Counte
     return weights and second.args[0] is before.target and first.operands[2:] == second.operands[2:]
 
 
+def _is(target: Target, *kinds: Kind) -> bool:
+    return isinstance(target, Variable) and target.kind in kinds
+
+
+def _statements(piece: Piece) -> list[Assign]:
+    return [step.statement for step in piece.steps]
+
+
 def _wish(piece: Piece) -> str:
     """What a function is called: by its layers, or by how its branches meet."""
-    kinds = [one.kind for one in piece.statements]
-    read = [owner(one) for each in piece.statements for one in each.reads()]
+    kinds = [one.kind for one in _statements(piece)]
+    read = [one for step in piece.steps for one in step.reads]
     if len(set(read)) == len(read) and kinds[0] in LAYERS:
         return "_".join(_SHORT.get(kind, kind) for kind in kinds)
-    for one in reversed(piece.statements):
-        for part in _parts(one.value):
-            sides = [owner(each) for each in part.operands if not is_plain(each)]
-            if (
-                part.binds == SUM
-                and len(sides) == 2
-                and not any(isinstance(x, Code) for x in sides)
-            ):
-                return "residual_unit" if piece.x in sides else "projection_unit"
-        if isinstance(one.value, Call) and one.value.function == "C.splice":
+    for step in reversed(piece.steps):
+        for part in _parts(step.value):
+            sides = [owner(one) for one in part.operands if not isinstance(one, Code)]
+            if part.binds == SUM and len(sides) == 2 and not any(map(is_plain, sides)):
+                return "residual_unit" if piece.entry in sides else "projection_unit"
+        if isinstance(step.value, Call) and step.value.function == "C.splice":
             return "inception_unit"
     return "unit"
 
@@ -227,22 +291,6 @@ def _about(piece: Piece, wish: str) -> str:
         return f"{'An' if wish[0] in 'aeiou' else 'A'} {wish.replace('_', ' ')}.".replace(
             "A unit", "A part"
         )
-    words = [one.kind.replace("_", " ") for one in piece.statements]
+    words = [one.kind.replace("_", " ") for one in _statements(piece)]
     text = f"{', '.join(words[:-1])} and {words[-1]}."
     return text[0].upper() + text[1:]
-
-
-def _body(piece: Piece, given: list[Parameter], x: Variable) -> list[Assign]:
-    """The statements of a function, with its parameters in the places that they are for."""
-    written: dict[int, Operand] = {
-        place: one for each in given for place, one in each.places.items()
-    }
-    body = []
-    count = 0
-    for one in piece.statements:
-        own = len(list(holes(one.value)))
-        fillings = {i: written[count + i] for i in range(own) if count + i in written}
-        value = fill(one.value, fillings, {piece.x: x})
-        body.append(replace(one, value=value, wish=one.kind or one.wish))
-        count += own
-    return body
