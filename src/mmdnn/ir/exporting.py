@@ -182,6 +182,14 @@ class ExportedNode:
             if name not in usual or self.node.attributes[name].value != usual[name].value:
                 self.refuse(f"its attribute {name} is not handled for {framework}")
 
+    def shape(self, index: int = 0) -> tuple[int, ...]:
+        """The sizes of an output, all of them numbers; where one is open the node is refused."""
+        found = self.node.outputs[index].shape
+        sizes = [size for size in found or () if isinstance(size, int)]
+        if found is None or len(sizes) < len(found):
+            self.refuse("the shape of its output is not known")
+        return tuple(sizes)
+
     def rank(self, x: Input) -> int:
         """The number of an input's axes; without it the node is refused."""
         if x.rank is None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from mmdnn.frameworks.caffe import graph
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 
 Make = Callable[[np.ndarray], np.ndarray]
 
@@ -30,8 +31,8 @@ def covered(constant: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[i
 
 
 def along(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     kind: str,
     x: Blob,
     constant: Constant,
@@ -58,12 +59,12 @@ def along(
     return caffe.layer(kind, x, blobs=[tensor], axis=axis, num_axes=len(sizes))
 
 
-def _prefers_blob(node: Exporting, constant: Constant) -> bool:
+def _prefers_blob(node: ExportedNode, constant: Constant) -> bool:
     """A single number is a weight only in a layer that was a Scale or a Bias."""
     return node.source_type in {"Scale", "Bias"} and constant.is_weight
 
 
-def plus(node: Exporting, caffe: Writing, x: Blob, constant: Constant, sign: float = 1.0) -> Blob:
+def plus(node: ExportedNode, caffe: Writer, x: Blob, constant: Constant, sign: float = 1.0) -> Blob:
     number = None if _prefers_blob(node, constant) else caffe.number(constant)
     if number is not None and len(constant.shape) <= len(x.shape):
         return caffe.power(x, shift=sign * number)
@@ -73,7 +74,7 @@ def plus(node: Exporting, caffe: Writing, x: Blob, constant: Constant, sign: flo
 
 
 def _with_bias(
-    node: Exporting, caffe: Writing, x: Blob, constant: Constant, sign: float
+    node: ExportedNode, caffe: Writer, x: Blob, constant: Constant, sign: float
 ) -> Blob | None:
     """The Scale or inner product before it, with this bias, where it has none and covers as much."""
     scale, product = caffe.before(x, "Scale"), caffe.before(x, "InnerProduct")
@@ -99,14 +100,14 @@ def _with_bias(
     return y
 
 
-def times(node: Exporting, caffe: Writing, x: Blob, constant: Constant) -> Blob:
+def times(node: ExportedNode, caffe: Writer, x: Blob, constant: Constant) -> Blob:
     number = None if _prefers_blob(node, constant) else caffe.number(constant)
     if number is not None and len(constant.shape) <= len(x.shape):
         return caffe.power(x, scale=number)
     return along(node, caffe, "Scale", x, constant)
 
 
-def both(caffe: Writing, a: Blob, b: Blob, kind: str) -> Blob | None:
+def both(caffe: Writer, a: Blob, b: Blob, kind: str) -> Blob | None:
     """A Scale or Bias with two bottoms, where one of them stands for axes of the other in a row."""
     if a.shape == b.shape:
         return None
@@ -132,7 +133,9 @@ def _span(y: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[int, ...]]
     return (axis, sizes) if aligned[axis:end] == sizes else None
 
 
-def repeated(node: Exporting, caffe: Writing, x: Blob, shape: tuple[int, ...], suffix: str) -> Blob:
+def repeated(
+    node: ExportedNode, caffe: Writer, x: Blob, shape: tuple[int, ...], suffix: str
+) -> Blob:
     """X broadcast to a shape."""
     x = caffe.reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape, suffix=f"{suffix}_aligned")
     for axis, (size, wanted) in enumerate(zip(x.shape, shape, strict=True)):
@@ -146,7 +149,7 @@ def repeated(node: Exporting, caffe: Writing, x: Blob, shape: tuple[int, ...], s
     return x
 
 
-def alike(node: Exporting, caffe: Writing, *operands: Operand) -> list[Blob]:
+def alike(node: ExportedNode, caffe: Writer, *operands: Operand) -> list[Blob]:
     """Blobs of the shape that they all broadcast to."""
     blobs = [caffe.blob(x) for x in operands]
     shape = np.broadcast_shapes(*(blob.shape for blob in blobs))

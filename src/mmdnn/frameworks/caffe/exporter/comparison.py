@@ -13,39 +13,41 @@ import numpy as np
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import alike
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.values import is_finite
 
 PAGE = f"{TUTORIAL}/threshold.html"
 
 
-def above(caffe: Writing, x: Blob, limit: float, suffix: str = "") -> Blob:
+def above(caffe: Writer, x: Blob, limit: float, suffix: str = "") -> Blob:
     """Where x > limit."""
     return caffe.layer("Threshold", x, suffix=suffix, threshold=limit)
 
 
-def at_least(caffe: Writing, x: Blob, limit: float, suffix: str = "") -> Blob:
+def at_least(caffe: Writer, x: Blob, limit: float, suffix: str = "") -> Blob:
     """Where x >= limit: greater than the number before it."""
     return above(caffe, x, float(np.nextafter(np.float32(limit), np.float32(-math.inf))), suffix)
 
 
-def opposite(caffe: Writing, truth: Blob, suffix: str = "") -> Blob:
+def opposite(caffe: Writer, truth: Blob, suffix: str = "") -> Blob:
     """1 for 0, and 0 for 1."""
     return caffe.power(truth, scale=-1.0, shift=1.0, suffix=suffix)
 
 
-def _limit(caffe: Writing, x: Operand, y: Operand) -> float | None:
+def _limit(caffe: Writer, x: Operand, y: Operand) -> float | None:
     """The finite number that y is, where x has all axes of the result."""
     number = caffe.number(y)
     fits = isinstance(x, Blob) and len(y.shape) <= len(x.shape)
     return number if fits and number is not None and math.isfinite(number) else None
 
 
-def _difference(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def _difference(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     return caffe.sum(*alike(node, caffe, a, b), coeff=[1.0, -1.0], suffix="difference")
 
 
-def _greater(node: Exporting, caffe: Writing, a: Operand, b: Operand, suffix: str = "") -> Blob:
+def _greater(node: ExportedNode, caffe: Writer, a: Operand, b: Operand, suffix: str = "") -> Blob:
     limit, other = _limit(caffe, a, b), _limit(caffe, b, a)
     if limit is not None and isinstance(a, Blob):
         return above(caffe, a, limit, suffix)
@@ -54,7 +56,7 @@ def _greater(node: Exporting, caffe: Writing, a: Operand, b: Operand, suffix: st
     return above(caffe, _difference(node, caffe, a, b), 0.0, suffix)
 
 
-def _not_less(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def _not_less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     limit, other = _limit(caffe, a, b), _limit(caffe, b, a)
     if limit is not None and isinstance(a, Blob):
         return at_least(caffe, a, limit)
@@ -64,27 +66,27 @@ def _not_less(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
 
 
 @exporter("Greater", doc=PAGE)
-def greater(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def greater(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     return _greater(node, caffe, a, b)
 
 
 @exporter("Less", doc=PAGE)
-def less(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     return _greater(node, caffe, b, a)
 
 
 @exporter("GreaterOrEqual", doc=PAGE)
-def greater_or_equal(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def greater_or_equal(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     return _not_less(node, caffe, a, b)
 
 
 @exporter("LessOrEqual", doc=PAGE)
-def less_or_equal(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def less_or_equal(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     return _not_less(node, caffe, b, a)
 
 
 @exporter("Equal", doc=PAGE)
-def equal(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def equal(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     """Neither above nor below."""
     x, y = (b, a) if isinstance(a, Constant) else (a, b)
     limit = _limit(caffe, x, y)
@@ -98,28 +100,28 @@ def equal(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
 
 
 @exporter("Not", doc=f"{TUTORIAL}/power.html")
-def not_(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+def not_(_node: ExportedNode, caffe: Writer, x: Operand) -> Blob:
     return opposite(caffe, caffe.blob(x))
 
 
 @exporter("And", doc=f"{TUTORIAL}/eltwise.html")
-def and_(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def and_(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     return caffe.product(*alike(node, caffe, a, b))
 
 
 @exporter("Or", doc=f"{TUTORIAL}/eltwise.html")
-def or_(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def or_(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     both = alike(node, caffe, a, b)
     return caffe.layer("Eltwise", *both, operation="MAX")
 
 
 @exporter("Xor", doc=f"{TUTORIAL}/absval.html")
-def xor(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def xor(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     return caffe.layer("AbsVal", _difference(node, caffe, a, b))
 
 
 @exporter("Where", doc=f"{TUTORIAL}/eltwise.html")
-def where(node: Exporting, caffe: Writing, truth: Operand, a: Operand, b: Operand) -> Blob:
+def where(node: ExportedNode, caffe: Writer, truth: Operand, a: Operand, b: Operand) -> Blob:
     """Each branch times its truth value, and their sum.
 
     0 does not take away what is infinite or no number. So a branch that may be so is refused, but for the

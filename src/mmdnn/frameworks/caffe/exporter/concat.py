@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 
 
 @exporter("Concat", doc=f"{TUTORIAL}/concat.html")
-def concat(node: Exporting, caffe: Writing, *parts: Operand, axis: int) -> Blob:
+def concat(node: ExportedNode, caffe: Writer, *parts: Operand, axis: int) -> Blob:
     blobs = [caffe.blob(part) for part in parts if 0 not in part.shape]
     if not blobs:
         node.refuse("nothing is left")
@@ -21,7 +23,7 @@ def concat(node: Exporting, caffe: Writing, *parts: Operand, axis: int) -> Blob:
 
 @exporter("Split", doc=f"{TUTORIAL}/slice.html", unused="num_outputs")
 def split(
-    node: Exporting, caffe: Writing, x: Blob, sizes: Operand | None = None, *, axis: int
+    node: ExportedNode, caffe: Writer, x: Blob, sizes: Operand | None = None, *, axis: int
 ) -> Sequence[Blob]:
     axis = node.axis(x, axis)
     lengths = [node.shape(i)[axis] for i in range(len(node.node.outputs))]

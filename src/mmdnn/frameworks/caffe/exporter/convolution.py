@@ -8,7 +8,9 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.windows import Window
 
 
@@ -50,8 +52,8 @@ def symmetric(begin: int, end: int, stride: int) -> tuple[int, int]:
 
 @exporter("Conv", doc=f"{TUTORIAL}/convolution.html")
 def conv(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     weight: Operand,
     bias: Operand | None = None,
@@ -91,7 +93,7 @@ def weights(weight: Constant, bias: Operand | None, outputs: int) -> list[ir.Ten
     return blobs
 
 
-def crop(caffe: Writing, y: Blob, starts: list[int], sizes: tuple[int, ...]) -> Blob:
+def crop(caffe: Writer, y: Blob, starts: list[int], sizes: tuple[int, ...]) -> Blob:
     """The spatial axes cut to these sizes."""
     uncut = [
         axis
@@ -106,8 +108,8 @@ def crop(caffe: Writing, y: Blob, starts: list[int], sizes: tuple[int, ...]) -> 
 
 @exporter("ConvTranspose", doc=f"{TUTORIAL}/deconvolution.html")
 def conv_transpose(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     weight: Operand,
     bias: Operand | None = None,

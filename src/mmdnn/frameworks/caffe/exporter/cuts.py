@@ -8,13 +8,14 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
-from mmdnn.frameworks.caffe.exporter.table import Exporting, Writing
+from mmdnn.frameworks.caffe.exporter.writer import Writer
+from mmdnn.ir.exporting import ExportedNode
 
 MOST_PARTS = 64
 """Into so many parts an axis is cut, at most."""
 
 
-def parts(caffe: Writing, x: Blob, axis: int, sizes: Sequence[int], suffix: str) -> list[Blob]:
+def parts(caffe: Writer, x: Blob, axis: int, sizes: Sequence[int], suffix: str) -> list[Blob]:
     """An axis cut into parts of these sizes. A larger batch does not fit its Concat: Caffe stops."""
     if len(sizes) == 1:
         return [x]
@@ -28,7 +29,7 @@ def parts(caffe: Writing, x: Blob, axis: int, sizes: Sequence[int], suffix: str)
     )
 
 
-def joined(caffe: Writing, blobs: Sequence[Blob], axis: int, suffix: str = "") -> Blob:
+def joined(caffe: Writer, blobs: Sequence[Blob], axis: int, suffix: str = "") -> Blob:
     """Blobs one after the other along an axis."""
     if len(blobs) == 1:
         return blobs[0]
@@ -44,7 +45,7 @@ def joined(caffe: Writing, blobs: Sequence[Blob], axis: int, suffix: str = "") -
 
 
 def picked(
-    node: Exporting, caffe: Writing, x: Blob, axis: int, places: Sequence[int], suffix: str = ""
+    node: ExportedNode, caffe: Writer, x: Blob, axis: int, places: Sequence[int], suffix: str = ""
 ) -> Blob:
     """The elements of an axis at these places, in this order, each as often as it is named."""
     runs = list(_runs(places))
@@ -70,7 +71,7 @@ def _runs(places: Sequence[int]) -> Iterator[tuple[int, int]]:
             start = index
 
 
-def transposed(caffe: Writing, x: Blob, order: Sequence[int]) -> Blob | None:
+def transposed(caffe: Writer, x: Blob, order: Sequence[int]) -> Blob | None:
     """The axes in another order, two blocks at a time changing places; None where that is too much."""
     now, sizes, steps = list(range(len(order))), x.shape, []
     for place in range(len(order)):
@@ -95,7 +96,7 @@ def transposed(caffe: Writing, x: Blob, order: Sequence[int]) -> Blob | None:
 
 
 def _exchanged(
-    caffe: Writing, x: Blob, lead: list[int], rest: list[int], a: int, b: int, number: str
+    caffe: Writer, x: Blob, lead: list[int], rest: list[int], a: int, b: int, number: str
 ) -> Blob:
     """[lead, a, b, rest] as [lead, b, a, rest], up to axes of size 1: the fewer are cut apart."""
     if min(a, b) == 1:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
-from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 
 SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
 
 
 @exporter("mmdnn.caffe::PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
 def prior_box(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     picture: Blob,
     *,
@@ -43,8 +45,8 @@ def prior_box(
 
 @exporter("mmdnn.caffe::DetectionOutput", doc=f"{SSD}/detection_output_layer.cpp")
 def detection_output(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     *operands: Operand,
     clip: int,
     share_location: int,

@@ -10,14 +10,9 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import alike, along, both, covered, plus, times
 from mmdnn.frameworks.caffe.exporter.comparison import above
-from mmdnn.frameworks.caffe.exporter.table import (
-    TUTORIAL,
-    Exporting,
-    Operand,
-    Writing,
-    exporter,
-    plain,
-)
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter, plain
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.values import PASSING, has_integers, is_whole
 
 plain(__name__)
@@ -27,7 +22,7 @@ def powers(onnx: str, *, power: float = 1.0, scale: float = 1.0) -> None:
     """An operator that is a Power."""
 
     @exporter(onnx, doc=f"{TUTORIAL}/power.html")
-    def function(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+    def function(_node: ExportedNode, caffe: Writer, x: Operand) -> Blob:
         return caffe.power(caffe.blob(x), power=power, scale=scale)
 
 
@@ -37,7 +32,7 @@ powers("Reciprocal", power=-1.0)
 
 
 @exporter("Add", doc=f"{TUTORIAL}/eltwise.html")
-def add(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def add(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     a, b = _constant_last(a, b)
     if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
         return plus(node, caffe, a, b)
@@ -46,7 +41,7 @@ def add(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
 
 
 @exporter("Sub", doc=f"{TUTORIAL}/eltwise.html")
-def sub(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def sub(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
         return plus(node, caffe, a, b, sign=-1.0)
     if isinstance(b, Blob) and isinstance(a, Constant) and covered(a.shape, b.shape):
@@ -58,7 +53,7 @@ def sub(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
 
 
 @exporter("Mul", doc=f"{TUTORIAL}/scale.html")
-def mul(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def mul(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     a, b = _constant_last(a, b)
     if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
         return times(node, caffe, a, b)
@@ -67,7 +62,7 @@ def mul(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
 
 
 @exporter("Div", doc=f"{TUTORIAL}/power.html")
-def div(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
+def div(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     if isinstance(b, Constant) and isinstance(a, Blob) and covered(b.shape, a.shape):
         number = caffe.number(b)
         if number is not None:
@@ -78,7 +73,7 @@ def div(node: Exporting, caffe: Writing, a: Operand, b: Operand) -> Blob:
 
 
 @exporter("Pow", doc=f"{TUTORIAL}/power.html")
-def pow_(node: Exporting, caffe: Writing, x: Operand, exponent: Operand) -> Blob:
+def pow_(node: ExportedNode, caffe: Writer, x: Operand, exponent: Operand) -> Blob:
     power = caffe.number(exponent)
     if power is not None and isinstance(x, Blob):
         return caffe.power(x, power=power)
@@ -90,31 +85,31 @@ def pow_(node: Exporting, caffe: Writing, x: Operand, exponent: Operand) -> Blob
 
 
 @exporter("Sum", doc=f"{TUTORIAL}/eltwise.html")
-def sum_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+def sum_(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
     blobs = alike(node, caffe, *terms)
     return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs)
 
 
 @exporter("Mean", doc=f"{TUTORIAL}/eltwise.html")
-def mean(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+def mean(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
     blobs = alike(node, caffe, *terms)
     share = [1 / len(blobs)] * len(blobs)
     return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs, coeff=share)
 
 
-def _maximum(caffe: Writing, blobs: list[Blob], suffix: str = "") -> Blob:
+def _maximum(caffe: Writer, blobs: list[Blob], suffix: str = "") -> Blob:
     if len(blobs) == 1:
         return blobs[0]
     return caffe.layer("Eltwise", *blobs, suffix=suffix, operation="MAX")
 
 
 @exporter("Max", doc=f"{TUTORIAL}/eltwise.html")
-def max_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+def max_(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
     return _maximum(caffe, alike(node, caffe, *terms))
 
 
 @exporter("Min", doc=f"{TUTORIAL}/eltwise.html")
-def min_(node: Exporting, caffe: Writing, *terms: Operand) -> Blob:
+def min_(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
     """The negative of the maximum of the negatives."""
     blobs = alike(node, caffe, *terms)
     if len(blobs) == 1:
@@ -127,7 +122,7 @@ def _constant_last(a: Operand, b: Operand) -> tuple[Operand, Operand]:
     return (b, a) if isinstance(a, Constant) else (a, b)
 
 
-def clipped(caffe: Writing, x: Blob, low: float, high: float, suffix: str = "") -> Blob:
+def clipped(caffe: Writer, x: Blob, low: float, high: float, suffix: str = "") -> Blob:
     """Caffe has both limits or none."""
     if (low, high) == (0, math.inf):
         return caffe.layer("ReLU", x, suffix=suffix)
@@ -136,8 +131,8 @@ def clipped(caffe: Writing, x: Blob, low: float, high: float, suffix: str = "") 
 
 @exporter("Clip", doc=f"{TUTORIAL}/clip.html")
 def clip(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     low: Operand | None = None,
     high: Operand | None = None,
@@ -153,8 +148,8 @@ def clip(
 
 @exporter("Dropout", doc=f"{TUTORIAL}/dropout.html", unused="seed")
 def dropout(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     ratio: Operand | None = None,
     training: Operand | None = None,
@@ -168,7 +163,7 @@ def dropout(
 
 
 @exporter("Identity", doc=f"{TUTORIAL}/split.html")
-def identity(_node: Exporting, _caffe: Writing, x: Operand) -> Operand:
+def identity(_node: ExportedNode, _caffe: Writer, x: Operand) -> Operand:
     return x
 
 
@@ -176,7 +171,7 @@ LN2 = math.log(2)
 
 
 @exporter("Sinh", "Cosh", doc=f"{TUTORIAL}/exp.html")
-def sinh(node: Exporting, caffe: Writing, x: Operand) -> Blob:
+def sinh(node: ExportedNode, caffe: Writer, x: Operand) -> Blob:
     """Half of e^x less, or plus, half of e^-x: the halves are taken in the exponents, which may be large."""
     x = caffe.blob(x)
     up, down = (
@@ -189,7 +184,7 @@ def sinh(node: Exporting, caffe: Writing, x: Operand) -> Blob:
 
 
 @exporter("Acosh", doc=f"{TUTORIAL}/log.html")
-def acosh(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+def acosh(_node: ExportedNode, caffe: Writer, x: Operand) -> Blob:
     """The logarithm of x + sqrt(x - 1) sqrt(x + 1)."""
     x = caffe.blob(x)
     roots = [
@@ -199,7 +194,7 @@ def acosh(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
 
 
 @exporter("Atanh", doc=f"{TUTORIAL}/log.html")
-def atanh(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+def atanh(_node: ExportedNode, caffe: Writer, x: Operand) -> Blob:
     """Half the logarithm of 1 + x, less half that of 1 - x."""
     x = caffe.blob(x)
     logs = (
@@ -210,7 +205,7 @@ def atanh(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
 
 
 @exporter("Cast", doc=f"{TUTORIAL}/embed.html", unused="saturate round_mode")
-def cast(node: Exporting, caffe: Writing, x: Operand, *, to: int) -> Operand:
+def cast(node: ExportedNode, caffe: Writer, x: Operand, *, to: int) -> Operand:
     """Fractions are cut off by layers that want indices, and by nothing else."""
     kind = ir.DataType(to)
     value = node.node.inputs[0]
@@ -251,11 +246,11 @@ def _holds(kind: ir.DataType, before: ir.DataType) -> bool:
 
 
 @exporter("Sign", doc=f"{TUTORIAL}/threshold.html")
-def sign(_node: Exporting, caffe: Writing, x: Operand) -> Blob:
+def sign(_node: ExportedNode, caffe: Writer, x: Operand) -> Blob:
     return signs(caffe, caffe.blob(x))
 
 
-def signs(caffe: Writing, x: Blob, suffix: str = "") -> Blob:
+def signs(caffe: Writer, x: Blob, suffix: str = "") -> Blob:
     """1 where x is positive, -1 where it is negative."""
     down = above(caffe, caffe.power(x, scale=-1.0, suffix="negative"), 0.0, "below")
     up = above(caffe, x, 0.0, "above")

@@ -10,14 +10,16 @@ from mmdnn.frameworks.caffe.exporter.broadcast import repeated
 from mmdnn.frameworks.caffe.exporter.comparison import at_least
 from mmdnn.frameworks.caffe.exporter.cuts import picked
 from mmdnn.frameworks.caffe.exporter.matmul import mixed
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.values import is_finite, is_nonnegative
 
 
 @exporter("Slice", doc=f"{TUTORIAL}/slice.html")
 def slice_(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Operand,
     starts: Operand,
     ends: Operand,
@@ -44,7 +46,7 @@ def slice_(
     return x
 
 
-def _cut_constant(caffe: Writing, x: Constant, cuts: dict[int, range]) -> Constant:
+def _cut_constant(caffe: Writer, x: Constant, cuts: dict[int, range]) -> Constant:
     """Part of a weight, cut when it is written."""
     kept = [cuts.get(axis, range(size)) for axis, size in enumerate(x.shape)]
     shape = [len(places) for places in kept]
@@ -57,7 +59,7 @@ def _slice(begin: int, stop: int, step: int) -> slice:
     return slice(begin, None if step < 0 and stop < -(1 << 30) else stop, step)
 
 
-def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
+def _kept(node: ExportedNode, caffe: Writer, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
     """Every so many pixels are a Pooling of one pixel; else what is kept is cut out."""
     if len(x.shape) != 4 or axis < 2 or kept.step < 2:
         return picked(node, caffe, x, axis, kept, suffix)
@@ -76,7 +78,7 @@ def _kept(node: Exporting, caffe: Writing, x: Blob, axis: int, kept: range, suff
 
 
 @exporter("Gather", doc=f"{TUTORIAL}/embed.html")
-def gather(node: Exporting, caffe: Writing, data: Operand, index: Operand, *, axis: int) -> Blob:
+def gather(node: ExportedNode, caffe: Writer, data: Operand, index: Operand, *, axis: int) -> Blob:
     """Rows of a table are an Embed; a constant index cuts; a batch is put in another order."""
     rank = len(data.shape)
     axis = node.front(axis, rank)
@@ -96,7 +98,7 @@ def gather(node: Exporting, caffe: Writing, data: Operand, index: Operand, *, ax
     return None
 
 
-def _embed(caffe: Writing, table: Constant, index: Blob) -> Blob:
+def _embed(caffe: Writer, table: Constant, index: Blob) -> Blob:
     count, size = table.shape
     return caffe.layer(
         "Embed",
@@ -111,7 +113,7 @@ def _embed(caffe: Writing, table: Constant, index: Blob) -> Blob:
 
 @exporter("GatherElements", doc=f"{TUTORIAL}/threshold.html")
 def gather_elements(
-    node: Exporting, caffe: Writing, x: Operand, index: Operand, *, axis: int
+    node: ExportedNode, caffe: Writer, x: Operand, index: Operand, *, axis: int
 ) -> Blob:
     """One element along an axis: where the index less the place is 0 or a fraction, all else times 0."""
     axis, value = node.axis(x, axis), node.node.inputs[0]

@@ -11,7 +11,8 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, layer_message
-from mmdnn.frameworks.caffe.exporter.table import LIFTED, Operand, Writing
+from mmdnn.frameworks.caffe.exporter.table import LIFTED
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.frameworks.caffe.graph import Filler, Layer, Unknown, message
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Builder, NeedsStatic
@@ -169,7 +170,7 @@ def _stored(constant: Constant, shape: tuple[int, ...]) -> ir.TensorProtocol:
     return constant.shaped(shape)
 
 
-def write(caffe: Writing, layer: Proposal, operands: Sequence[Operand | None]) -> list[Blob]:
+def write(caffe: Writer, layer: Proposal, operands: Sequence[Operand | None]) -> list[Blob]:
     """The layer of a lifted node: its tops, in their order."""
     given = [operand for operand in operands if operand is not None]
     bottoms, weights = given[: len(layer.bottoms)], given[len(layer.bottoms) :]

@@ -9,7 +9,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import repeated
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.tensors import references
 
 PAGE = f"{TUTORIAL}/innerproduct.html"
@@ -17,8 +19,8 @@ PAGE = f"{TUTORIAL}/innerproduct.html"
 
 @exporter("Gemm", doc=PAGE)
 def gemm(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Operand,
     weight: Operand,
     bias: Operand | None = None,
@@ -44,7 +46,7 @@ def gemm(
 
 
 def stored(
-    node: Exporting, weight: Constant, rows: bool, alpha: float = 1.0
+    node: ExportedNode, weight: Constant, rows: bool, alpha: float = 1.0
 ) -> tuple[list[ir.TensorProtocol], bool]:
     """The weights, a row an output; as they are where the source's layer had them by columns."""
     before = references.before_transpose(weight.tensor)
@@ -70,7 +72,7 @@ def _bias(bias: Constant, outputs: int, beta: float) -> ir.TensorProtocol:
     )
 
 
-def _unflattened(node: Exporting, x: Blob) -> Blob:
+def _unflattened(node: ExportedNode, x: Blob) -> Blob:
     """What a layer before it reads that does no more than flatten, and is of the same source layer."""
     maker = x.maker
     if maker is None or maker.origin != node.source_layer or not node.source_layer:
@@ -83,7 +85,7 @@ def _unflattened(node: Exporting, x: Blob) -> Blob:
 
 
 def inner_product(
-    caffe: Writing,
+    caffe: Writer,
     x: Blob,
     blobs: list[ir.TensorProtocol],
     transpose: bool,
@@ -110,7 +112,7 @@ LARGEST = 1 << 24
 
 
 def mixed(
-    caffe: Writing,
+    caffe: Writer,
     x: Blob,
     start: int,
     end: int,
@@ -158,7 +160,7 @@ def _kernel(weight: ir.TensorProtocol) -> ir.TensorProtocol:
     )
 
 
-def along_axis(caffe: Writing, x: Blob, axis: int, matrix: np.ndarray, suffix: str = "") -> Blob:
+def along_axis(caffe: Writer, x: Blob, axis: int, matrix: np.ndarray, suffix: str = "") -> Blob:
     """An axis of x times a matrix [m, n]."""
     weight = ir.tensor(np.ascontiguousarray(matrix, np.float32))
     if 0 < axis == len(x.shape) - 1:
@@ -167,7 +169,7 @@ def along_axis(caffe: Writing, x: Blob, axis: int, matrix: np.ndarray, suffix: s
 
 
 @exporter("MatMul", doc=PAGE)
-def matmul(node: Exporting, caffe: Writing, x: Operand, y: Operand) -> Blob:
+def matmul(node: ExportedNode, caffe: Writer, x: Operand, y: Operand) -> Blob:
     if isinstance(x, Blob) and isinstance(y, Constant):
         weight = _matrix(node, caffe, x, y)
         if len(x.shape) < 2:
@@ -186,7 +188,7 @@ def matmul(node: Exporting, caffe: Writing, x: Operand, y: Operand) -> Blob:
     return None
 
 
-def _matrix(node: Exporting, caffe: Writing, x: Blob, weight: Constant) -> Constant:
+def _matrix(node: ExportedNode, caffe: Writer, x: Blob, weight: Constant) -> Constant:
     """A constant of two axes that count."""
     if (
         len(weight.shape) < 2
@@ -199,7 +201,7 @@ def _matrix(node: Exporting, caffe: Writing, x: Blob, weight: Constant) -> Const
     return caffe.constant(weight.shaped(weight.shape[-2:]), weight)
 
 
-def _both(node: Exporting, caffe: Writing, x: Blob, y: Blob) -> Blob:
+def _both(node: ExportedNode, caffe: Writer, x: Blob, y: Blob) -> Blob:
     """All products x[i, k] y[k, j], and their sums over k."""
     a = caffe.reshape(x, (1, *x.shape), suffix="row") if len(x.shape) == 1 else x
     b = caffe.reshape(y, (*y.shape, 1), suffix="column") if len(y.shape) == 1 else y

@@ -10,9 +10,11 @@ from mmdnn.frameworks.caffe.exporter.assembly import finish
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
 from mmdnn.frameworks.caffe.exporter.recurrent import known_view
-from mmdnn.frameworks.caffe.exporter.table import LIFTED, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import LIFTED, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Unfinished, Writer
 from mmdnn.frameworks.caffe.graph import Network, message
 from mmdnn.ir import LAYER
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.origin import adopt, notes
 from mmdnn.ir.passes.unrolling import unroll
 
@@ -71,7 +73,7 @@ def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False)
     while lifting.close(model, lifted):
         model = _prepared(model)
     exporter.check(model)
-    return Lowering(model, lifted, fork, opened).run()
+    return NetworkBuilder(model, lifted, fork, opened).run()
 
 
 def _prepared(model: ir.Model) -> ir.Model:
@@ -82,7 +84,7 @@ def _prepared(model: ir.Model) -> ir.Model:
     return model
 
 
-class Lowering:
+class NetworkBuilder:
     """What the functions of the table write into."""
 
     def __init__(
@@ -90,12 +92,9 @@ class Lowering:
     ) -> None:
         self.model = model
         self.lifted = lifted
-        self.fork = fork
         self.fixed = fixed
-        self.note = notes(model, "caffe")
-        self.drafts: list[Draft] = []
+        self.network = Unfinished(fork, notes(model, "caffe"))
         self.operands: dict[ir.Value, Operand] = {}
-        self.shared: dict[object, Blob] = {}
         self.refusals: list[UnsupportedError] = []
 
     def run(self) -> Network:
@@ -106,7 +105,7 @@ class Lowering:
         if self.refusals:
             raise _together(self.refusals)
         outputs = [(value, self._output(value)) for value in self.model.graph.outputs]
-        return finish(self.model.graph.name or "network", self.drafts, inputs, outputs)
+        return finish(self.model.graph.name or "network", self.network.drafts, inputs, outputs)
 
     def _input(self, value: ir.Value) -> Blob:
         if value.shape is None:
@@ -118,11 +117,13 @@ class Lowering:
         draft = Draft(value.metadata_props.get(LAYER) or str(value.name), input_, [])
         blob = Blob(shape, draft, value)
         draft.tops = [blob]
-        self.drafts.append(draft)
+        self.network.drafts.append(draft)
         self.operands[value] = blob
         if str(value.name) in self.fixed:
-            node = Exporting(ir.node("Identity", [], name=str(value.name)))
-            self.operands[value] = Writing(self, node).reshape(blob, shape, "fixed", dims=shape)
+            node = ExportedNode(ir.node("Identity", [], name=str(value.name)))
+            self.operands[value] = Writer(self.network, node).reshape(
+                blob, shape, "fixed", dims=shape
+            )
         return blob
 
     def _output(self, value: ir.Value) -> Blob:
@@ -135,7 +136,7 @@ class Lowering:
         if isinstance(operand, Blob):
             return operand
         node = ir.node("Identity", [value], name=str(value.name))
-        blob = Writing(self, Exporting(node)).blob(operand)
+        blob = Writer(self.network, ExportedNode(node)).blob(operand)
         blob.value = value
         return blob
 
@@ -147,7 +148,7 @@ class Lowering:
         return self.operands[value]
 
     def _node(self, node: ir.Node) -> None:
-        exporting = Exporting(node)
+        exporting = ExportedNode(node)
         try:
             inputs = [None if value is None else self.operand(value) for value in node.inputs]
             results = self._export(exporting, node, inputs)
@@ -171,9 +172,9 @@ class Lowering:
                 self.operands[output] = Blob(_known_shape(output), value=output)
 
     def _export(
-        self, exporting: Exporting, node: ir.Node, inputs: list[Operand | None]
+        self, exporting: ExportedNode, node: ir.Node, inputs: list[Operand | None]
     ) -> list[Operand | None]:
-        writing = Writing(self, exporting)
+        writing = Writer(self.network, exporting)
         if node.domain == LIFTED:
             return list(lifting.write(writing, self.lifted[str(node.name)], inputs))
         for value, operand in zip(node.inputs, inputs, strict=True):
@@ -187,7 +188,7 @@ class Lowering:
             return [made]
         return list(made)
 
-    def _bind(self, exporting: Exporting, output: ir.Value, result: Operand) -> None:
+    def _bind(self, exporting: ExportedNode, output: ir.Value, result: Operand) -> None:
         if isinstance(result, Blob):
             shape = output.shape
             if shape is not None and shape.is_static() and tuple(shape) != result.shape:
@@ -203,7 +204,7 @@ def _known_shape(value: ir.Value) -> tuple[int, ...]:
     return tuple(dim if isinstance(dim, int) else 1 for dim in value.shape or ())
 
 
-def _check_type(exporting: Exporting, value: ir.Value) -> None:
+def _check_type(exporting: ExportedNode, value: ir.Value) -> None:
     if value.dtype in {ir.DataType.FLOAT, None}:
         return
     may = TRUTHS if value.dtype == ir.DataType.BOOL else INTEGERS if _is_integer(value) else ()
@@ -228,4 +229,4 @@ def _together(refusals: list[UnsupportedError]) -> UnsupportedError:
     )
 
 
-__all__ = ["FORKS", "Lowering", "from_ir"]
+__all__ = ["FORKS", "from_ir"]

@@ -10,16 +10,18 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import along
 from mmdnn.frameworks.caffe.exporter.lifting import no_statistics
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir import LAYER
+from mmdnn.ir.exporting import ExportedNode
 
 PAGE = f"{TUTORIAL}/batchnorm.html"
 
 
 @exporter("BatchNormalization", doc=PAGE)
 def batch_normalization(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     weight: Operand,
     bias: Operand,
@@ -59,7 +61,7 @@ def _differs(constant: Constant, neutral: float) -> bool:
     return constant.is_weight or constant.uniform() != neutral
 
 
-def _scaled(node: Exporting, caffe: Writing, y: Blob, gamma: Constant, beta: Constant) -> Blob:
+def _scaled(node: ExportedNode, caffe: Writer, y: Blob, gamma: Constant, beta: Constant) -> Blob:
     shift = _differs(beta, 0.0)
     own = gamma.value.metadata_props.get(LAYER, "")
     blobs = [gamma.shaped(y.shape[1:2]), *([beta.shaped(y.shape[1:2])] if shift else [])]
@@ -74,7 +76,7 @@ def _scaled(node: Exporting, caffe: Writing, y: Blob, gamma: Constant, beta: Con
     )
 
 
-def by_own_statistics(caffe: Writing, rows: Blob, epsilon: float) -> Blob:
+def by_own_statistics(caffe: Writer, rows: Blob, epsilon: float) -> Blob:
     """Each row of [1, rows, ...] less its mean, divided by its standard deviation."""
     return caffe.layer(
         "BatchNorm",
@@ -86,7 +88,7 @@ def by_own_statistics(caffe: Writing, rows: Blob, epsilon: float) -> Blob:
     )
 
 
-def _normalised(caffe: Writing, x: Blob, rows: int, epsilon: float) -> Blob:
+def _normalised(caffe: Writer, x: Blob, rows: int, epsilon: float) -> Blob:
     """X cut into so many rows, each normalised; shaped as x again.
 
     The number of rows is the BatchNorm's channels, which a larger batch does not fit: Caffe stops.
@@ -98,7 +100,7 @@ def _normalised(caffe: Writing, x: Blob, rows: int, epsilon: float) -> Blob:
 
 
 def _affine(
-    node: Exporting, caffe: Writing, x: Blob, weight: Operand | None, bias: Operand | None
+    node: ExportedNode, caffe: Writer, x: Blob, weight: Operand | None, bias: Operand | None
 ) -> Blob:
     for kind, constant in (("Scale", weight), ("Bias", bias)):
         if constant is None:
@@ -109,7 +111,7 @@ def _affine(
     return x
 
 
-def _by_channel(node: Exporting, caffe: Writing, x: Blob, *operands: Operand) -> Blob:
+def _by_channel(node: ExportedNode, caffe: Writer, x: Blob, *operands: Operand) -> Blob:
     for kind, constant in zip(("Scale", "Bias"), operands, strict=True):
         if not isinstance(constant, Constant):
             node.refuse("its factors are computed while the model runs")
@@ -120,7 +122,7 @@ def _by_channel(node: Exporting, caffe: Writing, x: Blob, *operands: Operand) ->
 
 @exporter("InstanceNormalization", doc=PAGE)
 def instance_normalization(
-    node: Exporting, caffe: Writing, x: Blob, weight: Operand, bias: Operand, *, epsilon: float
+    node: ExportedNode, caffe: Writer, x: Blob, weight: Operand, bias: Operand, *, epsilon: float
 ) -> Blob:
     y = _normalised(caffe, x, x.shape[0] * x.shape[1], epsilon)
     return _by_channel(node, caffe, y, weight, bias)
@@ -128,8 +130,8 @@ def instance_normalization(
 
 @exporter("GroupNormalization", doc=PAGE, unused="stash_type")
 def group_normalization(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     weight: Operand,
     bias: Operand,
@@ -143,8 +145,8 @@ def group_normalization(
 
 @exporter("LayerNormalization", doc=PAGE, unused="stash_type")
 def layer_normalization(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     weight: Operand | None = None,
     bias: Operand | None = None,
@@ -159,7 +161,7 @@ def layer_normalization(
 
 @exporter("LRN", doc=f"{TUTORIAL}/lrn.html")
 def lrn(
-    node: Exporting, caffe: Writing, x: Blob, *, size: int, alpha: float, beta: float, bias: float
+    node: ExportedNode, caffe: Writer, x: Blob, *, size: int, alpha: float, beta: float, bias: float
 ) -> Blob:
     if len(x.shape) != 4 or size % 2 == 0:
         node.refuse(f"Caffe takes 4 axes and an odd window, not {len(x.shape)} and {size}")
@@ -168,7 +170,7 @@ def lrn(
 
 @exporter("mmdnn.caffe::LRNWithinChannel", doc=f"{TUTORIAL}/lrn.html")
 def lrn_within_channel(
-    _node: Exporting, caffe: Writing, x: Blob, *, size: int, alpha: float, beta: float
+    _node: ExportedNode, caffe: Writer, x: Blob, *, size: int, alpha: float, beta: float
 ) -> Blob:
     return caffe.layer(
         "LRN", x, norm_region="WITHIN_CHANNEL", local_size=size, alpha=alpha, beta=beta

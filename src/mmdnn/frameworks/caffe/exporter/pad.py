@@ -8,14 +8,16 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.convolution import crop, param_of
 from mmdnn.frameworks.caffe.exporter.cuts import joined, picked
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.windows import Axis, Window
 
 
 @exporter("Pad", doc=f"{TUTORIAL}/concat.html")
 def pad(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     pads: Operand,
     value: Operand | None = None,
@@ -48,8 +50,8 @@ def pad(
 
 
 def _mirrored(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     axis: int,
     both: tuple[int, int],
@@ -63,7 +65,7 @@ def _mirrored(
     return picked(node, caffe, x, axis, places.tolist(), suffix)
 
 
-def _zeros_around(caffe: Writing, x: Blob, around: dict[int, tuple[int, int]]) -> Blob:
+def _zeros_around(caffe: Writer, x: Blob, around: dict[int, tuple[int, int]]) -> Blob:
     """A convolution of each channel with a single 1."""
     pads = [max(around.get(axis, (0, 0))) for axis in (2, 3)]
     channels = x.shape[1]
@@ -84,7 +86,7 @@ def _zeros_around(caffe: Writing, x: Blob, around: dict[int, tuple[int, int]]) -
 
 
 def _beside(
-    caffe: Writing, x: Blob, axis: int, begin: int, end: int, number: float, last: bool
+    caffe: Writer, x: Blob, axis: int, begin: int, end: int, number: float, last: bool
 ) -> Blob:
     size = x.shape[axis]
     x = caffe.cut(x, axis, max(-begin, 0), size + min(begin, 0) + min(end, 0), f"cut{axis}")

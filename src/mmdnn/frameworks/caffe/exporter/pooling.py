@@ -15,8 +15,10 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.convolution import crop, pair
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Writer
 from mmdnn.frameworks.caffe.importer.pooling import is_empty
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.windows import Axis, Window
 
 PAGE = f"{TUTORIAL}/pooling.html"
@@ -83,7 +85,7 @@ def _fit(axes: list[tuple[Axis, int]]) -> list[Fit] | None:
 
 
 def _pool(
-    node: Exporting, caffe: Writing, x: Blob, method: str, window: Window, counts_padding: bool
+    node: ExportedNode, caffe: Writer, x: Blob, method: str, window: Window, counts_padding: bool
 ) -> Blob:
     if set(window.dilations) != {1}:
         node.refuse(f"its window is dilated by {window.dilations}")
@@ -99,8 +101,8 @@ def _pool(
 
 
 def _pooled(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     method: str,
     axes: list[tuple[Axis, int]],
@@ -147,18 +149,18 @@ def _quotients(fits: list[Fit], *, counts_padding: bool) -> np.ndarray | None:
 
 
 @exporter("MaxPool", doc=PAGE, unused="storage_order")
-def max_pool(node: Exporting, caffe: Writing, x: Blob, *, window: Window) -> list[Blob | None]:
+def max_pool(node: ExportedNode, caffe: Writer, x: Blob, *, window: Window) -> list[Blob | None]:
     return [_pool(node, caffe, x, "MAX", window, counts_padding=False), None]
 
 
 @exporter("AveragePool", doc=PAGE)
 def average_pool(
-    node: Exporting, caffe: Writing, x: Blob, *, window: Window, count_include_pad: int
+    node: ExportedNode, caffe: Writer, x: Blob, *, window: Window, count_include_pad: int
 ) -> Blob:
     return _pool(node, caffe, x, "AVE", window, counts_padding=bool(count_include_pad))
 
 
-def global_pool(caffe: Writing, x: Blob, method: str, suffix: str = "") -> Blob:
+def global_pool(caffe: Writer, x: Blob, method: str, suffix: str = "") -> Blob:
     """The whole picture at once; a row of numbers, or a volume, is made a picture first."""
     if len(x.shape) != 4:
         rest = int(np.prod(x.shape[2:], dtype=np.int64))
@@ -174,16 +176,16 @@ def global_pool(caffe: Writing, x: Blob, method: str, suffix: str = "") -> Blob:
 
 
 @exporter("GlobalMaxPool", doc=PAGE)
-def global_max_pool(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+def global_max_pool(node: ExportedNode, caffe: Writer, x: Blob) -> Blob:
     return _globally(node, caffe, x, "MAX")
 
 
 @exporter("GlobalAveragePool", doc=PAGE)
-def global_average_pool(node: Exporting, caffe: Writing, x: Blob) -> Blob:
+def global_average_pool(node: ExportedNode, caffe: Writer, x: Blob) -> Blob:
     return _globally(node, caffe, x, "AVE")
 
 
-def _globally(node: Exporting, caffe: Writing, x: Blob, method: str) -> Blob:
+def _globally(node: ExportedNode, caffe: Writer, x: Blob, method: str) -> Blob:
     if len(x.shape) == 4:
         return global_pool(caffe, x, method)
     return caffe.reshape(global_pool(caffe, x, method, "pool"), node.shape())

@@ -22,8 +22,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.cuts import joined
-from mmdnn.frameworks.caffe.exporter.table import Exporting, Operand, Writing, exporter
-from mmdnn.ir.exporting import is_used
+from mmdnn.frameworks.caffe.exporter.table import exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode, is_used
 from mmdnn.ir.recurrent.nodes import Recurrent, has_fixed_weights, read
 from mmdnn.ir.recurrent.packing import ONNX, reordered
 from mmdnn.ir.values import is_zero
@@ -49,8 +50,8 @@ def is_spelled_out(node: ir.Node) -> bool:
 class _Layer:
     """One direction of a node."""
 
-    node: Exporting
-    caffe: Writing
+    node: ExportedNode
+    caffe: Writer
     said: Recurrent
     way: int
     weights: Sequence[Constant | None]
@@ -139,7 +140,7 @@ class _Layer:
         return joined(self.caffe, cut[::-1], 0, f"{name}_turned")
 
 
-def _cont(caffe: Writing, steps: int, streams: int, *, begins: bool) -> Blob:
+def _cont(caffe: Writer, steps: int, streams: int, *, begins: bool) -> Blob:
     """Where sequences go on, [T, N]: one for all layers that have as many steps and streams."""
     if not begins:
         return _shared(caffe, "cont", [1.0], [(steps, streams)])
@@ -148,10 +149,10 @@ def _cont(caffe: Writing, steps: int, streams: int, *, begins: bool) -> Blob:
     return _shared(caffe, "cont", [0.0, 1.0], [(1, streams), (steps - 1, streams)])
 
 
-def _shared(caffe: Writing, name: str, numbers: list[float], shapes: list[tuple[int, ...]]) -> Blob:
+def _shared(caffe: Writer, name: str, numbers: list[float], shapes: list[tuple[int, ...]]) -> Blob:
     """Blobs of one number each, one after the other; the same blob whenever they are asked for."""
     key = (name, tuple(numbers), tuple(shapes))
-    known = caffe.lowering.shared
+    known = caffe.network.shared
     if key not in known:
         fillers = [{"type": "constant", "value": number} for number in numbers]
         param: dict[str, Any] = {
@@ -174,8 +175,8 @@ def _shared(caffe: Writing, name: str, numbers: list[float], shapes: list[tuple[
 
 @exporter("LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
 def lstm(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Operand,
     weight: Constant,
     recurrence: Constant,
@@ -193,8 +194,8 @@ def lstm(
 
 @exporter("RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
 def rnn(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Operand,
     weight: Constant,
     recurrence: Constant,
@@ -208,8 +209,8 @@ def rnn(
 
 
 def _written(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Operand,
     weights: Sequence[Constant | None],
     states: Sequence[Operand | None],
@@ -224,7 +225,7 @@ def _written(
     return [steps, *last]
 
 
-def _steps(caffe: Writing, ways: Sequence[Blob]) -> Blob:
+def _steps(caffe: Writer, ways: Sequence[Blob]) -> Blob:
     """[T, directions, N, H]; what turns that back to [T, N, directions * H] finds it as it was."""
     steps, streams, size = ways[0].shape
     flat = joined(caffe, ways, 2, "both")
@@ -260,8 +261,8 @@ def _own_layer(kind: str, weights: int) -> None:
         unused="unbroken",
     )
     def function(
-        node: Exporting,
-        caffe: Writing,
+        node: ExportedNode,
+        caffe: Writer,
         *operands: Operand,
         static_input: int,
         expose_hidden: int,

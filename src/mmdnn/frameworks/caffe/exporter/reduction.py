@@ -15,9 +15,11 @@ from mmdnn.frameworks.caffe.exporter.comparison import at_least
 from mmdnn.frameworks.caffe.exporter.cuts import MOST_PARTS, parts
 from mmdnn.frameworks.caffe.exporter.matmul import mixed
 from mmdnn.frameworks.caffe.exporter.pooling import global_pool
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 
-Reduce: TypeAlias = Callable[[Exporting, Writing, Blob, list[int]], Blob]
+Reduce: TypeAlias = Callable[[ExportedNode, Writer, Blob, list[int]], Blob]
 
 
 def reduces(onnx: str, page: str = "reduction") -> Callable[[Reduce], Reduce]:
@@ -26,8 +28,8 @@ def reduces(onnx: str, page: str = "reduction") -> Callable[[Reduce], Reduce]:
     def register(reduce: Reduce) -> Reduce:
         @exporter(onnx, doc=f"{TUTORIAL}/{page}.html", unused="keepdims")
         def function(
-            node: Exporting,
-            caffe: Writing,
+            node: ExportedNode,
+            caffe: Writer,
             x: Blob,
             axes: Operand | None = None,
             *,
@@ -44,7 +46,7 @@ def reduces(onnx: str, page: str = "reduction") -> Callable[[Reduce], Reduce]:
 
 
 def _reduced(
-    node: Exporting, caffe: Writing, x: Blob, axes: list[int], operation: str, suffix: str = ""
+    node: ExportedNode, caffe: Writer, x: Blob, axes: list[int], operation: str, suffix: str = ""
 ) -> Blob:
     rank = len(x.shape)
     trailing = [axis for axis in range(axes[0], rank) if axis in axes or x.shape[axis] != 1]
@@ -57,7 +59,7 @@ def _reduced(
 
 
 def _summed(
-    node: Exporting, caffe: Writing, x: Blob, axes: list[int], operation: str, suffix: str
+    node: ExportedNode, caffe: Writer, x: Blob, axes: list[int], operation: str, suffix: str
 ) -> Blob:
     """Sums of channels, the last ones first: convolutions with ones."""
     if operation == "ASUM":
@@ -88,19 +90,19 @@ reduces("ReduceSumSquare")(partial(_reduced, operation="SUMSQ"))
 
 
 @reduces("ReduceMean")
-def reduce_mean(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
+def reduce_mean(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     if axes == [2, 3] and len(x.shape) == 4 and len(node.shape()) == 4:
         return global_pool(caffe, x, "AVE")
     return _reduced(node, caffe, x, axes, "MEAN")
 
 
 @reduces("ReduceL2")
-def reduce_l2(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
+def reduce_l2(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     return caffe.power(_reduced(node, caffe, x, axes, "SUMSQ", "squares"), power=0.5)
 
 
 @reduces("ReduceMax", "argmax")
-def reduce_max(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
+def reduce_max(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     """The maximum of a picture by pooling, along one axis by ArgMax, which can give the value."""
     shape = node.shape()
     if axes == [2, 3] and len(x.shape) == 4:
@@ -121,21 +123,23 @@ def reduce_max(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blo
     return x
 
 
-def best(caffe: Writing, x: Blob, axis: int, suffix: str = "", *, value: bool) -> Blob:
+def best(caffe: Writer, x: Blob, axis: int, suffix: str = "", *, value: bool) -> Blob:
     """The maximum along an axis, or the last place where it is."""
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     return caffe.layer("ArgMax", x, shape=shape, suffix=suffix, axis=axis, out_max_val=value)
 
 
 @reduces("ReduceMin", "argmax")
-def reduce_min(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
+def reduce_min(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     """The negative of the maximum of the negative."""
     negative = caffe.power(x, scale=-1.0, suffix="negative")
     return caffe.power(reduce_max(node, caffe, negative, axes), scale=-1.0)
 
 
 @exporter("ArgMax", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
-def arg_max(node: Exporting, caffe: Writing, x: Blob, *, axis: int, select_last_index: int) -> Blob:
+def arg_max(
+    node: ExportedNode, caffe: Writer, x: Blob, *, axis: int, select_last_index: int
+) -> Blob:
     """Of equal maxima Caffe takes the last one."""
     axis = node.axis(x, axis)
     if not select_last_index:
@@ -145,7 +149,7 @@ def arg_max(node: Exporting, caffe: Writing, x: Blob, *, axis: int, select_last_
     return caffe.reshape(place, node.shape())
 
 
-def _first_of_best(node: Exporting, caffe: Writing, x: Blob, axis: int) -> Blob:
+def _first_of_best(node: ExportedNode, caffe: Writer, x: Blob, axis: int) -> Blob:
     """The maxima numbered n, n - 1, ... from the first place on: the largest number is the first one's."""
     size = x.shape[axis]
     most = repeated(node, caffe, best(caffe, x, axis, "most", value=True), x.shape, "most")
@@ -160,14 +164,16 @@ def _first_of_best(node: Exporting, caffe: Writing, x: Blob, axis: int) -> Blob:
 
 
 @exporter("ArgMin", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
-def arg_min(node: Exporting, caffe: Writing, x: Blob, *, axis: int, select_last_index: int) -> Blob:
+def arg_min(
+    node: ExportedNode, caffe: Writer, x: Blob, *, axis: int, select_last_index: int
+) -> Blob:
     """Where the negative is greatest."""
     negative = caffe.power(x, scale=-1.0, suffix="negative")
     return arg_max(node, caffe, negative, axis=axis, select_last_index=select_last_index)
 
 
 @reduces("ReduceProd", "eltwise")
-def reduce_prod(node: Exporting, caffe: Writing, x: Blob, axes: list[int]) -> Blob:
+def reduce_prod(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     """Each axis cut into parts of size 1, and these multiplied."""
     for axis in axes:
         if x.shape[axis] > MOST_PARTS:

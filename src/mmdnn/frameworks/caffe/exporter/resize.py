@@ -10,7 +10,9 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.convolution import pair
 from mmdnn.frameworks.caffe.exporter.matmul import along_axis
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 
 LARGEST = 1 << 22
 """Elements of the matrix for an axis, at most."""
@@ -22,8 +24,8 @@ LARGEST = 1 << 22
     unused="axes cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy",
 )
 def resize(
-    node: Exporting,
-    caffe: Writing,
+    node: ExportedNode,
+    caffe: Writer,
     x: Blob,
     _region: Operand | None = None,
     scales: Operand | None = None,
@@ -92,7 +94,7 @@ _ROUNDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def _matrix(
-    node: Exporting, before: int, after: int, factor: float | None, how: tuple[str, str, str]
+    node: ExportedNode, before: int, after: int, factor: float | None, how: tuple[str, str, str]
 ) -> np.ndarray:
     """[after, before]: what each pixel of the result takes of those of the input."""
     mode, where, rounding = how
@@ -117,7 +119,7 @@ def _repeats(matrix: np.ndarray) -> bool:
     return whole and bool((matrix == np.repeat(np.eye(before), after // before, axis=0)).all())
 
 
-def _repeated(caffe: Writing, x: Blob, shape: tuple[int, ...]) -> Blob:
+def _repeated(caffe: Writer, x: Blob, shape: tuple[int, ...]) -> Blob:
     factors = [after // before for before, after in zip(x.shape[2:], shape[2:], strict=True)]
     weight = np.ones((x.shape[1], 1, *factors), np.float32)
     return caffe.layer(

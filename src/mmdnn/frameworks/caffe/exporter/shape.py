@@ -11,7 +11,9 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import repeated
 from mmdnn.frameworks.caffe.exporter.cuts import transposed
-from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, Exporting, Operand, Writing, exporter
+from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir.exporting import ExportedNode
 
 PAGE = f"{TUTORIAL}/reshape.html"
 
@@ -21,7 +23,7 @@ MOST_SHUFFLED = 4096
 
 @exporter("Reshape", doc=PAGE)
 def reshape(
-    node: Exporting, caffe: Writing, x: Operand, target: Operand, *, allowzero: int
+    node: ExportedNode, caffe: Writer, x: Operand, target: Operand, *, allowzero: int
 ) -> Operand:
     """ONNX's 0 and -1 are Caffe's; a shape that is computed is the one it comes to."""
     if isinstance(x, Constant):
@@ -35,7 +37,7 @@ def reshape(
     return caffe.layer("Reshape", blob, shape=shape, param={"shape": {"dim": dims}})
 
 
-def _reshaped(node: Exporting, caffe: Writing, x: Operand, shape: tuple[int, ...]) -> Operand:
+def _reshaped(node: ExportedNode, caffe: Writer, x: Operand, shape: tuple[int, ...]) -> Operand:
     if isinstance(x, Constant):
         return caffe.constant(x.shaped(shape), x)
     if shape == x.shape and not node.node.outputs[0].is_graph_output():
@@ -46,7 +48,7 @@ def _reshaped(node: Exporting, caffe: Writing, x: Operand, shape: tuple[int, ...
 
 
 @exporter("Flatten", doc=f"{TUTORIAL}/flatten.html")
-def flatten(node: Exporting, caffe: Writing, x: Operand, *, axis: int) -> Operand:
+def flatten(node: ExportedNode, caffe: Writer, x: Operand, *, axis: int) -> Operand:
     axis %= max(x.rank, 1)
     if axis == 1 and len(x.shape) > 1 and isinstance(x, Blob):
         return caffe.layer("Flatten", x, shape=node.shape())
@@ -54,14 +56,14 @@ def flatten(node: Exporting, caffe: Writing, x: Operand, *, axis: int) -> Operan
 
 
 @exporter("Squeeze", "Unsqueeze", doc=PAGE)
-def squeeze(node: Exporting, caffe: Writing, x: Operand, axes: Operand | None = None) -> Operand:
+def squeeze(node: ExportedNode, caffe: Writer, x: Operand, axes: Operand | None = None) -> Operand:
     del axes
     return _reshaped(node, caffe, x, node.shape())
 
 
 @exporter("Transpose", doc=PAGE)
 def transpose(
-    node: Exporting, caffe: Writing, x: Operand, *, perm: list[int] | None = None
+    node: ExportedNode, caffe: Writer, x: Operand, *, perm: list[int] | None = None
 ) -> Operand:
     """Axes of size 1 move by a Reshape, few by cutting, channels by a convolution; the SSD fork permutes."""
     order = perm or list(range(len(x.shape)))[::-1]
@@ -85,7 +87,7 @@ def transpose(
     raise AssertionError
 
 
-def _shuffled(node: Exporting, caffe: Writing, x: Blob, order: list[int], channels: int) -> Blob:
+def _shuffled(node: ExportedNode, caffe: Writer, x: Blob, order: list[int], channels: int) -> Blob:
     """Channels in another order: each output is 1 times one input, and 0 times the others."""
     groups, rest = x.shape[1 : len(order) + 1], x.shape[len(order) + 1 :]
     places = np.arange(channels).reshape(groups).transpose([axis - 1 for axis in order]).reshape(-1)
@@ -107,7 +109,7 @@ def _count(shape: Sequence[int]) -> int:
 
 
 @exporter("Tile", doc=f"{TUTORIAL}/tile.html")
-def tile(node: Exporting, caffe: Writing, x: Blob, repeats: Operand) -> Blob:
+def tile(node: ExportedNode, caffe: Writer, x: Blob, repeats: Operand) -> Blob:
     times = [(axis, n) for axis, n in enumerate(node.ints(repeats, "repeats")) if n != 1]
     for axis, count in times:
         shape = (*x.shape[:axis], x.shape[axis] * count, *x.shape[axis + 1 :])
@@ -123,7 +125,7 @@ def tile(node: Exporting, caffe: Writing, x: Blob, repeats: Operand) -> Blob:
 
 
 @exporter("Expand", doc=f"{TUTORIAL}/tile.html")
-def expand(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Blob:
+def expand(node: ExportedNode, caffe: Writer, x: Operand, target: Operand) -> Blob:
     if not isinstance(target, Constant):
         node.refuse("the shape it takes is computed while the model runs")
     blob = caffe.blob(x)
@@ -132,7 +134,9 @@ def expand(node: Exporting, caffe: Writing, x: Operand, target: Operand) -> Blob
 
 
 @exporter("DepthToSpace", doc=f"{TUTORIAL}/deconvolution.html")
-def depth_to_space(node: Exporting, caffe: Writing, x: Blob, *, blocksize: int, mode: str) -> Blob:
+def depth_to_space(
+    node: ExportedNode, caffe: Writer, x: Blob, *, blocksize: int, mode: str
+) -> Blob:
     """A deconvolution whose windows do not overlap, each with a single 1."""
     count = x.shape[1] // blocksize**2
     one = np.eye(x.shape[1], dtype=np.float32)
@@ -150,7 +154,7 @@ def depth_to_space(node: Exporting, caffe: Writing, x: Blob, *, blocksize: int, 
 
 
 @exporter("SpaceToDepth", doc=f"{TUTORIAL}/convolution.html")
-def space_to_depth(node: Exporting, caffe: Writing, x: Blob, *, blocksize: int) -> Blob:
+def space_to_depth(node: ExportedNode, caffe: Writer, x: Blob, *, blocksize: int) -> Blob:
     """A convolution whose windows do not overlap, each with a single 1."""
     count = x.shape[1] * blocksize**2
     one = np.eye(count, dtype=np.float32).reshape(count, blocksize, blocksize, x.shape[1])

@@ -11,18 +11,13 @@ is an initializer, or None for one left out, and the node's attributes by name (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import onnx_ir as ir
+from collections.abc import Callable
+from typing import Any
 
 from mmdnn.frameworks.caffe._layers import LAYERS, LayerType, Onnx
-from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft, layer_message
+from mmdnn.frameworks.caffe.exporter.blobs import Blob
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode, Exporter
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.caffe.exporter.network import Lowering
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
@@ -31,217 +26,6 @@ LIFTED = "mmdnn.lifted"
 
 exporter = Exporter("Caffe", domain=LIFTED)
 """Registers a function `(node, caffe, *inputs, **attributes) -> blob or blobs` for an ONNX operator."""
-
-Operand: TypeAlias = Blob | Constant
-
-
-class Exporting(ExportedNode):
-    """A node on its way to Caffe, where all sizes are numbers."""
-
-    def shape(self, index: int = 0) -> tuple[int, ...]:
-        """The sizes of an output."""
-        found = self.node.outputs[index].shape
-        if found is None or not all(isinstance(dim, int) for dim in found):
-            self.refuse("the shape of its output is not known")
-        return tuple(int(dim) for dim in found)  # type: ignore[arg-type]
-
-
-class Writing:
-    """What an exporting function writes with."""
-
-    def __init__(self, lowering: Lowering, node: Exporting) -> None:
-        self.lowering = lowering
-        self.node = node
-
-    @property
-    def fork(self) -> str:
-        """The fork of Caffe that the result is for; "" for BVLC's own."""
-        return self.lowering.fork
-
-    def layer(
-        self,
-        type_: str,
-        *bottoms: Operand,
-        blobs: Sequence[ir.TensorProtocol] = (),
-        shape: Sequence[int] | None = None,
-        name: str = "",
-        suffix: str = "",
-        in_place: bool = False,
-        param: Mapping[str, Any] | None = None,
-        **fields: Any,
-    ) -> Blob:
-        """A layer with one top; see `layers`. Its shape is the first bottom's unless given."""
-        shapes = [tuple(bottoms[0].shape if shape is None else shape)]
-        (top,) = self.layers(
-            type_, *bottoms, blobs=blobs, shapes=shapes, name=name, suffix=suffix,
-            in_place=in_place, param=param, **fields,
-        )  # fmt: skip
-        return top
-
-    def layers(
-        self,
-        type_: str,
-        *bottoms: Operand,
-        shapes: Sequence[Sequence[int]],
-        blobs: Sequence[ir.TensorProtocol] = (),
-        name: str = "",
-        suffix: str = "",
-        in_place: bool = False,
-        param: Mapping[str, Any] | None = None,
-        **fields: Any,
-    ) -> list[Blob]:
-        """A layer with several tops.
-
-        Args:
-            type_: Its type.
-            bottoms: What it reads.
-            shapes: The shapes of its tops.
-            blobs: Its weights, in Caffe's shapes.
-            name: Its name; the source layer's unless given.
-            suffix: What is added to that, for layers that help another one.
-            in_place: Whether it works in place on a bottom made for it.
-            param: Fields of its parameter block whose names are taken here.
-            fields: Others, e.g. `negative_slope=0.1`.
-        """
-        message = layer_message(type_, {**(param or {}), **fields})
-        name = name or self.node.layer
-        draft = Draft(
-            f"{name}_{suffix}" if suffix else name,
-            message,
-            [self.blob(bottom) for bottom in bottoms],
-            list(blobs),
-            origin=self.node.source_layer,
-            in_place=in_place,
-            note=self.lowering.note(self.node.node.metadata_props),
-        )
-        draft.tops = [Blob(tuple(shape), draft) for shape in shapes]
-        self.lowering.drafts.append(draft)
-        return draft.tops
-
-    def blob(self, x: Operand) -> Blob:
-        """An operand as a blob: a constant becomes a layer that gives it."""
-        if isinstance(x, Blob):
-            return x
-        number = x.uniform()
-        name = str(x.value.name)
-        if number is not None and not x.is_weight:
-            return self.filled(number, x.shape, name)
-        return self.layer(
-            "Parameter",
-            blobs=[x.shaped(x.shape)],
-            shape=x.shape,
-            name=name,
-            param={"shape": {"dim": list(x.shape)}},
-        )
-
-    def filled(self, number: float, shape: Sequence[int], name: str = "") -> Blob:
-        """A blob of one number."""
-        return self.layer(
-            "DummyData",
-            shape=shape,
-            name=name,
-            suffix="" if name else "fill",
-            param={
-                "shape": [{"dim": list(shape)}],
-                "data_filler": [{"type": "constant", "value": number}],
-            },
-        )
-
-    def before(self, x: Operand, type_: str) -> Draft | None:
-        """The layer that makes x, where it is of that type, of the same source layer, and for this alone.
-
-        Nodes of models whose nodes are the layers are of one source layer: none.
-        """
-        draft = x.maker if isinstance(x, Blob) else None
-        if draft is None or draft.type != type_ or draft.origin != self.node.source_layer:
-            return None
-        value = x.value if isinstance(x, Blob) else None
-        alone = value is not None and len(value.uses()) == 1 and not value.is_graph_output()
-        return draft if alone and len(draft.bottoms) == 1 else None
-
-    def constant(self, tensor: ir.TensorProtocol, like: Constant) -> Constant:
-        """A constant made of another one."""
-        value = ir.Value(name=like.value.name, const_value=tensor)
-        value.metadata_props.update(like.value.metadata_props)
-        return Constant(value)
-
-    def number(self, x: Operand | None) -> float | None:
-        """The number that a constant of one element is; None for anything else."""
-        if not isinstance(x, Constant) or x.size != 1:
-            return None
-        return float(x.array().reshape(-1)[0])
-
-    def power(
-        self,
-        x: Blob,
-        *,
-        power: float = 1.0,
-        scale: float = 1.0,
-        shift: float = 0.0,
-        suffix: str = "",
-    ) -> Blob:
-        """(shift + scale x)^power, or x itself where that is x."""
-        if (power, scale, shift) == (1, 1, 0):
-            return x
-        return self.layer("Power", x, suffix=suffix, power=power, scale=scale, shift=shift)
-
-    def reshape(
-        self, x: Blob, shape: Sequence[int], suffix: str = "", dims: Sequence[int] | None = None
-    ) -> Blob:
-        """The same elements in another shape; leading axes that stay are copied, as a batch may vary.
-
-        Args:
-            x: What is reshaped.
-            shape: The result's shape.
-            suffix: Of the layer's name.
-            dims: What the layer is told, where it is not that.
-        """
-        shape = tuple(shape)
-        if shape == x.shape and dims is None:
-            return x
-        told = list(dims) if dims is not None else _dims(x.shape, shape)
-        param = {"shape": {"dim": told}}
-        return self.layer("Reshape", x, shape=shape, suffix=suffix, param=param)
-
-    def cut(self, x: Blob, axis: int, start: int, size: int, suffix: str = "cut") -> Blob:
-        """`size` elements of an axis from `start` on; what is cut off has no use, and is silenced."""
-        whole = x.shape[axis]
-        points = [point for point in (start, start + size) if 0 < point < whole]
-        if not points:
-            return x
-        edges = [0, *points, whole]
-        shapes = [
-            (*x.shape[:axis], end - begin, *x.shape[axis + 1 :]) for begin, end in pairwise(edges)
-        ]
-        tops = self.layers(
-            "Slice", x, shapes=shapes, suffix=suffix, axis=axis, slice_point=points
-        )  # fmt: skip
-        return tops[edges.index(start)]
-
-    def sum(self, *terms: Blob, coeff: Sequence[float] | None = None, suffix: str = "") -> Blob:
-        """A sum of blobs of one shape, with coefficients."""
-        return self.layer("Eltwise", *terms, suffix=suffix, operation="SUM", coeff=coeff)
-
-    def product(self, *factors: Blob, suffix: str = "") -> Blob:
-        """A product of blobs of one shape."""
-        return self.layer("Eltwise", *factors, suffix=suffix, operation="PROD")
-
-    def refuse_without_fork(self, layer: str) -> None:
-        """Stop unless the result is for the fork that has this layer."""
-        if self.fork != "ssd":
-            self.node.refuse(
-                f"Caffe itself has no {layer} layer; the SSD fork has it (--caffeFork ssd)"
-            )
-
-
-def _dims(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:
-    """A Reshape's dimensions: 0, "as it was", for the leading axes that stay, else the size."""
-    dims = list(after)
-    for axis, (ours, theirs) in enumerate(zip(before, after, strict=False)):
-        if ours != theirs:
-            break
-        dims[axis] = 0
-    return dims
 
 
 def plain(module: str) -> None:
@@ -254,7 +38,7 @@ def plain(module: str) -> None:
 
 
 def _of_row(row: LayerType, onnx: Onnx, module: str) -> Callable[..., Blob]:
-    def function(node: Exporting, caffe: Writing, x: Operand, **attributes: Any) -> Blob:
+    def function(node: ExportedNode, caffe: Writer, x: Operand, **attributes: Any) -> Blob:
         if "axis" in attributes:
             attributes["axis"] = node.axis(x, attributes["axis"])
         fields = {onnx.fields[name]: value for name, value in attributes.items()}
