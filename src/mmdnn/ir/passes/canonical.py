@@ -27,7 +27,7 @@ from mmdnn.ir.operators import operator
 from mmdnn.ir.passes.branches import take_branch
 from mmdnn.ir.passes.defaults import add_defaults
 from mmdnn.ir.passes.expansion import expand
-from mmdnn.ir.passes.folding import Folding, fold
+from mmdnn.ir.passes.folding import fold, fold_sizes
 from mmdnn.ir.passes.inference import infer
 from mmdnn.ir.passes.recurrent import drop_idle_inputs
 from mmdnn.ir.passes.reshapes import skip_returns
@@ -57,17 +57,17 @@ def canonical(
     common.RemoveUnusedFunctionsPass()(model)  # type: ignore[no-untyped-call]
     opset = model.opset_imports.get("", OPSET)
     add_defaults(model)
-    _fold_graph(model.graph, Folding(), opset)
+    _fold_graph(model.graph, opset)
     while keep is not None and expand(model, keep, unfit):
         add_defaults(model)
-        _fold_graph(model.graph, Folding(), opset)
+        _fold_graph(model.graph, opset)
     skip_returns(model.graph)
     common.RemoveUnusedNodesPass()(model)
     add_defaults(model)  # the passes before take some out
     return model
 
 
-def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
+def _fold_graph(graph: ir.Graph, opset: int) -> None:
     for node in graph:
         if node.op_type == "If" and not node.domain and take_branch(graph, node):
             continue
@@ -77,17 +77,19 @@ def _fold_graph(graph: ir.Graph, folding: Folding, opset: int) -> None:
             scans.read(node)
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
-                _fold_graph(attribute.as_graph(), folding, opset)
+                _fold_graph(attribute.as_graph(), opset)
         if node.op_type in KINDS and not node.domain:
             read(node)
             settle(graph, node)
             drop_idle_inputs(node)
         spell_window(node)
-        known = fold(node, folding)
+        known = fold(node)
+        if known is None and not node.domain:
+            if any(_unknown(output) for output in node.outputs):
+                _infer(node, opset)
+            known = fold_sizes(node)
         if known is not None:
             _replace(graph, node, known)
-        elif node.domain == "" and any(_unknown(output) for output in node.outputs):
-            _infer(node, opset)
 
 
 def _type_body(node: ir.Node) -> None:

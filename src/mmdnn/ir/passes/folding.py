@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,29 +16,21 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
 from mmdnn.ir import LAYER
+from mmdnn.ir.sizes import RULES, Dim, is_of, trace
+from mmdnn.ir.values import constant
 
 LIMIT = 1 << 16
 """Elements that are folded at most."""
 
-Partial = list[Any]
 
-
-@dataclass
-class Folding:
-    """What is known of values that are not constants: 1-D (or 0-D) integer values in part."""
-
-    partial: dict[ir.Value, Partial] = field(default_factory=dict)
-    scalar: set[ir.Value] = field(default_factory=set)
-
-
-def fold(node: ir.Node, folding: Folding) -> np.ndarray | ir.TensorProtocol | None:
-    """The node's value where it is known, else None; partial knowledge is noted in `folding`."""
+def fold(node: ir.Node) -> np.ndarray | ir.TensorProtocol | None:
+    """The node's value where it is known, else None; a `Reshape`'s target may become constant."""
     if node.domain != "":
         return None
     if node.op_type == "Constant":
         return _constant(node)
     if node.op_type == "Shape":
-        return _shape(node, folding)
+        return _shape(node)
     if node.op_type == "ConstantOfShape":
         return _constant_of_shape(node)
     if len(node.outputs) == 1 and node.op_type in TABLE:
@@ -49,12 +40,22 @@ def fold(node: ir.Node, folding: Folding) -> np.ndarray | ir.TensorProtocol | No
             for array, value in zip(arrays, node.inputs, strict=True)
         ):
             return _evaluate(node, arrays)
-        _propagate(node, folding)
-        if (known := _settled(node.outputs[0], folding)) is not None:
-            return known
-    if node.op_type in {"Reshape", "Expand"}:
-        _freeze_target(node, folding)
+    if node.op_type == "Reshape":
+        _freeze_target(node)
     return None
+
+
+def fold_sizes(node: ir.Node) -> np.ndarray | None:
+    """The node's value where it is known sizes, though not all that it is made of is known."""
+    value = node.outputs[0]
+    if node.op_type not in RULES or value.shape is None or value.dtype is None:
+        return None
+    found = trace(value)
+    if found is None or not all(isinstance(size, int) for size in found):
+        return None
+    shape = tuple(dim for dim in value.shape if isinstance(dim, int))
+    fits = len(shape) == len(value.shape) < 2 and math.prod(shape) == len(found)
+    return np.asarray(found, value.dtype.numpy()).reshape(shape) if fits else None
 
 
 def _constant(node: ir.Node) -> np.ndarray | ir.TensorProtocol | None:
@@ -70,20 +71,10 @@ def _constant(node: ir.Node) -> np.ndarray | ir.TensorProtocol | None:
     return np.asarray(attribute.value, kinds[name]) if name in kinds else None
 
 
-def _shape(node: ir.Node, folding: Folding) -> np.ndarray | None:
-    value = node.inputs[0]
-    if value is None or value.shape is None:
-        return None
-    start, end = node.attributes.get_int("start"), node.attributes.get_int("end")
-    dims = list(value.shape)[start:end]
-    if all(isinstance(dim, int) for dim in dims):
-        return np.asarray(dims, np.int64)
-    offset = range(len(value.shape))[start:end]
-    folding.partial[node.outputs[0]] = [
-        dim if isinstance(dim, int) else (dim.value or (id(value), axis))
-        for dim, axis in zip(dims, offset, strict=True)
-    ]
-    return None
+def _shape(node: ir.Node) -> np.ndarray | None:
+    found = trace(node.outputs[0])
+    known = found is not None and all(isinstance(size, int) for size in found)
+    return np.asarray(found, np.int64) if known else None
 
 
 def _constant_of_shape(node: ir.Node) -> ir.TensorProtocol | None:
@@ -228,87 +219,18 @@ def _evaluate(node: ir.Node, arrays: list[np.ndarray | None]) -> np.ndarray | No
     return np.ascontiguousarray(found).reshape(np.shape(found))
 
 
-def _propagate(node: ir.Node, folding: Folding) -> None:
-    """Follow a shape with open dimensions through the operators shapes are computed with."""
-    known = [_partial(value, folding) for value in node.inputs]
-    if any(entry is None for entry in known):
+def _freeze_target(node: ir.Node) -> None:
+    """A target with at most one size that ONNX's 0 cannot say, as a constant."""
+    data, found = node.inputs[0], trace(node.inputs[1])
+    if data is None or found is None or constant(node.inputs[1]) is not None:
         return
-    if node.op_type in {"Concat", "Gather", "Slice", "Squeeze", "Unsqueeze", "Cast"}:
-        arrays = [
-            _objects(entry, value, folding) for entry, value in zip(known, node.inputs, strict=True)
-        ]
-        if node.op_type == "Cast":
-            arrays[0] = arrays[0] if arrays[0].dtype == object else arrays[0].astype(object)
-        try:
-            found = arrays[0] if node.op_type == "Cast" else TABLE[node.op_type](node, *arrays)
-        except (KeyError, ValueError, IndexError, TypeError):
-            return
-        if isinstance(found, (str, int, tuple)):
-            found = _boxed(found)
-        if found is not None and found.ndim <= 1:
-            output = node.outputs[0]
-            folding.partial[output] = list(found.reshape(-1))
-            if found.ndim == 0:
-                folding.scalar.add(output)
-
-
-def _boxed(entry: Any) -> np.ndarray:
-    array = np.empty((), object)
-    array[()] = entry
-    return array
-
-
-def _settled(value: ir.Value, folding: Folding) -> np.ndarray | None:
-    """What is known in part, if that part is all."""
-    entries = folding.partial.get(value)
-    if entries is None or not all(isinstance(entry, (int, np.integer)) for entry in entries):
-        return None
-    if value.dtype is None or value.dtype not in {ir.DataType.INT64, ir.DataType.INT32}:
-        return None
-    array = np.asarray(entries, value.dtype.numpy())
-    return array.reshape(()) if value in folding.scalar else array
-
-
-def _partial(value: ir.Value | None, folding: Folding) -> Partial | None:
-    if value is None:
-        return None
-    if value in folding.partial:
-        return folding.partial[value]
-    array = _array(value)
-    return None if array is None or array.ndim > 1 else list(array.reshape(-1))
-
-
-def _objects(entry: Any, value: ir.Value | None, folding: Folding) -> np.ndarray:
-    if value in folding.partial:
-        array = np.empty(len(entry), object)
-        array[:] = entry
-        return array.reshape(()) if value in folding.scalar else array
-    found = _array(value)
-    assert found is not None
-    return found
-
-
-def _freeze_target(node: ir.Node, folding: Folding) -> None:
-    target = node.inputs[1]
-    data = node.inputs[0]
-    if target not in folding.partial or data is None or node.op_type != "Reshape":
+    if not all(isinstance(size, (int, Dim)) and size != 0 for size in found):
         return
-    dims = list(data.shape) if data.shape is not None else []
-    names = [
-        dim if isinstance(dim, int) else (dim.value or (id(data), axis))
-        for axis, dim in enumerate(dims)
+    sizes = [
+        size if isinstance(size, int) else 0 if is_of(size, data, axis) else -1
+        for axis, size in enumerate(found)
     ]
-    sizes: list[int] = []
-    for axis, entry in enumerate(folding.partial[target]):
-        if isinstance(entry, (int, np.integer)):
-            sizes.append(int(entry))
-        else:
-            sizes.append(0 if axis < len(names) and names[axis] == entry else -1)
-    if (
-        sizes.count(-1) > 1
-        or node.attributes.get_int("allowzero")
-        or any(e == 0 for e in folding.partial[target])
-    ):
+    if sizes.count(-1) > 1 or node.attributes.get_int("allowzero"):
         return
     array = np.asarray(sizes, np.int64)
     name = f"{node.outputs[0].name}_shape"

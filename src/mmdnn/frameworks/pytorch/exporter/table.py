@@ -19,10 +19,11 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.scope import Scope
-from mmdnn.frameworks.pytorch.exporter.sizes import trace
+from mmdnn.frameworks.pytorch.exporter.sizes import size_code
 from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Variable
 from mmdnn.ir import UNNAMED
 from mmdnn.ir.exporting import ExportedNode, Exporter, Input, is_used
+from mmdnn.ir.sizes import trace
 from mmdnn.python.expressions import ATOM, Code, binary, call, code, method, unary
 from mmdnn.python.literals import Raw, native
 
@@ -125,7 +126,8 @@ class Writer:
 
     def sizes(self, x: Variable) -> list[int | Code] | None:
         """The elements of a vector of sizes, as numbers and code; None where they are not shapes."""
-        return trace(x.value, self.scope.variable)
+        found = trace(x.value)
+        return None if found is None else [size_code(size, self.scope.variable) for size in found]
 
     def integer(self, x: Variable) -> int | Code:
         """A single integer: a number, code made of shapes, or `int(x)`."""
