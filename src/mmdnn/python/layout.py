@@ -1,7 +1,8 @@
 """Laying out long lines as ruff and black do, for the few forms that generated code has.
 
-A line that is too long is broken at its last bracket; what stands inside goes onto one line of its own if
-it fits, else one item a line with a trailing comma (https://docs.astral.sh/ruff/formatter/black/).
+A line that is too long is broken at its last bracket; the arguments of a call go onto one line of their
+own if they fit, else, as the items of a list always do, each onto its own with a trailing comma
+(https://docs.astral.sh/ruff/formatter/black/).
 """
 
 from __future__ import annotations
@@ -31,11 +32,18 @@ def lay_out(line: str, comment: str = "", width: int = WIDTH) -> list[str]:
     head, inside, tail = line[: opening + 1], line[opening + 1 : closing], line[closing:]
     if not inside.strip():
         return [line]
-    if len(head) > width and " = " in head:
-        return _parenthesised(line, indent, width)
     inner = indent + INDENT
+    if len(head) > width and " = " in head:
+        targets, value = line.split(" = ", 1)
+        if len(split(targets)) > 1:
+            names = [f"{inner}{name}," for name in split(targets)]
+            first, *rest = lay_out(f"{indent}_ = {value}", width=width)
+            return [f"{indent}(", *names, first.replace("_", ")", 1), *rest]
+        if len(f"{targets} = (") <= width:
+            return _parenthesised(line, indent, width)
     items = split(inside)
-    if len(inner) + len(inside) <= width:
+    display = len(items) > 1 and not re.search(r"[\w)\]]$", head[:-1])
+    if len(inner) + len(inside) <= width and not display:
         return [head, inner + inside, indent + tail]
     comma = "," if len(items) > 1 else ""
     lines = [head]

@@ -8,7 +8,6 @@ unless `name` says otherwise, and its own parameters need no block.
 from __future__ import annotations
 
 import keyword
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,9 @@ import numpy as np
 from google.protobuf.descriptor import FieldDescriptor as Field
 
 from mmdnn.frameworks.caffe.graph import Layer, Network
+from mmdnn.names import take
+from mmdnn.python.layout import INDENT, lay_out
+from mmdnn.python.literals import literal
 
 WIDTH = 100
 RESERVED = frozenset({"tops", "to_proto"})
@@ -54,12 +56,12 @@ def source(network: Network) -> str:
         network: What the exporter made, or the reader.
     """
     keys = _Keys()
-    body = [f"    {line}\n" for layer in network.layers for line in _statement(layer, keys)]
+    body = [f"{line}\n" for layer in network.layers for line in _statement(layer, keys)]
     name = network.name or "network"
     title = name.replace("\\", "").replace('"', "'")
     head = HEAD.replace("{title}", title).replace("{prototxt}", "net.prototxt")
     used = [line for line in head.splitlines(keepends=True) if _is_used(line, body)]
-    return "".join([*used, *body, TAIL.replace("{name}", _literal(name))])
+    return "".join([*used, *body, TAIL.replace("{name}", literal(name))])
 
 
 def _is_used(line: str, body: list[str]) -> bool:
@@ -77,22 +79,17 @@ class _Keys:
         return _access(self.current[blob])
 
     def write(self, blob: str, wish: str) -> str:
-        key, count = wish, 0
-        while key in self.taken:
-            count += 1
-            key = f"{wish}_{count}"
-        self.taken.add(key)
-        self.current[blob] = key
-        return key
+        self.current[blob] = take(wish, self.taken)
+        return self.current[blob]
 
 
 def _access(key: str) -> str:
     plain = key.isidentifier() and key.isascii() and not keyword.iskeyword(key)
     special = key in RESERVED or key.startswith("__")
-    return f"n.{key}" if plain and not special else f"n[{_literal(key)}]"
+    return f"n.{key}" if plain and not special else f"n[{literal(key)}]"
 
 
-def _statement(layer: Layer, keys: _Keys) -> Iterator[str]:
+def _statement(layer: Layer, keys: _Keys) -> list[str]:
     bottoms = [keys.read(blob) for blob in layer.bottoms]
     in_place = bool(layer.tops) and layer.tops == layer.bottoms
     if in_place or not layer.tops:
@@ -101,27 +98,14 @@ def _statement(layer: Layer, keys: _Keys) -> Iterator[str]:
         targets = [keys.write(blob, blob) for blob in layer.tops]
     settings = dict(_settings(layer))
     if targets[0] != layer.name:
-        settings = {"name": _literal(layer.name), **settings}
+        settings = {"name": literal(layer.name), **settings}
     if in_place:
         settings["in_place"] = "True"
     elif len(layer.tops) != 1:
         settings = {"ntop": str(len(layer.tops)), **settings}
     arguments = [*bottoms, *(f"{key}={value}" for key, value in settings.items())]
-    yield from _wrapped(", ".join(map(_access, targets)), f"L.{layer.type}", arguments)
-
-
-def _wrapped(targets: str, function: str, arguments: list[str]) -> Iterator[str]:
-    line = f"{targets} = {function}({', '.join(arguments)})"
-    if len(line) + 4 <= WIDTH:
-        yield line
-        return
-    yield f"{targets} = {function}("
-    inner = ", ".join(arguments)
-    if len(inner) + 8 <= WIDTH:
-        yield f"    {inner}"
-    else:
-        yield from (f"    {argument}," for argument in arguments)
-    yield ")"
+    call = f"L.{layer.type}({', '.join(arguments)})"
+    return lay_out(f"{INDENT}{', '.join(map(_access, targets))} = {call}", width=WIDTH)
 
 
 def _settings(layer: Layer) -> Iterator[tuple[str, str]]:
@@ -134,7 +118,7 @@ def _settings(layer: Layer) -> Iterator[tuple[str, str]]:
         else:
             yield from ((inner.name, _value(inner, each)) for inner, each in value.ListFields())
     for name, value in layer.unknown.items():
-        yield name, _literal(value)
+        yield name, literal(value)
 
 
 def _is_own(layer_type: str, known: Any, block: Any) -> bool:
@@ -166,18 +150,5 @@ def _one(known: Any, value: Any) -> str:
         name = known.enum_type.values_by_number[value].name
         return f"P.{owner.name.removesuffix('Parameter')}.{name}" if owner else str(value)
     if known.type == Field.TYPE_FLOAT:
-        return _float(value)
-    return _literal(value)
-
-
-def _float(value: float) -> str:
-    if not math.isfinite(value):
-        return f'float("{value}")'
-    return repr(float(str(np.float32(value))))
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, str):
-        text = repr(value)
-        return text if '"' in value else '"' + text[1:-1].replace("\\'", "'") + '"'
-    return repr(value)
+        return literal(np.float32(value))
+    return literal(value)

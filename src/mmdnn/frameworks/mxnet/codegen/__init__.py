@@ -7,8 +7,8 @@ The source has a function for the network, with the layers' names, and one that 
 from __future__ import annotations
 
 from mmdnn.frameworks.mxnet.codegen.network import Network
-from mmdnn.frameworks.mxnet.codegen.printing import docstring, string
 from mmdnn.frameworks.mxnet.graph import Model
+from mmdnn.python.literals import docstring, string
 
 _LOAD = '''
 

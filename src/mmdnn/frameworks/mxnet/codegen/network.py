@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mmdnn.frameworks.mxnet._origins import ATTRIBUTES
-from mmdnn.frameworks.mxnet.codegen.printing import WIDTH, call, docstring, identifier, string
 from mmdnn.frameworks.mxnet.codegen.training import Loss, losses
 from mmdnn.frameworks.mxnet.codegen.values import function, literal, variable
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
+from mmdnn.python.layout import WIDTH, lay_out
+from mmdnn.python.literals import docstring, string
+from mmdnn.python.names import variable as variable_name
 
 _INFIX = {
     "_plus_scalar": "{0} + {1}",
@@ -21,6 +23,9 @@ _INFIX = {
     "_power_scalar": "{0} ** {1}",
 }
 """Operators that have no public function: written so where the node's name says nothing."""
+
+RESERVED = {"mx", "network", "load", "train", "inf"}
+"""What variables are not called, besides Python's own words."""
 
 _MADE_BY_LAYERS = {
     *("Convolution", "Deconvolution", "FullyConnected", "BatchNorm", "LayerNorm", "InstanceNorm"),
@@ -76,11 +81,11 @@ class Network:
         yield "    if train:"
         by_head = {}
         for loss in found:
-            label = identifier(loss.label, self.taken)
+            label = self.name(loss.label)
             yield f"        {label} = mx.sym.Variable({string(loss.label)})"
-            name = identifier(f"{loss.name}_loss", self.taken)
+            name = self.name(f"{loss.name}_loss")
             parts = [self.operand(loss.input), label, *loss.params, f"name={string(loss.name)}"]
-            yield from call(f"{name} = mx.sym.{loss.op}(", parts, 8)
+            yield from lay_out(f"{8 * ' '}{name} = mx.sym.{loss.op}({', '.join(parts)})")
             by_head[loss.head] = name
         heads = [by_head.get(head) or self.operand(head) for head in self.model.symbol.heads]
         yield from self._returned(heads, 8)
@@ -89,27 +94,31 @@ class Network:
         if len(heads) == 1:
             yield f"{' ' * indent}return {heads[0]}"
         else:
-            yield from call("return mx.sym.Group([", heads, indent, "])")
+            yield from lay_out(f"{' ' * indent}return mx.sym.Group([{', '.join(heads)}])")
+
+    def name(self, wish: str) -> str:
+        """A new variable's name."""
+        return variable_name(wish, self.taken, RESERVED)
 
     def statement(self, node: Node, indent: int) -> Iterator[str]:
         """The assignment that makes a node."""
+        margin = " " * indent
         if node.subgraphs:
             yield from self._loop(node, indent)
             return
-        name = self.names[node] = identifier(node.name, self.taken)
+        name = self.names[node] = self.name(node.name)
         if node.is_variable:
-            yield from call(f"{name} = mx.sym.Variable(", variable(node), indent)
+            yield from lay_out(f"{margin}{name} = mx.sym.Variable({', '.join(variable(node))})")
             return
         inputs = [self.operand(entry) for entry in node.inputs if entry.node not in self.implied]
         if node.op in _INFIX and node.name.endswith(node.op):
             text = _INFIX[node.op].format(inputs[0], literal(node, "scalar", node.attrs["scalar"]))
-            yield f"{' ' * indent}{name} = {text}"
+            yield f"{margin}{name} = {text}"
             return
         parts = [*inputs]
         parts += [f"{key}={literal(node, key, text)}" for key, text in self._params(node)]
-        yield from call(
-            f"{name} = {function(node.op)}(", [*parts, f"name={string(node.name)}"], indent
-        )
+        parts.append(f"name={string(node.name)}")
+        yield from lay_out(f"{margin}{name} = {function(node.op)}({', '.join(parts)})")
 
     def _params(self, node: Node) -> Iterator[tuple[str, str]]:
         for key, text in node.params.items():
@@ -144,7 +153,7 @@ class Network:
         """`foreach` with its body as a function."""
         margin = " " * indent
         body = node.subgraphs[0]
-        step = identifier(f"{node.name}_step", self.taken)
+        step = self.name(f"{node.name}_step")
         places = {key: node.param(key) for key in ("in_data_locs", "in_state_locs", "remain_locs")}
         given = [self.operand(entry) for entry in node.inputs]
         data, states = len(places["in_data_locs"]), len(places["in_state_locs"])
@@ -154,21 +163,17 @@ class Network:
         self.loops += 1
         yield from self._body(body, places, given[data + states :], node, own, indent + 4)
         self.loops -= 1
-        outputs, last = (
-            identifier(f"{node.name}_{part}", self.taken) for part in ("outputs", "states")
-        )
+        outputs, last = (self.name(f"{node.name}_{part}") for part in ("outputs", "states"))
         parts = [
             step,
             f"[{', '.join(given[:data])}]",
             f"[{', '.join(given[data : data + states])}]",
+            f"name={string(node.name)}",
         ]
         yield ""
-        yield from call(
-            f"{outputs}, {last} = mx.sym.contrib.foreach(",
-            [*parts, f"name={string(node.name)}"],
-            indent,
-        )
-        name = self.names[node] = identifier(node.name, self.taken)
+        call = f"mx.sym.contrib.foreach({', '.join(parts)})"
+        yield from lay_out(f"{margin}{outputs}, {last} = {call}")
+        name = self.names[node] = self.name(node.name)
         joined = f"[*{outputs}, *{last}]"
         yield f"{margin}{name} = {joined}"
 
@@ -177,9 +182,7 @@ class Network:
         usual = ("data", "states")
         if not self.loops and not {text.partition("[")[0] for text in outside} & set(usual):
             return usual
-        data, states = (
-            identifier(f"{node.name}_{part}", self.taken) for part in ("data", "before")
-        )
+        data, states = (self.name(f"{node.name}_{part}") for part in ("data", "before"))
         return data, states
 
     def _body(
