@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -83,6 +85,8 @@ def check(
 ) -> str:
     """Compare every output in type, shape and value, and return the source.
 
+    The source is looked at by `assert_clean`, when the module's tests are done.
+
     Args:
         signature: Inputs and outputs.
         body: The nodes.
@@ -96,7 +100,7 @@ def check(
     wanted = run_reference(model, given) if reference else run_onnxruntime(model, given)
     program = from_ir(model)
     text = codegen.source(program)
-    assert_clean(text)
+    _keep(text)
     module = instantiate(program, text)
     results = module(*[as_tensor(given[str(v.name)]) for v in model.graph.inputs])
     results = results if len(model.graph.outputs) > 1 else (results,)
@@ -131,15 +135,28 @@ def run_reference(model: ir.Model, feeds: Arrays) -> dict[str, np.ndarray]:
     return dict(zip(names, results, strict=True))
 
 
-def assert_clean(text: str) -> None:
-    """The source has the layout and the habits of well-kept Python."""
-    ruff = [sys.executable, "-m", "ruff"]
-    for command in (
-        ["format", "--isolated", "--diff", "-"],
-        ["check", "--isolated", "--select", RULES, "--output-format", "concise", "-"],
-    ):
-        done = subprocess.run([*ruff, *command], input=text, capture_output=True, text=True)
-        assert done.returncode == 0, f"{done.stdout}\n{text}"
+_SOURCES: dict[str, str] = {}
+"""What `check` has printed since `assert_clean` was last called, by the test's name."""
+
+
+def _keep(text: str) -> None:
+    test = os.environ.get("PYTEST_CURRENT_TEST", "test").partition(" ")[0].rpartition("::")[2]
+    _SOURCES[f"{len(_SOURCES)}_{re.sub(r'[^A-Za-z0-9]+', '_', test)[:80]}.py"] = text
+
+
+def assert_clean() -> None:
+    """All sources printed by `check` have the layout and the habits of well-kept Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in _SOURCES.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        _SOURCES.clear()
+        ruff = [sys.executable, "-m", "ruff"]
+        for command in (
+            ["format", "--isolated", "--diff"],
+            ["check", "--isolated", "--select", RULES, "--output-format", "concise"],
+        ):
+            done = subprocess.run([*ruff, *command, folder], capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout
 
 
 def forward(text: str) -> str:
