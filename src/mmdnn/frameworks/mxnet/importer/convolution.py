@@ -26,6 +26,15 @@ def per_axis(node: ImportedNode, name: str, count: int, default: int) -> list[in
     return given
 
 
+def windows(node: ImportedNode, count: int) -> dict[str, list[int]]:
+    """ONNX's attributes of windows along so many axes."""
+    return {
+        "strides": per_axis(node, "stride", count, 1),
+        "dilations": per_axis(node, "dilate", count, 1),
+        "pads": per_axis(node, "pad", count, 0) * 2,
+    }
+
+
 def channels_last(node: ImportedNode) -> bool:
     """Whether the layout is NWC, NHWC or NDHWC."""
     layout = node.p.layout
@@ -58,17 +67,8 @@ def convolution(
     check_filters(node, weight, 0, p.num_filter)
     if last:
         x, weight = to_first(op, x), to_first(op, weight)
-    pads = per_axis(node, "pad", len(kernel), 0)
-    y = op.Conv(
-        x,
-        weight,
-        *bias,
-        kernel_shape=kernel,
-        strides=per_axis(node, "stride", len(kernel), 1),
-        dilations=per_axis(node, "dilate", len(kernel), 1),
-        pads=pads * 2,
-        group=p.num_group,
-    )
+    frame = windows(node, len(kernel))
+    y = op.Conv(x, weight, *bias, kernel_shape=kernel, **frame, group=p.num_group)
     return to_last(op, y) if last else y
 
 
@@ -82,27 +82,24 @@ def deconvolution(
     if channels_last(node):
         node.refuse(f"layout {p.layout}")
     count = len(kernel)
-    strides, dilations = per_axis(node, "stride", count, 1), per_axis(node, "dilate", count, 1)
-    pads, adj = per_axis(node, "pad", count, 0), per_axis(node, "adj", count, 0)
+    frame, adj = windows(node, count), per_axis(node, "adj", count, 0)
     target = list(p.target_shape)
     if any(target):
         excess = [
             stride * (known(x, axis) - 1) + dilation * (k - 1) + 1 - size
             for axis, (stride, dilation, k, size) in enumerate(
-                zip(strides, dilations, kernel, target, strict=True), 2
+                zip(frame["strides"], frame["dilations"], kernel, target, strict=True), 2
             )
         ]
         if min(excess) < 0:
             node.unfit(f"target_shape {target} is too large")
-        pads, adj = [(e + 1) // 2 for e in excess], [e % 2 for e in excess]
+        frame["pads"], adj = [(e + 1) // 2 for e in excess] * 2, [e % 2 for e in excess]
     return op.ConvTranspose(
         x,
         weight,
         *(bias if not p.no_bias else ()),
         kernel_shape=kernel,
-        strides=strides,
-        dilations=dilations,
-        pads=pads * 2,
+        **frame,
         output_padding=adj if any(adj) else None,
         group=p.num_group,
     )
@@ -115,29 +112,15 @@ def im2col(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     kernel = list(p.kernel)
     area, count = math.prod(kernel), len(kernel)
     ones = np.tile(np.eye(area).reshape(area, 1, *kernel), (channels, *[1] * (count + 1)))
-    y = op.Conv(
-        x,
-        array(ones, x),
-        kernel_shape=kernel,
-        strides=per_axis(node, "stride", count, 1),
-        dilations=per_axis(node, "dilate", count, 1),
-        pads=per_axis(node, "pad", count, 0) * 2,
-        group=channels,
-    )
+    frame = windows(node, count)
+    y = op.Conv(x, array(ones, x), kernel_shape=kernel, **frame, group=channels)
     return reshape(op, y, [(0,), (1,), tuple(range(2, 2 + count))])
 
 
 @importer("col2im", doc=f"{NN}.col2im")
 def col2im(node: ImportedNode, op: Op, x: ir.Value, *, kernel: Ints, output_size: Ints) -> ir.Value:
-    count = len(kernel)
-    return op.Col2Im(
-        x,
-        np.asarray(output_size, np.int64),
-        np.asarray(kernel, np.int64),
-        strides=per_axis(node, "stride", count, 1),
-        dilations=per_axis(node, "dilate", count, 1),
-        pads=per_axis(node, "pad", count, 0) * 2,
-    )
+    sizes = (np.asarray(size, np.int64) for size in (output_size, kernel))
+    return op.Col2Im(x, *sizes, **windows(node, len(kernel)))
 
 
 def _deformed(
@@ -150,8 +133,6 @@ def _deformed(
     bias: tuple[ir.Value, ...],
 ) -> ir.Value:
     p = node.p
-    _ = p.num_filter
-    kernel = list(p.kernel)
     shift = op.Expand(array(0, x), np.asarray([p.num_filter], np.int64)) if p.no_bias else bias[0]
     return op.DeformConv(
         x,
@@ -159,10 +140,8 @@ def _deformed(
         offset,
         shift,
         mask,
-        kernel_shape=kernel,
-        strides=per_axis(node, "stride", 2, 1),
-        dilations=per_axis(node, "dilate", 2, 1),
-        pads=per_axis(node, "pad", 2, 0) * 2,
+        kernel_shape=list(p.kernel),
+        **windows(node, 2),
         group=p.num_group,
         offset_group=p.num_deformable_group,
     )
@@ -171,7 +150,7 @@ def _deformed(
 @importer(
     "_contrib_ModulatedDeformableConvolution",
     doc=f"{NN}.contrib.ModulatedDeformableConvolution",
-    unused="im2col_step layout",
+    unused="im2col_step layout num_filter",
 )
 def modulated_deformable(
     node: ImportedNode,
@@ -186,13 +165,15 @@ def modulated_deformable(
 
 
 @importer(
-    "_contrib_DeformableConvolution", doc=f"{NN}.contrib.DeformableConvolution", unused="layout"
+    "_contrib_DeformableConvolution",
+    doc=f"{NN}.contrib.DeformableConvolution",
+    unused="layout num_filter",
 )
 def deformable(
     node: ImportedNode, op: Op, x: ir.Value, offset: ir.Value, weight: ir.Value, *bias: ir.Value
 ) -> ir.Value:
     """A place outside the picture gives nothing; between its last pixel and its edge, that pixel."""
-    places = _base(node, x, offset)
+    places = _base(node, offset)
     limits = np.asarray([known(x, 2), known(x, 3)]).reshape(1, 1, 2, 1, 1)
     shape: list[Size] = [(0,), len(places[0]), 2, (2,), (3,)]
     absolute = op.Add(reshape(op, offset, shape), array(places, x))
@@ -203,10 +184,9 @@ def deformable(
     return _deformed(node, op, x, moved, mask, weight, bias)
 
 
-def _base(node: ImportedNode, x: ir.Value, offset: ir.Value) -> np.ndarray:
+def _base(node: ImportedNode, offset: ir.Value) -> np.ndarray:
     """Where each tap of each window lies without an offset, [1, taps, 2, rows, columns]."""
     p = node.p
-    del x
     rows, columns = known(offset, 2), known(offset, 3)
     stride, dilate = per_axis(node, "stride", 2, 1), per_axis(node, "dilate", 2, 1)
     pad = per_axis(node, "pad", 2, 0)

@@ -21,17 +21,9 @@ def correlation(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Valu
         if count < 1:
             node.unfit("the shifts do not fit into the picture")
         spans.append((count - 1) * p.stride1 + kernel)
-    attributes = {
-        name: int(getattr(p, name))
-        for name in (
-            "kernel_size",
-            "max_displacement",
-            "stride1",
-            "stride2",
-            "pad_size",
-            "is_multiply",
-        )
-    }
+    attributes = node.attributes(
+        *("kernel_size", "max_displacement", "stride1", "stride2", "pad_size", "is_multiply")
+    )
     radius = far // p.stride2
     shifts = [i * p.stride2 for i in range(-radius, radius + 1)]
 

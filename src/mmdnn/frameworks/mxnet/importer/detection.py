@@ -32,7 +32,7 @@ def roi_pooling(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> Any
     p = node.p
     bins, scale = p.pooled_size, p.spatial_scale
     size = known(x, 2), known(x, 3)
-    attributes = {"pooled_size": list(bins), "spatial_scale": scale}
+    attributes = node.attributes("pooled_size", "spatial_scale")
 
     def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, there, corners = _split_rois(op, rois, x)
@@ -91,13 +91,9 @@ def roi_align(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """Means of samples in each bin; position sensitive, each bin has channels of its own."""
     p = node.p
     height, width = p.pooled_size
-    attributes = {
-        "pooled_size": [height, width],
-        "spatial_scale": p.spatial_scale,
-        "sample_ratio": p.sample_ratio,
-        "position_sensitive": int(p.position_sensitive),
-        "aligned": int(p.aligned),
-    }
+    attributes = node.attributes(
+        *("pooled_size", "spatial_scale", "sample_ratio", "position_sensitive", "aligned")
+    )
     channels, rows = known(x, 1), known(rois, 1)
     size = known(x, 2), known(x, 3)
 

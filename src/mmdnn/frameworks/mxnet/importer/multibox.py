@@ -27,15 +27,8 @@ from mmdnn.ir.builder import Op, known
 @importer("_contrib_MultiBoxPrior", doc=f"{NN}.contrib.MultiBoxPrior")
 def multibox_prior(node: ImportedNode, _op: Op, x: ir.Value) -> Any:
     """Anchors of each pixel, [1, pixels * (sizes + ratios - 1), 4]: nothing but the size is read."""
-    p = node.p
     height, width = known(x, 2), known(x, 3)
-    attributes = {
-        "sizes": list(p.sizes),
-        "ratios": list(p.ratios),
-        "clip": int(p.clip),
-        "steps": list(p.steps),
-        "offsets": list(p.offsets),
-    }
+    attributes = node.attributes("sizes", "ratios", "clip", "steps", "offsets")
     anchors = _anchors(attributes, height, width)
 
     def body(op: Op, _x: ir.Value) -> ir.Value:
@@ -73,15 +66,10 @@ def multibox_detection(
     the class -1. (MXNet takes class 0 for the background, whatever `background_id` says.)
     """
     p = node.p
-    attributes = {
-        "clip": int(p.clip),
-        "threshold": p.threshold,
-        "background_id": p.background_id,
-        "nms_threshold": p.nms_threshold,
-        "force_suppress": int(p.force_suppress),
-        "variances": list(p.variances),
-        "nms_topk": p.nms_topk,
-    }
+    attributes = node.attributes(
+        *("clip", "threshold", "background_id", "nms_threshold", "force_suppress", "variances"),
+        "nms_topk",
+    )
     if p.background_id != 0:
         node.refuse(f"background_id {p.background_id}")
     classes = known(scores, 1)

@@ -25,10 +25,10 @@ def proposal(
     p = node.p
     if node.type == "_contrib_Proposal" and known(scores, 0) != 1:
         node.unfit("it takes one image at a time")
-    names = ("rpn_pre_nms_top_n", "rpn_post_nms_top_n", "threshold", "rpn_min_size")
-    attributes = {name: getattr(p, name) for name in names}
-    attributes |= {"scales": list(p.scales), "ratios": list(p.ratios)}
-    attributes |= {"feature_stride": p.feature_stride, "iou_loss": int(p.iou_loss)}
+    attributes = node.attributes(
+        *("rpn_pre_nms_top_n", "rpn_post_nms_top_n", "threshold", "rpn_min_size", "scales"),
+        *("ratios", "feature_stride", "iou_loss"),
+    )
     _ = p.output_score
     height, width = known(scores, 2), known(scores, 3)
     anchors = _shifted(_base_anchors(attributes), height, width, p.feature_stride)

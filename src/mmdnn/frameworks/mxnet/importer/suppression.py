@@ -85,12 +85,10 @@ def row_numbers(op: Op, like: ir.Value) -> ir.Value:
 def box_nms(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """The rows that stay, by score, then rows of -1. Rows are as they were given."""
     p = node.p
-    names = (
+    attributes = node.attributes(
         *("overlap_thresh", "valid_thresh", "topk", "coord_start", "score_index", "id_index"),
         *("background_id", "force_suppress", "in_format", "out_format"),
     )
-    attributes = {name: getattr(p, name) for name in names}
-    attributes["force_suppress"] = int(p.force_suppress)
     count, width = known(x, rank(x) - 2), known(x, rank(x) - 1)
     topk = count if p.topk < 0 else min(count, p.topk)
     if topk < 1:

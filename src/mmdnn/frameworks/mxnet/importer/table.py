@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import onnx_ir as ir
@@ -200,6 +200,12 @@ class ImportedNode(importing.ImportedLayer):
         """A parameter, parsed as MXNet parses it, or the operator's default."""
         self.taken.add(name)
         return self.node.param(name)
+
+    def attributes(self, *names: str) -> dict[str, Any]:
+        """Parameters as the attributes of a local function."""
+        taken = {name: self.parameter(name) for name in names}
+        plain: dict[type, Callable[[Any], Any]] = {bool: int, tuple: list}
+        return {name: plain.get(type(value), lambda v: v)(value) for name, value in taken.items()}
 
     def has(self, name: str) -> bool:
         """Whether the operator has a parameter of this name."""
