@@ -100,9 +100,24 @@ class Exporter(Operators[Callable[..., Any]]):
             UnsupportedError: The function refuses the node, or does not handle one of its attributes.
         """
         entry = self.entry(operator(node.node))
-        made = entry.function(node, *arguments, **node.take(entry.keywords))
-        node.check_read(self.framework)
-        return made
+        return entry.function(node, *arguments, **self._attributes(node, entry.keywords))
+
+    def _attributes(self, node: ExportedNode, keywords: Keywords) -> dict[str, Any]:
+        """What a function takes by name."""
+        given, usual = node.node.attributes, defaults(node.node)
+        wanted = (given.keys() if keywords.others else keywords.names.keys()) - keywords.unused
+        values = {name: python_value(given[name]) for name in wanted if name in given}
+        handled = wanted | keywords.unused
+        if WINDOW in keywords.names:
+            values[WINDOW] = Window.of(node)
+            handled |= ATTRIBUTES
+        for name in sorted(given.keys() - handled):
+            if name not in usual or given[name].value != usual[name].value:
+                node.refuse(f"its attribute {name} is not handled for {self.framework}")
+        for name, optional in keywords.names.items():
+            if name not in values and not optional:
+                node.refuse(f"its attribute {name} is missing")
+        return values
 
 
 class Input(Protocol):
@@ -133,7 +148,6 @@ class ExportedNode:
         self.source_layer = node.metadata_props.get(LAYER, "")
         self.source_type = node.metadata_props.get(TYPE, "")
         self.layer = layer_of(node)
-        self._unread: set[str] = set()
 
     @property
     def output(self) -> ir.Value:
@@ -143,44 +157,6 @@ class ExportedNode:
     def wants(self, index: int) -> bool:
         """Whether anything uses that output."""
         return index < len(self.node.outputs) and is_used(self.node.outputs[index])
-
-    def take(self, keywords: Keywords) -> dict[str, Any]:
-        """The attributes that a function takes, as Python values.
-
-        Raises:
-            UnsupportedError: One that has no default is missing.
-        """
-        given = self.node.attributes
-        self._unread = {*given} - keywords.names.keys() - keywords.unused
-        names = {*given} - keywords.unused if keywords.others else keywords.names
-        for name, optional in keywords.names.items():
-            if name not in given and not optional and name != WINDOW:
-                self.refuse(f"its attribute {name} is missing")
-        if keywords.others:
-            self._unread = set()
-        taken = {name: python_value(given[name]) for name in names if name in given}
-        if WINDOW in keywords.names:
-            x = self.node.inputs[0]
-            taken[WINDOW] = Window.of(self, None if x is None or x.shape is None else x.shape.dims)
-            self._unread -= ATTRIBUTES
-        return taken
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute as a Python value."""
-        self._unread.discard(name)
-        found = self.node.attributes.get(name)
-        return default if found is None else python_value(found)
-
-    def ignore(self, *names: str) -> None:
-        """These attributes do not change the result."""
-        self._unread.difference_update(names)
-
-    def check_read(self, framework: str) -> None:
-        """Refuse attributes that nobody has read, and that are not what they are by default."""
-        usual = defaults(self.node)
-        for name in sorted(self._unread):
-            if name not in usual or self.node.attributes[name].value != usual[name].value:
-                self.refuse(f"its attribute {name} is not handled for {framework}")
 
     def shape(self, index: int = 0) -> tuple[int, ...]:
         """The sizes of an output, all of them numbers; where one is open the node is refused."""

@@ -9,9 +9,10 @@ asked for, is where frameworks differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
+
+import onnx_ir as ir
 
 T = TypeVar("T")
 
@@ -127,8 +128,9 @@ class Axis:
 class Described(Protocol):
     """A node in canonical form that is being written."""
 
-    def attribute(self, name: str, default: Any = None, /) -> Any:
-        """An attribute as a Python value."""
+    @property
+    def node(self) -> ir.Node:
+        """The node of the IR."""
 
     def refuse(self, reason: str, /) -> NoReturn:
         """Stop, naming the layer."""
@@ -141,33 +143,34 @@ class Window:
     axes: tuple[Axis, ...]
 
     @classmethod
-    def of(cls, node: Described, shape: Sequence[object] | None) -> Window:
+    def of(cls, node: Described) -> Window:
         """The windows that a node in canonical form describes; refused where they depend on an open size.
 
         Args:
             node: A convolution, transposed or not, or a pooling.
-            shape: The sizes of its input, spatial ones last; what is no number of 0 or more is open.
         """
-        kernel = node.attribute("kernel_shape")
-        if kernel is None:
+        said = {name: attribute.value for name, attribute in node.node.attributes.items()}
+        if "kernel_shape" not in said:
             node.refuse("the size of its kernel is not known")
-        mode, wanted = node.attribute("auto_pad", "NOTSET"), node.attribute("output_shape")
-        if wanted is not None:
+        if "output_shape" in said:
+            wanted = list(said["output_shape"])
             node.refuse(
                 f"the padding for an output of {wanted} depends on an input whose size is open"
             )
-        if mode != "NOTSET":
+        if (mode := said["auto_pad"]) != "NOTSET":
             node.refuse(f"its padding ({mode}) depends on the size of its input, which is open")
-        count = len(kernel)
-        pads, ceil = node.attribute("pads"), bool(node.attribute("ceil_mode", 0))
-        strides, dilations = node.attribute("strides"), node.attribute("dilations")
-        extra = node.attribute("output_padding", [0] * count)
-        sizes = list(shape or ())[-count:]
-        sizes = sizes if len(sizes) == count else [None] * count
-        known = [size if isinstance(size, int) and size >= 0 else None for size in sizes]
-        columns = zip(kernel, strides, dilations, pads[:count], pads[count:], strict=True)
-        axes = [Axis(size, *column, ceil) for size, column in zip(known, columns, strict=True)]
-        return cls(tuple(replace(axis, extra=more) for axis, more in zip(axes, extra, strict=True)))
+        count, x = len(said["kernel_shape"]), node.node.inputs[0]
+        shape = x.shape if x is not None else None
+        sizes = [dim if isinstance(dim, int) else None for dim in shape or ()][-count:]
+        axes = map(
+            Axis,
+            sizes if len(sizes) == count else [None] * count,
+            *(said[name] for name in ("kernel_shape", "strides", "dilations")),
+            *(said["pads"][:count], said["pads"][count:]),
+            [bool(said.get("ceil_mode"))] * count,
+        )
+        added = said.get("output_padding", [0] * count)
+        return cls(tuple(replace(axis, extra=n) for axis, n in zip(axes, added, strict=True)))
 
     def __len__(self) -> int:
         return len(self.axes)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.ir.passes.defaults import defaults
 from mmdnn.shapes import closed
 
 POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
@@ -23,7 +24,7 @@ WEIGHTS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "QLinearConv": 3}
 
 
 def spell_window(node: ir.Node) -> None:
-    """Give a node its window in numbers.
+    """Give a node, which has its defaults, its window in numbers.
 
     Where SAME depends on a size that is open, `auto_pad` stays, and `pads` is left out.
 
@@ -71,7 +72,13 @@ def _sizes(node: ir.Node, count: int) -> list[int | None]:
 
 
 def _mode(node: ir.Node) -> str:
-    return str(node.attributes.get_string("auto_pad", "NOTSET"))
+    return node.attributes["auto_pad"].as_string()
+
+
+def _reset(node: ir.Node, name: str) -> None:
+    """Make an attribute, if the operator has it, what it is by default."""
+    if name in defaults(node):
+        node.attributes[name] = defaults(node)[name]
 
 
 def _direct(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str, list[int]]:
@@ -85,8 +92,8 @@ def _direct(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str, li
         if None in totals:
             return {}
         pads = _shared([total or 0 for total in totals], mode)
-        node.attributes.pop("ceil_mode", None)
-    node.attributes.pop("auto_pad", None)
+        _reset(node, "ceil_mode")
+    _reset(node, "auto_pad")
     return {"pads": pads}
 
 
@@ -124,7 +131,7 @@ def _transposed(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str
         pads = _shared([max(span - s + more, 0) for span, s, more in rest], mode)
     changed = wanted is not None or mode != "NOTSET"
     node.attributes.pop("output_shape", None)
-    node.attributes.pop("auto_pad", None)
+    _reset(node, "auto_pad")
     shape = node.outputs[0].shape
     if changed and shape is not None:  # ONNX's inference forgets output_padding beside SAME
         node.outputs[0].shape = ir.Shape([*shape[:2], *[None] * count])

@@ -72,7 +72,7 @@ def max_unpool(node: ExportedNode, cntk: Writer, x: Operand, *_: Operand) -> Ope
     if pool is None or pool.op_type != "MaxPool" or pool.inputs[0] is None:
         node.refuse("the places of its maxima are not those of a pooling")
     like = cntk.operand(pool.inputs[0])
-    frame = _checked(node, Window.of(ExportedNode(pool), cntk.batched(like).shape))
+    frame = _checked(node, Window.of(ExportedNode(pool)))
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)) or not x.is_batched:
         node.refuse("its windows are not those of CNTK's pooling")
     whole, padding = fitted(cntk, like, frame, 0)
