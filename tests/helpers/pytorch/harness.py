@@ -15,6 +15,7 @@ import onnx_ir as ir
 import pytest
 
 from helpers import ROOT
+from mmdnn.frameworks.onnx.importer import to_ir
 from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.engine import as_numpy, as_tensor
 from mmdnn.frameworks.pytorch.exporter import from_ir
@@ -98,7 +99,7 @@ def check(
     model = parse(signature, body, opset=opset, weights=weights)
     given = {**random_feeds(model), **(feeds or {})}
     wanted = run_reference(model, given) if reference else run_onnxruntime(model, given)
-    program = from_ir(model)
+    program = from_ir(to_ir(model.clone()))
     text = codegen.source(program)
     _keep(text)
     module = instantiate(program, text)
