@@ -40,7 +40,7 @@ def names(source: Path) -> list[str]:
         return sorted({name.split("/")[0] for name in archive.getnames()})
 
 
-def noting(used: set[str], entry: Entry[Any]) -> Entry[Any]:
+def noting(used: set[str], entry: Entry) -> Entry:
     """The same operator, which is put into a set when it is asked for."""
 
     @functools.wraps(entry.function)
@@ -52,7 +52,7 @@ def noting(used: set[str], entry: Entry[Any]) -> Entry[Any]:
 
 
 @contextmanager
-def observed(table: Operators[Any]) -> Iterator[set[str]]:
+def observed(table: Operators) -> Iterator[set[str]]:
     """While this lasts, the operators that a table is asked for are noted."""
     used: set[str] = set()
     before = dict(table.entries)

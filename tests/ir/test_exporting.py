@@ -156,7 +156,7 @@ def test_axes_are_counted_from_the_front() -> None:
 
 def functions() -> list[Any]:
     """Every function of the exporters that is for ONNX's own operators, with all its entries."""
-    found: dict[tuple[str, Any], list[Entry[Any]]] = {}
+    found: dict[tuple[str, Any], list[Entry]] = {}
     for name in ("caffe", "cntk", "mxnet", "pytorch"):
         for entry in registry.framework(name).room("exporter").exporter:
             found.setdefault((name, entry.function), []).append(entry)
@@ -181,7 +181,7 @@ def attributes_of(type_: str, *, latest: bool = False) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize("entries", functions())
-def test_a_signature_is_the_schema(entries: list[Entry[Any]]) -> None:
+def test_a_signature_is_the_schema(entries: list[Entry]) -> None:
     """A keyword is an attribute, and None by default where one of its operators may be without it."""
     schemas = [attributes_of(entry.type) for entry in entries]
     keywords = entries[0].keywords

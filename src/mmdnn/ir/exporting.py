@@ -37,7 +37,7 @@ WINDOW = "window"
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class Exporter(Operators[Callable[..., Any]]):
+class Exporter(Operators):
     """The operators that a framework's exporter writes; calling it registers a function for some.
 
     Args:

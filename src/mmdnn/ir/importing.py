@@ -27,10 +27,9 @@ from mmdnn.ir.operators import Entry, Operators
 from mmdnn.tensors import references
 
 T = TypeVar("T")
-Function = Callable[..., Any]
 
 
-class Importer(Operators[Function]):
+class Importer(Operators):
     """The operators that a framework's importer reads; calling it registers a function for some.
 
     Args:
@@ -184,7 +183,7 @@ class ImportedLayer:
         """The parameters that the file sets, that change the result, and that nobody has taken."""
         raise NotImplementedError
 
-    def call(self, entry: Entry[Function], inputs: Sequence[Any]) -> list[Any]:
+    def call(self, entry: Entry, inputs: Sequence[Any]) -> list[Any]:
         """What a function of the table makes of the layer.
 
         Raises:

@@ -22,11 +22,12 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import onnx_ir as ir
 
-F = TypeVar("F", bound=Callable[..., Any])
+Function: TypeAlias = Callable[..., Any]
+F = TypeVar("F", bound=Function)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Keywords:
     unused: frozenset[str]
 
     @classmethod
-    def of(cls, function: Callable[..., Any], unused: str = "") -> Keywords:
+    def of(cls, function: Function, unused: str = "") -> Keywords:
         """Those of a function's signature.
 
         Raises:
@@ -64,17 +65,17 @@ class Keywords:
 
 
 @dataclass(frozen=True)
-class Entry(Generic[F]):
+class Entry:
     """One registered operator: its type, its function, and where its semantics are written."""
 
     type: str
-    function: F
+    function: Function
     doc: str
     keywords: Keywords
 
 
 @dataclass
-class Operators(Generic[F]):
+class Operators:
     """Operators by type. Calling the table gives the decorator that registers into it.
 
     Args:
@@ -83,7 +84,7 @@ class Operators(Generic[F]):
     """
 
     verb: str
-    entries: dict[str, Entry[F]] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
 
     def __call__(self, *types: str, doc: str = "", unused: str = "") -> Callable[[F], F]:
         """Register a function for one or several operator types.
@@ -104,17 +105,17 @@ class Operators(Generic[F]):
 
         return register
 
-    def entry(self, type_: str) -> Entry[F]:
+    def entry(self, type_: str) -> Entry:
         """What is registered for a type."""
         return self.entries[_plain(type_, self.entries)]
 
-    def __getitem__(self, type_: str) -> F:
+    def __getitem__(self, type_: str) -> Function:
         return self.entry(type_).function
 
     def __contains__(self, type_: object) -> bool:
         return _plain(str(type_), self.entries) in self.entries
 
-    def __iter__(self) -> Iterator[Entry[F]]:
+    def __iter__(self) -> Iterator[Entry]:
         return iter(sorted(self.entries.values(), key=lambda entry: entry.type.lower()))
 
     def __len__(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -25,7 +25,7 @@ from mmdnn.tensors import references
 
 Shapes: TypeAlias = Sequence[tuple[int, ...]]
 
-proposals: Operators[Callable[..., None]] = Operators("lifted to Caffe")
+proposals: Operators = Operators("lifted to Caffe")
 """Registers a function `(group, proposal)` that fills in a proposal, or calls `group.give_up()`."""
 
 

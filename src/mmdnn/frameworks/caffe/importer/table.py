@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import onnx_ir as ir
 
@@ -11,16 +11,13 @@ from mmdnn.frameworks.caffe._layers import LAYERS, LayerType
 from mmdnn.frameworks.caffe.graph import Layer
 from mmdnn.ir import COMPUTED, LAYER, importing
 from mmdnn.ir.builder import Op
-
-Function: TypeAlias = Callable[..., Any]
+from mmdnn.ir.operators import F
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
 
 
 class _Layers(importing.Importer):
-    def __call__(
-        self, *types: str, doc: str = "", unused: str = ""
-    ) -> Callable[[Function], Function]:
+    def __call__(self, *types: str, doc: str = "", unused: str = "") -> Callable[[F], F]:
         page = f"{TUTORIAL}/{types[0].lower()}.html"
         return super().__call__(*types, doc=doc or page, unused=unused)
 

@@ -21,7 +21,7 @@ COMPARING = {
 
 @exporter(*COMPARING, doc=f"{API}/cntk.ops#less")
 def comparison(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
-    return getattr(cntk, COMPARING[node.type])(x, y)
+    return cntk[COMPARING[node.type]](x, y)
 
 
 @exporter("Not", doc=f"{API}/cntk.ops#element_not")
@@ -45,7 +45,7 @@ def where(node: ExportedNode, cntk: Writer, flag: Operand, x: Operand, y: Operan
         return x
     for op, match in GUARDED.items():
         if found := match(node.node):
-            return getattr(cntk, op)(*map(cntk.operand, found))
+            return cntk[op](*map(cntk.operand, found))
     cast = flag.producer("Cast")
     if cast is not None and cast.inputs[0] is not None and node.node.inputs[0] is not None:
         flag = cntk.operand(cast.inputs[0])

@@ -51,19 +51,19 @@ BINARY = {"Sub": "Minus", "Mul": "ElementTimes"}
 
 @exporter(*UNARY, doc=f"{API}/cntk.ops#exp")
 def unary(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    return getattr(cntk, UNARY[node.type])(x)
+    return cntk[UNARY[node.type]](x)
 
 
 @exporter(*BINARY, doc=f"{API}/cntk.ops#plus")
 def binary(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
-    return getattr(cntk, BINARY[node.type])(x, y)
+    return cntk[BINARY[node.type]](x, y)
 
 
 @exporter("Identity", doc=f"{API}/cntk.ops#alias")
 def identity(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """Nothing, unless CNTK's own model had a function for it."""
     own = cntk.is_own and node.source_type in {"NoOp", "Pass", "StopGradient"}
-    return getattr(cntk, node.source_type)(x) if own else x
+    return cntk[node.source_type](x) if own else x
 
 
 @exporter("Add", doc=f"{API}/cntk.ops#plus")

@@ -45,7 +45,7 @@ def inside(
                 how = ast.literal_eval(keywords["reductionOpName"])
                 made[key] = cntk.reduce(how, inputs[0], [position])
             else:
-                function = cntk.divide if op == "ElementDivide" else getattr(cntk, op)
+                function = cntk.divide if op == "ElementDivide" else cntk[op]
                 made[key] = function(*inputs)
         return made[key]
 

@@ -179,7 +179,7 @@ def _peepholes(cntk: Writer, p: Operand | None, hidden: int, way: int) -> list[O
 
     def part(place: int) -> Operand:
         def take(a: np.ndarray) -> np.ndarray:
-            return a[way].reshape(3, hidden)[place].copy()
+            return np.array(a[way].reshape(3, hidden)[place])
 
         return cntk.changed(p, f"peephole {way} {place}", take, (hidden,))
 
@@ -227,8 +227,7 @@ def _projected(cntk: Writer, one: Direction, x: Operand) -> Operand:
 
 
 def _act(cntk: Writer, name: str, x: Operand) -> Operand:
-    made: Operand = getattr(cntk, name)(x)
-    return made
+    return cntk[name](x)
 
 
 def _lstm(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:

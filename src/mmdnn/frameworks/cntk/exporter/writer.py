@@ -144,6 +144,10 @@ class Writer:
             self.scope.derived[key] = made
         return self.scope.derived[key]
 
+    def __getitem__(self, op: str) -> Callable[..., Operand]:
+        made: Callable[..., Operand] = getattr(self, op)
+        return made
+
     def __getattr__(self, op: str) -> Callable[..., Operand]:
         def make(*operands: Operand, **attributes: Any) -> Operand:
             layout, aligned = self.aligned(operands)

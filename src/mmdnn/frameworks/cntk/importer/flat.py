@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk._order import components
@@ -23,7 +22,7 @@ class Named:
     """A block that is taken as what it is called, where its inside is what it should be."""
 
     pattern: Pattern
-    entry: Entry[Callable[..., Any]]
+    entry: Entry
     check: Callable[[Bound], bool]
 
 

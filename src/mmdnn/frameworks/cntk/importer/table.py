@@ -67,7 +67,7 @@ def block(
     def register(function: _F) -> _F:
         for type_ in types:
             known = blocks.setdefault(type_, [])
-            entry: Entry[Callable[..., Any]] = Entry(type_, function, doc, Keywords.of(function))
+            entry: Entry = Entry(type_, function, doc, Keywords.of(function))
             known.append(Named(Pattern(inside or INSIDES[type_]), entry, check))
             known.sort(key=lambda named: -named.pattern.size)
             if f"{type_} (block)" not in importer:

@@ -6,7 +6,6 @@ The vector is as cuDNN's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -148,7 +147,7 @@ def _states(mx: Writer, stack: Stack, given: list[Array | None], size: int) -> A
     if all(each is None for each in given):
         zeros: Array = mx.make("_zeros", shape=(ways * len(given), 0, size), dtype=dtype)
         return zeros
-    each: list[Any] = [
+    each: list[Array] = [
         mx.make("_zeros", shape=(ways, 0, size), dtype=dtype) if one is None else one
         for one in given
     ]

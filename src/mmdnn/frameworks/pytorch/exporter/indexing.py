@@ -34,7 +34,7 @@ def slice_(
     if first is None or last is None or not fixed or (_backwards(by) and not _ints(first + last)):
         return _computed_slice(torch, x, starts, ends, axes, steps)
     cuts: dict[int, str] = {}
-    operands: list[Any] = [x]
+    operands: list[Code | Variable] = [x]
     turned = []
     for start, end, axis, step in zip(first, last, along, by, strict=True):  # type: ignore[arg-type]
         place = node.axis(x, int(axis))  # type: ignore[arg-type]

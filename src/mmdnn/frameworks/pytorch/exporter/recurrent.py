@@ -288,4 +288,4 @@ def _rows(kind: str, way: int, array: np.ndarray, half: int | None = None) -> np
 
 
 def _one(way: int, array: np.ndarray) -> np.ndarray:
-    return array[way]
+    return np.asarray(array[way])

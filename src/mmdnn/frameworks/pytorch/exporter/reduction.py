@@ -23,7 +23,7 @@ Options = dict[str, Any]
 Axes = tuple[int, ...] | Code | None
 """Axes to reduce over; None for all of them, code where they are computed."""
 
-Reduction = Callable[[Node, Writer, Any, Axes, Options], Any]
+Reduction = Callable[[Node, Writer, Any, Axes, Options], Code | Variable]
 
 
 def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction], Reduction]:
@@ -141,15 +141,18 @@ def reduce_mean(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) ->
 
 
 @reduction("ReduceProd")
-def reduce_prod(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_prod(
+    node: Node, torch: Writer, x: Variable, over: Axes, keep: Options
+) -> Code | Variable:
     kind = _kept(node, x)
     if over is None:
         return torch.method(x, "prod", **kind)
     if isinstance(over, Code):
         return torch.helper("reduce_prod", x, over, **keep)
+    y: Code | Variable = x
     for axis in reversed(over):
-        x = torch.method(x, "prod", axis, **keep, **kind)
-    return x
+        y = torch.method(y, "prod", axis, **keep, **kind)
+    return y
 
 
 @reduction("ReduceMax", empty=float("-inf"))

@@ -97,8 +97,9 @@ def _tensor(value: Any) -> ir.TensorProtocol:
     if isinstance(value, Variable):
         if value.constant is None:
             raise UnsupportedError(f"its weight '{value.hint}' is computed while the model runs")
-        return value.constant
-    return value
+        value = value.constant
+    tensor: ir.TensorProtocol = value
+    return tensor
 
 
 def _hint(value: ir.Value) -> str:

@@ -110,7 +110,7 @@ def unsqueeze(node: Node, torch: Writer, x: Variable, axes: Variable) -> Code | 
     if len(given) == 1:
         return torch.method(x, "unsqueeze", *given)
     rank = node.rank(x) + len(given)
-    result: Any = x
+    result: Code | Variable = x
     for axis in sorted(axis % rank for axis in given):
         result = torch.method(result, "unsqueeze", axis)
     return result
