@@ -83,7 +83,7 @@ def _shape(node: ir.Node, _parts: Parts) -> list[Size] | None:
     if x is None or x.shape is None:
         return None
     dims: list[Size] = [d if isinstance(d, int) else Dim(x, i) for i, d in enumerate(x.shape)]
-    return dims[node.attributes.get_int("start", 0) : node.attributes.get_int("end")]
+    return dims[node.attributes.get_int("start") : node.attributes.get_int("end")]
 
 
 def _same(_node: ir.Node, parts: Parts) -> list[Size] | None:

@@ -23,5 +23,5 @@ def _are_all_steps(node: ir.Node, x: ir.Value | None, lengths: ir.Value | None) 
     known = numbers(lengths)
     if known is None or x is None or x.shape is None or len(x.shape) != 3:
         return False
-    steps = x.shape[1 if node.attributes.get_int("layout", 0) else 0]
+    steps = x.shape[1 if node.attributes.get_int("layout") else 0]
     return isinstance(steps, int) and bool((known == steps).all())
