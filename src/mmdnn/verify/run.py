@@ -171,6 +171,7 @@ class _Comparison:
         self.target = target
         self.model = model
         self.tolerance = tolerance
+        self.strict = tolerance in (None, Tolerance())
         self.coverage = Coverage(model)
         self.varying = varying(model)
         self.order = {name: place for place, name in enumerate(_values(model))}
@@ -265,7 +266,7 @@ class _Comparison:
     def _value(self, name: str, was: Arrays, now: Arrays, feed: Feed) -> None:
         gap = difference(was[name], now[name], self.tolerance)
         found = Judgement(Verdict.YES)
-        if not gap.ok or (gap.doubtful and gap.rms > 0):
+        if not gap.ok or (self.strict and gap.doubtful and gap.rms > 0):
             known = name in self.makers
             found = (
                 judge(self.exact, name, _Fed(feed.values, was), _Fed(feed.values, now), gap)
