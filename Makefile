@@ -27,11 +27,11 @@ differential: $(READY) mxnet cntk
 
 # MXNet 1.9.1 in an environment of its own: it wants a numpy that nothing else here does
 mxnet: $(READY)
-	$(BIN)/python tools/make_mxnet_env.py
+	$(BIN)/python -m mmdnn.cli.mmengine install mxnet --into .venv-mxnet
 
 # CNTK 2.7 likewise: its wheels are for Python 3.6; where there is none, this says so and its tests skip
 cntk: $(READY)
-	$(BIN)/python tools/make_cntk_env.py
+	-$(BIN)/python -m mmdnn.cli.mmengine install cntk --into .venv-cntk
 
 lint: $(READY)
 	$(BIN)/ruff check --quiet .

@@ -9,7 +9,6 @@ onnx that it can import. Goal for ours: at most twice the time of `cp` plus 0.6 
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from measure import BIN, CONSOLE, run, table
 
 from conversion import cells
 
-TOOLS = Path(__file__).parents[1] / "tools"
 PEER = Path(".venv-mxnet-onnx")
 ONNX = "onnx==1.14.1"
 """The exporter asks for `onnx.mapping`, which later ones do not have."""
@@ -44,10 +42,11 @@ mxnet.onnx.export_model(*sys.argv[1:3], in_shapes=[{SHAPE}], onnx_file_path=sys.
 
 def peer() -> Path:
     """The python of the peer's environment, made the first time."""
-    sys.path.insert(0, str(TOOLS))
-    import make_mxnet_env
+    from mmdnn.verify import environments
 
-    return make_mxnet_env.make(PEER, ONNX)
+    python = environments.install("mxnet", PEER)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", ONNX], check=True)
+    return python
 
 
 def distance(*models: Path) -> float:

@@ -45,7 +45,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         engine.interpreter()
     except MissingExtraError:
-        pytest.skip("MXNet is not installed: tools/make_mxnet_env.py")
+        pytest.skip("MXNet is not installed: mmengine install mxnet")
     gluon_zoo.make(root, {name: (name, pixels, 10) for name, pixels in SMALL.items()})
     return root
 

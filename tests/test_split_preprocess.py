@@ -57,7 +57,7 @@ def need_mxnet() -> None:
     try:
         mxnet.interpreter()
     except MissingExtraError:
-        pytest.skip("MXNet is not installed: tools/make_mxnet_env.py")
+        pytest.skip("MXNet is not installed: mmengine install mxnet")
 
 
 @pytest.mark.parametrize("target", ["net.onnx", "net.py", "net.prototxt"])

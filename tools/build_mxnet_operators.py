@@ -1,6 +1,6 @@
 """Write `frameworks/mxnet/operators.json`: what MXNet itself says of its operators.
 
-    python tools/make_mxnet_env.py && .venv-mxnet/bin/python tools/build_mxnet_operators.py
+    make mxnet && .venv-mxnet/bin/python tools/build_mxnet_operators.py
 
 Of each operator: its tensor inputs, its parameters as "type" or "type=default" (an enumeration's type is its
 choices), and the names that stand for another operator. Gradients and updates of optimizers are left out.

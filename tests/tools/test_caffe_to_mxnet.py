@@ -231,13 +231,13 @@ def test_without_mxnet_the_files_are_read_back_and_it_says_so(monkeypatch, capsy
     from mmdnn.frameworks.mxnet import engine
 
     def none() -> str:
-        raise MissingExtraError("mxnet==1.9.1", "mxnet")
+        raise MissingExtraError("mxnet==1.9.1", hint="mmengine install mxnet")
 
     monkeypatch.setattr(engine, "interpreter", none)
     assert call("test_converter") == 0
     out, err = capsys.readouterr()
     assert "onnxruntime on the IR" in out
-    assert "mmdnn[mxnet]" in err
+    assert "mmengine install mxnet" in err
 
 
 def npy() -> bytes:

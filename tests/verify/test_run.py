@@ -256,9 +256,9 @@ def test_runners_say_which_extra_is_missing(monkeypatch, tmp_path):
 
     monkeypatch.setattr(registry.Framework, "room", no_engine)
     source = registry.Source(tmp_path / "net.prototxt")
-    found = list(of_source(registry.framework("mxnet"), source, model()))
+    found = list(of_source(registry.framework("onnx"), source, model()))
     assert [runner for runner, _ in found] == [None, None]
-    assert "mmdnn[mxnet]" in found[0][1]
+    assert "mmdnn[verify]" in found[0][1]
     assert "mmdnn[verify]" in found[1][1]
 
 

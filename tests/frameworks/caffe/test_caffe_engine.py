@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmdnn.errors import Error, FormatError, MissingExtraError, UnsupportedError
+from mmdnn.errors import Error, MissingExtraError, UnsupportedError
 from mmdnn.frameworks.caffe import engine, graph, importer, reader
 from mmdnn.frameworks.onnx import engine as onnx_engine
 from mmdnn.registry import Source
@@ -137,14 +137,14 @@ def test_layers_that_rules_leave_out_are_noticed(tmp_path):
 
 
 def test_it_says_why_opencv_refuses(tmp_path):
-    with pytest.raises(FormatError, match=r"net\.prototxt: OpenCV refuses it: "):
+    with pytest.raises(UnsupportedError, match=r"net\.prototxt: OpenCV refuses it: "):
         run(tmp_path, PICTURE + layer("AbsVal"), np.ones(0, np.float32))
 
 
 def test_a_crash_of_opencv_is_an_error(tmp_path, monkeypatch):
     done = SimpleNamespace(returncode=-8, stderr="", stdout="")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
-    with pytest.raises(FormatError, match=r"OpenCV ended its process \(SIGFPE\)"):
+    with pytest.raises(UnsupportedError, match=r"OpenCV ended its process \(SIGFPE\)"):
         run(tmp_path, PICTURE + layer("AbsVal"))
 
 
@@ -153,12 +153,13 @@ def test_a_hang_of_opencv_is_an_error(tmp_path, monkeypatch):
         raise subprocess.TimeoutExpired(command, timeout)
 
     monkeypatch.setattr(subprocess, "run", hang)
-    with pytest.raises(FormatError, match="did not end in 600 s"):
+    with pytest.raises(UnsupportedError, match="did not end in 600 s"):
         run(tmp_path, PICTURE + layer("AbsVal"))
 
 
 def test_without_opencv(tmp_path, monkeypatch):
     monkeypatch.setattr(engine.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(engine.environments, "found", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"mmdnn\[caffe\]"):
         run(tmp_path, PICTURE + layer("AbsVal"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import ROOT
 from helpers.cntk import corpus, networks
 from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError
 from mmdnn.frameworks.cntk import engine
 from mmdnn.registry import Source
+from mmdnn.verify import environments
 
 Arrays = dict[str, np.ndarray]
 
@@ -51,6 +50,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
         name: Ran(*job, found)
         for name, job, found in zip(made, jobs, engine.run_many(jobs), strict=True)
     }
+
+
+VARIABLE = "MMDNN_CNTK_PYTHON"
 
 
 def near(found: np.ndarray, wanted: np.ndarray) -> None:
@@ -297,31 +299,19 @@ def test_one_that_ends_the_process_is_named_and_the_rest_are_run(
 ) -> None:
     (tmp_path / "net.model").touch()
     (tmp_path / "fake.py").write_text(FAKE.format(failing={"1", "2"}))
-    monkeypatch.setenv(engine.PYTHON, sys.executable)
+    monkeypatch.setenv(VARIABLE, sys.executable)
     monkeypatch.setattr(engine, "RUNNER", tmp_path / "fake.py")
     found = engine.run_many([(Source(network=tmp_path / "net.model"), {})] * 4)
     assert [type(each) for each in found] == [ShapeError, FormatError, FormatError, ShapeError]
     assert "CNTK ended its process (SIGSEGV)" in str(found[1])
 
 
-def test_without_cntk_the_script_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(engine.PYTHON, raising=False)
-    monkeypatch.setattr(engine, "ENVIRONMENT", tmp_path / "nothing")
-    with pytest.raises(MissingExtraError, match=r"tools/make_cntk_env\.py"):
+def test_without_cntk_the_command_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(environments, "places", lambda name: iter([tmp_path]))
+    with pytest.raises(MissingExtraError, match="mmengine install cntk"):
         engine.interpreter()
-    monkeypatch.setenv(engine.PYTHON, sys.executable)  # a Python, and not CNTK's
+    monkeypatch.setenv(VARIABLE, sys.executable)  # a Python, and not CNTK's
     (tmp_path / "net.model").touch()
     with pytest.raises(MissingExtraError, match="No module named 'cntk'"):
         engine.run(Source(network=tmp_path / "net.model"), {})
-
-
-def test_without_python_36_the_script_says_so_and_ends_well(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "make_cntk_env.py"), str(tmp_path / "env")],
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "no Python 3.6" in done.stdout
-    assert not (tmp_path / "env").exists()

@@ -12,6 +12,7 @@ pytest.importorskip("onnxruntime")
 from helpers.mxnet import corpus
 from mmdnn.errors import MissingExtraError, ShapeError
 from mmdnn.frameworks.mxnet import engine, importer, reader
+from mmdnn.verify import environments
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +75,11 @@ def test_it_says_why_it_refuses(shared: Path, python: str) -> None:
         engine.run(source, {"data": np.zeros((2, 4, 7, 6), np.float32)})
 
 
-def test_without_mxnet_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(engine.PYTHON, raising=False)
-    monkeypatch.setattr(engine, "ENVIRONMENT", tmp_path / "nothing")
+def test_without_mxnet_the_command_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MMDNN_MXNET_PYTHON", raising=False)
+    monkeypatch.setattr(environments, "places", lambda name: iter([tmp_path]))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match="mxnet"):
+    with pytest.raises(MissingExtraError, match="mmengine install mxnet"):
         engine.interpreter()

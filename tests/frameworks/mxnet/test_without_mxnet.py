@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 import mmdnn
-from mmdnn.frameworks.mxnet import engine
+from mmdnn.verify import environments
 
 MODELS = {
     "one operator": "g (float[1,2,4,4] x) => (float[1,2,4,4] y) { y = Relu(x) }",
@@ -27,8 +27,8 @@ MODELS = {
 @pytest.fixture
 def no_mxnet(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
-    monkeypatch.delenv(engine.PYTHON, raising=False)
-    monkeypatch.setattr(engine, "ENVIRONMENT", Path("nowhere"))
+    monkeypatch.delenv("MMDNN_MXNET_PYTHON", raising=False)
+    monkeypatch.setattr(environments, "places", lambda name: iter([Path("nowhere")]))
     monkeypatch.setattr(
         importlib.util,
         "find_spec",

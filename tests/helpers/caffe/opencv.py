@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from mmdnn.frameworks.caffe import engine
+from mmdnn.verify import isolated
 
 PROGRAM = Path(__file__).with_name("opencv_program.py")
 
@@ -44,7 +45,7 @@ def one_process() -> Iterator[None]:
             TimeoutExpired=subprocess.TimeoutExpired,
             CompletedProcess=subprocess.CompletedProcess,
         )
-        patch.setattr(engine, "subprocess", changed)
+        patch.setattr(isolated, "subprocess", changed)
         yield
         assert process.stdin is not None
         process.stdin.close()

@@ -18,7 +18,7 @@ def child(runner, folder: Path) -> None:
     """Run the job, tell why where it fails, and end without any of the parent's clean-up."""
     code = 1
     try:
-        runner.main(folder)
+        runner.main([str(folder)])
         code = 0
     except SystemExit as end:
         (folder / "stderr").write_text(str(end.code))

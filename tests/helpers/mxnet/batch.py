@@ -47,7 +47,7 @@ class Batch:
         try:
             engine.interpreter()
         except MissingExtraError:
-            pytest.skip("MXNet is not installed: tools/make_mxnet_env.py")
+            pytest.skip("MXNet is not installed: mmengine install mxnet")
         folders = sorted(self.root.iterdir())
         run_all(folders, train=train)
         return {folder.name: result(folder) for folder in folders}

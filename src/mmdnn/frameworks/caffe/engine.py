@@ -13,20 +13,18 @@ own.
 from __future__ import annotations
 
 import importlib.util
-import json
-import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from mmdnn.errors import FormatError, MissingExtraError, UnsupportedError
+from mmdnn.errors import Error, MissingExtraError, UnsupportedError
 from mmdnn.frameworks.caffe import _trust as trust
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.registry import Source
+from mmdnn.verify import environments, isolated
 
 TITLE = "OpenCV's dnn"
 OVERWRITES = True
@@ -34,6 +32,9 @@ OVERWRITES = True
 RUNNER = Path(__file__).with_name("_opencv.py")
 TIMEOUT = 600
 """Seconds after which OpenCV is taken to hang."""
+MISSING = MissingExtraError("opencv-python-headless", "caffe")
+
+Job: TypeAlias = tuple[Source, Mapping[str, np.ndarray]]
 
 
 def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -49,18 +50,82 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
     Raises:
         MissingExtraError: OpenCV is not installed.
-        UnsupportedError: The network holds something in which OpenCV is known to differ from Caffe.
-        FormatError: OpenCV refuses the files, or ends its process.
+        UnsupportedError: The network holds something in which OpenCV is known to differ from Caffe; or
+            OpenCV, which is not Caffe, refuses the files or ends its process.
     """
-    if importlib.util.find_spec("cv2") is None:
+    return isolated.only(run_many([(source, feeds)]))
+
+
+def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
+    """Run networks one after the other in as few processes as possible.
+
+    Returns:
+        For each what `run` would return or raise.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+    """
+    command = [interpreter(), "-W", "ignore", str(RUNNER)]
+    networks = [_trusted(source) for source, _ in jobs]
+    asked = [
+        _job(*job) for job, found in zip(jobs, networks, strict=True) if isinstance(found, Network)
+    ]
+    answers = iter(isolated.run(command, asked, missing=MISSING, timeout=TIMEOUT))
+    return [
+        _values(network, next(answers), *job) if isinstance(network, Network) else network
+        for job, network in zip(jobs, networks, strict=True)
+    ]
+
+
+def interpreter() -> str:
+    """The Python that has OpenCV: this one, or that of an environment of its own.
+
+    Raises:
+        MissingExtraError: There is none.
+    """
+    if importlib.util.find_spec("cv2") is not None:
+        return sys.executable
+    python = environments.found("caffe")
+    if python is None:
         raise MissingExtraError("opencv-python-headless", "caffe")
+    return python
+
+
+def _trusted(source: Source) -> Network | Error:
+    """The network, if OpenCV is trusted with it."""
     from mmdnn.frameworks.caffe import reader
 
-    network = reader.read(source)
-    trust.check(source, network)
-    outputs = _in_process(source, feeds)
+    try:
+        network: Network = reader.read(source)
+        trust.check(source, network)
+    except Error as error:
+        return error
+    return network
+
+
+def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
+    floats = {name: array.astype(np.float32) for name, array in feeds.items()}
+    files = [str(path.resolve()) for path in source.files]
+    return isolated.Job(floats, lambda folder: None, {"files": files})
+
+
+def _values(
+    network: Network,
+    answer: isolated.Answer | isolated.Failure,
+    source: Source,
+    feeds: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray] | Error:
+    if isinstance(answer, isolated.Failure):
+        how = "refuses it: " if answer.stage else ""
+        return UnsupportedError(f"OpenCV {how}{answer.reason}", file=source.network)
+    outputs: dict[str, list[np.ndarray]] = {}
+    for index, layer in enumerate(answer.says):
+        outputs.setdefault(layer, []).append(answer.arrays[f"arr_{index}"])
     images = next((len(array) for array in feeds.values() if array.ndim), 1)
-    return dict(feeds) | _by_value(network, outputs, source, images)
+    try:
+        return dict(feeds) | _by_value(network, outputs, source, images)
+    except Error as error:
+        return error
 
 
 def _by_value(
@@ -111,33 +176,3 @@ def _opencv_names(layer: Layer, outputs: Mapping[str, list[np.ndarray]]) -> list
     """What OpenCV calls a layer: convolutions go by their tops, one layer for each."""
     by_top = layer.type.startswith("Convolution") and set(layer.tops) <= outputs.keys()
     return layer.tops if by_top else [layer.name]
-
-
-def _in_process(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-    with tempfile.TemporaryDirectory(prefix="mmdnn-") as name:
-        folder = Path(name)
-        job = {"files": [str(path.resolve()) for path in source.files], "inputs": list(feeds)}
-        (folder / "job.json").write_text(json.dumps(job))
-        np.savez(folder / "in.npz", *(array.astype(np.float32) for array in feeds.values()))
-        command = [sys.executable, "-P", str(RUNNER), str(folder)]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own program, no shell
-                command, capture_output=True, text=True, timeout=TIMEOUT
-            )
-        except subprocess.TimeoutExpired:
-            raise FormatError(f"OpenCV did not end in {TIMEOUT} s", file=source.network) from None
-        if done.returncode:
-            raise FormatError(_why(done), file=source.network)
-        names = json.loads((folder / "out.json").read_text())
-        with np.load(folder / "out.npz") as arrays:
-            found: dict[str, list[np.ndarray]] = {}
-            for index, layer in enumerate(names):
-                found.setdefault(layer, []).append(arrays[f"arr_{index}"])
-    return found
-
-
-def _why(done: subprocess.CompletedProcess[str]) -> str:
-    if done.returncode < 0:
-        return f"OpenCV ended its process ({signal.Signals(-done.returncode).name})"
-    lines = done.stderr.strip().splitlines() or ["no reason given"]
-    return f"OpenCV refuses it: {lines[-1]}"

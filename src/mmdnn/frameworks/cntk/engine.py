@@ -1,8 +1,7 @@
 """Running CNTK's own files in CNTK 2.7, which is of 2019 and wants Python 3.6.
 
-It runs through `_cntk.py`, in an interpreter of its own: the one that the environment variable
-`MMDNN_CNTK_PYTHON` names, else that of the folder `.venv-cntk` beside this interpreter's own
-environment, or in the working directory. (`tools/make_cntk_env.py` makes it.)
+It runs through `_cntk.py`, in the interpreter that `mmdnn.verify.environments` finds ("mmengine install
+cntk" makes it).
 
 Arrays are row-major. A value has the axes [batch, time, *static], without those that it has not: no
 dynamic axis, no batch. Time is as long as the longest sequence, with zeros behind the end of shorter
@@ -11,32 +10,27 @@ ones; their lengths are an int64 array [batch], called as the value with `.lengt
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError
+from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk import BRAINSCRIPT, reader, writer
 from mmdnn.frameworks.cntk.reader.brainscript.loading import is_understood
 from mmdnn.registry import Source
+from mmdnn.verify import environments, isolated
 
 TITLE = "CNTK 2.7"
 FLOATS_ONLY = True
 """Whole numbers and truth values are floats in CNTK."""
 RUNNER = Path(__file__).with_name("_cntk.py")
-PYTHON = "MMDNN_CNTK_PYTHON"
-ENVIRONMENT = Path(".venv-cntk", "bin", "python")
 TIMEOUT = 600
 """Seconds after which CNTK is taken to hang."""
-HINT = f"tools/make_cntk_env.py makes an environment for it; or name its Python 3.6 in {PYTHON}."
-REFUSALS: dict[str, tuple[type[FormatError | ShapeError], str]] = {
+MISSING = MissingExtraError("cntk==2.7.post2", hint="mmengine install cntk")
+LACKS = ("supported on CPU", "supported on GPU", "implemented on CPU", "on GPU only")
+"""What CNTK says of what it has for graphics cards only."""
+REFUSALS: dict[str, tuple[type[Error], str]] = {
     "reading": (FormatError, "CNTK cannot read it: "),
     "asking": (ShapeError, ""),
     "running": (ShapeError, "CNTK refuses it: "),
@@ -64,10 +58,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         FormatError: CNTK can't read the file, or ends its process, or does not end.
         ShapeError: The inputs are not the model's, or CNTK refuses it, with its own reason.
     """
-    (found,) = run_many([(source, feeds)])
-    if isinstance(found, Error):
-        raise found
-    return found
+    return isolated.only(run_many([(source, feeds)]))
 
 
 def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
@@ -79,22 +70,10 @@ def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
     Raises:
         MissingExtraError: There is no CNTK.
     """
-    python = interpreter()
-    with tempfile.TemporaryDirectory(prefix="mmdnn-") as name:
-        folders = [Path(name, str(index)) for index in range(len(jobs))]
-        for folder, job in zip(folders, jobs, strict=True):
-            _prepare(folder, *job)
-        waiting = folders
-        ends = dict.fromkeys(folders, "")
-        while waiting:
-            end = _start([python, "-W", "ignore", str(RUNNER), *map(str, waiting)])
-            waiting = [folder for folder in waiting if not _answered(folder)]
-            if waiting:
-                ends[waiting[0]] = end
-                waiting = waiting[1:]
-        return [
-            _answer(folder, job, ends[folder]) for folder, job in zip(folders, jobs, strict=True)
-        ]
+    command = [interpreter(), "-W", "ignore", str(RUNNER)]
+    asked = [_job(*job) for job in jobs]
+    answers = isolated.run(command, asked, missing=MISSING, timeout=TIMEOUT)
+    return [_values(answer, *job) for answer, job in zip(answers, jobs, strict=True)]
 
 
 def interpreter() -> str:
@@ -103,22 +82,19 @@ def interpreter() -> str:
     Raises:
         MissingExtraError: There is none.
     """
-    if os.environ.get(PYTHON):
-        return os.environ[PYTHON]
-    for folder in (Path(sys.prefix).parent, Path.cwd()):
-        if (folder / ENVIRONMENT).is_file():
-            return str(folder / ENVIRONMENT)
-    raise MissingExtraError("cntk==2.7.post2", hint=HINT)
+    return environments.interpreter("cntk")
 
 
-def _prepare(folder: Path, source: Source, feeds: Mapping[str, np.ndarray]) -> None:
+def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
+    return isolated.Job(
+        feeds, lambda folder: _prepare(source, folder), {"outputs": list(source.outputs)}
+    )
+
+
+def _prepare(source: Source, folder: Path) -> None:
     assert source.network is not None
-    folder.mkdir()
     if not _translated(source, folder / "net.model"):
-        (folder / "net.model").symlink_to(source.network.resolve())
-    job = {"inputs": list(feeds), "outputs": list(source.outputs)}
-    (folder / "job.json").write_text(json.dumps(job))
-    np.savez(folder / "in.npz", *feeds.values())
+        isolated.link(source.network, folder / "net.model")
 
 
 def _translated(source: Source, target: Path) -> bool:
@@ -136,40 +112,19 @@ def _translated(source: Source, target: Path) -> bool:
     return True
 
 
-def _start(command: list[str]) -> str:
-    """Run it to its end; returns how it ended where that was not well."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    try:
-        done = subprocess.run(  # noqa: S603 - our own program, no shell
-            command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, env=kept
-        )
-    except subprocess.TimeoutExpired:
-        return f"did not end in {TIMEOUT} s"
-    except OSError as error:
-        raise MissingExtraError(f"cntk==2.7.post2 ({error})", hint=HINT) from None
-    if done.returncode > 0:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise MissingExtraError(f"cntk==2.7.post2 ({lines[-1]})", hint=HINT)
-    return f"ended its process ({signal.Signals(-done.returncode).name})" if done.returncode else ""
-
-
-def _answered(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("out.json", "error.json"))
-
-
-def _answer(folder: Path, job: Job, end: str) -> dict[str, np.ndarray] | Error:
-    source, feeds = job
-    if end:
-        return FormatError(f"CNTK {end}", file=source.network)
-    if (folder / "error.json").is_file():
-        error = json.loads((folder / "error.json").read_text())
-        kind, text = REFUSALS[error["stage"]]
-        return kind(text + error["reason"], file=source.network)
+def _values(
+    answer: isolated.Answer | isolated.Failure, source: Source, feeds: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray] | Error:
+    if isinstance(answer, isolated.Failure):
+        if not answer.stage:
+            return FormatError(f"CNTK {answer.reason}", file=source.network)
+        kind, text = REFUSALS[answer.stage]
+        kind = UnsupportedError if any(x in answer.reason for x in LACKS) else kind
+        return kind(text + answer.reason, file=source.network)
     found = dict(feeds)
-    with np.load(folder / "out.npz") as arrays:
-        for index, names in enumerate(json.loads((folder / "out.json").read_text())):
-            for name in names:
-                found[name] = arrays[f"v{index}"]
-                if f"l{index}" in arrays:
-                    found[f"{name}.lengths"] = arrays[f"l{index}"]
+    for index, names in enumerate(answer.says):
+        for name in names:
+            found[name] = answer.arrays[f"v{index}"]
+            if f"l{index}" in answer.arrays:
+                found[f"{name}.lengths"] = answer.arrays[f"l{index}"]
     return found

@@ -1,10 +1,11 @@
 """Runs a model in MXNet 1.9; a program of its own, started by `engine` in MXNet's interpreter.
 
-    python _mxnet.py FOLDER
+    python _mxnet.py FOLDER [FOLDER ...]
 
-The folder holds `net-symbol.json`, `net.params` where there are any, `in.npz` with the inputs as
+A folder holds `net-symbol.json`, `net.params` where there are any, `in.npz` with the inputs as
 `arr_0`, ..., and `job.json`: {"inputs": [names], "numpy": whether shapes follow NumPy}. It gets
-`out.npz` with every operator's outputs, and `out.json` with their names. It needs nothing but MXNet
+`out.npz` with every operator's outputs, and `out.json` with their names; or `error.json` with MXNet's
+reason if it refuses. It needs nothing but MXNet
 and runs in Python 3.6 and newer.
 """
 
@@ -70,21 +71,30 @@ def dynamic(mx: Any, group: Any, arrays: Any) -> Any:
     return [each.asnumpy() for each in (outputs if isinstance(outputs, list) else [outputs])]
 
 
-def main(folder: str) -> None:
-    """Run the job in that folder; ends with MXNet's reason if it refuses."""
-    import mxnet as mx
-
+def run(mx: Any, folder: str) -> None:
+    """Run the job in that folder."""
     with open(os.path.join(folder, "job.json")) as file:
         job = json.load(file)
     try:
         with mx.util.np_shape(job["numpy"]):
             names, outputs = compute(mx, folder, job)
     except (mx.base.MXNetError, ValueError, TypeError, AssertionError, KeyError) as error:
-        sys.exit(" ".join(str(error).split("Stack trace")[0].split()) or type(error).__name__)
+        reason = " ".join(str(error).split("Stack trace")[0].split()) or type(error).__name__
+        with open(os.path.join(folder, "error.json"), "w") as file:
+            json.dump({"stage": "running", "reason": reason}, file)
+        return
     np.savez(os.path.join(folder, "out.npz"), *outputs)
     with open(os.path.join(folder, "out.json"), "w") as file:
         json.dump(names, file)
 
 
+def main(folders: Any) -> None:
+    """Run every job."""
+    import mxnet as mx
+
+    for folder in folders:
+        run(mx, folder)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

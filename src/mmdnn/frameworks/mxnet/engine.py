@@ -1,36 +1,34 @@
 """Running MXNet's own files in MXNet 1.9.1, which is of 2022 and wants a numpy before 1.24.
 
-It runs through `_mxnet.py`, in an interpreter of its own: this one where MXNet can be imported in it,
-else the one that the environment variable `MMDNN_MXNET_PYTHON` names, else that of the folder
-`.venv-mxnet` beside this interpreter's own environment, or in the working directory.
-(`tools/make_mxnet_env.py` makes it: Python 3.8 to 3.11, mxnet==1.9.1, numpy==1.23.5.)
+It runs through `_mxnet.py`, in an interpreter of its own: this one where MXNet can be imported in it, else
+what `mmdnn.verify.environments` finds ("mmengine install mxnet" makes it).
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from mmdnn.errors import FormatError, MissingExtraError, ShapeError
+from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError, UnsupportedError
 from mmdnn.frameworks.mxnet._values import renamed
-from mmdnn.frameworks.mxnet.reader import archive, files
+from mmdnn.frameworks.mxnet.reader import archive, files, ndarray
 from mmdnn.registry import Source
+from mmdnn.verify import environments, isolated
 
 TITLE = "MXNet 1.9"
 RUNNER = Path(__file__).with_name("_mxnet.py")
-PYTHON = "MMDNN_MXNET_PYTHON"
-ENVIRONMENT = Path(".venv-mxnet", "bin", "python")
 TIMEOUT = 600
 """Seconds after which MXNet is taken to hang."""
+MISSING = MissingExtraError("mxnet==1.9.1", hint="mmengine install mxnet")
+LACKS = ("could not create a descriptor", "could not create a primitive", "not supported on CPU")
+"""What MXNet says of operators that it has, and its library for this processor has not."""
+
+Job: TypeAlias = tuple[Source, Mapping[str, np.ndarray]]
 
 
 def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -47,22 +45,36 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     Raises:
         MissingExtraError: MXNet is not installed, neither here nor in an environment of its own.
         ShapeError: MXNet refuses the model or its inputs, with its own reason.
+        UnsupportedError: MXNet has no means for an operator on this processor.
         FormatError: MXNet ends its process, or does not end.
     """
-    python = interpreter()
-    with tempfile.TemporaryDirectory(prefix="mmdnn-") as name:
-        folder = Path(name)
-        _prepare(source, feeds, folder)
-        done = _start([python, "-W", "ignore", str(RUNNER), str(folder)], source)
-        if done.returncode < 0:
-            reason = signal.Signals(-done.returncode).name
-            raise FormatError(f"MXNet ended its process ({reason})", file=source.network)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no reason given"]
-            raise ShapeError(f"MXNet refuses it: {lines[-1]}", file=source.network)
-        names = json.loads((folder / "out.json").read_text())
-        with np.load(folder / "out.npz") as arrays:
-            found = {name: arrays[f"arr_{index}"] for index, name in enumerate(names)}
+    return isolated.only(run_many([(source, feeds)]))
+
+
+def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
+    """Run models one after the other in as few processes as possible.
+
+    Returns:
+        For each what `run` would return or raise.
+
+    Raises:
+        MissingExtraError: MXNet is not installed, neither here nor in an environment of its own.
+    """
+    command = [interpreter(), "-W", "ignore", str(RUNNER)]
+    asked = [_job(*job) for job in jobs]
+    answers = isolated.run(command, asked, missing=MISSING, timeout=TIMEOUT)
+    return [_values(answer, *job) for answer, job in zip(answers, jobs, strict=True)]
+
+
+def _values(
+    answer: isolated.Answer | isolated.Failure, source: Source, feeds: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray] | Error:
+    if isinstance(answer, isolated.Failure):
+        if not answer.stage:
+            return FormatError(f"MXNet {answer.reason}", file=source.network)
+        kind = UnsupportedError if any(x in answer.reason for x in LACKS) else ShapeError
+        return kind(f"MXNet refuses it: {answer.reason}", file=source.network)
+    found = {name: answer.arrays[f"arr_{index}"] for index, name in enumerate(answer.says)}
     return dict(feeds) | named(source, found)
 
 
@@ -77,46 +89,25 @@ def interpreter() -> str:
     Raises:
         MissingExtraError: There is none.
     """
-    if os.environ.get(PYTHON):
-        return os.environ[PYTHON]
     if importlib.util.find_spec("mxnet") is not None and not hasattr(np, "exceptions"):
         return sys.executable  # numpy 1.25 brought `exceptions`; 1.24 dropped what MXNet uses
-    for folder in (Path(sys.prefix).parent, Path.cwd()):
-        if (folder / ENVIRONMENT).is_file():
-            return str(folder / ENVIRONMENT)
-    raise MissingExtraError("mxnet==1.9.1", "mxnet")
+    return environments.interpreter("mxnet")
 
 
-def _prepare(source: Source, feeds: Mapping[str, np.ndarray], folder: Path) -> None:
+def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
+    _, weights = files(source)
+    numpy = weights is not None and ndarray.read(*weights).numpy
+    return isolated.Job(feeds, lambda folder: _prepare(source, folder), {"numpy": numpy})
+
+
+def _prepare(source: Source, folder: Path) -> None:
     symbol, weights = files(source)
     (folder / "net-symbol.json").write_bytes(symbol)
-    numpy = False
-    if weights is not None:
-        path, start, size = weights
-        target = folder / "net.params"
-        if start == 0 and size == path.stat().st_size:
-            target.symlink_to(path.resolve())
-        else:
-            archive.extract(weights, target)
-        numpy = _is_numpy(target)
-    job = {"inputs": list(feeds), "numpy": numpy}
-    (folder / "job.json").write_text(json.dumps(job))
-    np.savez(folder / "in.npz", *feeds.values())
-
-
-def _is_numpy(path: Path) -> bool:
-    from mmdnn.frameworks.mxnet.reader import ndarray
-
-    return ndarray.read(path).numpy
-
-
-def _start(command: list[str], source: Source) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    try:
-        return subprocess.run(  # noqa: S603 - our own program, no shell
-            command, capture_output=True, text=True, timeout=TIMEOUT, env=kept
-        )
-    except subprocess.TimeoutExpired:
-        raise FormatError(f"MXNet did not end in {TIMEOUT} s", file=source.network) from None
-    except OSError as error:
-        raise MissingExtraError(f"mxnet==1.9.1 ({error})", "mxnet") from None
+    if weights is None:
+        return
+    path, start, size = weights
+    target = folder / "net.params"
+    if start == 0 and size == path.stat().st_size:
+        isolated.link(path, target)
+    else:
+        archive.extract(weights, target)
