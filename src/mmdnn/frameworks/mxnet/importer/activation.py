@@ -24,7 +24,7 @@ def activation(node: ImportedNode, op: Op, x: ir.Value, *, act_type: str) -> ir.
     return op[_ACTIVATIONS[act_type]](x)
 
 
-@importer("LeakyReLU", doc=f"{NN}.LeakyReLU")
+@importer("LeakyReLU", doc=f"{NN}.LeakyReLU", unused="lower_bound upper_bound slope")
 def leaky_relu(node: ImportedNode, op: Op, x: ir.Value, *gamma: ir.Value) -> ir.Value:
     """A random slope is its mean at inference."""
     p = node.p
