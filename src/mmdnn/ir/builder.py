@@ -21,6 +21,7 @@ import onnx_ir as ir
 
 from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
 from mmdnn.ir.passes.inference import infer
+from mmdnn.names import take
 from mmdnn.shapes import OpenShape, Shape, closed
 
 Dimension = int | str | None
@@ -78,12 +79,7 @@ class Builder:
 
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, `name_2`, ... where it is taken."""
-        candidate, count = name, 0
-        while candidate in self._names:
-            count += 1
-            candidate = f"{name}_{count}"
-        self._names.add(candidate)
-        return candidate
+        return take(name, self._names)
 
     def reserve(self, names: Sequence[str]) -> None:
         """Keep these names for values that will be named later by `rename`."""

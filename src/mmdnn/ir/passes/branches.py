@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.names import free
+
 
 def take_branch(graph: ir.Graph, node: ir.Node) -> bool:
     """Put the branch that an `If` takes in its place, if its condition is constant.
@@ -21,7 +23,7 @@ def take_branch(graph: ir.Graph, node: ir.Node) -> bool:
     branch = node.attributes["then_branch" if taken else "else_branch"].as_graph()
     for value in list(branch.initializers.values()):
         del branch.initializers[str(value.name)]
-        value.name = _fresh(graph, str(value.name))
+        value.name = free(str(value.name), graph.initializers, 2)
         graph.register_initializer(value)
     results = list(branch.outputs)
     branch.outputs.clear()
@@ -41,11 +43,3 @@ def take_branch(graph: ir.Graph, node: ir.Node) -> bool:
         final.name = output.name
     graph.remove(node, safe=True)
     return True
-
-
-def _fresh(graph: ir.Graph, name: str) -> str:
-    candidate, count = name, 1
-    while candidate in graph.initializers:
-        count += 1
-        candidate = f"{name}_{count}"
-    return candidate

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from mmdnn.ir import COMPUTED, LAYER
 from mmdnn.ir.passes.folding import LIMIT
 from mmdnn.ir.recurrent import scans
+from mmdnn.names import take
 from mmdnn.tensors import references
 
 
@@ -208,20 +209,12 @@ class _Unrolled:
     def _add(
         self, node: ir.Node, names: Sequence[str], props: Mapping[str, str] | None = None
     ) -> list[ir.Value]:
-        node.name = self._unique(names[0])
+        node.name = take(names[0], self.taken)
         node.metadata_props.update({**self.node.metadata_props, **(props or {})})
         for output, name in zip(node.outputs, names, strict=True):
-            output.name = node.name if output is node.outputs[0] else self._unique(name)
+            output.name = node.name if output is node.outputs[0] else take(name, self.taken)
         self.graph.insert_before(self.node, node)
         return list(node.outputs)
-
-    def _unique(self, name: str) -> str:
-        candidate, count = name, 0
-        while candidate in self.taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        self.taken.add(candidate)
-        return candidate
 
     def _ints(self, numbers: Sequence[Any]) -> ir.Value:
         name = f"{self.name}/{'x'.join(map(str, numbers))}"
@@ -239,7 +232,7 @@ class _Unrolled:
     def _register(self, value: ir.Value) -> None:
         """Make an initializer of it, under a name that is not taken."""
         self.taken.update(self.graph.initializers)
-        value.name = self._unique(str(value.name))
+        value.name = take(str(value.name), self.taken)
         self.graph.register_initializer(value)
 
 

@@ -19,6 +19,7 @@ from mmdnn.frameworks.caffe._notes import note
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Draft
 from mmdnn.frameworks.caffe.graph import Layer, Network, message
 from mmdnn.ir import LAYER
+from mmdnn.names import free
 from mmdnn.registry import Source
 
 
@@ -132,7 +133,7 @@ class _Names:
         self._keep_inputs()
 
     def _layer(self, name: str) -> str:
-        candidate = _unique(name, self.layers)
+        candidate = free(name, self.layers)
         self.layers.add(candidate)
         return candidate
 
@@ -144,13 +145,13 @@ class _Names:
         if len(readers) == 1 and readers[0].in_place:
             return readers[0].tops[0].name
         name = draft.name if len(draft.tops) == 1 else f"{draft.name}_{place}"
-        return _unique(name, self.wanted.union(self.holders))
+        return free(name, self.wanted.union(self.holders))
 
     def _blob(self, top: Blob, name: str) -> str:
         later = self.holders.get(name)
         if later is None or self._may_become(top, later):
             return name
-        return _unique(name, self.wanted.union(self.holders))
+        return free(name, self.wanted.union(self.holders))
 
     def _may_become(self, top: Blob, later: Blob) -> bool:
         """Whether a layer may make the one content of the other in place."""
@@ -175,7 +176,7 @@ class _Names:
         for draft in self.drafts:
             for top in draft.tops if draft.type == "Input" else ():
                 assert top.value is not None
-                name, other = str(top.value.name), _unique(str(top.value.name), set(self.holders))
+                name, other = str(top.value.name), free(str(top.value.name), self.holders)
                 if top.name != name:
                     for each in (blob for d in self.drafts for blob in d.tops):
                         each.name = other if each.name == name else each.name
@@ -190,14 +191,6 @@ def _blob_name(blob: Blob) -> str:
     node = blob.value.producer()
     own = node.metadata_props.get(LAYER, "") if node is not None else ""
     return stem if stem and own and layer.startswith(own) else name
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    candidate, count = name, 0
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    return candidate
 
 
 def _layer(draft: Draft) -> Layer:

@@ -11,6 +11,7 @@ from mmdnn.frameworks.mxnet.exporter.scope import Scope
 from mmdnn.frameworks.mxnet.exporter.table import Array, text
 from mmdnn.frameworks.mxnet.graph import Node, Symbol
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
+from mmdnn.names import take
 
 
 def name_nodes(scope: Scope, nodes: list[Node]) -> None:
@@ -19,17 +20,17 @@ def name_nodes(scope: Scope, nodes: list[Node]) -> None:
     last = {scope.final[n].layer: n for n in nodes if n in scope.final}
     for node in nodes:
         if node in scope.final and last[scope.final[node].layer] is node:
-            node.name = unique(scope.final[node].layer, taken)
+            node.name = take(scope.final[node].layer, taken)
     for node in nodes:
         if node in scope.params:
-            node.name = unique(node.name, taken)
+            node.name = take(node.name, taken)
         if node in scope.params and node not in scope.claimed:
             tensor = scope.params[node]
             node.attrs["__shape__"] = text(tensor.shape.numpy())
             node.attrs["__dtype__"] = str(FLAGS[tensor.dtype])
     for node in nodes:
         if not node.name:
-            node.name = unique(f"{scope.made[node].layer}_{suffix(node.op)}", taken)
+            node.name = take(f"{scope.made[node].layer}_{suffix(node.op)}", taken)
 
 
 def tell_values(scope: Scope, symbol: Symbol, heads: list[Array]) -> None:
@@ -58,16 +59,6 @@ def tell_values(scope: Scope, symbol: Symbol, heads: list[Array]) -> None:
 def suffix(op: str) -> str:
     """What an operator adds to its layer's name, where that names another node."""
     return op.removeprefix("_contrib_").strip("_").lower()
-
-
-def unique(name: str, taken: set[str]) -> str:
-    """The name, or with a number where it is taken."""
-    candidate, count = name, 0
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    taken.add(candidate)
-    return candidate
 
 
 def outputs(node: Node) -> list[tuple[Node, int]]:

@@ -15,7 +15,7 @@ import onnx_ir as ir
 import onnx
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.onnx.importer import arithmetic, attributes, resampling
-from mmdnn.frameworks.onnx.importer.rewriting import SHAPED, Names, Rewriter, changes, name_of
+from mmdnn.frameworks.onnx.importer.rewriting import SHAPED, Rewriter, changes, name_of
 from mmdnn.ir import IR_VERSION, OPSET
 from mmdnn.ir.storage.reading import refusing
 from mmdnn.ir.storage.writing import detach, graphs
@@ -57,14 +57,14 @@ def _to_ir(model: ir.Model) -> ir.Model:
         _plain_domain(root)
     _validate(model, roots)
     _infer_where_needed(model, roots)
-    names = Names({str(value.name) for value in _values(model)})
+    taken = {str(value.name) for value in _values(model)}
     newest = IR_VERSION
     for root in roots:
         version = root.opset_imports.get("")
         if version is None:
             continue
         if version < OPSET:
-            _upgrade(root, version, names)
+            _upgrade(root, version, taken)
         elif version > OPSET and not _fits(root):
             newest = max(newest, model.ir_version)
             continue
@@ -120,13 +120,13 @@ def _infer(model: ir.Model) -> None:
             ir.serde.deserialize_value_info_proto(info, value)
 
 
-def _upgrade(root: Root, version: int, names: Names) -> None:
+def _upgrade(root: Root, version: int, taken: set[str]) -> None:
     for node in list(root.all_nodes()):
         if node.domain:
             continue
         if version < 6:
             node.attributes.pop("consumed_inputs", None)
-        rewriter = Rewriter(node, names, isinstance(root, ir.Function) and node.graph is root.graph)
+        rewriter = Rewriter(node, taken, isinstance(root, ir.Function) and node.graph is root.graph)
         for change in changes(node.op_type, version, OPSET):
             if not rewriter.gone:
                 change(rewriter)

@@ -21,6 +21,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.ir import LAYER
+from mmdnn.names import take
 
 Change = Callable[["Rewriter"], None]
 
@@ -54,22 +55,6 @@ def changes(op_type: str, version: int, target: int) -> list[Change]:
     return [change for at, change in CHANGES.get(op_type, ()) if version < at <= target]
 
 
-class Names:
-    """Names of values that are not taken."""
-
-    def __init__(self, taken: set[str]) -> None:
-        self.taken = taken
-
-    def __call__(self, name: str) -> str:
-        """`name`, or with a number where it is taken."""
-        candidate, count = name, 0
-        while candidate in self.taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        self.taken.add(candidate)
-        return candidate
-
-
 class Rewriter:
     """One node, with what a change needs to do to it.
 
@@ -79,9 +64,9 @@ class Rewriter:
         in_function: Whether it stands in a function's body, which has no initializers.
     """
 
-    def __init__(self, node: ir.Node, names: Names, in_function: bool = False) -> None:
+    def __init__(self, node: ir.Node, taken: set[str], in_function: bool = False) -> None:
         self.node = node
-        self.names = names
+        self.taken = taken
         self.in_function = in_function
         self.gone = False
 
@@ -150,7 +135,7 @@ class Rewriter:
 
     def weight(self, tensor: ir.TensorProtocol, name: str) -> ir.Value:
         """The same of a tensor that may lie outside."""
-        name = self.names(f"{self.node.outputs[0].name}/{name}")
+        name = take(f"{self.node.outputs[0].name}/{name}", self.taken)
         graph = self.node.graph
         tensor.name = name
         if self.in_function:
@@ -171,7 +156,7 @@ class Rewriter:
 
     def op(self, op_type: str, *inputs: ir.Value | None, **attributes: Any) -> ir.Value:
         """A new node before this one; its output."""
-        name = self.names(f"{self.node.outputs[0].name}/{op_type}")
+        name = take(f"{self.node.outputs[0].name}/{op_type}", self.taken)
         new = ir.node(
             op_type,
             inputs,

@@ -18,6 +18,7 @@ from mmdnn.frameworks.cntk.reader.brainscript import layers, leaves, network, sh
 from mmdnn.frameworks.cntk.reader.brainscript.names import identity
 from mmdnn.frameworks.cntk.reader.brainscript.network import Network, Node
 from mmdnn.frameworks.cntk.reader.brainscript.table import Making
+from mmdnn.names import take
 
 CRITERIA = frozenset(
     """
@@ -145,13 +146,7 @@ class _Graph:
 
     def free(self, uid: str) -> str:
         """A uid that nothing has."""
-        number = 0
-        wanted = uid
-        while wanted in self.uids:
-            number += 1
-            wanted = f"{uid}_{number}"
-        self.uids.add(wanted)
-        return wanted
+        return take(uid, self.uids)
 
 
 def _said(error: Error, node: Node, function: Function) -> Error:
