@@ -16,8 +16,8 @@ from mmdnn.frameworks.cntk.codegen.printing import Scope, print_body, returned
 from mmdnn.frameworks.cntk.codegen.units import Folding, Unit
 from mmdnn.frameworks.cntk.graph import Model
 from mmdnn.ir.storage.files import write_record
+from mmdnn.python.layout import lay_out
 from mmdnn.python.literals import docstring, string
-from mmdnn.python.source import call
 
 _RESTORED = '''def restored(layer, weights, *inputs):
     """What a layer gives, with these weights as its parameters and statistics."""
@@ -70,7 +70,7 @@ def _unit(unit: Unit, taken: set[str]) -> Iterator[str]:
         one.name if one.default is None else f"{one.name}={one.default}" for one in unit.parameters
     ]
     result = unit.body[-1].target
-    yield from call(f"def {unit.name}(", given, 0, "):")
+    yield from lay_out(f"def {unit.name}({', '.join(given)}):")
     yield docstring(unit.about, 4)
     yield from print_body(unit.body, [result], scope, 4)
     yield from returned([result], scope, 4)

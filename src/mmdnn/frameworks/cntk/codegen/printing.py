@@ -19,13 +19,12 @@ from mmdnn.frameworks.cntk.codegen.statements import (
     Statement,
 )
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, weights_of
-from mmdnn.frameworks.cntk.graph import Function, Variable
+from mmdnn.frameworks.cntk.graph import Function
 from mmdnn.python import expressions
 from mmdnn.python.expressions import Call, Operand, member
-from mmdnn.python.layout import WIDTH
+from mmdnn.python.layout import lay_out
 from mmdnn.python.literals import Raw, string
 from mmdnn.python.names import variable as identifier
-from mmdnn.python.source import call as spread
 
 RESERVED = {"C", "np", "network", "load", "fit", "train", "restored", "weights", "arrays"}
 RESERVED |= {"label", "loss", "error", "key", "i", "l", "O", "I", *dir(builtins)}
@@ -79,15 +78,7 @@ def text(x: Operand, scope: Scope) -> str:
 
 def lines(head: str, x: Operand, scope: Scope, indent: int) -> list[str]:
     """`head` and an operand, broken as formatters do where they are long."""
-    whole = f"{' ' * indent}{head}{text(x, scope)}"
-    if isinstance(x, (Variable, Function)):
-        x = scope(x)
-    if len(whole) <= WIDTH or not isinstance(x, Call):
-        return [whole]
-    given = [text(one, scope) for one in x.args]
-    given += [f"{key}={text(one, scope)}" for key, one in x.kwargs.items()]
-    function = x.function.format(text(x.operands[0], scope)) if "{0}" in x.function else x.function
-    return spread(f"{head}{function}(", given, indent)
+    return lay_out(f"{' ' * indent}{head}{text(x, scope)}")
 
 
 def _depth(written: str) -> int:
@@ -174,7 +165,8 @@ def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target
     counted = _counted(groups)
     key = "key"
     if counted is None:
-        yield from spread("for key in (", [string(one) for one in groups], indent, "):")
+        keys = ", ".join(map(string, groups))
+        yield from lay_out(f"{' ' * indent}for key in ({keys}):")
     else:
         prefix, begin, end = counted
         key = f'f"{prefix}{{i}}"'
@@ -214,11 +206,4 @@ def _definition(statement: Define, scope: Scope, indent: int) -> Iterator[str]:
 
 def returned(results: Sequence[Operand], scope: Scope, indent: int) -> list[str]:
     """What a body returns."""
-    if len(results) == 1:
-        return lines("return ", results[0], scope, indent)
-    written = [text(one, scope) for one in results]
-    return (
-        spread("return (", written, indent)
-        if len(", ".join(written)) > WIDTH - indent - 7
-        else [f"{' ' * indent}return {', '.join(written)}"]
-    )
+    return lay_out(f"{' ' * indent}return {', '.join(text(one, scope) for one in results)}")
