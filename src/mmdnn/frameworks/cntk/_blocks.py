@@ -66,6 +66,39 @@ INSIDES = {
 }
 """What functions of these names compute, by the type of the block."""
 
+
+def _cut(stacked: str, place: int) -> str:
+    ends = f"beginIndex=n{place}, endIndex=n{place + 1}"
+    return f"Slice({stacked}, axis=0, {ends}, sliceStrides=1)"
+
+
+def _steps(kind: str, peepholes: tuple[str, str, str] = ("", "", ""), kept: str = "") -> list[str]:
+    """A step without and with a projection; `peepholes` are what is added to the gates i, f and o."""
+    fed, held = f"Times(W, x, {_MATRIX})", f"Times(H, h, {_MATRIX})"
+    cell = ""
+    if kind == "LSTM":
+        stacked = f"(p := (b + {fed}) + {held})"
+        i, g, f, o = (_cut(stacked if place == 3 else "p", place) for place in range(4))
+        i, f, o = (gate + more for gate, more in zip((i, f, o), peepholes, strict=True))
+        cell = f", (cell := sigmoid({f}) * c + sigmoid({i}) * activation({g}))"
+        out = f"sigmoid({o}) * activation(cell)"
+    elif kind == "GRU":
+        update = f"sigmoid({_cut(f'(p := b + {fed})', 0)} + {_cut(f'(q := {held})', 0)})"
+        reset = f"sigmoid({_cut('p', 1)} + {_cut('q', 1)})"
+        fresh = f"activation({_cut('p', 2)} + Times(H1, {kept.format(reset)}, {_MATRIX}))"
+        out = f"(1 - (z := {update})) * {fresh} + z * h"
+    else:
+        out = f"activation({fed} + {held} + b)"
+    return [f"{made}{cell}" for made in (out, f"Times(P, {out}, {_MATRIX})")]
+
+
+STEPS = {
+    "LSTM": [*_steps("LSTM"), *_steps("LSTM", (" + Ci * c", " + Cf * c", " + Co * cell"))],
+    "GRU": [*_steps("GRU", kept="h * {}"), *_steps("GRU", kept="{} * h")],
+    "RNNStep": _steps("RNNStep"),
+}
+"""What is inside the steps of recurrent layers (bindings/python/cntk/layers/blocks.py of CNTK 2.7)."""
+
 SAME = {
     "HardSigmoid": ("HardSigmoid", "hard_sigmoid"),
     "LeakyReLU": ("LeakyRelu", "leaky_relu"),

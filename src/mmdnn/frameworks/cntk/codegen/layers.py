@@ -13,7 +13,7 @@ import numpy as np
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
-from mmdnn.frameworks.cntk.codegen.patterns import ANY, Bound, Catalogue, number
+from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue, number
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
 from mmdnn.frameworks.cntk.codegen.table import (
     FUNCTIONS,
@@ -134,7 +134,7 @@ def _opened(function: Function) -> Bound | None:
     if match is None or match[1]["x"] is not next(iter(block.arguments)):
         return None
     known, bound = match
-    if ANY in bound and not activation(bound[ANY]):
+    if not activation(bound.get("activation", "Tanh")):
         return None
     return {"how": how, **bound, "make": known.make}
 

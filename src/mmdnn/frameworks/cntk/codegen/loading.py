@@ -7,10 +7,11 @@ record of the same form, with the network's names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -18,12 +19,11 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.codegen.table import DTYPES
 from mmdnn.frameworks.cntk.codegen.weights import SMALL
 from mmdnn.ir.storage.files import read_fields
-from mmdnn.python.layout import WIDTH
-from mmdnn.python.literals import literal, native, string
+from mmdnn.python.layout import lay_out
+from mmdnn.python.literals import Raw, literal, native, string
 from mmdnn.tensors import references
 
 Tensors = Mapping[tuple[str, ...], ir.TensorProtocol]
-Tree = dict[str, "str | Tree"]
 
 OWN = '''def load(path{parameter}):
     """The network with the weights of a file."""
@@ -59,48 +59,21 @@ def load(tensors: Tensors, *, trains: bool) -> str:
     found = shared(tensors)
     if found is None:
         return OWN.format(parameter=parameter, argument=argument)
-    tree: Tree = {}
-    for path, taken in found.items():
+    tree: dict[str, Any] = {}
+    for (*groups, name), taken in found.items():
         place = tree
-        for name in path[:-1]:
-            inner = place.setdefault(name, {})
-            assert isinstance(inner, dict)
-            place = inner
-        place[path[-1]] = taken.written
+        for one in groups:
+            place = place.setdefault(one, {})
+        place[name] = Raw(taken.written)
     return "\n".join(
         [
             f"def load(path{parameter}):",
             '    """The network with the weights of a file."""',
             '    arrays = np.load(path, mmap_mode="r")',
-            "    weights = {",
-            *_lines(tree, 8),
-            "    }",
+            *lay_out(f"    weights = {literal(tree)}"),
             f"    return network(weights{argument})",
         ]
     )
-
-
-def _lines(tree: Tree, indent: int) -> Iterator[str]:
-    margin = " " * indent
-    for name, value in tree.items():
-        if isinstance(value, str):
-            yield f"{margin}{string(name)}: {value},"
-            continue
-        whole = f"{margin}{string(name)}: {_flat(value)},"
-        if len(whole) <= WIDTH:
-            yield whole
-        else:
-            yield f"{margin}{string(name)}: {{"
-            yield from _lines(value, indent + 4)
-            yield f"{margin}}},"
-
-
-def _flat(tree: Tree) -> str:
-    pairs = (
-        f"{string(name)}: {value if isinstance(value, str) else _flat(value)}"
-        for name, value in tree.items()
-    )
-    return f"{{{', '.join(pairs)}}}"
 
 
 def shared(tensors: Tensors) -> dict[tuple[str, ...], Taken] | None:

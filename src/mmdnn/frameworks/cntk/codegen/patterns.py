@@ -29,7 +29,8 @@ Bound = dict[str, Any]
 """What a pattern's names stand for: variables, attributes, functions."""
 Pending = list[tuple[ast.expr, Variable]]
 
-ANY = "activation"
+ANY = ("activation", "sigmoid")
+"""Calls of any operator of one operand."""
 DEEPEST = 6
 """How many blocks inside one another are known together."""
 _AXES = {"all_static": Axis(ALL_STATIC)}
@@ -131,12 +132,12 @@ class Catalogue(Generic[T]):
         if function is None or function.op == COMBINE:
             return None
         name, args, keywords = parts(node)
-        if name not in (ANY, function.type):
+        if name not in (*ANY, function.type):
             return None
         inputs, attributes = self._seen(function)
         if inputs is None or len(inputs) != len(args) or variable.index:
             return None
-        if name == ANY and (
+        if name in ANY and (
             len(args) != 1 or attributes or bound.setdefault(name, function.type) != function.type
         ):
             return None

@@ -6,12 +6,13 @@ With initial states that are computed they are `RecurrenceFrom(LSTM(4))(h, c, x)
 
 from __future__ import annotations
 
-from itertools import permutations, product
+from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk import _blocks
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
 from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 DELAYS = ("PastValue", "FutureValue")
 STEPS: Catalogue[None] = Catalogue(inner=CATALOGUE)
-_MATRIX = "outputRank=1, inferInputRankToMap=-1"
 _ACTIVATIONS = {
     "Tanh": "C.tanh", "ReLU": "C.relu", "StableSigmoid": "C.sigmoid", "Sigmoid": "C.sigmoid",
     "ELU": "C.elu", "Softplus": "C.softplus", "Softsign": "C.softsign", "Exp": "C.exp",
@@ -42,55 +42,14 @@ def activation(type_: str) -> str | None:
     return _ACTIVATIONS.get(type_)
 
 
-def _cut(stacked: str, place: int) -> str:
-    ends = f"beginIndex=n{place}, endIndex=n{place + 1}"
-    return f"Slice({stacked}, axis=0, {ends}, sliceStrides=1)"
+for _type, _patterns in _blocks.STEPS.items():
+    STEPS.add(_type, *_patterns)(None)
 
 
-def _times(x: str, matrix: str) -> str:
-    return f"Times({matrix}, {x}, {_MATRIX})"
-
-
-def _lstm(sigmoid: str, *, peepholes: bool, projection: bool) -> str:
-    stacked = f"(p := (b + {_times('x', 'W')}) + {_times('h', 'H')})"
-    gates = [_cut("p" if place != 3 else stacked, place) for place in range(4)]
-    if peepholes:
-        peeps = {0: "Ci * c", 2: "Cf * c", 3: "Co * cell"}
-        gates = [f"{gate} + {peeps[i]}" if i in peeps else gate for i, gate in enumerate(gates)]
-    cell = f"{sigmoid}({gates[2]}) * c + {sigmoid}({gates[0]}) * activation({gates[1]})"
-    out = f"{sigmoid}({gates[3]}) * activation(cell)"
-    return f"{_times(out, 'P') if projection else out}, (cell := {cell})"
-
-
-def _gru(sigmoid: str, *, projection: bool, swapped: bool) -> str:
-    left, right = f"(p := b + {_times('x', 'W')})", f"(q := {_times('h', 'H')})"
-    update = f"(z := {sigmoid}({_cut(left, 0)} + {_cut(right, 0)}))"
-    reset = f"{sigmoid}({_cut('p', 1)} + {_cut('q', 1)})"
-    kept = f"({reset} * h)" if swapped else f"(h * {reset})"
-    candidate = f"activation({_cut('p', 2)} + {_times(kept, 'H1')})"
-    out = f"(1 - {update}) * {candidate} + z * h"
-    return _times(f"({out})", "P") if projection else out
-
-
-def _rnn(*, projection: bool) -> str:
-    out = f"activation({_times('x', 'W')} + {_times('h', 'H')} + b)"
-    return _times(out, "P") if projection else out
-
-
-def _register() -> None:
-    both = (False, True)
-    for sigmoid, projection, other in product(("StableSigmoid", "Sigmoid"), both, both):
-        STEPS.add("LSTM", _lstm(sigmoid, peepholes=other, projection=projection))(None)
-        STEPS.add("GRU", _gru(sigmoid, projection=projection, swapped=other))(None)
-    for projection in both:
-        STEPS.add("RNNStep", _rnn(projection=projection))(None)
-
-
-_register()
-
-
-def _even(bound: Bound) -> bool:
-    """Whether slices cut their axis into equal parts."""
+def _usual(bound: Bound) -> bool:
+    """Whether slices cut their axis into equal parts, and gates are opened by sigmoids."""
+    if activation(bound.get("sigmoid", "Sigmoid")) != "C.sigmoid":
+        return False
     ends = [bound[name] for name in ("n0", "n1", "n2", "n3", "n4") if name in bound]
     return ends == [ends[1] * place for place in range(len(ends))] if ends else True
 
@@ -195,7 +154,7 @@ def _step(function: Function) -> Step | None:
         return None
     for order in permutations(range(len(block.outputs))):
         found = STEPS.match(block.type, [block.outputs[place] for place in order])
-        if found is not None and _even(found[1]):
+        if found is not None and _usual(found[1]):
             outputs = [function.output(place) for place in order]
             return _made(function, found[1], outputs)
     return None
