@@ -299,7 +299,7 @@ def test_weights_are_read_where_they_stand(tmp_path: Path) -> None:
     bias.value = references.lazy(flat, lambda a: a.reshape(3), shape=(3,))
     assert codegen.save(model, tmp_path / "net.py") == [tmp_path / "net.py"]
     text = (tmp_path / "net.py").read_text()
-    assert '"fc": {"W": arrays["t.W"], "b": arrays["t.b"].reshape(1, 3).reshape(3)},' in text
+    assert '"fc": {"W": arrays["t.W"], "b": arrays["t.b"].reshape(1, 3).reshape(3)}' in text
     given = tmp_path / "given.npy"
     assert codegen.save(model, tmp_path / "net.py", weights=given) == [tmp_path / "net.py", given]
     assert (tmp_path / "net.py").read_text().split('"""', 2)[2] == text.split('"""', 2)[2]
