@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk._matching import Bound, number
 from mmdnn.frameworks.cntk.codegen.operators import REDUCTIONS
-from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue, Known, number
+from mmdnn.frameworks.cntk.codegen.patterns import Catalogue, Known
 from mmdnn.frameworks.cntk.codegen.table import Node, Template, is_whole, reduction_axes
 from mmdnn.frameworks.cntk.codegen.weights import inline
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk._matching import Bound, number
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
-from mmdnn.frameworks.cntk.codegen.patterns import Bound, Catalogue, number
+from mmdnn.frameworks.cntk.codegen.patterns import Catalogue
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
 from mmdnn.frameworks.cntk.codegen.table import (
     FUNCTIONS,
@@ -85,7 +86,7 @@ def expressed(function: Function, network: Network) -> Operand:
     node, roles = Node(function), _roles(bound)
     nodes = {name: Node(one) for name, one in bound.items() if isinstance(one, Function)}
     shaped = nodes.pop("shaped", None)
-    made = _made(node, bound | nodes)
+    made = _made(node, Bound(bound | nodes))
     if made is None or roles is None or not network.owns(function, roles):
         return None
     operands = [network.operand(one, numbers=False) for one in block.arguments.values()]
@@ -136,7 +137,7 @@ def _opened(function: Function) -> Bound | None:
     known, bound = match
     if not activation(bound.get("activation", "Tanh")):
         return None
-    return {"how": how, **bound, "make": known.make}
+    return Bound(bound, how=how, make=known.make)
 
 
 def _roles(bound: Bound) -> Roles | None:

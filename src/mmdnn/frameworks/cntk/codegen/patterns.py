@@ -1,39 +1,26 @@
-"""What the inside of a block must look like to be what a function of CNTK's makes.
+"""Blocks that are known by what is inside them (see `_matching`).
 
-    Select(Less(x, 0), ELU(x, name="_ELU") * alpha, x)
-
-A call is a primitive operator, or a block that has a pattern itself, whose operands are that one's
-names; its keywords are attributes, all of them (`**core` is the function, for those not named, which may
-be absent then). A name is any variable or attribute, the same one wherever it stands; `own.size` is an
-attribute of the block's; `(y := Exp(x))` names what is computed; a number is a constant without a name,
-of an axis its index; `activation(x)` is any operator of one operand. `a, b` are the outputs of a block of
-several. (`Sequence__Slice` is `Sequence::Slice`.)
+In a pattern `**core` stands for the function with the attributes that are not named, which may be absent
+then; `activation(x)` and `sigmoid(x)` are any operator of one operand; `a, b` are the outputs of a block of
+several.
 """
 
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from mmdnn.frameworks.cntk import _blocks
-from mmdnn.frameworks.cntk.graph import ALL_STATIC, COMBINE, Axis, Function, Kind, Variable
-from mmdnn.tensors import references
+from mmdnn.frameworks.cntk._matching import AXES, Bound, match, number
+from mmdnn.frameworks.cntk.graph import Function, Variable
 
 T = TypeVar("T")
-Bound = dict[str, Any]
-"""What a pattern's names stand for: variables, attributes, functions."""
-Pending = list[tuple[ast.expr, Variable]]
-
 ANY = ("activation", "sigmoid")
 """Calls of any operator of one operand."""
 DEEPEST = 6
 """How many blocks inside one another are known together."""
-_AXES = {"all_static": Axis(ALL_STATIC)}
 _IGNORED = {"lowerPad", "upperPad", "rngOffset", "maxTempMemSizeInSamples"}
 """Attributes that CNTK works out, and those that no block of its own sets."""
 
@@ -62,6 +49,7 @@ class Catalogue(Generic[T]):
     known: dict[str, list[Known[T]]] = field(default_factory=dict)
     inner: Catalogue[Any] | None = None
     """What blocks inside are known by, where it is another catalogue."""
+    exact: bool = True
     depth: int = 0
     """How many blocks inside one another are being looked at."""
 
@@ -100,79 +88,42 @@ class Catalogue(Generic[T]):
         own = own or {}
         for known in self.known.get(type_, ()):
             if len(known.trees) == len(outputs) and known.own.items() <= own.items():
-                bound: Bound = {"own": own}
-                if self._match(list(zip(known.trees, outputs, strict=True)), bound):
+                pairs = list(zip(known.trees, outputs, strict=True))
+                bound = next(match(pairs, Bound(own=own), self), None)
+                if bound is not None:
                     return known, bound
         return None
 
-    def _match(self, pending: Pending, bound: Bound) -> bool:
-        pending.reverse()
-        while pending:
-            node, variable = pending.pop()
-            if isinstance(node, ast.NamedExpr):
-                if bound.setdefault(node.target.id, variable) is not variable:
-                    return False
-                node = node.value
-            if isinstance(node, ast.Name):
-                if not _same(bound.setdefault(node.id, variable), variable):
-                    return False
-            elif isinstance(node, ast.Constant):
-                if not _is_number(variable, node.value):
-                    return False
-            else:
-                more = self._call(node, variable, bound)
-                if more is None:
-                    return False
-                pending += reversed(more)
-        return True
+    def resolve(self, variable: Variable) -> Variable:
+        """Nothing stands for anything else inside a block."""
+        return variable
 
-    def _call(self, node: ast.expr, variable: Variable, bound: Bound) -> Pending | None:
-        """Match an operator: what its operands must match then."""
-        function = variable.owner
-        if function is None or function.op == COMBINE:
-            return None
-        name, args, keywords = parts(node)
-        if name not in (*ANY, function.type):
-            return None
-        inputs, attributes = self._seen(function)
-        if inputs is None or len(inputs) != len(args) or variable.index:
-            return None
-        if name in ANY and (
-            len(args) != 1 or attributes or bound.setdefault(name, function.type) != function.type
-        ):
-            return None
-        if function.name:
-            attributes["name"] = function.name
-        rest = keywords.pop("None", None)
-        if rest is None:
-            attributes = {k: v for k, v in attributes.items() if k not in _IGNORED}
-        if (rest is None and attributes.keys() != keywords.keys()) or (rest and function.name):
-            return None
-        for key, value in keywords.items():
-            if key in attributes and not _fits(value, attributes[key], bound):
-                return None
-        if isinstance(rest, ast.Name):
-            others = {k: v for k, v in attributes.items() if k not in keywords}
-            bound[rest.id] = replace(function, attributes=others)
-        return list(zip(args, inputs, strict=True))
-
-    def _seen(self, function: Function) -> tuple[list[Variable] | None, Bound]:
+    def seen(self, function: Function) -> tuple[list[Variable], dict[str, Any]] | None:
         """The operands and attributes that a pattern sees of a function."""
+        name: dict[str, Any] = {"name": function.name} if function.name else {}
         if function.block is None:
-            return function.inputs, dict(function.attributes)
+            given = {k: v for k, v in function.attributes.items() if k not in _IGNORED}
+            return function.inputs, given | name
         if self.depth == DEEPEST:
-            return None, {}
+            return None
         catalogue = self.inner or self
         catalogue.depth += 1
         match = catalogue.find(function)
         catalogue.depth -= 1
         if match is None:
-            return None, {}
-        known, bound = match
+            return None
         outer = function.block.arguments
-        values = {name: bound[name] for name in known.names}
+        values = {name: match[1][name] for name in match[0].names}
         inputs = [outer.get(one, one) for one in values.values() if isinstance(one, Variable)]
-        return inputs, {k: v for k, v in values.items() if not isinstance(v, Variable)}
+        return inputs, {k: v for k, v in values.items() if not isinstance(v, Variable)} | name
+
+    def wild(self, name: str, function: Function) -> str | None:
+        """Some calls are any operator of one operand."""
+        return function.type if name in ANY else None
+
+    def number(self, variable: Variable) -> float | None:
+        """The number of a scalar constant that has no name."""
+        return number(variable)
 
 
 def _is_computed(value: Any) -> bool:
@@ -182,7 +133,7 @@ def _is_computed(value: Any) -> bool:
 
 def _names(tree: ast.expr) -> list[str]:
     """The names of variables and attributes, in the order in which they first stand there."""
-    hidden = {"own", *_AXES}
+    hidden = {"own", *AXES}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             apart = [node.func, *(one.value for one in node.keywords if one.arg is None)]
@@ -199,44 +150,3 @@ def parts(node: ast.expr) -> tuple[str, list[ast.expr], dict[str, ast.expr]]:
     if isinstance(node, ast.Name):
         return node.id.replace("__", "::"), [], {}
     return _blocks.parts(node)
-
-
-def _fits(node: ast.expr, value: Any, bound: Bound) -> bool:
-    """Whether an attribute is what the pattern says."""
-    match node:
-        case ast.Name(name) if name in _AXES:
-            return bool(value == _AXES[name])
-        case ast.Name(name):
-            return bool(bound.setdefault(name, value) == value)
-        case ast.Attribute(attr=name):
-            return name in bound["own"] and bool(bound["own"][name] == value)
-        case ast.List(elts):
-            whole = isinstance(value, (list, tuple)) and len(value) == len(elts)
-            return whole and all(_fits(*pair, bound) for pair in zip(elts, value, strict=True))
-        case ast.Constant(value=expected) if expected is ...:
-            return True
-    expected = ast.literal_eval(node)
-    if isinstance(value, (list, tuple)):
-        return all(one == expected for one in value)
-    value = value.index if isinstance(value, Axis) else value
-    return type(value) is type(expected) and bool(value == expected)
-
-
-def _same(one: Any, other: Variable) -> bool:
-    """Whether a name stands for the same variable, or the same number."""
-    if one is other or not isinstance(one, Variable):
-        return one is other
-    return number(one) is not None and number(one) == number(other)
-
-
-def number(variable: Variable) -> float | None:
-    """The number of a scalar constant that has no name."""
-    value = variable.value
-    if variable.kind != Kind.CONSTANT or value is None or variable.name or value.shape.numpy():
-        return None
-    return float(references.read(value)[()])
-
-
-def _is_number(variable: Variable, expected: Any) -> bool:
-    found = number(variable)
-    return found is not None and found == float(np.float32(expected)) and math.isfinite(found)

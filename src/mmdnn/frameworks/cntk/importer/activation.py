@@ -7,8 +7,8 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk._blocks import INSIDES, SAME
+from mmdnn.frameworks.cntk._matching import Pattern
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
-from mmdnn.frameworks.cntk.importer.patterns import Pattern
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
 
@@ -42,7 +42,7 @@ for _type, _names in SAME.items():
 @block(
     "PReLU",
     doc=f"{API}/cntk.ops#param_relu",
-    check=lambda bound: bound.variables["alpha"].value is not None,
+    check=lambda bound: bound["alpha"].value is not None,
 )
 def param_relu(f: ImportedFunction, op: Op, x: Operand, alpha: Operand) -> Operand:
     """The slope broadcasts to the input; ONNX's may have no more axes than that."""
@@ -82,4 +82,4 @@ def log_softmax(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
 
 @block("Softmax", "LogSoftmax", doc=f"{API}/cntk.ops#softmax")
 def softmax_along(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
-    return op[f.function.type](x.value, axis=x.position(f.bound.attributes["axis"]))
+    return op[f.function.type](x.value, axis=x.position(f.bound["axis"]))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.frameworks.cntk._matching import Bound, Pattern, single
 from mmdnn.frameworks.cntk._order import components
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Model, Variable, inside
-from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
 from mmdnn.ir.operators import Entry
 
 
@@ -55,6 +56,8 @@ class Flat:
         matches: The named blocks.
     """
 
+    exact = False
+
     def __init__(self, model: Model) -> None:
         self.aliases: dict[Variable, Variable] = {}
         self.outer: dict[Variable, Variable] = {}
@@ -92,7 +95,7 @@ class Flat:
         for named in blocks.get(function.block.type, ()):
             found = named.pattern.match(function.block.outputs[0], self)
             if found is not None and named.check(found):
-                inputs = tuple(found.variables[name] for name in named.pattern.operands)
+                inputs = tuple(found[name] for name in named.pattern.operands)
                 self.matches[function] = Match(named, inputs, found)
                 del self.aliases[function.output()]
                 return
@@ -114,6 +117,18 @@ class Flat:
         """What a function reads, resolved: of a named block, what its pattern names."""
         match = self.matches.get(function)
         return [self.resolve(one) for one in (match.inputs if match else function.inputs)]
+
+    def seen(self, function: Function) -> tuple[list[Variable], dict[str, Any]]:
+        """What a pattern sees of a function: what it reads, and its attributes."""
+        return self.reads(function), function.attributes
+
+    def wild(self, name: str, function: Function) -> Function | None:
+        """A call in lower case is any operator."""
+        return function if name.islower() else None
+
+    def number(self, variable: Variable) -> float | None:
+        """A constant's one number, whatever its shape."""
+        return single(variable)
 
     def components(self, outputs: Iterable[Variable]) -> list[list[Function]]:
         """The functions that these depend on, in an order of dependence; loops come as one component."""

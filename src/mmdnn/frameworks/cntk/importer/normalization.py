@@ -9,9 +9,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk._hints import keep
+from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
-from mmdnn.frameworks.cntk.importer.patterns import Bound
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
 from mmdnn.tensors import references
@@ -74,7 +74,7 @@ def _vector(f: ImportedFunction, op: Op, x: Operand, size: int) -> ir.Value:
 
 def _is_lrn(bound: Bound) -> bool:
     """Whether a kernel of one number spans channels only, and is centred on each."""
-    kernel, convolution = bound.variables["kernel"], bound.functions["convolution"]
+    kernel, convolution = bound["kernel"], bound["convolution"]
     padding = convolution.attributes
     if (
         convolution.op != "Convolution"

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mmdnn.frameworks.cntk._matching import Bound, Pattern
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.cells import Cell, Gate, Layer, Piece, fits
 from mmdnn.frameworks.cntk.importer.numbers import scalar
-from mmdnn.frameworks.cntk.importer.patterns import Bound, Pattern
 from mmdnn.frameworks.cntk.importer.table import GraphImporter
 
 ACTIVATIONS = {
@@ -80,15 +80,15 @@ class _Reader:
         found = _LSTM.match(variable, self.flat)
         if found is None:
             return None
-        state = self.flat.reads(found.functions["hidden"])[0]
-        cell = self._delay(found.variables["before"], state)
+        state = self.flat.reads(found["hidden"])[0]
+        cell = self._delay(found["before"], state)
         hidden = self._delay_of(variable)
         names = self._activations(found, "forget", "candidate", "hidden")
         same = self._activations(found, "input", "output", "forget")
         if cell is None or hidden is None or names is None or len(set(same or "ab")) != 1:
             return None
         seen = {"i": cell.output(), "o": state, "f": cell.output(), "g": None}
-        terms = [_Terms(self, hidden, seen[gate], found.variables[gate]) for gate in "iofg"]
+        terms = [_Terms(self, hidden, seen[gate], found[gate]) for gate in "iofg"]
         return self._cell("LSTM", variable, hidden, terms, names, cell)
 
     def gru(self, variable: Variable) -> Cell | None:
@@ -96,17 +96,15 @@ class _Reader:
         hidden = self._delay_of(variable)
         if found is None or hidden is None:
             return None
-        fresh = _Terms(self, hidden, None, found.variables["g"])
+        fresh = _Terms(self, hidden, None, found["g"])
         reset = fresh.reset
-        if reset is None or found.variables["before"] is not hidden.output():
+        if reset is None or found["before"] is not hidden.output():
             return None
         names = self._activations(found, "update", "candidate")
-        same = [found.functions["update"].type, reset.functions["reset"].type]
+        same = [found["update"].type, reset["reset"].type]
         if names is None or len(set(same)) != 1:
             return None
-        terms = [
-            _Terms(self, hidden, None, one) for one in (found.variables["z"], reset.variables["r"])
-        ]
+        terms = [_Terms(self, hidden, None, one) for one in (found["z"], reset["r"])]
         return self._cell("GRU", variable, hidden, [*terms, fresh], names)
 
     def rnn(self, variable: Variable) -> Cell | None:
@@ -151,7 +149,7 @@ class _Reader:
         return found[0] if len(found) == 1 else None
 
     def _activations(self, found: Bound, *names: str) -> list[str] | None:
-        types = [found.functions[name].type for name in names]
+        types = [found[name].type for name in names]
         return [ACTIVATIONS[one] for one in types] if set(types) <= ACTIVATIONS.keys() else None
 
     def unscaled(self, variable: Variable) -> tuple[Variable, float]:
@@ -159,9 +157,9 @@ class _Reader:
         found = _SCALED.match(variable, self.flat)
         while found is not None:
             for factor, x in (("factor", "x"), ("x", "factor")):
-                number = scalar(self.flat, found.variables[factor])
+                number = scalar(self.flat, found[factor])
                 if number is not None:
-                    return found.variables[x], number
+                    return found[x], number
             break
         return variable, 1.0
 
@@ -222,13 +220,13 @@ class _Terms:
             self.bias.append(Piece(leaf, part))
             return True
         reset = _RESET.match(leaf, flat)
-        if reset is not None and reset.variables["before"] is self.hidden and part is None:
+        if reset is not None and reset["before"] is self.hidden and part is None:
             self.reset = reset
-            self.r.append(Piece(reset.variables["weight"], None))
-            return reset.variables["weight"].value is not None
+            self.r.append(Piece(reset["weight"], None))
+            return reset["weight"].value is not None
         product = _PRODUCT.match(leaf, flat)
         if product is not None:
-            return self._product(product.variables["weight"], product.variables["x"], part)
+            return self._product(product["weight"], product["x"], part)
         peephole = _SCALED.match(leaf, flat)
         return peephole is not None and part is None and self._peephole(peephole)
 
@@ -247,8 +245,8 @@ class _Terms:
 
     def _peephole(self, found: Bound) -> bool:
         for name, other in (("factor", "x"), ("x", "factor")):
-            weight = found.variables[name]
-            state, factor = self.reader.unscaled(found.variables[other])
+            weight = found[name]
+            state, factor = self.reader.unscaled(found[other])
             if weight.value is not None and self.cell is not None and state is self.cell:
                 self.peepholes.append(Piece(weight, None, factor))
                 return True

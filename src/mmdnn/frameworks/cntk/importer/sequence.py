@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.graph import BATCH, Axis, Shape
 from mmdnn.frameworks.cntk.importer import frames
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
-from mmdnn.frameworks.cntk.importer.patterns import Bound
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.frameworks.cntk.importer.windows import row_major, spread
 from mmdnn.ir.builder import Op
@@ -136,7 +136,7 @@ def scatter_packed(
 
 def _is_end(bound: Bound) -> bool:
     """Whether there is one frame."""
-    axes = bound.attributes["axes"]
+    axes = bound["axes"]
     return isinstance(axes, list) and len(axes) == 1
 
 
