@@ -16,11 +16,10 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe.graph import Filler, Network
-from mmdnn.frameworks.mxnet.graph import Entry, Model, Node
+from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, reachable
 from mmdnn.frameworks.mxnet.importer import importer, to_ir
 from mmdnn.frameworks.mxnet.importer.model import imported
 from mmdnn.frameworks.mxnet.importer.table import GraphImporter
-from mmdnn.frameworks.mxnet.reader import reachable
 from mmdnn.ir.builder import NeedsStatic, dimensions
 from mmdnn.shapes import Shape
 
@@ -81,7 +80,8 @@ def in_mxnet(model: Model, value: float) -> ir.Model:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
         ShapeError: The shape of an input or a parameter cannot be told.
     """
-    order = [node for node in model.symbol.nodes if node in reachable(model.symbol)]
+    needed = set(reachable(head.node for head in model.symbol.heads))
+    order = [node for node in model.symbol.nodes if node in needed]
     for node in order:
         for place, entry in enumerate(node.inputs):
             if entry.node.is_variable and place in RULES.get(node.type, {}):

@@ -30,6 +30,14 @@ def _sections(node: Node) -> int:
     return int(sections) if sections > 0 else len(node.param("indices"))
 
 
+def _told(node: Node) -> int:
+    return int(node.param("num_outputs"))
+
+
+def _contrib(*names: str) -> list[str]:
+    return [f"_contrib_{name}" for name in names]
+
+
 def _rnn(node: Node) -> tuple[str, ...]:
     if not node.param("state_outputs"):
         return ("output",)
@@ -46,61 +54,42 @@ _RANGE: tuple[str, ...] = ("output", "min_output", "max_output")
 _MOMENTS: tuple[str, ...] = ("output", "mean", "var")
 
 OUTPUTS: dict[str, tuple[str, ...] | Callable[[Node], tuple[str, ...]]] = {
-    "BatchNorm": _MOMENTS,
-    "BatchNorm_v1": _MOMENTS,
+    **dict.fromkeys(
+        ("BatchNorm", "BatchNorm_v1", "InstanceNorm", "_contrib_SyncBatchNorm"), _MOMENTS
+    ),
+    **dict.fromkeys(("CTCLoss", "moments", "sort"), _TWO),
+    **dict.fromkeys(("_linalg_gelqf", "_linalg_slogdet", "_linalg_syevd"), _TWO),
+    **dict.fromkeys(_contrib("bipartite_matching", "box_encode", "box_nms"), _TWO),
+    **dict.fromkeys(_contrib("quantize", "quantize_v2", "requantize"), (*_TWO, "output2")),
+    **dict.fromkeys(_contrib("quantized_act", "quantized_concat", "quantized_conv"), _RANGE),
+    **dict.fromkeys(_contrib("quantized_elemwise_add", "quantized_flatten"), _RANGE),
+    **dict.fromkeys(_contrib("quantized_fully_connected", "quantized_pooling"), _RANGE),
+    **dict.fromkeys(("_npi_concatenate", "_npi_dstack", "_npi_hstack", "_npi_matmul"), ("out",)),
+    **dict.fromkeys(("_cond", "_foreach", "_while_loop", "amp_multicast"), _numbered(_told)),
     "BilinearSampler": ("output", "tmp"),
-    "CTCLoss": _TWO,
     "Correlation": ("output", "tmp1", "tmp2"),
     "Dropout": ("output", "mask"),
     "GridGenerator": ("output", "grid_dst"),
     "GroupNorm": ("output", "mean", "std"),
-    "InstanceNorm": _MOMENTS,
     "L2Normalization": ("output", "norm"),
     "LRN": ("output", "tmp_norm"),
     "LayerNorm": ("output", "mean", "std"),
     "LeakyReLU": _leaky,
     "RNN": _rnn,
     "ROIPooling": ("output", "maxidx"),
-    "SliceChannel": _always_numbered(lambda node: int(node.param("num_outputs"))),
+    "SliceChannel": _always_numbered(_told),
     "SpatialTransformer": ("output", "grid_dst", "grid_src"),
-    "_cond": _numbered(lambda node: int(node.param("num_outputs"))),
     "_contrib_BatchNormWithReLU": (*_MOMENTS, "workspace"),
     "_contrib_DeformablePSROIPooling": ("output", "top_count"),
     "_contrib_MultiBoxTarget": ("loc_target", "loc_mask", "cls_target"),
     "_contrib_MultiProposal": ("output", "score"),
     "_contrib_Proposal": ("output", "score"),
-    "_contrib_SyncBatchNorm": _MOMENTS,
-    "_contrib_bipartite_matching": _TWO,
-    "_contrib_box_encode": _TWO,
-    "_contrib_box_nms": _TWO,
-    "_contrib_quantize": ("output0", "output1", "output2"),
-    "_contrib_quantize_v2": ("output0", "output1", "output2"),
-    "_contrib_requantize": ("output0", "output1", "output2"),
-    "_contrib_quantized_act": _RANGE,
-    "_contrib_quantized_concat": _RANGE,
-    "_contrib_quantized_conv": _RANGE,
-    "_contrib_quantized_elemwise_add": _RANGE,
-    "_contrib_quantized_flatten": _RANGE,
-    "_contrib_quantized_fully_connected": _RANGE,
-    "_contrib_quantized_pooling": _RANGE,
-    "_foreach": _numbered(lambda node: int(node.param("num_outputs"))),
-    "_linalg_gelqf": _TWO,
-    "_linalg_slogdet": _TWO,
-    "_linalg_syevd": _TWO,
-    "_npi_concatenate": ("out",),
     "_npi_dsplit": _numbered(_sections),
-    "_npi_dstack": ("out",),
     "_npi_hsplit": _numbered(_sections),
-    "_npi_hstack": ("out",),
-    "_npi_matmul": ("out",),
     "_npi_std": ("std", "mean"),
     "_npi_var": ("var", "mean"),
     "_split_v2": _numbered(_sections),
-    "_while_loop": _numbered(lambda node: int(node.param("num_outputs"))),
-    "amp_multicast": _numbered(lambda node: int(node.param("num_outputs"))),
     "make_loss": ("loss",),
-    "moments": _TWO,
-    "sort": _TWO,
     "topk": _numbered(lambda node: 1 if node.param("ret_typ") in {"indices", "mask"} else 2),
 }
 """What outputs are called, where it is not one "output": names, or how to find them."""

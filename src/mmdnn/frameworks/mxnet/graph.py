@@ -7,7 +7,7 @@ names that mean it, is MXNet's own (`_schema`). The names of values are those of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -127,6 +127,22 @@ class Node:
             raise FormatError(f"it has no output {index}", layer=self.name, operator=self.op)
         output = self.outputs[index]
         return f"{self.name}_{output}" if self.name else output
+
+
+def reachable(heads: Iterable[Node]) -> list[Node]:
+    """What the heads depend on, inputs before what reads them."""
+    order: dict[Node, None] = {}
+    todo = [(node, False) for node in reversed(list(heads))]
+    while todo:
+        node, done = todo.pop()
+        if node in order:
+            continue
+        if done:
+            order[node] = None
+            continue
+        todo.append((node, True))
+        todo += [(entry.node, False) for entry in reversed(node.inputs)]
+    return list(order)
 
 
 @dataclass(eq=False)

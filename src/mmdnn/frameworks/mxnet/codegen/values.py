@@ -5,13 +5,13 @@ from __future__ import annotations
 from mmdnn.errors import Error
 from mmdnn.frameworks.mxnet import _attributes
 from mmdnn.frameworks.mxnet.graph import Node
+from mmdnn.frameworks.mxnet.reader.ndarray import NAMES, TYPES
 from mmdnn.python import literals as python
 
 _SPACES = ("_contrib_", "_linalg_", "_image_", "_random_", "_sparse_")
 """Prefixes of operators that stand in a module of their own: `mx.sym.contrib.box_nms`."""
 
 _PUBLIC = {"_copy": "identity"}
-_TYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool")
 
 
 def function(op: str) -> str:
@@ -38,5 +38,5 @@ def variable(node: Node) -> list[str]:
         parts.append(f"shape={python.literal(_attributes.parse('ints', node.attrs['__shape__']))}")
     kind = node.attrs.get("__dtype__", "0")
     if kind != "0" or ("__shape__" in node.attrs and "__dtype__" in node.attrs):
-        parts.append(f"dtype={python.string(_TYPES[int(kind)])}")
+        parts.append(f"dtype={python.string(NAMES[TYPES[int(kind)]])}")
     return parts

@@ -9,9 +9,8 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.exporter.names import name_nodes
 from mmdnn.frameworks.mxnet.exporter.scope import Scope
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode
-from mmdnn.frameworks.mxnet.exporter.traversal import outside, reachable
 from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
-from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node, Symbol
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node, Symbol, reachable
 
 OF_A_GRAPH = ("values", "derived", "stacks", "joined", "turned", "cuts")
 """What a scope knows of one graph; in a body it knows other things."""
@@ -35,7 +34,7 @@ def written(
     above = {name: getattr(scope, name) for name in OF_A_GRAPH}
     vars(scope).update({name: {} for name in OF_A_GRAPH})
     places: dict[ir.Value, Node] = {}
-    for value in [*formal, *outside(graph), *graph.initializers.values()]:
+    for value in [*formal, *_outside(graph), *graph.initializers.values()]:
         if value not in places:
             kind = value.dtype
             kind = ir.DataType.FLOAT if kind == ir.DataType.BOOL else kind
@@ -65,6 +64,17 @@ def written(
         if value not in formal
     ]
     return Symbol(nodes, [array.entry for array in arrays]), known, handed
+
+
+def _outside(graph: ir.Graph) -> list[ir.Value]:
+    """The values of an outer graph that a body reads."""
+    own = {*graph.inputs, *graph.initializers.values()}
+    found: dict[ir.Value, None] = {}
+    for node in ir.traversal.RecursiveGraphIterator(graph):
+        own.update(node.outputs)
+    for node in ir.traversal.RecursiveGraphIterator(graph):
+        found |= {value: None for value in node.inputs if value is not None and value not in own}
+    return list(found)
 
 
 def _hoisted(scope: Scope, node: Node) -> Array:

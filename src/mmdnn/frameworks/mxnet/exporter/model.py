@@ -9,9 +9,8 @@ from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet.exporter.names import name_nodes, tell_values
 from mmdnn.frameworks.mxnet.exporter.scope import Scope
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter, text
-from mmdnn.frameworks.mxnet.exporter.traversal import reachable
 from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
-from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol, reachable
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
 from mmdnn.ir import SAID
 from mmdnn.ir.origin import adopt

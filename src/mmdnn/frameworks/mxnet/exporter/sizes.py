@@ -33,11 +33,6 @@ def _is_shape_of(x: ir.Value, found: list[Size]) -> bool:
     return all(size == (dim if isinstance(dim, int) else (x, axis)) for axis, (dim, size) in each)
 
 
-def names(found: list[Size]) -> list[int | None]:
-    """The numbers, None for sizes that are open."""
-    return [size if isinstance(size, int) else None for size in found]
-
-
 def dimension(size: Size) -> int | str | None:
     """It as a dimension: a number, a name, or None."""
     if isinstance(size, int):

@@ -21,6 +21,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry
+from mmdnn.frameworks.mxnet.reader import ndarray
 from mmdnn.ir import COMPUTED, exporting
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.exporting import Exporter, layer_of
@@ -29,17 +30,8 @@ from mmdnn.ir.values import constant, numbers, producer
 exporter = Exporter("MXNet")
 """Registers a function `(node, mx, *inputs, **attributes) -> array or arrays` for an ONNX operator."""
 
-NAMES = {
-    ir.DataType.FLOAT: "float32",
-    ir.DataType.DOUBLE: "float64",
-    ir.DataType.FLOAT16: "float16",
-    ir.DataType.UINT8: "uint8",
-    ir.DataType.INT8: "int8",
-    ir.DataType.INT32: "int32",
-    ir.DataType.INT64: "int64",
-    ir.DataType.BOOL: "bool",
-}
-"""Element types as MXNet's operators name them."""
+NAMES = {dtype: name for dtype, name in ndarray.NAMES.items() if name != "bfloat16"}
+"""The types of arrays that operators on a CPU take, and their names."""
 
 
 @dataclass(eq=False)

@@ -11,21 +11,10 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Model, Node
-from mmdnn.frameworks.mxnet.reader.ndarray import TYPES
+from mmdnn.frameworks.mxnet.reader.ndarray import NAMES, TYPES
 from mmdnn.ir.builder import Op
 
-NAMES = {
-    "float32": ir.DataType.FLOAT,
-    "float64": ir.DataType.DOUBLE,
-    "float16": ir.DataType.FLOAT16,
-    "bfloat16": ir.DataType.BFLOAT16,
-    "uint8": ir.DataType.UINT8,
-    "int8": ir.DataType.INT8,
-    "int32": ir.DataType.INT32,
-    "int64": ir.DataType.INT64,
-    "bool": ir.DataType.BOOL,
-}
-
+BY_NAME = {name: dtype for dtype, name in NAMES.items()}
 
 FREE: dict[str, tuple[int, ...]] = {
     "Embedding": (0,),
@@ -71,7 +60,7 @@ def named(name: str | int | None) -> ir.DataType | None:
     """A type by MXNet's name of it, or by its number, which is -1 where nothing says it."""
     if isinstance(name, int):
         return TYPES.get(name)
-    return None if name is None else NAMES[name]
+    return None if name is None else BY_NAME[name]
 
 
 def of_inputs(model: Model) -> dict[str, ir.DataType]:
@@ -96,7 +85,7 @@ def of_inputs(model: Model) -> dict[str, ir.DataType]:
             classes.know((variable, 0), TYPES[int(said)])
     for node in model.symbol.operators:
         if node.type in {"Cast", "amp_cast"}:
-            classes.know((node, 0), NAMES.get(str(node.param("dtype")), ir.DataType.FLOAT))
+            classes.know((node, 0), BY_NAME.get(str(node.param("dtype")), ir.DataType.FLOAT))
     return {
         node.name: classes.of((node, 0))
         for node in model.symbol.variables

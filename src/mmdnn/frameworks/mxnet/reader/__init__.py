@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UsageError
 from mmdnn.frameworks.mxnet._schema import AUXILIARY, LABELS
-from mmdnn.frameworks.mxnet.graph import Model, Node, Symbol
+from mmdnn.frameworks.mxnet.graph import Model, Node, Symbol, reachable
 from mmdnn.frameworks.mxnet.reader import archive, inputs, ndarray, symbol
 from mmdnn.registry import Source
 from mmdnn.shapes import OpenShape
@@ -79,7 +79,7 @@ def _model(
     source: Source,
 ) -> Model:
     params, states = _by_name(arrays)
-    needed = reachable(graph)
+    needed = set(reachable(head.node for head in graph.heads))
     names = [node.name for node in graph.variables if node in needed]
     model = Model(
         graph,
@@ -113,18 +113,6 @@ def _by_name(arrays: ndarray.Arrays) -> tuple[dict[str, ir.TensorProtocol], set[
         tensor.name = own
         params[own] = tensor
     return params, states
-
-
-def reachable(graph: Symbol) -> set[Node]:
-    """The nodes that the outputs depend on."""
-    found: set[Node] = set()
-    todo = [head.node for head in graph.heads]
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.add(node)
-            todo += [entry.node for entry in node.inputs]
-    return found
 
 
 def _auxiliary(graph: Symbol) -> set[str]:
@@ -167,4 +155,4 @@ def _ask(model: Model, source: Source) -> None:
         model.inputs[key if key in model.inputs else names[place]] = tuple(shape)
 
 
-__all__ = ["files", "reachable", "read"]
+__all__ = ["files", "read"]

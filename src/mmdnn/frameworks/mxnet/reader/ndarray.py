@@ -48,6 +48,18 @@ TYPES = {
 }
 """mshadow's type flags."""
 FLAGS = {dtype: flag for flag, dtype in TYPES.items()}
+NAMES = {
+    ir.DataType.FLOAT: "float32",
+    ir.DataType.DOUBLE: "float64",
+    ir.DataType.FLOAT16: "float16",
+    ir.DataType.BFLOAT16: "bfloat16",
+    ir.DataType.UINT8: "uint8",
+    ir.DataType.INT8: "int8",
+    ir.DataType.INT32: "int32",
+    ir.DataType.INT64: "int64",
+    ir.DataType.BOOL: "bool",
+}
+"""Types as MXNet's operators name them."""
 MOST_AXES = 32
 MOST_NAME = 1 << 16
 SPREAD = 4096
