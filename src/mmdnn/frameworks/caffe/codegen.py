@@ -17,23 +17,20 @@ from google.protobuf.descriptor import FieldDescriptor as Field
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.names import take
 from mmdnn.python.layout import INDENT, lay_out
-from mmdnn.python.literals import literal
+from mmdnn.python.literals import docstring, literal
 
 WIDTH = 100
 RESERVED = frozenset({"tops", "to_proto"})
 """Attributes that a NetSpec has itself."""
 
-HEAD = '''"""{title}, as a Caffe network.
-
-Run this file to write {prototxt}.
-"""
+HEAD = '''{about}
 
 import caffe
 from caffe import layers as L
 from caffe import params as P
 
 
-def make_net(prototxt="{prototxt}"):
+def make_net(prototxt="net.prototxt"):
     """Write the network's structure."""
     n = caffe.NetSpec()
 '''
@@ -58,8 +55,8 @@ def source(network: Network) -> str:
     keys = _Keys()
     body = [f"{line}\n" for layer in network.layers for line in _statement(layer, keys)]
     name = network.name or "network"
-    title = name.replace("\\", "").replace('"', "'")
-    head = HEAD.replace("{title}", title).replace("{prototxt}", "net.prototxt")
+    about = f"{name}, as a Caffe network.\n\nRun this file to write net.prototxt."
+    head = HEAD.replace("{about}", docstring(about))
     used = [line for line in head.splitlines(keepends=True) if _is_used(line, body)]
     return "".join([*used, *body, TAIL.replace("{name}", literal(name))])
 

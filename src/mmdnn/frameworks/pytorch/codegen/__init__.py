@@ -8,6 +8,7 @@ from mmdnn.frameworks.pytorch.codegen.layers import Map, instrument, layer_map
 from mmdnn.frameworks.pytorch.codegen.printing import print_module
 from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Program, Variable
 from mmdnn.python.expressions import Record
+from mmdnn.python.literals import docstring, string
 
 __all__ = ["TORCH_TYPES", "instrument", "layer_map", "layers", "recorded", "source"]
 
@@ -49,14 +50,14 @@ def _header(program: Program, weights: str) -> str:
     if not weights:
         return f'"""{name}, a PyTorch module."""'
     safe = weights.endswith(".safetensors")
-    load = f'safetensors.torch.load_file("{weights}")' if safe else f'torch.load("{weights}")'
+    load = f"{'safetensors.torch.load_file' if safe else 'torch.load'}({string(weights)})"
     lines = [
         f"{name}, a PyTorch module.",
         "",
         f"model = {name}()",
         f"model.load_state_dict({load})",
     ]
-    return "\n".join(['"""' + lines[0], *lines[1:], '"""'])
+    return docstring("\n".join(lines))
 
 
 def _imports(text: str) -> str:

@@ -70,7 +70,8 @@ MODULE_ATTRIBUTES = frozenset(
 LONGEST = 32
 """Characters of an identifier."""
 
-TAKEN = frozenset({"torch", "nn", "F", "math", "self", *keyword.kwlist, *dir(builtins)})
+TAKEN = frozenset({"torch", "nn", "F", "math", "self", "record", *keyword.kwlist, *dir(builtins)})
+"""What a source imports, what it is given to keep every layer's output, and Python's own names."""
 
 
 def path_name(name: str) -> str:

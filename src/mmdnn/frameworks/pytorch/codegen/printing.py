@@ -116,4 +116,4 @@ class _Shapes:
             return ""
         text = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
         changed, self.shape = text != self.shape, text
-        return text if changed else ""
+        return text if changed and text.isprintable() else ""

@@ -12,7 +12,13 @@ from dataclasses import replace
 from os.path import commonprefix
 from typing import Any
 
-from mmdnn.frameworks.pytorch.codegen.naming import layer_name, numbered, short_name, wish
+from mmdnn.frameworks.pytorch.codegen.naming import (
+    TAKEN,
+    layer_name,
+    numbered,
+    short_name,
+    wish,
+)
 from mmdnn.frameworks.pytorch.exporter.cells import (
     SHORTCUT,
     SMALLEST_CELL,
@@ -57,7 +63,7 @@ Replacement = dict[int, tuple[Statement, Member]]
 
 def fold_blocks(program: Program) -> None:
     """Replace what repeats in the network's `forward` by calls of block classes."""
-    names = {program.main.name}
+    names = {program.main.name, *TAKEN}
     for find in (_repeated_cells, chains):
         pieces = list(find(program.main.statements, program.main.outputs))
         uses = Counter(m for s in program.main.statements for m in s.references(Member))

@@ -6,6 +6,7 @@ import re
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.pytorch.codegen.naming import TAKEN
 from mmdnn.frameworks.pytorch.exporter.blocks import fold_blocks
 from mmdnn.frameworks.pytorch.exporter.constants import place_constants
 from mmdnn.frameworks.pytorch.exporter.scope import Scope
@@ -58,11 +59,16 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
 
 
 def _class_name(graph: str) -> str:
-    """A class's name: ResNet50 for "ResNet-50", Net for names that exporters make up."""
+    """A class's name: ResNet50 for "ResNet-50", Net for names that exporters make up.
+
+    What means something else in the source gets "Net" behind: NoneNet.
+    """
     parts = re.findall(r"[A-Za-z0-9]+", graph)
     name = "".join(part[:1].upper() + part[1:] for part in parts)
     plain = name.lower() in MADE_UP or not name[:1].isalpha() or len(name) > LONGEST_NAME
-    return "Net" if plain else name
+    if plain:
+        return "Net"
+    return f"{name}Net" if name in TAKEN else name
 
 
 def _write(scope: Scope, node: ir.Node) -> None:
