@@ -4,7 +4,8 @@ import pytest
 
 from mmdnn.ir.builder import Builder
 from mmdnn.verify import feeds as module
-from mmdnn.verify.feeds import Sizes, candidates, extras, feeds, has_free_batch, inputs
+from mmdnn.verify.feeds import Sizes, candidates, extras, feeds, has_free_batch
+from mmdnn.verify.tables import inputs
 
 ONE = Sizes(1, 16)
 

@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 
 from mmdnn.ir.builder import Builder
-from mmdnn.verify import graphs
+from mmdnn.verify import decisions, graphs
 
 W = np.arange(12, dtype=np.float32).reshape(4, 3) - 5
 
@@ -54,7 +54,7 @@ def test_what_differs_is_named_and_shown(change, what):
     comparison, matcher = graphs.compare(one, other)
     assert len(comparison.pairs) == 1
     assert what in comparison.pairs[0].what
-    decision = graphs.decide(matcher, comparison.pairs[0], SEEN)
+    decision = decisions.decide(matcher, comparison.pairs[0], SEEN)
     assert decision.shown
 
 
@@ -63,7 +63,7 @@ def test_ways_that_compute_the_same_show_no_difference():
     other = model_of(lambda op, x: (op.Gemm(x, W.T.copy(), transB=1),), names=("y",))
     comparison, matcher = graphs.compare(one, other)
     assert not comparison.same
-    decision = graphs.decide(matcher, comparison.pairs[0], SEEN)
+    decision = decisions.decide(matcher, comparison.pairs[0], SEEN)
     assert not decision.shown
     assert decision.tried > 5
 
@@ -99,7 +99,7 @@ def test_a_branch_that_never_runs_is_seen():
     assert not comparison.same
     assert "else_branch" in comparison.pairs[0].what
     seen = {"x": np.ones(2, "f"), str(comparison.pairs[0].leaves[0][0].name): np.bool_(True)}
-    assert isinstance(graphs.decide(matcher, comparison.pairs[0], seen), graphs.Decision)
+    assert isinstance(decisions.decide(matcher, comparison.pairs[0], seen), decisions.Decision)
 
 
 def test_digests_tell_types_and_shapes_apart():

@@ -153,7 +153,8 @@ def _pictures(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _answers(opened: Opened, images: np.ndarray) -> Answers:
     """What a model's files say, in its own framework where that runs here."""
     from mmdnn.verify import runners
-    from mmdnn.verify.feeds import Feed, inputs
+    from mmdnn.verify.feeds import Feed
+    from mmdnn.verify.tables import inputs
 
     model = opened.model()
     feed = Feed("pictures", {str(inputs(model)[0].name): images})

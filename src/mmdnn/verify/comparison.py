@@ -12,12 +12,12 @@ from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
-from mmdnn.verify import graphs, run, runners
+from mmdnn.verify import decisions, graphs, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.conversion import Check
-from mmdnn.verify.feeds import inputs
 from mmdnn.verify.proof import Runs, level
 from mmdnn.verify.report import Report
+from mmdnn.verify.tables import inputs
 
 
 def compared(
@@ -75,13 +75,15 @@ def _with_graphs(
     except Error:
         return report
     seen = {**found.values, **found.feed.values}
-    decisions = [graphs.decide(matcher, pair, seen, check.tolerance) for pair in comparison.pairs]
+    found_out = [
+        decisions.decide(matcher, pair, seen, check.tolerance) for pair in comparison.pairs
+    ]
     shown = tuple(
-        f"{each.pair}; on inputs to it alone: {each.shown}" for each in decisions if each.shown
+        f"{each.pair}; on inputs to it alone: {each.shown}" for each in found_out if each.shown
     )
     silent = tuple(
         f"{each.pair}; {f'no difference on {each.tried} kinds of inputs' if each.tried else 'not tried'}"
-        for each in decisions
+        for each in found_out
         if not each.shown
     )
     if check.tolerance not in (None, Tolerance()):  # what the user lets pass is not searched for

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir.passes.defaults import defaults
 from mmdnn.verify.exact import captured
 
 Arrays = Mapping[str, np.ndarray]
@@ -121,13 +122,17 @@ def _sides(node: ir.Node, values: Arrays) -> set[str]:
     x = values.get(str(node.inputs[0].name)) if node.inputs[0] is not None else None
     if x is None or not np.size(x):
         return set()
-    threshold = node.attributes.get_float("alpha", 1.0) if node.op_type == "ThresholdedRelu" else 0
+    threshold = _alpha(node) if node.op_type == "ThresholdedRelu" else 0
     found = set()
     if (np.asarray(x) < threshold).any():
         found.add(_NEGATIVE)
     if (np.asarray(x) > threshold).any():
         found.add(_POSITIVE)
     return found
+
+
+def _alpha(node: ir.Node) -> float:
+    return (node.attributes.get("alpha") or defaults(node)["alpha"]).as_float()
 
 
 _LOW, _HIGH, _INSIDE = "at its lower bound", "at its upper bound", "between its bounds"

@@ -7,8 +7,7 @@ here. Nothing of it is shared with an engine, an importer or an exporter.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import ml_dtypes  # noqa: F401 - numpy knows the narrow floats by it
@@ -17,11 +16,12 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from mmdnn.ir import OPSET
+from mmdnn.ir.passes.defaults import add_defaults
+from mmdnn.ir.passes.windows import spell_window
+from mmdnn.verify.strided import OPERATORS, TooLargeError
 
 Arrays = Mapping[str, np.ndarray]
 
-MOST_WORK = 4e9
-"""Multiplications of one convolution that are done at most: beyond that it takes minutes."""
 SLOW = {"Resize": 1 << 16, "GridSample": 1 << 15, "RoiAlign": 1 << 14, "DeformConv": 1 << 14}
 SLOW |= dict.fromkeys(("Col2Im", "MaxUnpool", "LpPool", "NonMaxSuppression"), 1 << 16)
 """Operators that the evaluator walks element by element, and how many elements they may have."""
@@ -40,7 +40,9 @@ class Exact:
     def __init__(self, model: ir.Model) -> None:
         self.model = model.clone()
         common.InlinePass()(self.model)
+        add_defaults(self.model)
         for node in ir.traversal.RecursiveGraphIterator(self.model.graph):
+            spell_window(node)
             for graph in _graphs(node):
                 _widen(graph)
         self.opset = self.model.opset_imports.get("", OPSET)
@@ -119,10 +121,6 @@ class Exact:
         return moved(self._weights[value], rng)
 
 
-class TooLargeError(Exception):
-    """An operator would take too long here."""
-
-
 def evaluate(
     node: ir.Node,
     inputs: Sequence[Any],
@@ -138,8 +136,8 @@ def evaluate(
     if node.op_type.startswith(RANDOM):
         raise TooLargeError(node.op_type)
     with np.errstate(all="ignore"):
-        if node.domain in ("", "ai.onnx") and node.op_type in _OWN:
-            return [_OWN[node.op_type](node, *inputs)]
+        if node.domain in ("", "ai.onnx") and node.op_type in OPERATORS:
+            return [OPERATORS[node.op_type](node, *inputs)]
         most = SLOW.get(node.op_type)
         if (
             most is not None
@@ -235,142 +233,5 @@ def _values(graph: ir.Graph) -> Iterator[ir.Value]:
     for node in graph:
         yield from node.outputs
 
-
-def _window(
-    node: ir.Node, x: np.ndarray, kernel: Sequence[int], fill: float
-) -> tuple[np.ndarray, list[int]]:
-    """A strided view [N, C, *out, *kernel] of the padded input, and the pads that were added."""
-    rank = x.ndim - 2
-    strides = list(node.attributes.get_ints("strides", [1] * rank))
-    dilations = list(node.attributes.get_ints("dilations", [1] * rank))
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    pads = _pads(node, x.shape[2:], reach, strides)
-    ceil = node.attributes.get_int("ceil_mode", 0)
-    more = []
-    for axis in range(rank):
-        size = x.shape[2 + axis] + pads[axis] + pads[rank + axis]
-        steps = (size - reach[axis] + (strides[axis] - 1) * ceil) // strides[axis] + 1
-        if ceil and (steps - 1) * strides[axis] >= x.shape[2 + axis] + pads[axis]:
-            steps -= 1
-        more.append(max((steps - 1) * strides[axis] + reach[axis] - size, 0))
-    width = [(pads[a], pads[rank + a] + more[a]) for a in range(rank)]
-    padded = np.pad(x, [(0, 0), (0, 0), *width], constant_values=fill)
-    axes = tuple(range(2, x.ndim))
-    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axes)
-    steps_ = tuple(slice(None, None, s) for s in strides)
-    taps = tuple(slice(None, None, d) for d in dilations)
-    return view[(slice(None), slice(None), *steps_, *taps)], pads
-
-
-def _pads(
-    node: ir.Node, sizes: Sequence[int], reach: Sequence[int], strides: Sequence[int]
-) -> list[int]:
-    """ONNX's pads, those of auto_pad worked out (Conv, MaxPool: "auto_pad")."""
-    rank = len(sizes)
-    auto = node.attributes.get_string("auto_pad", "NOTSET")
-    if auto == "NOTSET":
-        return list(node.attributes.get_ints("pads", [0] * 2 * rank))
-    if auto == "VALID":
-        return [0] * 2 * rank
-    if any(d != 1 for d in node.attributes.get_ints("dilations", [1])):
-        raise TooLargeError(node.op_type)  # engines differ there, and the standard is silent
-    out = [-(-n // s) for n, s in zip(sizes, strides, strict=True)]
-    total = [
-        max((o - 1) * s + r - n, 0) for o, s, r, n in zip(out, strides, reach, sizes, strict=True)
-    ]
-    small, large = [t // 2 for t in total], [t - t // 2 for t in total]
-    return [*small, *large] if auto == "SAME_UPPER" else [*large, *small]
-
-
-def _conv(node: ir.Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    group = node.attributes.get_int("group", 1)
-    view, _ = _window(node, x, w.shape[2:], 0.0)
-    rank = x.ndim - 2
-    if np.prod(view.shape[2 : 2 + rank]) * x.shape[0] * w.size > MOST_WORK:
-        raise TooLargeError("Conv")
-    each, into = x.shape[1] // group, w.shape[0] // group
-    taps = range(2 + rank, 2 + 2 * rank)
-    parts = [
-        np.tensordot(
-            view[:, g * each : (g + 1) * each],
-            w[g * into : (g + 1) * into],
-            ((1, *taps), tuple(range(1, 2 + rank))),
-        )
-        for g in range(group)
-    ]
-    y = np.moveaxis(np.concatenate(parts, -1), -1, 1)
-    return y if b is None else y + b.reshape(-1, *[1] * rank)
-
-
-def _conv_transpose(
-    node: ir.Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None
-) -> np.ndarray:
-    rank = x.ndim - 2
-    if (
-        node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET"
-        or "output_shape" in node.attributes
-    ):
-        raise TooLargeError("ConvTranspose")  # explicit pads only
-    strides = node.attributes.get_ints("strides", [1] * rank)
-    dilations = node.attributes.get_ints("dilations", [1] * rank)
-    pads = node.attributes.get_ints("pads", [0] * 2 * rank)
-    more = node.attributes.get_ints("output_padding", [0] * rank)
-    group = node.attributes.get_int("group", 1)
-    if x.size * w.size / x.shape[1] > MOST_WORK:
-        raise TooLargeError("ConvTranspose")
-    full = [
-        (n - 1) * s + (k - 1) * d + 1 + m
-        for n, s, k, d, m in zip(x.shape[2:], strides, w.shape[2:], dilations, more, strict=True)
-    ]
-    y = np.zeros((x.shape[0], w.shape[1] * group, *full))
-    each, into = x.shape[1] // group, w.shape[1]
-    for g, tap in itertools.product(range(group), np.ndindex(*w.shape[2:])):
-        part = np.einsum(
-            "nc...,cm->nm...",
-            x[:, g * each : (g + 1) * each],
-            w[(slice(g * each, (g + 1) * each), slice(None), *tap)],
-        )
-        places = tuple(
-            slice(t * d, t * d + (n - 1) * s + 1, s)
-            for t, d, n, s in zip(tap, dilations, x.shape[2:], strides, strict=True)
-        )
-        y[(slice(None), slice(g * into, (g + 1) * into), *places)] += part
-    cut = tuple(slice(pads[a], full[a] - pads[rank + a]) for a in range(rank))
-    y = y[(slice(None), slice(None), *cut)]
-    return y if b is None else y + b.reshape(-1, *[1] * rank)
-
-
-def _max_pool(node: ir.Node, x: np.ndarray) -> np.ndarray:
-    if len(node.outputs) > 1 or x.dtype.kind != "f":
-        raise TooLargeError("MaxPool")
-    kernel = node.attributes.get_ints("kernel_shape", [])
-    view, _ = _window(node, x, kernel, -np.inf)
-    return np.asarray(view.max(tuple(range(x.ndim, view.ndim))))
-
-
-def _average_pool(node: ir.Node, x: np.ndarray) -> np.ndarray:
-    kernel = node.attributes.get_ints("kernel_shape", [])
-    view, pads = _window(node, x, kernel, 0.0)
-    taps = tuple(range(x.ndim, view.ndim))
-    rank = x.ndim - 2
-    ones = np.ones((1, 1, *x.shape[2:]))
-    if node.attributes.get_int("count_include_pad", 0):
-        width = [(pads[a], pads[rank + a]) for a in range(rank)]
-        ones = np.pad(ones, [(0, 0), (0, 0), *width], constant_values=1.0)
-        bare = ir.node("AveragePool", [], dict(node.attributes))
-        bare.attributes["pads"] = ir.AttrInt64s("pads", [0] * 2 * rank)
-        count, _ = _window(bare, ones, kernel, 0.0)
-    else:
-        count, _ = _window(node, ones, kernel, 0.0)
-    return np.asarray(view.sum(taps) / count.sum(taps))
-
-
-_OWN: dict[str, Callable[..., np.ndarray]] = {
-    "AveragePool": _average_pool,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "MaxPool": _max_pool,
-}
-"""Operators done on strided views."""
 
 __all__ = ["Exact", "captured", "evaluate", "moved", "wide"]

@@ -16,8 +16,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir.builder import Dimensions, dimensions
-from mmdnn.ir.passes.defaults import integer
 from mmdnn.ir.sequences import lengths_of
+from mmdnn.verify.tables import index_limits, inputs
 
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
 """What a free dimension that is not the batch is tried with, in this order."""
@@ -139,11 +139,6 @@ def _is_batch(value: ir.Value, batch: set[int | str | None]) -> bool:
     return len(dims) > 1 or (len(dims) == 1 and dims[0] in batch)
 
 
-def inputs(model: ir.Model) -> list[ir.Value]:
-    """The inputs that must be fed: those that no initializer gives."""
-    return [v for v in model.graph.inputs if v.name not in model.graph.initializers]
-
-
 def feeds(
     model: ir.Model, sizes: Sizes, shapes: Shapes | None = None, *, batches: bool = True
 ) -> Iterator[Feed]:
@@ -196,7 +191,7 @@ class Filler:
         self.model = model
         self.shapes = shapes or {}
         self.values = inputs(model)
-        self.limits = _index_limits(model)
+        self.limits = index_limits(model)
 
     def feed(self, kind: str, sizes: Sizes) -> Feed:
         """Inputs of one kind."""
@@ -252,7 +247,12 @@ def _fill(
     if dtype.is_integer():
         return _integers(dtype, kind, rng, shape)
     with np.errstate(over="ignore"):
-        return np.asarray(KINDS[kind](rng, shape)).astype(dtype.numpy())
+        return np.asarray(KINDS[_stem(kind)](rng, shape)).astype(dtype.numpy())
+
+
+def _stem(kind: str) -> str:
+    """The kind without the number that tells several of it apart."""
+    return kind.rstrip("0123456789 ")
 
 
 REACH = {"random": 1000, "half zeros": 8, "ties": 3, "tiny": 1, "zeros": 0, "large": 100_000}
@@ -266,7 +266,7 @@ def _integers(
     bits = dtype.bitwidth
     signed = dtype.name.startswith("INT")
     most = (1 << (bits - signed)) - 1
-    high = min(most, REACH.get(kind, 255))
+    high = min(most, REACH.get(_stem(kind), 255))
     if bits <= 8 and kind in ("random", "pictures", "large", "half zeros"):
         high = most
     low = -min(high, most) - (1 if signed and high == most else 0) if signed else 0
@@ -302,47 +302,6 @@ def _named(model: ir.Model) -> dict[str | None, int]:
 
 def _dims(value: ir.Value) -> Dimensions:
     return dimensions(value) if value.shape is not None else ()
-
-
-def _index_limits(model: ir.Model) -> dict[str, int]:
-    """How large the values of an input may be, where it (cast or reshaped) indexes a table."""
-    found: dict[str, int] = {}
-    for value in inputs(model):
-        sizes = list(_tables(model, value, {value}))
-        if sizes:
-            found[str(value.name)] = min(sizes)
-    return found
-
-
-_PASSING = {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose"}
-_INDEXING = {"Gather", "GatherElements", "GatherND", "OneHot", "NegativeLogLikelihoodLoss"}
-
-
-def _tables(model: ir.Model, value: ir.Value, seen: set[ir.Value]) -> Iterator[int]:
-    """The sizes of the tables that a value indexes, seen through local functions."""
-    for node, position in value.uses():
-        function = model.functions.get(node.op_identifier())
-        if function is not None:
-            yield from _tables(model, function.inputs[position], seen)
-        elif node.op_type in _INDEXING and (position == 1 or node.op_type == "OneHot"):
-            yield _table_size(node)
-        elif node.op_type in _PASSING and position == 0 and node.outputs[0] not in seen:
-            seen.add(node.outputs[0])
-            yield from _tables(model, node.outputs[0], seen)
-
-
-def _table_size(node: ir.Node) -> int:
-    """The entries that a lookup can choose from, 1 where the model leaves it open."""
-    table = node.inputs[1 if node.op_type == "OneHot" else 0]
-    if table is None:
-        return 1
-    if node.op_type == "OneHot":
-        depth = table.const_value
-        return int(depth.numpy().reshape(-1)[0]) if depth is not None else 1
-    fixed = {"GatherND": 0, "NegativeLogLikelihoodLoss": 1}
-    axis = fixed[node.op_type] if node.op_type in fixed else integer(node, "axis")
-    size = table.shape[axis] if table.shape is not None else 1
-    return size if isinstance(size, int) else 1
 
 
 __all__ = [

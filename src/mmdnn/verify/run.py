@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedError, UsageError
-from mmdnn.ir import LAYER, TYPE
-from mmdnn.ir.sequences import lengths_name
 from mmdnn.progress import Silent
-from mmdnn.verify import padding
-from mmdnn.verify.arbiter import Judgement, Verdict, judge
-from mmdnn.verify.compare import Difference, Tolerance, apart, difference
-from mmdnn.verify.coverage import Coverage, varying
-from mmdnn.verify.exact import Exact
-from mmdnn.verify.feeds import Feed, Sizes, candidates, extras, feeds, inputs
+from mmdnn.verify.compare import Tolerance
+from mmdnn.verify.coverage import varying
+from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds
 from mmdnn.verify.proof import Runs
-from mmdnn.verify.report import Layer, Report
+from mmdnn.verify.report import Report
 from mmdnn.verify.runners import NothingRunsError, Runner, sentence
 from mmdnn.verify.spill import spilled
+from mmdnn.verify.tables import inputs
+from mmdnn.verify.tally import Tally
 
 Arrays = Mapping[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -162,7 +159,7 @@ def verify(
 
 
 class _Comparison:
-    """Every value's worst difference so far."""
+    """Two models that run, fed with the same."""
 
     def __init__(
         self, found: Found, target: Runner, model: ir.Model, tolerance: Tolerance | None
@@ -170,39 +167,21 @@ class _Comparison:
         self.found = found
         self.target = target
         self.model = model
-        self.tolerance = tolerance
-        self.strict = tolerance in (None, Tolerance())
-        self.coverage = Coverage(model)
+        overwrites = found.runner.overwrites or target.overwrites
+        self.tally = Tally(model, tolerance, overwrites=overwrites)
         self.varying = varying(model)
-        self.order = {name: place for place, name in enumerate(_values(model))}
-        self.makers = {str(out.name): node for node in model.graph for out in node.outputs}
-        self.outputs = [str(value.name) for value in model.graph.outputs]
-        self.worst: dict[str, Layer] = {}
-        self.agreed: set[str] = set()
         self.only: tuple[set[str], set[str]] = (set(), set())
         self.feeds: list[str] = []
         self.notes = list(found.notes)
-        self._exact: Exact | None = None
-
-    @property
-    def exact(self) -> Exact:
-        """The model in float64, made when it is first needed."""
-        if self._exact is None:
-            self._exact = Exact(self.model)
-        return self._exact
 
     def usual(self, more: int) -> list[Feed]:
         """What is always fed, the first apart."""
-        model, sizes, shapes = self.model, self.found.sizes, self.found.shapes
+        sizes, shapes = self.found.sizes, self.found.shapes
+        kinds = [f"random {place}" for place in range(1, more + 1)]
+        filler = Filler(self.model, shapes)
         return [
-            *list(feeds(model, sizes, shapes))[1:],
-            *(
-                replace(
-                    next(feeds(model, replace(sizes, batch=sizes.batch + i), shapes)),
-                    kind=f"random {i}",
-                )
-                for i in range(1, more + 1)
-            ),
+            *list(feeds(self.model, sizes, shapes))[1:],
+            *(filler.feed(kind, sizes) for kind in kinds),
         ]
 
     def one_by_one(self) -> list[Feed]:
@@ -223,116 +202,40 @@ class _Comparison:
 
     def search(self, seconds: float) -> None:
         """Try further kinds of inputs, while something is left unexercised."""
-        begun = time.monotonic()
-        shapes, sizes = self.found.shapes, self.found.sizes
-        for feed in extras(self.model, sizes, shapes, self.feeds):
-            before = self.coverage.missing()
+        begun, coverage = time.monotonic(), self.tally.coverage
+        for feed in extras(self.model, self.found.sizes, self.found.shapes, self.feeds):
+            before = coverage.missing()
             if not before or time.monotonic() - begun > seconds:
                 return
             try:
                 was = self.found.runner(feed.values)
             except Error:
                 continue
-            self.coverage.add(was)
-            if self.coverage.missing().keys() != before.keys():
+            coverage.add(was)
+            if coverage.missing().keys() != before.keys():
                 self.add(feed, was)
 
     def add(self, feed: Feed, was: Arrays) -> None:
         """Run the target on the same, and compare."""
-        self.coverage.add(was)
-        was = spilled(self._only_varying(was))
+        self.tally.coverage.add(was)
+        first = not self.feeds
+        if not first:
+            was = {name: array for name, array in was.items() if name in self.varying}
+        was = spilled(was)
         made = _run_target(self.target, feed)
         now = spilled(_as_whole(made, was) if self.target.floats else made)
         del made
-        first = not self.feeds
         self.feeds.append(feed.kind)
         self.only[0].update(was.keys() - now.keys())
         if first:
             self.only[1].update(now.keys() - was.keys())
-        counts = padding.lengths(self.model, feed.values, was, now)
-        for name in self._common(was, now):
-            self._value(name, _Trimmed(was, counts), _Trimmed(now, counts), feed)
-        self._forgive_overwritten(was, now)
-
-    def _only_varying(self, values: Arrays) -> Arrays:
-        if not self.feeds:
-            return values
-        return {name: array for name, array in values.items() if name in self.varying}
-
-    def _common(self, was: Arrays, now: Arrays) -> list[str]:
-        names = [name for name in was.keys() & now.keys() if not _is_lengths(name, was)]
-        return sorted(names, key=lambda name: self.order.get(name, len(self.order)))
-
-    def _value(self, name: str, was: Arrays, now: Arrays, feed: Feed) -> None:
-        gap = difference(was[name], now[name], self.tolerance)
-        found = Judgement(Verdict.YES)
-        if not gap.ok or (self.strict and gap.doubtful and gap.rms > 0):
-            known = name in self.makers
-            found = (
-                judge(self.exact, name, _Fed(feed.values, was), _Fed(feed.values, now), gap)
-                if known
-                else Judgement(Verdict.NO, gap.reason or f"cosine {gap.cosine:.4f}")
-            )
-        else:
-            self.agreed.add(name)
-        layer = self._layer(name, was[name], gap, feed, found)
-        if name not in self.worst or _rank(layer) > _rank(self.worst[name]):
-            self.worst[name] = layer
-
-    def _layer(
-        self, name: str, value: np.ndarray, gap: Difference, feed: Feed, found: Judgement
-    ) -> Layer:
-        node = self.makers.get(name)
-        metadata = node.metadata_props if node is not None else {}
-        type_ = metadata.get(TYPE) or (node.op_type if node is not None else "Input")
-        own = metadata.get(LAYER) or (node.name if node is not None else "") or name
-        return Layer(
-            name,
-            str(own),
-            type_,
-            value.shape,
-            str(value.dtype),
-            gap,
-            feed.kind,
-            found.verdict,
-            found.why,
-            name in self.outputs,
-        )
-
-    def _forgive_overwritten(self, was: Arrays, now: Arrays) -> None:
-        """An engine that writes over values gives some as they were later: what read them tells."""
-        if not (self.found.runner.overwrites or self.target.overwrites):
-            return
-        for name, layer in self.worst.items():
-            if layer.verdict is not Verdict.NO or layer.is_output:
-                continue
-            readers = [str(v.name) for v in self._readers(name, was.keys() & now.keys())]
-            if readers and all(self.worst[r].verdict is Verdict.YES for r in readers):
-                why = "an engine had written over it; everything that reads it agrees"
-                self.worst[name] = replace(layer, verdict=Verdict.UNTESTED, why=why)
-
-    def _readers(self, name: str, known: set[str]) -> Iterator[ir.Value]:
-        """The nearest known values that are made of this one."""
-        node = self.makers.get(name)
-        todo = [v for v in node.outputs if str(v.name) == name] if node is not None else []
-        seen = set(todo)
-        while todo:
-            for reader, _ in todo.pop().uses():
-                for output in reader.outputs:
-                    if output in seen:
-                        continue
-                    seen.add(output)
-                    if str(output.name) in known and str(output.name) in self.worst:
-                        yield output
-                    else:
-                        todo.append(output)
+        self.tally.add(feed, was, now)
 
     def report(self) -> Report:
         """What was found."""
-        lacking = self.coverage.missing()
-        layers = [self._final(layer, lacking) for layer in self.worst.values()]
-        layers.sort(key=lambda layer: self.order.get(layer.value, len(self.order)))
-        lost = [name for name in self.outputs if name in self.only[0] and name not in self.worst]
+        layers = self.tally.layers()
+        known = {layer.value for layer in layers}
+        lost = [name for name in self.tally.outputs if name in self.only[0] - known]
         return Report(
             source=self.found.runner.title,
             target=self.target.title,
@@ -343,47 +246,6 @@ class _Comparison:
             notes=tuple(dict.fromkeys(self.notes)),
             faults=tuple(f"the result does not have the output '{name}'" for name in lost),
         )
-
-    def _final(self, layer: Layer, lacking: Mapping[str, str]) -> Layer:
-        if layer.verdict is Verdict.UNDECIDED and layer.value in self.agreed:
-            layer = replace(layer, verdict=Verdict.CARRIED)
-        if layer.verdict is Verdict.YES and layer.value in lacking:
-            return replace(layer, verdict=Verdict.UNTESTED, why=lacking[layer.value])
-        return layer
-
-
-class _Fed(Mapping[str, np.ndarray]):
-    """What was fed, then what came out."""
-
-    def __init__(self, feeds: Arrays, values: Arrays) -> None:
-        self._parts = (feeds, values)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        feeds, values = self._parts
-        return feeds[name] if name in feeds else values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**dict.fromkeys(self._parts[0]), **dict.fromkeys(self._parts[1])})
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class _Trimmed(Mapping[str, np.ndarray]):
-    """Values up to each sequence's end, cut when they are asked for."""
-
-    def __init__(self, values: Arrays, counts: Mapping[str, np.ndarray]) -> None:
-        self.values_ = values
-        self.counts = counts
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return padding.trimmed(self.values_[name], self.counts.get(name))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_)
-
-    def __len__(self) -> int:
-        return len(self.values_)
 
 
 def _run_target(target: Runner, feed: Feed) -> dict[str, np.ndarray]:
@@ -409,22 +271,4 @@ def _as_whole(now: Arrays, was: Arrays) -> dict[str, np.ndarray]:
     return found
 
 
-def _is_lengths(name: str, values: Arrays) -> bool:
-    """Whether an engine says by it how long the sequences of another value are."""
-    owner = name.removesuffix(lengths_name(""))
-    return owner != name and owner in values
-
-
-_WORSE = list(Verdict)
-
-
-def _rank(layer: Layer) -> tuple[int, float]:
-    return _WORSE.index(layer.verdict), layer.difference.excess
-
-
-def _values(model: ir.Model) -> list[str]:
-    made = [str(out.name) for node in model.graph for out in node.outputs]
-    return [*(str(value.name) for value in inputs(model)), *made]
-
-
-__all__ = ["Found", "apart", "run_source", "verify"]
+__all__ = ["Found", "run_source", "verify"]

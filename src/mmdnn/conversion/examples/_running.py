@@ -22,7 +22,8 @@ from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.shapes import OpenShape
 from mmdnn.verify import runners
-from mmdnn.verify.feeds import Feed, inputs
+from mmdnn.verify.feeds import Feed
+from mmdnn.verify.tables import inputs
 
 if TYPE_CHECKING:
     import onnx_ir as ir

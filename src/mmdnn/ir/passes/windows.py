@@ -91,7 +91,7 @@ def _direct(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str, li
         totals = [same_padding(*row) for row in rows]
         if None in totals:
             return {}
-        pads = _shared([total or 0 for total in totals], mode)
+        pads = shared([total or 0 for total in totals], mode)
         _reset(node, "ceil_mode")
     _reset(node, "auto_pad")
     return {"pads": pads}
@@ -104,7 +104,7 @@ def same_padding(size: int | None, span: int, stride: int) -> int | None:
     return None if size is None else max((-(-size // stride) - 1) * stride + span - size, 0)
 
 
-def _shared(totals: list[int], mode: str) -> list[int]:
+def shared(totals: list[int], mode: str) -> list[int]:
     """Pads of these sums, the odd one behind for SAME_UPPER, else in front."""
     small, large = [total // 2 for total in totals], [-(-total // 2) for total in totals]
     return small + large if mode == "SAME_UPPER" else large + small
@@ -123,12 +123,12 @@ def _transposed(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str
         rows = zip(sizes, strides, spans, extra, wanted[-count:], strict=True)
         totals = [((n or 0) - 1) * s + span + more - size for n, s, span, more, size in rows]
         extra = [more - min(total, 0) for more, total in zip(extra, totals, strict=True)]
-        pads = _shared([max(total, 0) for total in totals], mode)
+        pads = shared([max(total, 0) for total in totals], mode)
     elif mode == "VALID":
         pads = [0] * 2 * count
     elif mode != "NOTSET":
         rest = zip(spans, strides, extra, strict=True)
-        pads = _shared([max(span - s + more, 0) for span, s, more in rest], mode)
+        pads = shared([max(span - s + more, 0) for span, s, more in rest], mode)
     changed = wanted is not None or mode != "NOTSET"
     node.attributes.pop("output_shape", None)
     _reset(node, "auto_pad")
