@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk._catalogue import Catalogue, Known
 from mmdnn.frameworks.cntk._matching import Bound, number
 from mmdnn.frameworks.cntk.codegen.operators import REDUCTIONS
-from mmdnn.frameworks.cntk.codegen.patterns import Catalogue, Known
-from mmdnn.frameworks.cntk.codegen.table import Node, Template, is_whole, reduction_axes
+from mmdnn.frameworks.cntk.codegen.table import Node, is_whole, reduction_axes
 from mmdnn.frameworks.cntk.codegen.weights import inline
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.python.expressions import Operand, is_plain
 from mmdnn.python.literals import native
+from mmdnn.python.templates import Template
 from mmdnn.tensors import references
 
 Make = Callable[..., Operand] | Template
@@ -131,7 +132,7 @@ def expression(function: Function, operand: Callable[[Variable], Operand]) -> Op
         return operand(outer.get(value, value)) if scalar is None else native(np.float32(scalar))
 
     if isinstance(known_.make, Template):
-        return known_.make.fill(node, lambda name: written(bound[name]))
+        return node.filled(known_.make, lambda name: written(bound[name]))
     given = {name: written(bound.get(name)) for name in signature(known_.make)}
     return known_.make(**given | {"node": node})
 

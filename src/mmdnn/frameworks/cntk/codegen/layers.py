@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound, number
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
-from mmdnn.frameworks.cntk.codegen.patterns import Catalogue
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
 from mmdnn.frameworks.cntk.codegen.table import (
     FUNCTIONS,
     PRINTERS,
     Node,
-    Template,
     each,
     flags,
     steps,
@@ -29,6 +28,7 @@ from mmdnn.frameworks.cntk.codegen.windows import UNKNOWN
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python.expressions import Operand, text
 from mmdnn.python.literals import Raw, native
+from mmdnn.python.templates import Template
 
 if TYPE_CHECKING:
     from mmdnn.frameworks.cntk.codegen.network import Network
@@ -107,7 +107,7 @@ def _made(node: Node, bound: Bound) -> Operand:
     make = bound["make"]
     try:
         if isinstance(make, Template):
-            made = make.fill(node, written)
+            made = node.filled(make, written)
         else:
             given = {name: bound.get(name) for name in signature(make)}
             made = make(**given | {"node": node})

@@ -39,14 +39,14 @@ rows(
         " infer_input_rank_to_map=inferInputRankToMap or -1)",
         "TransposeTimes(right, left, outputRank=1)": "times_transpose(left, right)",
         "Splice(*inputs)": "splice(*inputs, axis=axis or -1)",
-        "Cast(x)": "cast(x, types[newDataType])",
+        "Cast(x)": "cast(x, types(newDataType))",
         "OneHot(x)": "one_hot(x, numClass, sparse_output=oneHotOutputSparse or False,"
         " axis=onehotAxis or -1)",
         "Gather(indices, reference)": "gather(reference, indices)",
         "TopK(x)": "top_k(x, numItems, axis=axis or -1)",
         "EyeLike(x)": "eye_like(x, sparse_output=OutputSparse or True)",
         "SumAll(x)": "reduce_sum(x, axis=C.Axis.all_axes())",
-        "Pad(x)": "pad(x, pairs(paddingHead, paddingFoot), mode=paddings[paddingMode]"
+        "Pad(x)": "pad(x, pairs(paddingHead, paddingFoot), mode=paddings(paddingMode)"
         " or C.ops.CONSTANT_PAD, constant_value=paddingConstantValue or 0.0)",
         "PastValue(x, initial)": "sequence.past_value(x, initial_state=initial or 0.0,"
         " time_step=offset or 1)",

@@ -13,10 +13,10 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import _blocks
+from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
 from mmdnn.frameworks.cntk.codegen.expressions import call
-from mmdnn.frameworks.cntk.codegen.patterns import Catalogue
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.codegen.weights import inline
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable

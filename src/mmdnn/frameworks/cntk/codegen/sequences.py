@@ -6,9 +6,10 @@ from itertools import product
 
 from mmdnn.frameworks.cntk.codegen.blocks import known, shape_of
 from mmdnn.frameworks.cntk.codegen.operators import REDUCTIONS
-from mmdnn.frameworks.cntk.codegen.table import Node, Template
+from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.python.expressions import Operand
+from mmdnn.python.templates import Template
 
 _FLAG = "ReconcileDynamicAxis(0, x)"
 _WHERE = (

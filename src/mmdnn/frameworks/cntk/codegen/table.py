@@ -10,19 +10,20 @@ Python's function, with which the argument is left out. Attributes that nobody t
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk._catalogue import parts
 from mmdnn.frameworks.cntk.codegen.expressions import call
-from mmdnn.frameworks.cntk.codegen.patterns import parts
 from mmdnn.frameworks.cntk.graph import Axis, Function
 from mmdnn.python.expressions import Operand, binary, is_plain, unary
 from mmdnn.python.literals import Raw, literal
+from mmdnn.python.templates import MISSING, Template
 
 Printer = Callable[..., Operand]
 PRINTERS: dict[str, Printer] = {}
@@ -50,18 +51,12 @@ LATER = frozenset(
 )
 """Attributes that files of early versions do not have: they are what Python makes them."""
 
-_MISSING: Any = object()
 _AXES = {
     graph.ALL_STATIC: "C.Axis.all_static_axes()",
     graph.END_STATIC: "C.Axis.new_leading_axis()",
     graph.ALL: "C.Axis.all_axes()",
 }
-_INFIX = {
-    ast.Add: ("+", "plus"),
-    ast.Sub: ("-", "minus"),
-    ast.Mult: ("*", "element_times"),
-    ast.Div: ("/", "element_divide"),
-}
+_INFIX = {"+": "plus", "-": "minus", "*": "element_times", "/": "element_divide"}
 
 
 def printer(*ops: str) -> Callable[[Printer], Printer]:
@@ -87,13 +82,13 @@ class Node:
         self.op = function.op
         self._left = dict(function.attributes)
 
-    def take(self, name: str, default: Any = _MISSING) -> Any:
+    def take(self, name: str, default: Any = MISSING) -> Any:
         """One of its attributes.
 
         Raises:
             FormatError: It has no such one, and there is no default.
         """
-        if name in self._left or default is _MISSING:
+        if name in self._left or default is MISSING:
             found = self.function.attribute(name)
             self._left.pop(name, None)
             return found
@@ -135,6 +130,40 @@ class Node:
         if function.startswith("cntk_py."):
             return call(f"C.typemap(C.{function})", *given, self.function.name, **named)
         return call(f"C.{function}", *given, **named, name=self.function.name or None)
+
+    def filled(self, template: Template, value: Callable[[str], Any]) -> Operand:
+        """The expression that a row says.
+
+        Args:
+            template: The row's right side.
+            value: What a name stands for; it raises KeyError for attributes.
+        """
+
+        def known(name: str, default: Any) -> Any:
+            if name.startswith("C."):
+                return Raw(name)
+            of, _, attribute = name.rpartition(".")
+            try:
+                node = value(of) if of not in ("", "own") else self
+                return (
+                    node.take(attribute, default if attribute in LATER else MISSING)
+                    if of
+                    else value(name)
+                )
+            except KeyError:
+                return self.take(name, default if name in LATER else MISSING)
+
+        tables = {name: partial(self.choice, name) for name in TABLES}
+        try:
+            function, args, kwargs = template.fill(known, FUNCTIONS | tables, self.argument)
+        except ValueError as error:
+            self.refuse(str(error))
+        if function not in _INFIX:
+            return self.call(function, *args, **kwargs)
+        args = [self.argument(one) for one in args]
+        if self.function.name or (len(args) == 2 and all(map(is_plain, args))):
+            return self.call(_INFIX[function] if len(args) == 2 else "negate", *args)
+        return binary(function, *args) if len(args) == 2 else unary(function, *args)
 
     def argument(self, value: Any) -> Operand:
         """A value as an operand; an axis as Python counts it."""
@@ -198,10 +227,9 @@ def reduction_axes(axes: list[Axis]) -> Axis | list[Axis] | None:
 
 def _whole(value: Any) -> int:
     """A number that Python's function takes as an integer."""
-    number = value if isinstance(value, (int, float)) else math.nan
-    if not float(number).is_integer():
-        raise UnsupportedError("a number that must be whole is none")
-    return int(number)
+    if not isinstance(value, (int, float)) or not float(value).is_integer():
+        raise ValueError("a number that must be whole is none")
+    return int(value)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -213,98 +241,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pairs": lambda one, other: list(zip(one, other, strict=True))[::-1],
 }
 """What rows may do with values."""
-
-
-class Template:
-    """The right side of a row."""
-
-    def __init__(self, text: str) -> None:
-        self.tree = ast.parse(text, mode="eval").body
-
-    def fill(self, node: Node, value: Callable[[str], Any]) -> Operand:
-        """The expression for a function.
-
-        Args:
-            node: The function.
-            value: What a name stands for; it raises KeyError for attributes of the function.
-        """
-        return _Filling(node, value).whole(self.tree)
-
-
-class _Filling:
-    def __init__(self, node: Node, value: Callable[[str], Any]) -> None:
-        self.node = node
-        self.value = value
-
-    def whole(self, tree: ast.expr) -> Operand:
-        """A call, or an operator of Python's where the function has no name of its own."""
-        match tree:
-            case ast.BinOp(left, op, right):
-                both = [self.node.argument(self.of(one)) for one in (left, right)]
-                symbol, function = _INFIX[type(op)]
-                if self.node.function.name or all(map(is_plain, both)):
-                    return self.node.call(function, *both)
-                return binary(symbol, *both)
-            case ast.UnaryOp(operand=operand):
-                x = self.of(operand)
-                named = self.node.function.name
-                return self.node.call("negate", x) if named else unary("-", x)
-            case ast.Call(function, args, keywords):
-                given = [value for one in args for value in self.positional(one)]
-                rest = {str(one.arg): self.keyword(one.value) for one in keywords}
-                return self.node.call(ast.unparse(function), *given, **rest)
-        raise ValueError(ast.unparse(tree))
-
-    def positional(self, tree: ast.expr) -> list[Any]:
-        """An argument, or those that a star stands before."""
-        return list(self.of(tree.value)) if isinstance(tree, ast.Starred) else [self.of(tree)]
-
-    def keyword(self, tree: ast.expr) -> Any:
-        """An argument; None where it is the default."""
-        value = self.of(tree)
-        if value is None or not isinstance(tree, ast.BoolOp):
-            return value
-        value, default = (self.node.argument(one) for one in (value, self.of(tree.values[1])))
-        return None if is_plain(value) and literal(value) == literal(default) else value
-
-    def of(self, tree: ast.expr) -> Any:
-        """What a part stands for."""
-        match tree:
-            case ast.Constant(value=value):
-                return value
-            case ast.Name(name):
-                return self.named(name)
-            case ast.Attribute(ast.Name(name), attribute) if name != "C":
-                return self.attribute(name, attribute)
-            case ast.BoolOp(values=[ast.Name(name), default]):
-                return self.named(name, self.of(default))
-            case ast.BoolOp(values=[ast.Attribute(ast.Name(name), attribute), default]):
-                return self.attribute(name, attribute, self.of(default))
-            case ast.BoolOp(values=[value, _]):
-                return self.of(value)
-            case ast.IfExp(test, body, orelse):
-                return self.of(body if self.of(test) else orelse)
-            case ast.Subscript(ast.Name(table), key):
-                return self.node.choice(table, self.of(key))
-            case ast.Call(ast.Name(function), args):
-                return FUNCTIONS[function](*(v for one in args for v in self.positional(one)))
-            case ast.Tuple(elts):
-                return tuple(map(self.of, elts))
-            case ast.UnaryOp():
-                return ast.literal_eval(tree)
-        return Raw(ast.unparse(tree))
-
-    def named(self, name: str, default: Any = _MISSING) -> Any:
-        """What a name stands for: an operand, else an attribute."""
-        try:
-            return self.value(name)
-        except KeyError:
-            return self.node.take(name, default if name in LATER else _MISSING)
-
-    def attribute(self, of: str, name: str, default: Any = _MISSING) -> Any:
-        """An attribute of the block's own, or of a function inside."""
-        node = self.node if of == "own" else self.value(of)
-        return node.take(name, default if name in LATER else _MISSING)
 
 
 def rows(table: Mapping[str, str]) -> None:
@@ -330,6 +266,6 @@ def _row(args: list[ast.expr], fixed: Mapping[str, Any], text: str, *, spread: b
         if len(names) > count:
             given[names[-1].lstrip("*")] = inputs[count:]
         node.only(**fixed)
-        return template.fill(node, given.__getitem__)
+        return node.filled(template, given.__getitem__)
 
     return make
