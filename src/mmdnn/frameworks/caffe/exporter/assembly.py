@@ -19,7 +19,7 @@ from mmdnn.frameworks.caffe._notes import note
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Draft
 from mmdnn.frameworks.caffe.graph import Layer, Network, message
 from mmdnn.ir import LAYER
-from mmdnn.names import free
+from mmdnn.names import free, take
 from mmdnn.registry import Source
 
 
@@ -125,17 +125,12 @@ class _Names:
     def give(self) -> None:
         """Last layers first, so that what remains of a blob in the end has its name."""
         for draft in self.drafts:
-            draft.name = self._layer(draft.name)
+            draft.name = take(draft.name, self.layers)
         for draft in reversed(self.drafts):
             for place, top in reversed(list(enumerate(draft.tops))):
                 top.name = self._blob(top, self._wish(draft, place))
                 self.holders[top.name] = top
         self._keep_inputs()
-
-    def _layer(self, name: str) -> str:
-        candidate = free(name, self.layers)
-        self.layers.add(candidate)
-        return candidate
 
     def _wish(self, draft: Draft, place: int) -> str:
         top = draft.tops[place]
@@ -145,13 +140,16 @@ class _Names:
         if len(readers) == 1 and readers[0].in_place:
             return readers[0].tops[0].name
         name = draft.name if len(draft.tops) == 1 else f"{draft.name}_{place}"
+        return self._free(name)
+
+    def _free(self, name: str) -> str:
         return free(name, self.wanted.union(self.holders))
 
     def _blob(self, top: Blob, name: str) -> str:
         later = self.holders.get(name)
         if later is None or self._may_become(top, later):
             return name
-        return free(name, self.wanted.union(self.holders))
+        return self._free(name)
 
     def _may_become(self, top: Blob, later: Blob) -> bool:
         """Whether a layer may make the one content of the other in place."""

@@ -65,24 +65,14 @@ def _not_less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob
     return opposite(caffe, _greater(node, caffe, b, a, "less"))
 
 
-@exporter("Greater", doc=PAGE)
+@exporter("Greater", "Less", doc=PAGE)
 def greater(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return _greater(node, caffe, a, b)
+    return _greater(node, caffe, *((a, b) if node.type == "Greater" else (b, a)))
 
 
-@exporter("Less", doc=PAGE)
-def less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return _greater(node, caffe, b, a)
-
-
-@exporter("GreaterOrEqual", doc=PAGE)
-def greater_or_equal(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return _not_less(node, caffe, a, b)
-
-
-@exporter("LessOrEqual", doc=PAGE)
-def less_or_equal(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return _not_less(node, caffe, b, a)
+@exporter("GreaterOrEqual", "LessOrEqual", doc=PAGE)
+def not_less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+    return _not_less(node, caffe, *((a, b) if node.type == "GreaterOrEqual" else (b, a)))
 
 
 @exporter("Equal", doc=PAGE)

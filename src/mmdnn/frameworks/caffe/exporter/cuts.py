@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-
-import numpy as np
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.writer import Writer
@@ -85,7 +84,7 @@ def transposed(caffe: Writer, x: Blob, order: Sequence[int]) -> Blob | None:
         now = now[:place] + now[at:end] + now[place:at] + now[end:]
 
     def count(axes: Sequence[int]) -> int:
-        return int(np.prod([sizes[axis] for axis in axes], dtype=np.int64))
+        return math.prod([sizes[axis] for axis in axes])
 
     if sum(min(count(a), count(b)) for _, a, b, _ in steps) > MOST_PARTS:
         return None

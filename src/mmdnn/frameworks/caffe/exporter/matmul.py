@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -80,7 +81,7 @@ def _unflattened(node: ExportedNode, x: Blob) -> Blob:
     if maker.type not in {"Flatten", "Reshape"}:
         return x
     before = maker.bottoms[0]
-    flat = (*before.shape[:1], int(np.prod(before.shape[1:], dtype=np.int64)))
+    flat = (*before.shape[:1], math.prod(before.shape[1:]))
     return before if len(before.shape) > 1 and x.shape == flat else x
 
 
@@ -133,7 +134,7 @@ def mixed(
     """
     lead, rest = x.shape[:start], x.shape[end:]
     outputs, inputs = (int(dim) for dim in weight.shape.numpy())
-    before, after = (int(np.prod(part, dtype=np.int64)) for part in (lead, rest))
+    before, after = (math.prod(part) for part in (lead, rest))
     free = len(lead) > 1
     dims = [-1, inputs, after, 1] if free else None
     name = f"{suffix}_" if suffix else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -93,30 +94,25 @@ def _normalised(caffe: Writer, x: Blob, rows: int, epsilon: float) -> Blob:
 
     The number of rows is the BatchNorm's channels, which a larger batch does not fit: Caffe stops.
     """
-    rest = int(np.prod(x.shape, dtype=np.int64)) // rows
+    rest = math.prod(x.shape) // rows
     cut = caffe.reshape(x, (1, rows, rest), suffix="rows", dims=[1, -1, rest])
     normal = by_own_statistics(caffe, cut, epsilon)
     return caffe.reshape(normal, x.shape, suffix="whole", dims=[-1, *x.shape[1:]])
 
 
 def _affine(
-    node: ExportedNode, caffe: Writer, x: Blob, weight: Operand | None, bias: Operand | None
+    node: ExportedNode, caffe: Writer, x: Blob, *operands: Operand | None, channels: bool = False
 ) -> Blob:
-    for kind, constant in (("Scale", weight), ("Bias", bias)):
+    """Factors and what is added, for each channel or for the axes that their shapes say."""
+    for kind, constant in zip(("Scale", "Bias"), operands, strict=True):
         if constant is None:
             continue
         if not isinstance(constant, Constant):
             node.refuse("its factors are computed while the model runs")
-        x = along(node, caffe, kind, x, constant)
-    return x
-
-
-def _by_channel(node: ExportedNode, caffe: Writer, x: Blob, *operands: Operand) -> Blob:
-    for kind, constant in zip(("Scale", "Bias"), operands, strict=True):
-        if not isinstance(constant, Constant):
-            node.refuse("its factors are computed while the model runs")
-        blob = constant.shaped(x.shape[1:2])
-        x = caffe.layer(kind, x, blobs=[blob], axis=1)
+        if channels:
+            x = caffe.layer(kind, x, blobs=[constant.shaped(x.shape[1:2])], axis=1)
+        else:
+            x = along(node, caffe, kind, x, constant)
     return x
 
 
@@ -125,7 +121,7 @@ def instance_normalization(
     node: ExportedNode, caffe: Writer, x: Blob, weight: Operand, bias: Operand, *, epsilon: float
 ) -> Blob:
     y = _normalised(caffe, x, x.shape[0] * x.shape[1], epsilon)
-    return _by_channel(node, caffe, y, weight, bias)
+    return _affine(node, caffe, y, weight, bias, channels=True)
 
 
 @exporter("GroupNormalization", doc=PAGE, unused="stash_type")
@@ -140,7 +136,7 @@ def group_normalization(
     num_groups: int,
 ) -> Blob:
     y = _normalised(caffe, x, x.shape[0] * num_groups, epsilon)
-    return _by_channel(node, caffe, y, weight, bias)
+    return _affine(node, caffe, y, weight, bias, channels=True)
 
 
 @exporter("LayerNormalization", doc=PAGE, unused="stash_type")
@@ -154,7 +150,7 @@ def layer_normalization(
     axis: int,
     epsilon: float,
 ) -> Sequence[Blob | None]:
-    rows = int(np.prod(x.shape[: node.axis(x, axis)], dtype=np.int64))
+    rows = math.prod(x.shape[: node.axis(x, axis)])
     y = _normalised(caffe, x, rows, epsilon)
     return [_affine(node, caffe, y, weight, bias), None, None]
 

@@ -7,6 +7,7 @@ than the node they are cut off, where a divisor differs the result is scaled by 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -163,7 +164,7 @@ def average_pool(
 def global_pool(caffe: Writer, x: Blob, method: str, suffix: str = "") -> Blob:
     """The whole picture at once; a row of numbers, or a volume, is made a picture first."""
     if len(x.shape) != 4:
-        rest = int(np.prod(x.shape[2:], dtype=np.int64))
+        rest = math.prod(x.shape[2:])
         x = caffe.reshape(x, (*x.shape[:2], rest, 1), suffix="picture")
     return caffe.layer(
         "Pooling",
@@ -175,17 +176,9 @@ def global_pool(caffe: Writer, x: Blob, method: str, suffix: str = "") -> Blob:
     )
 
 
-@exporter("GlobalMaxPool", doc=PAGE)
-def global_max_pool(node: ExportedNode, caffe: Writer, x: Blob) -> Blob:
-    return _globally(node, caffe, x, "MAX")
-
-
-@exporter("GlobalAveragePool", doc=PAGE)
-def global_average_pool(node: ExportedNode, caffe: Writer, x: Blob) -> Blob:
-    return _globally(node, caffe, x, "AVE")
-
-
-def _globally(node: ExportedNode, caffe: Writer, x: Blob, method: str) -> Blob:
+@exporter("GlobalMaxPool", "GlobalAveragePool", doc=PAGE)
+def whole_pool(node: ExportedNode, caffe: Writer, x: Blob) -> Blob:
+    method = "MAX" if node.type == "GlobalMaxPool" else "AVE"
     if len(x.shape) == 4:
         return global_pool(caffe, x, method)
     return caffe.reshape(global_pool(caffe, x, method, "pool"), node.shape())

@@ -173,49 +173,15 @@ def _shared(caffe: Writer, name: str, numbers: list[float], shapes: list[tuple[i
     return known[key]
 
 
-@exporter("LSTM", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
-def lstm(
-    node: ExportedNode,
-    caffe: Writer,
-    x: Operand,
-    weight: Constant,
-    recurrence: Constant,
-    bias: Constant | None = None,
-    lengths: Operand | None = None,
-    hidden: Operand | None = None,
-    memory: Operand | None = None,
-    peepholes: Operand | None = None,
-    **_attributes: Any,
+@exporter("LSTM", "RNN", doc=f"{DOXYGEN}/classcaffe_1_1LSTMLayer.html")
+def recurrent(
+    node: ExportedNode, caffe: Writer, *operands: Operand | None, **_attributes: Any
 ) -> list[Blob | None]:
     """What `is_spelled_out` leaves: lengths, peepholes and attributes are the usual ones."""
-    del lengths, peepholes
-    return _written(node, caffe, x, [weight, recurrence, bias], [hidden, memory])
-
-
-@exporter("RNN", doc=f"{DOXYGEN}/classcaffe_1_1RNNLayer.html")
-def rnn(
-    node: ExportedNode,
-    caffe: Writer,
-    x: Operand,
-    weight: Constant,
-    recurrence: Constant,
-    bias: Constant | None = None,
-    lengths: Operand | None = None,
-    hidden: Operand | None = None,
-    **_attributes: Any,
-) -> list[Blob | None]:
-    del lengths
-    return _written(node, caffe, x, [weight, recurrence, bias], [hidden])
-
-
-def _written(
-    node: ExportedNode,
-    caffe: Writer,
-    x: Operand,
-    weights: Sequence[Constant | None],
-    states: Sequence[Operand | None],
-) -> list[Blob | None]:
-    said, blob = read(node.node), caffe.blob(x)
+    said, (x, *rest) = read(node.node), [*operands, *[None] * 7][:8]
+    weights = [each if isinstance(each, Constant) else None for each in rest[:3]]
+    assert x is not None
+    blob, states = caffe.blob(x), rest[4 : 6 if said.kind == "LSTM" else 5]
     known = [None if isinstance(s, Constant) and is_zero(s.value) else s for s in states]
     ends = node.wants(1) or node.wants(2)
     ways = [_Layer(node, caffe, said, way, weights, known) for way in range(said.ways)]

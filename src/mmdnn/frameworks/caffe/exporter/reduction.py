@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
@@ -68,7 +69,7 @@ def _summed(
         x = caffe.power(x, power=2.0, suffix=f"{suffix}square")
     blocks = _blocks(axes)
     for start, end in blocks[::-1]:
-        count = int(np.prod(x.shape[start:end], dtype=np.int64))
+        count = math.prod(x.shape[start:end])
         share = np.full((1, count), 1 / count if operation == "MEAN" else 1.0, np.float32)
         last = (start, end) == blocks[0]
         kept = (*x.shape[:start], *[1] * (end - start), *x.shape[end:])
@@ -111,7 +112,7 @@ def reduce_max(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> B
         return caffe.reshape(global_pool(caffe, x, "MAX", "pool"), shape)
     blocks = _blocks(axes)
     for start, end in blocks[::-1]:
-        whole = int(np.prod(x.shape[start:end], dtype=np.int64))
+        whole = math.prod(x.shape[start:end])
         flat = (*x.shape[:start], whole, *x.shape[end:])
         last = (start, end) == blocks[0]
         kept = (*x.shape[:start], *[1] * (end - start), *x.shape[end:])
@@ -136,12 +137,14 @@ def reduce_min(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> B
     return caffe.power(reduce_max(node, caffe, negative, axes), scale=-1.0)
 
 
-@exporter("ArgMax", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
+@exporter("ArgMax", "ArgMin", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
 def arg_max(
     node: ExportedNode, caffe: Writer, x: Blob, *, axis: int, select_last_index: int
 ) -> Blob:
-    """Of equal maxima Caffe takes the last one."""
+    """Of equal maxima Caffe takes the last one. The least is where the negative is greatest."""
     axis = node.axis(x, axis)
+    if node.type == "ArgMin":
+        x = caffe.power(x, scale=-1.0, suffix="negative")
     if not select_last_index:
         return _first_of_best(node, caffe, x, axis)
     kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) == node.shape()
@@ -161,15 +164,6 @@ def _first_of_best(node: ExportedNode, caffe: Writer, x: Blob, axis: int) -> Blo
     kept = first.shape == node.shape()
     place = caffe.power(first, scale=-1.0, shift=float(size), suffix="" if kept else "place")
     return caffe.reshape(place, node.shape())
-
-
-@exporter("ArgMin", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
-def arg_min(
-    node: ExportedNode, caffe: Writer, x: Blob, *, axis: int, select_last_index: int
-) -> Blob:
-    """Where the negative is greatest."""
-    negative = caffe.power(x, scale=-1.0, suffix="negative")
-    return arg_max(node, caffe, negative, axis=axis, select_last_index=select_last_index)
 
 
 @reduces("ReduceProd", "eltwise")

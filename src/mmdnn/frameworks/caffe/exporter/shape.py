@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,7 +106,7 @@ def _shuffled(node: ExportedNode, caffe: Writer, x: Blob, order: list[int], chan
 
 
 def _count(shape: Sequence[int]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
+    return math.prod(shape)
 
 
 @exporter("Tile", doc=f"{TUTORIAL}/tile.html")

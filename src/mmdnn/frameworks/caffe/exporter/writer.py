@@ -45,24 +45,11 @@ class Writer:
         return self.network.fork
 
     def layer(
-        self,
-        type_: str,
-        *bottoms: Operand,
-        blobs: Sequence[ir.TensorProtocol] = (),
-        shape: Sequence[int] | None = None,
-        name: str = "",
-        suffix: str = "",
-        in_place: bool = False,
-        param: Mapping[str, Any] | None = None,
-        **fields: Any,
+        self, type_: str, *bottoms: Operand, shape: Sequence[int] | None = None, **said: Any
     ) -> Blob:
-        """A layer with one top; see `layers`. Its shape is the first bottom's unless given."""
-        shapes = [tuple(bottoms[0].shape if shape is None else shape)]
-        (top,) = self.layers(
-            type_, *bottoms, blobs=blobs, shapes=shapes, name=name, suffix=suffix,
-            in_place=in_place, param=param, **fields,
-        )  # fmt: skip
-        return top
+        """A layer with one top, of its first bottom's shape unless given; see `layers`."""
+        shapes = [bottoms[0].shape if shape is None else shape]
+        return self.layers(type_, *bottoms, shapes=shapes, **said)[0]
 
     def layers(
         self,

@@ -72,30 +72,19 @@ _V0_TRANSFORMS = {
     "mirror": "mirror",
 }
 _V0_TYPES = {
-    "accuracy": "ACCURACY",
-    "bnll": "BNLL",
-    "concat": "CONCAT",
+    **{
+        name: name.upper()
+        for name in (
+            *("accuracy", "bnll", "concat", "data", "dropout", "euclidean_loss", "flatten"),
+            *("hdf5_data", "hdf5_output", "im2col", "infogain_loss", "lrn"),
+            *("multinomial_logistic_loss", "relu", "sigmoid", "softmax", "softmax_loss", "split"),
+            *("tanh", "window_data"),
+        )
+    },
     "conv": "CONVOLUTION",
-    "data": "DATA",
-    "dropout": "DROPOUT",
-    "euclidean_loss": "EUCLIDEAN_LOSS",
-    "flatten": "FLATTEN",
-    "hdf5_data": "HDF5_DATA",
-    "hdf5_output": "HDF5_OUTPUT",
-    "im2col": "IM2COL",
     "images": "IMAGE_DATA",
-    "infogain_loss": "INFOGAIN_LOSS",
     "innerproduct": "INNER_PRODUCT",
-    "lrn": "LRN",
-    "multinomial_logistic_loss": "MULTINOMIAL_LOGISTIC_LOSS",
     "pool": "POOLING",
-    "relu": "RELU",
-    "sigmoid": "SIGMOID",
-    "softmax": "SOFTMAX",
-    "softmax_loss": "SOFTMAX_LOSS",
-    "split": "SPLIT",
-    "tanh": "TANH",
-    "window_data": "WINDOW_DATA",
 }
 _V1_TYPES = {
     "NONE": "",
