@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmdnn.frameworks.caffe.exporter.table import exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode
@@ -11,7 +13,7 @@ MOST_STEPS = 64
 
 
 @exporter("Scan", doc="https://onnx.ai/onnx/operators/onnx__Scan.html")
-def scan(node: ExportedNode, _caffe: Writer, *_inputs: Operand) -> None:
+def scan(node: ExportedNode, _caffe: Writer, *_inputs: Operand, **_attributes: Any) -> None:
     """Those of few steps have been written out already."""
     node.refuse(
         f"Caffe has no loops, and only up to {MOST_STEPS} steps are written out one by one, "
