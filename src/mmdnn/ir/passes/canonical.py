@@ -135,6 +135,8 @@ def _unknown(value: ir.Value) -> bool:
 
 def _replace(graph: ir.Graph, node: ir.Node, known: np.ndarray | ir.TensorProtocol) -> None:
     output = node.outputs[0]
+    if output.is_graph_output() and node.op_type == "Identity":
+        return  # that is what stands for a known output
     tensor = ir.tensor(known, name=output.name) if isinstance(known, np.ndarray) else known
     name = output.name or f"{node.name}_value"
     value = ir.Value(name=name, const_value=tensor, type=ir.TensorType(tensor.dtype))
