@@ -39,14 +39,10 @@ def if_(
         statements = torch.scope.nodes(graph)
         for value, output in zip(graph.outputs, outputs, strict=True):
             found = torch.scope.variable(value)
-            if found is not output and wanted_output(output):
+            if found is not output and output.value is not None and is_used(output.value):
                 statements.append(Statement([output], Code("{0}", (found,))))
         bodies.append((header, statements))
     torch.scope.statements.append(Statement(outputs, Code(""), bodies, node.node))
-
-
-def wanted_output(output: Variable) -> bool:
-    return output.value is not None and is_used(output.value)
 
 
 @exporter("Loop", doc="Loop")

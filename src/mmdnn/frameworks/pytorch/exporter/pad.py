@@ -33,7 +33,7 @@ def pad(
     count = len(given) // 2
     rank = count if axes is None else node.rank(x)
     along = (
-        list(range(rank)) if axes is None else [node.axis(x, a) for a in torch.ints(axes, "axes")]
+        list(range(rank)) if axes is None else [node.axis(x, a) for a in node.ints(axes, "axes")]
     )
     sides: dict[int, tuple[int, int]] = {
         axis: (int(given[i]), int(given[i + count]))  # type: ignore[arg-type]

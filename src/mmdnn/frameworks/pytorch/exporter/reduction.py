@@ -66,7 +66,7 @@ def _axes(node: Node, torch: Writer, x: Variable, axes: Variable | None, none: i
     """The axes to reduce over: None for all, () for none."""
     given: list[int] = []
     if axes is not None and torch.static(axes) is not None:
-        given = torch.ints(axes, "axes")
+        given = node.ints(axes, "axes")
     elif axes is not None and axes.shape != (0,):
         if none and not isinstance((axes.shape or (None,))[0], int):
             node.refuse("whether it has axes is computed while the model runs")

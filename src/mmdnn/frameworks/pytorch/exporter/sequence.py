@@ -29,7 +29,7 @@ def length(_node: Node, torch: Writer, items: Variable) -> Code:
 
 @exporter("SequenceAt", doc="SequenceAt")
 def at(_node: Node, torch: Writer, items: Variable, position: Variable) -> Code:
-    return torch.code("{0}[{1}]", items, _position(torch, position), needs=(ATOM,))
+    return torch.code("{0}[{1}]", items, torch.integer(position), needs=(ATOM,))
 
 
 @exporter("SequenceInsert", doc="SequenceInsert")
@@ -42,7 +42,7 @@ def insert(
 ) -> Code:
     if position is None:
         return torch.code("{0} + [{1}]", items, item, binds=SUM)
-    index: Any = _position(torch, position)
+    index: Any = torch.integer(position)
     if isinstance(index, Code):
         index = torch.let("position", index)
     return torch.code("{0}[:{2}] + [{1}] + {0}[{2}:]", items, item, index, binds=SUM, needs=(ATOM,))
@@ -50,18 +50,13 @@ def insert(
 
 @exporter("SequenceErase", doc="SequenceErase")
 def erase(_node: Node, torch: Writer, items: Variable, position: Variable | None = None) -> Code:
-    index = -1 if position is None else _position(torch, position)
+    index = -1 if position is None else torch.integer(position)
     if index == -1:
         return torch.code("{0}[:-1]", items)
     if isinstance(index, int):
         return torch.code(f"{{0}}[:{index}] + {{0}}[{index + 1}:]", items, binds=SUM)
     gone = torch.let("position", torch.code("{0} % len({1})", index, items, binds=SUM + 1))
     return torch.code("[item for i, item in enumerate({0}) if i != {1}]", items, gone)
-
-
-def _position(torch: Writer, position: Variable) -> int | Code:
-    known = torch.static(position)
-    return torch.call("int", position) if known is None else int(known.reshape(-1)[0])
 
 
 @exporter("ConcatFromSequence", doc="ConcatFromSequence")

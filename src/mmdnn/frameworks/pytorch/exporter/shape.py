@@ -96,7 +96,7 @@ def squeeze(
         return torch.method(x, "squeeze")
     if torch.static(axes) is None:
         return torch.method(x, "squeeze", torch.method(axes, "tolist"))
-    along = [node.axis(x, axis) for axis in torch.ints(axes, "axes")]
+    along = [node.axis(x, axis) for axis in node.ints(axes, "axes")]
     if not along:
         return x
     return torch.method(x, "squeeze", along[0] if len(along) == 1 else tuple(along))
@@ -106,7 +106,7 @@ def squeeze(
 def unsqueeze(node: Node, torch: Writer, x: Variable, axes: Variable) -> Code | Variable:
     if torch.static(axes) is None:
         return torch.helper("unsqueeze", x, torch.method(axes, "tolist"))
-    given = torch.ints(axes, "axes")
+    given = node.ints(axes, "axes")
     if len(given) == 1:
         return torch.method(x, "unsqueeze", *given)
     rank = node.rank(x) + len(given)

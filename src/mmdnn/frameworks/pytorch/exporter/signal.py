@@ -21,12 +21,6 @@ def _complex(torch: Writer, x: Variable, real: bool) -> Code:
     return torch.method(x, "squeeze", -1) if real else torch.call("torch.view_as_complex", x)
 
 
-def integer(torch: Writer, x: Variable) -> int | Code:
-    """A scalar input as a Python integer."""
-    known = torch.static(x)
-    return torch.call("int", x) if known is None else int(known.reshape(-1)[0])
-
-
 @exporter("DFT", doc="DFT")
 def dft(
     node: Node,
@@ -38,13 +32,13 @@ def dft(
     inverse: int,
     onesided: int,
 ) -> Code:
-    where = -2 if axis is None else integer(torch, axis)
+    where = -2 if axis is None else torch.integer(axis)
     rank = node.rank(x)
     options: dict[str, Any] = {"dim": where % rank} if isinstance(where, int) else {}
     if isinstance(where, Code):
         options["dim"] = torch.code(f"{{0}} % {rank}", where, binds=PRODUCT)
     if length is not None:
-        options["n"] = integer(torch, length)
+        options["n"] = torch.integer(length)
     real = _last(node, x) == 1
     if real and not inverse:
         spectrum = torch.call(
@@ -75,10 +69,10 @@ def stft(
     *,
     onesided: int,
 ) -> Code:
-    hop = integer(torch, step)
+    hop = torch.integer(step)
     size: int | Code
     if length is not None:
-        size = integer(torch, length)
+        size = torch.integer(length)
     elif window is not None:
         size = torch.size(window, 0)
     else:
@@ -108,7 +102,7 @@ def _window(function: str, *extra: float) -> Any:
         dtype = torch_type(node, output_datatype)
         options: dict[str, Any] = {} if dtype == "torch.float32" else {"dtype": dtype}
         arguments = (bool(periodic), *extra) if extra or not periodic else ()
-        return torch.call(function, integer(torch, size), *arguments, **options)
+        return torch.call(function, torch.integer(size), *arguments, **options)
 
     return export
 

@@ -107,14 +107,6 @@ class Writer:
         """The value of a small constant input, or None where it is not constant."""
         return None if x is None else x.numbers()
 
-    def ints(self, x: Variable | None, what: str) -> list[int]:
-        """A constant input of integers.
-
-        Raises:
-            UnsupportedError: It is computed while the model runs.
-        """
-        return self.node.ints(x, what)
-
     def size(self, x: Variable, axis: int) -> int | Code:
         """The size of an axis: a number, or `x.shape[axis]` where it is open."""
         dims = x.shape

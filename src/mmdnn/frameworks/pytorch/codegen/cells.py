@@ -114,23 +114,12 @@ def _close(
         target = statement.targets[0]
         live[target] = len(statements) if target in outside else max(users[target], default=-1)
         remaining = [v for v, last in live.items() if last > index]
-        if (
-            remaining == [target]
-            and index > start
-            and entry in _reach(statements, start, index, entry)
-        ):
+        forks = sum(start <= user <= index for user in users[entry]) > 1
+        if remaining == [target] and forks:
             return Piece(list(statements[start : index + 1]), start, index + 1, entry, target)
         if any(v in outside for v in remaining if v is not target):
             return None
     return None
-
-
-def _reach(
-    statements: Sequence[Statement], start: int, stop: int, entry: Variable
-) -> set[Variable]:
-    """The entry, if at least two statements of the stretch use it."""
-    count = sum(entry in set(s.code.references(Variable)) for s in statements[start : stop + 1])
-    return {entry} if count > 1 else set()
 
 
 def _with_shortcut(piece: Piece) -> Piece:
@@ -243,12 +232,8 @@ def _grown(
     entries = list(before.code.references(Variable))
     step = _is_call(before.code) or bool(ACTIVATION.match(before.code.text))
     inside = all(piece.start <= user < piece.stop for user in users[piece.entry])
-    if (
-        before.targets != [piece.entry]
-        or before.bodies
-        or len(entries) != 1
-        or not (step and inside)
-    ):
+    whole = before.targets == [piece.entry] and not before.bodies and len(entries) == 1
+    if not (whole and step and inside):
         return None
     return replace(piece, statements=[before, *piece.statements], start=index, entry=entries[0])
 

@@ -7,19 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os.path import commonprefix
 from typing import Any
 
-from mmdnn.frameworks.pytorch.codegen.naming import (
-    TAKEN,
-    layer_name,
-    numbered,
-    short_name,
-    wish,
-)
-from mmdnn.frameworks.pytorch.exporter.cells import (
+from mmdnn.frameworks.pytorch.codegen.cells import (
     SHORTCUT,
     SMALLEST_CELL,
     Piece,
@@ -29,33 +22,18 @@ from mmdnn.frameworks.pytorch.exporter.cells import (
     private,
     unique,
 )
+from mmdnn.frameworks.pytorch.codegen.naming import (
+    TAKEN,
+    layer_name,
+    numbered,
+    short_name,
+    wish,
+)
+from mmdnn.frameworks.pytorch.codegen.parameters import PROJECTION, Parameters, generic
 from mmdnn.frameworks.pytorch.graph import Member, Module, Program, Variable
 from mmdnn.names import take
 from mmdnn.python.expressions import Code
-from mmdnn.python.literals import Raw, literal
 from mmdnn.python.statements import Statement, substitute
-
-DEFAULTS: dict[str, Any] = {
-    "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "eps": 1e-5,
-    "momentum": 0.1, "affine": True, "output_padding": 0,
-}  # fmt: skip
-"""What torch assumes where an argument is not given."""
-
-ORDER = ("kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "bias")
-"""The order in which torch documents a convolution's arguments."""
-
-CHANNELS = {"in_channels", "out_channels", "channels", "in_features", "out_features", "groups"}
-"""Parameters that count channels, so that one may stand for another."""
-
-POSITIONS = {
-    "nn.Conv": ("in_channels", "out_channels"),
-    "nn.Linear": ("in_features", "out_features"),
-}
-"""The names of positional arguments, by how the class's name begins."""
-
-
-PROJECTION = "projection"
-"""The parameter that says whether a block's residual path has modules."""
 
 Replacement = dict[int, tuple[Statement, Member]]
 """The call of a block, and the block's member, by where the piece they replace starts."""
@@ -114,13 +92,13 @@ def _make_class(program: Program, pieces: list[Piece], names: set[str]) -> Repla
     template = next((p for p in pieces if p.shortcut), pieces[0])
     columns = [piece.members() for piece in pieces]
     pattern = columns[pieces.index(template)]
-    parameters = _Parameters(_final_channels(columns))
+    parameters = Parameters(_final_channels(columns))
     inner: dict[Member, Member] = {}
     for index, member in enumerate(pattern):
         if member is SHORTCUT:
             inner[member] = _shortcut_member(pieces, parameters)
         else:
-            inner[member] = _generic([column[index] for column in columns], parameters)
+            inner[member] = generic([column[index] for column in columns], parameters)
     _name_inner(list(inner.values()), columns)
     block.members = [m for m in inner.values() if m.type != "identity"]
     variables = {template.entry: Variable("x")}
@@ -194,98 +172,7 @@ def _replace(main: Module, pieces: list[Piece], replacement: Replacement) -> Non
     main.members = unique(replacement[gone[m].start][1] if m in gone else m for m in main.members)
 
 
-class _Parameters:
-    """What differs between the pieces, each distinct column of values once.
-
-    Args:
-        final: The column that is to be called `out_channels`.
-    """
-
-    def __init__(self, final: list[Any]) -> None:
-        self.final = final
-        self.columns: list[tuple[str, list[Any]]] = []
-        self.names = {"self", "x"}
-
-    def value(self, values: list[Any], wanted: str) -> Any:
-        """The value itself where all are equal, else the name of the parameter that carries it."""
-        if all(literal(v) == literal(values[0]) for v in values):
-            return values[0]
-        for name, column in self.columns:
-            same = list(map(literal, column)) == list(map(literal, values))
-            if same and _alike(name, wanted):
-                return Raw(name)
-        if wanted == "out_channels" and values != self.final:
-            wanted = "channels"
-        self.columns.append((take(wanted, self.names, 2), values))
-        return Raw(self.columns[-1][0])
-
-    def optional(self, values: list[Any], wanted: str) -> Any:
-        """The same for what only some pieces have (None elsewhere): a parameter that fits is preferred."""
-        present = [i for i, value in enumerate(values) if value is not None]
-        for name, column in self.columns:
-            same = all(literal(column[i]) == literal(values[i]) for i in present)
-            if same and _alike(name, wanted):
-                return Raw(name)
-        filled = [values[present[0]] if value is None else value for value in values]
-        return self.value(filled, wanted)
-
-    def declare(self) -> list[str]:
-        """The parameters of `__init__`; those with a torch default come last."""
-        plain = [name for name, _ in self.columns if not self._default(name)]
-        keyed = [f"{n}={literal(DEFAULTS[n])}" for n, _ in self.columns if self._default(n)]
-        flags = [f"{name}=False" for name, _ in self.columns if name == PROJECTION]
-        return [*(n for n in plain if n != PROJECTION), *keyed, *flags]
-
-    def arguments(self, index: int) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments for one piece."""
-        args = [
-            values[index]
-            for name, values in self.columns
-            if not self._default(name) and name != PROJECTION
-        ]
-        kwargs = {
-            name: values[index]
-            for name, values in self.columns
-            if (self._default(name) and values[index] != DEFAULTS[name])
-            or (name == PROJECTION and values[index])
-        }
-        return args, kwargs
-
-    @staticmethod
-    def _default(name: str) -> bool:
-        return name in DEFAULTS
-
-
-def _alike(name: str, wanted: str) -> bool:
-    """Whether a parameter of the one name may stand for the other: both count channels, or are the same."""
-    plain = name.rstrip("_0123456789")
-    return plain == wanted or {plain, wanted} <= CHANNELS
-
-
-def _generic(column: list[Member | None], parameters: _Parameters) -> Member:
-    """The member as the class makes it, for those of all pieces; None where a piece has none."""
-    first = next(m for m in column if m is not None)
-    choose = parameters.optional if None in column else parameters.value
-    names = next((n for begin, n in POSITIONS.items() if first.type.startswith(begin)), ())
-    args = [
-        choose([m and m.args[i] for m in column], names[i] if i < len(names) else "channels")
-        for i in range(len(first.args))
-    ]
-    kwargs = {}
-    for key in unique_keys(m.kwargs for m in column if m is not None):
-        value = choose([m and m.kwargs.get(key, DEFAULTS.get(key)) for m in column], key)
-        if isinstance(value, Raw) or value != DEFAULTS.get(key):
-            kwargs[key] = value
-    return Member("", first.type, tuple(args), kwargs, dict(first.tensors), first.layer)
-
-
-def unique_keys(mappings: Iterable[dict[str, Any]]) -> list[str]:
-    """Every key: torch's documented order first, then by appearance."""
-    keys = list(dict.fromkeys(key for mapping in mappings for key in mapping))
-    return sorted(keys, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))
-
-
-def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
+def _shortcut_member(pieces: list[Piece], parameters: Parameters) -> Member:
     """The residual path: nothing, modules, or modules in some of the pieces."""
     paths = [
         [m for s in piece.shortcut or [] for m in s.code.references(Member)] for piece in pieces
@@ -294,7 +181,7 @@ def _shortcut_member(pieces: list[Piece], parameters: _Parameters) -> Member:
     if not present:
         return Member("", "identity")
     layers = [
-        _generic([path[i] if path else None for path in paths], parameters)
+        generic([path[i] if path else None for path in paths], parameters)
         for i in range(len(present[0]))
     ]
     member = Member("shortcut", "nn.Sequential", children=tuple(layers))
