@@ -7,7 +7,7 @@ generated module, gives them their values.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound, number
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
+from mmdnn.frameworks.cntk.codegen.operands import Operands
 from mmdnn.frameworks.cntk.codegen.recurrent import activation
 from mmdnn.frameworks.cntk.codegen.table import (
     FUNCTIONS,
@@ -29,9 +30,6 @@ from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python.expressions import Operand, text
 from mmdnn.python.literals import Raw, native
 from mmdnn.python.templates import Template
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.codegen.network import Network
 
 Roles = dict[str, Variable]
 """A layer's parameters and statistics, by the names that it gives them."""
@@ -75,7 +73,7 @@ for _text, (_head, _pattern) in _ROWS.items():
     layer(_head, _pattern)(Template(_text))
 
 
-def expressed(function: Function, network: Network) -> Operand:
+def expressed(function: Function, network: Operands) -> Operand:
     """A block as a layer that is applied; None where it is none."""
     block = function.block
     if block is None or block.type not in LAYERS.known or len(block.outputs) != 1:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-import onnx_ir as ir
-
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk._order import components, is_loop
 from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent, sequences, windows
 from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.naming import kind, wish
+from mmdnn.frameworks.cntk.codegen.operands import Operands
 from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement
 from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
-from mmdnn.frameworks.cntk.codegen.variables import constant, dtype_of, fed, unbound
-from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, Weights, inline
+from mmdnn.frameworks.cntk.codegen.variables import fed, unbound
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
 from mmdnn.python.expressions import Operand, member, method
-from mmdnn.python.literals import native
 
 del sequences, windows  # they fill tables
 
@@ -31,25 +25,15 @@ MAX_NESTING = 30
 """How many blocks may stand inside one another."""
 
 
-class Network:
+class Network(Operands):
     """A model's statements.
 
     Attributes:
-        statements: They, in order.
         results: What the model gives.
-        weights: The arrays that it takes.
     """
 
     def __init__(self, model: Model) -> None:
-        self.model = model
-        self.weights = Weights()
-        self.statements: list[Statement] = []
-        self.made: set[Variable] = set()
-        self.nesting = 0
-        self.restores = False
-        self.groups: dict[Function, Group] = {}
-        self.readers = _readers(model)
-        self.loose: dict[Variable, Variable] = {}
+        super().__init__(model)
         for variable in model.variables.values():
             if variable.kind == Kind.INPUT:
                 self.statements.append(Assign(variable, fed(variable), variable.name or "x"))
@@ -145,90 +129,6 @@ class Network:
         last = component[-1] if self.model.root not in component else self.model.root
         into.append(Do(method(last, "replace_placeholders", states)))
 
-    def operand(self, variable: Variable, *, numbers: bool) -> Operand:
-        """What stands for a variable that is read.
-
-        Args:
-            variable: It.
-            numbers: Whether a plain number will do for a constant.
-        """
-        if variable in self.loose:
-            return self.operand(self.loose[variable], numbers=numbers)
-        if variable.kind in (Kind.PARAMETER, Kind.CONSTANT) and variable not in self.made:
-            return self._stored(variable, numbers=numbers)
-        if variable.owner is not None and variable.owner.op == COMBINE:
-            return self.operand(variable.owner.inputs[variable.index], numbers=numbers)
-        return variable
-
-    def _stored(self, variable: Variable, *, numbers: bool) -> Operand:
-        values = inline(variable)
-        if values is not None and not variable.name:
-            plain = numbers and variable.dtype == ir.DataType.FLOAT and not values.shape
-            return native(values[()]) if plain else constant(variable, values)
-        if values is not None:
-            value: Operand = constant(variable, values)
-        else:
-            value = self._loaded(variable)
-        pure = variable.kind == Kind.CONSTANT or not self.nesting
-        if len(self.readers.get(variable, ())) < 2 and pure:
-            return value
-        self.made.add(variable)
-        self.statements.append(Assign(variable, value, variable.name or "shared"))
-        return variable
-
-    def _loaded(self, variable: Variable) -> Operand:
-        reader = self.readers[variable][0]
-        if reader not in self.groups:
-            self.groups[reader] = self.weights.group(wish(reader), kind(reader))
-        role = variable.name or variable.kind.name.lower()
-        array = self.weights.array(variable, self.groups[reader], role)
-        dtype = dtype_of(variable)
-        name = variable.name or None
-        if variable.kind == Kind.PARAMETER:
-            return call("C.parameter", init=array, dtype=dtype, name=name)
-        return call("C.constant", array, dtype=dtype, name=name)
-
-    def owns(self, function: Function, roles: Mapping[str, Variable]) -> bool:
-        """Whether a layer's parameters and statistics are these, and nobody else reads them."""
-        members = dict.fromkeys(_members(function))
-        stored = {
-            variable
-            for one in members
-            for variable in _read(one)
-            if variable.kind == Kind.PARAMETER or (variable.kind == Kind.CONSTANT and variable.name)
-        }
-        known = set(roles.values())
-        if len(known) != len(roles) or not stored <= known:
-            return False
-        return all(
-            one.dtype == ir.DataType.FLOAT and members.keys() >= set(self.readers[one])
-            for one in known
-        )
-
-    def seen(self, function: Function, within: Sequence[Function]) -> list[Variable]:
-        """The outputs of a function that others read, or that the model gives."""
-        return [
-            one
-            for one in function.results
-            if set(self.readers.get(one, ())) - set(within) or one in self.model.outputs
-        ]
-
-    def restored(
-        self,
-        layer: Operand,
-        function: Function,
-        roles: Mapping[str, Variable],
-        operands: list[Operand],
-    ) -> Operand:
-        """A layer, applied; with its parameters' values, where it has any."""
-        if not roles:
-            return call(layer, *operands)
-        group = self.weights.group(wish(function), kind(function))
-        for name, one in roles.items():
-            self.weights.array(one, group, name)
-        self.restores = True
-        return call("restored", layer, Weight(group), *operands)
-
     def _results(self, root: Function) -> list[Operand]:
         """What is returned: the last function, or a combination of several."""
         if root.op != COMBINE:
@@ -251,21 +151,6 @@ def _within(loop: list[Function]) -> list[Function]:
     return [function for each in components(loop, reads) for function in each]
 
 
-def _members(function: Function) -> Iterator[Function]:
-    """The functions inside a block, those of inner blocks too."""
-    pending = [] if function.block is None else graph.inside(function.block)
-    while pending:
-        one = pending.pop()
-        yield one
-        if one.block is not None:
-            pending += graph.inside(one.block)
-
-
-def _read(function: Function) -> Iterable[Variable]:
-    """What a function reads by itself: of a block, what it is given."""
-    return function.block.arguments.values() if function.block is not None else function.inputs
-
-
 def _is_whole(variable: Variable) -> bool:
     return variable.owner is not None and len(variable.owner.results) == 1
 
@@ -284,15 +169,6 @@ def _open(model: Model) -> list[Variable]:
         for one in model.variables.values()
         if one.kind == Kind.PLACEHOLDER and one in read - bound
     ]
-
-
-def _readers(model: Model) -> dict[Variable, list[Function]]:
-    """The functions that read a variable, blocks left out but for what they are given."""
-    found: dict[Variable, list[Function]] = {}
-    for function in model.walk():
-        for one in _read(function):
-            found.setdefault(one, []).append(function)
-    return found
 
 
 def _output(variable: Variable) -> Operand:

@@ -7,7 +7,7 @@ With initial states that are computed they are `RecurrenceFrom(LSTM(4))(h, c, x)
 from __future__ import annotations
 
 from itertools import permutations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
@@ -17,14 +17,12 @@ from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
 from mmdnn.frameworks.cntk.codegen.expressions import call
+from mmdnn.frameworks.cntk.codegen.operands import Operands
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.codegen.weights import inline
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python.expressions import Operand
 from mmdnn.python.literals import Raw, native
-
-if TYPE_CHECKING:
-    from mmdnn.frameworks.cntk.codegen.network import Network
 
 DELAYS = ("PastValue", "FutureValue")
 STEPS: Catalogue[None] = Catalogue(inner=CATALOGUE)
@@ -87,7 +85,7 @@ class Step(NamedTuple):
     outputs: list[Variable]
 
 
-def loop(component: list[Function], network: Network) -> Loop | None:
+def loop(component: list[Function], network: Operands) -> Loop | None:
     """A loop as a recurrent layer; None where it is none."""
     functions = [one for one in component if one.op not in DELAYS]
     if len(functions) != 1 or functions[0].block is None:
@@ -121,7 +119,7 @@ def loop(component: list[Function], network: Network) -> Loop | None:
     return Loop(function, network.restored(layer, function, step.roles, operands), several)
 
 
-def _begins(step: Step, function: Function, network: Network) -> list[Variable] | None:
+def _begins(step: Step, function: Function, network: Operands) -> list[Variable] | None:
     """The initial states, if each state is delayed by one frame and read by the step alone."""
     found = []
     for state, output in zip(step.states, step.outputs, strict=True):
