@@ -46,50 +46,57 @@ class Template:
             functions: What templates may do with values.
             written: A value as an operand, to tell whether it is a default.
         """
-
-        def of(tree: ast.expr, default: Any = MISSING) -> Any:
-            match tree:
-                case ast.Constant(value=constant):
-                    return constant
-                case ast.Name() | ast.Attribute():
-                    return value(ast.unparse(tree), default)
-                case ast.BoolOp(values=[first, second]):
-                    return of(first, of(second))
-                case ast.IfExp(test, body, orelse):
-                    return of(body if of(test) else orelse)
-                case ast.Call(ast.Name(function), args) if function in functions:
-                    return functions[function](*several(args))
-                case ast.Tuple(elts):
-                    return tuple(map(of, elts))
-                case ast.UnaryOp():
-                    return ast.literal_eval(tree)
-            return Raw(ast.unparse(tree))
-
-        def several(trees: list[ast.expr]) -> list[Any]:
-            whole = (
-                (tree, of(tree.value if isinstance(tree, ast.Starred) else tree)) for tree in trees
-            )
-            return [
-                x for tree, got in whole for x in (got if isinstance(tree, ast.Starred) else [got])
-            ]
-
-        def keyword(tree: ast.expr) -> Any:
-            got = of(tree)
-            if got is None or not isinstance(tree, ast.BoolOp):
-                return got
-            got, default = written(got), written(of(tree.values[1]))
-            return None if is_plain(got) and literal(got) == literal(default) else got
-
+        values = _Values(value, functions, written)
         match self.tree:
             case ast.BinOp(left, op, right):
-                return Filled(SYMBOLS[type(op)], [of(left), of(right)], {})
+                return Filled(SYMBOLS[type(op)], [values.of(left), values.of(right)], {})
             case ast.UnaryOp(op, operand):
-                return Filled(SYMBOLS[type(op)], [of(operand)], {})
+                return Filled(SYMBOLS[type(op)], [values.of(operand)], {})
             case ast.Call(function, args, keywords):
-                named = {str(one.arg): keyword(one.value) for one in keywords}
+                named = {str(one.arg): values.keyword(one.value) for one in keywords}
                 given = {name: one for name, one in named.items() if one is not None}
-                return Filled(ast.unparse(function), several(args), given)
+                return Filled(ast.unparse(function), values.several(args), given)
         raise ValueError(ast.unparse(self.tree))
+
+
+class _Values(NamedTuple):
+    value: Value
+    functions: Mapping[str, Callable[..., Any]]
+    written: Callable[..., Any]
+
+    def of(self, tree: ast.expr, default: Any = MISSING) -> Any:
+        """What a part stands for."""
+        match tree:
+            case ast.Constant(value=constant):
+                return constant
+            case ast.Name() | ast.Attribute():
+                return self.value(ast.unparse(tree), default)
+            case ast.BoolOp(values=[first, second]):
+                return self.of(first, self.of(second))
+            case ast.IfExp(test, body, orelse):
+                return self.of(body if self.of(test) else orelse)
+            case ast.Call(ast.Name(function), args) if function in self.functions:
+                return self.functions[function](*self.several(args))
+            case ast.Tuple(elts):
+                return tuple(map(self.of, elts))
+            case ast.UnaryOp():
+                return ast.literal_eval(tree)
+        return Raw(ast.unparse(tree))
+
+    def several(self, trees: list[ast.expr]) -> list[Any]:
+        """Arguments; behind a star there may be any number."""
+        found: list[Any] = []
+        for tree in trees:
+            found += self.of(tree.value) if isinstance(tree, ast.Starred) else [self.of(tree)]
+        return found
+
+    def keyword(self, tree: ast.expr) -> Any:
+        """An argument; None where it is its default."""
+        got = self.of(tree)
+        if got is None or not isinstance(tree, ast.BoolOp):
+            return got
+        got, default = self.written(got), self.written(self.of(tree.values[1]))
+        return None if is_plain(got) and literal(got) == literal(default) else got
 
 
 __all__ = ["MISSING", "Filled", "Template", "Value"]

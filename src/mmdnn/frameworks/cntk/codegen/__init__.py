@@ -16,6 +16,7 @@ from mmdnn.frameworks.cntk.codegen.printing import Scope, print_body, returned
 from mmdnn.frameworks.cntk.codegen.units import Folding, Unit
 from mmdnn.frameworks.cntk.graph import Model
 from mmdnn.ir.storage.files import write_record
+from mmdnn.python import arrays
 from mmdnn.python.layout import lay_out
 from mmdnn.python.literals import docstring, string
 
@@ -113,7 +114,7 @@ def save(
         UnsupportedError: CNTK's Python has no function for a part of it, or numpy no room for it.
     """
     tensors = _prepared(model)[0].weights.tensors
-    found = loading.shared(tensors)
+    found = arrays.shared(tensors)
     own = weights or target.with_name(f"{target.stem}_weights.npy")
     if not tensors or (found is not None and weights is None):
         target.write_text(source(model), encoding="utf-8")
@@ -123,7 +124,7 @@ def save(
         named = {".".join(path): tensor for path, tensor in tensors.items()}
     else:
         named = {one.field: one.tensor for one in found.values() if one.tensor is not None}
-    if sum(tensor.nbytes for tensor in named.values()) > loading.LIMIT:
+    if sum(tensor.nbytes for tensor in named.values()) > arrays.LIMIT:
         raise UnsupportedError(
             "its weights have more than 2 GB, which numpy does not read from one record",
             file=target,

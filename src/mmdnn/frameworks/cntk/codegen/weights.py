@@ -16,13 +16,12 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.codegen.expressions import named
 from mmdnn.frameworks.cntk.graph import Kind, Variable
 from mmdnn.names import take
+from mmdnn.python.arrays import SMALL
 from mmdnn.python.expressions import Operand
 from mmdnn.python.names import variable as identifier
 from mmdnn.tensors import references
 
 _NO_WORD = re.compile(r"\W", re.ASCII)
-SMALL = 8
-"""Constants of no more numbers stand in the source."""
 
 
 @dataclass(eq=False)
