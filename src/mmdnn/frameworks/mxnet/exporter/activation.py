@@ -31,14 +31,17 @@ def activation(node: ExportedNode, mx: Writer, x: Array) -> Array:
     return mx.Activation(x, act_type=kind)
 
 
-@exporter("LeakyRelu", doc="LeakyRelu")
+_KINDS_OF_LEAKY = {"LeakyRelu": "leaky", "Elu": "elu", "Selu": "selu", "Gelu": "gelu"}
+
+
+@exporter("LeakyRelu", "Elu", doc="LeakyRelu")
 def leaky_relu(node: ExportedNode, mx: Writer, x: Array, *, alpha: float) -> Array:
-    return mx.LeakyReLU(x, act_type="leaky", slope=alpha)
+    return mx.LeakyReLU(x, act_type=_KINDS_OF_LEAKY[node.type], slope=alpha)
 
 
-@exporter("Elu", doc="Elu")
-def elu(node: ExportedNode, mx: Writer, x: Array, *, alpha: float) -> Array:
-    return mx.LeakyReLU(x, act_type="elu", slope=alpha)
+@exporter("Selu", "Gelu", doc="Selu", unused="alpha gamma approximate")
+def without_slope(node: ExportedNode, mx: Writer, x: Array) -> Array:
+    return mx.LeakyReLU(x, act_type=_KINDS_OF_LEAKY[node.type])
 
 
 @exporter.unfit("Selu")
@@ -50,19 +53,9 @@ def _is_odd_selu(node: ir.Node) -> bool:
     )
 
 
-@exporter("Selu", doc="Selu", unused="alpha gamma")
-def selu(node: ExportedNode, mx: Writer, x: Array) -> Array:
-    return mx.LeakyReLU(x, act_type="selu")
-
-
 @exporter.unfit("Gelu")
 def _is_approximate(node: ir.Node) -> bool:
     return node.attributes["approximate"].as_string() != "none"
-
-
-@exporter("Gelu", doc="Gelu")
-def gelu(node: ExportedNode, mx: Writer, x: Array) -> Array:
-    return mx.LeakyReLU(x, act_type="gelu")
 
 
 @exporter("PRelu", doc="PRelu")

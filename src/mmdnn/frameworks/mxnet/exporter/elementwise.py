@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._rows import ELEMENTS
 from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.normalization import l2_normalization
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
@@ -155,29 +156,7 @@ def extreme(node: ExportedNode, mx: Writer, *xs: Array) -> Array:
     return found
 
 
-_UNARY = {
-    "Abs": "abs",
-    "Acos": "arccos",
-    "Acosh": "arccosh",
-    "Asin": "arcsin",
-    "Asinh": "arcsinh",
-    "Atan": "arctan",
-    "Atanh": "arctanh",
-    "Ceil": "ceil",
-    "Cos": "cos",
-    "Cosh": "cosh",
-    "Erf": "erf",
-    "Exp": "exp",
-    "Floor": "floor",
-    "Log": "log",
-    "Neg": "negative",
-    "Reciprocal": "reciprocal",
-    "Sign": "sign",
-    "Sin": "sin",
-    "Sinh": "sinh",
-    "Sqrt": "sqrt",
-    "Tan": "tan",
-}
+_UNARY = {onnx: name for name, onnx in ELEMENTS.items()}
 
 
 @exporter(*_UNARY, doc="Abs")

@@ -17,22 +17,12 @@ from mmdnn.ir.builder import Op
 BY_NAME = {name: dtype for dtype, name in NAMES.items()}
 
 FREE: dict[str, tuple[int, ...]] = {
-    "Embedding": (0,),
-    "take": (1,),
-    "batch_take": (1,),
-    "pick": (1,),
-    "gather_nd": (1,),
-    "scatter_nd": (1,),
-    "where": (0,),
-    "one_hot": (0,),
-    "softmax": (1,),
-    "RNN": (4,),
-    "SequenceMask": (1,),
-    "SequenceLast": (1,),
-    "SequenceReverse": (1,),
-    "_contrib_boolean_mask": (1,),
-    "_contrib_index_copy": (1,),
+    **dict.fromkeys(("Embedding", "where", "one_hot"), (0,)),
+    **dict.fromkeys(("take", "batch_take", "pick", "gather_nd", "scatter_nd", "softmax"), (1,)),
+    **dict.fromkeys(("SequenceMask", "SequenceLast", "SequenceReverse"), (1,)),
+    **dict.fromkeys(("_contrib_boolean_mask", "_contrib_index_copy"), (1,)),
     "BatchNorm": (1, 2, 3, 4),
+    "RNN": (4,),
 }
 """Inputs whose type has nothing to do with that of the output."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._rows import ELEMENTS
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.special import (
     arctan2,
@@ -159,10 +160,8 @@ def _scaled(name: str, factor: float) -> Unary:
 
 
 UNARY: dict[str, Unary] = {
-    **{name: _named(name.capitalize()) for name in ("abs", "ceil", "floor", "exp", "erf", "sign")},
-    **{name: _named(name.capitalize()) for name in ("sqrt", "sin", "cos", "tan", "sinh", "cosh")},
-    **{name: _named(name.capitalize()) for name in ("tanh", "relu", "sigmoid", "softsign", "log")},
-    **{f"arc{name}": _named(f"A{name}") for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{name: _named(onnx) for name, onnx in ELEMENTS.items()},
+    **{name: _named(name.capitalize()) for name in ("tanh", "relu", "sigmoid", "softsign")},
     "cbrt": cube_root,
     "degrees": lambda op, x: op.Mul(x, array(180 / math.pi, x)),
     "erfinv": erfinv,
@@ -173,10 +172,8 @@ UNARY: dict[str, Unary] = {
     "log10": _scaled("Log", 1 / math.log(10)),
     "log1p": lambda op, x: op.Log(op.Add(x, array(1, x))),
     "log2": _scaled("Log", 1 / math.log(2)),
-    "negative": _named("Neg"),
     "radians": lambda op, x: op.Mul(x, array(math.pi / 180, x)),
     "rcbrt": lambda op, x: op.Reciprocal(cube_root(op, x)),
-    "reciprocal": _named("Reciprocal"),
     "rint": nearest,
     "round": rounded,
     "rsqrt": lambda op, x: op.Reciprocal(op.Sqrt(x)),

@@ -1,0 +1,12 @@
+"""Operators that MXNet and ONNX have alike: a row each, read in both directions."""
+
+from __future__ import annotations
+
+ELEMENTS = {
+    **{name: name.capitalize() for name in ("abs", "ceil", "floor", "sign", "exp", "log", "erf")},
+    **{name: name.capitalize() for name in ("sqrt", "sin", "cos", "tan", "sinh", "cosh")},
+    **{f"arc{name}": f"A{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "negative": "Neg",
+    "reciprocal": "Reciprocal",
+}
+"""Functions of each element."""
