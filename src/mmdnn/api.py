@@ -15,10 +15,10 @@ from mmdnn.errors import UsageError
 from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
-from mmdnn.outputs import outputs
+from mmdnn.outputs import Staging, outputs
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
-from mmdnn.saving import size_of, write
+from mmdnn.saving import files_of, size_of, write
 from mmdnn.verify import comparison, conversion
 from mmdnn.verify import proof as proofs
 from mmdnn.verify.compare import Tolerance
@@ -62,6 +62,7 @@ class Request:
         require: What must be proved at least: "engines", "reference" or "written".
         inputs: Inputs of one's own to compare with, by name.
         feeds: How many further random inputs are wanted.
+        clobber: Whether files that are there already are replaced, else refused.
         progress: Told how far the work is.
     """
 
@@ -74,6 +75,7 @@ class Request:
     require: Proof | str | None = None
     inputs: Mapping[str, np.ndarray] | None = None
     feeds: int = 0
+    clobber: bool = True
     progress: Silent = field(default_factory=Silent)
 
     @property
@@ -96,6 +98,7 @@ class Converting(Reading, total=False):
     require: Proof | str | None
     inputs: Mapping[str, np.ndarray] | None
     feeds: int
+    clobber: bool
     progress: Silent
 
 
@@ -190,31 +193,39 @@ def save(
     """
     final = Path(target)
     to = registry.framework(framework) if framework else registry.writer_of(final)
-    with outputs() as place:
+    with outputs(files_of(model)) as place:
         written = write(model, to, final, weights, place, progress or Silent(), options)
     return [final_path for final_path, _ in written]
 
 
-def save_ir(model: ir.Model, prefix: PathLike, progress: Silent | None = None) -> list[Path]:
+def save_ir(
+    model: ir.Model,
+    prefix: PathLike,
+    progress: Silent | None = None,
+    place: Staging | None = None,
+) -> list[Path]:
     """Write the intermediate representation: `<prefix>.pb`, `<prefix>.npy` and `<prefix>.json`.
 
     Args:
         model: As `load` gives it.
         prefix: A path without suffix.
         progress: Told how far the work is.
+        place: Says where to write until all is complete, where that is not this call's to end.
 
     Returns:
         The files written.
     """
     from mmdnn.ir.storage.files import write_ir
 
+    if place is None:
+        with outputs(files_of(model)) as own:
+            return save_ir(model, prefix, progress, own)
     final = Path(prefix)
-    with outputs() as place:
-        staged = place(final)
-        with (progress or Silent()).bytes(size_of(model), f"writing {final.name}") as wrote:
-            written = [final.parent / path.name for path in write_ir(model, staged, wrote)]
-        for path in written:
-            place(path)
+    staged = place(final.with_name(f"{final.name}.pb")).with_name(final.name)
+    with (progress or Silent()).bytes(size_of(model), f"writing {final.name}") as wrote:
+        written = [final.parent / path.name for path in write_ir(model, staged, wrote)]
+    for path in written:
+        place(path)
     return written
 
 
@@ -246,11 +257,13 @@ def convert(*files: PathLike, **asked: Unpack[Converting]) -> Result:
 
 def convert_opened(opened: Opened, to: Framework, target: Path, request: Request) -> Result:
     """`convert`, once it is known what is what."""
-    model = opened.model()
-    split, steps = preprocessing.split(model) if request.split_preprocess else (model, {})
     report: Report | None = None
     notes: tuple[str, ...] = ()
-    with outputs() as place:
+    with outputs(opened.source.files, clobber=request.clobber) as place:
+        place(target)
+        model = opened.model()
+        place.protect(files_of(model))
+        split, steps = preprocessing.split(model) if request.split_preprocess else (model, {})
         written = write(
             split, to, target, request.weights, place, request.progress, request.options
         )
@@ -265,6 +278,7 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
             if report is not None and not request.keep:
                 report.require()
         proofs.require(request.require, report.proof if report is not None else None, notes)
+    notes = (*notes, *place.said())
     paths = tuple(final for final, _ in written)
     taken = steps if request.split_preprocess else None
     result = Result(paths, opened.framework.name, to.name, report, notes, split, taken)

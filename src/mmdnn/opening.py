@@ -25,6 +25,11 @@ class Opened:
     source: Source
 
     @property
+    def network(self) -> Path:
+        """The file with the structure, or the first there is."""
+        return self.source.files[0]
+
+    @property
     def readable(self) -> bool:
         """Whether it can become an IR."""
         return self.framework.has("reader")

@@ -17,7 +17,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -30,9 +30,17 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasa
 
 
 class Staging:
-    """Hands out places to write to; `outputs` makes it and ends it."""
+    """Hands out places to write to; `outputs` makes it and ends it.
 
-    def __init__(self) -> None:
+    Attributes:
+        replaced: The files that were there before, once all is in place.
+    """
+
+    def __init__(self, sources: Iterable[Path] = (), *, clobber: bool = True) -> None:
+        self.replaced: list[Path] = []
+        self._clobber = clobber
+        self._sources: dict[tuple[int, int], Path] = {}
+        self.protect(sources)
         self._folders: dict[Path, tuple[Path, int | None]] = {}
         self._targets: dict[Path, Path] = {}
         self._made: list[Path] = []
@@ -49,12 +57,11 @@ class Staging:
             directory: Whether a directory will be written, else a file.
 
         Raises:
-            UsageError: Nothing can be written there.
+            UsageError: Nothing can be written there; or it is what is read, by whatever name.
         """
         final = Path(os.path.realpath(target))
-        if final.exists() and not (final.is_dir() if directory else final.is_file()):
-            kind = "directory" if directory else "file"
-            raise UsageError(f"is in the way: it is no {kind}", file=target)
+        if final.exists():
+            self._check(final, Path(target), directory=directory)
         try:
             staged = self._folder(final.parent) / final.name
         except OSError as error:
@@ -62,11 +69,38 @@ class Staging:
         self._targets[staged] = final
         return staged
 
+    def protect(self, sources: Iterable[Path]) -> None:
+        """Have these files refused as places to write to, by whatever name."""
+        self._sources |= {_identity(path): path for path in sources if path.exists()}
+
+    def said(self) -> list[str]:
+        """What the user should know once all is in place."""
+        if not self.replaced:
+            return []
+        names = ", ".join(path.name for path in reversed(self.replaced))
+        return [f"Replaced, as it was there already: {names}."]
+
+    def _check(self, final: Path, target: Path, *, directory: bool = False) -> None:
+        """Refuse what may not be replaced."""
+        if directory and not final.is_dir():
+            raise UsageError("is in the way: it is no directory", file=target)
+        if not directory and final.is_dir():
+            raise UsageError("is a folder: give a file's name", file=target)
+        if not directory and not final.is_file():
+            raise UsageError("is in the way: it is no file", file=target)
+        if _identity(final) in self._sources:
+            source = self._sources[_identity(final)]
+            other = "" if source == target else f", {source}"
+            raise UsageError(f"is what is read{other}: give the result another name", file=target)
+        if not self._clobber:
+            raise UsageError("is there already, and is not to be replaced", file=target)
+
     def commit(self) -> list[Path]:
         """Move everything into place; returns the final places, main file first."""
         moved = []
         with _uninterrupted():
             for staged, final in self._ready():
+                self.replaced += [final] if final.exists() else []
                 _move(staged, final)
                 moved.append(final)
             self._made.clear()
@@ -83,8 +117,8 @@ class Staging:
             if staged not in self._targets
         ]
         for _, final in beside:
-            if final.is_dir():
-                raise UsageError("is in the way: it is no file", file=final)
+            if final.exists():
+                self._check(final, final)
         return [*beside, *reversed(asked)]
 
     def discard(self) -> None:
@@ -117,10 +151,21 @@ class Staging:
             self._made.append(folder)
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    """What is the same for every name of a file."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
-def outputs() -> Iterator[Staging]:
-    """A block whose outputs appear at its end, all of them, or never."""
-    staging = Staging()
+def outputs(sources: Iterable[Path] = (), *, clobber: bool = True) -> Iterator[Staging]:
+    """A block whose outputs appear at its end, all of them, or never.
+
+    Args:
+        sources: The files that are read, none of which may be written.
+        clobber: Whether files that are there already are replaced, else refused.
+    """
+    staging = Staging(sources, clobber=clobber)
     with _signals_raise():
         try:
             yield staging

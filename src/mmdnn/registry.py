@@ -72,6 +72,11 @@ class Framework:
     writes: tuple[str, ...] = ()
     help: str = ""
 
+    @property
+    def suffix(self) -> str:
+        """What its main file's name ends with; nothing where it is made of several names."""
+        return self.writes[0] if self.writes[:1] != (".json",) else ""
+
     def room(self, name: str) -> ModuleType:
         """Import one of the framework's rooms.
 

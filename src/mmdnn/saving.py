@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from mmdnn.errors import UsageError
 from mmdnn.opening import PathLike
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework
@@ -35,6 +36,9 @@ def write(
 
     Returns:
         For each file the place where it will be, and the one where it is until then.
+
+    Raises:
+        UsageError: One file is to be two.
     """
     native = model
     if to.has("exporter"):
@@ -43,6 +47,8 @@ def write(
     settings: dict[str, Any] = {}
     if weights is not None:
         settings["weights"] = place(weights)
+        if settings["weights"] == staged:
+            raise UsageError("cannot hold both the model and its weights", file=target)
     with progress.bytes(size_of(model), f"writing {target.name}") as wrote:
         written = to.room("writer").write(native, staged, progress=wrote, **settings)
     return [(_final(path, staged, target, settings, weights, place), path) for path in written]
@@ -52,6 +58,12 @@ def size_of(model: ir.Model) -> int:
     """The bytes of a model's weights."""
     tensors = [value.const_value for value in model.graph.initializers.values()]
     return sum(t.nbytes for t in tensors if t is not None and t.dtype != ir.DataType.STRING)
+
+
+def files_of(model: ir.Model) -> list[Path]:
+    """The files that a model's weights lie in."""
+    tensors = [value.const_value for value in model.graph.initializers.values()]
+    return [Path(path) for path in {t.path for t in tensors if isinstance(t, ir.ExternalTensor)}]
 
 
 def _final(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -157,6 +158,39 @@ def options(args: argparse.Namespace, to: str) -> dict[str, str]:
     if args.caffeFork and to != "caffe":
         raise UsageError(f"--caffeFork is for Caffe, and the result is for {to}")
     return {"fork": args.caffeFork} if args.caffeFork else {}
+
+
+def add_clobber(parser: Parser, group: Any) -> None:
+    """Add the flag that keeps what is there."""
+    parser.flag(
+        group,
+        "--noClobber",
+        action="store_true",
+        help="refuse to replace files that are there already",
+    )
+
+
+def target(text: str, network: Path, suffix: str) -> Path:
+    """Where a result goes; into a folder, if a slash says so, under the model's own name.
+
+    Args:
+        text: What the user gave.
+        network: The model that is converted.
+        suffix: That of the result.
+
+    Raises:
+        UsageError: It is a folder that is there, and nothing says that the result goes into it.
+    """
+    if not text.endswith(("/", os.sep)):
+        if Path(text).is_dir():
+            raise UsageError(
+                "is a folder: give a file's name",
+                file=text,
+                hint=f"Into the folder: {text}{os.sep}",
+            )
+        return Path(text)
+    stem = re.sub(r"(-symbol|-\d{4})$", "", network.stem)
+    return Path(text) / f"{stem}{suffix}"
 
 
 def add_refused(parser: Parser, *names: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from mmdnn.cli import arguments, command, proving
@@ -52,6 +51,7 @@ def parser() -> arguments.Parser:
         metavar="FILE",
         help="its weights, for source code: .safetensors (default) or .pth",
     )
+    arguments.add_clobber(made, target)
     arguments.add_fork(made, target)
     arguments.add_split(made, target)
     check = made.add_argument_group("proof")
@@ -80,8 +80,9 @@ def work(args: Namespace) -> dict[str, Any]:
         phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
     )
     opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
-    target = Path(args.outputModel)
-    to = registry.framework(args.dstFramework) if args.dstFramework else registry.writer_of(target)
+    named = registry.framework(args.dstFramework) if args.dstFramework else None
+    target = arguments.target(args.outputModel, opened.network, named.suffix if named else "")
+    to = named or registry.writer_of(target)
     request = api.Request(
         weights=args.dstWeightPath,
         verify=not args.noVerify,
@@ -91,6 +92,7 @@ def work(args: Namespace) -> dict[str, Any]:
         require=args.require,
         inputs=proving.inputs(args),
         feeds=args.feeds,
+        clobber=not args.noClobber,
         progress=progress.bars(),
     )
     result = api.convert_opened(opened, to, target, request)

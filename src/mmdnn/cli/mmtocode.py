@@ -68,6 +68,7 @@ def parser() -> arguments.Parser:
         metavar="{test,train}",
         help="the code serves both: it trains and tests as its framework's own modules do",
     )
+    arguments.add_clobber(made, target)
     arguments.add_fork(made, target)
     arguments.add_json(made)
     return made
@@ -84,10 +85,11 @@ def work(args: Namespace) -> dict[str, Any]:
     files = arguments.paths(args.IRModelPath, args.IRWeightPath)
     model = opening.open_model(files, "onnx", None, registry.Source()).model()
     command.say(args, f"Parse file [{args.IRModelPath}] with binary format successfully.")
-    target = Path(args.dstModelPath)
+    target = arguments.target(args.dstModelPath, Path(args.IRModelPath), ".py")
     options = arguments.options(args, to.name)
     weighted = args.IRWeightPath or args.dstWeightPath
-    with outputs() as place:
+    read = [*files, *saving.files_of(model)]
+    with outputs(read, clobber=not args.noClobber) as place:
         if weighted:
             written = saving.write(
                 model, to, target, args.dstWeightPath, place, progress.bars(), options
@@ -100,6 +102,7 @@ def work(args: Namespace) -> dict[str, Any]:
     command.say(args, f"Target network code snippet is saved as [{code}].")
     for name in weights:
         command.say(args, f"Target weights are saved as [{name}].")
+    command.warn(args, *place.said())
     command.say(args, *preprocessing.reminders(model))
     return {"ok": True, "files": [code, *weights], "target": to.name}
 

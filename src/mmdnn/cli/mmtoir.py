@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from mmdnn.cli import arguments, command
@@ -51,6 +50,7 @@ def parser() -> arguments.Parser:
         required=True,
         help="NAME.pb, NAME.npy and NAME.json are written",
     )
+    arguments.add_clobber(made, target)
     arguments.add_split(made, target)
     arguments.add_refused(made, "--inNodeName", "--darknetStart")
     arguments.add_json(made)
@@ -59,18 +59,22 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Read, write the IR, and say so."""
-    from mmdnn import api, opening, progress, registry
+    from mmdnn import api, opening, progress, registry, saving
     from mmdnn.ir import preprocessing
+    from mmdnn.outputs import outputs
 
     given = arguments.paths(*args.files, args.network, args.weights)
     said = registry.Source(
         phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
     )
     opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
-    model, steps = opened.model(), None
-    if args.splitPreprocess:
-        model, steps = preprocessing.split(model)
-    written = api.save_ir(model, Path(args.dstPath), progress.bars())
+    target = arguments.target(args.dstPath, opened.network, "")
+    with outputs(opened.source.files, clobber=not args.noClobber) as place:
+        model, steps = opened.model(), None
+        place.protect(saving.files_of(model))
+        if args.splitPreprocess:
+            model, steps = preprocessing.split(model)
+        written = api.save_ir(model, target, progress.bars(), place)
     names = {path.suffix: path for path in written}
     for suffix in (".json", ".pb"):
         command.say(args, f"IR network structure is saved as [{names[suffix]}].")
@@ -78,6 +82,7 @@ def work(args: Namespace) -> dict[str, Any]:
         command.say(args, f"IR weights are saved as [{names['.npy']}].")
     else:
         command.say(args, "Warning: weights are not loaded.")
+    command.warn(args, *place.said())
     if steps is not None:
         command.say(args, *preprocessing.sentences(steps))
     return {

@@ -57,6 +57,7 @@ def parser() -> arguments.Parser:
     made.flag(
         target, "-o", "-om", "--outputModel", metavar="FILE", required=True, help="the model file"
     )
+    arguments.add_clobber(made, target)
     made.flag(target, "--noVerify", action="store_true", help="do not run and compare the two")
     proving.add_require(made, target)
     arguments.add_fork(made, target)
@@ -72,7 +73,8 @@ def work(args: Namespace) -> dict[str, Any]:
     from mmdnn.ir import preprocessing
 
     to = registry.framework(args.framework)
-    network, target = Path(args.inputNetwork), Path(args.outputModel)
+    network = Path(args.inputNetwork)
+    target = arguments.target(args.outputModel, network, to.suffix)
     given = arguments.paths(args.inputNetwork, args.inputWeight)
     options = arguments.options(args, to.name)
     if network.suffix == ".py":
@@ -81,8 +83,9 @@ def work(args: Namespace) -> dict[str, Any]:
     else:
         opened = opening.open_model(given, None, None, registry.Source())
     request = api.Request(
-        verify=not args.noVerify, options=options, progress=progress.bars(), require=args.require
-    )
+        verify=not args.noVerify, options=options, progress=progress.bars(), require=args.require,
+        clobber=not args.noClobber,
+    )  # fmt: skip
     result = api.convert_opened(opened, to, target, request)
     command.say(args, *words.saved(to, result.paths, target, given))
     command.say(args, *preprocessing.reminders(result.model))

@@ -55,7 +55,7 @@ def work(args: Namespace) -> dict[str, Any]:
     in_colour = shape[0] != 1
     if in_colour and not args.bgr:
         image = _turned(image, args.binaryproto_fname)
-    with outputs() as place:
+    with outputs([Path(args.binaryproto_fname)]) as place:
         writer.write_arrays({NAME: image}, place(target))
     order = "as stored" if args.bgr else "red first" if in_colour else "one channel"
     size = "x".join(map(str, shape))

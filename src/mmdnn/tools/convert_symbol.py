@@ -51,7 +51,7 @@ def work(args: Namespace) -> dict[str, Any]:
     )
     opened = opening.open_model([structure], "caffe", arguments.shapes(args.inputShape), said)
     text = standins.converted(lambda value: _text(opened.source, value), structure)
-    with outputs() as place:
+    with outputs([structure]) as place:
         place(target).write_text(text, encoding="utf-8")
     nodes = sum(node["op"] != "null" for node in json.loads(text)["nodes"])
     command.say(args, f"MXNet symbol is saved as [{target}]: {nodes} operators.")

@@ -65,7 +65,7 @@ def work(args: Namespace) -> dict[str, Any]:
     target = Path(args.cf_prototxt)
     opened = _open(Path(args.mx_json), arguments.shapes(args.inputShape))
     text, steps = _converted(opened, arguments.options(args, "caffe"), split=args.splitPreprocess)
-    with outputs() as place:
+    with outputs(opened.source.files) as place:
         staged = place(target)
         staged.write_text(text, encoding="utf-8", errors="surrogateescape")
         network = reader.read(Source(network=staged))

@@ -77,7 +77,7 @@ def work(args: Namespace) -> dict[str, Any]:
     _require_flag(given, made, other, structure, split=args.splitPreprocess)
     _require_same(given, made, structure)
     report = None
-    with outputs() as place:
+    with outputs([structure, *files]) as place:
         staged = place(target)
         writer.write_weights(made, staged)
         result = opening.Opened(
