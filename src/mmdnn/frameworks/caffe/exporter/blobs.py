@@ -133,7 +133,7 @@ class Constant:
         if key not in self.derived:
             self.derived[key] = references.lazy(
                 self.tensor,
-                lambda array: np.ascontiguousarray(function(array)),
+                lambda array: np.asarray(function(array), order="C"),
                 shape=shape,
                 dtype=ir.DataType.FLOAT,
             )

@@ -40,6 +40,8 @@ def gemm(
         node.refuse("its input is transposed")
     rows = bool(transB)
     outputs = weight.shape[0 if rows else 1]
+    if bias is not None and math.prod(bias.shape[:-1]) != 1:
+        node.refuse("its bias is another one for each row")
     blobs, transpose = stored(node, weight, rows, alpha)
     if bias is not None and beta:
         blobs.append(_bias(bias, outputs, beta))

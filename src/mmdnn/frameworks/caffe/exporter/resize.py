@@ -21,7 +21,7 @@ LARGEST = 1 << 22
 @exporter(
     "Resize",
     doc=f"{TUTORIAL}/deconvolution.html",
-    unused="axes cubic_coeff_a exclude_outside extrapolation_value keep_aspect_ratio_policy",
+    unused="axes cubic_coeff_a exclude_outside extrapolation_value",
 )
 def resize(
     node: ExportedNode,
@@ -35,11 +35,14 @@ def resize(
     coordinate_transformation_mode: str,
     nearest_mode: str,
     antialias: int,
+    keep_aspect_ratio_policy: str,
 ) -> Blob:
     """Nearest neighbours, and what is interpolated by lines."""
     shape, where = node.shape(), coordinate_transformation_mode
     if shape == x.shape:
         return x
+    if keep_aspect_ratio_policy != "stretch":
+        node.refuse("sizes that keep the ratio of height and width")
     if mode == "cubic" or where not in _PLACES or antialias:
         node.refuse(f"resizing {list(x.shape)} to {list(shape)} by mode {mode} ({where})")
     axes = [axis for axis, (a, b) in enumerate(zip(x.shape, shape, strict=True)) if a != b]

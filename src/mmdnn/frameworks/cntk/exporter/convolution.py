@@ -36,14 +36,46 @@ def conv(
     frame = window
     if min(frame.pads) < 0:
         node.refuse(f"its padding {frame.begins} {frame.ends} cuts")
-    outputs, channels = weight.shape[:2]
-    x, padding = fitted(cntk, x, frame, 1, filler=0, spelled=max(frame.dilations) > 1)
-    said = _said(frame, channels, group) | padding
+    spelled = max(frame.dilations) > 1 or (group > 1 and (len(frame) == 1 or not _is_even(frame)))
+    x, padding = fitted(cntk, x, frame, 1, filler=0, spelled=spelled)
+    if group > 1 and len(frame) == 1:
+        return _biased(cntk, _by_group(cntk, x, weight, frame, group), bias)
+    said = _said(frame, weight.shape[1], group) | padding
     plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
     with cntk.block("Convolution", layer=True) if plain else nullcontext():
-        shape = (outputs, *counts(frame))
-        made = cntk.make("Convolution", weight, x, shape=shape, layout=x.layout, **said)
-        return _biased(cntk, made, bias)
+        return _biased(cntk, _convolved(cntk, x, weight, frame, said), bias)
+
+
+def _is_even(frame: Window) -> bool:
+    """Whether windows reach as far behind the input as before it: without MKL, groups are wrong."""
+    return all(
+        axis.begin == (axis.end if axis.reach is None else axis.reach) for axis in frame.axes
+    )
+
+
+def _convolved(
+    cntk: Writer, x: Operand, weight: Operand, frame: Window, said: dict[str, Any]
+) -> Operand:
+    shape = (weight.shape[0], *counts(frame))
+    return cntk.make("Convolution", weight, x, shape=shape, layout=x.layout, **said)
+
+
+def _by_group(cntk: Writer, x: Operand, weight: Operand, frame: Window, group: int) -> Operand:
+    """Groups of one axis, which MKL refuses, each by itself; the padding is part of the input."""
+    channels, outputs = weight.shape[1], weight.shape[0] // group
+    position = x.rank - 2
+    said = _said(frame, channels)
+    parts = [
+        _convolved(
+            cntk,
+            cntk.cut(x, position, channels * i, channels * (i + 1)),
+            cntk.cut(weight, 0, outputs * i, outputs * (i + 1)),
+            frame,
+            said,
+        )
+        for i in range(group)
+    ]
+    return cntk.splice(parts, position)
 
 
 def _said(frame: Window, channels: int, group: int = 1) -> dict[str, Any]:

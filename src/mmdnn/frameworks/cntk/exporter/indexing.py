@@ -193,6 +193,10 @@ def gather_nd(
     return chosen(cntk, joined, 0, np.asarray(flat))
 
 
+FAR = (1 << 31) - 1
+"""What stands for the end of an axis, whatever its size: this and all beyond."""
+
+
 @exporter("Slice", doc=f"{API}/cntk.ops#slice")
 def slice_(
     node: ExportedNode,
@@ -208,7 +212,7 @@ def slice_(
     strides = node.ints(steps, "steps") if steps is not None else [1] * len(begins)
     for axis, begin, stop, step in zip(which, begins, stops, strides, strict=True):
         position = node.front(axis, x.rank)
-        if (begin, step) == (0, 1) and stop >= 1 << 31:
+        if (begin, step) == (0, 1) and stop >= FAR:
             continue
         x = cntk.unbatched(x) if x.layout[position] is not None else x
         x = sliced(node, cntk, x, position, slice(begin, stop, step))
@@ -231,7 +235,7 @@ def _slice_of_open(
     node: ExportedNode, cntk: Writer, x: Operand, position: int, where: slice
 ) -> Operand:
     """The last elements of an axis of open size, or elements counted from its front."""
-    to_end = where.stop >= 1 << 31
+    to_end = where.stop >= FAR
     if where.step == 1 and where.start < 0 and to_end:
         return cntk.cut(x, position, where.start, 0)
     if where.step == 1 and 0 <= where.start < where.stop and not to_end:

@@ -197,7 +197,9 @@ def lp_pool(node: ExportedNode, cntk: Writer, x: Operand, *, window: Window, p: 
     if p not in (1, 2):
         node.refuse(f"its power is {p}")
     frame = _checked(node, window)
-    if overhangs(frame):
+    if max(frame.dilations) > 1:
+        node.refuse("CNTK's pooling has no dilation")
+    if overhangs(frame) or (frame.ceil and frame.sizes is None):
         node.refuse("a window reaches beyond the padding")
     x = cntk.batched(x)
     x = cntk.Abs(x) if p == 1 else cntk.ElementTimes(x, x)

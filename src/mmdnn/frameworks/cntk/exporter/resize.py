@@ -38,7 +38,7 @@ NEAREST: dict[str, Callable[[float], int]] = {
 @exporter(
     "Resize",
     doc="https://onnx.ai/onnx/operators/onnx__Resize.html",
-    unused="keep_aspect_ratio_policy extrapolation_value",
+    unused="extrapolation_value",
 )
 def resize(
     node: ExportedNode,
@@ -54,10 +54,13 @@ def resize(
     cubic_coeff_a: float,
     exclude_outside: int,
     antialias: int,
+    keep_aspect_ratio_policy: str,
     axes: list[int] | None = None,
 ) -> Operand:
     if antialias:
         node.refuse("it smooths what it makes smaller")
+    if keep_aspect_ratio_policy != "stretch":
+        node.refuse("its sizes keep the ratio of height and width")
     if coordinate_transformation_mode not in PLACES:
         node.refuse(f"its coordinates are {coordinate_transformation_mode}")
     nearest, spread = NEAREST[nearest_mode], PLACES[coordinate_transformation_mode]

@@ -25,7 +25,7 @@ class Laid:
         upper: What it adds at the end.
         cut: What must be cut off at the end before, as CNTK wants its padding to be filled.
         narrow: Whether the window is wider than the input, which CNTK refuses.
-        loose: Whether what is left over behind the last window depends on the input's open size.
+        loose: Whether the input's size is open, where CNTK takes no padding in numbers.
     """
 
     auto: bool = False
@@ -66,7 +66,7 @@ def _of_open(axis: Axis) -> Laid:
     pairs = zip(sizes, counts, strict=True)
     if begin + end and all(is_auto(span, stride, begin, *pair) for pair in pairs):
         return Laid(auto=True)
-    return Laid(False, begin, end, loose=stride > 1 and begin + end > 0)
+    return Laid(False, begin, end, loose=begin + end > 0)
 
 
 def overhangs(window: Window) -> bool:

@@ -271,6 +271,7 @@ class Writer:
             return x
         place = x.static(position)
         count = -(-(end - start) // abs(step))
+        step = step if count > 1 else min(step, 1)  # CNTK wants one that stays inside
         shape = (*x.shape[:place], count, *x.shape[place + 1 :])
         if x.tensor is not None:
             where = (*[slice(None)] * place, slice(start, end, step))

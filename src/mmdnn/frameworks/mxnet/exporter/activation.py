@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.exporter.elementwise import is_float
 from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
@@ -26,6 +27,8 @@ def activation(node: ExportedNode, mx: Writer, x: Array) -> Array:
     ended = output_layer(node, mx, x)
     if ended is not None:
         return ended
+    if kind == "relu" and not is_float(x):
+        return mx._maximum_scalar(x, scalar=0)
     if own and node.source_type == own:
         return mx.make(own, x)
     return mx.Activation(x, act_type=kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mmdnn.frameworks.mxnet.exporter.pad import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
@@ -120,8 +122,9 @@ def deform_conv(
     group: int,
     offset_group: int,
 ) -> Array:
-    shape, pads = weight.shape or (), pads or [0] * 4
-    if len(shape) != 4 or pads[:2] != pads[2:]:
+    """The modulated one: the plain one lets places between a picture's edge and its last pixel be that."""
+    shape, pads = closed(weight.shape or ()), pads or [0] * 4
+    if shape is None or len(shape) != 4 or pads[:2] != pads[2:]:
         node.refuse("images of two axes, padded alike on both sides, are what MXNet deforms")
     params = {
         "kernel": tuple(shape[2:]),
@@ -135,7 +138,8 @@ def deform_conv(
     }
     rest = named(mx, weight, bias)
     if mask is None:
-        return mx.make("_contrib_DeformableConvolution", x, offset, *rest, **params)
+        taps = offset_group * math.prod(shape[2:])
+        mask = mx.ones_like(mx.slice_axis(offset, axis=1, begin=0, end=taps))
     return mx.make("_contrib_ModulatedDeformableConvolution", x, offset, mask, *rest, **params)
 
 

@@ -189,8 +189,9 @@ def clip(
 ) -> Array:
     numbers = [None if bound is None else bound.numbers() for bound in (low, high)]
     known = [None if found is None else float(found.reshape(-1)[0]) for found in numbers]
-    if all(number is not None for number in known):
-        return mx.clip(x, a_min=_short(known[0], x), a_max=_short(known[1], x))
+    least, most = known
+    if least is not None and most is not None and least <= most:
+        return mx.clip(x, a_min=_short(least, x), a_max=_short(most, x))
     for bound, number, name in ((low, known[0], "maximum"), (high, known[1], "minimum")):
         if number is not None:
             x = mx.make(f"_{name}_scalar", x, scalar=_short(number, x))

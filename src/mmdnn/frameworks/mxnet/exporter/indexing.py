@@ -137,9 +137,12 @@ def one_hot(
     if numbers is None or kind not in NAMES:
         node.refuse("its values are computed while the model runs")
     rank = node.rank(indices)
-    wrapped = mx._mod_scalar(indices, scalar=size) if _may_be_negative(indices) else indices
+    computed = indices.constant is None and node.source_type != "one_hot"
+    if computed or _may_be_negative(indices):
+        from_end = mx._mul_scalar(mx._lesser_scalar(indices, scalar=0), scalar=size)
+        indices = mx.elemwise_add(indices, from_end)
     hot = mx.one_hot(
-        wrapped,
+        indices,
         depth=size,
         on_value=float(numbers[1]),
         off_value=float(numbers[0]),

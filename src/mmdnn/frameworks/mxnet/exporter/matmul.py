@@ -98,13 +98,11 @@ def matmul(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
     same = (a.shape or ())[:-2] == (b.shape or ())[:-2] and None not in (a.shape or ())[:-2]
     if ranks[0] == ranks[1] > 2 and same:
         return mx.batch_dot(a, b)
-    if ranks[1] == 2 and ranks[0] > 1:
-        return mx.dot(a, b)
-    if ranks == (1, 1):
+    if ranks[1] == 1 or (ranks[1] == 2 and ranks[0] > 1):
         return mx.dot(a, b)
     if ranks[0] == 2:
-        turned = mx.dot(mx.SwapAxis(b, dim1=-2, dim2=-1), mx.transpose(a))
-        return mx.SwapAxis(turned, dim1=-2, dim2=-1)
+        last = {"dim1": ranks[1] - 2, "dim2": ranks[1] - 1}
+        return mx.SwapAxis(mx.dot(mx.SwapAxis(b, **last), mx.transpose(a)), **last)
     shape = node.output_shape() or ()
     if min(ranks) > 1 and shape and None not in shape[:-2]:
         return mx.batch_dot(_repeated(node, mx, a, b, shape), _repeated(node, mx, b, a, shape))

@@ -80,7 +80,7 @@ def cum_sum(
 ) -> Array:
     if exclusive:
         node.refuse("exclusive sums")
-    place = node.ints(axis, "axis")[0]
+    place = node.ints(axis, "axis")[0] % node.rank(x)
     x = mx.reverse(x, axis=(place,)) if reverse else x
     y = mx.cumsum(x, axis=place)
     return mx.reverse(y, axis=(place,)) if reverse else y

@@ -12,7 +12,7 @@ from mmdnn.shapes import Shape, closed
 @exporter(
     "Resize",
     doc="Resize",
-    unused="keep_aspect_ratio_policy extrapolation_value cubic_coeff_a exclude_outside",
+    unused="extrapolation_value cubic_coeff_a exclude_outside",
 )
 def resize(
     node: ExportedNode,
@@ -27,6 +27,7 @@ def resize(
     coordinate_transformation_mode: str,
     nearest_mode: str,
     antialias: int,
+    keep_aspect_ratio_policy: str,
 ) -> Array:
     before, after = x.shape or (), node.output_shape() or ()
     old, new = closed(before[2:]), closed(after[2:])
@@ -37,8 +38,10 @@ def resize(
     rule = coordinate_transformation_mode
     if antialias:
         node.refuse("antialias")
+    if keep_aspect_ratio_policy != "stretch":
+        node.refuse("sizes that keep the ratio of height and width")
     if scales is not None and scales.constant is not None and scales.constant.size:
-        _check_scales(node, scales, old, new)
+        _check_scales(node, axes, scales, before, after)
     if mode == "nearest":
         return _nearest(node, mx, x, old, new, rule, nearest_mode)
     if mode != "linear":
@@ -60,12 +63,12 @@ def _check_first(
             node.refuse("MXNet resizes the spatial axes only")
 
 
-def _check_scales(node: ExportedNode, scales: Array, old: Shape, new: Shape) -> None:
+def _check_scales(node: ExportedNode, axes: list[int], scales: Array, old: Any, new: Any) -> None:
     """The coordinates must follow from the sizes alone."""
     numbers = scales.numbers()
     assert numbers is not None
-    for scale, before, after in zip(numbers.reshape(-1)[-2:], old, new, strict=True):
-        if abs(float(scale) * before - after) > 1e-4:
+    for axis, scale in zip(axes, numbers.reshape(-1).tolist(), strict=True):
+        if axis % len(old) > 1 and abs(scale * old[axis] - new[axis]) > 1e-4:
             node.refuse(f"a scale of {scale} that is not the ratio of the sizes")
 
 
