@@ -83,6 +83,28 @@ def gru_cell(
     return (1 - z) * activate(bounded(new, clip), *activations[1]) + z * hidden
 
 
+def next_state(
+    kind: str,
+    gated: torch.Tensor,
+    hidden: torch.Tensor,
+    memory: torch.Tensor,
+    weights: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None],
+    settings: tuple[list[tuple[str, float, float]], float | None, bool],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step; weights are those of the state, bias, peepholes and projection."""
+    recurrence, bias, peepholes, projection = weights
+    used, clip, variant = settings
+    if kind == "LSTM":
+        now = gated + bias
+        return lstm_cell(
+            now, hidden, memory, recurrence, peepholes, used, clip, variant, projection
+        )
+    if kind == "GRU":
+        return gru_cell(gated, hidden, recurrence, bias, used, clip, variant), memory
+    now = gated + hidden @ recurrence.T + bias
+    return activate(bounded(now, clip), *used[0]), memory
+
+
 def recurrent(
     kind: str,
     x: torch.Tensor,
@@ -106,44 +128,30 @@ def recurrent(
     """
     count, gates, size = recurrence.shape
     cells = gates // 4 if kind == "LSTM" else size
-    if bias is None:
-        bias = x.new_zeros(count, 2 * gates)
-    if peepholes is None:
-        peepholes = x.new_zeros(count, 3 * cells)
+    bias = x.new_zeros(count, 2 * gates) if bias is None else bias
+    peepholes = x.new_zeros(count, 3 * cells) if peepholes is None else peepholes
     results, finals, memories = [], [], []
     for d in range(count):
-        used = list(activations[len(activations) // count * d :])
-        inner = bias[d, gates:]
+        p = None if projection is None else projection[d]
+        weights = (recurrence[d], bias[d, gates:], peepholes[d], p)
+        settings = (list(activations[len(activations) // count * d :]), clip, variant)
         gated = x @ weight[d].T + bias[d, :gates]
         h = x.new_zeros(x.shape[1], size) if hidden is None else hidden[d]
         c = x.new_zeros(x.shape[1], cells) if memory is None else memory[d]
         if lengths is not None:
-            some = (lengths > 0).unsqueeze(1)
-            h, c = h * some, c * some
+            h, c = (state * (lengths > 0).unsqueeze(1) for state in (h, c))
         outputs = [h] * x.shape[0]
         for step in range(x.shape[0]):
             t = x.shape[0] - 1 - step if direction == "reverse" or d == 1 else step
-            r = recurrence[d]
-            new, state = h, c
-            if kind == "LSTM":
-                now = gated[t] + inner
-                p = None if projection is None else projection[d]
-                new, state = lstm_cell(
-                    now, h, c, r, peepholes[d], used, clip, variant, p
-                )
-            elif kind == "GRU":
-                new = gru_cell(gated[t], h, r, inner, used, clip, variant)
-            else:
-                new = activate(bounded(gated[t] + h @ r.T + inner, clip), *used[0])
+            new, state = next_state(kind, gated[t], h, c, weights, settings)
             if lengths is None:
                 outputs[t], h, c = new, new, state
             else:
                 running = (t < lengths).unsqueeze(1)
                 outputs[t] = torch.where(running, new, torch.zeros_like(new))
                 h, c = torch.where(running, new, h), torch.where(running, state, c)
-        results.append(
-            torch.stack(outputs) if outputs else gated.new_zeros(0, *h.shape)
-        )
+        whole = torch.stack(outputs) if outputs else gated.new_zeros(0, *h.shape)
+        results.append(whole)
         finals.append(h)
         memories.append(c)
     return torch.stack(results, 1), torch.stack(finals), torch.stack(memories)
