@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk.codegen import loading, training
+from mmdnn.frameworks.cntk.codegen import training
 from mmdnn.frameworks.cntk.codegen.network import Network
 from mmdnn.frameworks.cntk.codegen.printing import Scope, print_body, returned
 from mmdnn.frameworks.cntk.codegen.units import Folding, Unit
+from mmdnn.frameworks.cntk.codegen.weights import load
 from mmdnn.frameworks.cntk.graph import Model
 from mmdnn.ir.storage.files import write_record
 from mmdnn.python import arrays
@@ -44,7 +45,7 @@ def source(model: Model, *, weights: str = "") -> str:
     parts = [_RESTORED] if network.restores else []
     parts += ["\n".join(_unit(one, folding.taken)) for one in folding.units]
     parts.append("\n".join(_network(network, found, folding)))
-    parts += [loading.load(tensors, trains=bool(found))] if tensors else []
+    parts += [load(tensors, trains=bool(found))] if tensors else []
     parts += [training.FIT] if found else []
     body = "\n\n\n".join(parts)
     about = "A network for CNTK."

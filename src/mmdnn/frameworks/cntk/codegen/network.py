@@ -5,12 +5,9 @@ from __future__ import annotations
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk._order import components, is_loop
 from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent, sequences, windows
-from mmdnn.frameworks.cntk.codegen.expressions import call
-from mmdnn.frameworks.cntk.codegen.naming import kind, wish
-from mmdnn.frameworks.cntk.codegen.operands import Operands
-from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement
+from mmdnn.frameworks.cntk.codegen.operands import Operands, fed, unbound
+from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement, call, kind, wish
 from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
-from mmdnn.frameworks.cntk.codegen.variables import fed, unbound
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
 from mmdnn.python.expressions import Operand, member, method
 

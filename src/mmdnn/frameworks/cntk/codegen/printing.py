@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Target, reads
 from mmdnn.frameworks.cntk.codegen.statements import (
     PASSING,
     Assign,
@@ -17,6 +16,8 @@ from mmdnn.frameworks.cntk.codegen.statements import (
     Do,
     Repeat,
     Statement,
+    Target,
+    reads,
 )
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, weights_of
 from mmdnn.frameworks.cntk.graph import Function

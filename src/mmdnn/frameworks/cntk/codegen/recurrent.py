@@ -16,8 +16,8 @@ from mmdnn.frameworks.cntk import _blocks
 from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
-from mmdnn.frameworks.cntk.codegen.expressions import call
 from mmdnn.frameworks.cntk.codegen.operands import Operands
+from mmdnn.frameworks.cntk.codegen.statements import call
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.codegen.weights import inline
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable

@@ -1,13 +1,44 @@
-"""Statements: what the text of a function's body is made of."""
+"""Statements: what the text of a function's body is made of, and what their values are called.
+
+The functions and variables of the graph are operands of expressions, and have names later.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from mmdnn.frameworks.cntk.codegen.expressions import Target, reads
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
-from mmdnn.python.expressions import Operand
+from mmdnn.python import expressions
+from mmdnn.python.expressions import Call, Code, Operand
+
+Target: TypeAlias = Variable | Function
+
+
+def call(function: Operand, *args: Operand, **kwargs: Operand) -> Call:
+    """A call; keyword arguments that are None are left out."""
+    return expressions.call(function, *args, **{k: v for k, v in kwargs.items() if v is not None})
+
+
+def named(x: Operand) -> Iterator[Any]:
+    """What has a name in an expression, each as often as it stands there."""
+    if isinstance(x, Code):
+        yield from x.references(object)
+    elif not expressions.is_plain(x):
+        yield x
+
+
+def owner(target: Target) -> Target:
+    """The function whose output a variable is, if it is one."""
+    return target.owner if isinstance(target, Variable) and target.owner is not None else target
+
+
+def reads(x: Operand) -> Iterator[Target]:
+    """The variables and functions that an expression reads, an output as the function's it is."""
+    return (owner(one) for one in named(x) if isinstance(one, (Variable, Function)))
+
 
 PASSING = "x"
 """What a value is called that only passes from one function to the next."""
@@ -96,3 +127,29 @@ class Repeat:
 
 
 Statement = Assign | Do | Define | Repeat
+
+
+def wish(function: Function) -> str:
+    """What a variable's name is made of."""
+    return function.name or kind(function)
+
+
+def kind(function: Function) -> str:
+    """What a function is, for a name."""
+    return _WORDS.get(function.type) or _snake(function.type)
+
+
+_WORDS = {
+    "ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "StableSigmoid": "sigmoid",
+    "Plus": "total", "Minus": "difference", "ElementTimes": "product", "ElementDivide": "quotient",
+    "Times": "times", "ReduceElements": "reduced", "Sequence::Slice": "frames", "Select": "chosen",
+    "GatherPacked": "frames", "Slice": "part", "Abs": "magnitude", "Pow": "power",
+    "NoOp": "alias", "TransposeAxes": "transposed", "RNNStep": "rnn",
+    "PastValue": "past", "FutureValue": "future", "ReconcileDynamicAxis": "broadcast",
+    "Sequence::BroadcastAs": "broadcast", "Sequence::ReduceElements": "reduced",
+}  # fmt: skip
+
+
+def _snake(text: str) -> str:
+    """`BatchNormalization` as `batch_normalization`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()

@@ -14,12 +14,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NoReturn
 
-import onnx_ir as ir
-
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk._catalogue import parts
-from mmdnn.frameworks.cntk.codegen.expressions import call
+from mmdnn.frameworks.cntk.codegen.statements import call
 from mmdnn.frameworks.cntk.graph import Axis, Function
 from mmdnn.python.expressions import Operand, binary, is_plain, unary
 from mmdnn.python.literals import Raw, literal
@@ -28,14 +26,6 @@ from mmdnn.python.templates import MISSING, Template
 Printer = Callable[..., Operand]
 PRINTERS: dict[str, Printer] = {}
 
-DTYPES = {
-    ir.DataType.FLOAT: "np.float32",
-    ir.DataType.DOUBLE: "np.float64",
-    ir.DataType.FLOAT16: "np.float16",
-    ir.DataType.INT8: "np.int8",
-    ir.DataType.INT16: "np.int16",
-}
-"""CNTK's types of numbers, as its Python functions take them."""
 TABLES: dict[str, Mapping[Any, str]] = {
     "types": {1: "np.float32", 2: "np.float64", 4: "np.float16", 5: "np.int8", 6: "np.int16"},
     "poolings": {0: "C.MAX_POOLING", 1: "C.AVG_POOLING"},

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
-from mmdnn.frameworks.cntk.codegen.expressions import call
-from mmdnn.frameworks.cntk.codegen.printing import Scope, lines, text
+from mmdnn.frameworks.cntk.codegen.printing import Scope, text
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
 from mmdnn.python.expressions import Operand
+from mmdnn.python.layout import lay_out
 from mmdnn.python.literals import Raw
 
 LOSSES = {
@@ -20,6 +20,7 @@ LOSSES = {
 }
 """A network that gives one of these has all it needs."""
 
+_PARTS = ("loss", "error")
 FIT = '''def fit(path, minibatches, rate=0.01):
     """Train the network with a file's weights; it is returned as it is then.
 
@@ -107,23 +108,16 @@ def _classes(output: Variable) -> int | None:
 def statements(found: list[Loss], results: list[Operand], scope: Scope) -> Iterator[str]:
     """The lines that come before a network's last, for training."""
     yield "    if train:"
-    total: dict[str, str] = {"loss": "", "error": ""}
-    for place, loss in enumerate(found):
-        number = f"_{place + 1}" if len(found) > 1 else ""
-        source = text(loss.source, scope)
-        label = f"label{number}"
-        given = (Raw(source), Raw(label))
-        shape = f'{source}.shape, dynamic_axes={source}.dynamic_axes, name="{label}"'
-        yield from lines(f"{label} = ", call("C.input_variable", Raw(shape)), scope, 8)
+    ends = [f"_{place + 1}" for place in range(len(found))] if len(found) > 1 else [""]
+    for end, loss in zip(ends, found, strict=True):
+        source, label = text(loss.source, scope), f"label{end}"
+        axes = f'dynamic_axes={source}.dynamic_axes, name="{label}"'
+        yield from lay_out(f"        {label} = C.input_variable({source}.shape, {axes})")
         functions = ("cross_entropy_with_softmax", "classification_error")
         names = functions if loss.classes else ("squared_error", "squared_error")
-        axis = loss.axis if loss.classes else None
-        for part, function in zip(total, names, strict=True):
-            made = call(f"C.{function}", *given, axis=axis)
-            yield from lines(f"{part}{number} = ", made, scope, 8)
-            total[part] += f" + {part}{number}" if total[part] else f"{part}{number}"
-    if len(found) > 1:
-        for part, whole in total.items():
-            yield f"        {part} = {whole}"
-    z = text(results[0], scope)
-    yield f"        return {z}, loss, error"
+        axis = f", axis={loss.axis}" if loss.classes and loss.axis else ""
+        for part, function in zip(_PARTS, names, strict=True):
+            yield from lay_out(f"        {part}{end} = C.{function}({source}, {label}{axis})")
+    for part in _PARTS if len(found) > 1 else ():
+        yield f"        {part} = {' + '.join(part + end for end in ends)}"
+    yield f"        return {text(results[0], scope)}, loss, error"

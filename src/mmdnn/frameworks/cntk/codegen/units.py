@@ -12,8 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import Target, call, owner, reads
-from mmdnn.frameworks.cntk.codegen.statements import PASSING, Assign, Repeat, Statement
+from mmdnn.frameworks.cntk.codegen.statements import (
+    PASSING,
+    Assign,
+    Repeat,
+    Statement,
+    Target,
+    call,
+    owner,
+    reads,
+)
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights, weights_of
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python.expressions import SUM, Call, Code, Operand, is_plain

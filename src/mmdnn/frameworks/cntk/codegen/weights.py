@@ -1,23 +1,28 @@
 """What the source reads from its file of weights, and under which names.
 
-The network has names of its own: `conv1.W`, which it takes as `weights["conv1"]["W"]`.
+The network has names of its own: `conv1.W`, which it takes as `weights["conv1"]["W"]`. A model that was
+made from an intermediate representation, and uses its tensors as they stand there, reads them there; any
+other has a file of its own, a record of the same form, with the network's names.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.codegen.expressions import named
+from mmdnn.frameworks.cntk.codegen.statements import named
 from mmdnn.frameworks.cntk.graph import Kind, Variable
 from mmdnn.names import take
-from mmdnn.python.arrays import SMALL
+from mmdnn.python.arrays import SMALL, shared
 from mmdnn.python.expressions import Operand
+from mmdnn.python.layout import lay_out
+from mmdnn.python.literals import Raw, literal
 from mmdnn.python.names import variable as identifier
 from mmdnn.tensors import references
 
@@ -112,3 +117,39 @@ def inline(variable: Variable) -> np.ndarray | None:
     if variable.kind != Kind.CONSTANT or value is None or value.size > SMALL:
         return None
     return references.read(value)
+
+
+OWN = '''def load(path{parameter}):
+    """The network with the weights of a file."""
+    arrays = np.load(path, mmap_mode="r")
+    weights = {{}}
+    for name in arrays.dtype.names:
+        *groups, parameter = name.split(".")
+        group = weights
+        for each in groups:
+            group = group.setdefault(each, {{}})
+        group[parameter] = arrays[name]
+    return network(weights{argument})'''
+
+
+def load(tensors: Mapping[tuple[str, ...], ir.TensorProtocol], *, trains: bool) -> str:
+    """The function that reads the weights."""
+    parameter, argument = (", train=False", ", train") if trains else ("", "")
+    found = shared(tensors)
+    if found is None:
+        return OWN.format(parameter=parameter, argument=argument)
+    tree: dict[str, Any] = {}
+    for (*groups, name), taken in found.items():
+        place = tree
+        for one in groups:
+            place = place.setdefault(one, {})
+        place[name] = Raw(taken.written)
+    return "\n".join(
+        [
+            f"def load(path{parameter}):",
+            '    """The network with the weights of a file."""',
+            '    arrays = np.load(path, mmap_mode="r")',
+            *lay_out(f"    weights = {literal(tree)}"),
+            f"    return network(weights{argument})",
+        ]
+    )

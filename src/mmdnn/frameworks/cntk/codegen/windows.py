@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.cntk.codegen.expressions import call
+from mmdnn.frameworks.cntk.codegen.statements import call
 from mmdnn.frameworks.cntk.codegen.table import Node, flags, printer, steps
 from mmdnn.python.expressions import Operand
 from mmdnn.python.literals import Raw
