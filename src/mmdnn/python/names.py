@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from mmdnn.names import take
 
@@ -35,3 +35,12 @@ def variable(name: str, taken: set[str], reserved: Collection[str] = ()) -> str:
     base = identifier(name)
     base = base.lower() if len(base) == 1 else base
     return take(f"{base}_" if base in RESERVED or base in reserved else base, taken, 2)
+
+
+def numbered(names: Sequence[str]) -> tuple[str, int, int] | None:
+    """What names that end in numbers one after the other begin with, and the range of these."""
+    found = [re.fullmatch(r"(\w*_)(\d{1,6})", name, re.ASCII) for name in names]
+    pairs = [(one[1], int(one[2])) for one in found if one is not None]
+    prefix, begin = pairs[0] if pairs else ("", 0)
+    wanted = [(prefix, begin + place) for place in range(len(names))]
+    return (prefix, begin, begin + len(names)) if pairs == wanted else None

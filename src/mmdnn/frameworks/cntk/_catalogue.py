@@ -57,13 +57,14 @@ class Catalogue(Generic[T]):
         """Register what to do with the blocks that match one of some patterns.
 
         Args:
-            head: Their type, with attributes that they have: "Gemm(transA=False)".
+            head: Their type, which inside they have, their attributes: "A.other(size=1)".
             patterns: What is inside; what the table says unless given.
         """
-        type_, _, own = parts(ast.parse(head, mode="eval").body)
+        row, _, own = parts(ast.parse(head, mode="eval").body)
+        type_ = row.partition(".")[0]
 
         def register(make: T) -> T:
-            for pattern in patterns or (_blocks.INSIDES[type_],):
+            for pattern in patterns or (_blocks.INSIDES[row],):
                 tree = ast.parse(pattern, mode="eval").body
                 trees = tree.elts if isinstance(tree, ast.Tuple) else [tree]
                 wanted = {str(key): ast.literal_eval(value) for key, value in own.items()}
@@ -146,7 +147,9 @@ def _names(tree: ast.expr) -> list[str]:
 
 
 def parts(node: ast.expr) -> tuple[str, list[ast.expr], dict[str, ast.expr]]:
-    """The operator, operands and attributes of a pattern's node; a head is a name, perhaps."""
-    if isinstance(node, ast.Name):
-        return node.id.replace("__", "::"), [], {}
+    """The operator, operands and attributes of a pattern's node; a head may be a name alone."""
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return ast.unparse(node).replace("__", "::"), [], {}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        node = ast.Call(ast.Name(ast.unparse(node.func)), node.args, node.keywords)
     return _blocks.parts(node)

@@ -35,16 +35,6 @@ LIFTED = {
 }
 """Operators that Python has within blocks only: without one they are known by what they read."""
 
-_REDUCE = "ReduceElements({}, axis=axis, reductionOpName='{}', reductionKeepDimensions=True)"
-_DROPPED = "ReduceElements({}, {}, reductionOpName='{}', reductionKeepDimensions=False)"
-_MAX = _REDUCE.format("x", "Max")
-_DOT = "TransposeTimes(y, {}, outputRank=1)"
-_WRONG = _REDUCE.format(f"NotEqual(y, Equal(x, {_MAX}))", "Sum")
-_KEPT = "ReduceElements(x, name='_static_axes_subop', axisVec=inner, reductionOpName=kind,"
-
-
-_MEAN = "ReduceElements({}, inner=inner, kind='Mean')"
-_CENTRED = f"(d := x - {_MEAN.format('x')})"
 _ROWS = {
     "x / y": "ElementDivide",
     "element_max(x, y)": "ElementMax",
@@ -61,19 +51,10 @@ _ROWS = {
     "hard_sigmoid(x, alpha, beta)": "HardSigmoid",
     "squared_error(x, y)": "SquaredError",
     "binary_cross_entropy(x, y)": "BinaryCrossEntropy",
-    "cross_entropy_with_softmax(x, y)": (
-        "CrossEntropyWithSoftmax",
-        f"{_REDUCE.format('x', 'LogSum').replace('=axis', '=0')} - {_DOT.format('x')}",
-    ),
-    "cross_entropy_with_softmax(x, y, axis=axis)": (
-        "CrossEntropyWithSoftmax",
-        f"{_REDUCE.format('x', 'LogSum')} - {_REDUCE.format('y * x', 'Sum')}",
-    ),
-    "classification_error(x, y)": ("ClassificationError", f"1 - {_DOT.format('Hardmax(x)')}"),
-    "classification_error(x, y, axis=axis)": (
-        "ClassificationError",
-        _DROPPED.format(f"GreaterEqual({_WRONG}, 1)", "axis=all_static", "Mean"),
-    ),
+    "cross_entropy_with_softmax(x, y)": "CrossEntropyWithSoftmax",
+    "cross_entropy_with_softmax(x, y, axis=axis)": "CrossEntropyWithSoftmax.along",
+    "classification_error(x, y)": "ClassificationError",
+    "classification_error(x, y, axis=axis)": "ClassificationError.along",
     "per_dim_mean_variance_normalize(x, mean, inverse)": "PerDimMeanVarianceNormalize",
     "cntk_py.mat_mul(a, b)": "MatMul",
     "cntk_py.gemm(b, a, c, own.alpha, own.beta, False, False)": "Gemm(transA=False, transB=False)",
@@ -91,7 +72,7 @@ _ROWS = {
     "sequence.softmax(x)": "Sequence__Softmax",
 }  # fmt: skip
 for _text, _row in _ROWS.items():
-    known(*((_row,) if isinstance(_row, str) else _row))(Template(_text))
+    known(_row)(Template(_text))
 
 
 def find(function: Function) -> tuple[Known[Make], Bound] | None:
@@ -134,7 +115,7 @@ def expression(function: Function, operand: Callable[[Variable], Operand]) -> Op
     if isinstance(known_.make, Template):
         return node.filled(known_.make, lambda name: written(bound[name]))
     given = {name: written(bound.get(name)) for name in signature(known_.make)}
-    return known_.make(**given | {"node": node})
+    return known_.make(**given | {"node": node} | ({"bound": bound} if "bound" in given else {}))
 
 
 @cache
@@ -162,7 +143,7 @@ def as_said(node: Node, inner: Any) -> Any:
     return outer if counted == [one.index for one in axes] else inner
 
 
-@known("softplus", "Softplus(steepness * x) / steepness")
+@known("softplus")
 def _steep_softplus(node: Node, x: Operand, steepness: float) -> Operand:
     return None if steepness == 1 else node.call("softplus", x, steepness=steepness)
 
@@ -172,7 +153,7 @@ def _prelu(node: Node, x: Operand, alpha: Operand) -> Operand:
     return None if is_plain(alpha) else node.call("param_relu", alpha, x)
 
 
-@known("Flatten", "Reshape(x, beginAxis=0, endAxis=end, newShape=shape)")
+@known("Flatten")
 def _flatten(node: Node, x: Operand, end: Axis, shape: tuple[int, ...]) -> Operand:
     given, axis = shape_of(node), node.take("axis", None)
     if given is None or axis is None or end.index != len(given):
@@ -183,16 +164,13 @@ def _flatten(node: Node, x: Operand, end: Axis, shape: tuple[int, ...]) -> Opera
     return node.call("flatten", x, axis=place or None)
 
 
-@known("MultiAxisReduce", f"{_KEPT} reductionKeepDimensions=True)")
+@known("MultiAxisReduce")
 def _multi_axis(node: Node, x: Operand) -> None:
     """Seen within reductions only."""
 
 
-_INNER = "MultiAxisReduce(x, inner=inner, kind=kind)"
-
-
-@known("ReduceElements", _INNER)
-@known("ReduceElements", f"Reshape({_INNER}, beginAxis=0, endAxis=end, newShape=shape)")
+@known("ReduceElements")
+@known("ReduceElements.dropping")
 def _reduction(
     node: Node, x: Operand, inner: list[Axis], kind: str, end: Axis | None, shape: Any
 ) -> Operand:
@@ -210,40 +188,28 @@ def _reduction(
     return node.call(REDUCTIONS[kind], x, axis=reduction_axes(inner), keepdims=drops)
 
 
-@known("ReduceElements", _DROPPED.format("x", "axisVec=inner", "?").replace("'?'", "kind"))
+@known("ReduceElements.whole")
 def _whole_reduction(node: Node, x: Operand, inner: list[Axis], kind: str) -> Operand:
     usual = kind in REDUCTIONS and not kind.startswith("Arg") and is_whole(inner)
     return node.call(REDUCTIONS[kind], x, axis=reduction_axes(inner)) if usual else None
 
 
-@known(
-    "GatherOp",
-    "TransposeAxes(Gather(indices, TransposeAxes(reference, axis1=last, axis2=inner), name='_inner'),"
-    " axis1=outer_last, axis2=outer)",
-)
-def _gather(
-    node: Node,
-    indices: Operand,
-    reference: Operand,
-    last: Axis,
-    inner: Axis,
-    outer_last: Axis,
-    outer: Axis,
-) -> Operand:
+@known("GatherOp")
+def _gather(node: Node, indices: Operand, reference: Operand, bound: Bound) -> Operand:
+    last, inner, outer_last, outer = (
+        bound[name].index for name in ("last", "inner", "outer_last", "outer")
+    )
     axis, shape = node.take("axis", None), shape_of(node, 1)
-    if axis is None or (shape is not None and last.index != len(shape) - 1):
+    if axis is None or (shape is not None and last != len(shape) - 1):
         return None
-    gaps = {inner.index - last.index, outer.index - outer_last.index}
-    if not (inner == outer == axis if axis.index >= 0 else gaps == {axis.index + 1}):
+    fits = inner == outer == axis.index if axis.index >= 0 else True
+    if not fits or (axis.index < 0 and {inner - last, outer - outer_last} != {axis.index + 1}):
         return None
     return node.call("gather", reference, indices, axis=axis)
 
 
-@known("MeanVarianceNormalization(doVarianceScaling=False)", _CENTRED)
-@known(
-    "MeanVarianceNormalization(doVarianceScaling=True)",
-    f"{_CENTRED} / (Sqrt({_MEAN.format('d * d')}) + epsilon)",
-)
+@known("MeanVarianceNormalization(doVarianceScaling=False)")
+@known("MeanVarianceNormalization.scaled(doVarianceScaling=True)")
 def _normalization(node: Node, x: Operand, inner: list[Axis]) -> Operand:
     """The epsilon inside is that of the attributes, as a constant with a name."""
     shape, across = shape_of(node), node.take("useStatsAcrossChannels", None)
@@ -264,18 +230,7 @@ def _normalization(node: Node, x: Operand, inner: list[Axis]) -> Operand:
     )
 
 
-_CONVOLVED = (
-    "Convolution(kernel, Reshape(x * x, beginAxis=2, endAxis=3, newShape=[1, -1]),"
-    " autoPadding=[True, True, True, True], dilation=[1, 1, 1, 1], groups=1, kernelShape=window,"
-    " outputShape=[0], sequential=False, sharing=[True, True, True, True], strides=[1, 1, 1, 1],"
-    " transpose=False)"
-)
-
-
-@known(
-    "LocalResponseNormalization",
-    f"x / Exp(beta * Log(bias + Reshape({_CONVOLVED}, beginAxis=2, endAxis=4, newShape=[-1])))",
-)
+@known("LocalResponseNormalization")
 def _local_response(
     node: Node, x: Operand, bias: float, beta: float, window: tuple[int, ...]
 ) -> Operand:

@@ -15,8 +15,8 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound, number
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
-from mmdnn.frameworks.cntk.codegen.operands import Operands
-from mmdnn.frameworks.cntk.codegen.recurrent import activation
+from mmdnn.frameworks.cntk.codegen.operands import Operands, parameters
+from mmdnn.frameworks.cntk.codegen.recurrent import ACTIVATIONS
 from mmdnn.frameworks.cntk.codegen.table import (
     FUNCTIONS,
     PRINTERS,
@@ -31,18 +31,15 @@ from mmdnn.python.expressions import Operand, text
 from mmdnn.python.literals import Raw, native
 from mmdnn.python.templates import Template
 
-Roles = dict[str, Variable]
-"""A layer's parameters and statistics, by the names that it gives them."""
 LAYERS: Catalogue[Callable[..., Operand] | Template] = Catalogue(inner=CATALOGUE)
 layer = LAYERS.add
 
-_RANKS = {"alpha": 0, "scale": 1, "bias": 1, "E": 2}
+_RANKS = {"alpha": 0, "scale": 1, "bias": 1, "E": 2, "W": None, "b": None}
 _RANKS |= {"aggregate_mean": 1, "aggregate_variance": 1, "aggregate_count": 0}
-"""How many axes parameters and statistics of layers have; `W` and `b` are looked at by the layer."""
+"""How many axes parameters and statistics of layers have where it is always as many."""
 _ACTIVATED = {"Dense", "Convolution", "ConvolutionTranspose"}
-_MEAN = "ReduceElements({}, inner=every, kind='Mean')"
 FUNCTIONS["width"] = lambda table: table.shape[-1]
-FUNCTIONS["function"] = lambda type_: Raw(activation(type_) or "")
+FUNCTIONS["function"] = lambda type_: Raw(ACTIVATIONS[type_])
 
 _ROWS = {
     "layers.Dropout(core.dropoutRate, seed=core.rngSeed or None)": (
@@ -50,15 +47,9 @@ _ROWS = {
     ),
     "layers.Activation(function(activation))": ("Activation", "activation(x)"),
     "layers.Embedding(width(E))": ("Embedding", "Times(E, x, outputRank=1, inferInputRankToMap=-1)"),
-    "layers.Stabilizer(steepness=int(steepness) or 4)": (
-        "Stabilizer", "softplus(steepness, alpha) * x",
-    ),
-    "layers.Stabilizer(steepness=1)": ("Stabilizer", "Softplus(alpha) * x"),
-    "layers.LayerNormalization(epsilon=epsilon or 1e-05)": (
-        "LayerNormalization",
-        f"((d := x - {_MEAN.format('x')}) / (Sqrt({_MEAN.format('d * d')}) + epsilon))"
-        " * scale + bias",
-    ),
+    "layers.Stabilizer(steepness=int(steepness) or 4)": ("Stabilizer",),
+    "layers.Stabilizer(steepness=1)": ("Stabilizer.plain",),
+    "layers.LayerNormalization(epsilon=epsilon or 1e-05)": ("LayerNormalization",),
     "layers.BatchNormalization(map_rank=1 if core.spatial else None,"
     " normalization_time_constant=core.normalizationTimeConstant or 5000.0,"
     " blend_time_constant=core.blendTimeConstant or 0.0, epsilon=core.epsilon or 1e-05,"
@@ -69,8 +60,8 @@ _ROWS = {
         " **core)",
     ),
 }  # fmt: skip
-for _text, (_head, _pattern) in _ROWS.items():
-    layer(_head, _pattern)(Template(_text))
+for _text, _row in _ROWS.items():
+    layer(*_row)(Template(_text))
 
 
 def expressed(function: Function, network: Operands) -> Operand:
@@ -81,7 +72,7 @@ def expressed(function: Function, network: Operands) -> Operand:
     bound = _opened(function)
     if bound is None:
         return None
-    node, roles = Node(function), _roles(bound)
+    node, roles = Node(function), parameters(bound, _RANKS)
     nodes = {name: Node(one) for name, one in bound.items() if isinstance(one, Function)}
     shaped = nodes.pop("shaped", None)
     made = _made(node, Bound(bound | nodes))
@@ -133,24 +124,9 @@ def _opened(function: Function) -> Bound | None:
     if match is None or match[1]["x"] is not next(iter(block.arguments)):
         return None
     known, bound = match
-    if not activation(bound.get("activation", "Tanh")):
+    if bound.get("activation", "Tanh") not in ACTIVATIONS:
         return None
     return Bound(bound, how=how, make=known.make)
-
-
-def _roles(bound: Bound) -> Roles | None:
-    """The parameters and statistics, if they are what layers make."""
-    found = {
-        name: one
-        for name, one in bound.items()
-        if isinstance(one, Variable) and name in {"W", "b", *_RANKS}
-    }
-    for name, one in found.items():
-        kind = Kind.CONSTANT if name.startswith("aggregate") else Kind.PARAMETER
-        rank = len(one.shape or ())
-        if one.kind != kind or one.shape is None or rank != _RANKS.get(name, rank):
-            return None
-    return found
 
 
 def _activation(function: Function) -> tuple[Raw, Variable] | None:
@@ -159,7 +135,7 @@ def _activation(function: Function) -> tuple[Raw, Variable] | None:
     computed = [one for one in operands if one.kind == Kind.OUTPUT]
     if function.name or len(computed) != 1 or len(function.results) != 1:
         return None
-    simple = activation(function.type)
+    simple = ACTIVATIONS.get(function.type)
     if simple and len(operands) == 1 and not function.attributes:
         return Raw(simple), computed[0]
     if function.block is None or any(number(one) is None for one in operands[1:]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -149,10 +150,24 @@ def _readers(model: Model) -> dict[Variable, list[Function]]:
     return found
 
 
+def parameters(
+    bound: Mapping[str, Any], ranks: Mapping[str, int | None]
+) -> dict[str, Variable] | None:
+    """Parameters and statistics among what names stand for, if they have the ranks of a layer's."""
+    found = {name: one for name, one in bound.items() if name in ranks and one is not None}
+    for name, one in found.items():
+        kind = Kind.CONSTANT if name.startswith("aggregate") else Kind.PARAMETER
+        if not isinstance(one, Variable) or one.kind != kind or one.shape is None:
+            return None
+        if ranks[name] not in (None, len(one.shape)):
+            return None
+    return found
+
+
 def dtype_of(variable: Variable) -> Raw | None:
     """The type of a variable's numbers; None where it is CNTK's usual one."""
-    name = f"np.{variable.dtype.name.lower().replace('double', 'float64')}"
-    name = "np.float32" if name == "np.float" else name
+    known = variable.dtype != ir.DataType.UNDEFINED
+    name = f"np.{variable.dtype.numpy().name}" if known else ""
     if name not in TABLES["types"].values():
         raise FormatError(f"its numbers are of the type {variable.dtype.name}", layer=variable.uid)
     return None if name == "np.float32" else Raw(name)

@@ -25,6 +25,7 @@ from mmdnn.python import expressions
 from mmdnn.python.expressions import Call, Operand, member
 from mmdnn.python.layout import lay_out
 from mmdnn.python.literals import Raw, string
+from mmdnn.python.names import numbered
 from mmdnn.python.names import variable as identifier
 
 RESERVED = {"C", "np", "network", "load", "fit", "train", "restored", "weights", "arrays"}
@@ -157,13 +158,13 @@ def _assignment(
 
 
 def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target]) -> Iterator[str]:
-    first, last = statement.first.value, statement.calls[-1]
+    first, last = statement.calls[0].value, statement.calls[-1]
     assert isinstance(first, Call)
     groups = [next(weights_of(one.value)).name for one in statement.calls]
     name = _name(last.wish, scope, passing)
     if text(first.args[0], scope) != name:
         yield from lines(f"{name} = ", first.args[0], scope, indent)
-    counted = _counted(groups)
+    counted = numbered(groups)
     key = "key"
     if counted is None:
         keys = ", ".join(map(string, groups))
@@ -176,15 +177,6 @@ def _loop(statement: Repeat, scope: Scope, indent: int, passing: Iterable[Target
     inside = expressions.call(first.function, *args, **first.kwargs)
     yield from lines(f"{name} = ", inside, scope, indent + 4)
     scope.names[last.target] = name
-
-
-def _counted(names: Sequence[str]) -> tuple[str, int, int] | None:
-    """What names that end in numbers one after the other begin with, and the range of these."""
-    found = [re.fullmatch(r"(\w*_)(\d{1,6})", name, re.ASCII) for name in names]
-    pairs = [(one[1], int(one[2])) for one in found if one is not None]
-    prefix, begin = pairs[0] if pairs else ("", 0)
-    wanted = [(prefix, begin + place) for place in range(len(names))]
-    return (prefix, begin, begin + len(names)) if pairs == wanted else None
 
 
 def _definition(statement: Define, scope: Scope, indent: int) -> Iterator[str]:

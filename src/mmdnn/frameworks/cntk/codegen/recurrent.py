@@ -16,7 +16,7 @@ from mmdnn.frameworks.cntk import _blocks
 from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
-from mmdnn.frameworks.cntk.codegen.operands import Operands
+from mmdnn.frameworks.cntk.codegen.operands import Operands, parameters
 from mmdnn.frameworks.cntk.codegen.statements import call
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.codegen.weights import inline
@@ -26,19 +26,15 @@ from mmdnn.python.literals import Raw, native
 
 DELAYS = ("PastValue", "FutureValue")
 STEPS: Catalogue[None] = Catalogue(inner=CATALOGUE)
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "Tanh": "C.tanh", "ReLU": "C.relu", "StableSigmoid": "C.sigmoid", "Sigmoid": "C.sigmoid",
     "ELU": "C.elu", "Softplus": "C.softplus", "Softsign": "C.softsign", "Exp": "C.exp",
     "Sin": "C.sin", "Cos": "C.cos", "Abs": "C.abs", "Hardmax": "C.hardmax", "Softmax": "C.softmax",
 }  # fmt: skip
 """Operators of one operand, as functions that layers are given."""
+_RANKS = {"b": 1, "W": 2, "H": 2, "H1": 2, "P": 2, "Ci": 1, "Cf": 1, "Co": 1}
 DEFAULTS = {"LSTM": "C.tanh", "GRU": "C.tanh", "RNNStep": "C.sigmoid"}
 ARGUMENTS = {"LSTM": ("h", "c", "x"), "GRU": ("h", "x"), "RNNStep": ("h", "x")}
-
-
-def activation(type_: str) -> str | None:
-    """An operator of one operand as a function."""
-    return _ACTIVATIONS.get(type_)
 
 
 for _type, _patterns in _blocks.STEPS.items():
@@ -47,20 +43,14 @@ for _type, _patterns in _blocks.STEPS.items():
 
 def _usual(bound: Bound) -> bool:
     """Whether slices cut their axis into equal parts, and gates are opened by sigmoids."""
-    if activation(bound.get("sigmoid", "Sigmoid")) != "C.sigmoid":
+    if ACTIVATIONS.get(bound.get("sigmoid", "Sigmoid")) != "C.sigmoid":
         return False
     ends = [bound[name] for name in ("n0", "n1", "n2", "n3", "n4") if name in bound]
     return ends == [ends[1] * place for place in range(len(ends))] if ends else True
 
 
 class Loop(NamedTuple):
-    """A loop that is one layer.
-
-    Attributes:
-        function: Its step.
-        value: The layer, applied.
-        several: Whether all its states are seen outside.
-    """
+    """A loop that is one layer: its step, the layer applied, whether all states are seen outside."""
 
     function: Function
     value: Operand
@@ -68,15 +58,7 @@ class Loop(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A step, taken as what it is called.
-
-    Attributes:
-        layer: The call that makes it.
-        roles: Its parameters.
-        x: What it is given of each frame.
-        states: What it reads of its past.
-        outputs: What becomes of each state.
-    """
+    """A step: the call that makes it, its parameters, what it reads of a frame and of its past, and gives."""
 
     layer: Operand
     roles: dict[str, Variable]
@@ -160,7 +142,11 @@ def _step(function: Function) -> Step | None:
 
 
 def _made(function: Function, bound: Bound, outputs: list[Variable]) -> Step | None:
-    type_, roles, chosen = function.type, _roles(bound), activation(bound["activation"])
+    type_, roles, chosen = (
+        function.type,
+        parameters(bound, _RANKS),
+        ACTIVATIONS.get(bound["activation"]),
+    )
     assert function.block is not None
     outer = function.block.arguments
     given: list[Variable] = [bound[name] for name in ARGUMENTS[type_]]
@@ -176,14 +162,3 @@ def _made(function: Function, bound: Bound, outputs: list[Variable]) -> Step | N
     )
     *states, x = (outer[one] for one in given)
     return Step(layer, roles, x, states, outputs)
-
-
-def _roles(bound: Bound) -> dict[str, Variable] | None:
-    """The parameters, if they have the ranks that layers give them."""
-    ranks = {"b": 1, "W": 2, "H": 2, "H1": 2, "P": 2, "Ci": 1, "Cf": 1, "Co": 1}
-    found = {name: one for name, one in bound.items() if name in ranks}
-    usual = all(
-        one.kind == Kind.PARAMETER and len(one.shape or ()) == ranks[name]
-        for name, one in found.items()
-    )
-    return found if usual else None

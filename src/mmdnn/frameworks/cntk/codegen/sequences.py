@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
+from mmdnn.frameworks.cntk._blocks import PICKED, TYPED
+from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.codegen.blocks import known, shape_of
 from mmdnn.frameworks.cntk.codegen.operators import REDUCTIONS
 from mmdnn.frameworks.cntk.codegen.table import Node
@@ -12,23 +14,10 @@ from mmdnn.python.expressions import Operand
 from mmdnn.python.templates import Template
 
 _FLAG = "ReconcileDynamicAxis(0, x)"
-_WHERE = (
-    "newDynamicAxes=axes",
-    "newDynamicAxes=axes, newSequenceAxisLengthScalingFactor=scale,"
-    " newSequenceAxisLengthAdditiveFactor=more",
-)
-"""What a Where says of its axes; files of CNTK 1 say less."""
-_PICKED = "GatherPacked(x, PackedIndex(x, Where({}, {})))"
-_SCATTERED = "ScatterPacked(x, PackedIndex(condition, Where(condition, {})), condition)"
-
-_TYPED = "new_sequence_axis_typeinfo=(scale, more)"
-known("Sequence__Gather", _PICKED.format("condition", _WHERE[1]))(
-    Template(f"sequence.gather(x, condition, {_TYPED})")
-)
-known("Sequence__Scatter", _SCATTERED.format(_WHERE[1]))(
-    Template(f"sequence.scatter(x, condition, {_TYPED})")
-)
-known("Sequence__Scatter", _SCATTERED.format(_WHERE[0]))(Template("sequence.scatter(x, condition)"))
+for _type in ("Gather", "Scatter"):
+    _call = f"sequence.{_type.lower()}(x, condition, new_sequence_axis_typeinfo=(scale, more))"
+    known(f"Sequence__{_type}.typed")(Template(_call))
+known("Sequence__Scatter")(Template("sequence.scatter(x, condition)"))
 
 _BEGINS = {
     "": 0,
@@ -44,19 +33,15 @@ _ENDS = {
 
 
 def _slicing(flags: str, begins: int, ends: int) -> None:
-    @known("Sequence__Slice", *(_PICKED.format(flags, where) for where in _WHERE))
-    def make(
-        node: Node,
-        x: Operand,
-        axes: list[Axis],
-        scale: int | None,
-        more: int | None,
-        begin: int | None,
-        end: int | None,
-    ) -> Operand:
+    @known(
+        "Sequence__Slice",
+        *(PICKED.format(flags, where) for where in ("newDynamicAxes=axes", TYPED)),
+    )
+    def make(node: Node, x: Operand, axes: list[Axis], bound: Bound) -> Operand:
+        scale, begin, end = (bound.get(name) for name in ("scale", "begin", "end"))
         first, last = (begin or 0) * begins, (end or 0) * ends
         fixed = (first >= 0 and last > 0) or (first < 0 and last <= 0)
-        if scale is not None and (scale, more) != (0 if fixed else 1, last - first):
+        if scale is not None and (scale, bound["more"]) != (0 if fixed else 1, last - first):
             return None
         if (fixed and last - first == 1) == any(axis.ordered for axis in axes):
             return None
@@ -71,18 +56,13 @@ for (_begin, _first), (_end, _last) in product(_BEGINS.items(), _ENDS.items()):
         _slicing(_flags, _first, _last)
 
 
-@known("Sequence__Gather", _PICKED.format("condition", _WHERE[0]))
+@known("Sequence__Gather")
 def _sequence_gather(node: Node, x: Operand, condition: Operand, axes: list[Axis]) -> Operand:
     ordered = any(axis.ordered for axis in axes)
     return node.call("sequence.gather", x, condition) if ordered else None
 
 
-@known(
-    "Sequence__ReduceElements",
-    "ReduceElements(UnpackSequence(x, sequenceUnpackPaddingValue=padding,"
-    " sequenceUnpackSuppressMaskOutput=True), axis=axis, reductionOpName=kind,"
-    " reductionKeepDimensions=False)",
-)
+@known("Sequence__ReduceElements")
 def _sequence_reduction(node: Node, x: Operand, padding: float, axis: Axis, kind: str) -> Operand:
     shape = shape_of(node)
     if padding != {"Sum": 0.0, "Max": float("-inf")}.get(kind):

@@ -88,14 +88,7 @@ class Do:
 
 @dataclass(eq=False)
 class Define:
-    """A block: a decorated function, which the name of its own stands for.
-
-    Attributes:
-        function: The block.
-        params: The placeholders that it is called with.
-        body: What it does.
-        results: What it returns.
-    """
+    """A block: a decorated function of some placeholders, which the name of its own stands for."""
 
     function: Function
     params: list[Variable]
@@ -111,19 +104,13 @@ class Define:
 
 @dataclass(eq=False)
 class Repeat:
-    """Calls one after the other, which only differ in their weights, as a loop.
+    """Calls one after the other, which only differ in their weights, as a loop."""
 
-    Attributes:
-        first: The first.
-        calls: They all.
-    """
-
-    first: Assign
     calls: list[Assign]
 
     def reads(self) -> Iterator[Target]:
         """What is read from outside."""
-        yield from self.first.reads()
+        yield from self.calls[0].reads()
 
 
 Statement = Assign | Do | Define | Repeat

@@ -39,10 +39,7 @@ FIT = '''def fit(path, minibatches, rate=0.01):
 class Loss:
     """What an output is held against.
 
-    Attributes:
-        source: What the loss reads: of a softmax, what that reads.
-        classes: Whether it is about classes.
-        axis: The axis of the classes, where it is not the last.
+    The loss reads `source`: of a softmax, what that reads; `axis` is that of classes, if not the last.
     """
 
     source: Variable

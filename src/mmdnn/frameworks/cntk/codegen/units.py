@@ -230,7 +230,7 @@ class Folding:
         for statement in self.statements:
             before = folded[-1] if folded else None
             if isinstance(before, Assign) and _follows(statement, before, names, uses):
-                folded[-1] = before = Repeat(before, [before])
+                folded[-1] = before = Repeat([before])
             if isinstance(before, Repeat) and _follows(statement, before.calls[-1], names, uses):
                 assert isinstance(statement, Assign)
                 before.calls.append(statement)
