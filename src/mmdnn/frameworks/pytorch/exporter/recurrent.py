@@ -46,56 +46,26 @@ class Layer:
         return self.said.backwards == (True,)
 
 
+Inputs = Variable | None
+
+
 @exporter("LSTM", doc="LSTM")
-def lstm(
-    node: Node,
-    torch: Writer,
-    x: Variable,
-    weight: Variable,
-    recurrence: Variable,
-    bias: Variable | None = None,
-    lengths: Variable | None = None,
-    hidden: Variable | None = None,
-    memory: Variable | None = None,
-    peepholes: Variable | None = None,
-    **_attributes: Any,
-) -> list[Any]:
-    states = (hidden, memory)
-    layer = _read(node, x, weight, recurrence, bias, lengths, states, peepholes)
+def lstm(node: Node, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+    layer = _read(node, *inputs)
     plain = layer.peepholes is None and layer.said.is_usual
     return _write(torch, layer, "nn.LSTM" if plain else None)
 
 
 @exporter("GRU", doc="GRU")
-def gru(
-    node: Node,
-    torch: Writer,
-    x: Variable,
-    weight: Variable,
-    recurrence: Variable,
-    bias: Variable | None = None,
-    lengths: Variable | None = None,
-    hidden: Variable | None = None,
-    **_attributes: Any,
-) -> list[Any]:
-    layer = _read(node, x, weight, recurrence, bias, lengths, (hidden,))
+def gru(node: Node, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+    layer = _read(node, *inputs)
     plain = layer.said.reset_after and layer.said.is_usual
     return _write(torch, layer, "nn.GRU" if plain else None)
 
 
 @exporter("RNN", doc="RNN")
-def rnn(
-    node: Node,
-    torch: Writer,
-    x: Variable,
-    weight: Variable,
-    recurrence: Variable,
-    bias: Variable | None = None,
-    lengths: Variable | None = None,
-    hidden: Variable | None = None,
-    **_attributes: Any,
-) -> list[Any]:
-    layer = _read(node, x, weight, recurrence, bias, lengths, (hidden,))
+def rnn(node: Node, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+    layer = _read(node, *inputs)
     said = layer.said
     if said.clip is None and said.names == [("Relu",)] * said.ways:
         return _write(torch, layer, "nn.RNN", nonlinearity="relu")
@@ -103,38 +73,25 @@ def rnn(
 
 
 @exporter("mmdnn::ProjectedLSTM", doc="LSTM")
-def projected(
-    node: Node,
-    torch: Writer,
-    x: Variable,
-    weight: Variable,
-    recurrence: Variable,
-    bias: Variable,
-    projection: Variable,
-    hidden: Variable,
-    memory: Variable,
-    **_attributes: Any,
-) -> list[Any]:
+def projected(node: Node, torch: Writer, *inputs: Variable, **_attributes: Any) -> list[Any]:
     """`nn.LSTM(..., proj_size=...)`; torch's projection makes the state smaller."""
-    layer = _read(node, x, weight, recurrence, bias, None, (hidden, memory))
+    *gates, projection, hidden, memory = inputs
+    layer = _read(node, *gates, None, hidden, memory)
     layer = replace(layer, projection=projection)
     dims = projection.shape or (0, 0, 0)
     return _write(torch, layer, "nn.LSTM" if dims[1] < dims[2] else None)  # type: ignore[operator]
 
 
-def _read(
-    node: Node,
-    x: Variable,
-    weight: Variable,
-    recurrence: Variable,
-    bias: Variable | None,
-    lengths: Variable | None,
-    states: tuple[Variable | None, ...],
-    peepholes: Variable | None = None,
-) -> Layer:
+def _read(node: Node, *inputs: Inputs) -> Layer:
+    """A node, of the inputs that ONNX lists: those left out are None."""
     said = read(node.node)
-    states = tuple(None if state and is_zero(state.value) else state for state in states)
-    return Layer(said, x, weight, recurrence, bias, lengths, states, peepholes)
+    x, weight, recurrence, bias, lengths, *states, peepholes = [*inputs, *[None] * 8][:8]
+    assert x is not None
+    assert weight is not None
+    assert recurrence is not None
+    kept = states if said.kind == "LSTM" else states[:1]
+    known = tuple(None if state and is_zero(state.value) else state for state in kept)
+    return Layer(said, x, weight, recurrence, bias, lengths, known, peepholes)
 
 
 def _write(torch: Writer, layer: Layer, type_: str | None, **options: Any) -> list[Any]:
