@@ -59,12 +59,8 @@ class Group:
 
     def number(self, *types: str, default: float) -> float:
         """The number that the first node of one of these types has for a constant."""
-        for node in self.all(*types):
-            for value in node.inputs:
-                array = small(value)
-                if array is not None and array.size == 1:
-                    return float(array.reshape(-1)[0])
-        return default
+        numbers = (number_in(node) for node in self.all(*types))
+        return next((number for number in numbers if number is not None), default)
 
     def give_up(self) -> NoReturn:
         """Stop: it is something else."""
@@ -141,3 +137,9 @@ def small(value: ir.Value | None) -> np.ndarray | None:
     if isinstance(tensor, ir.ExternalTensor):
         return references.read(tensor) if COMPUTED in value.metadata_props else None
     return tensor.numpy()
+
+
+def number_in(node: ir.Node) -> float | None:
+    """The number that is one of a node's inputs; None where there is none at hand."""
+    arrays = map(small, node.inputs)
+    return next((float(a.reshape(())) for a in arrays if a is not None and a.size == 1), None)

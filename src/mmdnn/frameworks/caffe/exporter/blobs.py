@@ -46,6 +46,10 @@ class Blob:
     def numbers(self) -> None:
         """None: they are computed while the network runs."""
 
+    def resized(self, axis: int, size: int) -> tuple[int, ...]:
+        """Its sizes with another one for an axis."""
+        return (*self.shape[:axis], size, *self.shape[axis + 1 :])
+
 
 @dataclass(eq=False)
 class Draft:

@@ -142,7 +142,7 @@ def repeated(
         if size != wanted and size != 1:
             node.refuse(f"{list(x.shape)} cannot be repeated to {list(shape)}")
         if size != wanted:
-            tiled = (*x.shape[:axis], wanted, *x.shape[axis + 1 :])
+            tiled = x.resized(axis, wanted)
             x = caffe.layer(
                 "Tile", x, shape=tiled, suffix=f"{suffix}_{axis}", axis=axis, tiles=wanted
             )  # fmt: skip

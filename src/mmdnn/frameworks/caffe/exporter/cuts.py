@@ -21,7 +21,7 @@ def parts(caffe: Writer, x: Blob, axis: int, sizes: Sequence[int], suffix: str) 
     return caffe.layers(
         "Slice",
         x,
-        shapes=[(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes],
+        shapes=[x.resized(axis, size) for size in sizes],
         suffix=suffix,
         axis=axis,
         slice_point=list(accumulate(sizes))[:-1],
@@ -32,15 +32,8 @@ def joined(caffe: Writer, blobs: Sequence[Blob], axis: int, suffix: str = "") ->
     """Blobs one after the other along an axis."""
     if len(blobs) == 1:
         return blobs[0]
-    first = blobs[0].shape
-    total = sum(blob.shape[axis] for blob in blobs)
-    return caffe.layer(
-        "Concat",
-        *blobs,
-        shape=(*first[:axis], total, *first[axis + 1 :]),
-        suffix=suffix,
-        axis=axis,
-    )
+    whole = blobs[0].resized(axis, sum(blob.shape[axis] for blob in blobs))
+    return caffe.layer("Concat", *blobs, shape=whole, suffix=suffix, axis=axis)
 
 
 def picked(

@@ -148,21 +148,21 @@ class NetworkBuilder:
         return self.operands[value]
 
     def _node(self, node: ir.Node) -> None:
-        exporting = ExportedNode(node)
+        exported = ExportedNode(node)
         try:
             inputs = [None if value is None else self.operand(value) for value in node.inputs]
-            results = self._export(exporting, node, inputs)
+            results = self._export(exported, node, inputs)
             for index, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
                 if result is not None:
-                    self._bind(exporting, output, result)
-                elif exporting.wants(index):
-                    exporting.refuse(f"its output {index + 1} is used, which Caffe does not have")
+                    self._bind(exported, output, result)
+                elif exported.wants(index):
+                    exported.refuse(f"its output {index + 1} is used, which Caffe does not have")
         except UnsupportedError as error:
             self._give_up(node, error)
         except ValueError as error:
             reason = f"its sizes do not fit ({error})"
             self._give_up(
-                node, UnsupportedError(reason, layer=exporting.layer, operator=node.op_type)
+                node, UnsupportedError(reason, layer=exported.layer, operator=node.op_type)
             )
 
     def _give_up(self, node: ir.Node, error: UnsupportedError) -> None:
@@ -172,27 +172,27 @@ class NetworkBuilder:
                 self.operands[output] = Blob(_known_shape(output), value=output)
 
     def _export(
-        self, exporting: ExportedNode, node: ir.Node, inputs: list[Operand | None]
+        self, exported: ExportedNode, node: ir.Node, inputs: list[Operand | None]
     ) -> list[Operand | None]:
-        writing = Writer(self.network, exporting)
+        writer = Writer(self.network, exported)
         if node.domain == LIFTED:
-            return list(lifting.write(writing, self.lifted[str(node.name)], inputs))
+            return list(lifting.write(writer, self.lifted[str(node.name)], inputs))
         for value, operand in zip(node.inputs, inputs, strict=True):
             if isinstance(operand, Blob) and value is not None:
-                _check_type(exporting, value)
+                _check_type(exported, value)
         known = known_view(node, inputs[0] if inputs else None)
         if known is not None:
             return [known]
-        made = exporter.write(exporting, writing, *inputs)
+        made = exporter.write(exported, writer, *inputs)
         if made is None or isinstance(made, (Blob, Constant)):
             return [made]
         return list(made)
 
-    def _bind(self, exporting: ExportedNode, output: ir.Value, result: Operand) -> None:
+    def _bind(self, exported: ExportedNode, output: ir.Value, result: Operand) -> None:
         if isinstance(result, Blob):
             shape = output.shape
             if shape is not None and shape.is_static() and tuple(shape) != result.shape:
-                exporting.refuse(
+                exported.refuse(
                     f"Caffe would give it the shape {list(result.shape)} instead of {list(shape)}"
                 )
             if result.value is None and output.dtype in {ir.DataType.FLOAT, None}:
@@ -204,12 +204,12 @@ def _known_shape(value: ir.Value) -> tuple[int, ...]:
     return tuple(dim if isinstance(dim, int) else 1 for dim in value.shape or ())
 
 
-def _check_type(exporting: ExportedNode, value: ir.Value) -> None:
+def _check_type(exported: ExportedNode, value: ir.Value) -> None:
     if value.dtype in {ir.DataType.FLOAT, None}:
         return
     may = TRUTHS if value.dtype == ir.DataType.BOOL else INTEGERS if _is_integer(value) else ()
-    if exporting.type not in may:
-        exporting.refuse(f"its input is {value.dtype.name.lower()}, and Caffe computes in float32")
+    if exported.type not in may:
+        exported.refuse(f"its input is {value.dtype.name.lower()}, and Caffe computes in float32")
 
 
 def _is_integer(value: ir.Value) -> bool:

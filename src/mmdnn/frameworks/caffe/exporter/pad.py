@@ -93,6 +93,6 @@ def _beside(
     parts = [x]
     for count, place in ((begin, 0), (end, len(parts))):
         if count > 0:
-            shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+            shape = x.resized(axis, count)
             parts.insert(place if place == 0 else len(parts), caffe.filled(number, shape))
     return joined(caffe, parts, axis, "" if last else f"pad{axis}")

@@ -126,7 +126,7 @@ def reduce_max(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> B
 
 def best(caffe: Writer, x: Blob, axis: int, suffix: str = "", *, value: bool) -> Blob:
     """The maximum along an axis, or the last place where it is."""
-    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    shape = x.resized(axis, 1)
     return caffe.layer("ArgMax", x, shape=shape, suffix=suffix, axis=axis, out_max_val=value)
 
 
@@ -147,7 +147,7 @@ def arg_max(
         x = caffe.power(x, scale=-1.0, suffix="negative")
     if not select_last_index:
         return _first_of_best(node, caffe, x, axis)
-    kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :]) == node.shape()
+    kept = x.resized(axis, 1) == node.shape()
     place = best(caffe, x, axis, "" if kept else "place", value=False)
     return caffe.reshape(place, node.shape())
 

@@ -113,7 +113,7 @@ def _count(shape: Sequence[int]) -> int:
 def tile(node: ExportedNode, caffe: Writer, x: Blob, repeats: Operand) -> Blob:
     times = [(axis, n) for axis, n in enumerate(node.ints(repeats, "repeats")) if n != 1]
     for axis, count in times:
-        shape = (*x.shape[:axis], x.shape[axis] * count, *x.shape[axis + 1 :])
+        shape = x.resized(axis, x.shape[axis] * count)
         x = caffe.layer(
             "Tile",
             x,

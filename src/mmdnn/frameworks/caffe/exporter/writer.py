@@ -183,9 +183,7 @@ class Writer:
         if not points:
             return x
         edges = [0, *points, whole]
-        shapes = [
-            (*x.shape[:axis], end - begin, *x.shape[axis + 1 :]) for begin, end in pairwise(edges)
-        ]
+        shapes = [x.resized(axis, end - begin) for begin, end in pairwise(edges)]
         tops = self.layers(
             "Slice", x, shapes=shapes, suffix=suffix, axis=axis, slice_point=points
         )  # fmt: skip

@@ -9,41 +9,32 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.lifting import Proposal, proposals
-from mmdnn.ir.lifting.groups import Group, rank, sizes, small, stored
+from mmdnn.ir.lifting.groups import Group, number_in, rank, sizes, stored
 
 SUM, PROD, MAX = "SUM", "PROD", "MAX"
 
 
 @proposals("Power")
 def power(group: Group, proposal: Proposal) -> None:
-    numbers = {
-        "power": group.number("Pow", default=1.0),
-        "scale": group.number("Mul", default=1.0),
-        "shift": group.number("Add", default=0.0),
-    }
     if group.all("Expand"):
-        numbers = {"power": 1.0, "scale": 0.0, "shift": group.number("Expand", default=0.0)}
-    proposal.fill(**numbers)
+        proposal.fill(scale=0.0, shift=group.number("Expand", default=0.0))
+        return
+    power, scale = (group.number(operator, default=1.0) for operator in ("Pow", "Mul"))
+    proposal.fill(power=power, scale=scale, shift=group.number("Add", default=0.0))
 
 
 @proposals("Exp")
 def exp(group: Group, proposal: Proposal) -> None:
     before, after = _around(group, "Exp")
-    outer = after if after is not None else 1.0
-    base = math.e
-    param: dict[str, Any] = {"scale": before if before is not None else 1.0}
-    if before is not None:
-        for base in (2.0, 10.0):
-            shift = math.log(outer) / math.log(base)
-            scale = float(np.float32(before) / np.float32(np.log(np.float32(base))))
-            if _near(scale) and _near(shift):
-                param = {"base": base, "scale": _round(scale), "shift": _round(shift)}
-                break
-        else:
-            param["shift"] = _round(math.log(outer))
-    else:
-        param["shift"] = _round(math.log(outer))
-    proposal.fill(**param)
+    outer, inner = 1.0 if after is None else after, 1.0 if before is None else before
+    found = {"scale": inner, "shift": _round(math.log(outer))}
+    for base in (2.0, 10.0) if before is not None else ():
+        shift = math.log(outer) / math.log(base)
+        scale = float(np.float32(inner) / np.float32(np.log(np.float32(base))))
+        if _near(scale) and _near(shift):
+            found = {"base": base, "scale": _round(scale), "shift": _round(shift)}
+            break
+    proposal.fill(**found)
 
 
 def _near(number: float) -> bool:
@@ -60,40 +51,29 @@ def _around(group: Group, core: str) -> tuple[float | None, float | None]:
     numbers: list[float | None] = [None, None]
     for index, node in enumerate(group.nodes):
         if node.op_type == "Mul":
-            numbers[int(index > place)] = _constant(node)
+            numbers[int(index > place)] = number_in(node)
     return numbers[0], numbers[1]
-
-
-def _constant(node: ir.Node) -> float | None:
-    for value in node.inputs:
-        array = small(value)
-        if array is not None and array.size == 1:
-            return float(array.reshape(-1)[0])
-    return None
 
 
 @proposals("Log")
 def log(group: Group, proposal: Proposal) -> None:
     before, after = _around(group, "Log")
-    param = {
-        "scale": before if before is not None else 1.0,
-        "shift": group.number("Add", default=0.0),
-    }
-    if after is not None:
-        param["base"] = _round(math.exp(1 / after))
-    proposal.fill(**param)
+    proposal.fill(
+        scale=1.0 if before is None else before,
+        shift=group.number("Add", default=0.0),
+        base=None if after is None else _round(math.exp(1 / after)),
+    )
 
 
 @proposals("Swish")
 def swish(group: Group, proposal: Proposal) -> None:
-    beta = _constant(group.first("Mul"))
+    beta = number_in(group.first("Mul"))
     proposal.fill(beta=1.0 if beta is None else beta)
 
 
 @proposals("Threshold")
 def threshold(group: Group, proposal: Proposal) -> None:
-    number = group.number("Greater", default=0.0)
-    proposal.fill(threshold=number)
+    proposal.fill(threshold=group.number("Greater", default=0.0))
 
 
 @proposals("Eltwise")
@@ -129,7 +109,7 @@ def _terms(group: Group) -> list[tuple[ir.Value, float]]:
     found = []
     for leaf in _leaves(group, {"Add", "Sub", "Sum"}):
         node = leaf.producer()
-        factor = _constant(node) if node in group.nodes and node is not None else None
+        factor = number_in(node) if node in group.nodes and node is not None else None
         sources = (
             [v for v in node.inputs if v is not None and v.const_value is None] if node else []
         )
