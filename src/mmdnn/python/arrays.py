@@ -11,13 +11,13 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir.storage.files import read_fields
-from mmdnn.python.literals import literal, native, string
+from mmdnn.python.literals import Raw, literal, native, string
 from mmdnn.tensors import references
 
 Key = TypeVar("Key", bound=Hashable)
@@ -62,6 +62,17 @@ def shared(tensors: Mapping[Key, ir.TensorProtocol]) -> dict[Key, Taken] | None:
 
 
 Places = dict[tuple[int, int], tuple[str, str, tuple[int, ...]]]
+
+
+def nested(found: Mapping[tuple[str, ...], Taken]) -> dict[str, Any]:
+    """Arrays by their paths as dictionaries in dictionaries, of source."""
+    tree: dict[str, Any] = {}
+    for (*groups, name), taken in found.items():
+        place = tree
+        for one in groups:
+            place = place.setdefault(one, {})
+        place[name] = Raw(taken.written)
+    return tree
 
 
 def _fields(path: Path) -> Places:

@@ -97,6 +97,22 @@ def is_plain(x: Operand) -> bool:
     return x is None or isinstance(x, (str, int, float, complex, list, tuple, dict))
 
 
+def named(x: Operand) -> Iterator[Any]:
+    """What has a name in an operand, each as often as it stands there."""
+    if isinstance(x, Code):
+        yield from x.references(object)
+    elif not is_plain(x):
+        yield x
+
+
+def walk(x: Operand) -> Iterator[Code]:
+    """The expressions that an operand is made of, itself included."""
+    if isinstance(x, Code):
+        yield x
+        for one in x.operands:
+            yield from walk(one)
+
+
 def operand(x: Operand) -> Operand:
     """What may stand in an expression: lists, tuples and dicts of operands as code, arrays as numbers."""
     if isinstance(x, (np.generic, np.ndarray)):

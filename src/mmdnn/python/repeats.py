@@ -99,6 +99,21 @@ class Parameter:
     places: dict[int, Operand] = field(default_factory=dict)
     default: str | None = None
 
+    @property
+    def declared(self) -> str:
+        """How a function declares it."""
+        return self.name if self.default is None else f"{self.name}={self.default}"
+
+
+def settled(x: Call, given: Iterable[Parameter]) -> Call:
+    """A call as people write it: with what has no default by its place, and without what is the default."""
+    args = [x.kwargs[one.name] for one in given if one.default is None]
+    keyed = {
+        one.name: (x.kwargs[one.name], one.default) for one in given if one.default is not None
+    }
+    rest = {name: one for name, (one, default) in keyed.items() if literal(one) != default}
+    return call(x.function, *x.args, *args, **rest)
+
 
 @dataclass
 class Signatures:

@@ -68,9 +68,7 @@ def _unit(unit: Unit, taken: set[str]) -> Iterator[str]:
     names = {*taken, *(one.name for one in unit.parameters)}
     scope = Scope(names, None if unit.root is None else unit.root.group)
     given = [scope.name(unit.x, "x"), *(["weights"] if unit.root else [])]
-    given += [
-        one.name if one.default is None else f"{one.name}={one.default}" for one in unit.parameters
-    ]
+    given += [one.declared for one in unit.parameters]
     result = unit.body[-1].target
     yield from lay_out(f"def {unit.name}({', '.join(given)}):")
     yield docstring(unit.about, 4)

@@ -17,14 +17,7 @@ from mmdnn.frameworks.cntk._matching import Bound, number
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signature
 from mmdnn.frameworks.cntk.codegen.operands import Operands, parameters
 from mmdnn.frameworks.cntk.codegen.recurrent import ACTIVATIONS
-from mmdnn.frameworks.cntk.codegen.table import (
-    FUNCTIONS,
-    PRINTERS,
-    Node,
-    each,
-    flags,
-    steps,
-)
+from mmdnn.frameworks.cntk.codegen.table import FUNCTIONS, PRINTERS, Node, each, flags, steps
 from mmdnn.frameworks.cntk.codegen.windows import UNKNOWN
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python.expressions import Operand, text
@@ -186,12 +179,7 @@ _PLAIN = (
     *_biased(*(f"Convolution(W, {x}, {_PLAIN}, **core)" for x in (_LIFTED, "x"))),
 )
 def _convolution(
-    node: Node,
-    core: Node,
-    W: Variable,
-    b: Variable | None,
-    how: Raw | None,
-    begin: Any,
+    node: Node, core: Node, W: Variable, b: Variable | None, how: Raw | None, begin: Any
 ) -> Operand:
     shape, transposed = W.shape or (), bool(core.take("transpose", False))
     rank = len(shape) - 2

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python import expressions
-from mmdnn.python.expressions import Call, Code, Operand
+from mmdnn.python.expressions import Call, Operand, named
 
 Target: TypeAlias = Variable | Function
 
@@ -20,14 +20,6 @@ Target: TypeAlias = Variable | Function
 def call(function: Operand, *args: Operand, **kwargs: Operand) -> Call:
     """A call; keyword arguments that are None are left out."""
     return expressions.call(function, *args, **{k: v for k, v in kwargs.items() if v is not None})
-
-
-def named(x: Operand) -> Iterator[Any]:
-    """What has a name in an expression, each as often as it stands there."""
-    if isinstance(x, Code):
-        yield from x.references(object)
-    elif not expressions.is_plain(x):
-        yield x
 
 
 def owner(target: Target) -> Target:

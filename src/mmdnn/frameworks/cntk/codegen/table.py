@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -133,15 +134,11 @@ class Node:
             if name.startswith("C."):
                 return Raw(name)
             of, _, attribute = name.rpartition(".")
-            try:
-                node = value(of) if of not in ("", "own") else self
-                return (
-                    node.take(attribute, default if attribute in LATER else MISSING)
-                    if of
-                    else value(name)
-                )
-            except KeyError:
-                return self.take(name, default if name in LATER else MISSING)
+            if not of:
+                with suppress(KeyError):
+                    return value(name)
+            node = self if of in ("", "own") else value(of)
+            return node.take(attribute, default if attribute in LATER else MISSING)
 
         tables = {name: partial(self.choice, name) for name in TABLES}
         try:

@@ -24,8 +24,8 @@ from mmdnn.frameworks.cntk.codegen.statements import (
 )
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights, weights_of
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
-from mmdnn.python.expressions import SUM, Call, Code, Operand, is_plain
-from mmdnn.python.literals import Raw, literal
+from mmdnn.python.expressions import SUM, Call, Code, Operand, is_plain, walk
+from mmdnn.python.literals import Raw
 from mmdnn.python.names import variable as identifier
 from mmdnn.python.repeats import (
     Parameter,
@@ -36,6 +36,7 @@ from mmdnn.python.repeats import (
     chains,
     parameters,
     repeated,
+    settled,
 )
 
 _PADDED = {"pad": False, "strides": 1}
@@ -205,7 +206,7 @@ class Folding:
                 and isinstance(value, Call)
                 and value.function in units
             ):
-                statement.value = _settled(value, units[value.function])
+                statement.value = settled(value, units[value.function].parameters)
 
     def _together(self, piece: Piece, wish: str) -> Weight | None:
         """One group for a piece's weights."""
@@ -239,17 +240,6 @@ class Folding:
         self.statements[:] = folded
 
 
-def _settled(value: Call, unit: Unit) -> Call:
-    given = value.kwargs
-    args = [given[one.name] for one in unit.parameters if one.default is None]
-    rest = {
-        one.name: given[one.name]
-        for one in unit.parameters
-        if one.default is not None and literal(given[one.name]) != one.default
-    }
-    return call(unit.name, *value.args, *args, **rest)
-
-
 def _follows(statement: Statement, before: Assign, names: set[str], uses: Counter[Target]) -> bool:
     """Whether a statement calls a function as the one before it, which it alone reads."""
     first, second = before.value, statement.value if isinstance(statement, Assign) else None
@@ -276,21 +266,13 @@ def _wish(piece: Piece) -> str:
     if len(set(read)) == len(read) and kinds[0] in LAYERS:
         return "_".join(_SHORT.get(kind, kind) for kind in kinds)
     for step in reversed(piece.steps):
-        for part in _parts(step.value):
+        for part in walk(step.value):
             sides = [owner(one) for one in part.operands if not isinstance(one, Code)]
             if part.binds == SUM and len(sides) == 2 and not any(map(is_plain, sides)):
                 return "residual_unit" if piece.entry in sides else "projection_unit"
         if isinstance(step.value, Call) and step.value.function == "C.splice":
             return "inception_unit"
     return "unit"
-
-
-def _parts(x: Operand) -> Iterator[Code]:
-    """The expressions that one is made of, itself included."""
-    if isinstance(x, Code):
-        yield x
-        for one in x.operands:
-            yield from _parts(one)
 
 
 def _about(piece: Piece, wish: str) -> str:

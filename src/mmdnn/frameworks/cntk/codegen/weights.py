@@ -11,18 +11,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.codegen.statements import named
 from mmdnn.frameworks.cntk.graph import Kind, Variable
 from mmdnn.names import take
-from mmdnn.python.arrays import SMALL, shared
-from mmdnn.python.expressions import Operand
+from mmdnn.python.arrays import SMALL, nested, shared
+from mmdnn.python.expressions import Operand, named
 from mmdnn.python.layout import lay_out
-from mmdnn.python.literals import Raw, literal
+from mmdnn.python.literals import literal
 from mmdnn.python.names import variable as identifier
 from mmdnn.tensors import references
 
@@ -138,18 +136,12 @@ def load(tensors: Mapping[tuple[str, ...], ir.TensorProtocol], *, trains: bool) 
     found = shared(tensors)
     if found is None:
         return OWN.format(parameter=parameter, argument=argument)
-    tree: dict[str, Any] = {}
-    for (*groups, name), taken in found.items():
-        place = tree
-        for one in groups:
-            place = place.setdefault(one, {})
-        place[name] = Raw(taken.written)
     return "\n".join(
         [
             f"def load(path{parameter}):",
             '    """The network with the weights of a file."""',
             '    arrays = np.load(path, mmap_mode="r")',
-            *lay_out(f"    weights = {literal(tree)}"),
+            *lay_out(f"    weights = {literal(nested(found))}"),
             f"    return network(weights{argument})",
         ]
     )
