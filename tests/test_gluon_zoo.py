@@ -92,7 +92,7 @@ def test_every_layer_elsewhere(name: str, target: str, zoo: Path, tmp_path: Path
     to = registry.writer_of(Path(target))
     staged = to.arrange(mmdnn.save(model, tmp_path / target))
     assert staged is not None
-    runner, _ = runners.of_result(to, staged, found.feed)
+    runner, _, _ = runners.of_result(to, staged, found.feed)
     target = runners.named_by_order(runner, [str(v.name) for v in model.graph.outputs])
     report = verification.verify(found, target, model)
     report.require()

@@ -120,7 +120,7 @@ def convert(model: ir.Model, found: Found, to: registry.Framework, target: Path)
     written = api.save(model, target, framework=to.name)
     staged = to.arrange(written)
     assert staged is not None
-    runner, notes = runners.of_result(to, staged, found.feed)
+    runner, _, notes = runners.of_result(to, staged, found.feed)
     names = [str(value.name) for value in model.graph.outputs]
     report = verification.verify(found, runners.named_by_order(runner, names), model)
     report.require()

@@ -159,8 +159,8 @@ def _answers(opened: Opened, images: np.ndarray) -> Answers:
     model = opened.model()
     feed = Feed("pictures", {str(inputs(model)[0].name): images})
     candidates = runners.of_source(opened.framework, opened.source, model)
-    runner, notes = runners.first_that_runs(candidates, feed)
-    scores = runner(feed.values)[str(model.graph.outputs[0].name)]
+    runner, values, notes = runners.first_that_runs(candidates, feed)
+    scores = values[str(model.graph.outputs[0].name)]
     return Answers(runner.title, scores.reshape(len(images), -1).argmax(1), notes)
 
 

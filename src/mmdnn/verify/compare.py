@@ -119,43 +119,50 @@ def _exact(source: np.ndarray, target: np.ndarray) -> Difference:
         f"{source[place]!s} became {target[place]!s}",
         max_abs=float(gap.max()),
         max_rel=float("inf"),
-        cosine=_Sums.of(source.astype(float), target.astype(float)).cosine if numbers else 0.0,
+        cosine=_Sums(source.astype(float), target.astype(float)).cosine if numbers else 0.0,
         excess=float("inf"),
     )
 
 
-@dataclass
 class _Sums:
-    """What one pass over both values tells, block by block."""
+    """What one pass over both values tells, block by block.
 
-    source: float = 0.0
-    target: float = 0.0
-    product: float = 0.0
-    count: int = 0
-    error: float = 0.0
-    relative: float = 0.0
+    Attributes:
+        source: The sum of the squares of the one's elements that are finite in both.
+        target: Of the other's.
+        product: The sum of their products.
+        count: How many there are.
+        errors: The largest error of each block.
+        relative: The largest error relative to the source's element.
+    """
 
-    @classmethod
-    def of(cls, source: np.ndarray, target: np.ndarray) -> _Sums:
-        """Over the elements that are finite on both sides."""
-        sums = cls()
+    def __init__(self, source: np.ndarray, target: np.ndarray) -> None:
+        self.source = self.target = self.product = self.relative = 0.0
+        self.count = 0
+        self.errors: list[float] = []
         for _, was, now in _blocks(source, target):
-            sums.add(was, now)
-        return sums
+            self._add(was, now)
 
-    def add(self, was: np.ndarray, now: np.ndarray) -> None:
-        finite = np.isfinite(was) & np.isfinite(now)
-        if not finite.all():
+    def _add(self, was: np.ndarray, now: np.ndarray) -> None:
+        sums = [_dot(was, was), _dot(now, now), _dot(was, now)]
+        if not np.isfinite(sums).all():
+            finite = np.isfinite(was) & np.isfinite(now)
             was, now = was[finite], now[finite]
-        self.source += float(np.vdot(was, was).real)
-        self.target += float(np.vdot(now, now).real)
-        self.product += float(np.vdot(was, now).real)
+            sums = [_dot(was, was), _dot(now, now), _dot(was, now)]
+        self.source += sums[0]
+        self.target += sums[1]
+        self.product += sums[2]
         self.count += was.size
-        error, size = np.abs(was - now), np.abs(was)
-        self.error = max(self.error, float(error.max(initial=0.0)))
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            relative = error / size
-        self.relative = max(self.relative, float(relative[size > 0].max(initial=0.0)))
+        error = np.abs(was - now)
+        self.errors.append(float(error.max(initial=0.0)))
+        if self.errors[-1]:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                error /= np.abs(was)
+            self.relative = max(self.relative, float(error[np.isfinite(error)].max(initial=0.0)))
+
+    @property
+    def error(self) -> float:
+        return max(self.errors, default=0.0)
 
     @property
     def rms(self) -> float:
@@ -169,34 +176,44 @@ class _Sums:
         return min(max(self.product / scale, -1.0), 1.0)
 
 
+def _dot(one: np.ndarray, other: np.ndarray) -> float:
+    """Their inner product; not by BLAS, whose threads wait for those of the engines."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(np.sum(one * np.conj(other)).real)
+
+
 def _close(source: np.ndarray, target: np.ndarray, tolerance: Tolerance) -> Difference:
-    strange = _strange(source, target)
-    if strange is not None:
-        place = np.unravel_index(strange, source.shape)
-        where = tuple(int(index) for index in place)
-        return apart(f"{source[place]} became {target[place]} at {where}")
-    sums = _Sums.of(source, target)
+    sums = _Sums(source, target)
+    if sums.count < source.size:
+        strange = _strange(source, target)
+        if strange is not None:
+            place, where = _unraveled(strange, source.shape)
+            return apart(f"{source[place]} became {target[place]} at {where}")
     if not sums.error:
         return Difference(rms=sums.rms)
     narrow = 4 * _eps(source.dtype) if _eps(source.dtype) > FLOAT32_EPS else 0.0
     floor = max(tolerance.absolute, narrow) * max(1.0, sums.rms)
-    excess, worst = _excess(source, target, floor, max(tolerance.relative, narrow))
+    relative = max(tolerance.relative, narrow)
+    excess, worst = _excess(source, target, sums.errors, floor, relative)
     reason = ""
     if excess > 1:
-        place = np.unravel_index(worst, source.shape)
-        where = tuple(int(index) for index in place)
+        place, where = _unraveled(worst, source.shape)
         was, now = source[place], target[place]
         gap = abs(_wide(np.asarray(was)) - _wide(np.asarray(now)))
         reason = f"off by {gap:.3g} at {where}: {was:.7g} became {now:.7g}"
     return Difference(reason, sums.error, sums.relative, sums.cosine, excess, sums.rms)
 
 
+def _unraveled(place: int, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """A place as an index, and as it is shown."""
+    index = np.unravel_index(place, shape)
+    return index, tuple(int(each) for each in index)
+
+
 def _strange(source: np.ndarray, target: np.ndarray) -> int | None:
     """The first element that is NaN or infinite on one side and something else on the other."""
     for start, was, now in _blocks(source, target):
         finite = np.isfinite(was) & np.isfinite(now)
-        if finite.all():
-            continue
         wrong = ~finite & (was != now) & ~(np.isnan(was) & np.isnan(now))
         if wrong.any():
             return start + int(np.argmax(wrong))
@@ -204,15 +221,16 @@ def _strange(source: np.ndarray, target: np.ndarray) -> int | None:
 
 
 def _excess(
-    source: np.ndarray, target: np.ndarray, floor: float, relative: float
+    source: np.ndarray, target: np.ndarray, errors: list[float], floor: float, relative: float
 ) -> tuple[float, int]:
     """Which part of what is allowed the worst element uses, and which element that is."""
     most, worst = 0.0, 0
-    for start, was, now in _blocks(source, target):
+    for (start, was, now), largest in zip(_blocks(source, target), errors, strict=True):
+        if largest <= most * floor:
+            continue
         with np.errstate(invalid="ignore", divide="ignore"):
-            error = np.abs(was - now)
-            used = error / (floor + relative * np.abs(was))
-        used[~np.isfinite(error) | (error == 0)] = 0.0
+            used = np.abs(was - now) / (floor + relative * np.abs(was))
+        used[np.isnan(used)] = 0.0
         place = int(np.argmax(used))
         if used[place] > most:
             most, worst = float(used[place]), start + place

@@ -50,10 +50,16 @@ def compared(
         (side and replace(runners.named_by_order(side, names), rename=rename), note)
         for side, note in runners.of_opened(b, models[1], other)
     )
-    target, notes = runners.first_that_runs(renamed, found.feed)
+    target, now, notes = runners.first_that_runs(renamed, found.feed)
     found = replace(found, notes=(*found.notes, *notes))
     report = run.verify(
-        found, target, model, tolerance=check.tolerance, progress=progress, more=check.feeds
+        found,
+        target,
+        model,
+        tolerance=check.tolerance,
+        progress=progress,
+        more=check.feeds,
+        now=now,
     )
     proves = (
         None

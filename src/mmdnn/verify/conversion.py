@@ -98,12 +98,20 @@ def verified(
     try:
         found = run.run_source(runners.of_opened(opened, model), model, given=check.given)
         fed = replace(found.feed, values=apply(steps, found.feed.values))
-        runner, notes = runners.of_result(to, staged, fed)
+        runner, now, notes = runners.of_result(to, staged, fed)
         found = replace(found, notes=(*found.notes, *notes))
         names = [str(value.name) for value in model.graph.outputs]
         target = runners.named_by_order(runners.preprocessed(runner, steps), names)
+        for step in target.after[len(runner.after) :]:
+            now = step(now)
         report = run.verify(
-            found, target, model, tolerance=check.tolerance, progress=progress, more=check.feeds
+            found,
+            target,
+            model,
+            tolerance=check.tolerance,
+            progress=progress,
+            more=check.feeds,
+            now=now,
         )
     except MissingExtraError as error:
         return None, (f"Not proved: {' '.join(str(error).split())}",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,6 @@ import onnx_ir as ir
 from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedError, UsageError
 from mmdnn.progress import Silent
 from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.coverage import varying
 from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds
 from mmdnn.verify.proof import Runs
 from mmdnn.verify.report import Report
@@ -132,6 +131,7 @@ def verify(
     tolerance: Tolerance | None = None,
     progress: Silent | None = None,
     more: int = 0,
+    now: Arrays | None = None,
 ) -> Report:
     """Run the target on what the source is run on, and compare every layer both know.
 
@@ -142,18 +142,20 @@ def verify(
         tolerance: For floats.
         progress: Told of each run.
         more: How many further random feeds are wanted.
+        now: What the target gave for the source's first feed, where it has run on it.
 
     Raises:
         MismatchError: The target cannot be run on what the source takes.
     """
     comparison = _Comparison(found, target, model, tolerance)
     begun = time.monotonic()
-    comparison.add(found.feed, found.values)
+    comparison.coverage.add(found.values)
+    first = next(target.each([found.feed.values])) if now is None else now
+    comparison.add(found.feed, spilled(found.values), first)
     todo = comparison.usual(more)
-    for feed in (progress or Silent()).each(todo, f"running {target.title}"):
-        if not comparison.run(feed) and feed.is_batch:
-            for alone in comparison.one_by_one():
-                comparison.run(alone)
+    refused = comparison.run(todo, progress or Silent())
+    if any(feed.is_batch for feed in refused):
+        comparison.run(comparison.one_by_one(), progress or Silent())
     comparison.search(max(PATIENCE, time.monotonic() - begun))
     return comparison.report()
 
@@ -169,7 +171,8 @@ class _Comparison:
         self.model = model
         overwrites = found.runner.overwrites or target.overwrites
         self.tally = Tally(model, tolerance, overwrites=overwrites)
-        self.varying = varying(model)
+        self.coverage = self.tally.coverage
+        self.varying = self.coverage.varying
         self.only: tuple[set[str], set[str]] = (set(), set())
         self.feeds: list[str] = []
         self.notes = list(found.notes)
@@ -188,21 +191,30 @@ class _Comparison:
         """What is fed where the source takes no batch."""
         return list(feeds(self.model, self.found.sizes, self.found.shapes, batches=False))[1:-1]
 
-    def run(self, feed: Feed) -> bool:
-        """Run the source on further inputs, and compare; whether it takes them."""
-        try:
-            was = self.found.runner(feed.values)
-        except Error as error:
-            self.notes.append(
-                f"The source does not take the input '{feed.kind}': {sentence(error)}"
-            )
-            return False
-        self.add(feed, was)
-        return True
+    def run(self, todo: Sequence[Feed], progress: Silent) -> list[Feed]:
+        """Run both on further inputs, and compare; those that the source does not take."""
+        refused, taken = [], []
+        results: list[Arrays] = []
+        for feed, found in zip(todo, self.found.runner.each([f.values for f in todo]), strict=True):
+            if isinstance(found, Error):
+                why = f"The source does not take the input '{feed.kind}': {sentence(found)}"
+                self.notes.append(why)
+                refused.append(feed)
+                continue
+            self.coverage.add(found)
+            taken.append(feed)
+            results.append(spilled({n: found[n] for n in found.keys() & self.varying}))
+        pairs = progress.each(
+            list(zip(taken, results, strict=True)), f"running {self.target.title}"
+        )
+        targets = self.target.each([feed.values for feed in taken])
+        for (feed, was), now in zip(pairs, targets, strict=False):
+            self.add(feed, was, now)
+        return refused
 
     def search(self, seconds: float) -> None:
         """Try further kinds of inputs, while something is left unexercised."""
-        begun, coverage = time.monotonic(), self.tally.coverage
+        begun, coverage = time.monotonic(), self.coverage
         for feed in extras(self.model, self.found.sizes, self.found.shapes, self.feeds):
             before = coverage.missing()
             if not before or time.monotonic() - begun > seconds:
@@ -213,22 +225,22 @@ class _Comparison:
                 continue
             coverage.add(was)
             if coverage.missing().keys() != before.keys():
-                self.add(feed, was)
+                now = next(self.target.each([feed.values]))
+                self.add(feed, {n: was[n] for n in was.keys() & self.varying}, now)
 
-    def add(self, feed: Feed, was: Arrays) -> None:
-        """Run the target on the same, and compare."""
-        self.tally.coverage.add(was)
-        first = not self.feeds
-        if not first:
-            was = {name: array for name, array in was.items() if name in self.varying}
-        was = spilled(was)
-        made = _run_target(self.target, feed)
-        now = spilled(_as_whole(made, was) if self.target.floats else made)
-        del made
-        self.feeds.append(feed.kind)
+    def add(self, feed: Feed, was: Arrays, now: Arrays | Error) -> None:
+        """Compare what came out of both."""
+        if isinstance(now, MissingExtraError):
+            raise now
+        if isinstance(now, Error):
+            raise MismatchError(
+                f"the source runs with the input '{feed.kind}', the result does not: {now}"
+            ) from now
+        now = spilled(_as_whole(now, was) if self.target.floats else now)
         self.only[0].update(was.keys() - now.keys())
-        if first:
+        if not self.feeds:
             self.only[1].update(now.keys() - was.keys())
+        self.feeds.append(feed.kind)
         self.tally.add(feed, was, now)
 
     def report(self) -> Report:
@@ -246,17 +258,6 @@ class _Comparison:
             notes=tuple(dict.fromkeys(self.notes)),
             faults=tuple(f"the result does not have the output '{name}'" for name in lost),
         )
-
-
-def _run_target(target: Runner, feed: Feed) -> dict[str, np.ndarray]:
-    try:
-        return target(feed.values)
-    except MissingExtraError:
-        raise
-    except Error as error:
-        raise MismatchError(
-            f"the source runs with the input '{feed.kind}', the result does not: {error}"
-        ) from error
 
 
 def _as_whole(now: Arrays, was: Arrays) -> dict[str, np.ndarray]:

@@ -11,6 +11,8 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
@@ -22,7 +24,12 @@ from mmdnn.opening import Opened
 from mmdnn.verify.feeds import Feed, Feeds
 from mmdnn.verify.proof import Runs
 
-Run = Callable[[Feeds], Mapping[str, np.ndarray]]
+Values: TypeAlias = Mapping[str, np.ndarray]
+Run: TypeAlias = Callable[[Feeds], Values]
+Many: TypeAlias = Callable[[Sequence[Feeds]], Sequence[Values | Error]]
+
+TOGETHER = 8 << 20
+"""Bytes of inputs up to which several sets are run together: what comes out of all is in memory then."""
 
 
 class NothingRunsError(Error):
@@ -40,7 +47,10 @@ class Runner:
         title: In words, e.g. "OpenCV's dnn on net.prototxt".
         run: From input name and array to every layer's output by value name.
         kind: Whether it is an engine, the reference, or our own code.
+        many: The same for several sets of inputs, or the error of each, where they run better together.
         rename: The model's own names to those of the other side, where they differ.
+        before: What is done to the inputs.
+        after: What is done to the outputs.
         floats: Whether it gives whole numbers and truth values as floats, as it has nothing else.
         overwrites: Whether it may give values as they were when something had been written over them.
     """
@@ -48,7 +58,10 @@ class Runner:
     title: str
     run: Run
     kind: Runs = Runs.ENGINE
+    many: Many | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[Callable[[Feeds], Feeds], ...] = ()
+    after: tuple[Callable[[Values], Values], ...] = ()
     floats: bool = False
     overwrites: bool = False
 
@@ -58,16 +71,45 @@ class Runner:
         Raises:
             Error: Whatever goes wrong in the engine.
         """
-        own = {theirs: ours for ours, theirs in self.rename.items()}
         try:
-            result = self.run({own.get(name, name): value for name, value in values.items()})
+            result = self.run(self._fed(values))
         except Error:
             raise
         except Exception as error:  # engines run code that is not ours
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise Error(f"{self.title} failed: {reason}") from error
+        return self._named(values, result)
+
+    def each(self, feeds: Sequence[Feeds]) -> Iterator[dict[str, np.ndarray] | Error]:
+        """Run on several sets of inputs, together where that is better; what came out, or the error."""
+        together = self.many is not None and sum(_size(feed) for feed in feeds) < TOGETHER
+        if together and self.many is not None and feeds:
+            found = self.many([self._fed(values) for values in feeds])
+            for values, result in zip(feeds, found, strict=True):
+                yield result if isinstance(result, Error) else self._named(values, result)
+            return
+        for values in feeds:
+            try:
+                yield self(values)
+            except Error as error:
+                yield error
+
+    def _fed(self, values: Feeds) -> Feeds:
+        own = {theirs: ours for ours, theirs in self.rename.items()}
+        fed = {own.get(name, name): value for name, value in values.items()}
+        for step in self.before:
+            fed = step(fed)
+        return fed
+
+    def _named(self, values: Feeds, result: Values) -> dict[str, np.ndarray]:
+        for step in self.after:
+            result = step(result)
         named = {self.rename.get(name, name): value for name, value in result.items()}
         return {name: value for name, value in named.items() if name not in values}
+
+
+def _size(feed: Feeds) -> int:
+    return sum(array.nbytes for array in feed.values())
 
 
 def engine(framework: registry.Framework, source: registry.Source) -> Runner:
@@ -84,10 +126,33 @@ def engine(framework: registry.Framework, source: registry.Source) -> Runner:
     title = f"{getattr(room, 'TITLE', framework.title)} on {_names(source)}"
     return Runner(
         title,
-        lambda values: room.run(source, values),
+        _session(room, source),
+        many=_together(room, source),
         floats=bool(getattr(room, "FLOATS_ONLY", False)),
         overwrites=bool(getattr(room, "OVERWRITES", False)),
     )
+
+
+def _session(room: ModuleType, model: Any) -> Run:
+    """Runs a model that is loaded once, when it is first asked for, where the room can."""
+    load = getattr(room, "load", None)
+    if load is None:
+        return lambda values: room.run(model, values)
+    loaded: list[Run] = []
+
+    def run(values: Feeds) -> Values:
+        if not loaded:
+            loaded.append(load(model))
+        return loaded[0](values)
+
+    return run
+
+
+def _together(room: ModuleType, source: registry.Source) -> Many | None:
+    run_many = getattr(room, "run_many", None)
+    if run_many is None:
+        return None
+    return lambda feeds: run_many([(source, values) for values in feeds])
 
 
 def reference(framework: registry.Framework, source: registry.Source) -> Runner | None:
@@ -112,9 +177,8 @@ def of_ir(model: ir.Model) -> Runner:
         import onnxruntime  # noqa: F401 - asked for before anything is run
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "verify") from None
-    return Runner(
-        "onnxruntime on the IR", lambda values: room.run(model, _typed(model, values)), Runs.IR
-    )
+    run = _session(room, model)
+    return Runner("onnxruntime on the IR", lambda values: run(_typed(model, values)), Runs.IR)
 
 
 def _names(source: registry.Source) -> str:
@@ -133,14 +197,13 @@ def _typed(model: ir.Model, values: Feeds) -> dict[str, np.ndarray]:
 def named_by_order(runner: Runner, outputs: Sequence[str]) -> Runner:
     """The runner, its outputs by these names where it only numbers them: `output_0`, `output_1`, ..."""
 
-    def run(values: Feeds) -> Mapping[str, np.ndarray]:
-        result = runner.run(values)
+    def renamed(result: Values) -> Values:
         if not result.keys().isdisjoint(outputs):
             return result
         names = {f"output_{index}": name for index, name in enumerate(outputs)}
         return {names.get(name, name): value for name, value in result.items()}
 
-    return replace(runner, run=run)
+    return replace(runner, after=(*runner.after, renamed))
 
 
 def preprocessed(runner: Runner, steps: Steps) -> Runner:
@@ -152,7 +215,7 @@ def preprocessed(runner: Runner, steps: Steps) -> Runner:
     """
     if not steps:
         return runner
-    return replace(runner, run=lambda values: runner.run(apply(steps, values)))
+    return replace(runner, before=(*runner.before, lambda values: apply(steps, values)))
 
 
 def of_source(
@@ -185,7 +248,7 @@ def of_source(
 
 def of_result(
     framework: registry.Framework, staged: registry.Source, feed: Feed
-) -> tuple[Runner, tuple[str, ...]]:
+) -> tuple[Runner, Values, tuple[str, ...]]:
     """What runs a result: its framework, its reference, or the files read back where neither can be had.
 
     Args:
@@ -194,14 +257,14 @@ def of_result(
         feed: What it is tried on.
 
     Returns:
-        The runner, and what the user should know about it.
+        The runner, what it gave, and what the user should know about it.
 
     Raises:
         MismatchError: The engine is there, and refuses the result.
     """
     try:
         runner = engine(framework, staged)
-        runner(feed.values)
+        found = runner(feed.values)
     except (MissingExtraError, UnsupportedError) as error:
         if not framework.has("importer"):
             raise
@@ -211,16 +274,17 @@ def of_result(
             f"the source runs with the input '{feed.kind}', the result does not: {error}"
         ) from error
     else:
-        return runner, ()
+        return runner, found, ()
     independent = reference(framework, staged)
     if independent is not None:
         try:
-            independent(feed.values)
+            found = independent(feed.values)
         except UnsupportedError as error:
             why = f"{why} {independent.title}: {sentence(error)}"
         else:
-            return independent, (why,)
-    return _read_back(framework, staged), (f"{why} It was read back.",)
+            return independent, found, (why,)
+    back = _read_back(framework, staged)
+    return back, back(feed.values), (f"{why} It was read back.",)
 
 
 def _read_back(framework: registry.Framework, staged: registry.Source) -> Runner:
@@ -232,7 +296,7 @@ def _read_back(framework: registry.Framework, staged: registry.Source) -> Runner
         return runner
     if named is None:
         return runner
-    return replace(runner, run=lambda values: named(staged, runner.run(values)))
+    return replace(runner, after=(*runner.after, lambda found: named(staged, found)))
 
 
 def of_opened(
@@ -245,8 +309,8 @@ def of_opened(
 
 def first_that_runs(
     runners: Iterator[tuple[Runner | None, str]], feed: Feed
-) -> tuple[Runner, list[str]]:
-    """The first that runs on these inputs, and what the user should know about it.
+) -> tuple[Runner, Values, list[str]]:
+    """The first that runs on these inputs, what it gave, and what the user should know about it.
 
     Raises:
         NothingRunsError: There is none.
@@ -258,7 +322,7 @@ def first_that_runs(
         if runner is None:
             continue
         try:
-            runner(feed.values)
+            found = runner(feed.values)
         except (MissingExtraError, UnsupportedError) as error:
             notes.append(f"{runner.title}: {sentence(error)}")
         except Error as error:
@@ -268,7 +332,7 @@ def first_that_runs(
                 ) from error
             notes.append(f"{runner.title}: {sentence(error)}")
         else:
-            return runner, notes
+            return runner, found, notes
     raise NothingRunsError(notes)
 
 

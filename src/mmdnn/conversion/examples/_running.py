@@ -122,8 +122,7 @@ def ask(network: Network, folder: Path, fit: Fit, size: Size | None) -> Answer:
         target = opened.source
     names = [str(output.name) for output in model.graph.outputs]
     candidates = _named(runners.of_source(network.framework, target, model), names)
-    runner, notes = runners.first_that_runs(candidates, feed)
-    values = runner(feed.values)
+    runner, values, notes = runners.first_that_runs(candidates, feed)
     found = {name: _first(values[name], len(fed)) for name in names if name in values}
     if not found:
         raise Error(f"{runner.title} gives none of the outputs {', '.join(names)}")

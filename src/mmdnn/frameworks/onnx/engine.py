@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,13 @@ def run(model: ir.Model | Source | Path, feeds: Mapping[str, np.ndarray]) -> dic
         ShapeError: The inputs do not fit the model.
         Error: onnxruntime cannot run it; the message is its own.
     """
+    return load(model)(feeds)
+
+
+def load(
+    model: ir.Model | Source | Path,
+) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A model that is loaded once, to be run on several inputs; see `run`."""
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
@@ -67,18 +75,30 @@ def run(model: ir.Model | Source | Path, feeds: Mapping[str, np.ndarray]) -> dic
         options.add_external_initializers(list(weights), list(weights.values()))
     names = _observed(proto)
     known = {str(value.name): value for value in model.graph.inputs}
-    fed = {name: array for name, array in feeds.items() if name in known}
-    try:
+    with _refusals():
         session = onnxruntime.InferenceSession(
             proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        results = _run(session, names, fed, known)
+
+    def run_loaded(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        fed = {name: array for name, array in feeds.items() if name in known}
+        with _refusals():
+            results = _run(session, names, fed, known)
+        made = zip(names, results, strict=True)
+        return fed | {name: array for name, array in made if isinstance(array, np.ndarray)}
+
+    return run_loaded
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Onnxruntime's exceptions, which have no base but Python's own, as ours."""
+    try:
+        yield
     except ValueError as error:
         raise ShapeError(f"onnxruntime: {_plain(error)}") from error
-    except Exception as error:  # its exceptions have no other base
+    except Exception as error:
         raise _refusal(error) from error
-    made = zip(names, results, strict=True)
-    return fed | {name: array for name, array in made if isinstance(array, np.ndarray)}
 
 
 def _in_main_graph(model: ir.Model) -> Any:

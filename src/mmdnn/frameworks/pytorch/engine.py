@@ -37,22 +37,29 @@ def run(model: Program | Source, feeds: Mapping[str, np.ndarray]) -> Arrays:
         MissingExtraError: torch is not installed.
         FormatError: A file is damaged or does not fit the other.
     """
+    return load(model)(feeds)
+
+
+def load(model: Program | Source) -> Callable[[Mapping[str, np.ndarray]], Arrays]:
+    """A program that is loaded once, to be run on several inputs; see `run`."""
     if isinstance(model, Program):
-        return _run_program(model, feeds)
-    assert model.network is not None
-    if model.network.suffix == ".py":
-        return _run_source(model.network, model.weights, feeds)
-    return _run_whole(model.network, feeds)
+        recorder, module = _load_program(model)
+    else:
+        assert model.network is not None
+        code = model.network.suffix == ".py"
+        found = _load_source(model.network, model.weights) if code else _load_whole(model.network)
+        recorder, module = found
+    recorder.watch(module)
+    return lambda feeds: recorder.run(module, feeds)
 
 
-def _run_program(program: Program, feeds: Mapping[str, np.ndarray]) -> Arrays:
+def _load_program(program: Program) -> tuple[_Recorder, Any]:
     text, variables = codegen.recorded(program)
     recorder = _Recorder(codegen.layer_map(program, text, variables))
-    module = instantiate(program, text, record=recorder)
-    return recorder.run(module, feeds)
+    return recorder, instantiate(program, text, record=recorder)
 
 
-def _run_source(code: Path, weights: Path | None, feeds: Mapping[str, np.ndarray]) -> Arrays:
+def _load_source(code: Path, weights: Path | None) -> tuple[_Recorder, Any]:
     torch = import_torch()
     layers = read_layers(weights) if weights is not None else {}
     recorder = _Recorder(layers)
@@ -68,7 +75,7 @@ def _run_source(code: Path, weights: Path | None, feeds: Mapping[str, np.ndarray
     module = classes[-1]().eval()
     if weights is not None:
         module.load_state_dict(_load_state(torch, weights))
-    return recorder.run(module, feeds)
+    return recorder, module
 
 
 def _load_state(torch: Any, weights: Path) -> dict[str, Any]:
@@ -81,14 +88,14 @@ def _load_state(torch: Any, weights: Path) -> dict[str, Any]:
     return dict(torch.load(weights, weights_only=True))
 
 
-def _run_whole(file: Path, feeds: Mapping[str, np.ndarray]) -> Arrays:
+def _load_whole(file: Path) -> tuple[_Recorder, Any]:
     torch = import_torch()
     extra = {f"{LAYERS}.json": ""}
     if file.suffix == ".pt2":
         module = torch.export.load(file, extra_files=extra).module()
     else:
         module = torch.jit.load(str(file), _extra_files=extra)
-    return _Recorder(json.loads(extra[f"{LAYERS}.json"] or "{}")).run(module, feeds)
+    return _Recorder(json.loads(extra[f"{LAYERS}.json"] or "{}")), module
 
 
 class _Recorder:
@@ -113,11 +120,16 @@ class _Recorder:
 
         return keep
 
-    def run(self, module: Any, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        torch = import_torch()
+    def watch(self, module: Any) -> None:
+        """Be told of what the module's parts give."""
         self.paths = {part: path for path, part in module.named_modules()}
         for path, names in self.layers.get("modules", {}).items():
             module.get_submodule(path).register_forward_hook(self._keeper(names))
+
+    def run(self, module: Any, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        """Run a module that is watched; what it gave by name."""
+        torch = import_torch()
+        self.kept = {}
         names = self.layers.get("inputs", list(feeds))
         with torch.no_grad():
             results = module(*[as_tensor(feeds[name]) for name in names])
