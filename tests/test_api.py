@@ -183,7 +183,7 @@ def test_without_an_engine_it_says_which_extra_is_missing(onnx, tmp_path, monkey
     def missing(*_):
         raise mmdnn.MissingExtraError("onnxruntime", "verify")
 
-    monkeypatch.setattr(room, "run", missing)
+    monkeypatch.setattr(room, "load", missing)
     result = mmdnn.convert(onnx, tmp_path / "net.onnx")
     assert result.report is None
     assert "mmdnn[verify]" in result.notes[0]
