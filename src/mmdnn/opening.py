@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import onnx_ir as ir
 
-from mmdnn import registry, shapes
+from mmdnn import recognition, registry, shapes
 from mmdnn.errors import UsageError
 from mmdnn.registry import Framework, Source
 
@@ -35,7 +35,15 @@ class Opened:
         return self.framework.has("reader")
 
     def model(self) -> ir.Model:
-        """Read the files and bring them to the IR."""
+        """Read the files and bring them to the IR.
+
+        Raises:
+            UnsupportedError: They are in a format that is not read yet.
+        """
+        if not self.readable:
+            raise recognition.unread(self.framework.name, self.network) or UsageError(
+                f"{self.framework.title} models are not read here", file=self.network
+            )
         model: ir.Model = self.framework.room("reader").read(self.source)
         if self.framework.has("importer"):
             model = self.framework.room("importer").to_ir(model)
@@ -64,6 +72,8 @@ def open_model(
     if not input_shapes:
         return opened
     wanted = {name: tuple(shape) for name, shape in input_shapes.items()}
+    if not opened.readable:
+        return replace(opened, source=replace(source, input_shapes=wanted))
     native = chosen.room("reader").read(source)
     importer = chosen.room("importer") if chosen.has("importer") else None
     known = getattr(importer, "input_shapes", shapes.of_inputs)(native)
@@ -71,12 +81,21 @@ def open_model(
 
 
 def _arranged(files: Sequence[Path], framework: str | None) -> tuple[Framework, Source]:
-    if framework is None:
-        return registry.detect(files)
-    chosen = registry.framework(framework)
     for path in files:
-        if not path.exists():
-            raise UsageError("there is no such file", file=path)
+        recognition.check(path)
+    if framework is None:
+        found = registry.detect(files)
+        if found is None:
+            names = ", ".join(path.name for path in files)
+            raise recognition.of(files) or UsageError(
+                f"cannot tell which framework saved {names}",
+                hint="Say it with -sf/--srcFramework; 'mmlist' shows the formats.",
+            )
+        return found
+    try:
+        chosen = registry.framework(framework)
+    except UsageError as error:
+        raise recognition.unread(framework, files[0]) or error from None
     source = chosen.arrange(files)
     if source is None and len(files) > 2:
         raise UsageError(f"these are not the files of one {chosen.title} model")

@@ -148,24 +148,13 @@ def writer_of(target: Path) -> Framework:
     )
 
 
-def detect(files: Sequence[Path]) -> tuple[Framework, Source]:
-    """Find the framework that these files belong to.
-
-    Raises:
-        UsageError: A file is missing, or no framework claims them.
-    """
-    for path in files:
-        if not path.exists():
-            raise UsageError("there is no such file", file=path)
+def detect(files: Sequence[Path]) -> tuple[Framework, Source] | None:
+    """The framework that these files belong to, and which is which; None where none claims them."""
     for candidate in _candidates():
         source = candidate.arrange(files)
         if source is not None:
             return candidate, source
-    names = ", ".join(path.name for path in files)
-    raise UsageError(
-        f"cannot tell which framework saved {names}",
-        hint="Say it with -sf/--srcFramework; 'mmlist' shows the formats.",
-    )
+    return None
 
 
 __all__ = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import mmdnn
 from helpers.caffe.one_layer import blobs, model, normal, run
 from mmdnn.errors import Error
 
@@ -174,3 +176,31 @@ def test_refused(parameters: dict[str, object]) -> None:
     weights = blobs(normal(4, 4, 3, 3), normal(4))
     with pytest.raises(Error, match="layer 'l'"):
         model(_text("Convolution", weights, **parameters), {"x": (1, 4, 5, 5)})
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ("Convolution|convolution_param { num_output: 4 kernel_size: 7 %s }", "does not fit"),
+        (
+            "Convolution|convolution_param { num_output: 4 kernel_size: 2147483647 %s }",
+            "does not fit",
+        ),
+        (
+            "Deconvolution|convolution_param { num_output: 4 kernel_size: 2147483647 %s }",
+            "too large",
+        ),
+        ("Deconvolution|convolution_param { num_output: 4 kernel_size: 20000 %s }", "too large"),
+        ("InnerProduct|inner_product_param { num_output: 2147483647 %s }", "too large"),
+    ],
+)
+def test_weights_that_nobody_can_mean_are_refused(layer: str, words: str, tmp_path: Path) -> None:
+    kind, _, settings = layer.partition("|")
+    filler = 'weight_filler { type: "constant" value: 1 }'
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "x" input_dim: 1 input_dim: 2 input_dim: 6 input_dim: 5 '
+        f'layer {{ name: "c" type: "{kind}" bottom: "x" top: "c" {settings % filler} }}'
+    )
+    with pytest.raises(Error, match=words):
+        mmdnn.load(path)

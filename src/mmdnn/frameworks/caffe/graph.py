@@ -45,6 +45,10 @@ def block_of(layer_type: str) -> str:
     return _layers.layer_type(layer_type).block or next(named, "")
 
 
+LARGEST = 1 << 28
+"""Numbers of a blob that a filler makes, at most: a gigabyte."""
+
+
 @dataclass(eq=False)
 class Filler:
     """Stands for a weight blob that no file holds; its shape is not known before it is asked for.
@@ -68,8 +72,11 @@ class Filler:
 
         Raises:
             UsageError: The filler is random, so nothing determines the numbers.
-            ShapeError: A bilinear filler wants four axes and a square window.
+            ShapeError: It is larger than is meant by any filler; or a bilinear one, which wants four axes
+                and a square window.
         """
+        if math.prod(shape) > LARGEST:
+            raise ShapeError(f"blob '{name}' is {list(shape)}: too large for what no file holds")
         if self.type not in _FILLERS:
             how = f", and the filler '{self.type}' is random" if self.type else ""
             raise UsageError(

@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
-from mmdnn.ir.builder import Op, dimensions, shape
+from mmdnn.ir.builder import Dimensions, Op, dimensions, shape
 
 LARGEST_IDENTITY = 1 << 26
 """Elements of the weight that stands for an Im2col, at most."""
@@ -56,6 +56,18 @@ def window(layer: ImportedLayer, p: Any, count: int) -> dict[str, list[int]]:
     return {**attributes, "pads": pads + pads}
 
 
+def _check_reach(layer: ImportedLayer, sizes: Dimensions, attributes: dict[str, list[int]]) -> None:
+    """Refuse a window that fits nowhere."""
+    reaches = [
+        (kernel - 1) * dilation + 1 - 2 * pad
+        for kernel, dilation, pad in zip(
+            attributes["kernel_shape"], attributes["dilations"], attributes["pads"], strict=False
+        )
+    ]
+    if any(isinstance(s, int) and s < reach for s, reach in zip(sizes, reaches, strict=True)):
+        layer.unfit(f"its kernel {attributes['kernel_shape']} does not fit into {list(sizes)}")
+
+
 def _convolve(
     layer: ImportedLayer, op: Op, x: ir.Value, *, transposed: bool, group: int | None = None
 ) -> ir.Value:
@@ -66,6 +78,8 @@ def _convolve(
     if group < 1 or p.num_output < 1 or channels % group or p.num_output % group:
         layer.unfit(f"{channels} channels to {p.num_output} do not divide into {group} groups")
     kernel = attributes["kernel_shape"]
+    if not transposed:
+        _check_reach(layer, dimensions(x)[axis + 1 :], attributes)
     pair = (channels, p.num_output // group) if transposed else (p.num_output, channels // group)
     bias = [layer.weight(1, "bias", (p.num_output,))] if p.bias_term else []
     flat = _as_batch(op, x, axis)

@@ -41,11 +41,12 @@ def dummy_data(layer: ImportedLayer, op: Op) -> list[ir.Value]:
 def _filled(
     layer: ImportedLayer, op: Op, name: str, filler: Filler, shape: tuple[int, ...]
 ) -> ir.Value:
+    tensor = filler.tensor(shape, f"{layer.name}.{name}")
     if filler.type == "constant":
         return op.ConstantOfShape(
             np.array(shape, np.int64), value=ir.tensor(np.array([filler.value], np.float32))
         )
-    return layer.builder.weight(name, filler.tensor(shape, f"{layer.name}.{name}"))
+    return layer.builder.weight(name, tensor)
 
 
 def _each(layer: ImportedLayer, given: Sequence[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.onnx.importer import arithmetic, attributes, resampling
 from mmdnn.frameworks.onnx.importer.rewriting import SHAPED, Rewriter, changes, name_of
 from mmdnn.ir import IR_VERSION, OPSET
+from mmdnn.ir.passes import functions
 from mmdnn.ir.storage.reading import refusing
 from mmdnn.ir.storage.writing import detach, graphs
 
@@ -45,13 +46,15 @@ def to_ir(model: ir.Model) -> ir.Model:
 
     Raises:
         FormatError: The model says no opset.
-        UnsupportedError: Nodes cannot be brought there exactly, or are not ONNX's.
+        UnsupportedError: Nodes cannot be brought there exactly, or are not ONNX's; or local functions
+            call each other without measure.
     """
     with refusing(None, "no valid ONNX model"):
         return _to_ir(model)
 
 
 def _to_ir(model: ir.Model) -> ir.Model:
+    functions.check(model)
     roots: list[Root] = [model.graph, *model.functions.values()]
     for root in roots:
         _plain_domain(root)

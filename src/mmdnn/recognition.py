@@ -1,0 +1,199 @@
+"""What files are that no reader is to be asked about: no models at all, or of formats not read here.
+
+A pointer in place of a file, a web page, something still packed: each is told as what it is, before
+any reader sees it. So are formats that are not read yet, and what to do about them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdnn.errors import Error, FormatError, UnsupportedError, UsageError
+
+HEAD = 1 << 12
+_LFS = b"version https://git-lfs.github.com/spec/"
+_PAGE = (b"<!doctype html", b"<html", b"<head")
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
+_ZIP = b"PK\x03\x04"
+_ZIPPED = {".mar", ".model", ".pt", ".pt2", ".pth", ".keras", ".npz", ".mlpackage", ".ptl"}
+"""Suffixes of models that are zip archives."""
+_TAR, _TAR_AT = b"ustar", 257
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_NODE = b"\x0a"
+"""The field that a TensorFlow graph begins with."""
+_PICKLED = (b"\x80\x02", b"\x80\x04", b"\x80\x05")
+
+_TF2ONNX = "Where TensorFlow is installed: python -m tf2onnx.convert"
+_EXPORT = "In Python: torch.onnx.export(model, example_input, 'net.onnx'); that is read here."
+FORMATS = {
+    "keras": ("Keras", f"{_TF2ONNX} --keras {{file}} --output net.onnx"),
+    "tensorflow": (
+        "TensorFlow",
+        f"{_TF2ONNX} --graphdef {{file}} --inputs X:0 --outputs Y:0 --output net.onnx",
+    ),
+    "savedmodel": ("TensorFlow", f"{_TF2ONNX} --saved-model {{folder}} --output net.onnx"),
+    "checkpoint": (
+        "TensorFlow",
+        f"{_TF2ONNX} --checkpoint {{stem}}.meta --inputs X:0 --outputs Y:0 --output net.onnx",
+    ),
+    "tflite": ("TensorFlow Lite", f"{_TF2ONNX} --tflite {{file}} --output net.onnx"),
+    "pytorch": ("PyTorch", _EXPORT),
+    "state": (
+        "PyTorch",
+        f"The file holds weights; the network is Python code. Load them there. {_EXPORT}",
+    ),
+    "coreml": ("Core ML", "Save ONNX from the framework that the model was made in."),
+    "darknet": (
+        "Darknet",
+        "A port of the network to PyTorch can load the weights and save ONNX: torch.onnx.export.",
+    ),
+}
+"""Formats that are not read yet: whose they are, and the way round."""
+ALIASES = {"tf": "tensorflow", "torch": "pytorch", "mlmodel": "coreml", "yolo": "darknet"}
+_SUFFIXES = {
+    ".h5": "keras", ".hdf5": "keras", ".keras": "keras", ".tflite": "tflite", ".lite": "tflite",
+    ".meta": "checkpoint", ".ckpt": "checkpoint", ".index": "checkpoint", ".pth": "state",
+    ".pt": "pytorch", ".pt2": "pytorch", ".ptl": "pytorch", ".safetensors": "state", ".py": "pytorch",
+    ".mlmodel": "coreml", ".mlpackage": "coreml", ".cfg": "darknet", ".weights": "darknet",
+    ".pb": "tensorflow", ".pbtxt": "tensorflow",
+}  # fmt: skip
+
+
+def check(path: Path) -> None:
+    """Refuse what is no file of any model.
+
+    Raises:
+        FormatError: It is a pointer of Git LFS, a web page, or packed.
+        UnsupportedError: It is a folder of a format not read yet.
+        UsageError: It is not there, or no file.
+    """
+    if path.is_dir():
+        found = of([path])
+        raise found or UsageError("is a folder: give the model's files", file=path)
+    if not path.exists():
+        meant = path.name in {"in", "iw", "n", "w", "f", "sf", "df", "om", "o", "node", "d"}
+        hint = f"Was the flag -{path.name} meant?" if meant else None
+        raise UsageError("there is no such file", file=path, hint=hint)
+    if not path.is_file():
+        raise UsageError("is a pipe or a device, not a file", file=path)
+    head = _head(path)
+    if head.startswith(_LFS):
+        size = re.search(rb"\nsize (\d+)", head)
+        known = f" ({_bytes(int(size[1]))})" if size else ""
+        raise FormatError(
+            "is a Git LFS pointer, not the file itself",
+            file=path,
+            hint=f"In its repository: git lfs pull fetches it{known}.",
+        )
+    if head.lstrip().lower().startswith(_PAGE):
+        raise FormatError(
+            "is a web page, not a model",
+            file=path,
+            hint="Download it again, by its direct address.",
+        )
+    packed = _packed(path, head)
+    if packed:
+        raise FormatError(
+            f"is compressed ({packed})", file=path, hint="Unpack it, and give what was in it."
+        )
+
+
+def _packed(path: Path, head: bytes) -> str:
+    for magic, title in _PACKED.items():
+        if head.startswith(magic):
+            return title
+    if head.startswith(_ZIP) and path.suffix.lower() not in _ZIPPED and not of([path]):
+        return "zip"
+    return "tar" if head[_TAR_AT:].startswith(_TAR) and path.suffix != ".pth" else ""
+
+
+def of(files: Sequence[Path]) -> Error | None:
+    """What to tell of files in a format that is not read yet; None where they are in none of these."""
+    for path in files:
+        kind = _kind(path)
+        if kind:
+            return unread(kind, path)
+    return None
+
+
+def unread(kind: str, path: Path | None = None) -> UnsupportedError | None:
+    """The error for a format, by its name or that of its framework; None where it is not known."""
+    known = FORMATS.get(ALIASES.get(kind.lower(), kind.lower()))
+    if known is None:
+        return None
+    title, hint = known
+    folder = path.parent if path is not None and path.is_file() else path
+    words = {"file": path or "net", "folder": folder or "folder"}
+    stem = str(path).removesuffix(path.suffix) if path is not None else "net"
+    return UnsupportedError(
+        f"{title} models are not read yet", file=path, hint=hint.format(**words, stem=stem)
+    )
+
+
+def _kind(path: Path) -> str:
+    """The format of a file or folder, by what is in it, then by its name; or ""."""
+    if path.is_dir():
+        return (
+            "savedmodel" if (path / "saved_model.pb").is_file() else _SUFFIXES.get(path.suffix, "")
+        )
+    head = _head(path)
+    if path.name == "saved_model.pb":
+        return "savedmodel"
+    if head[4:8] == b"TFL3":
+        return "tflite"
+    if head.startswith(_ZIP):
+        return _zipped(path)
+    if head.startswith(_HDF5):
+        return "keras"
+    if path.name == "checkpoint" or re.search(r"\.(ckpt-\d+|data-\d+-of-\d+)$", path.name):
+        return "checkpoint"
+    if re.match(rb"\s*(#[^\n]*\n\s*)*\[net(work)?\]", head):
+        return "darknet"
+    if head.startswith(_PICKLED) and path.suffix.lower() not in (".pkl", ".npy"):
+        return "state"
+    if path.suffix == ".pb" and not head.startswith(_NODE):
+        return ""
+    return _SUFFIXES.get(path.suffix.lower(), "")
+
+
+def _zipped(path: Path) -> str:
+    """The format of a zip archive; "" for one that only packs files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.rpartition("/")[2] for name in archive.namelist()[:HEAD]]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return _SUFFIXES.get(path.suffix.lower(), "")
+    if "model.weights.h5" in names:
+        return "keras"
+    if "constants.pkl" in names or "serialized_exported_program.json" in names:
+        return "pytorch"
+    if "data.pkl" in names:
+        return "state"
+    return "pytorch" if path.suffix.lower() == ".pt2" else ""
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        raise UsageError(f"cannot be read: {os.strerror(error.errno or 0)}", file=path) from None
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

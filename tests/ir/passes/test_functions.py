@@ -1,0 +1,52 @@
+"""Local functions that multiply are refused before they are inlined."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+import pytest
+
+from mmdnn import FormatError, UnsupportedError
+from mmdnn.ir.passes import functions
+
+
+def _function(name: str, calls: list[str]) -> ir.Function:
+    x = ir.Value(name="x")
+    value, nodes = x, []
+    for i, call in enumerate(calls):
+        domain = "" if call == "Relu" else "local"
+        nodes.append(ir.Node(domain, call, [value]))
+        value = nodes[-1].outputs[0]
+        value.name = f"v{i}"
+    graph = ir.Graph([x], [value], nodes=nodes, opset_imports={"": 22, "local": 1})
+    return ir.Function("local", name, graph=graph, attributes=[])
+
+
+def _model(*made: ir.Function, call: str) -> ir.Model:
+    x = ir.Value(name="x", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape([1]))
+    node = ir.Node("local", call, [x])
+    node.outputs[0].name = "y"
+    graph = ir.Graph([x], node.outputs, nodes=[node], opset_imports={"": 22, "local": 1}, name="g")
+    return ir.Model(graph, ir_version=10, functions=list(made))
+
+
+def _levels(count: int, often: int) -> ir.Model:
+    made = [_function("f0", ["Relu"])]
+    made += [_function(f"f{i}", [f"f{i - 1}"] * often) for i in range(1, count)]
+    return _model(*made, call=f"f{count - 1}")
+
+
+def test_what_is_used_as_people_do_passes() -> None:
+    functions.check(_levels(1000, 1))
+    functions.check(_levels(12, 2))
+
+
+@pytest.mark.parametrize(("levels", "often"), [(12, 10), (30, 2), (500, 2)])
+def test_what_multiplies_is_refused(levels: int, often: int) -> None:
+    with pytest.raises(UnsupportedError, match="call each other so often"):
+        functions.check(_levels(levels, often))
+
+
+def test_a_circle_is_refused() -> None:
+    made = [_function("a", ["Relu", "b"]), _function("b", ["a"])]
+    with pytest.raises(FormatError, match="calls itself"):
+        functions.check(_model(*made, call="a"))
