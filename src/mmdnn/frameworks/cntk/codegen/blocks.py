@@ -164,9 +164,7 @@ def _flatten(node: Node, x: Operand, end: Axis, shape: tuple[int, ...]) -> Opera
     return node.call("flatten", x, axis=place or None)
 
 
-@known("MultiAxisReduce")
-def _multi_axis(node: Node, x: Operand) -> None:
-    """Seen within reductions only."""
+known("MultiAxisReduce")(lambda node: None)  # seen within reductions only
 
 
 @known("ReduceElements")

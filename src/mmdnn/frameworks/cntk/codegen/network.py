@@ -55,15 +55,12 @@ class Network(Operands):
             into.append(Assign(function, made, wish(function), kind(function)))
             return
         several = len(function.results) > 1
-        value = self._known(function)
+        value = blocks.expression(function, lambda one: self.operand(one, numbers=False))
         if value is None:
             made = self._block(into, function, nesting) if function.block else None
             value = self._primitive(function) if made is None else made
         apart = several or bool(function.name)
         into.append(Assign(function, value, wish(function), kind(function), several, apart))
-
-    def _known(self, function: Function) -> Operand:
-        return blocks.expression(function, lambda one: self.operand(one, numbers=False))
 
     def _primitive(self, function: Function) -> Operand:
         if function.op not in PRINTERS:
@@ -131,10 +128,10 @@ class Network(Operands):
         if root.op != COMBINE:
             return [root]
         found = [self.operand(one, numbers=False) for one in root.inputs]
-        if len(found) == 1 and not root.name and _is_whole(root.inputs[0]):
+        owner = root.inputs[0].owner if len(found) == 1 and not root.name else None
+        if owner is not None and len(owner.results) == 1:
             return found
-        name = root.name or None
-        return [call("C.combine", found, name=name)]
+        return [call("C.combine", found, name=root.name or None)]
 
 
 def _within(loop: list[Function]) -> list[Function]:
@@ -146,10 +143,6 @@ def _within(loop: list[Function]) -> list[Function]:
         return [one for one in read if one.owner in inside]
 
     return [function for each in components(loop, reads) for function in each]
-
-
-def _is_whole(variable: Variable) -> bool:
-    return variable.owner is not None and len(variable.owner.results) == 1
 
 
 def _moves(variable: Variable) -> bool:
@@ -169,7 +162,6 @@ def _open(model: Model) -> list[Variable]:
 
 
 def _output(variable: Variable) -> Operand:
-    assert variable.owner is not None
-    if len(variable.owner.results) > 1:
-        return variable
-    return member(variable, "output")
+    owner = variable.owner
+    several = owner is not None and len(owner.results) > 1
+    return variable if several else member(variable, "output")

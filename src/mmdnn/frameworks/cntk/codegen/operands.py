@@ -24,9 +24,7 @@ class Operands:
     Attributes:
         statements: What makes the network, in order; what is read in several places has one here.
         weights: The arrays that it takes.
-        readers: The functions that read a variable.
         loose: What stands for variables that are not made yet, or seen from elsewhere.
-        nesting: How many blocks are around what is written.
         restores: Whether layers are given their weights.
     """
 

@@ -176,10 +176,8 @@ def _crop(node: Node, x: Operand, like: Operand, *ancestors: Operand) -> Operand
 @printer("Constant")
 def _constant_like(node: Node, x: Operand) -> Operand:
     value = node.take("fillValue")
-    known = {0.0: "zeros_like", 1.0: "ones_like"}
-    if value in known:
-        return node.call(known[value], x)
-    return node.call("cntk_py.constant_like", x, value)
+    known = {0.0: "zeros_like", 1.0: "ones_like"}.get(value)
+    return node.call(known, x) if known else node.call("cntk_py.constant_like", x, value)
 
 
 _SCALED = ("newSequenceAxisLengthScalingFactor", "newSequenceAxisLengthAdditiveFactor")

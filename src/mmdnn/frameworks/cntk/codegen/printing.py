@@ -39,11 +39,7 @@ _PASSING = re.compile(r"x(_\d+)?")
 class Scope:
     """Names, as they are seen from one function's body.
 
-    Attributes:
-        taken: Those that are used.
-        root: The weights that the function is given.
-        names: What stands for variables and functions.
-        several: Functions whose outputs are picked from what is made.
+    The function is given the weights `root`; outputs of functions in `several` are picked from these.
     """
 
     taken: set[str]

@@ -118,13 +118,9 @@ def _begins(step: Step, function: Function, network: Operands) -> list[Variable]
 
 def _same_number(states: list[Variable]) -> float | None:
     """The number that all states begin with, if it is one, as layers make it."""
-    numbers = set()
-    for one in states:
-        values = inline(one)
-        if values is None or one.name or one.dtype != ir.DataType.FLOAT or values.size != 1:
-            return None
-        numbers.add(float(values.flat[0]))
-    return numbers.pop() if len(numbers) == 1 else None
+    plain = all(not one.name and one.dtype == ir.DataType.FLOAT for one in states)
+    numbers = {None if (v := inline(one)) is None or v.size != 1 else v.item() for one in states}
+    return numbers.pop() if plain and len(numbers) == 1 else None
 
 
 def _step(function: Function) -> Step | None:

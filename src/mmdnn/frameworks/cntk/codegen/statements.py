@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.frameworks.cntk.graph import Function, Variable
 from mmdnn.python import expressions
 from mmdnn.python.expressions import Call, Operand, named
 
@@ -40,13 +40,8 @@ PASSING = "x"
 class Assign:
     """`target = value`.
 
-    Attributes:
-        target: What the name stands for.
-        value: What it is made of.
-        wish: What the name is made of.
-        kind: What it is, for a name where the function's own is of no use.
-        several: Whether the target's outputs are picked from what is made.
-        apart: Whether it always stands on a line of its own.
+    The name is made of `wish`, or of the `kind` of thing that it is where that is of no use; of `several`
+    outputs each is picked from what is made; what is `apart` has a line of its own.
     """
 
     target: Variable | Function
@@ -55,12 +50,6 @@ class Assign:
     kind: str = ""
     several: bool = False
     apart: bool = True
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether it is a parameter or a constant."""
-        target = self.target
-        return isinstance(target, Variable) and target.kind in (Kind.PARAMETER, Kind.CONSTANT)
 
     def reads(self) -> Iterator[Target]:
         """What it reads, each as often as it does."""

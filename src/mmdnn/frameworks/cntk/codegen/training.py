@@ -67,10 +67,9 @@ def losses(model: Model) -> list[Loss]:
 
 
 def _is_loss(function: Function | None) -> bool:
-    seen = function
-    while seen is not None and seen.op == "ReduceElements":
-        seen = seen.inputs[0].owner
-    return seen is not None and seen.type in LOSSES
+    while function is not None and function.op == "ReduceElements":
+        function = function.inputs[0].owner
+    return function is not None and function.type in LOSSES
 
 
 def _softmax(output: Variable) -> Loss | None:
@@ -98,8 +97,7 @@ def _classes(output: Variable) -> int | None:
         function = owners[0] if len(owners) == 1 else None
     if function is None or function.op != "Times":
         return None
-    shape = function.inputs[0].shape
-    return shape[-1] if shape else None
+    return (function.inputs[0].shape or (None,))[-1]
 
 
 def statements(found: list[Loss], results: list[Operand], scope: Scope) -> Iterator[str]:

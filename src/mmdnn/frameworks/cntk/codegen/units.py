@@ -24,20 +24,11 @@ from mmdnn.frameworks.cntk.codegen.statements import (
 )
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights, weights_of
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.python import repeats
 from mmdnn.python.expressions import SUM, Call, Code, Operand, is_plain, walk
 from mmdnn.python.literals import Raw
 from mmdnn.python.names import variable as identifier
-from mmdnn.python.repeats import (
-    Parameter,
-    Piece,
-    Signatures,
-    Step,
-    cells,
-    chains,
-    parameters,
-    repeated,
-    settled,
-)
+from mmdnn.python.repeats import Parameter, Piece, Signatures, Step
 
 _PADDED = {"pad": False, "strides": 1}
 SIGNATURES = Signatures(
@@ -75,16 +66,7 @@ MOST = 6
 
 @dataclass
 class Unit:
-    """A function for what repeats.
-
-    Attributes:
-        name: Its name.
-        about: What it is.
-        x: What it is given.
-        parameters: What else it is given, weights apart.
-        body: Its statements.
-        root: The weights of the piece that the body was taken from; None where it has none.
-    """
+    """A function for what repeats, of x and parameters; `root` has the weights that its body is about."""
 
     name: str
     about: str
@@ -99,9 +81,7 @@ class Folding:
     """Statements in which what repeats becomes calls.
 
     Attributes:
-        statements: They.
         results: What is read besides.
-        weights: The arrays.
         units: The functions, in the order in which they may be defined.
         taken: The names of functions.
     """
@@ -130,7 +110,7 @@ class Folding:
     def run(self) -> None:
         """Fold chains, then cells, then calls that follow one another."""
         for length in range(LONGEST, 1, -1):
-            begins = chains(
+            begins = repeats.chains(
                 self.steps, self.uses(), length, lambda one: one.statement.kind in LAYERS
             )
             self._fold(begins, OFTEN["chain"])
@@ -157,11 +137,11 @@ class Folding:
             value = after.value
             return isinstance(value, Call) and value.args == (x,) and not value.keys
 
-        return cells(self.steps, last, counts, follows)
+        return repeats.cells(self.steps, last, counts, follows)
 
     def _fold(self, pieces: Iterator[Piece], often: int) -> None:
         calls: dict[int, tuple[int, Assign]] = {}
-        for group in repeated(pieces, often, SIGNATURES):
+        for group in repeats.repeated(pieces, often, SIGNATURES):
             calls |= self._unit(group)
         folded: list[Statement] = []
         place = 0
@@ -173,7 +153,7 @@ class Folding:
 
     def _unit(self, group: list[Piece]) -> dict[int, tuple[int, Assign]]:
         """Make a function of pieces that have the same text, and the calls of it."""
-        given = parameters([SIGNATURES.holes(piece) for piece in group], ("x", "weights"))
+        given = repeats.parameters([SIGNATURES.holes(piece) for piece in group], ("x", "weights"))
         if given is None or len(given) > MOST:
             return {}
         wish = _wish(group[0])
@@ -206,7 +186,7 @@ class Folding:
                 and isinstance(value, Call)
                 and value.function in units
             ):
-                statement.value = settled(value, units[value.function].parameters)
+                statement.value = repeats.settled(value, units[value.function].parameters)
 
     def _together(self, piece: Piece, wish: str) -> Weight | None:
         """One group for a piece's weights."""

@@ -34,8 +34,6 @@ class Group:
     Attributes:
         name: What they are called together.
         kind: What it is that they belong to, for a name where the layer's own is of no use.
-        parent: The group that it is part of.
-        taken: The names within.
     """
 
     name: str

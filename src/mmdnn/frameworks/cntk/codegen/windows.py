@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mmdnn.frameworks.cntk.codegen.statements import call
 from mmdnn.frameworks.cntk.codegen.table import Node, flags, printer, steps
 from mmdnn.python.expressions import Operand
@@ -12,12 +10,6 @@ from mmdnn.python.literals import Raw
 _NO_PADS = (0,)
 UNKNOWN = (-2,)
 """The shape that CNTK fills with that of the image."""
-
-
-def spatial_strides(strides: tuple[int, ...], kernel: tuple[int, ...], pad: list[bool]) -> Any:
-    """Strides as users give them: CNTK itself steps over all channels at once, which they leave out."""
-    whole = len(strides) == len(kernel) == len(pad) > 1 and not pad[0]
-    return strides[1:] if whole and strides[0] == kernel[0] else strides
 
 
 def padded(node: Node, place: int, x: Operand, pad: list[bool], value: float | None) -> Operand:
@@ -54,10 +46,14 @@ def _convolution(node: Node, weight: Operand, x: Operand) -> Operand:
     crops = _crops(node, pad) if transposed else None
     x = x if transposed else padded(node, 1, x, pad, 0.0)
     kernel = tuple(node.take("kernelShape", None) or (node.function.inputs[0].shape or ())[1:])
+    strides = tuple(
+        node.take("strides")
+    )  # CNTK steps over all channels at once, which users leave out
+    whole = len(strides) == len(kernel) == len(pad) > 1 and not pad[0]
     if not all(node.take("sharing", [True])):
         node.refuse("it does not share its weights")
     settings = {
-        "strides": steps(spatial_strides(tuple(node.take("strides")), kernel, pad)),
+        "strides": steps(strides[1:] if whole and strides[0] == kernel[0] else strides),
         "auto_padding": None if all(pad) else pad,
         "dilation": steps(node.take("dilation", (1,))),
         "max_temp_mem_size_in_samples": node.take("maxTempMemSizeInSamples", 0) or None,
