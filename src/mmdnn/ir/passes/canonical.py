@@ -1,14 +1,13 @@
 """The canonical form: what every exporter may expect of a model.
 
-* Local functions are inlined, but for those the exporter knows by name.
-* Nodes have every attribute for which the schema has a default.
-* An `If` whose condition is known is the branch it takes.
-* Constants are initializers, and what can be computed from constants and known shapes is computed.
-* Recurrent nodes have no lengths that are all steps, and no peepholes of zeros.
-* Convolutions and poolings have their windows in numbers, `auto_pad` and `output_shape` worked out.
-* Types and shapes are inferred, through `Reshape`s whose target is computed from an open batch too.
-* A value that is reshaped to the shape that it had is the value.
-* Nothing is left that no output needs.
+`NODE_PASSES` is what is done to each node in turn, in the graph's order, so that a node finds what is before
+it in canonical form; the reason for the place of each stands beside it. Around them:
+
+* Local functions are inlined first, but for those the exporter knows by name: the passes see what is inside.
+* Nodes get every attribute for which the schema has a default, so that no pass has to know one; once more
+  at the end, for onnx_ir's passes take some out.
+* Operators that the exporter lacks are expanded by their bodies, and what these bring goes through it again.
+* Reshapes that lead back to the shape there was go when all shapes are known, then what no output needs.
 
 The model given is not changed, and no weight is read.
 """
@@ -69,27 +68,72 @@ def canonical(
 
 def _fold_graph(graph: ir.Graph, opset: int) -> None:
     for node in graph:
-        if node.op_type == "If" and not node.domain and take_branch(graph, node):
-            continue
-        if node.op_type in {"Loop", "Scan"} and not node.domain:
-            _type_body(node)
-        if node.op_type == "Scan" and not node.domain:
-            scans.read(node)
-        for attribute in node.attributes.values():
-            if attribute.type == ir.AttributeType.GRAPH:
-                _fold_graph(attribute.as_graph(), opset)
-        if node.op_type in KINDS and not node.domain:
-            read(node)
-            settle(graph, node)
-            drop_idle_inputs(node)
-        spell_window(node)
-        known = fold(node)
-        if known is None and not node.domain:
-            if any(_unknown(output) for output in node.outputs):
-                _infer(node, opset)
-            known = fold_sizes(node)
-        if known is not None:
-            _replace(graph, node, known)
+        for step, _ in NODE_PASSES:
+            if step(graph, node, opset):
+                break
+
+
+def _branch(graph: ir.Graph, node: ir.Node, _opset: int) -> bool:
+    return node.op_type == "If" and not node.domain and take_branch(graph, node)
+
+
+def _loop(_graph: ir.Graph, node: ir.Node, _opset: int) -> bool:
+    if node.op_type in {"Loop", "Scan"} and not node.domain:
+        _type_body(node)
+    if node.op_type == "Scan" and not node.domain:
+        scans.read(node)
+    return False
+
+
+def _subgraphs(_graph: ir.Graph, node: ir.Node, opset: int) -> bool:
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            _fold_graph(attribute.as_graph(), opset)
+    return False
+
+
+def _recurrent(graph: ir.Graph, node: ir.Node, _opset: int) -> bool:
+    if node.op_type in KINDS and not node.domain:
+        read(node)
+        settle(graph, node)
+        drop_idle_inputs(node)
+    return False
+
+
+def _window(_graph: ir.Graph, node: ir.Node, _opset: int) -> bool:
+    spell_window(node)
+    return False
+
+
+def _fold(graph: ir.Graph, node: ir.Node, opset: int) -> bool:
+    known = fold(node)
+    if known is None and not node.domain:
+        if any(_unknown(output) for output in node.outputs):
+            _infer(node, opset)
+        known = fold_sizes(node)
+    if known is not None:
+        _replace(graph, node, known)
+    return known is not None
+
+
+NODE_PASSES: tuple[tuple[Callable[[ir.Graph, ir.Node, int], bool], str], ...] = (
+    (
+        _branch,
+        "an If whose condition is known is the branch it takes: nothing need know of the other",
+    ),
+    (_loop, "a body takes the types of what it is given before anything in it is looked at"),
+    (_subgraphs, "what a node holds is in canonical form before the node itself is judged"),
+    (
+        _recurrent,
+        "weights of other orders and idle inputs go before constants are folded into them",
+    ),
+    (_window, "pads are numbers before shapes are inferred from them"),
+    (
+        _fold,
+        "what constants and known shapes determine is computed last, from all that is known by then",
+    ),
+)
+"""What is done to each node, and why there; one that returns True has put something else in its place."""
 
 
 def _type_body(node: ir.Node) -> None:
