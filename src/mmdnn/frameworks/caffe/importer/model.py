@@ -162,8 +162,9 @@ class _NetworkImporter(GraphImporter):
             tops = imported.call(importer.entry(layer.type), bottoms)
             if len(tops) < len(layer.tops):
                 imported.refuse(f"it cannot have {len(layer.tops)} tops")
+            last = follower if follower is not None and imported.took_follower else layer
             for name, value in zip(layer.tops, tops, strict=False):
-                self._top(layer, name, value)
+                self._top(layer, name, value, last.name)
         return imported.took_follower
 
     def _bottom(self, name: str) -> ir.Value:
@@ -172,10 +173,10 @@ class _NetworkImporter(GraphImporter):
         self.unread.discard(name)
         return self.values[name]
 
-    def _top(self, layer: Layer, name: str, value: ir.Value) -> None:
+    def _top(self, layer: Layer, name: str, value: ir.Value, writer: str) -> None:
         before = self.values.get(name)
         self.unread.add(name)
-        self._name(name, layer.name, value)
+        self._name(name, writer, value)
         if name not in layer.bottoms:
             self.memory[name] = self.memory[layer.bottoms[0]] if _shares(layer) else name
         elif value is not before and layer.type != "Dropout":
