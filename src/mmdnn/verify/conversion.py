@@ -16,11 +16,12 @@ from mmdnn.ir.preprocessing import Steps, apply
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
-from mmdnn.verify import graphs, run, runners
+from mmdnn.verify import graphs, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.proof import Proof, Runs, level
 from mmdnn.verify.report import Report
+from mmdnn.verify.runners import Runner
 
 SOURCE_CODE = (
     "The source code itself is not run: compared is the model file that is made of the same graph."
@@ -101,25 +102,46 @@ def verified(
         runner, now, notes = runners.of_result(to, staged, fed)
         found = replace(found, notes=(*found.notes, *notes))
         names = [str(value.name) for value in model.graph.outputs]
-        target = runners.named_by_order(runners.preprocessed(runner, steps), names)
+
+        def as_target(runner: Runner) -> Runner:
+            return runners.named_by_order(runners.preprocessed(runner, steps), names)
+
+        target = as_target(runner)
         for step in target.after[len(runner.after) :]:
             now = step(now)
-        report = run.verify(
+
+        def compare(source: run.Found, result: Runner) -> Report:
+            given = now if source is found and result is target else None
+            return run.verify(
+                source,
+                result,
+                model,
+                tolerance=check.tolerance,
+                progress=progress,
+                more=check.feeds,
+                now=given,
+            )
+
+        settled = opinions.settle(
             found,
             target,
-            model,
-            tolerance=check.tolerance,
-            progress=progress,
-            more=check.feeds,
-            now=now,
+            compare,
+            outputs=set(names),
+            rerun=lambda other: run.run_source(iter([(other, "")]), model, given=check.given),
+            references=(
+                lambda: runners.reference(opened.framework, opened.source),
+                lambda: (other := runners.reference(to, staged)) and as_target(other),
+            ),
         )
     except MissingExtraError as error:
         return None, (f"Not proved: {' '.join(str(error).split())}",)
     except runners.NothingRunsError as error:
         return None, (f"Not proved: {error}",)
-    proves = level(found.runner.kind, target.kind, own_copy=to.name == "onnx")
+    reading, writing = settled.source.kind, settled.target.kind
     report = replace(
-        report, level=proves, hint=_hint(opened.framework, found.runner.kind, to, target.kind)
+        settled.report,
+        level=level(reading, writing, own_copy=to.name == "onnx"),
+        hint=_hint(opened.framework, reading, to, writing),
     )
     if not steps:
         report = _with_graph(report, model, to, staged)

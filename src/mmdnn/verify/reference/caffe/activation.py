@@ -18,7 +18,7 @@ def sigmoid(x: Array) -> Array:
 def relu(step: Step, x: Array) -> Array:
     """max(x, 0) + negative_slope * min(x, 0)."""
     slope = step.p.negative_slope
-    return np.maximum(x, 0) + slope * np.minimum(x, 0) if slope else np.maximum(x, 0)
+    return np.asarray(np.maximum(x, 0) + slope * np.minimum(x, 0) if slope else np.maximum(x, 0))
 
 
 @computes("PReLU", over=[0])
@@ -28,13 +28,13 @@ def prelu(step: Step, x: Array) -> Array:
         slope = step.weight(0, ())
     else:
         slope = step.weight(0, x.shape[1:2]).reshape(-1, *[1] * (x.ndim - 2))
-    return np.maximum(x, 0) + slope * np.minimum(x, 0)
+    return np.asarray(np.maximum(x, 0) + slope * np.minimum(x, 0))
 
 
 @computes("ELU", over=[0])
 def elu(step: Step, x: Array) -> Array:
-    """alpha * (exp(x) - 1) below 0."""
-    return np.maximum(x, 0) + step.p.alpha * np.expm1(np.minimum(x, 0))
+    """Below 0, alpha * (exp(x) - 1)."""
+    return np.asarray(np.maximum(x, 0) + step.p.alpha * np.expm1(np.minimum(x, 0)))
 
 
 @computes("Sigmoid", over=[0])
@@ -48,21 +48,21 @@ def sigmoid_(step: Step, x: Array) -> Array:
 def tanh(step: Step, x: Array) -> Array:
     """The hyperbolic tangent."""
     del step
-    return np.tanh(x)
+    return np.asarray(np.tanh(x))
 
 
 @computes("BNLL", over=[0])
 def bnll(step: Step, x: Array) -> Array:
     """log(1 + exp(x))."""
     del step
-    return np.logaddexp(0, x)
+    return np.asarray(np.logaddexp(0, x))
 
 
 @computes("AbsVal", over=[0])
 def absval(step: Step, x: Array) -> Array:
     """|x|."""
     del step
-    return np.abs(x)
+    return np.asarray(np.abs(x))
 
 
 @computes("Power", over=[0])
@@ -71,16 +71,16 @@ def power(step: Step, x: Array) -> Array:
     p = step.p
     if p.power * p.scale == 0:
         return np.full_like(x, 1.0 if p.power == 0 else np.power(np.float64(p.shift), p.power))
-    return np.power(p.shift + p.scale * x, p.power)
+    return np.asarray(np.power(p.shift + p.scale * x, p.power))
 
 
 @computes("Exp", over=[0])
 def exp(step: Step, x: Array) -> Array:
-    """base ^ (shift + scale * x); -1 stands for e."""
+    """A base to the power of shift + scale * x; -1 stands for e."""
     p = step.p
     if p.base != -1 and p.base <= 0:
         step.refuse(f"a base of {p.base}")
-    return np.exp((p.shift + p.scale * x) * (1.0 if p.base == -1 else math.log(p.base)))
+    return np.asarray(np.exp((p.shift + p.scale * x) * (1.0 if p.base == -1 else math.log(p.base))))
 
 
 @computes("Log", over=[0])
@@ -89,25 +89,25 @@ def log(step: Step, x: Array) -> Array:
     p = step.p
     if p.base != -1 and p.base <= 0:
         step.refuse(f"a base of {p.base}")
-    return np.log(p.shift + p.scale * x) / (1.0 if p.base == -1 else math.log(p.base))
+    return np.asarray(np.log(p.shift + p.scale * x) / (1.0 if p.base == -1 else math.log(p.base)))
 
 
 @computes("Clip", over=[0])
 def clip(step: Step, x: Array) -> Array:
     """max(min, min(x, max))."""
-    return np.maximum(step.p.min, np.minimum(x, step.p.max))
+    return np.asarray(np.maximum(step.p.min, np.minimum(x, step.p.max)))
 
 
 @computes("Threshold", over=[0])
 def threshold(step: Step, x: Array) -> Array:
     """1 where x > threshold."""
-    return (x > step.p.threshold).astype(np.float64)
+    return np.asarray((x > step.p.threshold).astype(np.float64))
 
 
 @computes("Swish", over=[0])
 def swish(step: Step, x: Array) -> Array:
-    """x * sigmoid(beta * x)."""
-    return x * sigmoid(step.p.beta * x)
+    """Times the sigmoid of beta * x."""
+    return np.asarray(x * sigmoid(step.p.beta * x))
 
 
 @computes("Dropout", over=[0])
@@ -122,25 +122,25 @@ def dropout(step: Step, x: Array) -> Array:
 def relu6(step: Step, x: Array) -> Array:
     """min(max(x, 0), 6) (github.com/eric612/MobileNet-YOLO)."""
     step.fork("relu6_param")
-    return np.minimum(np.maximum(x, 0), 6)
+    return np.asarray(np.minimum(np.maximum(x, 0), 6))
 
 
 @computes("HardSwish", over=[0])
 def hard_swish(step: Step, x: Array) -> Array:
-    """x * min(max(x + 3, 0), 6) / 6 (github.com/Zeitzmz/micronet-caffe)."""
+    """Times min(max(x + 3, 0), 6) / 6 (github.com/Zeitzmz/micronet-caffe)."""
     step.fork("hard_swish_param")
-    return x * np.minimum(np.maximum(x + 3, 0), 6) / 6
+    return np.asarray(x * np.minimum(np.maximum(x + 3, 0), 6) / 6)
 
 
 @computes("HardSigmoid", over=[0])
 def hard_sigmoid(step: Step, x: Array) -> Array:
     """min(max(alpha * x + beta, 0), 1) (foss-for-synopsys-dwc-arc-processors/synopsys-caffe)."""
     p = step.fork("hard_sigmoid_param", alpha=0.2, beta=0.5)
-    return np.minimum(np.maximum(p["alpha"] * x + p["beta"], 0), 1)
+    return np.asarray(np.minimum(np.maximum(p["alpha"] * x + p["beta"], 0), 1))
 
 
 @computes("Mish", over=[0])
 def mish(step: Step, x: Array) -> Array:
-    """x * tanh(log(1 + exp(x))) (github.com/troyliu0105/caffe)."""
+    """Times tanh(log(1 + exp(x))) (github.com/troyliu0105/caffe)."""
     step.fork("mish_param")
-    return x * np.tanh(np.logaddexp(0, x))
+    return np.asarray(x * np.tanh(np.logaddexp(0, x)))

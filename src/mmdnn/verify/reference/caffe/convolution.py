@@ -121,7 +121,7 @@ def _block(
         y = sum(weight[:, :, place, None] * part for place, part in enumerate(parts))
         return np.asarray(y).reshape(shape)
     columns = np.stack(parts, 2).reshape(group, weight.shape[2], -1)
-    return np.matmul(weight, columns).reshape(group * outputs, *shape[1:])
+    return np.asarray(np.matmul(weight, columns).reshape(group * outputs, *shape[1:]))
 
 
 def _deconvolve(x: Array, weight: Array, group: int, window: _Window) -> Array:
@@ -137,9 +137,7 @@ def _deconvolve(x: Array, weight: Array, group: int, window: _Window) -> Array:
         factor = np.ascontiguousarray(grouped[(..., *place)].swapaxes(1, 2))
         part = factor * flat if channels == group else np.matmul(factor, flat)
         y[(slice(None), slice(None), *under)] += part.reshape(images, outputs, *counts)
-    cut = [
-        slice(pad, size - pad) for pad, size in zip(window.pad, sizes, strict=True)
-    ]
+    cut = [slice(pad, size - pad) for pad, size in zip(window.pad, sizes, strict=True)]
     return y[(slice(None), slice(None), *cut)]
 
 
@@ -211,7 +209,7 @@ def inner_product(step: Step, x: Array) -> Array:
     inputs, outputs = flat.shape[-1], p.num_output
     weight = step.weight(0, (inputs, outputs) if p.transpose else (outputs, inputs))
     y = flat @ (weight if p.transpose else weight.T)
-    return y + step.weight(1, (outputs,)) if p.bias_term else y
+    return np.asarray(y + step.weight(1, (outputs,)) if p.bias_term else y)
 
 
 @computes("Embed")

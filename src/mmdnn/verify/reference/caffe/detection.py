@@ -53,11 +53,10 @@ def _box_sizes(step: Step, p: Any) -> list[tuple[float, float]]:
         side = float(int(smallest))
         sizes.append((side, side))
         if p.max_size:
-            side = math.sqrt(int(smallest) * int(p.max_size[place]))
-            sizes.append((side, side))
-        for ratio in ratios:
-            if abs(ratio - 1) >= 1e-6:
-                sizes.append((side * math.sqrt(ratio), side / math.sqrt(ratio)))
+            middle = math.sqrt(int(smallest) * int(p.max_size[place]))
+            sizes.append((middle, middle))
+        roots = [math.sqrt(ratio) for ratio in ratios if abs(ratio - 1) >= 1e-6]
+        sizes += [(side * root, side / root) for root in roots]
     return sizes
 
 

@@ -33,10 +33,21 @@ def detection_output(step: Step, places: Array, scores: Array, priors: Array) ->
 
 
 def _decoded(step: Step, p: Any, places: Array, priors: Array) -> Array:
-    """Corners of the boxes that are predicted, of images, priors and classes."""
+    """Corners of the boxes that are predicted, of images, priors and classes.
+
+    `clip` is a field of OpenCV's own caffe.proto, which forks have taken over.
+    """
     prior, variance = (part[None, :, None] for part in priors)
     if p.variance_encoded_in_target:
         variance = np.ones_like(variance)
+    forks = step.fork("detection_output_param", clip=False, normalized_bbox=True)
+    if not forks["normalized_bbox"]:
+        step.refuse("boxes in pixels")
+    boxes = _coded(step, p, places, prior, variance)
+    return np.clip(boxes, 0, 1) if forks["clip"] else boxes
+
+
+def _coded(step: Step, p: Any, places: Array, prior: Array, variance: Array) -> Array:
     size = prior[..., 2:] - prior[..., :2]
     kind = type(step.layer.message.prior_box_param)
     if p.code_type == kind.CORNER:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdnn.verify.reference.caffe.layer import Array, Step, computes
+from mmdnn.verify.reference.caffe.layer import FLOAT_MAX, Array, Step, computes
 
 
 @computes("Eltwise", over=range(64))
 def eltwise(step: Step, *bottoms: Array) -> Array:
     """Sum with coefficients, product, or maximum.
 
-    In place, the top is a bottom: what has been written of it is what is read.
+    In place, the top is a bottom: what has been written of it is what is read. (A sum begins by writing
+    zeros, a maximum by the smallest number.)
     """
     step.same(*bottoms)
     p = step.p
@@ -24,16 +25,17 @@ def eltwise(step: Step, *bottoms: Array) -> Array:
         y = np.zeros_like(bottoms[0])
         for (x, over), factor in zip(parts, list(p.coeff) or [1.0] * len(parts), strict=True):
             y = y + factor * (y if over else x)
-        return y
-    combine = np.multiply if p.operation == p.PROD else _larger
-    y = combine(bottoms[0], bottoms[1])
-    for x, over in parts[2:]:
-        y = combine(y, y if over else x)
+        return np.asarray(y)
+    if p.operation == p.PROD:
+        y = bottoms[0] * bottoms[1]
+        for x, over in parts[2:]:
+            y = np.multiply(y, y if over else x)
+        return np.asarray(y)
+    first, second, *more = (np.full_like(x, -FLOAT_MAX) if over else x for x, over in parts)
+    y = np.where(first > second, first, second)
+    for x in more:
+        y = np.where(x > y, x, y)
     return y
-
-
-def _larger(a: Array, b: Array) -> Array:
-    return np.where(a > b, a, b)
 
 
 def _factor(step: Step, bottoms: tuple[Array, ...]) -> tuple[tuple[int, ...], int]:
@@ -68,7 +70,7 @@ def scale(step: Step, *bottoms: Array) -> Array:
     y = x * _spread(step.weight(0, shape) if own else bottoms[1], axis, x)
     if step.p.bias_term:
         y = y + _spread(step.weight(int(own), shape), axis, x)
-    return y
+    return np.asarray(y)
 
 
 @computes("Bias", over=[0])
@@ -76,7 +78,9 @@ def bias(step: Step, *bottoms: Array) -> Array:
     """The second bottom, or a weight, added to the first."""
     x = bottoms[0]
     shape, axis = _factor(step, bottoms)
-    return x + _spread(step.weight(0, shape) if len(bottoms) == 1 else bottoms[1], axis, x)
+    return np.asarray(
+        x + _spread(step.weight(0, shape) if len(bottoms) == 1 else bottoms[1], axis, x)
+    )
 
 
 @computes("Axpy", over=[2])
@@ -85,4 +89,4 @@ def axpy(step: Step, a: Array, x: Array, y: Array) -> Array:
     step.same(x, y)
     if a.shape[:2] != x.shape[:2] or a.size != a.shape[0] * a.shape[1]:
         step.wrong(f"factors of the shape {list(a.shape)} for {list(x.shape)}")
-    return a.reshape(*a.shape[:2], *[1] * (x.ndim - 2)) * x + y
+    return np.asarray(a.reshape(*a.shape[:2], *[1] * (x.ndim - 2)) * x + y)

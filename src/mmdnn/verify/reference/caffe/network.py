@@ -90,7 +90,9 @@ class Pass:
 
     def _blob(self, layer: Layer, name: str) -> _Blob:
         if name not in self.blobs:
-            raise FormatError(f"it reads the blob '{name}', which nothing has made", layer=layer.name)
+            raise FormatError(
+                f"it reads the blob '{name}', which nothing has made", layer=layer.name
+            )
         return self.blobs[name]
 
     def _check_over(self, step: Step, entry: Entry) -> None:

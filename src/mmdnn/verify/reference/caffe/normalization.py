@@ -54,7 +54,7 @@ def batch_norm(step: Step, x: Array) -> Array:
         step.refuse(f"{blobs} weight blobs")
     if blobs == 5:
         y = y * _channels(step.weight(3, channels), x) + _channels(step.weight(4, channels), x)
-    return y
+    return np.asarray(y)
 
 
 @computes("BN", over=[0])
@@ -70,20 +70,23 @@ def bn(step: Step, x: Array) -> Array:
         momentum=0.9,
         frozen=False,
         bn_mode="",
-        **dict.fromkeys(("slope_filler", "bias_filler", "scale_filler", "shift_filler"), {}),
+        slope_filler={},
+        bias_filler={},
+        scale_filler={},
+        shift_filler={},
     )
     weights = [_channels(step.weight(i, x.shape[1:2]), x) for i in range(len(step.layer.blobs))]
     if len(weights) == 4 and not p["bn_mode"]:
         if step.layer.phase == "TRAIN" and not p["frozen"]:
             step.refuse("it normalises by the batch in training")
         slope, bias, mean, variance = weights
-        return slope * (x - mean) / np.sqrt(variance + p["eps"]) + bias
+        return np.asarray(slope * (x - mean) / np.sqrt(variance + p["eps"]) + bias)
     if len(weights) != 2 or p["bn_mode"] not in ("", "LEARN", "INFERENCE"):
         step.refuse(f"{len(weights)} weight blobs and the mode '{p['bn_mode']}'")
     if p["bn_mode"] == "INFERENCE":
-        return weights[0] * x + weights[1]
+        return np.asarray(weights[0] * x + weights[1])
     mean, variance = _own_statistics(x)
-    return weights[0] * (x - mean) / np.sqrt(variance + 1e-9) + weights[1]
+    return np.asarray(weights[0] * (x - mean) / np.sqrt(variance + 1e-9) + weights[1])
 
 
 @computes("LRN")
@@ -97,13 +100,13 @@ def lrn(step: Step, x: Array) -> Array:
     if p.norm_region == p.WITHIN_CHANNEL:
         rows, columns = (Axis(length, size, 1, half) for length in x.shape[2:])
         mean = average(squares, rows, columns, (x.shape[2], x.shape[3]))
-        return x * (1 + p.alpha * mean) ** -p.beta
+        return np.asarray(x * (1 + p.alpha * mean) ** -p.beta)
     sums = np.zeros_like(x)
     for distance in range(-half, half + 1):
         first, last = max(-distance, 0), min(x.shape[1] - distance, x.shape[1])
         if first < last:
             sums[:, first:last] += squares[:, first + distance : last + distance]
-    return x * (p.k + p.alpha / size * sums) ** -p.beta
+    return np.asarray(x * (p.k + p.alpha / size * sums) ** -p.beta)
 
 
 @computes("MVN", over=[0])
@@ -117,7 +120,7 @@ def mvn(step: Step, x: Array) -> Array:
     y = x - x.mean(axes, keepdims=True)
     if p.normalize_variance:
         y = y / (np.sqrt((y**2).mean(axes, keepdims=True)) + p.eps)
-    return y
+    return np.asarray(y)
 
 
 @computes("Normalize", over=[0])
@@ -131,4 +134,4 @@ def normalize(step: Step, x: Array) -> Array:
     length = np.sqrt((x**2).sum(axes, keepdims=True) + p.eps)
     shared = p.channel_shared
     scale = step.weight(0, ()) if shared else _channels(step.weight(0, x.shape[1:2]), x)
-    return x / length * scale
+    return np.asarray(x / length * scale)

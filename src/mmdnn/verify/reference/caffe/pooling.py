@@ -95,14 +95,23 @@ def pooling(step: Step, x: Array) -> list[Array]:
 
 def _axis(step: Step, side: str, size: int) -> Axis:
     p = step.p
+    kernel, stride, pad = (_side(step, name, side) for name in ("kernel_size", "stride", "pad"))
     if p.global_pooling:
+        if kernel or stride != 1 or pad:
+            step.wrong("a window is said, and global_pooling")
         return Axis(size, size, 1)
-    kernel = getattr(p, f"kernel_{side}") or p.kernel_size
-    stride = getattr(p, f"stride_{side}") or p.stride
-    pad = getattr(p, f"pad_{side}") or p.pad
     if not kernel or not stride or pad >= kernel:
         step.wrong(f"a window of {kernel}, stride {stride}, pad {pad}")
     return Axis(size, kernel, stride, pad)
+
+
+def _side(step: Step, name: str, side: str) -> int:
+    """A number for height and width, or for one of them: never both."""
+    p, stem = step.p, name.removesuffix("_size")
+    apart = [p.HasField(f"{stem}_{each}") for each in "hw"]
+    if any(apart) and (p.HasField(name) or not all(apart)):
+        step.wrong(f"{name} and {stem}_h, or one of {stem}_h and {stem}_w alone")
+    return int(getattr(p, f"{stem}_{side}" if any(apart) else name))
 
 
 @computes("SPP")

@@ -53,7 +53,7 @@ def lstm(step: Step, *bottoms: Array) -> list[Array]:
 
 @computes("RNN")
 def rnn(step: Step, *bottoms: Array) -> list[Array]:
-    """h = tanh(Wh h + Wx x + b), o = tanh(Wo h + bo)."""
+    """State: tanh(Wh h + Wx x + b); output: tanh(Wo h + bo)."""
     x, cont, static, (h,) = _bottoms(step, 1, bottoms)
     size = step.p.num_output
     total, place = _input(step, x, static, size)

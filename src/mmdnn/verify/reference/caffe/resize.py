@@ -45,7 +45,7 @@ def _linear(x: Array, axis: int, size: int) -> Array:
     low = np.minimum(places.astype(np.int64), before - 1)
     high = np.minimum(low + 1, before - 1)
     part = (places - low).reshape(-1, *[1] * (x.ndim - axis - 1))
-    return (1 - part) * x.take(low, axis) + part * x.take(high, axis)
+    return np.asarray((1 - part) * x.take(low, axis) + part * x.take(high, axis))
 
 
 @computes("Upsample")
