@@ -162,7 +162,7 @@ def reference(framework: registry.Framework, source: registry.Source) -> Runner 
         return None
     room = importlib.import_module(name)
     title = f"the reference for {framework.title} on {_names(source)}"
-    return Runner(title, lambda values: room.run(source, values), Runs.REFERENCE)
+    return Runner(title, _session(room, source), Runs.REFERENCE)
 
 
 def of_ir(model: ir.Model) -> Runner:

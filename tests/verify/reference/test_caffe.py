@@ -284,8 +284,3 @@ def test_an_input_that_is_not_fed(tmp_path):
     path.write_text('layer { name: "x" type: "Input" top: "x" }')
     with pytest.raises(UsageError, match="'x' is not fed"):
         caffe.run(Source(network=path), {})
-
-
-def test_a_file_that_has_changed_is_read_again(tmp_path):
-    assert run(tmp_path, [("Power", "x", "y", "power_param { scale: 2 }")], x=[1])["y"] == 2
-    assert run(tmp_path, [("Power", "x", "y", "power_param { scale: -37 }")], x=[1])["y"] == -37

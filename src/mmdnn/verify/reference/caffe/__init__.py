@@ -6,14 +6,12 @@ held to what real Caffe computed for some 400 networks.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 
 from mmdnn.frameworks.caffe import reader
-from mmdnn.frameworks.caffe.graph import Network
 from mmdnn.registry import Source
 from mmdnn.verify.reference.caffe import (  # noqa: F401 - each enters its layers' functions
     activation,
@@ -31,6 +29,8 @@ from mmdnn.verify.reference.caffe import (  # noqa: F401 - each enters its layer
     shape,
 )
 from mmdnn.verify.reference.caffe.network import Pass
+
+Run: TypeAlias = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -51,39 +51,13 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
         UsageError: An input is not fed; or a filler is random, so nothing determines the numbers.
         FormatError: The files are damaged.
     """
-    return Pass(_network(_key(source), _Held(source)), feeds).run()
+    return load(source)(feeds)
 
 
-class _Held:
-    """A source, equal to any other: the key says which it is."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
-
-    def __hash__(self) -> int:
-        return 0
+def load(source: Source) -> Run:
+    """What `run` does with these files, which are read once for all inputs."""
+    network = reader.read(source)
+    return lambda feeds: Pass(network, feeds).run()
 
 
-def _key(source: Source) -> tuple[object, ...]:
-    stats = [os.stat(path) for path in source.files if path.exists()]
-    return (
-        source.network,
-        source.weights,
-        source.phase,
-        source.stages,
-        tuple(sorted(source.input_shapes.items())),
-        tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats),
-    )
-
-
-@lru_cache(maxsize=1)
-def _network(key: tuple[object, ...], held: _Held) -> Network:
-    """The network, read once for all feeds."""
-    del key
-    return reader.read(held.source)
-
-
-__all__ = ["run"]
+__all__ = ["Run", "load", "run"]
