@@ -23,6 +23,7 @@ def test_text_gives_the_value_back(value: Any) -> None:
 
 def test_numpys_numbers() -> None:
     assert literal(np.float32(0.1)) == "0.1"
+    assert literal(np.float16(1.1)) == "1.099609375"
     assert literal(np.array([[1, 2]], np.int8)) == "[[1, 2]]"
     assert literal(np.finfo(np.float32).max) == "3.4028234663852886e+38"
     assert literal(Raw("torch.int64")) == "torch.int64"

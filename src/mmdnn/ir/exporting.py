@@ -106,7 +106,8 @@ class Exporter(Operators):
         """What a function takes by name."""
         given, usual = node.node.attributes, defaults(node.node)
         wanted = (given.keys() if keywords.others else keywords.names.keys()) - keywords.unused
-        values = {name: python_value(given[name]) for name in wanted if name in given}
+        exact = node.output.dtype == ir.DataType.DOUBLE
+        values = {name: python_value(given[name], exact) for name in wanted if name in given}
         handled = wanted | keywords.unused
         if WINDOW in keywords.names:
             values[WINDOW] = Window.of(node)
@@ -212,12 +213,19 @@ def is_used(value: ir.Value) -> bool:
     return value.is_graph_output() or bool(value.uses())
 
 
-def python_value(attribute: ir.Attr) -> Any:
-    """An attribute's value: int, float, str, list, tensor, graph or type."""
+def python_value(attribute: ir.Attr, exact: bool = False) -> Any:
+    """An attribute's value: int, float, str, list, tensor, graph or type.
+
+    Args:
+        attribute: It.
+        exact: Whether something computes with it in double precision: the shortest decimal, which only
+            float32 takes for the same number, will not do.
+    """
+    number = (lambda x: float(np.float32(x))) if exact else shortest
     if attribute.type == ir.AttributeType.FLOAT:
-        return shortest(attribute.value)
+        return number(attribute.value)
     if attribute.type == ir.AttributeType.FLOATS:
-        return [shortest(number) for number in attribute.value]
+        return [number(each) for each in attribute.value]
     if attribute.type in {ir.AttributeType.INTS, ir.AttributeType.STRINGS}:
         return list(attribute.value)
     return attribute.value

@@ -36,12 +36,14 @@ def literal(value: Any) -> str:
 
 
 def native(array: np.ndarray | np.generic) -> Any:
-    """Numbers as Python's own; a short float as the shortest decimal that gives it back."""
+    """Numbers as Python's own, to be read back in their type.
+
+    A float32 is the shortest decimal that gives it back. A half is exact: what computes with one, as
+    torch, takes numbers as float32.
+    """
     array = np.asarray(array)
     if array.ndim:
         return [native(item) for item in array]
-    if array.dtype == np.float16:
-        return float(str(array))
     return shortest(float(array)) if array.dtype == np.float32 else array.item()
 
 

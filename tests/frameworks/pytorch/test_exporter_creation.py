@@ -12,7 +12,8 @@ from helpers.pytorch.harness import assert_snapshot, check, forward
     ("kind", "bounds"),
     [
         ("int64", (0, 5, 1)), ("int64", (5, 0, -2)), ("int32", (1, 8, 3)), ("int64", (3, 3, 1)),
-        ("float", (0.5, 2.1, 0.3)), ("float", (1, -1, -0.4)), ("double", (0, 1, 0.1)),
+        ("float", (0.5, 2.1, 0.3)), ("float", (1, -1, -0.4)), ("float", (0, 0.6, 0.1)),
+        ("double", (0, 1, 0.1)),
     ],
 )  # fmt: skip
 def test_range(kind: str, bounds: tuple[float, ...]) -> None:

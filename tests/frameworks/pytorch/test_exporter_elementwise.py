@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from helpers.pytorch.harness import assert_snapshot, check, forward, parse
@@ -113,6 +114,50 @@ def test_powers_of_a_negative_number() -> None:
     feeds = {"b": np.array([0, 1, 2, 3], np.float32)}
     text = check("float[4] b => float y", "y = Pow(a, b)", feeds, weights=base)
     assert forward(text) == "return (-2.0) ** b"
+
+
+SCALARS = {
+    ("float16", "Mul"): "x * 1.099609375",
+    ("float16", "Less"): "x < 1.099609375",
+    ("float16", "Max"): "x.clamp(min=1.099609375)",
+    ("bfloat16", "Mul"): "x * self.b",
+    ("float", "Mul"): "x * 1.1",
+    ("double", "Mul"): "x * 1.1",
+}
+"""How 1.1 is written beside a tensor of each type: as what is 1.1 in that type when torch has read it."""
+
+
+@pytest.mark.parametrize(("kind", "operator"), SCALARS)
+def test_numbers_are_those_of_their_type(kind: str, operator: str) -> None:
+    dtype = ir.DataType[{"float": "FLOAT"}.get(kind, kind.upper())].numpy()
+    feeds = {"x": np.array([1, 1.1, 3, -7.3], dtype)}
+    result = "bool" if operator == "Less" else kind
+    text = check(
+        f"{kind}[4] x => {result} y",
+        f"y = {operator}(x, b)",
+        feeds,
+        weights={"b": np.array(1.1, dtype)},
+        reference=True,
+    )
+    assert forward(text) == f"return {SCALARS[kind, operator]}"
+
+
+@pytest.mark.parametrize("base", ["double", "int32"])
+def test_an_exponent_of_another_type_is_exact(base: str) -> None:
+    weights = {"b": np.array(0.1, np.float32)}
+    text = check(
+        f"{base}[4] a => {base} y",
+        "y = Pow(a, b)",
+        {"a": np.array([1, 2, 3, 5], base)},
+        weights=weights,
+    )
+    assert "0.10000000149011612" in forward(text)
+
+
+def test_attributes_beside_doubles_are_exact() -> None:
+    feeds = {"x": np.array([-1, 2], np.float64)}
+    text = check("double[2] x => double y", "y = Elu<alpha=0.3>(x)", feeds, reference=True)
+    assert forward(text) == "return F.elu(x, alpha=0.30000001192092896)"
 
 
 def test_bits() -> None:

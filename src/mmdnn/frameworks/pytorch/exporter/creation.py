@@ -30,7 +30,7 @@ def _number(torch: Writer, x: Variable) -> Any:
     if found:
         return found[0]
     array = torch.static(x)
-    return torch.method(x, "item") if array is None else native(array.reshape(()))
+    return torch.method(x, "item") if array is None else array.item()
 
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")

@@ -139,7 +139,10 @@ class Writer:
         return self.binary("+" if offset > 0 else "-", product, abs(offset)) if offset else product
 
     def scalar(self, x: Any, other: Any) -> Any:
-        """A constant of one element as a number, where that changes neither type nor shape."""
+        """A constant of one element as a number, where that changes neither type nor shape.
+
+        Beside a tensor of another type, as an exponent may be, it is the exact number.
+        """
         if (
             not isinstance(x, Variable)
             or x.constant is None
@@ -154,7 +157,8 @@ class Writer:
             return x
         if isinstance(other, Variable) and other.constant is not None:
             return x
-        return native(array.reshape(()))
+        same = isinstance(other, Code) or other.dtype == x.dtype
+        return native(array.reshape(())) if same else array.item()
 
 
 def torch_type(node: Node, dtype: ir.DataType | int | None) -> Raw:
