@@ -39,7 +39,8 @@ def run(model: ir.Model, feeds: Mapping[str, np.ndarray]) -> Arrays:
     for value in graph.initializers.values():
         assert value.const_value is not None
         value.const_value = ir.Tensor(references.read(value.const_value), name=value.name)
-    wanted = [value for node in graph for value in node.outputs if value not in graph.outputs]
+    made = [value for node in graph for value in node.outputs if value.name]
+    wanted = [value for value in made if value not in graph.outputs]
     graph.outputs.extend(wanted)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -102,7 +102,15 @@ def _leading_axis(layer: Layer) -> str:
 
 def _window(layer: Layer) -> str:
     param = layer.param()
-    return "stochastic pooling" if param.pool == param.STOCHASTIC else ""
+    if param.pool == param.STOCHASTIC:
+        return "stochastic pooling"
+    pads, kernels, strides = (
+        [getattr(param, f"{stem}_{side}") or getattr(param, whole) for side in "hw"]
+        for stem, whole in (("pad", "pad"), ("kernel", "kernel_size"), ("stride", "stride"))
+    )
+    rows = list(zip(pads, kernels, strides, strict=True))
+    loose = any(pads) and any(not pad and stride > kernel for pad, kernel, stride in rows)
+    return "it keeps a window that begins behind an axis without padding" if loose else ""
 
 
 def _two(layer: Layer, field: str, default: int) -> tuple[int, int]:

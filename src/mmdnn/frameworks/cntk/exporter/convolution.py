@@ -150,8 +150,14 @@ def _crop(frame: Window) -> Crop:
         for whole, axis, end in zip(_whole(frame), frame.axes, ends, strict=True)
     ]
     rows = zip(frame.kernel, frame.strides, frame.begins, sizes, frame.sizes or (), strict=True)
-    auto = any((*frame.begins, *ends)) and all(is_auto(*row) for row in rows)
+    auto = any((*frame.begins, *ends)) and all(_is_auto(*row) for row in rows)
     return Crop(tuple(frame.begins), tuple(ends), tuple(sizes), auto)
+
+
+def _is_auto(span: int, stride: int, begin: int, size: int, count: int) -> bool:
+    """Whether CNTK cuts so by itself: a window has room in the output, and strides leave no gaps."""
+    fits = span <= size and (span > 1 or stride == 1)
+    return fits and is_auto(span, stride, begin, size, count)
 
 
 def _open_crop(node: ExportedNode, frame: Window) -> Crop:

@@ -23,6 +23,8 @@ KINDS = {
     "ReduceL2": "Sum",
     "ReduceSumSquare": "Sum",
 }
+FRACTIONS = {"ReduceMean", "ReduceLogSumExp", "ReduceL2"}
+"""Those that give fractions of whole numbers."""
 
 
 @exporter(*KINDS, doc=f"{API}/cntk.ops#reduce_sum")
@@ -35,6 +37,9 @@ def reduce(
     keepdims: int,
     noop_with_empty_axes: int,
 ) -> Operand:
+    kind = node.output.dtype
+    if node.type in FRACTIONS and kind is not None and not kind.is_floating_point():
+        node.refuse("its whole numbers are rounded, which CNTK's floats are not")
     given = node.ints(axes, "axes") if axes is not None else []
     every = [] if noop_with_empty_axes else list(range(x.rank))
     positions = sorted({node.front(axis, x.rank) for axis in given}) or every

@@ -79,6 +79,8 @@ def conv_transpose(
 ) -> Array:
     per_group = weight_shape(node, weight)[1]
     check_window(node, window)
+    if len(window) == 3 and max(window.dilations) > 1:
+        node.refuse("MXNet has no dilation of transposed windows with three axes")
     pads, adj, begins, ends = _transposed_pads(node, window)
     y = mx.Deconvolution(
         x,
