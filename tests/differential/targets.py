@@ -277,6 +277,8 @@ class Cntk(Target):
         self, error: Error, files: Sequence[Path], feeds: Feeds, outputs: list[str]
     ) -> Result:
         """What only a GPU runs is read back."""
+        if any(reason in str(error) for reason in TOO_SMALL):
+            return Refused(" ".join(str(error).split()))
         if not any(reason in str(error) for reason in GPU_ONLY):
             return RuntimeError(" ".join(str(error).split()))
         try:
@@ -286,6 +288,9 @@ class Cntk(Target):
         except Exception as again:  # noqa: BLE001 - whatever it is, it is to be shown
             return again
 
+
+TOO_SMALL = ("requires that kernel dim",)
+"""What CNTK says of a picture, where the file leaves its size open."""
 
 GPU_ONLY = ("Dilated convolution on CPU", "is not supported on the CPU")
 TARGETS: dict[str, type[Target]] = {

@@ -61,6 +61,8 @@ def reductions_of_types(rng: np.random.Generator) -> Iterator[Case]:
     for kind in KINDS:
         for dtype in (np.float64, np.float16, np.int32, np.int64):
             x = np.abs(normal(rng, 2, 3, 4, dtype=dtype)) + np.ones(1, dtype)
+            if "Log" in kind and np.dtype(dtype).kind == "i":
+                continue  # its definition takes the logarithm of a whole number, which ONNX has not
             yield Case(kind, [fed(x), ints(1)])
 
 

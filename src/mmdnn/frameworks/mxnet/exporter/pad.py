@@ -40,6 +40,8 @@ def pad(
     padded = [axis for axis, sides in enumerate(wide) if any(sides)]
     if not padded:
         return x
+    if x.dtype is not None and not x.dtype.is_floating_point():
+        node.refuse("MXNet pads floating-point numbers only")
     plain = [axis for axis in range(rank) if axis not in padded]
     missing = max(4 - rank, 2 - len(plain), 0)
     if rank + missing > 5:
