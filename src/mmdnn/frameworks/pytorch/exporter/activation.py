@@ -6,7 +6,13 @@ import math
 
 import numpy as np
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, functions, unless
+from mmdnn.frameworks.pytorch.exporter.table import (
+    ExportedNode,
+    Writer,
+    exporter,
+    functions,
+    unless,
+)
 from mmdnn.frameworks.pytorch.exporter.weights import reshaped
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
@@ -28,39 +34,41 @@ functions(
 
 
 @exporter("Gelu", doc="Gelu")
-def gelu(_node: Node, torch: Writer, x: Variable, *, approximate: str) -> Code:
+def gelu(_node: ExportedNode, torch: Writer, x: Variable, *, approximate: str) -> Code:
     return torch.call("F.gelu", x, **unless(approximate=(approximate, "none")))
 
 
 @exporter("Elu", doc="Elu")
-def elu(_node: Node, torch: Writer, x: Variable, *, alpha: float) -> Code:
+def elu(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
     return torch.call("F.elu", x, **unless(alpha=(alpha, 1.0)))
 
 
 @exporter("Celu", doc="Celu")
-def celu(_node: Node, torch: Writer, x: Variable, *, alpha: float) -> Code:
+def celu(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
     return torch.call("F.celu", x, **unless(alpha=(alpha, 1.0)))
 
 
 @exporter("Selu", doc="Selu")
-def selu(_node: Node, torch: Writer, x: Variable, *, alpha: float, gamma: float) -> Code:
+def selu(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float, gamma: float) -> Code:
     if np.allclose((alpha, gamma), SELU, rtol=1e-6):
         return torch.call("F.selu", x)
     return torch.binary("*", gamma, torch.call("F.elu", x, alpha))
 
 
 @exporter("LeakyRelu", doc="LeakyRelu")
-def leaky_relu(_node: Node, torch: Writer, x: Variable, *, alpha: float) -> Code:
+def leaky_relu(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
     return torch.call("F.leaky_relu", x, alpha)
 
 
 @exporter("ThresholdedRelu", doc="ThresholdedRelu")
-def thresholded_relu(_node: Node, torch: Writer, x: Variable, *, alpha: float) -> Code:
+def thresholded_relu(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
     return torch.call("F.threshold", x, alpha, 0.0)
 
 
 @exporter("HardSigmoid", doc="HardSigmoid")
-def hard_sigmoid(_node: Node, torch: Writer, x: Variable, *, alpha: float, beta: float) -> Code:
+def hard_sigmoid(
+    _node: ExportedNode, torch: Writer, x: Variable, *, alpha: float, beta: float
+) -> Code:
     if math.isclose(alpha, 1 / 6, rel_tol=1e-6) and beta == 0.5:
         return torch.call("F.hardsigmoid", x)
     line = torch.binary("+", torch.binary("*", alpha, x), beta)
@@ -68,14 +76,14 @@ def hard_sigmoid(_node: Node, torch: Writer, x: Variable, *, alpha: float, beta:
 
 
 @exporter("Swish", doc="Swish")
-def swish(_node: Node, torch: Writer, x: Variable, *, alpha: float) -> Code:
+def swish(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
     if alpha == 1:
         return torch.call("F.silu", x)
     return torch.binary("*", x, torch.call("torch.sigmoid", torch.binary("*", alpha, x)))
 
 
 @exporter("Shrink", doc="Shrink")
-def shrink(node: Node, torch: Writer, x: Variable, *, bias: float, lambd: float) -> Code:
+def shrink(node: ExportedNode, torch: Writer, x: Variable, *, bias: float, lambd: float) -> Code:
     if x.dtype is None or not x.dtype.is_floating_point():
         node.refuse("torch shrinks floating-point numbers only")
     if bias == 0:
@@ -90,17 +98,17 @@ def shrink(node: Node, torch: Writer, x: Variable, *, bias: float, lambd: float)
 
 
 @exporter("Softmax", doc="Softmax")
-def softmax(_node: Node, torch: Writer, x: Variable, *, axis: int) -> Code:
+def softmax(_node: ExportedNode, torch: Writer, x: Variable, *, axis: int) -> Code:
     return torch.call("F.softmax", x, dim=axis)
 
 
 @exporter("LogSoftmax", doc="LogSoftmax")
-def log_softmax(_node: Node, torch: Writer, x: Variable, *, axis: int) -> Code:
+def log_softmax(_node: ExportedNode, torch: Writer, x: Variable, *, axis: int) -> Code:
     return torch.call("F.log_softmax", x, dim=axis)
 
 
 @exporter("Hardmax", doc="Hardmax")
-def hardmax(node: Node, torch: Writer, x: Variable, *, axis: int) -> Code:
+def hardmax(node: ExportedNode, torch: Writer, x: Variable, *, axis: int) -> Code:
     axis = node.axis(x, axis)
     best = torch.method(x, "argmax", axis, keepdim=True)
     zeros = torch.call("torch.zeros_like", x)
@@ -108,7 +116,7 @@ def hardmax(node: Node, torch: Writer, x: Variable, *, axis: int) -> Code:
 
 
 @exporter("PRelu", doc="PRelu")
-def prelu(node: Node, torch: Writer, x: Variable, slope: Variable) -> Code:
+def prelu(node: ExportedNode, torch: Writer, x: Variable, slope: Variable) -> Code:
     floating = x.dtype is not None and x.dtype.is_floating_point()
     per_channel = floating and slope.constant is not None and _is_per_channel(x, slope)
     if not per_channel:

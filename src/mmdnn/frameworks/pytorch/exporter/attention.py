@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.exporting import is_used
 from mmdnn.python.expressions import Code
@@ -62,7 +62,7 @@ def _same(a: Any, b: Any) -> bool:
     "Attention", doc="Attention", unused=" ".join([*SPECIAL, *WINDOWS, "qk_matmul_output_mode"])
 )
 def attention(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     query: Variable,
     key: Variable,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, functions, symbols
+from mmdnn.frameworks.pytorch.exporter.table import (
+    ExportedNode,
+    Writer,
+    exporter,
+    functions,
+    symbols,
+)
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import Raw
@@ -23,18 +29,20 @@ symbols(
 
 
 @exporter("Not", doc="Not")
-def not_(_node: Node, torch: Writer, x: Variable) -> Code:
+def not_(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.unary("~", x)
 
 
 @exporter("Where", doc="Where")
-def where(_node: Node, torch: Writer, condition: Variable, a: Variable, b: Variable) -> Code:
+def where(
+    _node: ExportedNode, torch: Writer, condition: Variable, a: Variable, b: Variable
+) -> Code:
     return torch.call("torch.where", condition, torch.scalar(a, b), torch.scalar(b, a))
 
 
 @exporter("IsInf", doc="IsInf")
 def is_inf(
-    _node: Node, torch: Writer, x: Variable, *, detect_negative: int, detect_positive: int
+    _node: ExportedNode, torch: Writer, x: Variable, *, detect_negative: int, detect_positive: int
 ) -> Code:
     signs = (bool(detect_negative), bool(detect_positive))
     if not any(signs):

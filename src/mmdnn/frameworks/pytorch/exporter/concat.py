@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
 
 @exporter("Concat", doc="Concat")
-def concat(_node: Node, torch: Writer, *xs: Variable, axis: int) -> Code | Variable:
+def concat(_node: ExportedNode, torch: Writer, *xs: Variable, axis: int) -> Code | Variable:
     return xs[0] if len(xs) == 1 else torch.call("torch.cat", list(xs), axis)
 
 
 @exporter("Split", doc="Split")
 def split(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     sizes: Variable | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Variable
 from mmdnn.ir.exporting import is_used
 from mmdnn.ir.recurrent import scans
@@ -20,7 +20,7 @@ ENDLESS = 1 << 31
 
 @exporter("If", doc="If")
 def if_(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     condition: Variable,
     *,
@@ -47,7 +47,7 @@ def if_(
 
 @exporter("Loop", doc="Loop")
 def loop(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     trips: Variable | None = None,
     condition: Variable | None = None,
@@ -177,7 +177,7 @@ def _update(torch: Writer, updates: list[tuple[Variable, ir.Value]]) -> list[Sta
 
 
 def _finish(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     carried: list[Variable],
     scanned: Any,
@@ -216,7 +216,7 @@ def _nothing(value: ir.Value, axis: int) -> str:
 
 
 @exporter("Scan", doc="Scan", unused=" ".join(scans.ATTRIBUTES))
-def scan(node: Node, torch: Writer, *inputs: Variable) -> None:
+def scan(node: ExportedNode, torch: Writer, *inputs: Variable) -> None:
     said = scans.read(node.node)
     graph, count = said.body, len(said.axes)
     first, scanned = inputs[: said.states], inputs[said.states :]

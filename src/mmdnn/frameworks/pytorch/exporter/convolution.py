@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, pair, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, pair, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
 from mmdnn.python.expressions import Code
@@ -23,7 +23,7 @@ def flat_pads(begins: list[int], ends: list[int]) -> tuple[int, ...]:
     return tuple(side for both in reversed(pairs) for side in both)
 
 
-def check(node: Node, window: Window, weight: Variable) -> tuple[int, int]:
+def check(node: ExportedNode, window: Window, weight: Variable) -> tuple[int, int]:
     """The first sizes of a convolution's weight; refused where torch has none of so many axes."""
     if weight.shape is None or not all(isinstance(d, int) for d in weight.shape):
         node.refuse("the shape of its weight is not known")
@@ -34,7 +34,7 @@ def check(node: Node, window: Window, weight: Variable) -> tuple[int, int]:
 
 @exporter("Conv", doc="Conv")
 def conv(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     weight: Variable,
@@ -69,7 +69,7 @@ def conv(
 
 @exporter("ConvTranspose", doc="ConvTranspose")
 def conv_transpose(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     weight: Variable,
@@ -107,7 +107,7 @@ def conv_transpose(
 
 
 def _padding_of_transposed(
-    node: Node, window: Window
+    node: ExportedNode, window: Window
 ) -> tuple[list[int], list[int], tuple[int, ...]]:
     """Torch's `padding` and `output_padding`, and what `F.pad` cuts off afterwards.
 
@@ -128,7 +128,7 @@ def _padding_of_transposed(
 
 @exporter("DeformConv", doc="DeformConv", unused="kernel_shape")
 def deform_conv(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     weight: Variable,
@@ -158,7 +158,7 @@ def deform_conv(
 
 @exporter("Col2Im", doc="Col2Im")
 def col2im(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     image_shape: Variable,

@@ -6,14 +6,16 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import native
 
 
 @exporter("Range", doc="Range", unused="stash_type")
-def range_(node: Node, torch: Writer, start: Variable, limit: Variable, delta: Variable) -> Code:
+def range_(
+    node: ExportedNode, torch: Writer, start: Variable, limit: Variable, delta: Variable
+) -> Code:
     bounds = [_number(torch, bound) for bound in (start, limit, delta)]
     if start.dtype is None:
         node.refuse("the type of its output is not known")
@@ -35,7 +37,7 @@ def _number(torch: Writer, x: Variable) -> Any:
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")
 def constant_of_shape(
-    node: Node, torch: Writer, dims: Variable, *, value: ir.TensorProtocol | None = None
+    node: ExportedNode, torch: Writer, dims: Variable, *, value: ir.TensorProtocol | None = None
 ) -> Code:
     fill = 0.0 if value is None else native(value.numpy().reshape(()))
     dtype = ir.DataType.FLOAT if value is None else value.dtype
@@ -47,7 +49,9 @@ def constant_of_shape(
 
 
 @exporter("EyeLike", doc="EyeLike")
-def eye_like(node: Node, torch: Writer, x: Variable, *, k: int, dtype: int | None = None) -> Code:
+def eye_like(
+    node: ExportedNode, torch: Writer, x: Variable, *, k: int, dtype: int | None = None
+) -> Code:
     element = dtype or x.dtype
     rows, columns = torch.size(x, 0), torch.size(x, 1)
     kind = {} if element == ir.DataType.FLOAT else {"dtype": torch_type(node, element)}

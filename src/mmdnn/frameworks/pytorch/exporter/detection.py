@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import native
@@ -12,7 +12,7 @@ from mmdnn.python.literals import native
 
 @exporter("NonMaxSuppression", doc="NonMaxSuppression")
 def non_max_suppression(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     boxes: Variable,
     scores: Variable,
@@ -34,7 +34,7 @@ def non_max_suppression(
 
 @exporter("RoiAlign", doc="RoiAlign")
 def roi_align(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     rois: Variable,
@@ -58,7 +58,7 @@ def roi_align(
 
 @exporter("MaxRoiPool", doc="MaxRoiPool")
 def max_roi_pool(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     rois: Variable,

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.matmul import bias_of, is_weight, linear
 from mmdnn.frameworks.pytorch.exporter.table import (
-    Node,
+    ExportedNode,
     Writer,
     exporter,
     functions,
@@ -36,41 +36,41 @@ symbols({"Sub": "-", "Mul": "*", "BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXo
 
 
 @exporter("Identity", doc="Identity")
-def identity(_node: Node, _torch: Writer, x: Variable) -> Variable:
+def identity(_node: ExportedNode, _torch: Writer, x: Variable) -> Variable:
     return x
 
 
 @exporter("Neg", doc="Neg")
-def neg(_node: Node, torch: Writer, x: Variable) -> Code:
+def neg(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.unary("-", x)
 
 
 @exporter("BitwiseNot", doc="BitwiseNot")
-def bitwise_not(_node: Node, torch: Writer, x: Variable) -> Code:
+def bitwise_not(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.unary("~", x)
 
 
 @exporter("Reciprocal", doc="Reciprocal")
-def reciprocal(_node: Node, torch: Writer, x: Variable) -> Code:
+def reciprocal(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.binary("/", 1, x)
 
 
 @exporter("Div", doc="Div")
-def div(node: Node, torch: Writer, a: Variable, b: Variable) -> Code:
+def div(node: ExportedNode, torch: Writer, a: Variable, b: Variable) -> Code:
     if is_floating(node, a):
         return torch.binary("/", a, b)
     return torch.call("torch.div", a, torch.scalar(b, a), rounding_mode="trunc")
 
 
 @exporter("Mod", doc="Mod")
-def mod(_node: Node, torch: Writer, a: Variable, b: Variable, *, fmod: int) -> Code:
+def mod(_node: ExportedNode, torch: Writer, a: Variable, b: Variable, *, fmod: int) -> Code:
     if fmod:
         return torch.call("torch.fmod", a, torch.scalar(b, a))
     return torch.binary("%", a, b)
 
 
 @exporter("Pow", doc="Pow")
-def power(node: Node, torch: Writer, base: Variable, exponent: Variable) -> Code:
+def power(node: ExportedNode, torch: Writer, base: Variable, exponent: Variable) -> Code:
     floating = is_floating(node, base)
     same = base.dtype == exponent.dtype
     number: Any = torch.scalar(exponent, base)
@@ -88,12 +88,14 @@ def power(node: Node, torch: Writer, base: Variable, exponent: Variable) -> Code
 
 
 @exporter("BitShift", doc="BitShift")
-def bit_shift(_node: Node, torch: Writer, a: Variable, b: Variable, *, direction: str) -> Code:
+def bit_shift(
+    _node: ExportedNode, torch: Writer, a: Variable, b: Variable, *, direction: str
+) -> Code:
     return torch.binary("<<" if direction == "LEFT" else ">>", a, b)
 
 
 @exporter("Max", "Min", doc="Max")
-def extreme(node: Node, torch: Writer, *xs: Variable) -> Code | Variable:
+def extreme(node: ExportedNode, torch: Writer, *xs: Variable) -> Code | Variable:
     bound = "min" if node.type == "Max" else "max"
 
     def two(a: Any, b: Any) -> Any:
@@ -108,19 +110,19 @@ def extreme(node: Node, torch: Writer, *xs: Variable) -> Code | Variable:
 
 
 @exporter("Sum", doc="Sum")
-def add_all(_node: Node, torch: Writer, *xs: Variable) -> Code | Variable:
+def add_all(_node: ExportedNode, torch: Writer, *xs: Variable) -> Code | Variable:
     return reduce(lambda a, b: torch.binary("+", a, b), xs)  # type: ignore[arg-type, return-value]
 
 
 @exporter("Mean", doc="Mean")
-def mean_of_all(_node: Node, torch: Writer, *xs: Variable) -> Code | Variable:
+def mean_of_all(_node: ExportedNode, torch: Writer, *xs: Variable) -> Code | Variable:
     total = reduce(lambda a, b: torch.binary("+", a, b), xs)  # type: ignore[arg-type, return-value]
     return total if len(xs) == 1 else torch.binary("/", total, len(xs))
 
 
 @exporter("Clip", doc="Clip")
 def clip(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     low: Variable | None = None,
@@ -141,7 +143,7 @@ def clip(
 
 @exporter("Dropout", doc="Dropout", unused="seed")
 def dropout(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     ratio: Variable | None = None,
@@ -161,14 +163,14 @@ def dropout(
 
 
 @exporter("Add", doc="Add")
-def add(node: Node, torch: Writer, a: Variable, b: Variable) -> Code:
+def add(node: ExportedNode, torch: Writer, a: Variable, b: Variable) -> Code:
     for product, row in ((a, b), (b, a)):
         maker = product.value.producer() if product.value is not None else None
         if maker is None or maker.op_type != "MatMul" or maker.domain != "":
             continue
         x, weight = (torch.scope.variable(value) for value in maker.inputs)  # type: ignore[arg-type]
         if is_weight(weight) and bias_of(maker) is not None:
-            node.layer = Node(maker).layer
+            node.layer = ExportedNode(maker).layer
             return linear(torch, x, transposed(weight), row)
     return torch.binary("+", a, b)
 
@@ -192,13 +194,15 @@ LAST_BEFORE_NAN = 464.0
 
 
 @exporter("Cast", doc="Cast")
-def cast(node: Node, torch: Writer, x: Variable, *, to: int, saturate: int) -> Code | Variable:
+def cast(
+    node: ExportedNode, torch: Writer, x: Variable, *, to: int, saturate: int
+) -> Code | Variable:
     return converted(node, torch, x, ir.DataType(to), saturate)
 
 
 @exporter("CastLike", doc="CastLike")
 def cast_like(
-    node: Node, torch: Writer, x: Variable, like: Variable, *, saturate: int
+    node: ExportedNode, torch: Writer, x: Variable, like: Variable, *, saturate: int
 ) -> Code | Variable:
     if like.dtype is None:
         node.refuse("the type it converts to is not known")
@@ -206,7 +210,7 @@ def cast_like(
 
 
 def converted(
-    node: Node, torch: Writer, x: Variable, to: ir.DataType, saturate: int
+    node: ExportedNode, torch: Writer, x: Variable, to: ir.DataType, saturate: int
 ) -> Code | Variable:
     """A tensor of another element type."""
     if x.dtype is not None:
@@ -226,5 +230,5 @@ def converted(
 
 
 @exporter("BitCast", doc="BitCast")
-def bit_cast(node: Node, torch: Writer, x: Variable, *, to: int) -> Code:
+def bit_cast(node: ExportedNode, torch: Writer, x: Variable, *, to: int) -> Code:
     return torch.method(x, "view", torch_type(node, to))

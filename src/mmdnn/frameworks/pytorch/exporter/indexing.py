@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, Code
 
@@ -19,7 +19,7 @@ NON_NEGATIVE = {"ArgMax", "ArgMin", "TopK", "NonZero", "Range", "Shape"}
 
 @exporter("Slice", doc="Slice")
 def slice_(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     starts: Variable,
@@ -59,7 +59,7 @@ def _backwards(steps: Any) -> bool:
 
 
 def _cut(
-    node: Node,
+    node: ExportedNode,
     start: int | Code,
     end: int | Code,
     step: int,
@@ -140,7 +140,7 @@ def _computed_slice(
 
 
 @exporter("Gather", doc="Gather")
-def gather(node: Node, torch: Writer, x: Variable, places: Variable, *, axis: int) -> Code:
+def gather(node: ExportedNode, torch: Writer, x: Variable, places: Variable, *, axis: int) -> Code:
     axis = node.axis(x, axis)
     array = torch.static(places)
     if array is not None and array.ndim <= 1 and array.size <= 16:
@@ -170,14 +170,16 @@ def positive(torch: Writer, x: Variable, places: Variable, axis: int) -> Any:
 
 
 @exporter("GatherElements", doc="GatherElements")
-def gather_elements(node: Node, torch: Writer, x: Variable, places: Variable, *, axis: int) -> Code:
+def gather_elements(
+    node: ExportedNode, torch: Writer, x: Variable, places: Variable, *, axis: int
+) -> Code:
     axis = node.axis(x, axis)
     return torch.method(x, "gather", axis, positive(torch, x, places, axis))
 
 
 @exporter("GatherND", doc="GatherND")
 def gather_nd(
-    _node: Node, torch: Writer, x: Variable, places: Variable, *, batch_dims: int
+    _node: ExportedNode, torch: Writer, x: Variable, places: Variable, *, batch_dims: int
 ) -> Code:
     if batch_dims:
         return torch.helper("gather_nd", x, places, batch_dims)
@@ -190,7 +192,7 @@ REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 @exporter("ScatterElements", doc="ScatterElements")
 def scatter_elements(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     places: Variable,
@@ -210,7 +212,7 @@ def scatter_elements(
 
 @exporter("ScatterND", doc="ScatterND")
 def scatter_nd(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     places: Variable,
@@ -228,7 +230,7 @@ def scatter_nd(
 
 @exporter("TensorScatter", doc="TensorScatter")
 def tensor_scatter(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     past: Variable,
     update: Variable,
@@ -245,7 +247,7 @@ def tensor_scatter(
 
 @exporter("Compress", doc="Compress")
 def compress(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     condition: Variable,
@@ -259,13 +261,13 @@ def compress(
 
 
 @exporter("NonZero", doc="NonZero")
-def non_zero(_node: Node, torch: Writer, x: Variable) -> Code:
+def non_zero(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.code("{0}.T", torch.method(x, "nonzero"), needs=(ATOM,))
 
 
 @exporter("Unique", doc="Unique")
 def unique(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     *,
@@ -280,7 +282,7 @@ def unique(
 
 @exporter("OneHot", doc="OneHot")
 def one_hot(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     places: Variable,
     depth: Variable,
@@ -293,7 +295,9 @@ def one_hot(
 
 
 @exporter("TopK", doc="TopK", unused="sorted")
-def top_k(node: Node, torch: Writer, x: Variable, k: Variable, *, axis: int, largest: int) -> Code:
+def top_k(
+    node: ExportedNode, torch: Writer, x: Variable, k: Variable, *, axis: int, largest: int
+) -> Code:
     options = unless(largest=(bool(largest), True))
     both = torch.helper("top_k", x, torch.integer(k), node.axis(x, axis), **options)
     return both if node.wants(1) else torch.code("{0}[0]", both, needs=(ATOM,))

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
@@ -29,7 +29,7 @@ def _loss(
 
 @exporter("NegativeLogLikelihoodLoss", doc="NegativeLogLikelihoodLoss")
 def nll_loss(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     labels: Variable,
@@ -43,7 +43,7 @@ def nll_loss(
 
 @exporter("SoftmaxCrossEntropyLoss", doc="SoftmaxCrossEntropyLoss")
 def cross_entropy(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     labels: Variable,

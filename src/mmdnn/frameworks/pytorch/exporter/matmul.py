@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, is_floating
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, is_floating
 from mmdnn.frameworks.pytorch.exporter.weights import broadcast, scaled, transposed
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.values import constant
@@ -16,7 +16,7 @@ from mmdnn.python.expressions import ATOM, Code
 
 @exporter("Gemm", doc="Gemm")
 def gemm(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     a: Variable,
     b: Variable,
@@ -42,7 +42,7 @@ def gemm(
     )
 
 
-def _number(node: Node, x: Variable, factor: float) -> float | int:
+def _number(node: ExportedNode, x: Variable, factor: float) -> float | int:
     if is_floating(node, x):
         return factor
     if not factor.is_integer():
@@ -51,7 +51,7 @@ def _number(node: Node, x: Variable, factor: float) -> float | int:
 
 
 def _affine(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Any,
     weight: ir.TensorProtocol,
@@ -85,7 +85,7 @@ def linear(torch: Writer, x: Any, weight: ir.TensorProtocol, bias: Any) -> Code:
 
 
 @exporter("MatMul", doc="MatMul")
-def matmul(node: Node, torch: Writer, a: Variable, b: Variable) -> Code | None:
+def matmul(node: ExportedNode, torch: Writer, a: Variable, b: Variable) -> Code | None:
     if not is_weight(b):
         return torch.binary("@", a, b)
     if bias_of(node.node) is not None:
@@ -116,10 +116,10 @@ def bias_of(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
 
 
 @exporter("Einsum", doc="Einsum")
-def einsum(_node: Node, torch: Writer, *xs: Variable, equation: str) -> Code:
+def einsum(_node: ExportedNode, torch: Writer, *xs: Variable, equation: str) -> Code:
     return torch.call("torch.einsum", equation, *xs)
 
 
 @exporter("Det", doc="Det")
-def det(_node: Node, torch: Writer, x: Variable) -> Code:
+def det(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.call("torch.linalg.det", x)

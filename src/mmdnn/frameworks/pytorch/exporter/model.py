@@ -11,7 +11,7 @@ from mmdnn.frameworks.pytorch.codegen.naming import TAKEN
 from mmdnn.frameworks.pytorch.exporter.constants import place_constants
 from mmdnn.frameworks.pytorch.exporter.scope import Scope
 from mmdnn.frameworks.pytorch.exporter.sizes import prune
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
 from mmdnn.frameworks.pytorch.exporter.views import turned_back
 from mmdnn.frameworks.pytorch.graph import Module, Program, Variable
@@ -73,7 +73,7 @@ def _class_name(graph: str) -> str:
 
 def _write(scope: Scope, node: ir.Node) -> None:
     """The statements for one node."""
-    exported = Node(node)
+    exported = ExportedNode(node)
     if any(v is not None and v.dtype == ir.DataType.STRING for v in (*node.inputs, *node.outputs)):
         exported.refuse("torch has no tensors of strings")
     inputs = [None if value is None else scope.variable(value) for value in node.inputs]

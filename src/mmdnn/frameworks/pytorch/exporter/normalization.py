@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.exporter.weights import repeated
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, Code
@@ -23,7 +23,7 @@ def is_known(*xs: Variable | None) -> bool:
 
 @exporter("BatchNormalization", doc="BatchNormalization")
 def batch_normalization(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     scale: Variable,
@@ -58,7 +58,7 @@ def batch_normalization(
 
 
 def _batch_statistics(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     weights: tuple[Variable, Variable],
@@ -79,7 +79,7 @@ def _batch_statistics(
 
 @exporter("InstanceNormalization", doc="InstanceNormalization")
 def instance_normalization(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     scale: Variable,
@@ -104,7 +104,7 @@ def instance_normalization(
 
 @exporter("LayerNormalization", doc="LayerNormalization", unused="stash_type")
 def layer_normalization(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     scale: Variable,
@@ -125,7 +125,7 @@ def layer_normalization(
 
 @exporter("RMSNormalization", doc="RMSNormalization", unused="stash_type")
 def rms_normalization(
-    node: Node, torch: Writer, x: Variable, scale: Variable, *, axis: int, epsilon: float
+    node: ExportedNode, torch: Writer, x: Variable, scale: Variable, *, axis: int, epsilon: float
 ) -> Code:
     options = {"eps": epsilon}
     return _over_last_axes(torch, "rms_norm", x, node.axis(x, axis), options, scale, None)
@@ -163,7 +163,7 @@ def _over_last_axes(
 
 @exporter("GroupNormalization", doc="GroupNormalization", unused="stash_type")
 def group_normalization(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     scale: Variable,
@@ -191,7 +191,7 @@ def group_normalization(
 
 @exporter("LRN", doc="LRN")
 def lrn(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     *,
@@ -208,14 +208,14 @@ def lrn(
 
 
 @exporter("LpNormalization", doc="LpNormalization")
-def lp_normalization(_node: Node, torch: Writer, x: Variable, *, p: int, axis: int) -> Code:
+def lp_normalization(_node: ExportedNode, torch: Writer, x: Variable, *, p: int, axis: int) -> Code:
     options = unless(p=(float(p), 2.0))
     return torch.call("F.normalize", x, **options, dim=axis, eps=TINY)
 
 
 @exporter("MeanVarianceNormalization", doc="MeanVarianceNormalization")
 def mean_variance_normalization(
-    _node: Node, torch: Writer, x: Variable, *, axes: list[int]
+    _node: ExportedNode, torch: Writer, x: Variable, *, axes: list[int]
 ) -> Code:
     over = tuple(axes)
     centred = torch.binary("-", x, torch.method(x, "mean", over, keepdim=True))

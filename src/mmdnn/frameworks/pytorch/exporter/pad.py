@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
@@ -15,7 +15,7 @@ MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 @exporter("Pad", doc="Pad")
 def pad(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     pads: Variable,
@@ -54,7 +54,7 @@ def pad(
     return torch.helper("pad", x, tuple(flat), mode)
 
 
-def _fill(node: Node, torch: Writer, x: Variable, value: Variable | None) -> dict[str, Any]:
+def _fill(node: ExportedNode, torch: Writer, x: Variable, value: Variable | None) -> dict[str, Any]:
     """`value=` for `F.pad`, unless it is 0."""
     if value is None:
         return {}
@@ -83,7 +83,7 @@ def _torch_can_mirror(x: Variable, sides: dict[int, tuple[int, int]], mode: str)
 
 
 def _dynamic_pad(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     pads: Variable,

@@ -8,7 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.convolution import flat_pads
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, pair, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, pair, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
 from mmdnn.python.expressions import Code
@@ -19,7 +19,7 @@ def _fits(window: Window) -> bool:
     return window.is_even and all(2 * axis.begin <= axis.kernel for axis in window.axes)
 
 
-def _needed(node: Node, window: Window) -> tuple[int, ...]:
+def _needed(node: ExportedNode, window: Window) -> tuple[int, ...]:
     """Padding for `F.pad` with which torch's floor rule gives all windows, if it was ceil's too."""
     if window.reach is None:
         node.refuse("ceil_mode with uneven padding, for an image whose size is not known")
@@ -42,7 +42,7 @@ def _strided(window: Window) -> dict[str, Any]:
     }
 
 
-def lowest(node: Node, x: Variable) -> float | int:
+def lowest(node: ExportedNode, x: Variable) -> float | int:
     """What never is a maximum."""
     if x.dtype is None:
         node.refuse("the type of its input is not known")
@@ -52,7 +52,9 @@ def lowest(node: Node, x: Variable) -> float | int:
 
 
 @exporter("MaxPool", doc="MaxPool")
-def max_pool(node: Node, torch: Writer, x: Variable, *, window: Window, storage_order: int) -> Code:
+def max_pool(
+    node: ExportedNode, torch: Writer, x: Variable, *, window: Window, storage_order: int
+) -> Code:
     count, kernel, options = len(window), pair(window.kernel), _options(window)
     if count not in {1, 2, 3}:
         node.refuse(f"torch pools 1 to 3 spatial axes, not {count}")
@@ -70,7 +72,7 @@ def max_pool(node: Node, torch: Writer, x: Variable, *, window: Window, storage_
 
 @exporter("AveragePool", doc="AveragePool")
 def average_pool(
-    node: Node, torch: Writer, x: Variable, *, window: Window, count_include_pad: int
+    node: ExportedNode, torch: Writer, x: Variable, *, window: Window, count_include_pad: int
 ) -> Code:
     count, kernel, options = len(window), pair(window.kernel), _options(window)
     include = bool(count_include_pad)
@@ -93,7 +95,7 @@ def average_pool(
 
 
 @exporter("LpPool", doc="LpPool")
-def lp_pool(node: Node, torch: Writer, x: Variable, *, window: Window, p: int) -> Code:
+def lp_pool(node: ExportedNode, torch: Writer, x: Variable, *, window: Window, p: int) -> Code:
     count, pads = len(window), _needed(node, window)
     if p == 2 and not any(pads) and set(window.dilations) == {1} and count in {1, 2, 3}:
         return torch.call(f"F.lp_pool{count}d", x, 2.0, pair(window.kernel), **_options(window))
@@ -102,7 +104,7 @@ def lp_pool(node: Node, torch: Writer, x: Variable, *, window: Window, p: int) -
 
 
 @exporter("GlobalAveragePool", doc="GlobalAveragePool")
-def global_average_pool(node: Node, torch: Writer, x: Variable) -> Code:
+def global_average_pool(node: ExportedNode, torch: Writer, x: Variable) -> Code:
     rank = node.rank(x)
     if rank in {3, 4, 5}:
         return torch.call(f"F.adaptive_avg_pool{rank - 2}d", x, 1)
@@ -110,19 +112,19 @@ def global_average_pool(node: Node, torch: Writer, x: Variable) -> Code:
 
 
 @exporter("GlobalMaxPool", doc="GlobalMaxPool")
-def global_max_pool(node: Node, torch: Writer, x: Variable) -> Code:
+def global_max_pool(node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.method(x, "amax", tuple(range(2, node.rank(x))), keepdim=True)
 
 
 @exporter("GlobalLpPool", doc="GlobalLpPool")
-def global_lp_pool(node: Node, torch: Writer, x: Variable, *, p: int) -> Code:
+def global_lp_pool(node: ExportedNode, torch: Writer, x: Variable, *, p: int) -> Code:
     axes = tuple(range(2, node.rank(x)))
     return torch.call("torch.linalg.vector_norm", x, p, axes, keepdim=True)
 
 
 @exporter("MaxUnpool", doc="MaxUnpool")
 def max_unpool(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     places: Variable,

@@ -8,7 +8,13 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.convolution import check, flat_pads
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type, unless
+from mmdnn.frameworks.pytorch.exporter.table import (
+    ExportedNode,
+    Writer,
+    exporter,
+    torch_type,
+    unless,
+)
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
 from mmdnn.python.expressions import Code
@@ -23,7 +29,7 @@ FLOAT8 = {
 
 
 def _spread(
-    node: Node, torch: Writer, x: Variable, scale: Variable | None, axis: int, block: int
+    node: ExportedNode, torch: Writer, x: Variable, scale: Variable | None, axis: int, block: int
 ) -> Any:
     """A scale or zero point in a shape that broadcasts against x."""
     if scale is None or scale.rank == 0 or scale.shape == (1,):
@@ -40,7 +46,7 @@ def _spread(
 
 @exporter("QuantizeLinear", doc="QuantizeLinear")
 def quantize(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     scale: Variable,
@@ -81,7 +87,7 @@ def _is_zero(torch: Writer, zero: Variable | None) -> bool:
 
 @exporter("DequantizeLinear", doc="DequantizeLinear")
 def dequantize(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     scale: Variable,
@@ -114,7 +120,7 @@ def _centred(torch: Writer, x: Variable, zero: Any, zero_is_zero: bool) -> Code:
 
 @exporter("MatMulInteger", doc="MatMulInteger")
 def matmul_integer(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     a: Variable,
     b: Variable,
@@ -135,7 +141,7 @@ def _product(torch: Writer, a: Variable, b: Variable, a_zero: Any, b_zero: Any) 
 
 @exporter("QLinearMatMul", doc="QLinearMatMul")
 def qlinear_matmul(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     a: Variable,
     a_scale: Variable,
@@ -154,7 +160,7 @@ def qlinear_matmul(
 
 
 def _requantized(
-    node: Node, torch: Writer, sums: Code, a: Any, b: Any, y: Any, zero: Variable
+    node: ExportedNode, torch: Writer, sums: Code, a: Any, b: Any, y: Any, zero: Variable
 ) -> Code:
     """Sums of products as quantised numbers of another scale."""
     name = zero.dtype.name if zero.dtype is not None else "?"
@@ -199,7 +205,7 @@ def _convolved(
 
 @exporter("ConvInteger", doc="ConvInteger")
 def conv_integer(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     w: Variable,
@@ -215,7 +221,7 @@ def conv_integer(
 
 @exporter("QLinearConv", doc="QLinearConv")
 def qlinear_conv(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     x_scale: Variable,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
 
 def _filled(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     like: Variable | None,
     shape: list[int] | None,
@@ -24,7 +24,7 @@ def _filled(
 
 @exporter("RandomNormal", "RandomNormalLike", doc="RandomNormal", unused="seed")
 def normal(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     like: Variable | None = None,
     *,
@@ -38,7 +38,7 @@ def normal(
 
 @exporter("RandomUniform", "RandomUniformLike", doc="RandomUniform", unused="seed")
 def uniform(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     like: Variable | None = None,
     *,
@@ -51,14 +51,16 @@ def uniform(
 
 
 @exporter("Bernoulli", doc="Bernoulli", unused="seed")
-def bernoulli(node: Node, torch: Writer, x: Variable, *, dtype: int | None = None) -> Code:
+def bernoulli(node: ExportedNode, torch: Writer, x: Variable, *, dtype: int | None = None) -> Code:
     drawn = torch.call("torch.bernoulli", x)
     kind = torch_type(node, dtype or x.dtype)
     return drawn if kind == torch_type(node, x.dtype) else torch.method(drawn, "to", kind)
 
 
 @exporter("Multinomial", doc="Multinomial", unused="seed")
-def multinomial(node: Node, torch: Writer, x: Variable, *, sample_size: int, dtype: int) -> Code:
+def multinomial(
+    node: ExportedNode, torch: Writer, x: Variable, *, sample_size: int, dtype: int
+) -> Code:
     kind, shares = torch_type(node, dtype), torch.method(x, "softmax", 1)
     drawn = torch.call("torch.multinomial", shares, sample_size, replacement=True)
     return drawn if kind == "torch.int64" else torch.method(drawn, "to", kind)

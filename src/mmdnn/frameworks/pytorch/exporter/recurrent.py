@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.recurrent.nodes import Recurrent, read
@@ -50,21 +50,21 @@ Inputs = Variable | None
 
 
 @exporter("LSTM", doc="LSTM")
-def lstm(node: Node, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+def lstm(node: ExportedNode, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
     layer = _read(node, *inputs)
     plain = layer.peepholes is None and layer.said.is_usual
     return _write(torch, layer, "nn.LSTM" if plain else None)
 
 
 @exporter("GRU", doc="GRU")
-def gru(node: Node, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+def gru(node: ExportedNode, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
     layer = _read(node, *inputs)
     plain = layer.said.reset_after and layer.said.is_usual
     return _write(torch, layer, "nn.GRU" if plain else None)
 
 
 @exporter("RNN", doc="RNN")
-def rnn(node: Node, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+def rnn(node: ExportedNode, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
     layer = _read(node, *inputs)
     said = layer.said
     if said.clip is None and said.names == [("Relu",)] * said.ways:
@@ -73,7 +73,9 @@ def rnn(node: Node, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[
 
 
 @exporter("mmdnn::ProjectedLSTM", doc="LSTM")
-def projected(node: Node, torch: Writer, *inputs: Variable, **_attributes: Any) -> list[Any]:
+def projected(
+    node: ExportedNode, torch: Writer, *inputs: Variable, **_attributes: Any
+) -> list[Any]:
     """`nn.LSTM(..., proj_size=...)`; torch's projection makes the state smaller."""
     *gates, projection, hidden, memory = inputs
     layer = _read(node, *gates, None, hidden, memory)
@@ -82,7 +84,7 @@ def projected(node: Node, torch: Writer, *inputs: Variable, **_attributes: Any) 
     return _write(torch, layer, "nn.LSTM" if dims[1] < dims[2] else None)  # type: ignore[operator]
 
 
-def _read(node: Node, *inputs: Inputs) -> Layer:
+def _read(node: ExportedNode, *inputs: Inputs) -> Layer:
     """A node, of the inputs that ONNX lists: those left out are None."""
     said = read(node.node)
     x, weight, recurrence, bias, lengths, *states, peepholes = [*inputs, *[None] * 8][:8]

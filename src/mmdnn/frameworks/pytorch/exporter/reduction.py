@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.sizes import product
 from mmdnn.frameworks.pytorch.exporter.table import (
-    Node,
+    ExportedNode,
     Writer,
     exporter,
     is_floating,
@@ -23,7 +23,7 @@ Options = dict[str, Any]
 Axes = tuple[int, ...] | Code | None
 """Axes to reduce over; None for all of them, code where they are computed."""
 
-Reduction = Callable[[Node, Writer, Any, Axes, Options], Code | Variable]
+Reduction = Callable[[ExportedNode, Writer, Any, Axes, Options], Code | Variable]
 
 
 def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction], Reduction]:
@@ -37,7 +37,7 @@ def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction]
     def register(function: Reduction) -> Reduction:
         @exporter(operator, doc=operator)
         def reduce(
-            node: Node,
+            node: ExportedNode,
             torch: Writer,
             x: Variable,
             axes: Variable | None = None,
@@ -62,7 +62,7 @@ def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction]
     return register
 
 
-def _axes(node: Node, torch: Writer, x: Variable, axes: Variable | None, none: int) -> Axes:
+def _axes(node: ExportedNode, torch: Writer, x: Variable, axes: Variable | None, none: int) -> Axes:
     """The axes to reduce over: None for all, () for none."""
     given: list[int] = []
     if axes is not None and torch.static(axes) is not None:
@@ -77,7 +77,7 @@ def _axes(node: Node, torch: Writer, x: Variable, axes: Variable | None, none: i
     return None if x.rank is not None and len(found) == x.rank else found
 
 
-def _elementwise(node: Node, torch: Writer, x: Variable) -> Code | Variable:
+def _elementwise(node: ExportedNode, torch: Writer, x: Variable) -> Code | Variable:
     """No axes at all: only what is done to each element remains."""
     if node.type in {"ReduceL1", "ReduceL2"}:
         return torch.call("torch.abs", x)
@@ -88,12 +88,12 @@ def _elementwise(node: Node, torch: Writer, x: Variable) -> Code | Variable:
     return x
 
 
-def _is_empty(node: Node, x: Variable) -> bool:
+def _is_empty(node: ExportedNode, x: Variable) -> bool:
     out = node.node.outputs[0].shape
     return 0 in (x.shape or ()) and out is not None and 0 not in out
 
 
-def _filled(node: Node, torch: Writer, value: float) -> Code:
+def _filled(node: ExportedNode, torch: Writer, value: float) -> Code:
     """The value for empty sets: the type's bound where it has no infinity."""
     output = node.node.outputs[0]
     assert output.shape is not None
@@ -108,7 +108,7 @@ def _filled(node: Node, torch: Writer, value: float) -> Code:
     return torch.call("torch.full", tuple(output.shape.numpy()), number, dtype=kind)
 
 
-def _kept(node: Node, x: Variable) -> Options:
+def _kept(node: ExportedNode, x: Variable) -> Options:
     """`dtype=` for integers that torch would widen."""
     if is_floating(node, x) or x.dtype == ir.DataType.INT64:
         return {}
@@ -125,12 +125,12 @@ def _dims(over: Axes) -> tuple[Any, ...]:
 
 
 @reduction("ReduceSum")
-def reduce_sum(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_sum(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     return torch.method(x, "sum", *_dims(over), **keep, **_kept(node, x))
 
 
 @reduction("ReduceMean")
-def reduce_mean(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_mean(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     if is_floating(node, x):
         return torch.method(x, "mean", *_dims(over), **keep)
     total = reduce_sum(node, torch, x, over, keep)
@@ -142,7 +142,7 @@ def reduce_mean(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) ->
 
 @reduction("ReduceProd")
 def reduce_prod(
-    node: Node, torch: Writer, x: Variable, over: Axes, keep: Options
+    node: ExportedNode, torch: Writer, x: Variable, over: Axes, keep: Options
 ) -> Code | Variable:
     kind = _kept(node, x)
     if over is None:
@@ -156,23 +156,23 @@ def reduce_prod(
 
 
 @reduction("ReduceMax", empty=float("-inf"))
-def reduce_max(_node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_max(_node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     return torch.method(x, "amax", *_dims(over), **keep)
 
 
 @reduction("ReduceMin", empty=float("inf"))
-def reduce_min(_node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_min(_node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     return torch.method(x, "amin", *_dims(over), **keep)
 
 
 @reduction("ReduceL1")
-def reduce_l1(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_l1(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     absolute = torch.method(x, "abs")
     return torch.method(absolute, "sum", *_dims(over), **keep, **_kept(node, x))
 
 
 @reduction("ReduceL2")
-def reduce_l2(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_l2(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     if is_floating(node, x):
         axes = {} if over is None else {"dim": _dims(over)[0]}
         return torch.call("torch.linalg.vector_norm", x, **axes, **keep)
@@ -183,20 +183,22 @@ def reduce_l2(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> C
 
 
 @reduction("ReduceSumSquare")
-def reduce_sum_square(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_sum_square(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     squares = torch.method(x, "square")
     return torch.method(squares, "sum", *_dims(over), **keep, **_kept(node, x))
 
 
 @reduction("ReduceLogSum")
-def reduce_log_sum(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_log_sum(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
     if not is_floating(node, x):
         node.refuse("it takes logarithms of integers")
     return torch.method(torch.method(x, "sum", *_dims(over), **keep), "log")
 
 
 @reduction("ReduceLogSumExp")
-def reduce_log_sum_exp(node: Node, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+def reduce_log_sum_exp(
+    node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options
+) -> Code:
     if not is_floating(node, x):
         node.refuse("it takes logarithms of integers")
     axes = tuple(range(node.rank(x))) if over is None else over
@@ -205,7 +207,7 @@ def reduce_log_sum_exp(node: Node, torch: Writer, x: Any, over: Axes, keep: Opti
 
 @exporter("ArgMax", "ArgMin", doc="ArgMax")
 def arg_extreme(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     *,
@@ -225,7 +227,7 @@ def arg_extreme(
 
 @exporter("CumSum", "CumProd", doc="CumSum")
 def cumulative(
-    node: Node, torch: Writer, x: Variable, axis: Variable, *, exclusive: int, reverse: int
+    node: ExportedNode, torch: Writer, x: Variable, axis: Variable, *, exclusive: int, reverse: int
 ) -> Code:
     place = torch.integer(axis)
     along: Any = node.axis(x, place) if isinstance(place, int) else place

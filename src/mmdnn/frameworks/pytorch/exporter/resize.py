@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
@@ -20,7 +20,7 @@ class Resizing:
 
     def __init__(
         self,
-        node: Node,
+        node: ExportedNode,
         torch: Writer,
         x: Variable,
         roi: Variable | None,
@@ -68,7 +68,7 @@ class Resizing:
 
 @exporter("Resize", doc="Resize")
 def resize(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     roi: Variable | None = None,
@@ -201,7 +201,7 @@ def _by_helper(torch: Writer, x: Variable, r: Resizing) -> Code:
 
 @exporter("GridSample", doc="GridSample")
 def grid_sample(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     grid: Variable,
@@ -222,7 +222,7 @@ def grid_sample(
 
 @exporter("AffineGrid", doc="AffineGrid")
 def affine_grid(
-    _node: Node, torch: Writer, theta: Variable, size: Variable, *, align_corners: int
+    _node: ExportedNode, torch: Writer, theta: Variable, size: Variable, *, align_corners: int
 ) -> Code:
     sizes = torch.integers(size, tuple)
     return torch.call("F.affine_grid", theta, sizes, align_corners=bool(align_corners))

@@ -6,35 +6,35 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, COMPARE, SUM, Code
 from mmdnn.python.statements import Statement
 
 
 @exporter("SequenceConstruct", doc="SequenceConstruct")
-def construct(_node: Node, torch: Writer, *items: Variable) -> Code:
+def construct(_node: ExportedNode, torch: Writer, *items: Variable) -> Code:
     return torch.code("{0}", list(items))
 
 
 @exporter("SequenceEmpty", doc="SequenceEmpty", unused="dtype")
-def empty(_node: Node, torch: Writer) -> Code:
+def empty(_node: ExportedNode, torch: Writer) -> Code:
     return torch.code("[]")
 
 
 @exporter("SequenceLength", doc="SequenceLength")
-def length(_node: Node, torch: Writer, items: Variable) -> Code:
+def length(_node: ExportedNode, torch: Writer, items: Variable) -> Code:
     return torch.code("torch.tensor(len({0}))", items)
 
 
 @exporter("SequenceAt", doc="SequenceAt")
-def at(_node: Node, torch: Writer, items: Variable, position: Variable) -> Code:
+def at(_node: ExportedNode, torch: Writer, items: Variable, position: Variable) -> Code:
     return torch.code("{0}[{1}]", items, torch.integer(position), needs=(ATOM,))
 
 
 @exporter("SequenceInsert", doc="SequenceInsert")
 def insert(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     items: Variable,
     item: Variable,
@@ -49,7 +49,9 @@ def insert(
 
 
 @exporter("SequenceErase", doc="SequenceErase")
-def erase(_node: Node, torch: Writer, items: Variable, position: Variable | None = None) -> Code:
+def erase(
+    _node: ExportedNode, torch: Writer, items: Variable, position: Variable | None = None
+) -> Code:
     index = -1 if position is None else torch.integer(position)
     if index == -1:
         return torch.code("{0}[:-1]", items)
@@ -60,13 +62,15 @@ def erase(_node: Node, torch: Writer, items: Variable, position: Variable | None
 
 
 @exporter("ConcatFromSequence", doc="ConcatFromSequence")
-def concat(_node: Node, torch: Writer, items: Variable, *, axis: int, new_axis: int) -> Code:
+def concat(
+    _node: ExportedNode, torch: Writer, items: Variable, *, axis: int, new_axis: int
+) -> Code:
     return torch.call("torch.stack" if new_axis else "torch.cat", items, dim=axis)
 
 
 @exporter("SplitToSequence", doc="SplitToSequence")
 def split(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     sizes: Variable | None = None,
@@ -83,7 +87,7 @@ def split(
 
 
 @exporter("SequenceMap", doc="SequenceMap")
-def sequence_map(node: Node, torch: Writer, *inputs: Variable, body: ir.Graph) -> list[Any]:
+def sequence_map(node: ExportedNode, torch: Writer, *inputs: Variable, body: ir.Graph) -> list[Any]:
     lists = [torch.let(str(output.name), Code("[]")) for output in body.outputs]
     items, sources = [], []
     for value, given in zip(body.inputs, inputs, strict=True):
@@ -104,17 +108,17 @@ def sequence_map(node: Node, torch: Writer, *inputs: Variable, body: ir.Graph) -
 
 
 @exporter("Optional", doc="Optional", unused="type")
-def optional(_node: Node, _torch: Writer, x: Variable | None = None) -> Any:
+def optional(_node: ExportedNode, _torch: Writer, x: Variable | None = None) -> Any:
     return Code("None") if x is None else x
 
 
 @exporter("OptionalGetElement", doc="OptionalGetElement")
-def get_element(_node: Node, _torch: Writer, x: Variable) -> Variable:
+def get_element(_node: ExportedNode, _torch: Writer, x: Variable) -> Variable:
     return x
 
 
 @exporter("OptionalHasElement", doc="OptionalHasElement")
-def has_element(_node: Node, torch: Writer, x: Variable | None = None) -> Code:
+def has_element(_node: ExportedNode, torch: Writer, x: Variable | None = None) -> Code:
     if x is None:
         return torch.code("torch.tensor(False)")
     present = torch.code("{0} is not None", x, binds=COMPARE, needs=(COMPARE + 1,))
@@ -123,7 +127,7 @@ def has_element(_node: Node, torch: Writer, x: Variable | None = None) -> Code:
 
 @exporter("ReverseSequence", doc="ReverseSequence")
 def reverse_sequence(
-    _node: Node,
+    _node: ExportedNode,
     torch: Writer,
     x: Variable,
     lengths: Variable,

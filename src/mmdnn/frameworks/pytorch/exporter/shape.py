@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, unless
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import Raw
@@ -14,7 +14,7 @@ from mmdnn.python.literals import Raw
 
 @exporter("Transpose", doc="Transpose")
 def transpose(
-    node: Node, torch: Writer, x: Variable, *, perm: list[int] | None = None
+    node: ExportedNode, torch: Writer, x: Variable, *, perm: list[int] | None = None
 ) -> Code | Variable:
     axes = perm or list(reversed(range(node.rank(x))))
     moved = [axis for i, axis in enumerate(axes) if axis != i]
@@ -26,7 +26,9 @@ def transpose(
 
 
 @exporter("Reshape", doc="Reshape")
-def reshape(node: Node, torch: Writer, x: Variable, target: Variable, *, allowzero: int) -> Code:
+def reshape(
+    node: ExportedNode, torch: Writer, x: Variable, target: Variable, *, allowzero: int
+) -> Code:
     wanted = torch.sizes(target)
     if wanted is None:
         options = unless(allow_zero=(bool(allowzero), False))
@@ -46,7 +48,7 @@ def reshape(node: Node, torch: Writer, x: Variable, target: Variable, *, allowze
     return _reshaped(torch, x, wanted) if wanted else torch.method(x, "reshape", ())
 
 
-def _static(node: Node) -> tuple[int, ...] | None:
+def _static(node: ExportedNode) -> tuple[int, ...] | None:
     """The output's shape, where it is known."""
     shape = node.node.outputs[0].shape
     return tuple(shape.numpy()) if shape is not None and shape.is_static() else None
@@ -74,7 +76,7 @@ def _is_size_of(size: int | Code, x: Variable, axis: int) -> bool:
 
 
 @exporter("Flatten", doc="Flatten")
-def flatten(node: Node, torch: Writer, x: Variable, *, axis: int) -> Code | Variable:
+def flatten(node: ExportedNode, torch: Writer, x: Variable, *, axis: int) -> Code | Variable:
     axis = node.axis(x, axis)
     rank = node.rank(x)
     if axis == 0:
@@ -90,7 +92,7 @@ def flatten(node: Node, torch: Writer, x: Variable, *, axis: int) -> Code | Vari
 
 @exporter("Squeeze", doc="Squeeze")
 def squeeze(
-    node: Node, torch: Writer, x: Variable, axes: Variable | None = None
+    node: ExportedNode, torch: Writer, x: Variable, axes: Variable | None = None
 ) -> Code | Variable:
     if axes is None:
         return torch.method(x, "squeeze")
@@ -103,7 +105,7 @@ def squeeze(
 
 
 @exporter("Unsqueeze", doc="Unsqueeze")
-def unsqueeze(node: Node, torch: Writer, x: Variable, axes: Variable) -> Code | Variable:
+def unsqueeze(node: ExportedNode, torch: Writer, x: Variable, axes: Variable) -> Code | Variable:
     if torch.static(axes) is None:
         return torch.helper("unsqueeze", x, torch.method(axes, "tolist"))
     given = node.ints(axes, "axes")
@@ -117,7 +119,7 @@ def unsqueeze(node: Node, torch: Writer, x: Variable, axes: Variable) -> Code | 
 
 
 @exporter("Expand", doc="Expand")
-def expand(node: Node, torch: Writer, x: Variable, target: Variable) -> Code:
+def expand(node: ExportedNode, torch: Writer, x: Variable, target: Variable) -> Code:
     wanted = torch.sizes(target)
     rank = x.rank
     if wanted is None or rank is None:
@@ -145,7 +147,7 @@ def _shape(x: Variable, torch: Writer) -> Code:
 
 
 @exporter("Tile", doc="Tile")
-def tile(_node: Node, torch: Writer, x: Variable, repeats: Variable) -> Code:
+def tile(_node: ExportedNode, torch: Writer, x: Variable, repeats: Variable) -> Code:
     times = torch.integers(repeats)
     if isinstance(times, Code):
         return torch.method(x, "tile", times)
@@ -153,7 +155,9 @@ def tile(_node: Node, torch: Writer, x: Variable, repeats: Variable) -> Code:
 
 
 @exporter("DepthToSpace", doc="DepthToSpace")
-def depth_to_space(_node: Node, torch: Writer, x: Variable, *, blocksize: int, mode: str) -> Code:
+def depth_to_space(
+    _node: ExportedNode, torch: Writer, x: Variable, *, blocksize: int, mode: str
+) -> Code:
     if mode == "CRD":
         return torch.call("F.pixel_shuffle", x, blocksize)
     return torch.helper("depth_to_space", x, blocksize)
@@ -161,7 +165,7 @@ def depth_to_space(_node: Node, torch: Writer, x: Variable, *, blocksize: int, m
 
 @exporter("SpaceToDepth", doc="SpaceToDepth")
 def space_to_depth(
-    _node: Node, torch: Writer, x: Variable, *, blocksize: int, **others: Any
+    _node: ExportedNode, torch: Writer, x: Variable, *, blocksize: int, **others: Any
 ) -> Code:
     if others.get("mode") == "CRD":
         return torch.call("F.pixel_unshuffle", x, blocksize)
@@ -170,14 +174,16 @@ def space_to_depth(
 
 @exporter("Trilu", doc="Trilu")
 def trilu(
-    _node: Node, torch: Writer, x: Variable, k: Variable | None = None, *, upper: int
+    _node: ExportedNode, torch: Writer, x: Variable, k: Variable | None = None, *, upper: int
 ) -> Code:
     diagonal = 0 if k is None else torch.integer(k)
     return torch.method(x, "triu" if upper else "tril", *([] if diagonal == 0 else [diagonal]))
 
 
 @exporter("Shape", doc="Shape")
-def shape(_node: Node, torch: Writer, x: Variable, *, start: int, end: int | None = None) -> Code:
+def shape(
+    _node: ExportedNode, torch: Writer, x: Variable, *, start: int, end: int | None = None
+) -> Code:
     bounds = "" if start == 0 and end is None else f"[{start or ''}:{'' if end is None else end}]"
     return torch.call("torch.tensor", torch.code("{0}.shape" + bounds, x), **_index_type(x))
 
@@ -188,5 +194,5 @@ def _index_type(x: Variable) -> dict[str, Any]:
 
 
 @exporter("Size", doc="Size")
-def size(_node: Node, torch: Writer, x: Variable) -> Code:
+def size(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.call("torch.tensor", torch.method(x, "numel"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer, exporter, torch_type
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, torch_type
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import PRODUCT, Code
 
 
-def _last(node: Node, x: Variable) -> int:
+def _last(node: ExportedNode, x: Variable) -> int:
     """1 for real numbers, 2 for complex ones."""
     last = x.shape[-1] if x.shape else None
     if last not in {1, 2}:
@@ -23,7 +23,7 @@ def _complex(torch: Writer, x: Variable, real: bool) -> Code:
 
 @exporter("DFT", doc="DFT")
 def dft(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     x: Variable,
     length: Variable | None = None,
@@ -60,7 +60,7 @@ def dft(
 
 @exporter("STFT", doc="STFT")
 def stft(
-    node: Node,
+    node: ExportedNode,
     torch: Writer,
     signal: Variable,
     step: Variable,
@@ -97,7 +97,7 @@ def stft(
 
 def _window(function: str, *extra: float) -> Any:
     def export(
-        node: Node, torch: Writer, size: Variable, *, output_datatype: int, periodic: int
+        node: ExportedNode, torch: Writer, size: Variable, *, output_datatype: int, periodic: int
     ) -> Code:
         dtype = torch_type(node, output_datatype)
         options: dict[str, Any] = {} if dtype == "torch.float32" else {"dtype": dtype}
@@ -113,7 +113,9 @@ exporter("BlackmanWindow", doc="BlackmanWindow")(_window("torch.blackman_window"
 
 
 @exporter("MelWeightMatrix", doc="MelWeightMatrix")
-def mel_weight_matrix(node: Node, torch: Writer, *inputs: Variable, output_datatype: int) -> Code:
+def mel_weight_matrix(
+    node: ExportedNode, torch: Writer, *inputs: Variable, output_datatype: int
+) -> Code:
     dtype = torch_type(node, output_datatype)
     known = [torch.static(x) for x in inputs]
     values = [x if k is None else k.reshape(()).item() for x, k in zip(inputs, known, strict=True)]

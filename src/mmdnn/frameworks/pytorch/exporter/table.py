@@ -21,8 +21,8 @@ import onnx_ir as ir
 from mmdnn.frameworks.pytorch.exporter.scope import Scope
 from mmdnn.frameworks.pytorch.exporter.sizes import size_code
 from mmdnn.frameworks.pytorch.graph import TORCH_TYPES, Variable
-from mmdnn.ir import UNNAMED
-from mmdnn.ir.exporting import ExportedNode, Exporter, Input, is_used
+from mmdnn.ir import UNNAMED, exporting
+from mmdnn.ir.exporting import Exporter, Input, is_used
 from mmdnn.ir.sizes import trace
 from mmdnn.python.expressions import ATOM, Code, binary, call, code, method, unary
 from mmdnn.python.literals import Raw, native
@@ -34,7 +34,7 @@ MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 """A comparison with its sides exchanged: a number stands on the right."""
 
 
-class Node(ExportedNode):
+class ExportedNode(exporting.ExportedNode):
     """A node on its way to PyTorch."""
 
     def __init__(self, node: ir.Node) -> None:
@@ -62,7 +62,7 @@ class Node(ExportedNode):
 class Writer:
     """What an exporting function writes with."""
 
-    def __init__(self, scope: Scope, node: Node) -> None:
+    def __init__(self, scope: Scope, node: ExportedNode) -> None:
         self.scope = scope
         self.node = node
 
@@ -161,7 +161,7 @@ class Writer:
         return native(array.reshape(())) if same else array.item()
 
 
-def torch_type(node: Node, dtype: ir.DataType | int | None) -> Raw:
+def torch_type(node: ExportedNode, dtype: ir.DataType | int | None) -> Raw:
     """An element type as `torch.float32` and the like; refused where torch has none."""
     if dtype is None:
         node.refuse("the type of its input is not known")
@@ -177,7 +177,7 @@ def pair(sizes: Any) -> Any:
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
-def is_floating(node: Node, x: Variable) -> bool:
+def is_floating(node: ExportedNode, x: Variable) -> bool:
     """Whether its elements are floating-point numbers; refused where that is not known."""
     if x.dtype is None:
         node.refuse("the type of its input is not known")
@@ -202,7 +202,7 @@ def symbols(rows: Mapping[str, str]) -> None:
 
 
 __all__ = [
-    "Node",
+    "ExportedNode",
     "Writer",
     "exporter",
     "functions",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.table import Node, Writer
+from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import Raw
@@ -52,7 +52,7 @@ SIGN = -(1 << 63)
 class Unsigned:
     """The inputs of a node as signed tensors, and its output turned back."""
 
-    def __init__(self, node: Node, torch: Writer) -> None:
+    def __init__(self, node: ExportedNode, torch: Writer) -> None:
         self.node = node
         self.torch = torch
         inputs = node.node.inputs[:1] if node.type == "Pow" else node.node.inputs
