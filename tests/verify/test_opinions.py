@@ -123,6 +123,9 @@ def test_opencv_does_not_know_shared_memory(tmp_path):
     result = mmdnn.convert(path, tmp_path / "net.onnx", to="onnx")
     assert result.proof == "reference"
     assert any("OpenCV's dnn on net.prototxt differs at s" in note for note in result.notes)
+    report = mmdnn.compare(path, tmp_path / "net.onnx")
+    assert report.proof == "reference"
+    assert any("OpenCV's dnn on net.prototxt differs at s" in note for note in report.notes)
 
 
 def test_what_opencv_is_not_trusted_with_is_proved_by_the_reference(tmp_path):

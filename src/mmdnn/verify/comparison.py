@@ -12,11 +12,12 @@ from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
-from mmdnn.verify import decisions, graphs, run, runners
+from mmdnn.verify import decisions, graphs, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.conversion import Check
 from mmdnn.verify.proof import Runs, level
 from mmdnn.verify.report import Report
+from mmdnn.verify.runners import Runner
 from mmdnn.verify.tables import inputs
 
 
@@ -40,36 +41,64 @@ def compared(
     model = next((model for model in models if model is not None), None)
     if model is None:
         raise UsageError("mmdnn can read neither of the two, so it does not know what to feed them")
-    own, other = _preprocessing(models, steps)
+    steps_of = _preprocessing(models, steps)
+    found, settled = _settled((a, b), models, model, steps_of, check, progress)
+    kinds = settled.source.kind, settled.target.kind
+    proves = None if Runs.IR in kinds else level(*kinds)
+    faults = (*settled.report.faults, *_outputs(models))
+    report = replace(settled.report, level=proves, faults=faults)
+    if models[0] is None or models[1] is None or any(steps_of):
+        return report
+    return _with_graphs(report, models[0], models[1], found, check)
+
+
+def _settled(
+    sides: tuple[Opened, Opened],
+    models: Sequence[ir.Model | None],
+    model: ir.Model,
+    steps: tuple[Steps | None, Steps | None],
+    check: Check,
+    progress: Silent | None,
+) -> tuple[run.Found, opinions.Settled]:
+    """Both run and compared, by the reference where an engine disagrees that has one beside it."""
+    a, b = sides
+    own, other = steps
     found = run.run_source(
         runners.of_opened(a, models[0], own), model, a.source.input_shapes or None, check.given
     )
     rename = _rename(models[1], model)
     names = _names(model.graph.outputs)
-    renamed = (
-        (side and replace(runners.named_by_order(side, names), rename=rename), note)
-        for side, note in runners.of_opened(b, models[1], other)
+
+    def as_target(side: Runner) -> Runner:
+        return replace(runners.named_by_order(side, names), rename=rename)
+
+    target, now, notes = runners.first_that_runs(
+        ((side and as_target(side), note) for side, note in runners.of_opened(b, models[1], other)),
+        found.feed,
     )
-    target, now, notes = runners.first_that_runs(renamed, found.feed)
     found = replace(found, notes=(*found.notes, *notes))
-    report = run.verify(
+    settled = opinions.settle(
         found,
         target,
-        model,
-        tolerance=check.tolerance,
-        progress=progress,
-        more=check.feeds,
-        now=now,
+        lambda source, result: run.verify(
+            source,
+            result,
+            model,
+            tolerance=check.tolerance,
+            progress=progress,
+            more=check.feeds,
+            now=now if source is found and result is target else None,
+        ),
+        outputs=set(names),
+        rerun=lambda side: run.run_source(
+            iter([(side, "")]), model, a.source.input_shapes or None, check.given
+        ),
+        references=(
+            lambda: runners.reference_of(a, own),
+            lambda: (side := runners.reference_of(b, other)) and as_target(side),
+        ),
     )
-    proves = (
-        None
-        if Runs.IR in (found.runner.kind, target.kind)
-        else level(found.runner.kind, target.kind)
-    )
-    report = replace(report, level=proves, faults=(*report.faults, *_outputs(models)))
-    if models[0] is None or models[1] is None or own or other:
-        return report
-    return _with_graphs(report, models[0], models[1], found, check)
+    return found, settled
 
 
 def _with_graphs(

@@ -97,42 +97,7 @@ def verified(
     if staged is None or not to.has("engine"):
         return None, (f"Not proved: {to.title} has no engine here.",)
     try:
-        found = run.run_source(runners.of_opened(opened, model), model, given=check.given)
-        fed = replace(found.feed, values=apply(steps, found.feed.values))
-        runner, now, notes = runners.of_result(to, staged, fed)
-        found = replace(found, notes=(*found.notes, *notes))
-        names = [str(value.name) for value in model.graph.outputs]
-
-        def as_target(runner: Runner) -> Runner:
-            return runners.named_by_order(runners.preprocessed(runner, steps), names)
-
-        target = as_target(runner)
-        for step in target.after[len(runner.after) :]:
-            now = step(now)
-
-        def compare(source: run.Found, result: Runner) -> Report:
-            given = now if source is found and result is target else None
-            return run.verify(
-                source,
-                result,
-                model,
-                tolerance=check.tolerance,
-                progress=progress,
-                more=check.feeds,
-                now=given,
-            )
-
-        settled = opinions.settle(
-            found,
-            target,
-            compare,
-            outputs=set(names),
-            rerun=lambda other: run.run_source(iter([(other, "")]), model, given=check.given),
-            references=(
-                lambda: runners.reference(opened.framework, opened.source),
-                lambda: (other := runners.reference(to, staged)) and as_target(other),
-            ),
-        )
+        settled = _settled(opened, model, to, staged, steps=steps, check=check, progress=progress)
     except MissingExtraError as error:
         return None, (f"Not proved: {' '.join(str(error).split())}",)
     except runners.NothingRunsError as error:
@@ -146,6 +111,55 @@ def verified(
     if not steps:
         report = _with_graph(report, model, to, staged)
     return report, report.notes
+
+
+def _settled(
+    opened: Opened,
+    model: ir.Model,
+    to: Framework,
+    staged: Source,
+    *,
+    steps: Steps,
+    check: Check,
+    progress: Silent,
+) -> opinions.Settled:
+    """Both sides run and compared, by the reference where an engine disagrees that has one beside it."""
+    found = run.run_source(runners.of_opened(opened, model), model, given=check.given)
+    fed = replace(found.feed, values=apply(steps, found.feed.values))
+    runner, now, notes = runners.of_result(to, staged, fed)
+    found = replace(found, notes=(*found.notes, *notes))
+    names = [str(value.name) for value in model.graph.outputs]
+
+    def as_target(runner: Runner) -> Runner:
+        return runners.named_by_order(runners.preprocessed(runner, steps), names)
+
+    target = as_target(runner)
+    for step in target.after[len(runner.after) :]:
+        now = step(now)
+
+    def compare(source: run.Found, result: Runner) -> Report:
+        given = now if source is found and result is target else None
+        return run.verify(
+            source,
+            result,
+            model,
+            tolerance=check.tolerance,
+            progress=progress,
+            more=check.feeds,
+            now=given,
+        )
+
+    return opinions.settle(
+        found,
+        target,
+        compare,
+        outputs=set(names),
+        rerun=lambda other: run.run_source(iter([(other, "")]), model, given=check.given),
+        references=(
+            lambda: runners.reference(opened.framework, opened.source),
+            lambda: (other := runners.reference(to, staged)) and as_target(other),
+        ),
+    )
 
 
 def _hint(source: Framework, reading: Runs, to: Framework, writing: Runs) -> str:

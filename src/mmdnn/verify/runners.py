@@ -307,6 +307,12 @@ def of_opened(
         yield runner and preprocessed(runner, steps or {}), note
 
 
+def reference_of(opened: Opened, steps: Steps | None = None) -> Runner | None:
+    """`reference` of a model's files, fed with what preprocessing makes of the inputs."""
+    runner = reference(opened.framework, opened.source)
+    return runner and preprocessed(runner, steps or {})
+
+
 def first_that_runs(
     runners: Iterator[tuple[Runner | None, str]], feed: Feed
 ) -> tuple[Runner, Values, list[str]]:
