@@ -91,6 +91,19 @@ for kind in ("MaxPool", "AveragePool"):
         (2, 3, 2, 5),
         lambda op, x, k=kind: op[k](x, kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
     )
+
+
+def strided(op: Any, x: Any) -> Any:
+    return op.Conv(x, normal(4, 1, 3, 3), group=4, strides=[2, 2], pads=[1, 1, 1, 1])
+
+
+case("groups_strided_even", (2, 4, 8, 6), strided)
+case("groups_strided_odd", (2, 4, 7, 8), strided)
+case(
+    "groups_begin_only",
+    (2, 4, 5, 9),
+    lambda op, x: op.Conv(x, normal(4, 2, 2, 3), group=2, strides=[2, 2], pads=[1, 0, 1, 1]),
+)
 case("wide_conv", (2, 3, 2, 5), lambda op, x: op.Conv(x, normal(4, 3, 3, 3), pads=[1, 1, 1, 1]))
 case(
     "left_over",
@@ -200,3 +213,9 @@ def test_the_maxima_have_no_places() -> None:
     shape, build, _ = mxnet.REFUSED["max_where"]
     with pytest.raises(UnsupportedError, match="where the maxima are"):
         exporter.from_ir(model(shape, build))
+
+
+def test_groups_keep_automatic_padding() -> None:
+    functions = {one.op for one in exporter.from_ir(model((2, 4, 8, 6), strided)).walk()}
+    assert "Convolution" in functions
+    assert "Pad" not in functions

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, is_auto
+from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, is_auto, laid
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
 from mmdnn.ir.windows import Window
@@ -47,9 +47,15 @@ def conv(
 
 
 def _is_even(frame: Window) -> bool:
-    """Whether windows reach as far behind the input as before it: without MKL, groups are wrong."""
+    """Whether CNTK pads both sides alike: its groups are wrong otherwise.
+
+    Automatic padding may be less behind, where as much as in front would make no further window.
+    """
     return all(
-        axis.begin == (axis.end if axis.reach is None else axis.reach) for axis in frame.axes
+        replace(axis, end=axis.begin).count == axis.count
+        if way.auto and axis.size is not None
+        else axis.begin == (axis.end if axis.reach is None else axis.reach)
+        for axis, way in zip(frame.axes, laid(frame), strict=True)
     )
 
 
