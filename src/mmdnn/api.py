@@ -26,7 +26,7 @@ from mmdnn.verify.feeds import Feed
 from mmdnn.verify.proof import Proof
 from mmdnn.verify.report import Report
 
-Shapes = Mapping[str, Sequence[int]]
+Shapes = Mapping[str, Sequence[int | str | None]]
 
 
 class Reading(TypedDict, total=False):
@@ -35,7 +35,7 @@ class Reading(TypedDict, total=False):
     Keys:
         framework: Whose files they are; found from the files if not given.
         input_shapes: Input name to shape, with or without its batch. The name "" is the first input, "1"
-            the second, and so on.
+            the second, and so on. A size left open is None, or its name.
         phase: "test" or "train", for formats whose one file describes both.
         stages: Named stages, for formats that have them (Caffe).
         outputs: Names of the values to end at, instead of the model's own outputs.

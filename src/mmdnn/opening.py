@@ -10,8 +10,9 @@ from typing import TypeAlias
 import onnx_ir as ir
 
 from mmdnn import recognition, registry, shapes
-from mmdnn.errors import UsageError
+from mmdnn.errors import FormatError, ShapeError, UsageError
 from mmdnn.registry import Framework, Source
+from mmdnn.shapes import Given
 
 PathLike: TypeAlias = str | Path
 Files: TypeAlias = PathLike | Sequence[PathLike]
@@ -44,16 +45,25 @@ class Opened:
             raise recognition.unread(self.framework.name, self.network) or UsageError(
                 f"{self.framework.title} models are not read here", file=self.network
             )
-        model: ir.Model = self.framework.room("reader").read(self.source)
-        if self.framework.has("importer"):
-            model = self.framework.room("importer").to_ir(model)
+        try:
+            model: ir.Model = self.framework.room("reader").read(self.source)
+            if self.framework.has("importer"):
+                model = self.framework.room("importer").to_ir(model)
+        except (FormatError, ShapeError) as error:
+            if self.source.input_shapes:
+                hint = shapes.slip(self.source.input_shapes)
+                error.hint = f"{error.hint}\n  {hint}" if error.hint else hint
+            raise
+        if self.source.outputs:
+            graph = model.graph
+            graph.inputs[:] = [v for v in graph.inputs if v.uses() or v.is_graph_output()]
         return model
 
 
 def open_model(
     files: Sequence[Path],
     framework: str | None,
-    input_shapes: Mapping[str, Sequence[int]] | None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None,
     said: Source,
 ) -> Opened:
     """Find out whose files these are, and which is which.
@@ -71,7 +81,10 @@ def open_model(
     opened = Opened(chosen, source)
     if not input_shapes:
         return opened
-    wanted = {name: tuple(shape) for name, shape in input_shapes.items()}
+    wanted: dict[str, Given] = {
+        name: shape if isinstance(shape, tuple) else tuple(shape)
+        for name, shape in input_shapes.items()
+    }
     if not opened.readable:
         return replace(opened, source=replace(source, input_shapes=wanted))
     native = chosen.room("reader").read(source)

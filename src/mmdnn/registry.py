@@ -29,7 +29,8 @@ class Source:
     Attributes:
         network: The file with the structure, or with everything.
         weights: The file with the weights, where they stand apart.
-        input_shapes: Input name to shape; a name of "" gives inputs in order ("", "1", "2", ...).
+        input_shapes: Input name to shape; a name of "" gives inputs in order ("", "1", "2", ...). A size
+            left open is None, or its name.
         phase: "test" or "train", for formats whose one file describes both.
         stages: Named stages, for formats that have them (Caffe's NetStateRule).
         outputs: Names of the values to end at; empty for the model's own outputs.
@@ -37,7 +38,7 @@ class Source:
 
     network: Path | None = None
     weights: Path | None = None
-    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    input_shapes: Mapping[str, tuple[int | str | None, ...]] = field(default_factory=dict)
     phase: str = "test"
     stages: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ def test_shapes(items, expected):
     assert shapes(items) == expected
 
 
-@pytest.mark.parametrize("item", ["", "x", "3,,4", "3,-1", "3,0,4", "3 4", "data:", "3.5", "3x4"])
+@pytest.mark.parametrize("item", ["", "x", "3,,4", "3,-2", "3,0,4", "3 4", "data:", "3.5", "3x4"])
 def test_what_is_no_shape_names_the_flag(item):
     with pytest.raises(UsageError, match=f"--inputShape: '{item}' is not a shape"):
         shapes([item])

@@ -133,7 +133,7 @@ def test_flags_that_cannot_work_here_say_why(flag, capsys):
         ("mmconvert net.prototxt -om n.onnx --inputShape 3,4", "--inputShape: input 'data' is"),
         ("mmconvert -om n.onnx", "error: there is no model to read"),
         ("mmtoir -n net.prototxt -d net -node nothing", "nothing"),
-        ("mmtocode -f onnx -n net.pb -d net.py", "error: ONNX has no codegen here"),
+        ("mmtocode -f onnx -n net.pb -d net.py", "error: there is no source code for ONNX"),
         ("mmcompare net.prototxt", "error: there must be two models, not 1"),
         ("mmlist keras", "error: 'keras' is not a framework that mmdnn knows"),
     ],

@@ -9,9 +9,12 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mmdnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmdnn.shapes import Given
 
 NOT_HERE = {
     "--inNodeName": ("-inode", "TensorFlow models are not read yet; it names their input nodes"),
@@ -22,7 +25,8 @@ NOT_HERE = {
 
 SHAPE_HELP = (
     "the inputs' shapes, one item for each input, in order: 3,224,224 (without batch) or "
-    "1,3,224,224 (with it), or by name: data:3,224,224"
+    "1,3,224,224 (with it), or by name: data:3,224,224; data:[2,3,4] is the whole shape; sizes "
+    "that stay open are ? or have a name: 3,?,? or 3,h,w"
 )
 
 
@@ -51,7 +55,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Parse, refusing every flag that was not added under exactly that name."""
-        given = list(sys.argv[1:] if argv is None else argv)
+        given = [
+            re.sub(r"^-1(?=,)", "?", each) for each in (sys.argv[1:] if argv is None else argv)
+        ]
         for token in given:
             if token == "--":  # noqa: S105 - the end of the flags
                 break
@@ -214,25 +220,37 @@ def phase(text: str) -> str:
     return text.lower()
 
 
-def shapes(items: Sequence[str]) -> dict[str, tuple[int, ...]]:
+_SIZE = r"(?:[1-9]\d*|-1|\?|[A-Za-z_]\w*)"
+_SIZES = re.compile(rf"(?P<whole>\[)?(?P<sizes>{_SIZE}(?:,{_SIZE})*),?(?(whole)\])", re.ASCII)
+
+
+def shapes(items: Sequence[str]) -> dict[str, Given]:
     """What `--inputShape` says: input name, or "", "1", "2", ... for the place, to dimensions.
 
     Raises:
         UsageError: An item is not a shape; the message names the flag.
     """
-    found: dict[str, tuple[int, ...]] = {}
+    from mmdnn.shapes import Whole  # not before the arguments are parsed
+
+    found: dict[str, Given] = {}
     for place, item in enumerate(items):
         name, _, dims = item.rpartition(":")
         key = name or (str(place) if place else "")
-        if not re.fullmatch(r"\d+(,\d+)*,?", dims) or "0" in dims.strip(",").split(","):
+        match = _SIZES.fullmatch(dims)
+        if match is None or match["sizes"].isidentifier():
             raise UsageError(
                 f"--inputShape: '{item}' is not a shape",
                 hint="Write sizes with commas, one item an input: --inputShape 3,224,224",
             )
         if key in found:
             raise UsageError(f"--inputShape: '{name}' is given twice")
-        found[key] = tuple(int(dim) for dim in dims.strip(",").split(","))
+        sizes = tuple(_size(size) for size in match["sizes"].split(","))
+        found[key] = Whole(sizes) if match["whole"] else sizes
     return found
+
+
+def _size(text: str) -> int | str | None:
+    return int(text) if text.isdigit() else None if text in ("?", "-1") else text
 
 
 def paths(*files: str | None) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdnn.cli import arguments, command
+from mmdnn.errors import UsageError
 
 EXAMPLES = """
   mmtocode -f pytorch -n net.pb -w net.npy -d net.py                 weights in net.safetensors
@@ -81,6 +82,11 @@ def work(args: Namespace) -> dict[str, Any]:
     from mmdnn.outputs import outputs
 
     to = registry.framework(args.dstFramework)
+    if not to.has("codegen"):
+        raise UsageError(
+            f"there is no source code for {to.title}",
+            hint=f"The model itself: mmtomodel -f {to.name} -in {args.IRModelPath} -o FILE",
+        )
     codegen = to.room("codegen")
     files = arguments.paths(args.IRModelPath, args.IRWeightPath)
     model = opening.open_model(files, "onnx", None, registry.Source()).model()

@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
-from mmdnn.ir.passes.inference import infer
+from mmdnn.ir.passes.inference import infer, name_sizes
 from mmdnn.names import take
 from mmdnn.shapes import OpenShape, Shape, closed
 
@@ -152,6 +152,7 @@ class Builder:
             output.name = self.unique(str(node.name))
         if domain == "":
             infer(node)
+            name_sizes(node)
         self.graph.append(node)
         return tuple(node.outputs)
 

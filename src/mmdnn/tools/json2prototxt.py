@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdnn.cli import arguments, command
+from mmdnn.shapes import Given
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -115,7 +116,7 @@ def _converted(opened: Opened, options: dict[str, str], *, split: bool) -> tuple
     return text, taken
 
 
-def _open(symbol: Path, shapes: dict[str, tuple[int, ...]]) -> Opened:
+def _open(symbol: Path, shapes: dict[str, Given]) -> Opened:
     """The symbol with the parameters beside it; of several epochs', the last."""
     from mmdnn import opening, registry
 

@@ -12,6 +12,7 @@ from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
+from mmdnn.shapes import closed
 from mmdnn.verify import decisions, graphs, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.conversion import Check
@@ -63,9 +64,9 @@ def _settled(
     """Both run and compared, by the reference where an engine disagrees that has one beside it."""
     a, b = sides
     own, other = steps
-    found = run.run_source(
-        runners.of_opened(a, models[0], own), model, a.source.input_shapes or None, check.given
-    )
+    sizes = {name: closed(shape) for name, shape in a.source.input_shapes.items()}
+    said = {name: shape for name, shape in sizes.items() if shape is not None} or None
+    found = run.run_source(runners.of_opened(a, models[0], own), model, said, check.given)
     rename = _rename(models[1], model)
     names = _names(model.graph.outputs)
 
@@ -90,9 +91,7 @@ def _settled(
             now=now if source is found and result is target else None,
         ),
         outputs=set(names),
-        rerun=lambda side: run.run_source(
-            iter([(side, "")]), model, a.source.input_shapes or None, check.given
-        ),
+        rerun=lambda side: run.run_source(iter([(side, "")]), model, said, check.given),
         references=(
             lambda: runners.reference_of(a, own),
             lambda: (side := runners.reference_of(b, other)) and as_target(side),

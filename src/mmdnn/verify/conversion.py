@@ -11,11 +11,12 @@ from pathlib import Path
 import onnx_ir as ir
 
 from mmdnn import saving
-from mmdnn.errors import Error, MissingExtraError
+from mmdnn.errors import Error, MismatchError, MissingExtraError
 from mmdnn.ir.preprocessing import Steps, apply
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
+from mmdnn.shapes import slip
 from mmdnn.verify import graphs, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed
@@ -98,6 +99,10 @@ def verified(
         return None, (f"Not proved: {to.title} has no engine here.",)
     try:
         settled = _settled(opened, model, to, staged, steps=steps, check=check, progress=progress)
+    except MismatchError as error:
+        if opened.source.input_shapes and error.report is None:
+            error.hint = slip(opened.source.input_shapes)
+        raise
     except MissingExtraError as error:
         return None, (f"Not proved: {' '.join(str(error).split())}",)
     except runners.NothingRunsError as error:

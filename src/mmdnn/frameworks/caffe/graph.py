@@ -19,6 +19,7 @@ from mmdnn.errors import FormatError, ShapeError, UsageError
 from mmdnn.frameworks.caffe import _layers
 from mmdnn.frameworks.caffe._notes import Note
 from mmdnn.registry import Source
+from mmdnn.shapes import Given
 from mmdnn.tensors import protobuf, references
 
 Unknown: TypeAlias = dict[str, Any]
@@ -209,7 +210,7 @@ class Network:
 
     name: str
     layers: list[Layer]
-    inputs: dict[str, tuple[int, ...] | None]
+    inputs: dict[str, Given | None]
     files: Source
 
 

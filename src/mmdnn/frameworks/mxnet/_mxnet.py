@@ -40,6 +40,7 @@ def compute(mx: Any, folder: str, job: Any) -> Any:
         for index, name in enumerate(job["inputs"]):
             feed = feeds[f"arr_{index}"]
             arrays[name] = mx.nd.array(feed, dtype=feed.dtype)
+    symbol = ended(mx, symbol, job["outputs"])
     variables = set(symbol.list_arguments()) | set(symbol.list_auxiliary_states())
     internals = symbol.get_internals()
     places = [i for i, name in enumerate(internals.list_outputs()) if name not in variables]
@@ -63,6 +64,17 @@ def compute(mx: Any, folder: str, job: Any) -> Any:
         aux_states=list(map(given, state_names, aux_shapes, aux_types)),
     )
     return names, [array.asnumpy() for array in executor.forward(is_train=False)]
+
+
+def ended(mx: Any, symbol: Any, outputs: Any) -> Any:
+    """The symbol up to these outputs, by their names or their nodes'; all of it where none are named."""
+    internals = symbol.get_internals()
+    known = internals.list_outputs()
+    names = [
+        next((full for full in (name, name + "_output", name + "_output0") if full in known), None)
+        for name in outputs
+    ]
+    return mx.sym.Group([internals[name] for name in names]) if names and all(names) else symbol
 
 
 def dynamic(mx: Any, group: Any, arrays: Any) -> Any:

@@ -97,7 +97,8 @@ def interpreter() -> str:
 def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
     _, weights = files(source)
     numpy = weights is not None and ndarray.read(*weights).numpy
-    return isolated.Job(feeds, lambda folder: _prepare(source, folder), {"numpy": numpy})
+    said = {"numpy": numpy, "outputs": list(source.outputs)}
+    return isolated.Job(feeds, lambda folder: _prepare(source, folder), said)
 
 
 def _prepare(source: Source, folder: Path) -> None:

@@ -13,6 +13,7 @@ from mmdnn.errors import FormatError, ShapeError, UsageError
 from mmdnn.ir.storage.files import read_ir
 from mmdnn.ir.storage.reading import load
 from mmdnn.registry import Source
+from mmdnn.shapes import Given, text
 
 
 def read(source: Source) -> ir.Model:
@@ -51,7 +52,7 @@ def _end_at(model: ir.Model, names: Sequence[str]) -> None:
     RemoveUnusedNodesPass()(model)
 
 
-def _settle(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def _settle(model: ir.Model, shapes: Mapping[str, Given]) -> None:
     """Give open dimensions their sizes, at the inputs and wherever the same name stands."""
     inputs = {str(value.name): value for value in model.graph.inputs}
     ordered = {str(i) if i else "": value for i, value in enumerate(model.graph.inputs)}
@@ -66,19 +67,24 @@ def _settle(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
             value.shape = ir.Shape([sizes.get(_symbol(dim), dim) for dim in value.shape])
 
 
-def _settle_input(value: ir.Value, shape: Sequence[int], sizes: dict[str, int]) -> None:
+def _settle_input(value: ir.Value, shape: Given, sizes: dict[str, int]) -> None:
     before = list(value.shape) if value.shape is not None else [ir.SymbolicDim(None)] * len(shape)
     if len(before) != len(shape):
         raise ShapeError(f"input '{value.name}' has {len(before)} dimensions, not {len(shape)}")
+    after: list[int | str | None] = []
     for dim, size in zip(before, shape, strict=True):
-        known = dim if isinstance(dim, int) else sizes.setdefault(_symbol(dim), size)
+        if not isinstance(size, int) and not isinstance(dim, int):
+            after.append(size or dim.value)
+            continue
+        known = dim if isinstance(dim, int) else sizes.setdefault(_symbol(dim), int(size or 0))
         if known != size and (isinstance(dim, int) or _symbol(dim)):
             raise ShapeError(
-                f"input '{value.name}' is {before}, which {list(shape)} contradicts",
+                f"input '{value.name}' is {before}, which {text(shape, ',')} contradicts",
                 hint="Only open dimensions can be given a size.",
             )
+        after.append(size)
     sizes.pop("", None)
-    value.shape = ir.Shape(shape)
+    value.shape = ir.Shape(after)
 
 
 def _symbol(dim: int | ir.SymbolicDim) -> str:

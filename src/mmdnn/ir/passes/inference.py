@@ -8,6 +8,7 @@ from onnx import shape_inference
 
 from mmdnn.errors import ShapeError
 from mmdnn.ir import IR_VERSION, LAYER, OPSET, TYPE
+from mmdnn.shapes import closed
 
 SMALL = 1024
 """Constants up to this many bytes take part in inference."""
@@ -23,6 +24,7 @@ def infer(node: ir.Node, opset: int = OPSET) -> None:
     Raises:
         ShapeError: The operator does not accept inputs of these types or shapes.
     """
+    _check_channels(node)
     present = [value for value in node.inputs if value is not None]
     try:
         found = shape_inference.infer_node_outputs(
@@ -49,6 +51,79 @@ def infer(node: ir.Node, opset: int = OPSET) -> None:
         if proto is not None and proto.WhichOneof("value"):
             output.type = ir.serde.deserialize_type_proto_for_type(proto)
             output.shape = ir.serde.deserialize_type_proto_for_shape(proto)
+
+
+def _check_channels(node: ir.Node) -> None:
+    """That a convolution's weights take as many channels as it is given: inference does not look."""
+    if node.op_type not in ("Conv", "ConvTranspose") or len(node.inputs) < 2:
+        return
+    x, weight = node.inputs[:2]
+    if x is None or weight is None or x.shape is None or weight.shape is None or len(x.shape) < 2:
+        return
+    given, group = x.shape[1], node.attributes.get_int("group", 1)
+    taken = weight.shape[1] if node.op_type == "Conv" else weight.shape[0]
+    if not isinstance(given, int) or not isinstance(taken, int):
+        return
+    wanted = taken * group if node.op_type == "Conv" else taken
+    if given != wanted:
+        raise ShapeError(
+            f"its weights take {wanted} channels, and it is given {given}",
+            layer=node.metadata_props.get(LAYER) or node.name,
+            operator=node.metadata_props.get(TYPE) or node.op_type,
+        )
+
+
+def name_sizes(node: ir.Node) -> None:
+    """Give sizes behind a window their names, where those before it have names: (h+1)//2.
+
+    Equal names are equal sizes, so what has come the same way fits together.
+    """
+    x, y = node.inputs[0] if node.inputs else None, node.outputs[0]
+    if node.op_type not in WINDOWED or x is None or x.shape is None or y.shape is None:
+        return
+    reach, strides, pads = _window(node, len(x.shape) - 2)
+    if reach is None or node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
+        return
+    up = node.attributes.get_int("ceil_mode", 0)
+    dims: list[int | str | None] = [d if isinstance(d, int) else d.value for d in y.shape]
+    for axis, (size, stride) in enumerate(zip(reach, strides, strict=True), 2):
+        name = x.shape[axis]
+        if dims[axis] is not None or isinstance(name, int) or name.value is None:
+            continue
+        more = pads[axis - 2] + pads[axis - 2 + len(reach)] - size + stride + up * (stride - 1)
+        dropping = up and pads[axis - 2]  # a last window that begins within the padding
+        sized = _divided(name.value, more, stride)
+        dims[axis] = f"kept({sized})" if dropping else sized
+    y.shape = ir.Shape(dims)
+
+
+WINDOWED = {"Conv", "MaxPool", "AveragePool", "LpPool"}
+
+
+def _window(node: ir.Node, axes: int) -> tuple[list[int] | None, list[int], list[int]]:
+    """How far a window reaches along each axis, its strides, and its pads."""
+    given = node.attributes
+    weight = node.inputs[1] if node.op_type == "Conv" else None
+    stored = list(weight.shape)[2:] if weight is not None and weight.shape is not None else None
+    kernel = given["kernel_shape"].as_ints() if "kernel_shape" in given else stored
+    strides, dilations, pads = (
+        list(given[name].as_ints()) if name in given else [default] * axes * times
+        for name, default, times in (("strides", 1, 1), ("dilations", 1, 1), ("pads", 0, 2))
+    )
+    sizes = closed(kernel) if kernel is not None else None
+    if sizes is None:
+        return None, strides, pads
+    return [(k - 1) * d + 1 for k, d in zip(sizes, dilations, strict=True)], strides, pads
+
+
+def _divided(name: str, more: int, stride: int) -> str:
+    if stride == 1:
+        return name if not more else _plus(name, more)
+    return f"{_plus(name, more)}//{stride}"
+
+
+def _plus(name: str, more: int) -> str:
+    return f"({name}{more:+})" if more else f"({name})" if "//" in name else name
 
 
 def _is_small(value: ir.Value) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.forks import Fields
@@ -44,20 +45,27 @@ def crop(layer: ImportedLayer, op: Op, x: ir.Value, like: ir.Value) -> ir.Value:
         layer.unfit(f"{len(p.offset)} offsets are given for {rank - start} axes")
     if len(dimensions(like)) < rank:
         layer.unfit(f"its second bottom has less than {rank} axes")
-    axes, starts, ends = [], [], []
+    axes, starts, ends, is_open = list[int](), list[int](), list[int](), False
     for axis in range(start, rank):
         offset = 0 if not p.offset else p.offset[axis - start if len(p.offset) > 1 else 0]
         if not offset and _same(x, like, axis):
             continue
-        size = known(like, axis)
-        if offset + size > known(x, axis):
+        here = bool(axis) and None in (shape(like)[axis], shape(x)[axis])
+        is_open, size = is_open or here, 0 if here else known(like, axis)
+        if not here and offset + size > known(x, axis):
             layer.unfit(f"{size} from {offset} on is more than axis {axis} has")
         axes.append(axis)
         starts.append(offset)
         ends.append(offset + size)
     if not axes:
         return x
-    y = op.Slice(x, starts, ends, axes)
+    if is_open:
+        sizes = op.Gather(op.Shape(like), np.array(axes, np.int64))
+        y = op.Slice(x, starts, op.Add(sizes, np.array(starts, np.int64)), axes)
+        wanted = dimensions(like)
+        y.shape = ir.Shape([wanted[i] if i in axes else d for i, d in enumerate(dimensions(x))])
+    else:
+        y = op.Slice(x, starts, ends, axes)
     node = y.producer()
     if node is not None:
         node.metadata_props[LIKE] = str(like.name)

@@ -48,14 +48,25 @@ def to_ir(network: Network, *, static: bool = False) -> ir.Model:
     return open_where_possible(
         lambda sizes: _NetworkImporter(network, layers, sizes).run(),
         {} if static else _symbols(network),
-        lambda missing: ShapeError(f"the shape of '{missing}' cannot be told", file=file),
+        lambda missing: ShapeError(
+            f"the shape of '{missing}' cannot be told", file=file, hint=_needs(network)
+        ),
     )
 
 
 def _symbols(network: Network) -> dict[int, str]:
     """A name for each size of a first axis: inputs that agree there share their batch."""
-    sizes = dict.fromkeys(dims[0] for dims in network.inputs.values() if dims)
+    firsts = [dims[0] for dims in network.inputs.values() if dims]
+    sizes = dict.fromkeys(size for size in firsts if isinstance(size, int))
     return {size: f"batch_{size}" if place else "batch" for place, size in enumerate(sizes)}
+
+
+def _needs(network: Network) -> str | None:
+    """What to do where a layer needs a size that the user has left open."""
+    open_ = [size for shape in network.inputs.values() for size in (shape or ())[1:]]
+    if all(isinstance(size, int) for size in open_):
+        return None
+    return "A layer needs the sizes that --inputShape leaves open; give them as numbers."
 
 
 def _needed(network: Network) -> list[Layer]:
@@ -128,24 +139,29 @@ class _NetworkImporter(GraphImporter):
             for top in layer.tops
             if layer.type == "Input"
         }
+        wanted = {name for layer in self.layers for name in layer.bottoms}
+        wanted.update(self.network.files.outputs)
         for name, dims in self.network.inputs.items():
+            if self.network.files.outputs and name not in wanted:
+                continue
             if dims is None:
                 raise ShapeError(
                     f"no file says the shape of input '{name}'",
                     file=self.file,
                     hint=f"Give it with --inputShape {name}:1,3,224,224 (or whatever it is).",
                 )
-            if any(dim < 1 for dim in dims):
+            if any(isinstance(dim, int) and dim < 1 for dim in dims):
                 raise ShapeError(
                     f"input '{name}' is said to have the shape {list(dims)}",
                     file=self.file,
                 )
-            shape: list[int | str] = list(dims)
-            if shape:
-                shape[0] = self.symbols.get(dims[0], dims[0])
+            shape = [f"{name}_{axis}" if dim is None else dim for axis, dim in enumerate(dims)]
+            if dims:
+                first = dims[0]
+                shape[0] = self.symbols.get(first, first) if isinstance(first, int) else "batch"
             self.values[name] = self.builder.input(name, shape)
             self.values[name].metadata_props[LAYER] = makers.get(name, name)
-            if shape and isinstance(shape[0], str):
+            if dims and isinstance(dims[0], int) and isinstance(shape[0], str):
                 self.values[name].metadata_props[SAID] = str(dims[0])
             self.named.add(self.values[name])
             self.memory[name] = name

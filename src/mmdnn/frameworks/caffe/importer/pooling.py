@@ -12,7 +12,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.shapes import known
+from mmdnn.frameworks.caffe.importer.shapes import known, needs_static
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape
 from mmdnn.ir.windows import Axis, Window
@@ -59,11 +59,50 @@ def pooling(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Va
             layer.unfit("global pooling goes with no kernel, padding or stride")
         if len(layer.tops) == 1:
             return op.GlobalMaxPool(x) if p.pool == MAX else op.GlobalAveragePool(x)
+    ceil, clip = p.round_mode == CEIL, any(pad)
+    if None in shape(x)[2:] and not p.global_pooling:
+        window = _pair(layer, p, "kernel_size", "kernel"), stride, pad
+        return _open_pool(layer, op, x, p.pool, *window, ceil=ceil)
     sizes = known(x, 2), known(x, 3)
     kernel = sizes if p.global_pooling else _pair(layer, p, "kernel_size", "kernel")
-    ceil, clip = p.round_mode == CEIL, any(pad)
     axes = [windows(*each, ceil, clip) for each in zip(sizes, kernel, stride, pad, strict=True)]
     return pool(layer, op, x, p.pool, axes, mask=len(layer.tops) > 1)
+
+
+def _open_pool(
+    layer: ImportedLayer,
+    op: Op,
+    x: ir.Value,
+    method: int,
+    kernel: list[int],
+    stride: list[int],
+    pad: list[int],
+    *,
+    ceil: bool,
+) -> ir.Value:
+    """Pooling of sizes left open, where no window can lie beyond the image: none has to be told apart."""
+    _check_windows(layer, kernel, stride, pad)
+    if len(layer.tops) > 1 or any(s > k for s, k in zip(stride, kernel, strict=True)):
+        raise needs_static(x)
+    attributes = {
+        "kernel_shape": kernel,
+        "strides": stride,
+        "pads": pad + pad,
+        "ceil_mode": int(ceil and max(stride) > 1),
+    }
+    if method == AVE:
+        return op.AveragePool(x, **attributes, count_include_pad=int(any(pad)))
+    return op.MaxPool(x, **attributes)
+
+
+def _check_windows(
+    layer: ImportedLayer, kernel: list[int], stride: list[int], pad: list[int]
+) -> None:
+    if min(*kernel, *stride) < 1:
+        layer.unfit("its kernel and stride should be 1 or more")
+    for size, begin in zip(kernel, pad, strict=True):
+        if begin >= size:
+            layer.unfit(f"padding {begin} is not smaller than the kernel {size}")
 
 
 def _pair(layer: ImportedLayer, p: Any, name: str, short: str) -> list[int]:
@@ -82,17 +121,15 @@ def pool(
     layer: ImportedLayer, op: Op, x: ir.Value, method: int, axes: list[Axis], *, mask: bool = False
 ) -> tuple[ir.Value, ...]:
     """A maximum with or without its mask, or an average, over these two axes' windows."""
+    kernel, stride = [axis.kernel for axis in axes], [axis.stride for axis in axes]
+    _check_windows(layer, kernel, stride, [axis.begin for axis in axes])
     for axis in axes:
-        if axis.kernel < 1 or axis.stride < 1:
-            layer.unfit("its kernel and stride should be 1 or more")
-        if axis.begin >= axis.kernel:
-            layer.unfit(f"padding {axis.begin} is not smaller than the kernel {axis.kernel}")
         if (axis.count or 0) < 1:
             layer.unfit(f"a kernel of {axis.kernel} does not fit into {axis.size}")
     pads = Window(tuple(axes)).pads
     attributes = {
-        "kernel_shape": [axis.kernel for axis in axes],
-        "strides": [axis.stride for axis in axes],
+        "kernel_shape": kernel,
+        "strides": stride,
         "pads": pads,
         "ceil_mode": int(any((axis.reach or 0) > axis.end and not is_empty(axis) for axis in axes)),
     }

@@ -11,6 +11,7 @@ from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.reader import hdf5, prototxt, rules, training, upgrade, weights
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 from mmdnn.registry import Source
+from mmdnn.shapes import Given
 
 _BINARY = {".caffemodel", ".binaryproto"}
 
@@ -126,7 +127,7 @@ def _network(
         place = places.get(id(draft))
         blobs, permissive = store.blobs(place) if place is not None else ([], frozenset[int]())
         layers.append(_layer(draft, blobs, permissive, state.phase))
-    return Network(net.name, layers, _asked(shapes, source), source)
+    return Network(net.name, layers, _asked({**shapes}, source), source)
 
 
 def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], phase: int) -> Layer:
@@ -145,9 +146,7 @@ def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], ph
     )
 
 
-def _asked(
-    inputs: dict[str, tuple[int, ...] | None], source: Source
-) -> dict[str, tuple[int, ...] | None]:
+def _asked(inputs: dict[str, Given | None], source: Source) -> dict[str, Given | None]:
     """The inputs with the shapes that the user gave, by name or by place ("", "1", "2", ...)."""
     names = list(inputs)
     for key, shape in source.input_shapes.items():

@@ -17,6 +17,7 @@ from mmdnn.frameworks.cntk.graph import (
 from mmdnn.frameworks.cntk.importer.flat import Flat
 from mmdnn.frameworks.cntk.importer.names import Names
 from mmdnn.ir.builder import Dimension
+from mmdnn.shapes import Given
 
 
 def fed(
@@ -33,7 +34,7 @@ def fed(
     ]
 
 
-def dimensions_of(variable: Variable, name: str, given: tuple[int, ...] | None) -> list[Dimension]:
+def dimensions_of(variable: Variable, name: str, given: Given | None) -> list[Dimension]:
     """An input's shape, [*dynamic, *static]; open sizes have names, or are as the user gives them.
 
     Raises:
@@ -55,9 +56,7 @@ def _dynamic(axis: Axis, name: str) -> str:
     return "time" if axis == SEQUENCE else f"{axis.name or name}_time"
 
 
-def _fitting(
-    dims: list[Dimension], leading: int, given: tuple[int, ...], name: str
-) -> list[Dimension]:
+def _fitting(dims: list[Dimension], leading: int, given: Given, name: str) -> list[Dimension]:
     """Open sizes as the user gives them: the static shape, with or without the dynamic axes.
 
     Raises:
@@ -69,7 +68,7 @@ def _fitting(
     for place, size in enumerate(given, start):
         if isinstance(dims[place], int) and dims[place] != size:
             raise ShapeError(f"the input '{name}' has {dims[place]}, not {size}, at axis {place}")
-        if place >= leading:
+        if place >= leading and size is not None:
             dims[place] = size
     return dims
 

@@ -80,7 +80,7 @@ def imported(
     names = [graph.name_of(node, i) for node in made for i in range(len(node.outputs))]
     graph.builder.reserve([*model.params, *model.inputs])
     graph.reserve(names)
-    _inputs(graph, sizes)
+    _inputs(graph, sizes, order)
     values = graph.run(order, heads)
     outputs, initializers = graph.builder.graph.outputs, graph.builder.graph.initializers
     _origins.read(order, graph.values, graph.builder.graph)
@@ -93,17 +93,19 @@ def imported(
     return graph.builder.model(**{FRAMEWORK: "mxnet"})
 
 
-def _inputs(graph: GraphImporter, sizes: dict[int, str]) -> None:
+def _inputs(graph: GraphImporter, sizes: dict[int, str], order: Sequence[Node]) -> None:
     model = graph.model
     kinds = dtypes.of_inputs(model)
     variables = {node.name: node for node in model.symbol.variables}
     for name, shape in model.inputs.items():
+        if model.files.outputs and variables[name] not in order:
+            continue
         shape = shape if shape is not None else model.assumed.get(name)
         dims = _dimensions(model, sizes, name, shape or ())
         value = graph.builder.input(name, dims, kinds[name])
         if shape is None:
             value.shape = None
-        elif shape and shape[0] is not None and not isinstance(dims[0], int):
+        elif shape and isinstance(shape[0], int) and not isinstance(dims[0], int):
             value.metadata_props[SAID] = str(shape[0])
         graph.values[variables[name], 0] = value
         graph.named.add(value)

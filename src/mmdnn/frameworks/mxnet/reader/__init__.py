@@ -150,9 +150,11 @@ def _ask(model: Model, source: Source) -> None:
             raise UsageError(
                 f"there is no input '{key}'", file=source.network, hint=f"The inputs are: {known}."
             )
-        if any(size < 0 for size in shape):
+        if any(isinstance(size, int) and size < 0 for size in shape):
             raise FormatError(f"the shape {list(shape)} of input '{key}'", file=source.network)
-        model.inputs[key if key in model.inputs else names[place]] = tuple(shape)
+        model.inputs[key if key in model.inputs else names[place]] = tuple(
+            size if isinstance(size, int) else None for size in shape
+        )
 
 
 __all__ = ["files", "read"]
