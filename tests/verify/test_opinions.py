@@ -60,7 +60,7 @@ def settled(source, target, references=(None, None)):
         found,
         Runner("target", target),
         lambda found, target: run.verify(found, target, the_model),
-        outputs={"y"},
+        model=the_model,
         rerun=lambda runner: run.run_source(iter([(runner, "")]), the_model),
         references=(given[0], given[1]),
     )

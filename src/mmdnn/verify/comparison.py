@@ -90,7 +90,7 @@ def _settled(
             more=check.feeds,
             now=now if source is found and result is target else None,
         ),
-        outputs=set(names),
+        model=model,
         rerun=lambda side: run.run_source(iter([(side, "")]), model, said, check.given),
         references=(
             lambda: runners.reference_of(a, own),

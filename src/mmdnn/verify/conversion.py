@@ -158,7 +158,7 @@ def _settled(
         found,
         target,
         compare,
-        outputs=set(names),
+        model=model,
         rerun=lambda other: run.run_source(iter([(other, "")]), model, given=check.given),
         references=(
             lambda: runners.reference(opened.framework, opened.source),

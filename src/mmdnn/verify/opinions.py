@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import onnx_ir as ir
+
 from mmdnn.errors import Error, MismatchError
 from mmdnn.verify.arbiter import Verdict
 from mmdnn.verify.proof import Runs
@@ -34,7 +36,7 @@ def settle(
     target: Runner,
     compare: Compare,
     *,
-    outputs: set[str],
+    model: ir.Model,
     rerun: Callable[[Runner], Found],
     references: tuple[Asked, Asked],
 ) -> Settled:
@@ -44,23 +46,20 @@ def settle(
         found: The source, which runs.
         target: What runs the result.
         compare: Compares the two.
-        outputs: What the source gives: a comparison without one of these is not whole.
+        model: The IR: a comparison without one of its outputs is not whole.
         rerun: Runs the source in another runner.
         references: What makes the reference for the source, and the one for the result.
 
     Raises:
         MismatchError: The result does not run.
     """
+    outputs = {str(v.name) for v in model.graph.outputs if v.producer() is not None}
     report, refusal = _compared(compare, found, target)
     first = None if report is None else Settled(report, found.runner, target)
     if first is not None and _whole(first.report, outputs):
         return first
-    asked = [
-        ask() if runner.kind is Runs.ENGINE else None
-        for ask, runner in zip(references, (found.runner, target), strict=True)
-    ]
     said: list[str] = []
-    for instead in _choices(asked[0], asked[1]):
+    for instead in _choices(references, (found.runner, target)):
         source, result = instead
         try:
             again = found if source is None else _with_notes(rerun(source), found)
@@ -74,7 +73,8 @@ def settle(
             note = f"{differs}; {_title(instead)} agrees with {who}, and counts."
             report = replace(second, notes=(*second.notes, note))
             return Settled(report, again.runner, result or target)
-        said.append(f"{_title(instead)} disagrees too: {second.summary()}")
+        if not second.ok:
+            said.append(f"{_title(instead)} disagrees too: {second.summary()}")
     if first is None:
         assert refusal is not None
         raise refusal
@@ -100,9 +100,13 @@ def _with_notes(again: Found, found: Found) -> Found:
 
 
 def _choices(
-    source: Runner | None, result: Runner | None
+    references: tuple[Asked, Asked], runners: tuple[Runner, Runner]
 ) -> Iterator[tuple[Runner | None, Runner | None]]:
-    """Which side's reference is asked: the source's, the result's, both."""
+    """Which side's reference is asked: the source's, the result's, both. None of what is no engine."""
+    source, result = (
+        ask() if runner.kind is Runs.ENGINE else None
+        for ask, runner in zip(references, runners, strict=True)
+    )
     if source is not None:
         yield source, None
     if result is not None:

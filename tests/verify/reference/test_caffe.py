@@ -13,6 +13,7 @@ from helpers.caffe import corpus
 from helpers.caffe.one_layer import blobs
 from mmdnn.errors import ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.caffe import arrange
+from mmdnn.frameworks.caffe.graph import message
 from mmdnn.registry import Source
 from mmdnn.verify.reference import caffe
 from mmdnn.verify.reference.caffe.layer import FUNCTIONS
@@ -81,6 +82,7 @@ def test_it_shares_no_code_with_the_importer():
             "mmdnn.registry",
             "mmdnn.frameworks.caffe",
             "mmdnn.frameworks.caffe.graph",
+            "mmdnn.frameworks.caffe.reader.weights",
             "mmdnn.verify.reference.caffe",
         )
         assert all(name in allowed or name.startswith(allowed[-1]) for name in ours), path
@@ -206,6 +208,16 @@ def test_losses_by_hand(tmp_path):
     assert found["right"] == 0.5
     assert found["hinge"] == pytest.approx(((1 + 1) + (2 + 2 + 1)) / 2)
     assert found["far"] == pytest.approx((np.log(3) ** 2 + 2) / 4)
+
+
+def test_infogain_of_a_file(tmp_path):
+    proto = message("BlobProto")
+    proto.shape.dim.extend([1, 1, 2, 2])
+    proto.data.extend([1, 0, 0, 5])
+    (tmp_path / "h.binaryproto").write_bytes(proto.SerializeToString())
+    layer = ("InfogainLoss", "x label", "y", 'infogain_loss_param { source: "data/h.binaryproto" }')
+    found = run(tmp_path, [layer], x=[[0, np.log(3)], [0, 0]], label=[1, 0])
+    assert found["y"] == pytest.approx((5 * np.log(4 / 3) + np.log(2)) / 2, rel=1e-6)
 
 
 def test_lstm_unit_by_hand(tmp_path):

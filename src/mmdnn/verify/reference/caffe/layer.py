@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -52,11 +53,13 @@ class Step:
 
     Attributes:
         layer: The layer.
+        folder: Where the network's file is, and others that it names are looked for.
         shares: Set by the function where the tops are the first bottom's own memory.
         known: Blocks of unknown fields that the function has taken.
     """
 
     layer: Layer
+    folder: Path
     shares: bool = False
     known: set[str] = field(default_factory=set)
 

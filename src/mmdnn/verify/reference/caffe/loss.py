@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from mmdnn.frameworks.caffe.reader.weights import read_blob
 from mmdnn.verify.reference.caffe.layer import FLOAT_MIN, Array, Step, computes
 from mmdnn.verify.reference.caffe.normalization import softmax
 
@@ -55,13 +58,12 @@ def softmax_with_loss(step: Step, x: Array, labels: Array) -> list[Array]:
 
 @computes("InfogainLoss")
 def infogain_loss(step: Step, x: Array, labels: Array, *matrix: Array) -> list[Array]:
-    """As SoftmaxWithLoss, each class weighed by a matrix for each label."""
-    if not matrix:
-        step.refuse(f"a matrix from the file '{step.p.source}'")
+    """As SoftmaxWithLoss, each class weighed by a matrix for each label: a bottom's, or a file's."""
+    weights = matrix[0] if matrix else _from_file(step)
     axis = step.axis(step.p.axis, x)
     probabilities = softmax(x, axis)
     rows, found, counts = _rows(step, probabilities, labels, axis)
-    weights = matrix[0].reshape(x.shape[axis], x.shape[axis])[found[counts]]
+    weights = weights.reshape(x.shape[axis], x.shape[axis])[found[counts]]
     total = -(weights * np.log(np.maximum(rows[counts], SMALL))).sum()
     outer = int(np.prod(x.shape[:axis]))
     sizes = (outer, len(found) // max(outer, 1))
@@ -69,6 +71,13 @@ def infogain_loss(step: Step, x: Array, labels: Array, *matrix: Array) -> list[A
         np.asarray(total / _normalizer(step, sizes, int(counts.sum()), "VALID")),
         probabilities,
     ]
+
+
+def _from_file(step: Step) -> Array:
+    path = step.folder / Path(step.p.source).name
+    if not step.p.source or not path.is_file():
+        step.refuse(f"the file '{step.p.source}' is not beside the network")
+    return read_blob(path).numpy().astype(np.float64)
 
 
 @computes("MultinomialLogisticLoss")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Pass:
 
     def __init__(self, network: Network, feeds: Mapping[str, np.ndarray]) -> None:
         self.network = network
+        self.folder = network.files.network.parent if network.files.network else Path()
         self.feeds = feeds
         self.blobs: dict[str, _Blob] = {}
 
@@ -63,7 +65,7 @@ class Pass:
             for top in layer.tops:
                 self._write(layer, top, self._fed(layer, top), None)
             return
-        entry, step = FUNCTIONS[layer.type], Step(layer)
+        entry, step = FUNCTIONS[layer.type], Step(layer, self.folder)
         bottoms = [self._blob(layer, name) for name in layer.bottoms]
         self._check_over(step, entry)
         try:
