@@ -118,6 +118,20 @@ def candidates(model: ir.Model) -> list[Sizes]:
     ]
 
 
+def how_to_size(model: ir.Model) -> str | None:
+    """How the user says the sizes that the model leaves open; None where it leaves none."""
+    said = []
+    for value in inputs(model):
+        dims = _dims(value)
+        usual = 512 if len(dims) <= 3 else 224
+        sizes = [d if isinstance(d, int) else usual if i else 1 for i, d in enumerate(dims)]
+        if any(not isinstance(dim, int) for dim in dims[1:]):
+            said.append(f"{value.name}:{','.join(map(str, sizes))}")
+    if not said:
+        return None
+    return f"If it takes certain sizes only, say them: --inputShape {' '.join(said)}"
+
+
 def has_free_batch(model: ir.Model) -> bool:
     """Whether an input's first dimension is open, and a batch."""
     batch = _batch(model)

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedError, UsageError
 from mmdnn.progress import Silent
 from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds
+from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds, how_to_size
 from mmdnn.verify.proof import Runs
 from mmdnn.verify.report import Report
 from mmdnn.verify.runners import NothingRunsError, Runner, sentence
@@ -80,7 +80,7 @@ def run_source(
             if runner.kind is Runs.ENGINE:
                 raise MismatchError(
                     f"{runner.title} refuses the source: {sentence(error)}",
-                    hint="Sizes that the files leave open can be said with --inputShape.",
+                    hint=how_to_size(model),
                 ) from error
             notes.append(f"{runner.title}: {sentence(error)}")
         else:

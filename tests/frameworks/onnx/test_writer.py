@@ -9,6 +9,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
+import mmdnn
 from mmdnn.errors import UsageError
 from mmdnn.frameworks.onnx import engine, reader
 from mmdnn.frameworks.onnx.writer import write
@@ -94,3 +95,28 @@ def test_every_type_is_written(tmp_path: Path) -> None:
         assert found is not None
         assert found.dtype == tensor.dtype
         assert found.numpy().tolist() == tensor.numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "opset"),
+    [
+        ("y = RoiAlign<output_height=2, output_width=2>(x, rois, batch)", 16),
+        ("y = RoiAlign<output_height=2, output_width=2>(x, rois, batch)", 22),
+        ("y = GlobalLpPool<p=2>(x)", 18),
+        ("y = RandomNormalLike(x)", 18),
+        ("y = MaxRoiPool<pooled_shape=[2, 2]>(x, rois)", 18),
+        ("y = Cos(x)", 22),
+    ],
+)
+def test_the_opset_is_one_that_engines_run(text: str, opset: int, tmp_path: Path) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    rois = 5 if "MaxRoi" in text else 4
+    model = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": {opset}]> g (float[1, 2, 6, 6] x, float[2, {rois}] rois, '
+        f"int64[2] batch) => (float y) {{ {text} }}".replace("float y", "float[N, M, K, L] y")
+    )
+    onnx.save(model, tmp_path / "a.onnx")
+    mmdnn.save(mmdnn.load(tmp_path / "a.onnx"), tmp_path / "b.onnx")
+    ort.InferenceSession(tmp_path / "b.onnx", providers=["CPUExecutionProvider"])
+    written = onnx.load(tmp_path / "b.onnx").opset_import[0].version
+    assert written == (22 if "Cos" in text else 21)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import onnx_ir as ir
 
 from mmdnn.errors import UsageError
+from mmdnn.ir import OPSET
 from mmdnn.ir.storage import protos
 from mmdnn.tensors import stream
 from mmdnn.tensors.references import read
@@ -109,6 +110,7 @@ def detach(model: ir.Model, choose: Choice = big) -> tuple[onnx.ModelProto, list
             _replace_initializers(graph, stand_in, undo)
             _replace_attributes(graph, stand_in, undo)
         proto = ir.serde.serialize_model(model)
+    _say_opset_that_runs(model, proto)
     outside = []
     for path, message in protos.tensors(proto):
         if message.data_location == message.EXTERNAL:
@@ -117,6 +119,30 @@ def detach(model: ir.Model, choose: Choice = big) -> tuple[onnx.ModelProto, list
             message.ClearField("external_data")
             outside.append(Outside(path, message, tensor))
     return proto, outside
+
+
+BEHIND = {
+    *("GlobalLpPool", "MaxRoiPool", "Multinomial", "RandomNormal", "RandomNormalLike"),
+    *("RandomUniform", "RandomUniformLike", "RoiAlign"),
+}
+"""Operators that onnxruntime runs by their definitions before opset 22, which only added bfloat16
+(https://github.com/onnx/onnx/blob/main/docs/Changelog.md; onnxruntime 1.31)."""
+
+
+def _say_opset_that_runs(model: ir.Model, proto: onnx.ModelProto) -> None:
+    """Have a model with one of these say opset 21, where all of it means the same."""
+    if model.opset_imports.get("") != OPSET:
+        return
+    nodes = [node for graph in graphs(model) for node in graph]
+    if not any(node.op_type in BEHIND and not node.domain for node in nodes):
+        return
+    if any(value is not None and value.dtype == ir.DataType.BFLOAT16
+           for node in nodes for value in (*node.inputs, *node.outputs)):  # fmt: skip
+        return
+    for imports in (proto.opset_import, *(function.opset_import for function in proto.functions)):
+        for each in imports:
+            if not each.domain and each.version == OPSET:
+                each.version = OPSET - 1
 
 
 def graphs(model: ir.Model) -> Iterator[ir.Graph]:
