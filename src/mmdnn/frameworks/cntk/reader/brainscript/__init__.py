@@ -1,6 +1,6 @@
 """Files of CNTK 1 (BrainScript) to a `graph.Model`.
 
-`stream` reads numbers, words and matrices; `nodes` knows what each kind of node has written;
+`stream` reads numbers, words and matrices; `fields` knows what each kind of node has written;
 `network` reads the file's sections; `functions` says which functions of CNTK 2 the nodes are.
 """
 

@@ -26,14 +26,7 @@ def times(f: Making) -> None:
     if any(one.shape == () for one in f.inputs):
         f.set("ElementTimes", f.input(0), f.input(1))
         return
-    rank, mapped = f.field("rank"), f.field("map")
-    f.set("Times", f.input(0), f.input(1), outputRank=rank, inferInputRankToMap=mapped)
-
-
-@maker("TransposeTimes")
-def transpose_times(f: Making) -> None:
-    """A product with a matrix that is transposed first."""
-    f.set("TransposeTimes", f.input(0), f.input(1), outputRank=f.field("rank"))
+    f.set("Times", f.input(0), f.input(1), **f.node.fields)
 
 
 @maker("LookupTable")
@@ -66,13 +59,8 @@ def _windows(f: Making, window: str) -> dict[str, Attribute]:
     """What convolutions and poolings have in common."""
     if f.field("layout") != _CHW:
         f.refuse("its images have their channels innermost (the layout HWC)")
-    return {
-        window: f.field("kernel"),
-        "strides": f.field("strides"),
-        "autoPadding": list(f.field("automatic")),
-        "lowerPad": f.field("lower"),
-        "upperPad": f.field("upper"),
-    }
+    given = f.fields("strides", "autoPadding", "lowerPad", "upperPad")
+    return {window: f.field("kernel"), **given}
 
 
 @maker("Convolution", "ConvolutionSequenceShape")
@@ -87,10 +75,7 @@ def convolution(f: Making) -> None:
         weight,
         f.input(1),
         **windows,
-        sharing=list(f.field("sharing")),
-        transpose=f.field("transposed"),
-        outputShape=f.field("output"),
-        dilation=f.field("dilation"),
+        **f.fields("sharing", "transpose", "outputShape", "dilation"),
         groups=1,
         sequential=f.node.kind == "ConvolutionSequenceShape",
         maxTempMemSizeInSamples=0,
@@ -122,7 +107,7 @@ def _of_two_axes(f: Making, weight: Variable) -> dict[str, Attribute]:
         f.refuse("nothing says how many channels it has")
     channels, *kernel = weight.shape[1:]
     _, *strides = f.field("strides")
-    (pad, *_) = f.field("automatic")
+    (pad, *_) = f.field("autoPadding")
     return {
         "kernelShape": Shape((channels, *kernel)),
         "strides": Shape((channels, *strides)),
@@ -133,10 +118,14 @@ def _of_two_axes(f: Making, weight: Variable) -> dict[str, Attribute]:
 @maker("Pooling")
 def pooling(f: Making) -> None:
     """Of any number of axes."""
+    _pool(f, _kind(f))
+
+
+def _kind(f: Making) -> int:
     kind = f.field("kind")
     if kind not in _POOLINGS:
         raise FormatError(f"a pooling of the unknown kind {kind}")
-    _pool(f, _POOLINGS[kind])
+    return _POOLINGS[kind]
 
 
 @maker("MaxPooling", "AveragePooling")
@@ -151,8 +140,7 @@ def _pool(f: Making, kind: int) -> None:
         f.input(0),
         **_windows(f, "poolingWindowShape"),
         poolingType=kind,
-        ceilOutDim=f.field("ceil"),
-        includePad=f.field("include"),
+        **f.fields("ceilOutDim", "includePad"),
     )
 
 
@@ -166,19 +154,10 @@ def unpooling(f: Making) -> None:
 @maker("ROIPooling")
 def roi_pooling(f: Making) -> None:
     """Before version 26 regions were fractions of the image, and there was no scale."""
-    kind, scale = f.field("kind"), f.field("scale")
-    if scale is None:
+    given = f.fields("roiOutputShape", "spatialScale")
+    if given["spatialScale"] is None:
         f.refuse("its regions are fractions of the image, as before version 26")
-    if kind not in _POOLINGS:
-        raise FormatError(f"a pooling of the unknown kind {kind}")
-    f.set(
-        "ROIPooling",
-        f.input(0),
-        f.input(1),
-        poolingType=_POOLINGS[kind],
-        roiOutputShape=f.field("bins"),
-        spatialScale=scale,
-    )
+    f.set("ROIPooling", f.input(0), f.input(1), poolingType=_kind(f), **given)
 
 
 @maker("BatchNormalization")
@@ -187,18 +166,15 @@ def batch_normalization(f: Making) -> None:
     inputs = list(f.inputs)
     if len(inputs) not in (5, 6):
         raise FormatError(f"it has {len(inputs)} inputs")
-    spatial, epsilon = f.field("spatial"), f.field("epsilon")
-    if spatial and f.field("layout") != _CHW:
+    given = f.fields("spatial", "epsilon", "normalizationTimeConstant", "blendTimeConstant")
+    if given["spatial"] and f.field("layout") != _CHW:
         f.refuse("its images have their channels innermost (the layout HWC)")
     if f.field("inverse"):
-        inputs[4] = _variance(f, inputs[4], epsilon)
+        inputs[4] = _variance(f, inputs[4], given["epsilon"])
     f.set(
         "BatchNormalization",
         *inputs,
-        spatial=spatial,
-        normalizationTimeConstant=f.field("time"),
-        blendTimeConstant=f.field("blend"),
-        epsilon=epsilon,
+        **given,
         useCuDNNEngine=not f.field("cntk"),
         disableRegularization=False,
     )
@@ -246,18 +222,17 @@ def denormalize(f: Making) -> None:
 @maker("OptimizedRNNStack", "RNN")
 def stack(f: Making) -> None:
     """Before version 14 the data stood before the weights."""
-    kind = f.field("kind")
-    if f.field("axis") != -1:
+    kind, axis = f.field("kind"), f.field("axis")
+    if axis not in (None, -1):
         f.refuse("it goes along a static axis")
     weights, x = f.input(0), f.input(1)
-    if f.field("swapped"):
+    if axis is None:
         weights, x = x, weights
     f.set(
         "OptimizedRNNStack",
         x,
         weights,
-        bidirectional=f.field("bidirectional"),
-        numLayers=f.field("layers"),
-        hiddenSize=f.field("hidden"),
+        bidirectional=bool(f.field("bidirectional")),
+        **f.fields("numLayers", "hiddenSize"),
         recurrentOp=_CELLS.get(kind, kind),
     )

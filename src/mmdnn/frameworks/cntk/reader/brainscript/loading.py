@@ -12,9 +12,9 @@ from typing import Any
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.reader.brainscript.fields import Fields
 from mmdnn.frameworks.cntk.reader.brainscript.leaves import is_fed
 from mmdnn.frameworks.cntk.reader.brainscript.network import Node, load
-from mmdnn.frameworks.cntk.reader.brainscript.nodes import Fields
 
 UNDERSTOOD = frozenset(
     """
@@ -32,7 +32,7 @@ UNDERSTOOD = frozenset(
     """.split()  # noqa: SIM905 - eighty names read better in rows
 )
 _FORGOTTEN: dict[str, Callable[[Fields], Any]] = {
-    "ReduceElements": lambda fields: not fields["keep"],
+    "ReduceElements": lambda fields: not fields["reductionKeepDimensions"],
     "Slice": lambda fields: any(stride != 1 for *_, stride in fields["parts"]),
     "TransposeDimensions": lambda fields: "order" in fields,
     "Convolution": lambda fields: any(size != 1 for size in fields["dilation"]),

@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
-from mmdnn.frameworks.cntk.reader.brainscript import layer_fields, nodes, shape_fields
-from mmdnn.frameworks.cntk.reader.brainscript.nodes import Fields
+from mmdnn.frameworks.cntk.reader.brainscript import fields
+from mmdnn.frameworks.cntk.reader.brainscript.fields import Fields
 from mmdnn.frameworks.cntk.reader.brainscript.stream import PRECISIONS, Stream
 from mmdnn.tensors.wire import Mapped
 
@@ -50,7 +50,7 @@ class Node:
         kind: What it does: "Times", "LearnableParameter", ...
         name: Its name, of its own in the file.
         dtype: Its numbers' type.
-        fields: What `nodes` has read of it.
+        fields: What `fields` has read of it.
         inputs: The nodes that it reads, in CNTK 1's order.
     """
 
@@ -85,7 +85,7 @@ def _read(file: Stream) -> Network:
     if file.try_marker("BVersion"):
         file.version = file.size()
         file.marker("EVersion")
-    if not 1 <= file.version <= nodes.NEWEST:
+    if not 1 <= file.version <= fields.NEWEST:
         raise file.fail(f"a model of the unknown version {file.version}")
     if file.version < _TYPED:
         file.precision = _guessed(file)
@@ -124,7 +124,7 @@ def _node(file: Stream) -> Node:
         file.precision = PRECISIONS[types[0]]  # the other one is that of some input
     kind, name = file.text(), file.text()
     try:
-        return Node(kind, name, file.precision, nodes.load(kind, name, file))
+        return Node(kind, name, file.precision, fields.load(kind, name, file))
     except (FormatError, UnsupportedError) as error:
         error.layer, error.operator = name, kind
         raise type(error)(
@@ -166,7 +166,5 @@ __all__ = [
     "OUTPUTS",
     "Network",
     "Node",
-    "layer_fields",
     "load",
-    "shape_fields",
 ]

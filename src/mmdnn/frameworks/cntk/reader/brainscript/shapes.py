@@ -94,7 +94,7 @@ def repeat(f: Making) -> None:
 @maker("Crop")
 def crop(f: Making) -> None:
     """Offsets that CNTK has worked out stand in the file too; what it did so from is not read."""
-    offsets = f.field("offsets")
+    offsets = (f.field("across"), f.field("down"))
     if not all(one >= 0 and one == int(one) for one in offsets if math.isfinite(one)):
         raise FormatError(f"it is off by {offsets}")
     if not all(map(math.isfinite, offsets)):
@@ -111,8 +111,7 @@ def reduce(f: Making) -> None:
         "ReduceElements",
         f.input(0),
         axisVec=axes,
-        reductionOpName=f.field("name"),
-        reductionKeepDimensions=f.field("keep"),
+        **f.fields("reductionOpName", "reductionKeepDimensions"),
     )
 
 
@@ -162,47 +161,7 @@ def _axes(f: Making) -> list[Attribute]:
     return [*reversed(names.axes(f.field("axis")))]
 
 
-@maker("UnpackSequence")
-def unpack(f: Making) -> None:
-    """A sequence as the outermost static axis."""
-    f.set(
-        "UnpackSequence",
-        f.input(0),
-        sequenceUnpackPaddingValue=f.field("padding"),
-        sequenceUnpackSuppressMaskOutput=f.field("alone"),
-    )
-
-
 @maker("Dropout")
 def dropout(f: Making) -> None:
     """How much it drops is said in training, and not saved."""
     f.set("Dropout", f.input(0), dropoutRate=0.0, rngSeed=0, rngOffset=0)
-
-
-@maker("RandomSample", "RandomSampleInclusionFrequency")
-def sample(f: Making) -> None:
-    """Random choices, or how often each is made."""
-    count, twice = f.field("count"), f.field("duplicates")
-    f.set(f.node.kind, *f.inputs, numSamples=count, allowDuplicates=twice)
-
-
-@maker("EditDistanceError")
-def edit_distance(f: Making) -> None:
-    """How much sequences differ."""
-    change, remove, insert = f.field("penalties")
-    f.set(
-        "EditDistanceError",
-        *f.inputs,
-        SubstitutionPenalty=change,
-        DeletionPenalty=remove,
-        InsertionPenalty=insert,
-        SquashInputs=f.field("squash"),
-        TokensToIgnore=list(f.field("ignored")),
-    )
-
-
-@maker("ForwardBackward")
-def forward_backward(f: Making) -> None:
-    """The criterion of connectionist temporal classification."""
-    blank, delayed = f.field("blank"), f.field("delay")
-    f.set("ForwardBackward", *f.inputs, DelayConstraint=delayed, BlankTokenId=blank)

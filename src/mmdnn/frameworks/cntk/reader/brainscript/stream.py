@@ -171,23 +171,28 @@ class Stream:
             raise self.fail(f"the file has not {count} more numbers")
         return count
 
-    def shape(self, *, legacy: bool = False) -> Shape:
-        """A TensorShape.
+    def shape(self) -> Shape:
+        """A TensorShape, row-major as everywhere else."""
+        return self._of_rank(self.uint32())
 
-        Args:
-            legacy: Whether it may be of the oldest kind, three size_t: width, height, channels.
-
-        Returns:
-            The shape, row-major as everywhere else.
-        """
+    def legacy_shape(self) -> Shape:
+        """The same, or one of the oldest kind, three size_t: width, height, channels."""
         rank = self.uint32()
-        if legacy and rank and not self._ahead() and not self.begins_node(self.at + 4 * rank):
+        if rank and not self._ahead() and not self.begins_node(self.at + 4 * rank):
             self.uint32()
             height, channels = self.size(), self.size()
             return self.reversed(channels, rank, height)
+        return self._of_rank(rank)
+
+    def _of_rank(self, rank: int) -> Shape:
         if rank > graph.MAX_AXES:
             raise self.fail(f"a shape of {rank} axes")
         return self.reversed(*(self.uint32() for _ in range(rank)))
+
+    def random_state(self) -> None:
+        """A seed and an offset; version 16's seeds have four bytes if Windows has written them."""
+        short = self.version == 16 and not self.begins_node(self.at + 16)
+        self.skip(12 if short else 16)
 
     def reversed(self, *dims: int) -> Shape:
         """A column-major shape as a row-major one."""

@@ -20,14 +20,16 @@ MULTIPLEXER = "OutputMultiplexer"
 SAME = frozenset(
     """
     Abs Acos Asin Asinh Assign Atan Atanh ClassBasedCrossEntropyWithSoftmax CosDistance
-    CosDistanceWithNegativeSamples Cosh CrossEntropy DummyCriterion ElementTimes Equal Exp Floor
-    Gather Greater GreaterEqual Hardmax LabelsToGraph LatticeSequenceWithSoftmax Less LessEqual
-    Log LogPlus LogSoftmax MatrixL1Reg MatrixL2Reg Minus NCEBasedCrossEntropyWithSoftmax Negate
-    NotEqual PackedIndex Pass Plus Pow Reciprocal ReconcileDynamicAxis SequenceWithSoftmax Sigmoid
-    Sin Sinh Softmax Sqrt StableSigmoid StopGradient StraightThrough Tan Tanh ToSequenceLike
+    CosDistanceWithNegativeSamples Cosh CrossEntropy DummyCriterion EditDistanceError ElementTimes
+    Equal Exp Floor ForwardBackward Gather Greater GreaterEqual Hardmax LabelsToGraph
+    LatticeSequenceWithSoftmax Less LessEqual Log LogPlus LogSoftmax MatrixL1Reg MatrixL2Reg Minus
+    NCEBasedCrossEntropyWithSoftmax Negate NotEqual PackedIndex Pass Plus Pow RandomSample
+    RandomSampleInclusionFrequency Reciprocal ReconcileDynamicAxis SequenceWithSoftmax Sigmoid Sin
+    Sinh Softmax Sqrt StableSigmoid StopGradient StraightThrough Tan Tanh ToSequenceLike
+    TransposeTimes UnpackSequence
     """.split()  # noqa: SIM905
 )
-"""Nodes that are functions of their own name and have no attributes; some criteria are none."""
+"""Nodes that are functions of their own name, and their fields its attributes; some criteria are none."""
 RENAMED = {
     "ColumnElementTimes": "ElementTimes",
     "Cosine": "Cos",
@@ -101,6 +103,10 @@ class Making:
         """What the file says of the node."""
         return self.node.fields[name]
 
+    def fields(self, *names: str) -> dict[str, Any]:
+        """What the file says of the node under these names, which are CNTK 2's."""
+        return {name: self.node.fields[name] for name in names}
+
     def input(self, index: int) -> Variable:
         """One of its inputs.
 
@@ -158,7 +164,7 @@ def make(f: Making) -> None:
     """
     kind = f.node.kind
     if kind in SAME or kind in RENAMED:
-        f.set(RENAMED.get(kind, kind), *f.inputs)
+        f.set(RENAMED.get(kind, kind), *f.inputs, **f.node.fields)
     elif kind in REORDERED:
         op, order = REORDERED[kind]
         f.set(op, *(f.input(place) for place in order if place < max(2, len(f.inputs))))
