@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: all demo test differential lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
+.PHONY: all demo test conformance differential lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
 
 all: $(READY)
 
@@ -20,6 +20,10 @@ demo: $(READY)
 
 test: lint mxnet cntk
 	$(BIN)/python -m pytest -n 2
+
+# every corpus case to every target: make test takes all to the IR, and a sample to the others
+conformance: $(READY) mxnet cntk
+	MMDNN_ALL_CASES=1 $(BIN)/python -m pytest -n 2
 
 # one node at a time through every exporter and back, beside onnxruntime
 differential: $(READY) mxnet cntk

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import SHARED
+from helpers import SHARED, sampled
 
 pytest.importorskip("torch")
 
@@ -16,7 +16,9 @@ from mmdnn.frameworks.pytorch import engine, writer
 from mmdnn.frameworks.pytorch.exporter import from_ir
 from mmdnn.registry import Source
 
-CASES = sorted(path.name for path in (SHARED / "corpus" / "caffe").glob("*") if path.is_dir())
+CASES = sampled(
+    sorted(path.name for path in (SHARED / "corpus" / "caffe").glob("*") if path.is_dir())
+)
 
 
 @pytest.mark.skipif(not CASES, reason="needs the corpus, beside the checkout")

@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from helpers import SHARED
+from helpers import SHARED, sampled
 from helpers.caffe.opencv import one_process
 
 pytest.importorskip("onnxruntime")
@@ -36,8 +36,8 @@ from mmdnn.frameworks.onnx import writer as onnx_writer
 from mmdnn.registry import Source
 
 ROOT = SHARED / "corpus"
-MXNET = sorted(path.parent.name for path in (ROOT / "mxnet").glob("*/golden.npz"))
-CAFFE = sorted(path.parent.name for path in (ROOT / "caffe").glob("*/golden.npz"))
+MXNET = sampled(sorted(path.parent.name for path in (ROOT / "mxnet").glob("*/golden.npz")))
+CAFFE = sampled(sorted(path.parent.name for path in (ROOT / "caffe").glob("*/golden.npz")))
 
 UNREAD = {
     "bipartite": "_contrib_bipartite_matching",

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from helpers import sampled
 from helpers.recurrent.cases import CASES
 from helpers.recurrent.recurrence import DEFAULTS, DOUBLES, doubled
 
@@ -23,7 +24,7 @@ PACKED = {"lstm_no_steps", "gru_after_no_steps", "rnn_no_steps"}
 OURS = ("coupled", "clip", "peepholes", "computed", "mixed", "activations")
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - PACKED))
+@pytest.mark.parametrize("name", sampled(sorted(CASES.keys() - PACKED)))
 def test_to_pytorch(name: str) -> None:
     case = CASES[name]
     model, feeds = case.model()
@@ -44,7 +45,7 @@ def test_no_steps(name: str) -> None:
         np.testing.assert_allclose(found[key], array, rtol=1e-4, atol=1e-5, strict=True)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", sampled(CASES))
 def test_torchs_own_layer_where_there_is_one(name: str) -> None:
     case = CASES[name]
     source = codegen.source(exporter.from_ir(case.model()[0]))

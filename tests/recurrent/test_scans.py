@@ -13,6 +13,7 @@ pytest.importorskip("onnxruntime")
 
 import onnxruntime
 
+from helpers import sampled
 from helpers.mxnet.batch import Batch, difference
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import exporter as caffe
@@ -217,7 +218,7 @@ def test_to_mxnet(tmp_path: Path) -> None:
     assert {name: why for name, why in wrong.items() if why} == {}
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - NOT_CAFFE))
+@pytest.mark.parametrize("name", sampled(sorted(CASES.keys() - NOT_CAFFE)))
 def test_to_caffe(name: str, tmp_path: Path) -> None:
     made, feeds, wanted = model(name)
     network = caffe.from_ir(made)

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from helpers import SHARED
+from helpers import SHARED, sampled
 
 pytest.importorskip("onnxruntime")
 
@@ -22,7 +22,7 @@ from mmdnn.registry import Source
 from mmdnn.tensors import references
 
 FOLDER = SHARED / "corpus" / "caffe"
-CASES = sorted(path.parent.name for path in FOLDER.glob("*/golden.npz"))
+CASES = sampled(sorted(path.parent.name for path in FOLDER.glob("*/golden.npz")))
 
 OTHERWISE = {
     "eltwise_inplace_sum": "a sum in place loses its first bottom, so that is nobody's any more",
