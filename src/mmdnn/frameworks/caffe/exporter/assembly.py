@@ -188,7 +188,8 @@ def _blob_name(blob: Blob) -> str:
     stem, _, layer = name.rpartition("@")
     node = blob.value.producer()
     own = node.metadata_props.get(LAYER, "") if node is not None else ""
-    return stem if stem and own and layer.startswith(own) else name
+    makers = (own, blob.maker.name if blob.maker is not None else "")
+    return stem if stem and any(each and layer.startswith(each) for each in makers) else name
 
 
 def _layer(draft: Draft) -> Layer:
