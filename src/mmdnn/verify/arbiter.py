@@ -31,6 +31,8 @@ RUNS = 3
 """How often the inputs are changed."""
 CARRIED = 0.01
 """What a layer may carry, in units of its rms; beyond it nothing is decided."""
+SQUARES = 1e18
+"""Beyond this the sum of a few squares is infinite in float32."""
 
 
 class Verdict(StrEnum):
@@ -67,6 +69,14 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
         gap: How far the two are apart.
     """
     known = (was.keys() & now.keys()) - {name}
+    if any(
+        _overflows(side[read])
+        for read in exact.reads(name, _Only(was, known))
+        for side in (was, now)
+    ):
+        return Judgement(
+            Verdict.UNDECIDED, "it was fed with numbers whose squares float32 cannot hold"
+        )
     ours = _off(exact, name, _Only(was, known), was[name])
     theirs = _off(exact, name, _Only(now, known), now[name])
     if ours is None or theirs is None:
@@ -85,6 +95,13 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
     if _bearable(gap):
         return Judgement(Verdict.CARRIED, gap.reason)
     return Judgement(Verdict.UNDECIDED, gap.reason or f"cosine {gap.cosine:.4f}")
+
+
+def _overflows(array: np.ndarray) -> bool:
+    """Whether sums of its squares, such as areas and variances, may be infinite in an engine."""
+    if array.dtype.kind != "f" or not array.size:
+        return False
+    return bool(max(abs(float(np.nanmin(array))), abs(float(np.nanmax(array)))) > SQUARES)
 
 
 class _Only(Mapping[str, np.ndarray]):

@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir import SAID
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.sequences import lengths_of
 from mmdnn.verify.tables import index_limits, inputs
@@ -105,10 +106,11 @@ def candidates(model: ir.Model) -> list[Sizes]:
     free = {d for v in values for d in _dims(v)[_is_batch(v, batch) :] if not isinstance(d, int)}
     steps = (STEP, 0) if len(free) > 1 else (0,)
     tried = [
-        Sizes(1, size, size * step // 16)
+        Sizes(rows, size, size * step // 16)
         for step in (steps if free else (0,))
         for size in (FREE_SIZES if free else FREE_SIZES[:1])
         if not step or size > 2
+        for rows in (1, *_said(model))
     ]
     return [
         sizes
@@ -145,6 +147,12 @@ def _is_open(value: ir.Value) -> bool:
 def _batch(model: ir.Model) -> set[int | str | None]:
     """The names of open first dimensions of inputs that have others beside it."""
     return {_dims(v)[0] for v in inputs(model) if len(_dims(v)) > 1 and _is_open(v)}
+
+
+def _said(model: ir.Model) -> list[int]:
+    """The batch that the files say, where it is open and not 1: a model may hold only for that."""
+    said = {int(v.metadata_props.get(SAID, 1)) for v in inputs(model) if _is_open(v)}
+    return sorted(said - {1})
 
 
 def _is_batch(value: ir.Value, batch: set[int | str | None]) -> bool:

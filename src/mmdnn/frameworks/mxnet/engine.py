@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ import numpy as np
 from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError, UnsupportedError
 from mmdnn.frameworks.mxnet._values import renamed
 from mmdnn.frameworks.mxnet.reader import archive, files, ndarray
+from mmdnn.names import take
 from mmdnn.registry import Source
 from mmdnn.verify import environments, isolated
 
@@ -40,7 +41,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
     Returns:
         The feeds, and arrays by the names of `symbol.get_internals().list_outputs()`, and by those of the
-        model that it was converted from. Where several nodes have one name, the last one's.
+        model that it was converted from. Where several nodes have one name, the later ones get a number.
 
     Raises:
         MissingExtraError: MXNet is not installed, neither here nor in an environment of its own.
@@ -74,8 +75,19 @@ def _values(
             return FormatError(f"MXNet {answer.reason}", file=source.network)
         kind = UnsupportedError if any(x in answer.reason for x in LACKS) else ShapeError
         return kind(f"MXNet refuses it: {answer.reason}", file=source.network)
-    found = {name: answer.arrays[f"arr_{index}"] for index, name in enumerate(answer.says)}
+    names = _numbered(answer.says, feeds)
+    found = {name: answer.arrays[f"arr_{index}"] for index, name in enumerate(names)}
     return dict(feeds) | named(source, found)
+
+
+def _numbered(names: Sequence[str], feeds: Collection[str]) -> list[str]:
+    """Names of outputs in order; where several nodes have one name, the later ones get a number."""
+    taken, given = {*names, *feeds}, set[str]()
+    found = []
+    for name in names:
+        found.append(take(name, taken) if name in given else name)
+        given.add(name)
+    return found
 
 
 def named(source: Source, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
