@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedError, UsageError
+from mmdnn.ir.sequences import lengths_name
 from mmdnn.progress import Silent
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds, how_to_size
@@ -203,7 +204,7 @@ class _Comparison:
                 continue
             self.coverage.add(found)
             taken.append(feed)
-            results.append(spilled({n: found[n] for n in found.keys() & self.varying}))
+            results.append(spilled(self._kept(found)))
         pairs = progress.each(
             list(zip(taken, results, strict=True)), f"running {self.target.title}"
         )
@@ -211,6 +212,11 @@ class _Comparison:
         for (feed, was), now in zip(pairs, targets, strict=False):
             self.add(feed, was, now)
         return refused
+
+    def _kept(self, values: Arrays) -> Arrays:
+        """What depends on the inputs; what an engine says of its lengths with it."""
+        said = {lengths_name(name) for name in self.varying}
+        return {name: values[name] for name in values.keys() & (self.varying | said)}
 
     def search(self, seconds: float) -> None:
         """Try further kinds of inputs, while something is left unexercised."""
@@ -226,7 +232,7 @@ class _Comparison:
             coverage.add(was)
             if coverage.missing().keys() != before.keys():
                 now = next(self.target.each([feed.values]))
-                self.add(feed, {n: was[n] for n in was.keys() & self.varying}, now)
+                self.add(feed, self._kept(was), now)
 
     def add(self, feed: Feed, was: Arrays, now: Arrays | Error) -> None:
         """Compare what came out of both."""

@@ -262,7 +262,7 @@ def convolution_lengths(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> 
 
     def body(op: Op, lengths: ir.Value) -> ir.Value:
         reach = op.Add(lengths, np.array([stride - lost], np.int64))
-        return op.Div(reach, np.array([stride], np.int64))
+        return op.Unsqueeze(op.Div(reach, np.array([stride], np.int64)), [1])
 
     given = {"kernel": extent, "stride": stride, "autopad": int(padded), "pads": pads}
     (made,) = _local(f, "ConvolutionSequenceShape", [_lengths(f, x)], body, **given)
