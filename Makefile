@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: all demo test conformance differential lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
+.PHONY: all demo test conformance differential mutation-score lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
 
 all: $(READY)
 
@@ -28,6 +28,10 @@ conformance: $(READY) mxnet cntk
 # one node at a time through every exporter and back, beside onnxruntime
 differential: $(READY) mxnet cntk
 	PYTHONPATH=tests $(BIN)/python -m differential
+
+# faults injected into results of conversions, and how many of them verification finds
+mutation-score: $(READY)
+	$(BIN)/python -W ignore tools/mutation.py
 
 # MXNet 1.9.1 in an environment of its own: it wants a numpy that nothing else here does
 mxnet: $(READY)

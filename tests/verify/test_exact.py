@@ -87,3 +87,35 @@ def test_branches_read_what_is_around_them():
     np.testing.assert_array_equal(exact.value("y", {"x": np.array([1, 2], "f")}), [2, 4])
     np.testing.assert_array_equal(exact.value("y", {"x": np.array([-1, -2], "f")}), [-3, -6])
     assert isinstance(builder.graph, ir.Graph)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_local_response_is_one_over_channels(size):
+    """ONNX's own evaluator takes the batch for the channels."""
+    model = model_of(lambda op, x: op.LRN(x, size=size, alpha=0.5, beta=0.75, bias=2.0))
+    found = Exact(model).value("y", {"x": 30 * X})
+    assert found is not None
+    np.testing.assert_allclose(found, engine.run(model, {"x": 30 * X})["y"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_padding_is_counted_and_what_lies_beyond_it_is_not(stride):
+    window = {"kernel_shape": (3, 3), "strides": (stride, stride), "pads": (1, 1, 1, 1)}
+    model = model_of(lambda op, x: op.AveragePool(x, ceil_mode=1, count_include_pad=1, **window))
+    wanted = engine.run(model, {"x": X})["y"]
+    np.testing.assert_allclose(Exact(model).value("y", {"x": X}), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_boxes_that_suppress_each_other():
+    builder = Builder("mmdnn.test")
+    boxes, scores = builder.input("boxes", (1, 6, 4)), builder.input("scores", (1, 1, 6))
+    y = builder.op.NonMaxSuppression(boxes, scores, np.int64(4), np.float32(0.4), np.float32(0.1))
+    builder.rename(y, "y")
+    builder.graph.outputs.append(y)
+    model = builder.model()
+    low = RNG.random((1, 6, 2)).astype("f")
+    feeds = {
+        "boxes": np.concatenate([low, low + 0.7], 2),
+        "scores": RNG.random((1, 1, 6)).astype("f"),
+    }
+    np.testing.assert_array_equal(Exact(model).value("y", feeds), engine.run(model, feeds)["y"])

@@ -2,6 +2,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from mmdnn.ir import SAID
 from mmdnn.ir.builder import Builder
 from mmdnn.verify import feeds as module
 from mmdnn.verify.feeds import Sizes, candidates, extras, feeds, has_free_batch
@@ -159,3 +160,13 @@ def test_indices_are_found_inside_local_functions():
     (y,) = builder.function("Embed", [x, table], {}, lambda op, i, t: op.Gather(t, i))
     builder.graph.outputs.append(y)
     assert kinds(builder.model())["large"]["x"].max() == 2
+
+
+def test_the_batch_that_the_files_say_is_tried():
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", ("batch", 3))
+    builder.graph.outputs.append(builder.op.Relu(x))
+    assert not any(sizes.said for sizes in candidates(builder.model()))
+    x.metadata_props[SAID] = "2"
+    shapes = [next(feeds(builder.model(), sizes)).values for sizes in candidates(builder.model())]
+    assert [each["x"].shape for each in shapes] == [(1, 3), (2, 3)]

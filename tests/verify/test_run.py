@@ -14,6 +14,7 @@ from mmdnn.verify.runners import (
     Runner,
     first_that_runs,
     named_by_order,
+    of_ir,
     of_source,
 )
 
@@ -292,3 +293,18 @@ def test_whole_numbers_of_a_framework_that_has_floats_only(shift, ok):
     report = run.verify(given, Runner("target", floats, floats=True), model())
     assert report.ok == ok
     assert not run.verify(given, Runner("target", floats), model()).ok
+
+
+def test_a_floor_that_nothing_reaches_is_searched_for():
+    def made(floor):
+        builder = Builder("mmdnn.test")
+        x = builder.input("x", (2, 3))
+        y = builder.op.Log(builder.op.Max(builder.op.Mul(x, x), floor))
+        builder.rename(y, "y")
+        builder.graph.outputs.append(y)
+        return builder.model()
+
+    a, b = made(1e-5), made(-1e-5)
+    report = run.verify(run.run_source(iter([(of_ir(a), "")]), a), of_ir(b), a)
+    assert report.first_fault is not None
+    assert report.first_fault.type == "Max"

@@ -27,10 +27,12 @@ Arrays = Mapping[str, np.ndarray]
 
 ROUNDING = 8.0
 """How many times the effect of changed inputs a layer may be off."""
-RUNS = 3
-"""How often the inputs are changed."""
+RUNS, FEW = 3, 12
+"""How often the inputs are changed; and where each element tells of few others, or of none."""
 CARRIED = 0.01
 """What a layer may carry, in units of its rms; beyond it nothing is decided."""
+BEGUN = 4.0
+"""How many times what rounding explains a layer is off that agrees, where a later one amplifies that."""
 SQUARES = 1e18
 """Beyond this the sum of a few squares is infinite in float32."""
 
@@ -97,6 +99,36 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
     return Judgement(Verdict.UNDECIDED, gap.reason or f"cosine {gap.cosine:.4f}")
 
 
+def origin(exact: Exact, name: str, was: Arrays, now: Arrays) -> tuple[str, str] | None:
+    """Who began what a layer amplified: a layer before it that is wrong by less than the tolerance.
+
+    Args:
+        exact: Computes the model in float64.
+        name: A value that is right on both sides, and differs by more than can be carried.
+        was: What the source's engine computed, by name.
+        now: What the result's engine computed.
+
+    Returns:
+        The value that is off by more than rounding explains, and why; None where there is none.
+    """
+    known = was.keys() & now.keys()
+    todo, seen = [name], {name}
+    while todo:
+        value = todo.pop()
+        for read in sorted(exact.reads(value, _Only(was, known - {value})) - seen):
+            seen.add(read)
+            if np.array_equal(was[read], now[read], equal_nan=is_float(was[read])):
+                continue
+            todo.append(read)
+            off = _off(exact, read, _Only(now, known - {read}), now[read])
+            if off is not None and off > BEGUN:
+                times = (
+                    "more than any rounding" if np.isinf(off) else f"{off:.3g} times the rounding"
+                )
+                return read, f"in float64 it is off by {times}, and '{name}' amplifies that"
+    return None
+
+
 def _overflows(array: np.ndarray) -> bool:
     """Whether sums of its squares, such as areas and variances, may be infinite in an engine."""
     if array.dtype.kind != "f" or not array.size:
@@ -133,17 +165,21 @@ def _off(exact: Exact, name: str, known: Arrays, found: np.ndarray) -> float | N
         return None
     if right.shape != found.shape:
         return float("inf")
-    trials = [exact.value(name, known, np.random.default_rng(seed)) for seed in range(RUNS)]
+    local = exact.is_local(name, known)
+    runs = RUNS if right.size >= 64 and not local else FEW
+    trials = [exact.value(name, known, np.random.default_rng(seed)) for seed in range(runs)]
     changed = [t for t in trials if t is not None and t.shape == right.shape]
     if not is_float(found):
         wrong = right.astype(found.dtype) != found
         for trial in changed:
             wrong &= trial == right
         return float("inf") if wrong.any() else 0.0
-    return _excess(right, wide(found), changed, _eps(found.dtype))
+    return _excess(right, wide(found), changed, _eps(found.dtype), local=local)
 
 
-def _excess(right: np.ndarray, found: np.ndarray, changed: list[np.ndarray], eps: float) -> float:
+def _excess(
+    right: np.ndarray, found: np.ndarray, changed: list[np.ndarray], eps: float, *, local: bool
+) -> float:
     finite = np.isfinite(right) & np.isfinite(found)
     strange = ~finite & (right != found) & ~(np.isnan(right) & np.isnan(found))
     for trial in changed:
@@ -157,7 +193,7 @@ def _excess(right: np.ndarray, found: np.ndarray, changed: list[np.ndarray], eps
         for trial in changed:
             moved = np.abs(trial - right)
             noise = np.maximum(noise, np.where(np.isfinite(moved), moved, 0.0))
-    spread = np.sqrt(np.mean(noise**2)) if noise.size else 0.0
+    spread = np.sqrt(np.mean(noise**2)) if noise.size and not local else 0.0
     size = np.where(finite, np.abs(right), 0.0)
     tiny = 4 * float(np.finfo(np.float32).tiny)  # engines may flush what is smaller to zero
     allowed = ROUNDING * (np.maximum(noise, spread) + eps * size) + tiny
@@ -169,4 +205,4 @@ def _eps(dtype: np.dtype) -> float:
     return max(float(finfo(dtype).eps), float(np.finfo(np.float32).eps))
 
 
-__all__ = ["Judgement", "Verdict", "judge"]
+__all__ = ["Judgement", "Verdict", "judge", "origin"]

@@ -198,12 +198,35 @@ def _truths(node: ir.Node, values: Arrays) -> set[str]:
     return ({_TRUE} if truth.any() else set()) | ({_FALSE} if not truth.all() else set())
 
 
+_FIRST, _SECOND = "its first input", "its second input"
+
+
+def _chosen(node: ir.Node, values: Arrays) -> set[str]:
+    """Which of two inputs was the larger or the smaller one."""
+    if len(node.inputs) != 2:
+        return {_FIRST, _SECOND}
+    a, b = (
+        None
+        if value is None
+        else value.const_value.numpy()
+        if value.const_value is not None
+        else values.get(str(value.name))
+        for value in node.inputs
+    )
+    if a is None or b is None or not np.size(a) or not np.size(b):
+        return set()
+    one, other = (a, b) if node.op_type == "Max" else (b, a)
+    found = {_FIRST} if (one > other).any() else set()
+    return found | ({_SECOND} if (one < other).any() else set())
+
+
 _WATCHED: dict[str, Callable[[ir.Node, Arrays], set[str]]] = {
     **dict.fromkeys(
         ("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu"), _sides
     ),
     **dict.fromkeys(("Clip", "HardSigmoid"), _bounds),
     **dict.fromkeys(("Sigmoid", "Tanh", "Softmax"), _squashed),
+    **dict.fromkeys(("Max", "Min"), _chosen),
     **dict.fromkeys(("Where", "If", "Equal", "Greater", "Less", "GreaterOrEqual"), _truths),
     **dict.fromkeys(("LessOrEqual", "And", "Or", "Xor", "Not"), _truths),
 }
@@ -211,6 +234,7 @@ _WORDS: dict[Callable[[ir.Node, Arrays], set[str]], tuple[str, ...]] = {
     _sides: (_NEGATIVE, _POSITIVE),
     _bounds: (_LOW, _HIGH, _INSIDE),
     _squashed: (_SATURATION,),
+    _chosen: (_FIRST, _SECOND),
     _truths: (_TRUE, _FALSE),
 }
 _ALL = {op: _WORDS[watch] for op, watch in _WATCHED.items()}

@@ -26,6 +26,11 @@ SLOW = {"Resize": 1 << 16, "GridSample": 1 << 15, "RoiAlign": 1 << 14, "DeformCo
 SLOW |= dict.fromkeys(("Col2Im", "MaxUnpool", "LpPool", "NonMaxSuppression"), 1 << 16)
 """Operators that the evaluator walks element by element, and how many elements they may have."""
 RANDOM = ("Random", "Bernoulli", "Multinomial")
+LOCAL = frozenset(
+    {"Abs", "Add", "Clip", "Concat", "Div", "Gather", "Identity", "LeakyRelu", "Max", "MaxPool"}
+    | {"Min", "Mul", "Neg", "PRelu", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Where"}
+)
+"""Operators that round no element by the size of others."""
 ULPS = 2.0**-21
 """Relative change of `moved`: four units in the last place of a float32."""
 
@@ -72,6 +77,8 @@ class Exact:
                 inputs = [self._read(v, known, found, rng) for v in node.inputs]
                 outer = {v: self._read(v, known, found, rng) for v in captured(node)}
                 results = evaluate(node, inputs, self.opset, outer)
+                if rng is not None and node.op_type == "LRN":
+                    results = [_running(node, inputs[0], results[0], rng)]
                 found.update(zip(node.outputs, results, strict=False))
         except (KeyError, TooLargeError):
             return None
@@ -79,6 +86,11 @@ class Exact:
             return None
         result = found[value]
         return result if isinstance(result, np.ndarray) else None
+
+    def is_local(self, name: str, known: Arrays) -> bool:
+        """Whether `value` only does what is rounded for each element by itself, in every engine."""
+        value = self.values.get(name)
+        return value is not None and all(n.op_type in LOCAL for n in self._slice(value, known))
 
     def reads(self, name: str, known: Arrays) -> set[str]:
         """The known values that `value` would begin with."""
@@ -133,7 +145,7 @@ def evaluate(
         TooLargeError: It would take too long.
         Exception: What the evaluator makes of arrays that do not fit.
     """
-    if node.op_type.startswith(RANDOM):
+    if node.op_type.startswith(RANDOM) or _drops(node, inputs):
         raise TooLargeError(node.op_type)
     with np.errstate(all="ignore"):
         if node.domain in ("", "ai.onnx") and node.op_type in OPERATORS:
@@ -147,6 +159,11 @@ def evaluate(
         if node.op_type == "NonMaxSuppression":  # the evaluator takes its numbers as vectors only
             inputs = [*inputs[:2], *(None if x is None else np.reshape(x, -1) for x in inputs[2:])]
         return _by_reference(node, inputs, opset, outer or {})
+
+
+def _drops(node: ir.Node, inputs: Sequence[Any]) -> bool:
+    """Whether it is a dropout of training, which is random."""
+    return node.op_type == "Dropout" and len(inputs) > 2 and bool(np.any(inputs[2]))
 
 
 def _by_reference(
@@ -190,6 +207,19 @@ def moved(array: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
     if rng is None or array.dtype.kind != "f":
         return array
     return np.asarray(array * (1 + ULPS * rng.standard_normal(array.shape)))
+
+
+def _running(node: ir.Node, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A local response, changed as by a sum that runs along the channels: what has left it, it rounds by.
+
+    (Caffe and onnxruntime add the channel that comes in and subtract the one that goes out.)
+    """
+    alpha, beta, bias = (node.attributes[name].as_float() for name in ("alpha", "beta", "bias"))
+    share = alpha / node.attributes["size"].as_int() * np.cumsum(x * x, 1)
+    with np.errstate(all="ignore"):
+        scale = np.where(y == 0, 1.0, np.abs(x / y) ** (1 / beta)) if beta else bias
+        noise = ULPS * beta * share / scale
+    return np.asarray(y * (1 + noise * rng.standard_normal(y.shape)))
 
 
 def captured(node: ir.Node) -> Iterator[ir.Value]:

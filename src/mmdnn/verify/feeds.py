@@ -40,11 +40,13 @@ class Sizes:
         batch: Of a free first dimension.
         other: Of the first other free dimension.
         step: By how much each further one, by its name, is larger.
+        said: Whether first dimensions are what the files say: a model may run with nothing else.
     """
 
     batch: int
     other: int
     step: int = 0
+    said: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,11 @@ def candidates(model: ir.Model) -> list[Sizes]:
     free = {d for v in values for d in _dims(v)[_is_batch(v, batch) :] if not isinstance(d, int)}
     steps = (STEP, 0) if len(free) > 1 else (0,)
     tried = [
-        Sizes(rows, size, size * step // 16)
+        Sizes(1, size, size * step // 16, said)
         for step in (steps if free else (0,))
         for size in (FREE_SIZES if free else FREE_SIZES[:1])
         if not step or size > 2
-        for rows in (1, *_said(model))
+        for said in ((False, True) if any(_said(value) for value in values) else (False,))
     ]
     return [
         sizes
@@ -149,10 +151,10 @@ def _batch(model: ir.Model) -> set[int | str | None]:
     return {_dims(v)[0] for v in inputs(model) if len(_dims(v)) > 1 and _is_open(v)}
 
 
-def _said(model: ir.Model) -> list[int]:
-    """The batch that the files say, where it is open and not 1: a model may hold only for that."""
-    said = {int(v.metadata_props.get(SAID, 1)) for v in inputs(model) if _is_open(v)}
-    return sorted(said - {1})
+def _said(value: ir.Value) -> int | None:
+    """The size that the files say of an open first dimension."""
+    text = value.metadata_props.get(SAID) if _is_open(value) else None
+    return int(text) if text else None
 
 
 def _is_batch(value: ir.Value, batch: set[int | str | None]) -> bool:
@@ -303,9 +305,12 @@ def _integers(
 def shape_of(model: ir.Model, value: ir.Value, sizes: Sizes) -> tuple[int, ...]:
     """An input's shape, its free dimensions filled: those of one name are one size."""
     named, first = _named(model), _is_batch(value, _batch(model))
+    said = _said(value) if sizes.said else None
     return tuple(
         dim
         if isinstance(dim, int)
+        else said
+        if said and not place
         else sizes.batch
         if first and not place
         else sizes.other + sizes.step * named.get(dim, place)

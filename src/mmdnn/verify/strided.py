@@ -1,4 +1,4 @@
-"""Convolutions and poolings in float64 on strided views: `onnx.reference` walks them element by element.
+"""Windows in float64 on strided views: `onnx.reference` walks them element by element, or gets them wrong.
 
 https://onnx.ai/onnx/operators/onnx__Conv.html, onnx__ConvTranspose.html, onnx__MaxPool.html,
 onnx__AveragePool.html. Nodes have their windows in numbers (`ir.passes.windows`).
@@ -27,9 +27,9 @@ def _ints(node: ir.Node, name: str) -> list[int]:
 
 
 def _window(
-    node: ir.Node, x: np.ndarray, kernel: Sequence[int], fill: float
-) -> tuple[np.ndarray, list[int]]:
-    """A strided view [N, C, *out, *kernel] of the padded input, and the pads that were added."""
+    node: ir.Node, x: np.ndarray, kernel: Sequence[int], fill: float, beyond: float | None = None
+) -> np.ndarray:
+    """A strided view [N, C, *out, *kernel] of the input, its pads, and what windows reach beyond these."""
     rank = x.ndim - 2
     strides, dilations = _ints(node, "strides"), _ints(node, "dilations")
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
@@ -42,12 +42,16 @@ def _window(
         if ceil and (steps - 1) * strides[axis] >= x.shape[2 + axis] + pads[axis]:
             steps -= 1
         more.append(max((steps - 1) * strides[axis] + reach[axis] - size, 0))
-    width = [(pads[a], pads[rank + a] + more[a]) for a in range(rank)]
-    padded = np.pad(x, [(0, 0), (0, 0), *width], constant_values=fill)
+    padded = x
+    for sides, value in (
+        ([(pads[a], pads[rank + a]) for a in range(rank)], fill),
+        ([(0, count) for count in more], fill if beyond is None else beyond),
+    ):
+        padded = np.pad(padded, [(0, 0), (0, 0), *sides], constant_values=value)
     view = np.lib.stride_tricks.sliding_window_view(padded, reach, tuple(range(2, x.ndim)))
     steps_ = tuple(slice(None, None, s) for s in strides)
     taps = tuple(slice(None, None, d) for d in dilations)
-    return view[(slice(None), slice(None), *steps_, *taps)], pads
+    return view[(slice(None), slice(None), *steps_, *taps)]
 
 
 def _pads(
@@ -62,7 +66,7 @@ def _pads(
 
 def _conv(node: ir.Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     group = node.attributes["group"].as_int()
-    view, _ = _window(node, x, w.shape[2:], 0.0)
+    view = _window(node, x, w.shape[2:], 0.0)
     rank = x.ndim - 2
     if np.prod(view.shape[2 : 2 + rank]) * x.shape[0] * w.size > MOST_WORK:
         raise TooLargeError("Conv")
@@ -119,31 +123,33 @@ def _max_pool(node: ir.Node, x: np.ndarray) -> np.ndarray:
     if len(node.outputs) > 1 or x.dtype.kind != "f":
         raise TooLargeError("MaxPool")
     kernel = _ints(node, "kernel_shape")
-    view, _ = _window(node, x, kernel, -np.inf)
+    view = _window(node, x, kernel, -np.inf)
     return np.asarray(view.max(tuple(range(x.ndim, view.ndim))))
 
 
 def _average_pool(node: ir.Node, x: np.ndarray) -> np.ndarray:
     kernel = _ints(node, "kernel_shape")
-    view, pads = _window(node, x, kernel, 0.0)
+    view = _window(node, x, kernel, 0.0)
     taps = tuple(range(x.ndim, view.ndim))
-    rank = x.ndim - 2
-    ones = np.ones((1, 1, *x.shape[2:]))
-    if node.attributes["count_include_pad"].as_int():
-        width = [(pads[a], pads[rank + a]) for a in range(rank)]
-        ones = np.pad(ones, [(0, 0), (0, 0), *width], constant_values=1.0)
-        bare = ir.node("AveragePool", [], dict(node.attributes))
-        bare.attributes["pads"] = ir.AttrInt64s("pads", [0] * 2 * rank)
-        count, _ = _window(bare, ones, kernel, 0.0)
-    else:
-        count, _ = _window(node, ones, kernel, 0.0)
+    padded = float(node.attributes["count_include_pad"].as_int())
+    count = _window(node, np.ones((1, 1, *x.shape[2:])), kernel, padded, beyond=0.0)
     return np.asarray(view.sum(taps) / count.sum(taps))
+
+
+def _lrn(node: ir.Node, x: np.ndarray) -> np.ndarray:
+    """onnx.reference 1.23 takes the batch for the channels here."""
+    size = node.attributes["size"].as_int()
+    alpha, beta, bias = (node.attributes[name].as_float() for name in ("alpha", "beta", "bias"))
+    width = [(0, 0), ((size - 1) // 2, size // 2), *[(0, 0)] * (x.ndim - 2)]
+    view = np.lib.stride_tricks.sliding_window_view(np.pad(x * x, width), size, 1)
+    return np.asarray(x / (bias + alpha / size * view.sum(-1)) ** beta)
 
 
 OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "AveragePool": _average_pool,
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
+    "LRN": _lrn,
     "MaxPool": _max_pool,
 }
 """By name: a function of the node and its inputs."""

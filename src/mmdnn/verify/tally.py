@@ -11,7 +11,7 @@ import onnx_ir as ir
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.sequences import lengths_name
 from mmdnn.verify import padding
-from mmdnn.verify.arbiter import Judgement, Verdict, judge
+from mmdnn.verify.arbiter import Judgement, Verdict, judge, origin
 from mmdnn.verify.compare import Difference, Tolerance, difference
 from mmdnn.verify.coverage import Coverage
 from mmdnn.verify.exact import Exact
@@ -81,12 +81,25 @@ class Tally:
         if gap.ok and not (self.strict and gap.doubtful and gap.rms > 0):
             self.agreed.add(name)
         elif name in self.makers:
-            found = judge(self.exact, name, _Fed(feed.values, was), _Fed(feed.values, now), gap)
+            sides = _Fed(feed.values, was), _Fed(feed.values, now)
+            found = judge(self.exact, name, *sides, gap)
+            if found.verdict is Verdict.UNDECIDED:
+                self._blame(name, sides, feed)
         else:
             found = Judgement(Verdict.NO, gap.reason or f"cosine {gap.cosine:.4f}")
         layer = self._layer(name, was[name], gap, feed, found)
         if name not in self.worst or _rank(layer) > _rank(self.worst[name]):
             self.worst[name] = layer
+
+    def _blame(self, name: str, sides: tuple[Arrays, Arrays], feed: Feed) -> None:
+        """Find the layer that began what this one amplified."""
+        begun = origin(self.exact, name, *sides)
+        if begun is None or begun[0] not in self.makers:
+            return
+        value, why = begun
+        was, now = (side[value] for side in sides)
+        gap = difference(was, now, self.tolerance)
+        self.worst[value] = self._layer(value, was, gap, feed, Judgement(Verdict.NO, why))
 
     def _layer(
         self, name: str, value: np.ndarray, gap: Difference, feed: Feed, found: Judgement
