@@ -29,6 +29,9 @@ class Error(Exception):
         hint: What the user can do about it.
     """
 
+    exit_code = 1
+    """What a command ends with."""
+
     def __init__(
         self,
         message: str,

@@ -1,7 +1,7 @@
 """What every command does around its work: errors in plain words, exit codes, JSON.
 
 Exit codes: 0 done; 1 an `mmdnn.Error` (a disagreement found by verification is one); 2 the command
-line is wrong; 130 interrupted.
+line is wrong; 3 less is proved than `--require` demands; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _result(work: Work, args: Namespace) -> tuple[dict[str, Any], int]:
     except Error as error:
         if not args.json:
             print(f"error: {error}", file=sys.stderr)
-        return _described(error), 1
+        return _described(error), error.exit_code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         if not args.json:

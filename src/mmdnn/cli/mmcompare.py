@@ -52,7 +52,9 @@ def parser() -> arguments.Parser:
         default=[],
         help=arguments.SHAPE_HELP,
     )
-    proving.add(made, made.add_argument_group("the inputs"))
+    check = made.add_argument_group("proof")
+    proving.add(made, check)
+    proving.add_require(made, check)
     rule = made.add_argument_group("the rule: |error| <= atol * max(1, rms) + rtol * |value|")
     made.flag(rule, "--atol", type=_number, default=1e-5, metavar="X", help="default 1e-5")
     made.flag(rule, "--rtol", type=_number, default=1e-4, metavar="X", help="default 1e-4")
@@ -62,7 +64,9 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Compare, and print the table."""
-    from mmdnn import api, progress
+    from mmdnn import api, opening, progress
+    from mmdnn.registry import Source
+    from mmdnn.verify import proof
     from mmdnn.verify.compare import Tolerance
 
     a, b = _two(args)
@@ -73,7 +77,7 @@ def work(args: Namespace) -> dict[str, Any]:
         input_shapes=arguments.shapes(args.inputShape),
         trust=args.trust,
         tolerance=Tolerance(args.atol, args.rtol),
-        inputs=proving.inputs(args),
+        inputs=proving.inputs(args, lambda: opening.open_model(a, args.aFramework, None, Source())),
         feeds=args.feeds,
         progress=progress.bars(),
     )
@@ -83,6 +87,7 @@ def work(args: Namespace) -> dict[str, Any]:
         report.show(Console())
     if not report.ok:
         raise command.Failed(report.to_json())
+    proof.require(args.require, report.proof, report.notes)
     return report.to_json()
 
 

@@ -90,7 +90,7 @@ def work(args: Namespace) -> dict[str, Any]:
         options=arguments.options(args, to.name),
         split_preprocess=args.splitPreprocess,
         require=args.require,
-        inputs=proving.inputs(args),
+        inputs=proving.inputs(args, lambda: opened),
         feeds=args.feeds,
         clobber=not args.noClobber,
         progress=progress.bars(),

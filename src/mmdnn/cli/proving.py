@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mmdnn.api import Result
+    from mmdnn.opening import Opened
 
 
 def add(parser: Parser, group: Any) -> None:
@@ -26,6 +28,12 @@ def add(parser: Parser, group: Any) -> None:
         metavar="FILE",
         default=[],
         help="inputs of your own: .npy files, [NAME:]FILE, one an input, or one .npz with all by name",
+    )
+    parser.flag(
+        group,
+        "--image",
+        metavar="FILE",
+        help="a picture of your own for the first input, scaled to its size, from 0 to 255, red first",
     )
     parser.flag(
         group,
@@ -49,17 +57,24 @@ def add_require(parser: Parser, group: Any) -> None:
     )
 
 
-def inputs(args: Namespace) -> dict[str, np.ndarray] | None:
-    """The inputs that `--npy` gives, by name; those without one by their place: "", "1", "2", ...
+def inputs(args: Namespace, opened: Callable[[], Opened]) -> dict[str, np.ndarray] | None:
+    """The inputs that `--npy` and `--image` give, by name; those without one by place: "", "1", "2", ...
+
+    Args:
+        args: The command line.
+        opened: Gives the model whose inputs they are.
 
     Raises:
-        FormatError: A file is no array.
+        FormatError: A file is no array, or no picture.
+        UsageError: The model's first input is no picture.
     """
-    if not args.npy:
+    if not args.npy and not args.image:
         return None
     import numpy as np
 
     found: dict[str, np.ndarray] = {}
+    if args.image:
+        found[""] = _picture(Path(args.image), opened())
     for place, item in enumerate(args.npy):
         name, _, path = item.rpartition(":") if not Path(item).exists() else ("", "", item)
         try:
@@ -74,6 +89,28 @@ def inputs(args: Namespace) -> dict[str, np.ndarray] | None:
         else:
             found |= {key: loaded[key] for key in loaded.files}
     return found
+
+
+def _picture(path: Path, opened: Opened) -> np.ndarray:
+    """A picture as the first input takes it: [batch, channels, height, width], or channels last."""
+    import numpy as np
+
+    from mmdnn.conversion.examples import _pictures
+    from mmdnn.verify.tables import inputs
+
+    value = next(iter(inputs(opened.model())), None)
+    dims = [d if isinstance(d, int) else None for d in (value.shape if value else None) or ()]
+    last = len(dims) == 4 and dims[3] in (1, 3) and dims[1] not in (1, 3)
+    if value is None or len(dims) != 4 or (dims[3] if last else dims[1]) not in (1, 3):
+        raise UsageError("--image: the model's first input is no picture of 1 or 3 channels")
+    picture = _pictures.read(path)
+    height, width = dims[1:3] if last else dims[2:]
+    picture = _pictures.resized(picture, width or picture.shape[1], height or picture.shape[0])
+    if (dims[3] if last else dims[1]) == 1:
+        picture = picture.mean(2, keepdims=True)
+    array = picture if last else picture.transpose(2, 0, 1)
+    array = np.repeat(array[None], dims[0] or 1, 0)
+    return np.ascontiguousarray(array, value.dtype.numpy() if value.dtype else np.float32)
 
 
 def told(args: Namespace, result: Result) -> dict[str, Any]:

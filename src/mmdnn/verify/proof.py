@@ -49,6 +49,8 @@ class UnprovedError(Error):
         proof: What is proved.
     """
 
+    exit_code = 3
+
     def __init__(self, message: str, proof: Proof | None, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.proof = proof
