@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -86,11 +87,8 @@ def resize(
             rows = np.clip([nearest(spot) for spot in where], 0, size - 1)
             x = chosen(cntk, x, position, np.asarray(rows))
         else:
-            matrix = (
-                _linear(where, size)
-                if mode == "linear"
-                else _cubic(where, size, cubic_coeff_a, exclude_outside)
-            )
+            cubic = partial(_cubic, a=cubic_coeff_a, outside=exclude_outside)
+            matrix = (_linear if mode == "linear" else cubic)(where, size)
             x = along(cntk, x, position, matrix.astype(x.dtype.numpy()))
     return x
 

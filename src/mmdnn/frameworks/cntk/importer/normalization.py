@@ -19,17 +19,11 @@ from mmdnn.tensors import references
 
 @importer("BatchNormalization", doc=f"{API}/cntk.ops#batch_normalization")
 def batch_normalization(
-    f: ImportedFunction,
-    op: Op,
-    x: Operand,
-    scale: Operand,
-    bias: Operand,
-    mean: Operand,
-    variance: Operand,
-    count: Operand | None = None,
+    f: ImportedFunction, op: Op, x: Operand, scale: Operand, bias: Operand, *statistics: Operand
 ) -> Operand:
     """With its running statistics. What the API calls `running_inv_std` is the variance."""
     spatial, epsilon = f.get("spatial", bool), f.get("epsilon", float)
+    mean, variance, *count = statistics
     size = sizes(x)[0] if spatial and x.rank else math.prod(sizes(x))
     parameters = [_vector(f, op, one, size) for one in (scale, bias, mean, variance)]
     flat = not spatial and x.rank != 1
@@ -37,7 +31,7 @@ def batch_normalization(
     def normalize(value: Any) -> Any:
         inner = op.Reshape(value, [0, -1]) if flat else value
         made = op.BatchNormalization(inner, *parameters, epsilon=epsilon)
-        keep(made, _training(f, count))
+        keep(made, _training(f, *count))
         return op.Reshape(made, [-1, *sizes(x)]) if flat else made
 
     return folded(op, x, normalize)
@@ -48,7 +42,7 @@ _TRAINING = {"normalizationTimeConstant": float, "blendTimeConstant": float} | d
 )
 
 
-def _training(f: ImportedFunction, count: Operand | None) -> dict[str, bool | int | float]:
+def _training(f: ImportedFunction, count: Operand | None = None) -> dict[str, bool | int | float]:
     """How the statistics go on when CNTK trains."""
     seen = None if count is None else f.constant(count)
     said = {name: f.function.attributes.get(name) for name in _TRAINING}

@@ -51,7 +51,7 @@ def conv(
     check_window(node, window)
     begins = window.begins
     if not window.is_even:
-        x = pad(node, mx, x, [0, 0, *begins], [0, 0, *window.ends], rank=len(window) + 2)
+        x = pad(node, mx, x, [0, 0, *begins], [0, 0, *window.ends])
         begins = [0] * len(window)
     return mx.Convolution(
         x,
@@ -94,7 +94,7 @@ def conv_transpose(
         num_group=group if group != 1 else None,
         no_bias=bias is None,
     )
-    return pad(node, mx, y, [0, 0, *begins], [0, 0, *ends], rank=len(window) + 2)
+    return pad(node, mx, y, [0, 0, *begins], [0, 0, *ends])
 
 
 def _transposed_pads(node: ExportedNode, window: Window) -> tuple[list[int], ...]:

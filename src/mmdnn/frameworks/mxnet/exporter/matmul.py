@@ -31,7 +31,9 @@ def gemm(
     fits = alpha == 1 and not turn_a and isinstance(hidden, int)
     if fits and (b.constant is not None or turn_b):
         bias = c if c is not None and beta == 1 and c.shape == (hidden,) else None
-        y = fully_connected(node, mx, a, b, bias, turn_b, hidden)
+        if not turn_b:
+            b = _transposed(node, mx, b)
+        y = fully_connected(node, mx, a, b, bias, hidden)
         return y if c is None or bias is not None else _plus(mx, y, c, beta)
     y = mx.dot(a, b, transpose_a=turn_a or None, transpose_b=turn_b or None)
     y = mx._mul_scalar(y, scalar=alpha) if alpha != 1 else y
@@ -48,14 +50,10 @@ def fully_connected(
     x: Array,
     weight: Array,
     bias: Array | None,
-    turned: bool,
     hidden: Any,
     flatten: bool = True,
 ) -> Array:
     """X Wᵀ + b; the flattening before it is the layer's own."""
-    if not turned:
-        shape = weight_shape(node, weight)
-        weight = mx.changed(weight, "weight", lambda w: w.T.copy(), shape[::-1], "transposed")
     source = node.own(x, "Flatten", "Reshape")
     if flatten and source is not None and is_flattening(source) and source.inputs[0] is not None:
         x = mx.scope.array(source.inputs[0])
@@ -66,6 +64,11 @@ def fully_connected(
         no_bias=True if bias is None else None,
         flatten=None if flatten else False,
     )
+
+
+def _transposed(node: ExportedNode, mx: Writer, weight: Array) -> Array:
+    shape = weight_shape(node, weight)
+    return mx.changed(weight, "weight", lambda w: w.T.copy(), shape[::-1], "transposed")
 
 
 def is_flattening(node: ir.Node) -> bool:
@@ -92,7 +95,8 @@ def matmul(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
         return mx.Reshape(mx.dot(mx.Reshape(a, shape=(1, -1)), b), shape=(-1,))
     if ranks[1] == 2 and b.constant is not None and ranks[0] > 1:
         hidden = weight_shape(node, b)[1]
-        return fully_connected(node, mx, a, b, None, False, hidden, flatten=ranks[0] == 2)
+        turned = _transposed(node, mx, b)
+        return fully_connected(node, mx, a, turned, None, hidden, flatten=ranks[0] == 2)
     if ranks == (2, 2):
         return mx.dot(a, b)
     same = (a.shape or ())[:-2] == (b.shape or ())[:-2] and None not in (a.shape or ())[:-2]

@@ -18,7 +18,6 @@ def pad(
     ends: Sequence[int],
     value: float | None = 0.0,
     mode: str = "constant",
-    rank: int | None = None,
 ) -> Array:
     """Pad (or, where negative, cut) each axis.
 
@@ -30,9 +29,8 @@ def pad(
         ends: What is added behind, by axis.
         value: What is added.
         mode: MXNet's mode.
-        rank: The number of axes, where `x` does not tell.
     """
-    rank = node.rank(x) if rank is None else rank
+    rank = len(begins)
     for axis, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         if begin < 0 or end < 0:
             x = mx.slice_axis(x, axis=axis, begin=max(-begin, 0), end=min(end, 0) or NONE)
@@ -42,8 +40,7 @@ def pad(
         return x
     if x.dtype is not None and not x.dtype.is_floating_point():
         node.refuse("MXNet pads floating-point numbers only")
-    plain = [axis for axis in range(rank) if axis not in padded]
-    missing = max(4 - rank, 2 - len(plain), 0)
+    missing = max(4 - rank, 2 - (rank - len(padded)), 0)
     if rank + missing > 5:
         half = len(padded) // 2
         if not half:
@@ -52,9 +49,9 @@ def pad(
             first, last = (
                 [side[i] if a in axes else 0 for a, side in enumerate(wide)] for i in (0, 1)
             )
-            x = pad(node, mx, x, first, last, value, mode, rank)
+            x = pad(node, mx, x, first, last, value, mode)
         return x
-    return _pad(mx, x, wide, plain, padded, missing, value, mode)
+    return _pad(mx, x, wide, missing, value, mode)
 
 
 NONE = "None"
@@ -65,21 +62,19 @@ def _pad(
     mx: Writer,
     x: Array,
     wide: list[tuple[int, int]],
-    plain: list[int],
-    padded: list[int],
     missing: int,
     value: float | None,
     mode: str,
 ) -> Array:
     """Axes are added in front, or exchanged, so that the first two are not padded."""
-    order = [*plain, *padded]
-    turned = any(axis in padded for axis in range(2 - missing))
+    order = sorted(range(len(wide)), key=lambda axis: any(wide[axis]))
+    turned = any(any(sides) for sides in wide[: 2 - missing])
     if turned:
         x = mx.transpose(x, axes=order)
     for _ in range(missing):
         x = mx.expand_dims(x, axis=0)
-    sides = [wide[axis] for axis in (order if turned else range(len(wide)))]
-    widths = [side for both in [(0, 0)] * missing + sides for side in both]
+    laid = [wide[axis] for axis in order] if turned else wide
+    widths = [side for both in [(0, 0)] * missing + laid for side in both]
     constant = value if mode == "constant" else None
     x = mx.Pad(x, mode=mode, pad_width=widths, constant_value=constant)
     for _ in range(missing):  # one element each: they are merged into the next

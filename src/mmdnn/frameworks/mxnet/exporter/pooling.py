@@ -53,8 +53,7 @@ def _params(window: Window) -> dict[str, Any]:
 def _padded(
     node: ExportedNode, mx: Writer, x: Array, begins: list[int], ends: list[int], value: float
 ) -> Array:
-    rank = len(begins) + 2
-    return pad(node, mx, x, [0, 0, *begins], [0, 0, *ends], value, rank=rank)
+    return pad(node, mx, x, [0, 0, *begins], [0, 0, *ends], value)
 
 
 def _pool(mx: Writer, x: Array, kind: str, window: Window, rounding: str, **params: Any) -> Array:

@@ -51,13 +51,10 @@ def recurrent(
     w: Array,
     r: Array,
     b: Array | None = None,
-    lengths: Array | None = None,
-    h: Array | None = None,
-    c: Array | None = None,
-    peepholes: Array | None = None,
+    *others: Array | None,
 ) -> list[Array]:
     """One node for a stack of them, if nothing else reads what is between."""
-    del peepholes  # there are none
+    lengths, *states = (*others, None, None, None)[:3]
     said = read(node.node)
     mode = _mode(said)
     assert mode is not None
@@ -65,7 +62,7 @@ def recurrent(
     assert r.constant is not None
     stack = Stack(mode, r.constant.shape.numpy()[2], tuple(range(said.ways)), node.layer, x, w)
     stack.layers.append(Tensors(w.constant, r.constant, None if b is None else b.constant))
-    stack.states.append([_given(each) for each in (h, c)])
+    stack.states.append([_given(each) for each in states])
     stack.ends.append(list(node.node.outputs[1 : 1 + stack.count]))
     if lengths is not None:
         y, ends = _by_lengths(node, mx, said, stack, lengths)
@@ -76,22 +73,14 @@ def recurrent(
 
 @exporter("mmdnn::ProjectedLSTM", doc="LSTM", unused="hidden_size")
 def projected(
-    node: ExportedNode,
-    mx: Writer,
-    x: Array,
-    w: Array,
-    r: Array,
-    b: Array,
-    p: Array,
-    h: Array,
-    c: Array,
-    *,
-    direction: str,
+    node: ExportedNode, mx: Writer, x: Array, w: Array, *others: Array, direction: str
 ) -> list[Array]:
     """An LSTM with `projection_size`."""
-    if any(each.constant is None for each in (w, r, b, p)):
+    r, b, p, h, c = others
+    tensors = [each.constant for each in (w, r, b, p) if each.constant is not None]
+    if len(tensors) < 4:
         node.refuse("weights that are computed while the model runs")
-    weights = Tensors(*(each.constant for each in (w, r, b, p)))  # type: ignore[arg-type]
+    weights = Tensors(*tensors)
     ways, size = weights.w.shape.numpy()[0], weights.w.shape.numpy()[1] // 4
     stack = Stack("lstm", size, tuple(range(ways)), node.layer, x, w, layers=[weights])
     stack.states.append([_given(h), _given(c)])

@@ -68,15 +68,13 @@ def attention(
     key: Variable,
     value: Variable,
     mask: Variable | None = None,
-    past_key: Variable | None = None,
-    past_value: Variable | None = None,
-    _lengths: None = None,
-    *,
+    *past: Variable | None,
     is_causal: int,
     q_num_heads: int | None = None,
     kv_num_heads: int | None = None,
     scale: float | None = None,
 ) -> Any:
+    past_key, past_value, *_ = (*past, None, None)
     heads: Any = q_num_heads
     kv_heads: Any = kv_num_heads
     flat = node.rank(query) == 3

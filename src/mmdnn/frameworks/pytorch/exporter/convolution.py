@@ -126,7 +126,7 @@ def _padding_of_transposed(
     return pads, further, flat_pads(begins, ends)
 
 
-@exporter("DeformConv", doc="DeformConv", unused="kernel_shape")
+@exporter("DeformConv", doc="DeformConv", unused="kernel_shape group offset_group")
 def deform_conv(
     node: ExportedNode,
     torch: Writer,
@@ -136,8 +136,6 @@ def deform_conv(
     bias: Variable | None = None,
     mask: Variable | None = None,
     *,
-    group: int,
-    offset_group: int,
     strides: list[int] | None = None,
     pads: list[int] | None = None,
     dilations: list[int] | None = None,
@@ -145,15 +143,15 @@ def deform_conv(
     if weight.rank != 4:
         node.refuse("only images of two spatial axes are known to deform")
     options = unless(
-        bias=(bias, None),
         mask=(mask, None),
         stride=(tuple(strides or (1, 1)), (1, 1)),
         pads=(tuple(pads or (0,) * 4), (0,) * 4),
         dilation=(tuple(dilations or (1, 1)), (1, 1)),
-        groups=(group, 1),
-        offset_groups=(offset_group, 1),
     )
-    return torch.helper("deform_conv", x, weight, offset, **options)
+    y = torch.helper("deform_conv", x, weight, offset, **options)
+    if bias is None:
+        return y
+    return torch.binary("+", torch.let("y", y), torch.method(bias, "view", -1, 1, 1))
 
 
 @exporter("Col2Im", doc="Col2Im")

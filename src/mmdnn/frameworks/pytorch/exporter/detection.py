@@ -48,12 +48,12 @@ def roi_align(
     mode: str,
 ) -> Code:
     options = unless(
-        spatial_scale=(spatial_scale, 1.0),
         sampling_ratio=(sampling_ratio, 0),
         aligned=(coordinate_transformation_mode == "half_pixel", True),
         mode=(mode, "avg"),
     )
-    return torch.helper("roi_align", x, rois, batch, (output_height, output_width), **options)
+    boxes = rois if spatial_scale == 1 else torch.binary("*", rois, spatial_scale)
+    return torch.helper("roi_align", x, boxes, batch, (output_height, output_width), **options)
 
 
 @exporter("MaxRoiPool", doc="MaxRoiPool")

@@ -141,17 +141,9 @@ def _product(torch: Writer, a: Variable, b: Variable, a_zero: Any, b_zero: Any) 
 
 @exporter("QLinearMatMul", doc="QLinearMatMul")
 def qlinear_matmul(
-    node: ExportedNode,
-    torch: Writer,
-    a: Variable,
-    a_scale: Variable,
-    a_zero: Variable,
-    b: Variable,
-    b_scale: Variable,
-    b_zero: Variable,
-    y_scale: Variable,
-    y_zero: Variable,
+    node: ExportedNode, torch: Writer, a: Variable, a_scale: Variable, *others: Variable
 ) -> Code:
+    a_zero, b, b_scale, b_zero, y_scale, y_zero = others
     rows: Any = a_scale
     if a_scale.rank == 1 and a_scale.shape != (1,):
         rows = torch.method(a_scale, "unsqueeze", 1)
@@ -225,22 +217,16 @@ def qlinear_conv(
     torch: Writer,
     x: Variable,
     x_scale: Variable,
-    x_zero: Variable,
-    w: Variable,
-    w_scale: Variable,
-    w_zero: Variable,
-    y_scale: Variable,
-    y_zero: Variable,
-    bias: Variable | None = None,
-    *,
+    *others: Variable,
     window: Window,
     group: int,
 ) -> Code:
+    x_zero, w, w_scale, w_zero, y_scale, y_zero, *bias = others
     check(node, window, w)
     sums: Any = _convolved(torch, x, w, x_zero, w_zero, window, group)
     trailing = [1] * (node.rank(x) - 2)
-    if bias is not None:
-        sums = torch.binary("+", sums, torch.method(bias, "reshape", -1, *trailing))
+    for each in bias:
+        sums = torch.binary("+", sums, torch.method(each, "reshape", -1, *trailing))
     columns: Any = w_scale
     if w_scale.rank == 1 and w_scale.shape != (1,):
         columns = torch.method(w_scale, "reshape", -1, *trailing)

@@ -111,23 +111,32 @@ def _by_helper(torch: Writer, layer: Layer) -> list[Any]:
     said = layer.said
     first: Any = torch.method(layer.x, "transpose", 0, 1) if layer.batch_first else layer.x
     states = [_batch_second(torch, layer, state) for state in layer.states]
-    arguments: dict[str, Any] = {
-        "bias": layer.bias,
-        "lengths": layer.lengths,
-        **dict(zip(("hidden", "memory"), states, strict=False)),
-        "peepholes": layer.peepholes,
-        "projection": layer.projection,
-        "clip": said.clip,
-        "activations": tuple(tuple(each) for way in said.activations for each in way),
-    }
+    weights = {"input": layer.weight, "state": layer.recurrence}
+    for name in ("bias", "peepholes", "projection"):
+        weight = getattr(layer, name)
+        weights |= {name: weight} if weight is not None else {}
+    options: dict[str, Any] = {"activations": _activations(said)}
+    if states != [None] * len(states):
+        options["states"] = tuple(states)
+    if layer.lengths is not None:
+        options["lengths"] = layer.lengths
     if said.backwards != (False,):
-        arguments["direction"] = "reverse" if layer.is_reverse else "bidirectional"
-    if said.coupled or said.reset_after:
-        arguments["variant"] = True
-    given = {key: value for key, value in arguments.items() if value is not None}
-    code = torch.helper("recurrent", said.kind, first, layer.weight, layer.recurrence, **given)
+        options["direction"] = "reverse" if layer.is_reverse else "bidirectional"
+    kind = "coupled " * said.coupled + "reset-after " * said.reset_after + said.kind
+    code = torch.helper("recurrent", kind, first, weights, **options)
     y, *finals = _unpack(torch, ["y", "h", "c"], code)
     return _laid_out(torch, layer, y, finals[: len(states)])
+
+
+def _activations(said: Recurrent) -> tuple[tuple[Any, ...], ...]:
+    """Each direction's functions, with their numbers; those of the gates have the clip."""
+    gates = 1 if said.kind == "RNN" else 2
+    found = []
+    for way in said.activations:
+        for place, (name, *numbers) in enumerate(way):
+            clip = [said.clip] if said.clip is not None and place < gates else []
+            found.append((name, *([*numbers, *clip] if clip or any(numbers) else [])))
+    return tuple(found)
 
 
 def _laid_out(torch: Writer, layer: Layer, y: Any, finals: Sequence[Any]) -> list[Any]:

@@ -12,6 +12,9 @@ from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, export
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 
+Attributes = dict[str, Any]
+Inputs = tuple[Variable | None, Variable | None, Variable | None]
+
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
@@ -19,15 +22,9 @@ class Resizing:
     """The attributes and inputs of a Resize, as far as they are known."""
 
     def __init__(
-        self,
-        node: ExportedNode,
-        torch: Writer,
-        x: Variable,
-        roi: Variable | None,
-        scales: Variable | None,
-        sizes: Variable | None,
-        attributes: dict[str, Any],
+        self, node: ExportedNode, torch: Writer, x: Variable, inputs: Inputs, attributes: Attributes
     ) -> None:
+        roi, scales, sizes = inputs
         self.mode = attributes["mode"]
         self.transformation = attributes["coordinate_transformation_mode"]
         self.rounding = attributes["nearest_mode"]
@@ -76,7 +73,7 @@ def resize(
     sizes: Variable | None = None,
     **attributes: Any,
 ) -> Any:
-    r = Resizing(node, torch, x, roi, scales, sizes, attributes)
+    r = Resizing(node, torch, x, (roi, scales, sizes), attributes)
     if r.transformation == "align_corners" and scales is not None and not _whole(r):
         node.refuse(
             "it aligns corners of a size that is no whole number, on which engines disagree"
@@ -157,7 +154,7 @@ def _nearest_mode(r: Resizing) -> str | None:
 
 
 def _same_indices(r: Resizing, i: int, axis: int, out: int | None, mode: str) -> bool:
-    from mmdnn.frameworks.pytorch.codegen.helpers.image import resize_coordinates, resize_nearest
+    from mmdnn.frameworks.pytorch.codegen.helpers.image import nearest_index, resize_coordinates
 
     size = r.dims[axis]
     scale = float(r.scales[i]) if r.scales is not None else None
@@ -166,7 +163,7 @@ def _same_indices(r: Resizing, i: int, axis: int, out: int | None, mode: str) ->
             return False
         size, out = 64, int(64 * scale)
     at = resize_coordinates(size, out, scale or out / size, r.transformation)
-    wanted = resize_nearest(at, r.rounding).clamp(0, size - 1).numpy()
+    wanted = nearest_index(at, r.rounding).clamp(0, size - 1).numpy()
     step = np.float32(1 / scale) if scale else np.float32(size) / np.float32(out)
     half = 0.5 if mode == "nearest-exact" else 0.0
     places = (np.arange(out, dtype=np.float32) + np.float32(half)) * np.float32(step)
@@ -174,29 +171,24 @@ def _same_indices(r: Resizing, i: int, axis: int, out: int | None, mode: str) ->
 
 
 def _by_helper(torch: Writer, x: Variable, r: Resizing) -> Code:
-    settings = {
-        "mode": (r.mode, "nearest"),
-        "transformation": (r.transformation, "half_pixel"),
-        "rounding": (r.rounding, "round_prefer_floor"),
-        "cubic": (r.cubic, -0.75),
-        "outside": (r.outside, 0.0),
-        "antialias": (r.antialias, False),
-        "exclude_outside": (r.exclude, False),
-    }
-    options = {name: value for name, (value, default) in settings.items() if value != default}
-    wanted: dict[str, Any] = {}
+    axes = tuple(r.axes)
     if r.sizes_input is not None:
-        wanted["sizes"] = r.sizes_input if r.sizes is None else [int(s) for s in r.sizes]
-        if r.policy != "stretch":
-            larger = r.policy == "not_smaller"
-            fitted = torch.helper("keep_aspect", x, tuple(r.axes), wanted["sizes"], larger)
-            kept = torch.let("sizes", fitted)
-            wanted = {"sizes": torch.code("{0}[0]", kept), "scales": torch.code("{0}[1]", kept)}
+        sizes = r.sizes_input if r.sizes is None else [int(s) for s in r.sizes]
+        if r.policy == "stretch":
+            targets = torch.helper("resize_targets", x, axes, sizes=sizes)
+        else:
+            targets = torch.helper("keep_aspect", x, axes, sizes, r.policy == "not_smaller")
     else:
-        wanted["scales"] = r.scales_input if r.scales is None else [float(s) for s in r.scales]
-    if r.roi is not None:
-        wanted["roi"] = r.roi
-    return torch.helper("resize", x, tuple(r.axes), **wanted, **options)
+        scales = r.scales_input if r.scales is None else [float(s) for s in r.scales]
+        targets = torch.helper("resize_targets", x, axes, scales=scales)
+    options = unless(transformation=(r.transformation, "half_pixel"))
+    crop = {} if r.roi is None else {"crop": (r.roi, r.outside)}
+    if r.mode == "nearest":
+        options |= unless(rounding=(r.rounding, "round_prefer_floor"))
+        return torch.helper("resize_nearest", x, targets, **options, **crop)
+    cubic = {"cubic": r.cubic} if r.mode == "cubic" else {}
+    options |= unless(antialias=(r.antialias, False), exclude_outside=(r.exclude, False))
+    return torch.helper("resize_smooth", x, targets, **cubic, **options, **crop)
 
 
 @exporter("GridSample", doc="GridSample")

@@ -24,21 +24,19 @@ def deform_conv(
     x: torch.Tensor,
     weight: torch.Tensor,
     offset: torch.Tensor,
-    bias: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
     stride: tuple[int, int] = (1, 1),
     pads: tuple[int, int, int, int] = (0, 0, 0, 0),
     dilation: tuple[int, int] = (1, 1),
-    groups: int = 1,
-    offset_groups: int = 1,
 ) -> torch.Tensor:
     """A convolution whose taps are moved by offsets, the image sampled bilinearly."""
-    (n, c, h, w), (out, _, kh, kw) = x.shape, weight.shape
+    (n, c, h, w), (out, per_group, kh, kw) = x.shape, weight.shape
     rows, columns = offset.shape[2:]
-    image = x.reshape(n * offset_groups, c // offset_groups, h, w)
-    moves = offset.reshape(n * offset_groups, kh * kw, 2, rows, columns)
+    parts = offset.shape[1] // (2 * kh * kw)
+    image = x.reshape(n * parts, c // parts, h, w)
+    moves = offset.reshape(n * parts, kh * kw, 2, rows, columns)
     scale = torch.ones_like(moves[:, :, 0]) if mask is None else mask
-    scale = scale.reshape(n * offset_groups, kh * kw, 1, rows, columns)
+    scale = scale.reshape(n * parts, kh * kw, 1, rows, columns)
     top = torch.arange(rows, device=x.device)[:, None] * stride[0] - pads[0]
     left = torch.arange(columns, device=x.device) * stride[1] - pads[1]
     taps = []
@@ -47,7 +45,7 @@ def deform_conv(
         across = moves[:, tap, 1] + left + tap % kw * dilation[1]
         sampled = bilinear(image, y, across) * scale[:, tap]
         taps.append(sampled.reshape(n, c, rows, columns))
+    groups = c // per_group
     stacked = torch.stack(taps, 2).reshape(n, groups, -1, rows * columns)
     y = weight.reshape(groups, out // groups, -1) @ stacked
-    y = y.reshape(n, out, rows, columns)
-    return y if bias is None else y + bias.view(-1, 1, 1)
+    return y.reshape(n, out, rows, columns)

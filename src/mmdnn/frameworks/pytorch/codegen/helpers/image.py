@@ -16,10 +16,10 @@ def resize_coordinates(
     out: int,
     scale: float,
     transformation: str,
-    start: float = 0.0,
-    end: float = 1.0,
+    window: tuple[float, float] = (0.0, 1.0),
 ) -> torch.Tensor:
     """Where each of `out` places along an axis lies among `size` elements."""
+    start, end = window
     i = torch.arange(out, dtype=torch.float64)
     if transformation == "asymmetric":
         return i / scale
@@ -36,7 +36,7 @@ def resize_coordinates(
     return (i + 0.5) / scale - 0.5
 
 
-def resize_nearest(x: torch.Tensor, rounding: str) -> torch.Tensor:
+def nearest_index(x: torch.Tensor, rounding: str) -> torch.Tensor:
     """The index of the nearest element."""
     if rounding == "round_prefer_floor":
         return torch.ceil(x - 0.5)
@@ -45,95 +45,32 @@ def resize_nearest(x: torch.Tensor, rounding: str) -> torch.Tensor:
     return torch.floor(x) if rounding == "floor" else torch.ceil(x)
 
 
-def resize_kernel(distance: torch.Tensor, mode: str, a: float) -> torch.Tensor:
-    """The weight of an element at a distance."""
+def resize_kernel(distance: torch.Tensor, a: float | None) -> torch.Tensor:
+    """The weight of an element at a distance: linear, or cubic by a coefficient."""
     d = distance.abs()
-    if mode == "linear":
+    if a is None:
         return (1 - d).clamp(min=0)
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
     return torch.where(d <= 1, near, torch.where(d < 2, far, torch.zeros_like(d)))
 
 
-def resize_axis(
-    x: torch.Tensor,
-    axis: int,
-    out: int,
-    scale: float,
-    window: tuple[float, float],
-    mode: str,
-    transformation: str,
-    rounding: str,
-    cubic: float,
-    antialias: bool,
-    exclude_outside: bool,
-    outside: float,
-) -> torch.Tensor:
-    """Resize one axis."""
-    size = x.shape[axis]
-    at = resize_coordinates(size, out, scale, transformation, *window)
-    if mode == "nearest":
-        index = resize_nearest(at, rounding)
-        y = x.index_select(axis, index.clamp(0, size - 1).long())
-    else:
-        shrink = min(scale, 1.0) if antialias else 1.0
-        reach = (1 if mode == "linear" else 2) / shrink
-        taps = torch.arange(
-            1 - math.ceil(reach), math.ceil(reach) + 1, dtype=torch.float64
-        )
-        index = at.floor().unsqueeze(1) + taps
-        distance = (at.unsqueeze(1) - index) * shrink
-        weights = resize_kernel(distance, mode, cubic)
-        if exclude_outside:
-            weights = weights * ((index >= 0) & (index < size))
-        if exclude_outside or antialias:
-            weights = weights / weights.sum(1, keepdim=True)
-        matrix = torch.zeros(out, size, dtype=torch.float64)
-        matrix = matrix.scatter_add(1, index.clamp(0, size - 1).long(), weights)
-        wide = x if x.is_floating_point() else x.float()
-        y = (wide.movedim(axis, -1) @ matrix.to(wide).T).movedim(-1, axis)
-    if transformation == "tf_crop_and_resize":
-        shape = [1] * x.ndim
-        shape[axis] = out
-        beyond = ((at < 0) | (at > size - 1)).reshape(shape)
-        y = torch.where(beyond, torch.full_like(y, outside), y)
-    return y
-
-
-def resize(
+def resize_targets(
     x: torch.Tensor,
     axes: tuple[int, ...],
     sizes: list[int] | torch.Tensor | None = None,
     scales: list[float] | torch.Tensor | None = None,
-    roi: torch.Tensor | None = None,
-    mode: str = "nearest",
-    transformation: str = "half_pixel",
-    rounding: str = "round_prefer_floor",
-    cubic: float = -0.75,
-    antialias: bool = False,
-    exclude_outside: bool = False,
-    outside: float = 0.0,
-) -> torch.Tensor:
-    """ONNX's Resize of these axes; the new sizes are given, or else the scales."""
-    y = x
+) -> dict[int, tuple[int, float]]:
+    """The new size of each axis, and its scale; one of them is given."""
+    found = {}
     for i, axis in enumerate(axes):
-        size = x.shape[axis]
-        scale = 1.0 if scales is None else float(scales[i])
-        out = math.floor(size * scale) if sizes is None else int(sizes[i])
-        if scales is None:
-            scale = out / size
-        window = (
-            (0.0, 1.0) if roi is None else (float(roi[i]), float(roi[i + len(axes)]))
-        )
-        if out != size or scale != 1 or roi is not None:
-            y = resize_axis(
-                y, axis, out, scale, window, mode, transformation, rounding, cubic,
-                antialias, exclude_outside, outside,
-            )  # fmt: skip
-    if x.is_floating_point() or y.dtype == x.dtype:
-        return y
-    limits = torch.iinfo(x.dtype)
-    return y.round().clamp(limits.min, limits.max).to(x.dtype)
+        if sizes is not None:
+            out = int(sizes[i])
+            found[axis] = out, out / x.shape[axis]
+        elif scales is not None:
+            scale = float(scales[i])
+            found[axis] = math.floor(x.shape[axis] * scale), scale
+    return found
 
 
 def keep_aspect(
@@ -141,13 +78,96 @@ def keep_aspect(
     axes: tuple[int, ...],
     sizes: list[int] | torch.Tensor,
     larger: bool,
-) -> tuple[list[int], list[float]]:
+) -> dict[int, tuple[int, float]]:
     """Sizes of the same aspect ratio: none smaller, or else none larger, than these."""
     ratios = [int(size) / x.shape[axis] for size, axis in zip(sizes, axes, strict=True)]
     ratio = max(ratios) if larger else min(ratios)
-    return [math.floor(x.shape[axis] * ratio + 0.5) for axis in axes], [ratio] * len(
-        axes
-    )
+    return {axis: (math.floor(x.shape[axis] * ratio + 0.5), ratio) for axis in axes}
+
+
+def resize_places(
+    x: torch.Tensor,
+    targets: dict[int, tuple[int, float]],
+    transformation: str,
+    crop: tuple[torch.Tensor, float] | None,
+) -> dict[int, torch.Tensor]:
+    """Where the places along each axis that changes lie."""
+    found = {}
+    for i, (axis, (out, scale)) in enumerate(targets.items()):
+        size = x.shape[axis]
+        if crop is not None:
+            window = float(crop[0][i]), float(crop[0][i + len(targets)])
+            found[axis] = resize_coordinates(size, out, scale, transformation, window)
+        elif out != size or scale != 1:
+            found[axis] = resize_coordinates(size, out, scale, transformation)
+    return found
+
+
+def fill_outside(
+    y: torch.Tensor, x: torch.Tensor, places: dict[int, torch.Tensor], value: float
+) -> torch.Tensor:
+    """The resized image, with a value at places outside of the image."""
+    for axis, at in places.items():
+        shape = [1] * y.ndim
+        shape[axis] = len(at)
+        beyond = ((at < 0) | (at > x.shape[axis] - 1)).reshape(shape)
+        y = torch.where(beyond, torch.full_like(y, value), y)
+    return y
+
+
+def resize_nearest(
+    x: torch.Tensor,
+    targets: dict[int, tuple[int, float]],
+    transformation: str = "half_pixel",
+    rounding: str = "round_prefer_floor",
+    crop: tuple[torch.Tensor, float] | None = None,
+) -> torch.Tensor:
+    """ONNX's Resize, a copy of the nearest; a crop is a region, and a value outside."""
+    places, y = resize_places(x, targets, transformation, crop), x
+    for axis, at in places.items():
+        index = nearest_index(at, rounding).clamp(0, x.shape[axis] - 1)
+        y = y.index_select(axis, index.long())
+    return y if crop is None else fill_outside(y, x, places, crop[1])
+
+
+def resize_weights(
+    at: torch.Tensor, size: int, scale: float, cubic: float | None, exclude: bool
+) -> torch.Tensor:
+    """What each place takes of each of `size` elements."""
+    reach = math.ceil((1 if cubic is None else 2) / scale)
+    taps = torch.arange(1 - reach, reach + 1, dtype=torch.float64)
+    index = at.floor().unsqueeze(1) + taps
+    weights = resize_kernel((at.unsqueeze(1) - index) * scale, cubic)
+    if exclude:
+        weights = weights * ((index >= 0) & (index < size))
+    if exclude or scale != 1:
+        weights = weights / weights.sum(1, keepdim=True)
+    matrix = torch.zeros(len(at), size, dtype=torch.float64)
+    return matrix.scatter_add(1, index.clamp(0, size - 1).long(), weights)
+
+
+def resize_smooth(
+    x: torch.Tensor,
+    targets: dict[int, tuple[int, float]],
+    cubic: float | None = None,
+    transformation: str = "half_pixel",
+    antialias: bool = False,
+    exclude_outside: bool = False,
+    crop: tuple[torch.Tensor, float] | None = None,
+) -> torch.Tensor:
+    """ONNX's Resize, linear or cubic; a crop is a region, and a value outside."""
+    places, y = resize_places(x, targets, transformation, crop), x
+    for axis, at in places.items():
+        scale = min(targets[axis][1], 1.0) if antialias else 1.0
+        matrix = resize_weights(at, x.shape[axis], scale, cubic, exclude_outside)
+        y = y if y.is_floating_point() else y.float()
+        y = (y.movedim(axis, -1) @ matrix.to(y).T).movedim(-1, axis)
+    if crop is not None:
+        y = fill_outside(y, x, places, crop[1])
+    if x.is_floating_point() or y.dtype == x.dtype:
+        return y
+    limits = torch.iinfo(x.dtype)
+    return y.round().clamp(limits.min, limits.max).to(x.dtype)
 
 
 def col2im(

@@ -118,13 +118,12 @@ def roi_align(
     rois: torch.Tensor,
     batch_indices: torch.Tensor,
     output_size: tuple[int, int],
-    spatial_scale: float = 1.0,
     sampling_ratio: int = 0,
     aligned: bool = True,
     mode: str = "avg",
 ) -> torch.Tensor:
     """Regions (x1, y1, x2, y2) of an image, sampled bilinearly into bins."""
-    pooled, boxes = [], rois * spatial_scale - 0.5 * aligned
+    pooled, boxes = [], rois - 0.5 * aligned
     for roi, index in zip(boxes, batch_indices.tolist(), strict=True):
         size = roi[2:] - roi[:2]
         if not aligned:

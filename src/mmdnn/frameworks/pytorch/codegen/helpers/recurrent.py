@@ -9,8 +9,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody writes it
 
 
-def activate(x: torch.Tensor, function: str, alpha: float, beta: float) -> torch.Tensor:
-    """One of ONNX's activation functions."""
+def activate(
+    x: torch.Tensor,
+    function: str,
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    clip: float | None = None,
+) -> torch.Tensor:
+    """One of ONNX's activation functions, of elements between -clip and clip."""
+    if clip is not None:
+        x = x.clamp(-clip, clip)
     if function == "Sigmoid":
         return torch.sigmoid(x)
     if function == "Tanh":
@@ -32,33 +40,27 @@ def activate(x: torch.Tensor, function: str, alpha: float, beta: float) -> torch
     return F.softsign(x) if function == "Softsign" else F.softplus(x)
 
 
-def bounded(x: torch.Tensor, clip: float | None) -> torch.Tensor:
-    """All elements between -clip and clip."""
-    return x if clip is None else x.clamp(-clip, clip)
-
-
 def lstm_cell(
     x: torch.Tensor,
     hidden: torch.Tensor,
     memory: torch.Tensor,
-    recurrence: torch.Tensor,
-    peepholes: torch.Tensor,
-    activations: list[tuple[str, float, float]],
-    clip: float | None,
+    weights: dict[str, torch.Tensor],
+    activations: tuple[tuple[str, float, float], ...],
     coupled: bool,
-    projection: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One step; x holds the gates' share of the input, in the order i, o, f, c."""
-    i, o, forget, c = (x + hidden @ recurrence.T).chunk(4, dim=1)
-    to_input, to_output, to_forget = peepholes.chunk(3)
-    i = activate(bounded(i + to_input * memory, clip), *activations[0])
-    forget = activate(bounded(forget + to_forget * memory, clip), *activations[0])
+    i, o, forget, c = (x + hidden @ weights["state"].T).chunk(4, dim=1)
+    to_input, to_output, to_forget = weights["peepholes"].chunk(3)
+    i = activate(i + to_input * memory, *activations[0])
+    forget = activate(forget + to_forget * memory, *activations[0])
     if coupled:
         forget = 1 - i
-    memory = forget * memory + i * activate(bounded(c, clip), *activations[1])
-    o = activate(bounded(o + to_output * memory, clip), *activations[0])
+    memory = forget * memory + i * activate(c, *activations[1])
+    o = activate(o + to_output * memory, *activations[0])
     hidden = o * activate(memory, *activations[2])
-    return hidden if projection is None else hidden @ projection.T, memory
+    if "projection" in weights:
+        hidden = hidden @ weights["projection"].T
+    return hidden, memory
 
 
 def gru_cell(
@@ -66,76 +68,67 @@ def gru_cell(
     hidden: torch.Tensor,
     recurrence: torch.Tensor,
     bias: torch.Tensor,
-    activations: list[tuple[str, float, float]],
-    clip: float | None,
+    activations: tuple[tuple[str, float, float], ...],
     reset_after: bool,
 ) -> torch.Tensor:
     """One step; x holds the gates' share of the input, in the order z, r, h."""
     z, reset, new = x.chunk(3, dim=1)
     weights, biases = recurrence.chunk(3), bias.chunk(3)
-    z = activate(bounded(z + hidden @ weights[0].T + biases[0], clip), *activations[0])
-    reset = reset + hidden @ weights[1].T + biases[1]
-    reset = activate(bounded(reset, clip), *activations[0])
+    z = activate(z + hidden @ weights[0].T + biases[0], *activations[0])
+    reset = activate(reset + hidden @ weights[1].T + biases[1], *activations[0])
     if reset_after:
         new = new + reset * (hidden @ weights[2].T + biases[2])
     else:
         new = new + (reset * hidden) @ weights[2].T + biases[2]
-    return (1 - z) * activate(bounded(new, clip), *activations[1]) + z * hidden
+    return (1 - z) * activate(new, *activations[1]) + z * hidden
 
 
 def next_state(
-    kind: str,
-    gated: torch.Tensor,
+    cell: str,
+    x: torch.Tensor,
     hidden: torch.Tensor,
     memory: torch.Tensor,
-    weights: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None],
-    settings: tuple[list[tuple[str, float, float]], float | None, bool],
+    weights: dict[str, torch.Tensor],
+    activations: tuple[tuple[str, float, float], ...],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One step; weights are those of the state, bias, peepholes and projection."""
-    recurrence, bias, peepholes, projection = weights
-    used, clip, variant = settings
-    if kind == "LSTM":
-        now = gated + bias
-        return lstm_cell(
-            now, hidden, memory, recurrence, peepholes, used, clip, variant, projection
-        )
-    if kind == "GRU":
-        return gru_cell(gated, hidden, recurrence, bias, used, clip, variant), memory
-    now = gated + hidden @ recurrence.T + bias
-    return activate(bounded(now, clip), *used[0]), memory
+    """One step; x holds the gates' share of the input."""
+    recurrence, bias = weights["state"], weights["bias"].chunk(2)[1]
+    if "LSTM" in cell:
+        coupled = cell == "coupled LSTM"
+        return lstm_cell(x + bias, hidden, memory, weights, activations, coupled)
+    if "GRU" in cell:
+        after = cell == "reset-after GRU"
+        return gru_cell(x, hidden, recurrence, bias, activations, after), memory
+    new = x + hidden @ recurrence.T + bias
+    return activate(new, *activations[0]), memory
 
 
 def recurrent(
-    kind: str,
+    cell: str,
     x: torch.Tensor,
-    weight: torch.Tensor,
-    recurrence: torch.Tensor,
-    bias: torch.Tensor | None = None,
+    weights: dict[str, torch.Tensor],
+    states: tuple[torch.Tensor | None, ...] = (),
     lengths: torch.Tensor | None = None,
-    hidden: torch.Tensor | None = None,
-    memory: torch.Tensor | None = None,
-    peepholes: torch.Tensor | None = None,
-    projection: torch.Tensor | None = None,
     activations: tuple[tuple[str, float, float], ...] = (),
     direction: str = "forward",
-    clip: float | None = None,
-    variant: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """An LSTM, GRU or RNN over x (time, batch, features).
+
+    The weights are for input and state, and may be bias, peepholes and projection.
 
     Returns:
         All outputs (time, directions, batch, size), and each direction's last states.
     """
-    count, gates, size = recurrence.shape
-    cells = gates // 4 if kind == "LSTM" else size
-    bias = x.new_zeros(count, 2 * gates) if bias is None else bias
-    peepholes = x.new_zeros(count, 3 * cells) if peepholes is None else peepholes
+    hidden, memory = (*states, None, None)[:2]
+    count, gates, size = weights["state"].shape
+    cells = gates // 4 if "LSTM" in cell else size
+    zeros = x.new_zeros(count, 2 * gates), x.new_zeros(count, 3 * cells)
+    weights = {"bias": zeros[0], "peepholes": zeros[1], **weights}
     results, finals, memories = [], [], []
     for d in range(count):
-        p = None if projection is None else projection[d]
-        weights = (recurrence[d], bias[d, gates:], peepholes[d], p)
-        settings = (list(activations[len(activations) // count * d :]), clip, variant)
-        gated = x @ weight[d].T + bias[d, :gates]
+        own = {name: weight[d] for name, weight in weights.items()}
+        functions = activations[len(activations) // count * d :]
+        gated = x @ own["input"].T + own["bias"][:gates]
         h = x.new_zeros(x.shape[1], size) if hidden is None else hidden[d]
         c = x.new_zeros(x.shape[1], cells) if memory is None else memory[d]
         if lengths is not None:
@@ -143,7 +136,7 @@ def recurrent(
         outputs = [h] * x.shape[0]
         for step in range(x.shape[0]):
             t = x.shape[0] - 1 - step if direction == "reverse" or d == 1 else step
-            new, state = next_state(kind, gated[t], h, c, weights, settings)
+            new, state = next_state(cell, gated[t], h, c, own, functions)
             if lengths is None:
                 outputs[t], h, c = new, new, state
             else:
