@@ -7,8 +7,8 @@ import re
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.codegen.blocks import fold_blocks
+from mmdnn.frameworks.pytorch.codegen.constants import place_constants
 from mmdnn.frameworks.pytorch.codegen.naming import TAKEN
-from mmdnn.frameworks.pytorch.exporter.constants import place_constants
 from mmdnn.frameworks.pytorch.exporter.scope import Scope
 from mmdnn.frameworks.pytorch.exporter.sizes import prune
 from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
