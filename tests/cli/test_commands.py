@@ -306,3 +306,28 @@ def test_a_full_disk_is_told_in_plain_words(capsys, monkeypatch):
     monkeypatch.setattr(api, "convert_opened", full)
     code, _, err = call(capsys, "mmconvert net.prototxt -om net.onnx")
     assert (code, err) == (1, "error: net.onnx: No space left on device\n")
+
+
+LINES = [
+    ["mmlist"],
+    ["mmlist", "--json"],
+    ["mmconvert", "net.prototxt", "-om", "net.onnx", "--noVerify"],
+    ["mmtoir", "-n", "net.prototxt", "-d", "net", "--json"],
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(
+    ("to", "code"),
+    [(">&-", 0), (">&- 2>&-", 0), ("<&- >&- 2>&-", 0), ("| true", 1), ("> /dev/full", 1)],
+)
+def test_output_that_nobody_takes(line, to, code, here):
+    """The work is done all the same, and no traceback is shown."""
+    command = f'"{sys.executable}" -m mmdnn.cli.{line[0]} {" ".join(line[1:])} {to}'
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (code, 0 if to == "| true" else code)
+    assert "Traceback" not in done.stderr
+    if line[0] == "mmconvert":
+        assert (here / "net.onnx").stat().st_size > 100

@@ -35,6 +35,7 @@ def run(parser: Parser, work: Work, argv: list[str] | None) -> int:
         work: Does it, and returns what `--json` prints.
         argv: The arguments, or None for those of the process.
     """
+    _fill_closed()
     args = parser.parse(argv)
     try:
         result, code = _result(work, args)
@@ -47,7 +48,22 @@ def run(parser: Parser, work: Work, argv: list[str] | None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        print(f"error: {error.strerror or error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return code
+
+
+def _fill_closed() -> None:
+    """Have standard streams that were closed lead nowhere, and not to the next file that is opened."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
 
 
 def _result(work: Work, args: Namespace) -> tuple[dict[str, Any], int]:
@@ -59,6 +75,8 @@ def _result(work: Work, args: Namespace) -> tuple[dict[str, Any], int]:
         if not args.json:
             print(f"error: {error}", file=sys.stderr)
         return _described(error), error.exit_code
+    except BrokenPipeError:
+        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         if not args.json:

@@ -91,7 +91,7 @@ def _read(code: Path) -> str:
     if not code.is_file():
         raise UsageError("there is no such file", file=code)
     try:
-        return _meaning(code.read_text(encoding="utf-8"))
+        return _meaning(code.read_text(encoding="utf-8-sig"))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise FormatError(f"is no Python source: {error}", file=code) from None
 

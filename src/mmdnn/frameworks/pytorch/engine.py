@@ -64,7 +64,7 @@ def _load_source(code: Path, weights: Path | None) -> tuple[_Recorder, Any]:
     layers = read_layers(weights) if weights is not None else {}
     recorder = _Recorder(layers)
     try:
-        tree = codegen.instrument(code.read_text(encoding="utf-8"), layers.get("classes", {}))
+        tree = codegen.instrument(code.read_text(encoding="utf-8-sig"), layers.get("classes", {}))
         namespace: dict[str, Any] = {"__name__": code.stem, "record": recorder}
         exec(compile(tree, str(code), "exec"), namespace)  # noqa: S102 - the caller trusts it
     except (SyntaxError, ValueError) as error:
