@@ -104,7 +104,12 @@ class UnsupportedError(Error):
 
     @classmethod
     def listing(
-        cls, refused: Sequence[tuple[str, str]], *, action: str, file: Path | str | None = None
+        cls,
+        refused: Sequence[tuple[str, str]],
+        *,
+        action: str,
+        file: Path | str | None = None,
+        hint: str = "",
     ) -> UnsupportedError:
         """Every unsupported operator of a model in one error.
 
@@ -112,9 +117,10 @@ class UnsupportedError(Error):
             refused: Pairs of operator and layer name, in the model's order.
             action: What cannot be done with them, e.g. "read" or "written as PyTorch".
             file: The model's file.
+            hint: What else the user can do about it.
         """
         layers: dict[str, list[str]] = {}
-        for operator, layer in refused:
+        for operator, layer in dict.fromkeys(refused):
             layers.setdefault(operator, []).append(layer)
         lines = [
             f"    {operator} x{len(names)}: {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}"
@@ -124,5 +130,5 @@ class UnsupportedError(Error):
         return cls(
             f"{count} operator{'s' if count > 1 else ''} cannot be {action}:\n" + "\n".join(lines),
             file=file,
-            hint="'mmlist' shows what is supported.",
+            hint="'mmlist' shows what is supported." + (f"\n  {hint}" if hint else ""),
         )

@@ -24,7 +24,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.ir import LAYER, TYPE
-from mmdnn.ir.operators import Keywords, Operators, operator
+from mmdnn.ir.operators import Keywords, Operators, operator, way_round
 from mmdnn.ir.passes.canonical import canonical
 from mmdnn.ir.passes.defaults import defaults
 from mmdnn.ir.windows import ATTRIBUTES, Window
@@ -80,14 +80,23 @@ class Exporter(Operators):
         """
         refused = [
             (
-                node.metadata_props.get(TYPE) or node.op_type,
+                node.metadata_props.get(TYPE) or operator(node),
                 node.metadata_props.get(LAYER) or node.name or "?",
             )
             for node in ir.traversal.RecursiveGraphIterator(model.graph)
             if operator(node) not in self
         ]
         if refused:
-            raise UnsupportedError.listing(refused, action=self.verb)
+            steps = [
+                (
+                    [str(value.name) for value in node.inputs if value is not None],
+                    [str(value.name) for value in node.outputs],
+                    operator(node) in self,
+                )
+                for node in model.graph
+            ]
+            hint = way_round(steps, [str(value.name) for value in model.graph.outputs])
+            raise UnsupportedError.listing(refused, action=self.verb, hint=hint)
 
     def write(self, node: ExportedNode, *arguments: Any) -> Any:
         """What the node's function returns.

@@ -39,19 +39,20 @@ class Importer(Operators):
     def __init__(self, framework: str) -> None:
         super().__init__(f"read from {framework}")
 
-    def check(self, layers: Iterable[tuple[str, str]], file: Path | None) -> None:
+    def check(self, layers: Iterable[tuple[str, str]], file: Path | None, hint: str = "") -> None:
         """Refuse a model with layers that the table does not have.
 
         Args:
             layers: Types and names.
             file: The model's file.
+            hint: What else the user can do about it.
 
         Raises:
             UnsupportedError: There are some; all are listed.
         """
         refused = [(type_, name) for type_, name in layers if type_ not in self]
         if refused:
-            raise UnsupportedError.listing(refused, action=self.verb, file=file)
+            raise UnsupportedError.listing(refused, action=self.verb, file=file, hint=hint)
 
 
 class GraphImporter:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -139,3 +139,34 @@ def load_families(package: str, path: list[str]) -> None:
     """Import every module of a package, so that its operators are registered."""
     for module in pkgutil.iter_modules(path):
         importlib.import_module(f"{package}.{module.name}")
+
+
+def way_round(
+    steps: Iterable[tuple[Sequence[str], Sequence[str], bool]], outputs: Iterable[str]
+) -> str:
+    """How to leave out what is not known here: by outputs that do without it, or values before it.
+
+    Args:
+        steps: Of each layer the values that it reads, those that it makes, and whether it is known.
+        outputs: The model's outputs.
+
+    Returns:
+        A hint, or "".
+    """
+    made, beyond, before = set[str](), set[str](), dict[str, None]()
+    for reads, makes, known in steps:
+        if known and not beyond.intersection(reads):
+            made.update(makes)
+            beyond.difference_update(makes)
+            continue
+        if not known:
+            before.update(dict.fromkeys(name for name in reads if name in made - beyond))
+        beyond.update(makes)
+    ends = [name for name in outputs if name in made - beyond] or list(before)
+    if not 0 < len(ends) <= MOST_ENDS:
+        return ""
+    return f"To leave them out, end the model before them: -node {' '.join(ends)}"
+
+
+MOST_ENDS = 4
+"""How many values a hint names."""

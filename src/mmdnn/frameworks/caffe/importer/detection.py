@@ -103,7 +103,8 @@ def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float])
     centres = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64)[:, :, None, :]
     half, image = sizes / 2, np.asarray(grid.image[::-1])
     boxes = np.concatenate([(centres - half) / image, (centres + half) / image], axis=-1)
-    boxes = boxes.astype(np.float32).clip(*((0, 1) if p.clip else (None, None)))
+    boxes = boxes.astype(np.float32)
+    boxes = boxes.clip(0, 1) if p.clip else boxes
     spread = np.broadcast_to(np.asarray(variances, np.float32), boxes.shape)
     return np.stack([boxes, spread]).reshape(1, 2, -1)
 

@@ -25,6 +25,7 @@ from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import LAYER, SAID
 from mmdnn.ir.builder import Builder, dimensions
 from mmdnn.ir.importing import GraphImporter, open_where_possible
+from mmdnn.ir.operators import way_round
 from mmdnn.ir.origin import record
 
 
@@ -44,7 +45,10 @@ def to_ir(network: Network, *, static: bool = False) -> ir.Model:
     """
     layers = _needed(network)
     file = network.files.network
-    importer.check([(layer.type, layer.name) for layer in layers], file)
+    steps = [(layer.bottoms, layer.tops, layer.type in importer) for layer in layers]
+    read = {name for layer in layers for name in layer.bottoms}
+    hint = way_round(steps, sorted({top for _, tops, _ in steps for top in tops} - read))
+    importer.check([(layer.type, layer.name) for layer in layers], file, hint)
     return open_where_possible(
         lambda sizes: _NetworkImporter(network, layers, sizes).run(),
         {} if static else _symbols(network),

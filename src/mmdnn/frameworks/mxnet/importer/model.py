@@ -18,6 +18,7 @@ from mmdnn.frameworks.mxnet.importer.table import GraphImporter, importer
 from mmdnn.ir import FRAMEWORK, SAID
 from mmdnn.ir.builder import Dimension
 from mmdnn.ir.importing import open_where_possible
+from mmdnn.ir.operators import way_round
 from mmdnn.shapes import OpenShape
 
 
@@ -38,12 +39,24 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     heads = inputs_outputs.heads(model)
     order = _needed(model.symbol, heads)
     nodes = [node for top in order for node in (top, *_inside(top)) if not node.is_variable]
-    importer.check([(node.type, node.name) for node in nodes], model.files.network)
+    importer.check(
+        [(node.type, node.name) for node in nodes], model.files.network, _way(order, heads)
+    )
     return open_where_possible(
         lambda sizes: imported(GraphImporter(model), order, heads, sizes),
         {} if static else inputs_outputs.symbols(model),
         lambda missing: inputs_outputs.unknown(model, missing),
     )
+
+
+def _way(order: Sequence[Node], heads: Sequence[Entry]) -> str:
+    """How to leave out what is not known here."""
+    steps = [
+        ([entry.node.name for entry in node.inputs], [node.name], node.type in importer)
+        for node in order
+        if not node.is_variable
+    ]
+    return way_round(steps, [head.node.name for head in heads])
 
 
 def _inside(node: Node) -> Iterator[Node]:
