@@ -58,8 +58,8 @@ def opened(
         raise errors[0]
     if named:
         raise UsageError(
-            f"is not what {named[0]} gives: it was changed after it was generated, or made of another "
-            "model; it would have to be run to become a model file",
+            f"was changed after it was generated, or is of another model than {named[0]}; it would have "
+            "to be run to become a model file",
             file=code,
             hint="Save the model from Python, or give the unchanged NAME.pb in place of the code.",
         )
