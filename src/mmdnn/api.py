@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from mmdnn import registry
 from mmdnn.errors import UsageError
+from mmdnn.ir import notes as told
 from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
@@ -277,6 +278,7 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
             notes = (*notes, *aside)
             if report is not None and not request.keep:
                 report.require()
+        notes = (*told.of(model), *notes)
         proofs.require(request.require, report.proof if report is not None else None, notes)
     notes = (*notes, *place.said())
     paths = tuple(final for final, _ in written)

@@ -110,6 +110,8 @@ def _arranged(files: Sequence[Path], framework: str | None) -> tuple[Framework, 
     except UsageError as error:
         raise recognition.unread(framework, files[0]) or error from None
     source = chosen.arrange(files)
+    if source is None:
+        registry.check_one_of_a_kind(files, chosen)
     if source is None and len(files) > 2:
         raise UsageError(f"these are not the files of one {chosen.title} model")
     return chosen, source or Source(files[0], files[1] if len(files) > 1 else None)

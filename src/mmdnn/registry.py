@@ -155,13 +155,32 @@ def detect(files: Sequence[Path]) -> tuple[Framework, Source] | None:
         source = candidate.arrange(files)
         if source is not None:
             return candidate, source
+    for candidate in _candidates():
+        check_one_of_a_kind(files, candidate)
     return None
+
+
+def check_one_of_a_kind(files: Sequence[Path], framework: Framework) -> None:
+    """Refuse files that would be a model's if there were one less of a kind.
+
+    Raises:
+        UsageError: They are such; those of a kind are named.
+    """
+    for path in files:
+        rest = [other for other in files if other.suffix.lower() != path.suffix.lower()]
+        alike = [other.name for other in files if other not in rest]
+        if len(alike) > 1 and framework.arrange([*rest, path]) is not None:
+            raise UsageError(
+                f"{len(alike)} {path.suffix} files are given: {', '.join(alike)}",
+                hint=f"A {framework.title} model has one of them: say which.",
+            )
 
 
 __all__ = [
     "ROOMS",
     "Framework",
     "Source",
+    "check_one_of_a_kind",
     "detect",
     "framework",
     "frameworks",

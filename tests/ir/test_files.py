@@ -96,3 +96,54 @@ def test_weights_of_another_model_are_refused(files: list[Path]) -> None:
     np.save(files[1], record)
     with pytest.raises(FormatError, match="do not belong together"):
         read_ir(files[0])
+
+
+def _other(folder: Path, name: str, scale: float, **weights: np.ndarray) -> list[Path]:
+    """The same network with other numbers, unless other weights are given."""
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", ("N", 20))
+    for key, array in (weights or {"fc.weight": W, "fc.scale": W[0] * 0 + 1}).items():
+        value = builder.weight(key, ir.tensor(array * np.float32(scale)))
+        x = builder.op.MatMul(x, value) if array.ndim == 2 else builder.op.Mul(x, value)
+    builder.graph.outputs.append(x)
+    return write_ir(builder.model(), folder / name)
+
+
+def test_the_weights_that_are_given_are_used(tmp_path: Path) -> None:
+    one, two = _other(tmp_path, "e3", 1), _other(tmp_path, "e8", 2)
+    mixed = FRAMEWORK.arrange([one[0], two[1]])
+    assert mixed == Source(one[0], two[1])
+    (y,) = (engine.run(mixed, {"x": X})[str(v.name)] for v in reader.read(mixed).graph.outputs)
+    np.testing.assert_allclose(y, X @ W * 4, rtol=1e-5)
+    one[1].unlink()
+    assert engine.run(mixed, {"x": X}).keys() >= {"x"}
+    with pytest.raises(UsageError, match="no such file"):
+        reader.read(Source(one[0], one[1]))
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"fc2.weight": W}, r"no weight fc\.weight \(it has fc2\.weight\).*; nobody reads its fc2"),
+        ({"fc.weight": W.T, "fc.scale": W[:, 0]}, "fc.weight, fc.scale of another shape"),
+        ({"fc.weight": W, "fc.scale": W[0], "more": W[0]}, "nobody reads its more"),
+    ],
+)
+def test_weights_of_another_network_are_refused(tmp_path: Path, weights, words) -> None:
+    one = _other(tmp_path, "one", 1)
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (1,))
+    held = [builder.weight(name, ir.tensor(np.ascontiguousarray(w))) for name, w in weights.items()]
+    builder.graph.outputs.append(builder.op.Sum(x, *(builder.op.ReduceSum(w) for w in held)))
+    two = write_ir(builder.model(), tmp_path / "two")
+    with pytest.raises(FormatError, match=words) as caught:
+        reader.read(Source(one[0], two[1]))
+    assert caught.value.file == two[1]
+
+
+def test_weights_beside_an_onnx_file_are_its_own(tmp_path: Path) -> None:
+    one = _other(tmp_path, "one", 1)
+    model = tmp_path / "net.onnx"
+    onnx.save(onnx.load(one[0]), model)
+    with pytest.raises(UsageError, match="reads no weights from it"):
+        reader.read(Source(model, one[1]))

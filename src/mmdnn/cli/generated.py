@@ -52,8 +52,12 @@ def opened(
         except Error as error:
             errors += [error] if path in named else []
         else:
-            if same:
+            if not same:
+                continue
+            try:
                 return _with_weights(found, code, weights, to, options)
+            except UsageError as error:
+                errors.append(error)
     if errors:
         raise errors[0]
     if named:

@@ -60,7 +60,7 @@ def parser() -> arguments.Parser:
 def work(args: Namespace) -> dict[str, Any]:
     """Read, write the IR, and say so."""
     from mmdnn import api, opening, progress, registry, saving
-    from mmdnn.ir import preprocessing
+    from mmdnn.ir import notes, preprocessing
     from mmdnn.outputs import outputs
 
     given = arguments.paths(*args.files, args.network, args.weights)
@@ -71,6 +71,8 @@ def work(args: Namespace) -> dict[str, Any]:
     target = arguments.target(args.dstPath, opened.network, "")
     with outputs(opened.source.files, clobber=not args.noClobber) as place:
         model, steps = opened.model(), None
+        told = notes.of(model)
+        command.warn(args, *told)
         place.protect(saving.files_of(model))
         if args.splitPreprocess:
             model, steps = preprocessing.split(model)
@@ -89,6 +91,7 @@ def work(args: Namespace) -> dict[str, Any]:
         "ok": True,
         "files": [str(path) for path in written],
         "source": opened.framework.name,
+        "notes": list(told),
         "preprocessing": preprocessing.to_json(steps or {}),
     }
 

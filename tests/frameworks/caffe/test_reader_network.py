@@ -305,10 +305,11 @@ def test_more_or_fewer_blobs_are_refused(tmp_path):
             net(tmp_path, DATA + inner_product("i", "d", "y"), caffemodel(tmp_path, {"i": blobs}))
 
 
-def test_layers_missing_in_the_file_keep_their_fillers_and_others_are_ignored(tmp_path):
+def test_layers_missing_in_the_file_keep_their_fillers_and_others_are_unused(tmp_path):
     text = DATA + inner_product("i", "d", "y", 'weight_filler { type: "constant" value: 2 }')
     network = net(tmp_path, text, caffemodel(tmp_path, {"else": [W, W]}))
     np.testing.assert_array_equal(numbers(network.layers[1], 0, (2, 3)), np.full((2, 3), 2.0))
+    assert network.unused == ("else",)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmdnn.errors import Error, FormatError, UsageError
-from mmdnn.frameworks.mxnet import arrange, reader
+from mmdnn.frameworks.mxnet import arrange, importer, reader
 from mmdnn.frameworks.mxnet.reader import ndarray, symbol
+from mmdnn.ir import notes
 from mmdnn.registry import Source
 from mmdnn.tensors import references
 
@@ -265,3 +266,70 @@ def test_mutations_give_errors_of_ours(shared: Path, tmp_path: Path, data: st.Da
         )
     except Error:
         pass
+
+
+def _network(folder: Path, arrays: dict[str, np.ndarray], **attrs: str) -> Source:
+    """fc(x): a symbol with these arrays."""
+    nodes: list[dict[str, object]] = [
+        {
+            "op": "null",
+            "name": name,
+            "inputs": [],
+            **({"attrs": attrs} if name == "fc_weight" else {}),
+        }
+        for name in ("x", "fc_weight", "fc_bias")
+    ]
+    fc = {"op": "FullyConnected", "name": "fc", "attrs": {"num_hidden": "2"}}
+    nodes.append({**fc, "inputs": [[0, 0, 0], [1, 0, 0], [2, 0, 0]]})
+    text = {"nodes": nodes, "arg_nodes": [0, 1, 2], "heads": [[3, 0, 0]]}
+    network, params = folder / "net-symbol.json", folder / "net-0000.params"
+    network.write_text(json.dumps(text))
+    names = tuple(f"arg:{name}" for name in arrays)
+    params.write_bytes(saved(*(dense(array, 0) for array in arrays.values()), names=names))
+    return Source(network, params, input_shapes={"x": (1, 3)})
+
+
+WEIGHTS = {"fc_weight": np.ones((2, 3), np.float32), "fc_bias": np.ones(2, np.float32)}
+
+
+def test_every_missing_array_is_named(tmp_path: Path) -> None:
+    source = _network(tmp_path, {"fc9_weight": WEIGHTS["fc_weight"]})
+    words = r"no array for fc_weight \(it has fc9_weight\), fc_bias.*; no variable .* fc9_weight"
+    with pytest.raises(UsageError, match=words) as caught:
+        importer.to_ir(reader.read(source))
+    assert caught.value.file == source.weights
+
+
+def _inputs(source: Source) -> set[str | None]:
+    return {value.name for value in importer.to_ir(reader.read(source)).graph.inputs}
+
+
+def test_a_weight_that_is_said_to_be_fed_is_an_input(tmp_path: Path) -> None:
+    bias = {"fc_bias": WEIGHTS["fc_bias"]}
+    source = _network(tmp_path, bias)
+    source = Source(*source.files, input_shapes={**source.input_shapes, "fc_weight": (2, 3)})
+    assert _inputs(source) == {"x", "fc_weight"}
+    ours = _network(tmp_path, bias, __input__="yes", __shape__="(2, 3)")
+    assert _inputs(ours) == {"x", "fc_weight"}
+
+
+def test_arrays_that_nothing_reads_are_told(tmp_path: Path) -> None:
+    read = reader.read(_network(tmp_path, {**WEIGHTS, "loss_bias": WEIGHTS["fc_bias"]}))
+    assert notes.of(importer.to_ir(read)) == ("No variable is called loss_bias, as arrays are.",)
+
+
+def test_a_weight_by_its_initialisation(tmp_path: Path) -> None:
+    """Gluon says of each parameter how it is initialised."""
+    text = {
+        "nodes": [
+            {"op": "null", "name": "x", "inputs": []},
+            {"op": "null", "name": "scale", "inputs": [], "attrs": {"__init__": "ones"}},
+            {"op": "broadcast_mul", "name": "y", "inputs": [[0, 0, 0], [1, 0, 0]]},
+        ],
+        "heads": [[2, 0, 0]],
+    }
+    source = _network(tmp_path, WEIGHTS)
+    assert source.network is not None
+    source.network.write_text(json.dumps(text))
+    with pytest.raises(UsageError, match="no array for scale"):
+        importer.to_ir(reader.read(source))

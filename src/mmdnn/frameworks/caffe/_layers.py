@@ -32,6 +32,7 @@ class LayerType:
         onnx: The operators that it is, by the fields that may be set; the first that will do is taken.
         family: The module of that operator in importer and exporter.
         blobs: What fills its weight blobs, from its LayerParameter; None where their number is not known.
+        forks: How many blobs forks give it besides.
         block: Its parameter block, where `caffe.proto` does not name it after the type.
         in_place: Whether it gives the same in place; None where Caffe does something of its own.
         pointwise: Whether OpenCV runs it in place, as it does what works element by element.
@@ -45,6 +46,7 @@ class LayerType:
     onnx: tuple[Onnx, ...] = ()
     family: str = "activation"
     blobs: Callable[[Any], list[Slot]] | None = lambda _: []
+    forks: tuple[int, ...] = ()
     block: str = ""
     in_place: bool | None = None
     pointwise: bool = False
@@ -94,7 +96,7 @@ LAYERS = {
     for row in (
         _NEURON("AbsVal", (Onnx("Abs"),), "elementwise"),
         _NEURON("BNLL", (Onnx("Softplus"),)),
-        _NEURON("BatchNorm", blobs=_fixed(("", 0.0), ("", 0.0), ("", 0.0))),
+        _NEURON("BatchNorm", blobs=_fixed(("", 0.0), ("", 0.0), ("", 0.0)), forks=(5,)),
         _NEURON("Bias", blobs=_bias, opencv=False),
         _NEURON("Clip", opencv=False),
         _NEURON("Dropout"),

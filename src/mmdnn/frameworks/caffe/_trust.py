@@ -153,6 +153,11 @@ def _undilated(layer: Layer) -> str:
     return "it ignores the dilation of deconvolutions" if dilated else ""
 
 
+def _biased(layer: Layer) -> str:
+    biased = layer.param().bias_term and len(layer.bottoms) > 1
+    return "it has two bottoms and a bias" if biased else ""
+
+
 def _whole_sizes(layer: Layer) -> str:
     p = layer.param()
     fractional = any(size % 1 for size in (*p.min_size, *p.max_size))
@@ -161,6 +166,7 @@ def _whole_sizes(layer: Layer) -> str:
 
 CONDITIONS: dict[str, Check] = {
     "BatchNorm": _all(_stored_weights, _batch_statistics),
+    "Concat": _set("concat_dim", "it does not know concat_dim"),
     "Convolution": _CONVOLUTION,
     "ConvolutionDepthwise": _CONVOLUTION,
     "Deconvolution": _all(_undilated, _CONVOLUTION),
@@ -174,7 +180,8 @@ CONDITIONS: dict[str, Check] = {
     "Pooling": _window,
     "PriorBox": _whole_sizes,
     "Reshape": _several_axes,
-    "Scale": _stored_weights,
+    "Scale": _all(_stored_weights, _biased),
+    "Slice": _set("slice_dim", "it does not know slice_dim"),
 }
 """What must hold for a layer type, beyond its row in `_layers`, so that OpenCV agrees with real Caffe."""
 

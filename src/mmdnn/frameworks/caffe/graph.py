@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -57,12 +58,19 @@ class Filler:
     Attributes:
         type: As in FillerParameter: "constant", "bilinear", "xavier", ...; "" where none is said.
         value: Of a constant.
+        said: Whether the file says it, as Caffe's own default may do for no weight that is trained.
         why: What to tell the user when the filler is random and the numbers are needed.
     """
 
     type: str = "constant"
     value: float = 0.0
+    said: bool = False
     why: str = "no caffemodel is given"
+
+    @property
+    def random(self) -> bool:
+        """Whether nothing determines its numbers."""
+        return self.type not in _FILLERS
 
     def tensor(self, shape: Sequence[int], name: str) -> ir.TensorProtocol:
         """The blob, computed when it is read.
@@ -78,7 +86,7 @@ class Filler:
         """
         if math.prod(shape) > LARGEST:
             raise ShapeError(f"blob '{name}' is {list(shape)}: too large for what no file holds")
-        if self.type not in _FILLERS:
+        if self.random:
             how = f", and the filler '{self.type}' is random" if self.type else ""
             raise UsageError(
                 f"the numbers of blob '{name}' are not determined: {self.why}{how}",
@@ -206,33 +214,53 @@ class Network:
         layers: In file order, inputs included (type "Input").
         inputs: Each input blob's shape, or None where no file says it.
         files: Where it was read from, and what the user said about it.
+        weights: The file with the weights, None where there is none.
+        unused: The layers of that file that have weights, and whose names none here has.
+        left_out: Losses and metrics of a training network, which need labels.
     """
 
     name: str
     layers: list[Layer]
     inputs: dict[str, Given | None]
     files: Source
+    weights: Path | None = None
+    unused: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
-def fillers(layer_type: str, layer: Any) -> list[Filler] | None:
+def fillers(layer_type: str, layer: Any, unknown: Unknown | None = None) -> list[Filler] | None:
     """The weight blobs that a layer has before any weights are loaded.
 
     Args:
         layer_type: The layer's type.
         layer: Its LayerParameter.
+        unknown: What it says that `caffe.proto` does not know.
 
     Returns:
         One filler a blob, or None where the type is not one that says how many there are.
     """
     slots = _layers.layer_type(layer_type).blobs
+    if layer_type == "BN":
+        return _fork_fillers((unknown or {}).get("bn_param"))
     if slots is None:
         return None
     block = getattr(layer, block_of(layer_type)) if block_of(layer_type) else None
     return [_filler(block, *slot) for slot in slots(layer)]
 
 
+def _fork_fillers(said: Any) -> list[Filler] | None:
+    """SegNet's BN has two blobs, and says what fills both."""
+    names = ("scale_filler", "shift_filler")
+    if not isinstance(said, dict) or not all(isinstance(said.get(name), dict) for name in names):
+        return None
+    return [
+        Filler(str(said[name].get("type", "constant")), said[name].get("value", 0.0), said=True)
+        for name in names
+    ]
+
+
 def _filler(block: Any, field: str, value: float) -> Filler:
     if not field or not block.HasField(field):
         return Filler(value=value)
     said = getattr(block, field)
-    return Filler(said.type, said.value)
+    return Filler(said.type, said.value, said=True)

@@ -2,7 +2,7 @@
 
 `__layer__` is the framework, place, type and name of the layer, by colons; `__computed__` is on variables
 that are no weights, but numbers of the source's own code; `__fixed__` on inputs whose batch cannot be another
-one. See `mmdnn.ir.origin`.
+one; `__input__` on inputs that a layer takes in the place of a weight. See `mmdnn.ir.origin`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from mmdnn.ir import COMPUTED, origin
 LAYERS = "__layer__"
 NUMBERS = "__computed__"
 FIXED = "__fixed__"
-ATTRIBUTES = frozenset({LAYERS, NUMBERS, FIXED})
+INPUT = "__input__"
+ATTRIBUTES = frozenset({LAYERS, NUMBERS, FIXED, INPUT})
 
 
 def write(

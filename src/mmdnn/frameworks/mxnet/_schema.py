@@ -58,6 +58,11 @@ AUXILIARY: dict[str, tuple[str, ...]] = {
 }
 """Auxiliary states: the last inputs. Symbol files before 0.9 leave them out."""
 
+PARAMETERS = frozenset(
+    {"weight", "bias", "gamma", "beta", "parameters", "moving_mean", "moving_var"}
+)
+"""What MXNet calls the inputs, behind the data, that layers have of their own."""
+
 LABELS: dict[str, int] = {
     "SoftmaxOutput": 1,
     "LinearRegressionOutput": 1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnx_ir as ir
@@ -17,6 +18,7 @@ from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet import _attributes
 from mmdnn.frameworks.mxnet._outputs import OUTPUTS
 from mmdnn.frameworks.mxnet._schema import (
+    PARAMETERS,
     Operator,
     canonical,
     is_hidden,
@@ -169,6 +171,24 @@ class Symbol:
         """The nodes that compute."""
         return [node for node in self.nodes if not node.is_variable]
 
+    @property
+    def parameters(self) -> set[Node]:
+        """Variables that layers have of their own, or that say how they are initialised.
+
+        UpSampling takes several pictures instead of a weight, unless it is bilinear; MXNet itself says of
+        these how they are initialised.
+        """
+        found = {node for node in self.variables if "__init__" in node.attrs}
+        for node in self.operators:
+            pictures = node.type == "UpSampling" and node.param("sample_type") != "bilinear"
+            inputs = node.schema.inputs if node.schema is not None else ()
+            if pictures:
+                found -= {entry.node for entry in node.inputs}
+            elif inputs[:1] == ("data",):
+                read = zip(inputs, node.inputs, strict=False)
+                found |= {entry.node for name, entry in read if name in PARAMETERS}
+        return {node for node in found if node.is_variable}
+
     def walk(self) -> Iterator[Node]:
         """All nodes, those of subgraphs included."""
         for node in self.nodes:
@@ -192,6 +212,8 @@ class Model:
         labels: Variables that only training reads.
         needed: What the first operators that read inputs say of their shapes.
         assumed: What is taken for the shapes of inputs that nothing says.
+        weights: The file with the arrays, None where there is none.
+        unused: Names of arrays that the file has, and no variable.
     """
 
     symbol: Symbol
@@ -203,3 +225,5 @@ class Model:
     labels: tuple[str, ...] = ()
     needed: dict[str, OpenShape] = field(default_factory=dict)
     assumed: dict[str, OpenShape] = field(default_factory=dict)
+    weights: Path | None = None
+    unused: tuple[str, ...] = ()

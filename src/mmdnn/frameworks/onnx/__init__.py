@@ -25,12 +25,20 @@ def arrange(files: Sequence[Path]) -> Source | None:
     if len(files) == 1 and files[0].suffix.lower() not in _IR:
         path = files[0]
         return Source(path) if path.suffix.lower() == ".onnx" or _begins_as_model(path) else None
-    stems = {path.with_suffix("") for path in files}
-    if len(stems) != 1 or any(path.suffix.lower() not in _IR for path in files):
+    if any(path.suffix.lower() not in _IR for path in files):
+        return None
+    of = {suffix: [p for p in files if p.suffix.lower() == suffix] for suffix in _IR}
+    stems = {
+        path.with_suffix("") for path in files if path.suffix.lower() != ".npy" or not of[".pb"]
+    }
+    if len(stems) != 1 or len(of[".npy"]) > 1:
         return None
     stem = stems.pop()
     network = stem.with_name(stem.name + ".pb")
-    return Source(network) if network.is_file() and _begins_as_model(network) else None
+    weights = of[".npy"][0] if of[".npy"] else None
+    if weights is not None and weights.with_suffix("") == stem:
+        weights = None
+    return Source(network, weights) if network.is_file() and _begins_as_model(network) else None
 
 
 def _begins_as_model(path: Path) -> bool:

@@ -32,13 +32,31 @@ def read(source: Source) -> ir.Model:
     if source.network is None:
         raise UsageError("an ONNX model is one file: say which")
     path = source.network
-    model = read_ir(path) if path.suffix.lower() in (".pb", ".npy", ".json") else load(path)
+    if path.suffix.lower() in (".pb", ".npy", ".json"):
+        model = read_ir(path, source.weights)
+    else:
+        model = load(path)
+        _check_weights(model, source)
     if not model.graph.outputs:
         raise FormatError("the model has no outputs", file=path)
     if source.outputs:
         _end_at(model, source.outputs)
     _settle(model, source.input_shapes)
     return model
+
+
+def _check_weights(model: ir.Model, source: Source) -> None:
+    """A file of weights beside an ONNX file is one that it names itself."""
+    if source.weights is None:
+        return
+    held = (value.const_value for value in model.graph.initializers.values())
+    files = {tensor.path for tensor in held if isinstance(tensor, ir.ExternalTensor)}
+    if not any(source.weights.exists() and source.weights.samefile(file) for file in files):
+        raise UsageError(
+            f"{source.network} reads no weights from it",
+            file=source.weights,
+            hint="An ONNX file holds its weights, or names the files that do.",
+        )
 
 
 def _end_at(model: ir.Model, names: Sequence[str]) -> None:

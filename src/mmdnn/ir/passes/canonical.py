@@ -100,6 +100,16 @@ def _recurrent(graph: ir.Graph, node: ir.Node, _opset: int) -> bool:
     return False
 
 
+def _empty(_graph: ir.Graph, node: ir.Node, _opset: int) -> bool:
+    """Opset 11 wanted all inputs of Resize to be there, and writers still leave empty ones."""
+    if node.op_type == "Resize" and not node.domain:
+        for index, value in enumerate(node.inputs):
+            tensor = value.const_value if index and value is not None else None
+            if tensor is not None and not tensor.size:
+                node.replace_input_with(index, None)
+    return False
+
+
 def _window(_graph: ir.Graph, node: ir.Node, _opset: int) -> bool:
     spell_window(node)
     return False
@@ -127,6 +137,7 @@ NODE_PASSES: tuple[tuple[Callable[[ir.Graph, ir.Node, int], bool], str], ...] = 
         _recurrent,
         "weights of other orders and idle inputs go before constants are folded into them",
     ),
+    (_empty, "what an exporter and inference see of a Resize is what it has"),
     (_window, "pads are numbers before shapes are inferred from them"),
     (
         _fold,

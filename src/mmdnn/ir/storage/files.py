@@ -14,16 +14,20 @@ import ast
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UsageError
+from mmdnn.ir import notes
 from mmdnn.ir.storage.protos import SMALL
 from mmdnn.ir.storage.reading import deserialize, load_proto
 from mmdnn.ir.storage.writing import detach, locate
-from mmdnn.tensors import stream
+from mmdnn.tensors import references, stream
+
+if TYPE_CHECKING:
+    import onnx
 
 ALIGNMENT = 64
 MAGIC = b"\x93NUMPY\x03\x00"
@@ -95,11 +99,12 @@ def write_record(
     return fields
 
 
-def read_ir(path: Path) -> ir.Model:
-    """Read an IR; weights stay in the `.npy`.
+def read_ir(path: Path, weights: Path | None = None) -> ir.Model:
+    """Read an IR; weights stay in the `.npy`, where they are found by their names.
 
     Args:
         path: One of its files, or their common prefix.
+        weights: The `.npy`, where it is not the one of the same name.
 
     Raises:
         FormatError: A file is malformed, or the two do not belong together.
@@ -110,13 +115,82 @@ def read_ir(path: Path) -> ir.Model:
         graph = graph.with_name(graph.name + ".pb")
     if not graph.is_file():
         raise UsageError("there is no such file", file=graph)
-    proto, outside = load_proto(graph)
-    weights = graph.with_suffix(".npy")
-    external = [tensor for tensor in outside if isinstance(tensor, ir.ExternalTensor)]
-    inside = [tensor for tensor in external if Path(tensor.path).name == weights.name]
-    if inside:
-        _check_belongs(inside, weights)
+    own = graph.with_suffix(".npy")
+    held = weights or own
+    if not held.is_file():
+        if weights is not None:
+            raise UsageError("there is no such file", file=weights)
+        return deserialize(*load_proto(graph), graph)
+    record = _Record(held, own.name if weights is None else None)
+    proto, outside = load_proto(graph, record.find)
+    record.check()
     return deserialize(proto, outside, graph)
+
+
+class _Record:
+    """The weights of a `.npy` file with one record, as a graph asks for them by name.
+
+    Args:
+        file: The file.
+        name: What the graph calls it; None where all that lies outside the graph is in this file.
+    """
+
+    def __init__(self, file: Path, name: str | None) -> None:
+        self.file = file
+        self.name = name
+        self.fields: dict[str, Field] | None = None
+        self.size = file.stat().st_size
+        self.used: set[str] = set()
+        self.lost: list[str] = []
+
+    def find(self, tensor: onnx.TensorProto, location: str) -> ir.TensorProtocol | None:
+        """The weight of this name, if the graph keeps it in this file."""
+        if self.name is not None and Path(location).name != self.name:
+            return None
+        if self.fields is None:
+            self.fields = read_fields(self.file)
+        name = tensor.name or f"tensor {len(self.used)}"
+        while name in self.used:
+            name += "'"
+        self.used.add(name)
+        field, dtype, shape = (
+            self.fields.get(name),
+            ir.DataType(tensor.data_type),
+            list(tensor.dims),
+        )
+        fits = field is not None and (
+            field.length == references.size_of(dtype, shape)
+            and field.kind.lstrip("<|=") == _kind(dtype).lstrip("<|=")
+            and (dtype.itemsize < 1 or list(field.shape) == shape)
+        )
+        if field is None or not fits:
+            self.lost.append(name)
+            return ir.tensor(np.zeros(0, np.float32), name=name)
+        if field.offset + field.length > self.size:
+            raise FormatError(f"ends before tensor '{name}'", file=self.file)
+        return references.external(self.file, field.offset, field.length, dtype, shape, tensor.name)
+
+    def check(self) -> None:
+        """Refuse a file that lacks weights of the graph, or has others besides.
+
+        Raises:
+            FormatError: It is not this graph's.
+        """
+        fields = self.fields or (read_fields(self.file) if self.name is None else {})
+        unused = [name for name in fields if name not in self.used]
+        if not (self.lost or unused):
+            return
+        problems = []
+        if self.lost:
+            shapes = [name for name in self.lost if name in fields]
+            names = notes.missing([name for name in self.lost if name not in fields], unused)
+            problems += [f"it has no weight {names}"] if names else []
+            problems += [f"{notes.listed(shapes)} of another shape or type"] if shapes else []
+        if unused:
+            problems.append(f"nobody reads its {notes.listed(unused)}")
+        raise FormatError(
+            f"{'; '.join(problems)}: the files do not belong together", file=self.file
+        )
 
 
 def read_fields(path: Path) -> dict[str, Field]:
@@ -163,13 +237,19 @@ def _layout(
 
 
 def _described(tensor: ir.TensorProtocol) -> tuple[str, tuple[int, ...]]:
-    """Numpy's word for a type, and the shape; foreign types as integers of their size."""
-    if tensor.dtype.itemsize < 1:
-        return "|u1", (tensor.nbytes,)
-    kind = tensor.dtype.numpy()
+    """Numpy's word for a type, and the shape."""
+    packed = tensor.dtype.itemsize < 1
+    return _kind(tensor.dtype), (tensor.nbytes,) if packed else tuple(tensor.shape.numpy())
+
+
+def _kind(dtype: ir.DataType) -> str:
+    """Numpy's word for a type; foreign ones are integers of their size, packed ones bytes."""
+    if dtype.itemsize < 1:
+        return "|u1"
+    kind = dtype.numpy()
     if kind.isbuiltin != 1:
         kind = np.dtype(f"u{kind.itemsize}")
-    return kind.newbyteorder("<").str, tuple(tensor.shape.numpy())
+    return kind.newbyteorder("<").str
 
 
 def _header(entries: Iterable[tuple[str, str, tuple[int, ...], int, int]], size: int) -> bytes:
@@ -210,13 +290,3 @@ def _fields(header: dict[str, Any], begin: int) -> Iterable[Field]:
         if name:
             yield Field(str(name), str(kind), shape, place, length)
         place += length
-
-
-def _check_belongs(tensors: Iterable[ir.ExternalTensor], weights: Path) -> None:
-    places = {(field.offset, field.length) for field in read_fields(weights).values()}
-    for tensor in tensors:
-        if (tensor.offset, tensor.nbytes) not in places:
-            raise FormatError(
-                f"tensor '{tensor.name}' is no field there: the files do not belong together",
-                file=weights,
-            )

@@ -8,10 +8,10 @@ it lies: https://onnx.ai/onnx/repo-docs/ExternalData.html.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import onnx_ir as ir
 
@@ -47,8 +47,18 @@ _FIELDS = {
 }
 
 
-def load_proto(path: Path) -> tuple[onnx.ModelProto, list[ir.TensorProtocol]]:
+Find: TypeAlias = "Callable[[onnx.TensorProto, str], ir.TensorProtocol | None]"
+"""Where external data lies that its message, which names this file, may not know; or None."""
+
+
+def load_proto(
+    path: Path, find: Find = lambda tensor, location: None
+) -> tuple[onnx.ModelProto, list[ir.TensorProtocol]]:
     """Read a ModelProto without its weights.
+
+    Args:
+        path: The file.
+        find: Asked for external data first.
 
     Returns:
         The message, in which every tensor left outside is marked external with the location
@@ -63,7 +73,7 @@ def load_proto(path: Path) -> tuple[onnx.ModelProto, list[ir.TensorProtocol]]:
         carved = carve(view, protos.MODEL, path)
     with refusing(path, "no valid ONNX model"):
         proto = _parse(carved)
-        return proto, _refer(proto, path, carved.pieces)
+        return proto, _refer(proto, path, carved.pieces, find)
 
 
 def load(path: Path) -> ir.Model:
@@ -131,7 +141,7 @@ def _parse(carved: Carved) -> onnx.ModelProto:
 
 
 def _refer(
-    proto: onnx.ModelProto, path: Path, pieces: Mapping[Path_, Sequence[Piece]]
+    proto: onnx.ModelProto, path: Path, pieces: Mapping[Path_, Sequence[Piece]], find: Find
 ) -> list[ir.TensorProtocol]:
     """Check every tensor, and list those that lie outside the message, marking their places."""
     waiting: dict[Path_, dict[str, Sequence[Piece]]] = {}
@@ -141,7 +151,7 @@ def _refer(
         waiting.setdefault(where[:-1], {})[_FIELDS[number]] = found
     outside: list[ir.TensorProtocol] = []
     for where, tensor in protos.tensors(proto):
-        reference = _reference(tensor, path, waiting.pop(where, {}))
+        reference = _reference(tensor, path, waiting.pop(where, {}), find)
         if reference is not None:
             _mark(tensor, len(outside))
             outside.append(reference)
@@ -151,7 +161,7 @@ def _refer(
 
 
 def _reference(
-    tensor: onnx.TensorProto, path: Path, pieces: Mapping[str, Sequence[Piece]]
+    tensor: onnx.TensorProto, path: Path, pieces: Mapping[str, Sequence[Piece]], find: Find
 ) -> ir.TensorProtocol | None:
     dtype = D(tensor.data_type)
     if dtype == D.UNDEFINED:
@@ -162,7 +172,7 @@ def _reference(
     if tensor.data_location == tensor.EXTERNAL:
         if pieces:
             raise ValueError(f"tensor '{tensor.name}' has data inside and outside")
-        return _external(tensor, dtype, path)
+        return find(tensor, location_of(tensor)) or _external(tensor, dtype, path)
     forms = [*pieces, *inside]
     if len(forms) > 1:
         raise ValueError(f"tensor '{tensor.name}' has its data twice: {', '.join(forms)}")
@@ -206,11 +216,16 @@ def _check(tensor: onnx.TensorProto, dtype: ir.DataType, form: str | None, path:
         )
 
 
+def location_of(tensor: onnx.TensorProto) -> str:
+    """The file that external data names."""
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
 def _external(tensor: onnx.TensorProto, dtype: ir.DataType, path: Path) -> ir.TensorProtocol:
     entries = {entry.key: entry.value for entry in tensor.external_data}
     if dtype == D.STRING:
         raise ValueError(f"tensor '{tensor.name}' of strings in external data")
-    file = contained(path, entries.get("location", ""), tensor.name)
+    file = contained(path, location_of(tensor), tensor.name)
     shape = list(tensor.dims)
     offset = int(entries.get("offset") or 0)
     length = int(entries.get("length") or size_of(dtype, shape))

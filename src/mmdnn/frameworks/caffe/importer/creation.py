@@ -27,7 +27,7 @@ def parameter(layer: ImportedLayer, _op: Op) -> ir.Value:
 def dummy_data(layer: ImportedLayer, op: Op) -> list[ir.Value]:
     """Constants; the number of fillers and shapes is one, or one a top."""
     p = layer.param()
-    fillers = [Filler(f.type, f.value, "it is dummy data") for f in p.data_filler] or [Filler()]
+    fillers = [Filler(f.type, f.value, why="it is dummy data") for f in p.data_filler] or [Filler()]
     shapes = [tuple(each.dim) for each in p.shape]
     if p.num or p.channels or p.height or p.width:
         if shapes:

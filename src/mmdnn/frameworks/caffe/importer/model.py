@@ -18,11 +18,12 @@ import onnx_ir as ir
 from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe._layers import layer_type
 from mmdnn.frameworks.caffe.graph import Layer, Network
+from mmdnn.frameworks.caffe.importer import weights
 from mmdnn.frameworks.caffe.importer.fuse_cut_axes import join_cut_axes
 from mmdnn.frameworks.caffe.importer.fuse_cut_pools import join_cut_pools
 from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
-from mmdnn.ir import LAYER, SAID
+from mmdnn.ir import LAYER, SAID, notes
 from mmdnn.ir.builder import Builder, dimensions
 from mmdnn.ir.importing import GraphImporter, open_where_possible
 from mmdnn.ir.operators import way_round
@@ -42,6 +43,7 @@ def to_ir(network: Network, *, static: bool = False) -> ir.Model:
     Raises:
         UnsupportedError: Layers without an exact counterpart, all listed at once.
         ShapeError: Shapes that do not fit, or an input whose shape no file says.
+        UsageError: Layers' weights are in no file.
     """
     layers = _needed(network)
     file = network.files.network
@@ -49,13 +51,17 @@ def to_ir(network: Network, *, static: bool = False) -> ir.Model:
     read = {name for layer in layers for name in layer.bottoms}
     hint = way_round(steps, sorted({top for _, tops, _ in steps for top in tops} - read))
     importer.check([(layer.type, layer.name) for layer in layers], file, hint)
-    return open_where_possible(
+    told = weights.check(network, layers)
+    model = open_where_possible(
         lambda sizes: _NetworkImporter(network, layers, sizes).run(),
         {} if static else _symbols(network),
         lambda missing: ShapeError(
             f"the shape of '{missing}' cannot be told", file=file, hint=_needs(network)
         ),
     )
+    if network.left_out:
+        told.append(f"Left out, as they judge by labels: {notes.listed(network.left_out)}.")
+    return notes.add(model, *told)
 
 
 def _symbols(network: Network) -> dict[int, str]:
@@ -209,7 +215,7 @@ class _NetworkImporter(GraphImporter):
         previous = self.values.get(name)
         if previous is None:
             self.builder.rename(value, name)
-        elif previous.is_graph_input():
+        elif name in self.network.inputs:
             self.builder.rename(value, self.builder.unique(f"{name}@{writer}"))
         else:
             self.builder.rename(previous, self.builder.unique(f"{name}@{self.writer[name]}"))

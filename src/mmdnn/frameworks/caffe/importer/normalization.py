@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.graph import Layer
+from mmdnn.frameworks.caffe.graph import Filler, Layer
 from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels
 from mmdnn.frameworks.caffe.importer.shapes import known, reshape
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
@@ -21,22 +21,53 @@ ACROSS, WITHIN = 0, 1
 def batch_norm(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     """Mean and variance are stored as sums, with the factor they are to be divided by.
 
-    A Scale of the channels that follows in place becomes the weight and bias of the same node.
+    A Scale of the channels that follows in place becomes the weight and bias of the same node. NVIDIA
+    Caffe's has these itself: behind the statistics as of 0.16, before them in 0.15.
     """
     p = layer.param()
+    own = _own_affine(layer)
     if len(shape(x)) < 2:
         layer.unfit("it takes 2 axes or more")
     stored = p.use_global_stats if p.HasField("use_global_stats") else None
     if not (layer.layer.phase == "TEST" if stored is None else stored):
+        if own is not None:
+            layer.refuse("its statistics are those of the batch, and it has weights of its own")
         return _by_batch_statistics(op, x, p.eps)
     channels = known(x, 1)
-    statistics = [_statistic(layer, i, name, channels) for i, name in enumerate(("mean", "var"))]
-    weight, bias = _affine(layer, x, channels)
+    first, factor, scale = own or (0, 2, 0)
+    statistics = [
+        _statistic(layer, first + i, name, channels, factor)
+        for i, name in enumerate(("mean", "var"))
+    ]
+    weight, bias = (
+        _affine(layer, x, channels)
+        if own is None
+        else [layer.weight(scale + i, name, (channels,)) for i, name in enumerate(_AFFINE)]
+    )
     trained = {"momentum": p.moving_average_fraction} if p.HasField(_MOMENTUM) else {}
     return op.BatchNormalization(x, weight, bias, *statistics, epsilon=p.eps, **trained)
 
 
 _MOMENTUM = "moving_average_fraction"
+_AFFINE = ("weight", "bias")
+
+
+def _own_affine(layer: ImportedLayer) -> tuple[int, int, int] | None:
+    """Where NVIDIA Caffe's has mean, factor and scale among its blobs; None for BVLC Caffe's."""
+    fields = Fields(layer, "batch_norm_param")
+    said = bool(fields.left.pop("scale_bias", fields.left.pop("field 7", False)))
+    said |= any(name in fields for name in ("scale_filler", "bias_filler", "field 5", "field 6"))
+    fields.ignore("scale_filler", "bias_filler", "field 5", "field 6", "engine", "field 4")
+    fields.close()
+    blobs = layer.layer.blobs
+    if len(blobs) != 5:
+        if said:
+            layer.refuse(f"it has scale and bias of its own, and {len(blobs)} weight blobs, not 5")
+        return None
+    single = [i for i, blob in enumerate(blobs) if isinstance(blob, Filler) or blob.size == 1]
+    if single not in ([2], [4]):
+        layer.refuse("which of its five weight blobs is the factor cannot be told")
+    return (0, 2, 3) if single == [2] else (2, 4, 0)
 
 
 def _by_batch_statistics(op: Op, x: ir.Value, eps: float) -> ir.Value:
@@ -46,8 +77,8 @@ def _by_batch_statistics(op: Op, x: ir.Value, eps: float) -> ir.Value:
     return op.Div(centred, op.Sqrt(op.Add(variance, eps)))
 
 
-def _statistic(layer: ImportedLayer, index: int, name: str, channels: int) -> ir.Value:
-    factor = layer.layer.blob(2, (1,))
+def _statistic(layer: ImportedLayer, index: int, name: str, channels: int, place: int) -> ir.Value:
+    factor = layer.layer.blob(place, (1,))
 
     def divide(array: np.ndarray) -> np.ndarray:
         (divisor,) = references.read(factor)

@@ -12,6 +12,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.shapes import known, needs_static
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape
@@ -49,6 +50,7 @@ def pooling(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Va
     p = layer.param()
     if len(shape(x)) != 4:
         layer.unfit(f"it takes 4 axes, and there are {len(shape(x))}")
+    ceil = _rounds_up(layer, p)
     if p.pool == STOCHASTIC:
         layer.refuse("stochastic pooling is random")
     if len(layer.tops) > 1 and p.pool != MAX:
@@ -59,7 +61,7 @@ def pooling(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Va
             layer.unfit("global pooling goes with no kernel, padding or stride")
         if len(layer.tops) == 1:
             return op.GlobalMaxPool(x) if p.pool == MAX else op.GlobalAveragePool(x)
-    ceil, clip = p.round_mode == CEIL, any(pad)
+    clip = any(pad)
     if None in shape(x)[2:] and not p.global_pooling:
         window = _pair(layer, p, "kernel_size", "kernel"), stride, pad
         return _open_pool(layer, op, x, p.pool, *window, ceil=ceil)
@@ -103,6 +105,19 @@ def _check_windows(
     for size, begin in zip(kernel, pad, strict=True):
         if begin >= size:
             layer.unfit(f"padding {begin} is not smaller than the kernel {size}")
+
+
+def _rounds_up(layer: ImportedLayer, p: Any) -> bool:
+    """By `round_mode`, or as forks say it: `ceil_mode`, true unless it is given."""
+    fields = Fields(layer, "pooling_param")
+    ceil = bool(p.round_mode == CEIL)
+    if "ceil_mode" in fields:
+        said = bool(fields.take("ceil_mode", 1))
+        if p.HasField("round_mode") and said != ceil:
+            layer.unfit("its round_mode and its ceil_mode say different things")
+        ceil = said
+    fields.close()
+    return ceil
 
 
 def _pair(layer: ImportedLayer, p: Any, name: str, short: str) -> list[int]:

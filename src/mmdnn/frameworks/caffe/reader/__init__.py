@@ -60,7 +60,7 @@ def read(source: Source) -> Network:
         store.explain(path)
     if source.weights is not None:
         _load(store, source.weights)
-    return _network(net, drafts, store, given, state, source)
+    return _network(net, drafts, store, given, state, source, saved=binary)
 
 
 def _from_text(path: Path) -> tuple[Any, list[Draft], list[str]]:
@@ -116,6 +116,8 @@ def _network(
     given: list[str],
     state: rules.State,
     source: Source,
+    *,
+    saved: bool,
 ) -> Network:
     places = {id(draft): index for index, draft in enumerate(drafts)}
     left, shapes = training.for_inference(drafts)
@@ -127,7 +129,10 @@ def _network(
         place = places.get(id(draft))
         blobs, permissive = store.blobs(place) if place is not None else ([], frozenset[int]())
         layers.append(_layer(draft, blobs, permissive, state.phase))
-    return Network(net.name, layers, _asked({**shapes}, source), source)
+    held = source.weights or (source.network if saved else None)
+    unused = tuple(dict.fromkeys(store.unused))
+    asked, judges = _asked({**shapes}, source), tuple(training.judged_only(drafts, left))
+    return Network(net.name, layers, asked, source, held, unused, judges)
 
 
 def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], phase: int) -> Layer:

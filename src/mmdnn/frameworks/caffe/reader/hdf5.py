@@ -41,8 +41,11 @@ def load(store: Store, path: Path) -> None:
         if not hasattr(data, "keys"):
             raise FormatError("it has no group 'data': these are not Caffe's weights", file=path)
         for name in sorted(data.keys()):
+            member = _member(data, name, path)
             if name in last:
-                _load_layer(store, last[name], _member(data, name, path), path)
+                _load_layer(store, last[name], member, path)
+            elif hasattr(member, "keys") and len(member.keys()):
+                store.unused.append(name)
     store.explain(path)
 
 

@@ -161,7 +161,7 @@ def check(drafts: list[Draft], inputs: list[str], file: Path | None) -> None:
     version = dict.fromkeys(inputs, -1)
     for number, draft in enumerate(drafts):
         layer = draft.message
-        problem = _wiring(layer, readers, version) or _parameters(layer)
+        problem = _wiring(layer, readers, version) or _parameters(draft)
         if problem:
             raise FormatError(problem, file=file, layer=layer.name, operator=layer.type)
         version.update(dict.fromkeys(layer.top, number))
@@ -202,7 +202,8 @@ def _wiring(layer: Any, readers: Counter[tuple[str, int]], version: dict[str, in
     return ""
 
 
-def _parameters(layer: Any) -> str:
+def _parameters(draft: Draft) -> str:
+    layer = draft.message
     if layer.propagate_down and len(layer.propagate_down) != len(layer.bottom):
         return "propagate_down is to be given once for each bottom"
     if layer.type == "Input":
@@ -211,6 +212,8 @@ def _parameters(layer: Any) -> str:
             return f"{len(shapes)} shapes are given for {len(layer.top)} tops"
         if any(dim < 0 for shape in shapes for dim in shape.dim):
             return "a size is negative"
-    if layer.type == "BatchNorm" and any(spec.lr_mult for spec in layer.param):
+    if layer.type != "BatchNorm" or "batch_norm_param" in draft.unknown or len(layer.param) > 3:
+        return ""
+    if any(spec.lr_mult for spec in layer.param):
         return "batch statistics are not learned: lr_mult must be 0"
     return ""

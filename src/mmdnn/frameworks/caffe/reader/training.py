@@ -53,6 +53,19 @@ def for_inference(drafts: list[Draft]) -> tuple[list[Draft], dict[str, Shape | N
     return layers, inputs
 
 
+def judged_only(drafts: list[Draft], left: list[Draft]) -> list[str]:
+    """Losses and metrics that `for_inference` has left out, and that no layer stands for."""
+    tops = {top for draft in left for top in draft.message.top}
+    names = {draft.message.name for draft in left}
+    return [
+        f"{layer.name} ({layer.type})"
+        for layer in (draft.message for draft in drafts)
+        if layer.type in _HEADS - {"Silence"}
+        and layer.name not in names
+        and not tops.issuperset(layer.top or [""])
+    ]
+
+
 def input_draft(name: str, tops: Iterable[str]) -> Draft:
     """An Input layer of that name, without shapes."""
     layer = graph.message("LayerParameter")

@@ -8,7 +8,7 @@ places. A blob's fields are those of BlobProto; what wins over what is Blob::Fro
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,17 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError
-from mmdnn.frameworks.caffe import _notes, graph
+from mmdnn.frameworks.caffe import _layers, _notes, graph
 from mmdnn.frameworks.caffe.graph import Blob
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 from mmdnn.tensors import references
 from mmdnn.tensors.wire import LEN, TAKE, Mapped, Piece, Tree, carve, records
 
-_DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9
-_BLOB: Tree = {_DATA: TAKE, _DIFF: TAKE, _DOUBLE_DATA: TAKE, _DOUBLE_DIFF: TAKE}
+_DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF, _RAW_DATA, _RAW_DIFF = 5, 6, 8, 9, 12, 13
+_BLOB: Tree = dict.fromkeys((_DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF, _RAW_DATA, _RAW_DIFF), TAKE)
+_RAW_TYPE = "field 10"
+_RAW: Mapping[int, str] = {0: "<f8", 1: "<f4", 2: "<f2"}
+"""What NVIDIA Caffe's `raw_data` holds, by its `raw_data_type`: double, float, half."""
 _V0, _V1, _V2 = 1, 2, 100
 _TREE: Tree = {_V2: {7: _BLOB}, _V1: {6: _BLOB, _V0: {50: _BLOB}}}
 _LEGACY = ("num", "channels", "height", "width")
@@ -157,6 +160,9 @@ def _tensor(
         shape = stored_shape(proto)
         double = _numbers(pieces.get((*where, _DOUBLE_DATA), []), 8, name)
         single = _numbers(pieces.get((*where, _DATA), []), 4, name)
+        raw = pieces.get((*where, _RAW_DATA), [])
+        if raw:
+            return _raw(proto, raw, path, shape, name)
         if double:
             return references.from_pieces(path, double, ir.DataType.FLOAT, shape, name, "<f8")
         if not single and not math.prod(shape):
@@ -165,6 +171,16 @@ def _tensor(
     except Error as error:
         error.file = path
         raise
+
+
+def _raw(
+    proto: Any, pieces: Sequence[Piece], path: Path, shape: tuple[int, ...], name: str
+) -> ir.TensorProtocol:
+    """Numbers as NVIDIA Caffe 0.16 and newer stores them: bytes, whose type another field says."""
+    kind = _unread(proto).get(_RAW_TYPE, 1)
+    if kind not in _RAW:
+        raise FormatError(f"tensor '{name}' has raw_data of type {kind}, which is no float")
+    return references.from_pieces(path, pieces, ir.DataType.FLOAT, shape, name, _RAW[kind])
 
 
 def _numbers(pieces: Sequence[Piece], width: int, name: str) -> list[Piece]:
@@ -219,16 +235,18 @@ class Store:
         self.owned: list[list[bool]] = []
         self.permissive: set[int] = set()
         self.counts: list[int | None] = []
+        self.unused: list[str] = []
         owners: dict[str, int] = {}
         for draft in drafts:
             self._add(draft, owners, file)
 
     def _add(self, draft: Draft, owners: dict[str, int], file: Path | None) -> None:
         layer = draft.message
-        fillers = graph.fillers(layer.type, layer)
+        fillers = graph.fillers(layer.type, layer, draft.unknown)
         self.counts.append(None if fillers is None else len(fillers))
         blobs: list[Blob] = draft.blobs or list(fillers or [])
-        if fillers is not None and len(layer.param) > len(fillers):
+        forks = _layers.layer_type(layer.type).forks
+        if fillers is not None and len(layer.param) > max((len(fillers), *forks)):
             problem = f"it has {len(layer.param)} param entries for {len(fillers)} weight blobs"
             raise FormatError(problem, file=file, layer=layer.name, operator=layer.type)
         if fillers is None:
@@ -259,6 +277,9 @@ class Store:
         own, expected = self.own[index], self.counts[index]
         if expected is None:
             self.grow(index, len(blobs))
+        elif len(blobs) in _layers.layer_type(self.drafts[index].message.type).forks:
+            self.counts[index] = len(blobs)
+            self.grow(index, len(blobs))
         elif len(blobs) != expected:
             layer = self.drafts[index].message
             raise FormatError(
@@ -280,8 +301,8 @@ class Store:
     def load_all(self, source: Sequence[Draft], file: Path) -> None:
         """Give each layer the weights stored under its name, the first of that name if several.
 
-        Layers that the file has beyond the network are ignored; those that it lacks keep their
-        fillers.
+        Layers that the file has beyond the network are `unused`; those that it lacks keep their
+        fillers, about which the importer decides.
 
         Raises:
             FormatError: A layer's blobs are more or fewer than it has.
@@ -294,6 +315,8 @@ class Store:
             if index >= 0:
                 self.load(index, draft.blobs, file=file)
                 self.drafts[index].note = draft.note
+            elif draft.blobs:
+                self.unused.append(draft.message.name)
         self.explain(file)
 
     def explain(self, file: Path) -> None:

@@ -69,11 +69,20 @@ def resize(
     if found is None:
         node.refuse("the size of its output is open")
     given = scales.numbers() if scales is not None else None
+    given = None if given is None or not given.size else given
+    source = node.node.inputs[0]
+    before = list(source.shape or ()) if source is not None else []
+    after = list(node.output.shape or ())
     for place, axis in enumerate(range(x.rank) if axes is None else axes):
         position = node.front(axis, x.rank)
         new, size = found[position], x.dims[position]
-        scale = float(given.reshape(-1)[place]) if given is not None and given.size else None
-        if scale == 1 or (isinstance(size, int) and size == new != FREE):
+        scale = float(given.reshape(-1)[place]) if given is not None else None
+        same = position < len(before) and before[position] == after[position]
+        if (
+            scale == 1
+            or (isinstance(size, int) and size == new != FREE)
+            or (given is None and same)
+        ):
             continue
         if not isinstance(size, int) or FREE in (size, new):
             copies = mode == "nearest" and _is_plain(coordinate_transformation_mode, nearest_mode)

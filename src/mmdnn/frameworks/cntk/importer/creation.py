@@ -24,3 +24,12 @@ def constant(f: ImportedFunction, op: Op, like: Operand | None = None) -> Operan
     if any(size in (graph.FREE, graph.INFERRED) for size in shape):
         f.refuse("its shape is open")
     return Operand(f.builder.constant(np.full(shape, fill, np.float32)))
+
+
+@importer("EyeLike", doc=f"{API}/cntk.ops#eye_like")
+def eye_like(f: ImportedFunction, op: Op, like: Operand) -> Operand:
+    """The identity, in the shape of a matrix: of two axes, the dynamic ones counted."""
+    f.get("OutputSparse", bool, default=False)
+    if like.leading + like.rank != 2:
+        f.unfit(f"it takes 2 axes, and there are {like.leading + like.rank}")
+    return Operand(op.EyeLike(like.value), like.axes)

@@ -16,6 +16,8 @@ from mmdnn.ir.builder import Op
 @importer("Gather", doc=f"{API}/cntk.ops#gather")
 def gather(f: ImportedFunction, op: Op, places: Operand, x: Operand) -> Operand:
     """Along the first static axis: [*places, *x without its first]."""
+    if f.get("axis", Axis, default=Axis(-1)).position(x.rank) != 0:
+        f.refuse("it picks along another axis than the first")
     whole = op.Cast(places.value, to=ir.DataType.INT64)
     if not x.axes:
         return Operand(op.Gather(x.value, whole, axis=0), places.axes)

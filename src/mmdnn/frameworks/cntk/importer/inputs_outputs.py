@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmdnn.errors import ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.cntk.graph import (
+    BATCH,
     FREE,
     INFERRED,
     SEQUENCE,
@@ -11,6 +12,7 @@ from mmdnn.frameworks.cntk.graph import (
     Function,
     Kind,
     Model,
+    Shape,
     Variable,
     reachable,
 )
@@ -41,13 +43,28 @@ def dimensions_of(variable: Variable, name: str, given: Given | None) -> list[Di
         UnsupportedError: The file does not say what it is.
         ShapeError: The user's shape is not one it can have.
     """
-    axes, shape = variable.axes, variable.shape
+    axes, shape = axes_of(variable), variable.shape
+    if shape is None and variable.kind == Kind.PLACEHOLDER and given is not None:
+        own = given[1:] if len(given) > 1 else given
+        shape = Shape(size if isinstance(size, int) else FREE for size in own)
     if axes is None or shape is None:
-        raise UnsupportedError("the file does not say what it is", layer=name)
+        raise UnsupportedError(
+            "the file does not say what it is",
+            layer=name,
+            hint=f"It is a placeholder that nothing is bound to: say its shape, --inputShape {name}:1,4"
+            if variable.kind == Kind.PLACEHOLDER
+            else None,
+        )
     dims: list[Dimension] = [_dynamic(axis, name) for axis in axes]
     for place, size in enumerate(shape):
         dims.append(f"{name}_{place}" if size in (FREE, INFERRED) else size)
     return dims if given is None else _fitting(dims, len(axes), given, name)
+
+
+def axes_of(variable: Variable) -> tuple[Axis, ...] | None:
+    """A variable's dynamic axes; a placeholder that nothing is bound to is fed by the batch."""
+    unbound = variable.axes is None and variable.kind == Kind.PLACEHOLDER
+    return (BATCH,) if unbound else variable.axes
 
 
 def _dynamic(axis: Axis, name: str) -> str:
@@ -85,23 +102,48 @@ CRITERIA = frozenset(
 
 
 def chosen_outputs(model: Model, flat: Flat) -> list[Variable]:
-    """The outputs that the user named, or the model's own but for its criteria.
+    """The outputs that the user named, or the model's own but for criteria that need labels.
 
-    A model that has nothing but criteria gives what these judge, where it is computed; else them.
+    A model that has nothing else gives what these judge, where it is computed; else them.
 
     Raises:
         UsageError: The model has no value that the user named.
     """
     if model.files.outputs:
         return [_find(model, flat, name) for name in model.files.outputs]
-    judged = {one: _criterion(one) for one in model.outputs}
-    kept = [one for one, criterion in judged.items() if criterion is None]
+    left = left_out(model)
+    kept = [one for one in model.outputs if one not in left]
     if kept:
         return kept
-    found = dict.fromkeys(
-        one for criterion in judged.values() if criterion for one in _predictions(criterion)
-    )
+    found = dict.fromkeys(one for each in model.outputs for one in _predictions(_criterion(each)))
     return list(found) or model.outputs
+
+
+def left_out(model: Model) -> dict[Variable, list[str]]:
+    """The outputs that nobody asks for: criteria that need labels, inputs that nothing else reads.
+
+    Returns:
+        Each with the names of these.
+    """
+    if model.files.outputs:
+        return {}
+    judged = {one: _criterion(one) for one in model.outputs}
+    needed = [one for one, criterion in judged.items() if criterion is None]
+    needed = needed or [one for each in judged.values() for one in _predictions(each)]
+    fed = {one for each in needed for one in _inputs(each)}
+    left = {}
+    for one, criterion in judged.items():
+        labels = [each.name or each.uid for each in _inputs(one) if each not in fed]
+        if criterion is not None and labels:
+            left[one] = labels
+    return left
+
+
+def _inputs(variable: Variable) -> list[Variable]:
+    """The inputs that a variable depends on."""
+    functions = reachable([variable.owner]) if variable.owner is not None else []
+    read = [variable, *(one for function in functions for one in function.inputs)]
+    return [one for one in dict.fromkeys(read) if one.kind == Kind.INPUT]
 
 
 def _criterion(variable: Variable) -> Function | None:
@@ -112,8 +154,10 @@ def _criterion(variable: Variable) -> Function | None:
     return next((one for one in functions if one.type in CRITERIA), None)
 
 
-def _predictions(criterion: Function) -> list[Variable]:
+def _predictions(criterion: Function | None) -> list[Variable]:
     """What a criterion reads that is computed."""
+    if criterion is None:
+        return []
     return [one for one in criterion.inputs if one.owner is not None][:1]
 
 

@@ -12,12 +12,18 @@ from mmdnn.frameworks.cntk._order import is_loop
 from mmdnn.frameworks.cntk.graph import Function, Model, Variable
 from mmdnn.frameworks.cntk.importer import cleanup
 from mmdnn.frameworks.cntk.importer.flat import Flat
-from mmdnn.frameworks.cntk.importer.inputs_outputs import chosen_outputs, dimensions_of, fed
+from mmdnn.frameworks.cntk.importer.inputs_outputs import (
+    axes_of,
+    chosen_outputs,
+    dimensions_of,
+    fed,
+    left_out,
+)
 from mmdnn.frameworks.cntk.importer.loops import recurrence
 from mmdnn.frameworks.cntk.importer.names import Names
 from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.table import GraphImporter, importer
-from mmdnn.ir import sequences
+from mmdnn.ir import notes, sequences
 from mmdnn.ir.importing import open_where_possible
 from mmdnn.shapes import OpenShape
 
@@ -43,7 +49,7 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     importer.check(
         [(one.op, one.label) for one in functions if one not in flat.matches], model.files.network
     )
-    return open_where_possible(
+    result = open_where_possible(
         lambda _: ModelImporter(model, flat).run(components, outputs),
         {},
         lambda missing: ShapeError(
@@ -52,23 +58,32 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
             hint="Give them with --inputShape 3,224,224 (or whatever they are).",
         ),
     )
+    names = Names(model, flat)
+    left = (
+        f"{names.of(one)} is left out, as it judges by {' and '.join(labels)}; "
+        f"-node {names.of(one)} gives it."
+        for one, labels in left_out(model).items()
+    )
+    return notes.add(result, *left)
 
 
-def input_shapes(model: Model) -> dict[str, OpenShape]:
+def input_shapes(model: Model) -> dict[str, OpenShape | None]:
     """The inputs that a model's outputs need, with their dynamic axes, batch and time, first.
 
     Args:
         model: A model as the reader gives it.
 
     Returns:
-        Names as in the IR, to shapes; None for what is open.
+        Names as in the IR, to shapes; None for what is open, or not known.
     """
     flat = Flat(model)
     names = Names(model, flat)
     outputs = chosen_outputs(model, flat)
     functions = [each for component in flat.components(outputs) for each in component]
     return {
-        names.of(one): (*(None for _ in one.axes or ()), *map(_size, one.shape or ()))
+        names.of(one): None
+        if one.shape is None
+        else (*(None for _ in axes_of(one) or ()), *map(_size, one.shape))
         for one in fed(model, flat, functions, outputs)
     }
 
@@ -107,7 +122,7 @@ class ModelImporter(GraphImporter):
         name = self.names.of(variable)
         given = self.model.files.input_shapes.get(name) or self.model.files.input_shapes.get("")
         dims = dimensions_of(variable, name, given)
-        axes = variable.axes or ()
+        axes = axes_of(variable) or ()
         dtype = variable.dtype if variable.dtype != ir.DataType.UNDEFINED else ir.DataType.FLOAT
         value = self.builder.input(self.builder.unique(name), dims, dtype)
         made = Operand(value, axes)

@@ -49,6 +49,8 @@ def _model(scope: Scope, heads: list[Array]) -> Model:
     for value in scope.model.graph.inputs:
         shape = scope.values[value].shape or ()
         model.inputs[str(value.name)] = tuple(d if isinstance(d, int) else None for d in shape)
+    for node in symbol.parameters - scope.params.keys():
+        node.attrs[_origins.INPUT] = "yes"
     tell_values(scope, symbol, heads)
     made = {node: scope.made[node].node for node in nodes if node in scope.made}
     _origins.write(scope.model, made, ((v, array.entry) for v, array in scope.values.items()))

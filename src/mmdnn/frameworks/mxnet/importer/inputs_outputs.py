@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet.graph import Entry, Model
+from mmdnn.ir import notes
 from mmdnn.ir.builder import NeedsStatic
 
 SHOWN = 3
@@ -60,3 +61,24 @@ def heads(model: Model) -> list[Entry]:
         if name not in known:
             raise UsageError(f"the model has no value '{name}'", file=model.files.network)
     return [known[name] for name in wanted]
+
+
+def check_arrays(model: Model) -> None:
+    """Refuse a file without the arrays that layers have of their own.
+
+    Raises:
+        UsageError: Some are missing, and the user has not said that they are inputs.
+    """
+    if model.weights is None:
+        return
+    own = {node.name for node in model.symbol.parameters if _origins.INPUT not in node.attrs}
+    own = (own | model.auxiliary) - model.files.input_shapes.keys()
+    lost = [name for name in model.inputs if name in own]
+    if lost:
+        more = f"; no variable is called {notes.listed(model.unused)}" if model.unused else ""
+        raise UsageError(
+            f"it has no array for {notes.missing(lost, model.unused)}{more}",
+            file=model.weights,
+            hint="Are these the parameters of this network? What is to be fed is said with "
+            f"--inputShape {lost[0]}:....",
+        )

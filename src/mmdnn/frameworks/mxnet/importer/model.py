@@ -15,7 +15,7 @@ from mmdnn.frameworks.mxnet._values import called
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.importer import dtypes, inputs_outputs
 from mmdnn.frameworks.mxnet.importer.table import GraphImporter, importer
-from mmdnn.ir import FRAMEWORK, SAID
+from mmdnn.ir import FRAMEWORK, SAID, notes
 from mmdnn.ir.builder import Dimension
 from mmdnn.ir.importing import open_where_possible
 from mmdnn.ir.operators import way_round
@@ -35,18 +35,23 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
         ShapeError: Shapes that do not fit, or that are needed and nothing says.
+        UsageError: The file with the arrays lacks some.
     """
+    inputs_outputs.check_arrays(model)
     heads = inputs_outputs.heads(model)
     order = _needed(model.symbol, heads)
     nodes = [node for top in order for node in (top, *_inside(top)) if not node.is_variable]
     importer.check(
         [(node.type, node.name) for node in nodes], model.files.network, _way(order, heads)
     )
-    return open_where_possible(
+    result = open_where_possible(
         lambda sizes: imported(GraphImporter(model), order, heads, sizes),
         {} if static else inputs_outputs.symbols(model),
         lambda missing: inputs_outputs.unknown(model, missing),
     )
+    if not model.unused:
+        return result
+    return notes.add(result, f"No variable is called {notes.listed(model.unused)}, as arrays are.")
 
 
 def _way(order: Sequence[Node], heads: Sequence[Entry]) -> str:

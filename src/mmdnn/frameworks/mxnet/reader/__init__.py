@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UsageError
@@ -42,7 +44,7 @@ def read(source: Source) -> Model:
     text, place = files(source)
     arrays = ndarray.read(*place) if place else ndarray.Arrays({}, numpy=False)
     try:
-        return _model(symbol.parse(text), arrays, said, source)
+        return _model(symbol.parse(text), arrays, said, source, place[0] if place else None)
     except Error as error:
         error.file = error.file or path
         raise type(error)(
@@ -77,6 +79,7 @@ def _model(
     arrays: ndarray.Arrays,
     said: dict[str, OpenShape],
     source: Source,
+    weights: Path | None,
 ) -> Model:
     params, states = _by_name(arrays)
     needed = set(reachable(head.node for head in graph.heads))
@@ -87,9 +90,11 @@ def _model(
         auxiliary=states | _auxiliary(graph),
         numpy=arrays.numpy,
         files=source,
+        weights=weights,
         labels=_labels(graph, needed),
     )
     free = [name for name in dict.fromkeys(names) if name not in params]
+    model.unused = tuple(n for n in params if n not in {v.name for v in graph.walk()})
     model.needed = inputs.needed(model, free)
     shapes = inputs.shapes(model, free)
     for name in free:

@@ -62,12 +62,20 @@ def _rounding(node: Rewriter, scales: np.ndarray | None) -> str:
     raise node.refused("enlarges one axis and shrinks another by the nearest neighbour")
 
 
+_HALF = {"floor": "round_prefer_ceil", "round_prefer_floor": "ceil"}
+"""How a place is rounded that is half an element further, by how it was before."""
+
+
 @since("Resize", version=13)
 def resize_empty(node: Rewriter) -> None:
     """Inputs without a meaning had to be there, as empty tensors."""
-    mode = node.node.attributes.get("coordinate_transformation_mode")
+    kind = "coordinate_transformation_mode"
+    mode = node.node.attributes.get(kind)
     if mode is not None and mode.as_string() == "tf_half_pixel_for_nn":
-        raise node.refused("the coordinates 'tf_half_pixel_for_nn', which ONNX gave up")
+        rounding = node.pop("nearest_mode", "round_prefer_floor")
+        if node.node.attributes.get_string("mode", "nearest") != "nearest" or rounding not in _HALF:
+            raise node.refused("the coordinates 'tf_half_pixel_for_nn', which ONNX gave up")
+        node.set(**{kind: "half_pixel", "nearest_mode": _HALF[rounding]})
     for index, value in enumerate(node.inputs):
         numbers = constant_of(value) if index else None
         if numbers is not None and not numbers.size:
