@@ -321,3 +321,13 @@ def test_names_that_are_not_there():
         zoo.models("keras")
     with pytest.raises(UsageError, match="no pre-trained models for 'fortran'"):
         zoo.models("fortran")
+
+
+def test_what_comes_unprotected_and_unchecked() -> None:
+    """Caffe's weights have checksums where they are published; PyTorch's come over HTTPS."""
+    files = {(m.framework, m.name): m.files for f in zoo.frameworks() for m in zoo.models(f)}
+    assert not files["caffe", "vgg16"][1].is_open
+    assert not files["pytorch", "resnet18"][0].is_open
+    assert files["mxnet", "vgg16"][1].is_open
+    for made in files.values():
+        assert all(len(file.sha1) in (0, 40) for file in made)

@@ -75,18 +75,18 @@ def test_the_documented_download(capsys, served, here):
 
 def test_two_files(capsys, served, here):
     folder, url = served
-    (folder / "resnet152-deploy.prototxt").write_text("layer {}")
-    (folder / "resnet152.caffemodel").write_bytes(b"\0" * 1024)
-    code, out, err = call(capsys, f"-f caffe -n resnet152 -p new --mirror {url}/")
+    (folder / "xception-deploy.prototxt").write_text("layer {}")
+    (folder / "xception.caffemodel").write_bytes(b"\0" * 1024)
+    code, out, err = call(capsys, f"-f caffe -n xception -p new --mirror {url}/")
     assert (code, err) == (0, "")
     assert out.endswith(
         "progress: 1.0 KB downloaded, 100%\n"
-        "Caffe Model resnet152 saved as [new/resnet152-deploy.prototxt] and "
-        "[new/resnet152.caffemodel].\n"
+        "Caffe Model xception saved as [new/xception-deploy.prototxt] and "
+        "[new/xception.caffemodel].\n"
     )
     assert sorted(path.name for path in (here / "new").iterdir()) == [
-        "resnet152-deploy.prototxt",
-        "resnet152.caffemodel",
+        "xception-deploy.prototxt",
+        "xception.caffemodel",
     ]
 
 
@@ -148,11 +148,11 @@ def test_and_what_it_sees(capsys, served, here):
     cv2 = pytest.importorskip("cv2")
     pytest.importorskip("onnxruntime")
     folder, url = served
-    picture_network.save(folder / "alexnet-deploy.prototxt", size=227)
-    (folder / "alexnet-deploy.caffemodel").rename(folder / "alexnet.caffemodel")
+    picture_network.save(folder / "xception-deploy.prototxt", size=299)
+    (folder / "xception-deploy.caffemodel").rename(folder / "xception.caffemodel")
     cv2.imwrite("grey.png", np.full((40, 30, 3), 128, np.uint8))
-    code, out, err = call(capsys, f"-f caffe -n alexnet -i grey.png --mirror {url}")
+    code, out, err = call(capsys, f"-f caffe -n xception -i grey.png --mirror {url}")
     assert (code, err) == (0, "")
     lines = out.splitlines()[-5:]
     assert all(re.fullmatch(r"\('n\d{8} .+', \d{1,3}, [\de.-]+\)", line) for line in lines)
-    assert "Caffe Model alexnet saved as" in out.splitlines()[-6]
+    assert "Caffe Model xception saved as" in out.splitlines()[-6]

@@ -88,7 +88,10 @@ def work(args: Namespace) -> dict[str, Any]:
         raise
     files = zoo.download(model, args.path, mirror=args.mirror, told=told(args))
     command.say(args, model.saved.format(name=model.name, files=words.listed(files)))
-    command.warn(args, *filter(None, [model.note]))
+    open_ = [file.name for file in model.files if file.is_open and not args.mirror]
+    plain = ", ".join(open_)
+    unchecked = f"Not checked: nothing public says what {plain} must be, and it came over HTTP."
+    command.warn(args, *filter(None, [model.note, unchecked if open_ else ""]))
     result: dict[str, Any] = {"ok": True, "model": model.name, "files": files, "note": model.note}
     if args.image:
         result |= _look(model, files, args)

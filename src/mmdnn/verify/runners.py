@@ -174,9 +174,9 @@ def of_ir(model: ir.Model) -> Runner:
     onnx = registry.framework("onnx")
     try:
         room = onnx.room("engine")
-        import onnxruntime  # noqa: F401 - asked for before anything is run
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "verify") from None
+    room.runtime()  # asked for before anything is run
     run = _session(room, model)
     return Runner("onnxruntime on the IR", lambda values: run(_typed(model, values)), Runs.IR)
 

@@ -35,6 +35,11 @@ class File:
         found = re.search(r"-([0-9a-f]{8})\.pth$", self.url)
         return found[1] if found else ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it comes unprotected, and nothing says what it must be."""
+        return not (self.url.startswith("https:") or self.sha1 or self.sha256)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -118,6 +123,22 @@ _CAFFE_FILES = {
 }
 """Name to prototxt and caffemodel."""
 
+_SHA1 = {
+    "alexnet": "9116a64c0fbe4459d18f4bb6b56d647b63920377",
+    "inception_v1": "405fc5acd08a3bb12de8ee5e23a96bec22f08204",
+    "vgg16": "9363e1f6d65f7dba68c4f27a1e62105cdf6c4e24",
+    "vgg19": "239785e7862442717d831f682bb824055e51e9ba",
+    "resnet50": "b7c79ccc21ad0479cddc0dd78b1d20c4d722908d",
+    "resnet101": "1dbf5f493926bb9b6b3363b12d5133c0f8b78904",
+    "resnet152": "251edb93604ac8268c7fd2227a0f15144310e1aa",
+    "squeezenet": "3397f026368a45ae236403ccc81cfcbe8ebe1bd0",
+    "voc-fcn8s": "c449ea74dd7d83751d1357d6a8c323fcf4038962",
+    "voc-fcn32s": "05eb922d7829c39448f57e5ab9d8cd75d6c0be6d",
+}
+"""Of Caffe's weights, as BVLC (models/*/readme.md), MXNet 1.9.1 (tools/caffe_converter/
+convert_caffe_modelzoo.py) and OpenCV (opencv_extra, testdata/dnn/download_models.py) publish them. Of the
+other files nothing that is public says more than where they are."""
+
 _CNTK_FILES = {
     "alexnet": "CNTK_Pretrained/AlexNet_ImageNet_CNTK.model",
     "inception_v3": "CNTK_Pretrained/InceptionV3_ImageNet_CNTK.model",
@@ -182,7 +203,8 @@ _STATE_DICT = (
 def _all() -> Iterator[Model]:
     for name, urls in _CAFFE_FILES.items():
         names = f"{name}-deploy.prototxt", f"{name}.caffemodel"
-        files = tuple(File(url, saved) for url, saved in zip(urls, names, strict=True))
+        sums = "", _SHA1.get(name, "")
+        files = tuple(File(*each) for each in zip(urls, names, sums, strict=True))
         yield Model("caffe", name, files, "Caffe Model {name} saved as {files}.")
     for name, path in _CNTK_FILES.items():
         yield Model(

@@ -53,6 +53,18 @@ def test_without_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ModuleNotFoundError(name=name)
         return original(name, *args, **kwargs)
 
+    engine.runtime.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"mmdnn\[verify\]"):
         engine.run(model(), {})
+
+
+def test_onnxruntime_reports_to_nobody(monkeypatch):
+    import onnxruntime
+
+    called = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: called.append(1))
+    engine.runtime.cache_clear()
+    assert engine.runtime() is onnxruntime
+    assert called
+    engine.runtime.cache_clear()

@@ -10,6 +10,7 @@ import ctypes
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,26 @@ def run(model: ir.Model | Source | Path, feeds: Mapping[str, np.ndarray]) -> dic
     return load(model)(feeds)
 
 
-def load(
-    model: ir.Model | Source | Path,
-) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-    """A model that is loaded once, to be run on several inputs; see `run`."""
+@cache
+def runtime() -> Any:
+    """Onnxruntime itself, which reports to nobody: its telemetry is switched off before it runs a model.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
         raise MissingExtraError("onnxruntime", "verify") from error
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def load(
+    model: ir.Model | Source | Path,
+) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A model that is loaded once, to be run on several inputs; see `run`."""
+    onnxruntime = runtime()
     if not isinstance(model, ir.Model):
         from mmdnn.frameworks.onnx import reader
 
@@ -133,12 +146,11 @@ def _given(tensor: ir.TensorProtocol) -> Any:
 
 def _ort_value(array: np.ndarray, dtype: ir.DataType | None) -> Any:
     """An array as onnxruntime takes it."""
-    from onnxruntime import OrtValue
-
+    value = runtime().OrtValue
     if array.dtype.kind == "V":  # numpy's own have other kinds
         data = np.require(array, requirements="C")
-        return OrtValue.ortvalue_from_numpy_with_onnx_type(data, int(dtype or 0))
-    return OrtValue.ortvalue_from_numpy(np.require(array, requirements="C"))
+        return value.ortvalue_from_numpy_with_onnx_type(data, int(dtype or 0))
+    return value.ortvalue_from_numpy(np.require(array, requirements="C"))
 
 
 def _array(value: Any) -> np.ndarray | None:
