@@ -50,8 +50,3 @@ def where(node: ExportedNode, cntk: Writer, flag: Operand, x: Operand, y: Operan
     if cast is not None and cast.inputs[0] is not None and node.node.inputs[0] is not None:
         flag = cntk.operand(cast.inputs[0])
     return cntk.Select(flag, x, y)
-
-
-@exporter("IsNaN", doc="https://onnx.ai/onnx/operators/onnx__IsNaN.html")
-def is_nan(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    return cntk.NotEqual(x, x)

@@ -12,22 +12,28 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.guards import log_plus
-from mmdnn.frameworks.cntk.exporter.insides import inside
+from mmdnn.frameworks.cntk.exporter.insides import formula, inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.special import (
     ERF_BOTTOM,
     ERF_TOP,
-    is_whole,
+    REST,
+    ROUNDED,
+    SIGN,
+    TOWARDS_ZERO,
+    TRUNCATED,
     polynomial,
-    rounded,
-    sign,
-    towards_zero,
-    truncated,
 )
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.ir.values import is_nonnegative, is_nonzero, is_positive, producer
+
+
+def is_whole(value: ir.Value) -> bool:
+    """Whether a value is of integers."""
+    return value.dtype is not None and value.dtype.is_integer()
+
 
 UNARY = {
     "Neg": "Negate",
@@ -46,12 +52,26 @@ UNARY = {
     "Atanh": "Atanh",
 }
 
+SPELLED = {
+    "Acosh": "Log(x + Sqrt((x - 1) * (x + 1)))",
+    "Ceil": "-Floor(-x)",
+    "IsNaN": "NotEqual(x, x)",
+    "Round": ROUNDED,
+    "Sign": SIGN,
+}
+"""The root of acosh is taken of a product, which keeps its digits near 1."""
+
 BINARY = {"Sub": "Minus", "Mul": "ElementTimes"}
 
 
 @exporter(*UNARY, doc=f"{API}/cntk.ops#exp")
 def unary(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     return cntk[UNARY[node.type]](x)
+
+
+@exporter(*SPELLED, doc="https://onnx.ai/onnx/operators/onnx__Round.html")
+def spelled(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+    return formula(cntk, SPELLED[node.type], x=x)
 
 
 @exporter(*BINARY, doc=f"{API}/cntk.ops#plus")
@@ -74,26 +94,21 @@ def add(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
 
 @exporter("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
 def reciprocal(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    made = cntk.Reciprocal(x)
-    return made if is_nonzero(x.value) else infinite_at_zero(cntk, x, made)
+    return cntk.Reciprocal(x) if is_nonzero(x.value) else inverse(cntk, x)
 
 
-def infinite_at_zero(cntk: Writer, x: Operand, inverse: Operand) -> Operand:
+def inverse(cntk: Writer, x: Operand) -> Operand:
     """The inverse of x as ONNX has it."""
-    zero = cntk.Equal(x, cntk.number(0, x))
-    return cntk.Select(zero, cntk.number(np.inf, x), inverse)
+    return formula(cntk, "Select(Equal(x, 0), inf, Reciprocal(x))", x=x)
 
 
 @exporter("Log", doc=f"{API}/cntk.ops#log")
 def log(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    made, zero = cntk.Log(x), cntk.number(0, x)
     if is_positive(x.value):
-        return made
-    none = cntk.number(np.nan, x)
+        return cntk.Log(x)
     if is_nonnegative(x.value):
-        return cntk.Select(cntk.Equal(x, zero), cntk.number(-np.inf, x), made)
-    below = cntk.Select(cntk.Equal(x, zero), cntk.number(-np.inf, x), none)
-    return cntk.Select(cntk.Greater(x, zero), made, below)
+        return formula(cntk, "Select(Equal(x, 0), -inf, Log(x))", x=x)
+    return formula(cntk, "Select(Greater(x, 0), Log(x), Select(Equal(x, 0), -inf, nan))", x=x)
 
 
 @exporter("Sqrt", doc=f"{API}/cntk.ops#sqrt")
@@ -102,38 +117,27 @@ def sqrt(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     relu = x.producer("Relu")
     if relu is not None and relu.inputs[0] is not None:
         return cntk.Sqrt(cntk.operand(relu.inputs[0]))
-    made = cntk.Sqrt(x)
     if is_nonnegative(x.value):
-        return made
-    below = cntk.Less(x, cntk.number(0, x))
-    return cntk.Select(below, cntk.number(np.nan, x), made)
+        return cntk.Sqrt(x)
+    return formula(cntk, "Select(Less(x, 0), nan, Sqrt(x))", x=x)
 
 
 @exporter("Div", doc=f"{API}/cntk.ops#element_divide")
 def div(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     if is_whole(node.output):
-        return truncated(cntk, x, y)
+        return formula(cntk, TRUNCATED, x=x, y=y)
     if is_nonzero(y.value):
         return cntk.divide(x, y)
-    return cntk.ElementTimes(x, infinite_at_zero(cntk, y, cntk.Reciprocal(y)))
+    return cntk.ElementTimes(x, inverse(cntk, y))
 
 
 @exporter("Mod", doc="https://onnx.ai/onnx/operators/onnx__Mod.html")
 def mod(node: ExportedNode, cntk: Writer, x: Operand, y: Operand, *, fmod: int) -> Operand:
     """The rest, of the sign of the divisor, or with `fmod` of the dividend."""
-    size = cntk.Abs(y)
-    rest = cntk.Abs(x)
-    rest = cntk.Minus(rest, cntk.ElementTimes(cntk.Floor(cntk.divide(rest, size)), size))
-    rest = cntk.Plus(rest, cntk.ElementTimes(cntk.Less(rest, cntk.number(0, x)), size))
-    rest = cntk.Minus(rest, cntk.ElementTimes(cntk.GreaterEqual(rest, size), size))
-    rest = cntk.ElementTimes(sign(cntk, x), rest)
-    if fmod:
-        return rest
-    other = cntk.Less(cntk.ElementTimes(rest, y), cntk.number(0, x))
-    return cntk.Plus(rest, cntk.ElementTimes(other, y))
+    return formula(cntk, REST if fmod else f"(z := {REST}) + Less(z * y, 0) * y", x=x, y=y)
 
 
-_POWERS = {1.0: 1, 2.0: 2, 3.0: 3}
+_POWERS = {1.0: "x", 2.0: "x * x", 3.0: "x * x * x"}
 
 
 @exporter("Pow", doc=f"{API}/cntk.ops#pow")
@@ -143,42 +147,12 @@ def pow_(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     exponent = float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
     alone = y.rank <= x.rank
     if exponent in _POWERS and alone:
-        made = x
-        for _ in range(_POWERS[exponent] - 1):
-            made = cntk.ElementTimes(made, x)
-        return made
+        return formula(cntk, _POWERS[exponent], x=x)
     if exponent == 0.5 and alone and is_nonnegative(x.value):
         return cntk.Sqrt(x)
-    made = cntk.Pow(x, y)
     if is_nonzero(x.value) or is_nonnegative(y.value):
-        return made
-    zero, none = cntk.Equal(x, cntk.number(0, x)), cntk.number(0, y)
-    infinite = cntk.ElementTimes(zero, cntk.Less(y, none))
-    return cntk.Select(infinite, cntk.number(np.inf, x), made)
-
-
-@exporter("Ceil", doc=f"{API}/cntk.ops#ceil")
-def ceil(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    return cntk.Negate(cntk.Floor(cntk.Negate(x)))
-
-
-@exporter("Round", doc="https://onnx.ai/onnx/operators/onnx__Round.html")
-def round_(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    """Halves to the even neighbour; `cntk.round` takes them up."""
-    return rounded(cntk, x)
-
-
-@exporter("Sign", doc="https://onnx.ai/onnx/operators/onnx__Sign.html")
-def sign_(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    return sign(cntk, x)
-
-
-@exporter("Acosh", doc="https://onnx.ai/onnx/operators/onnx__Acosh.html")
-def acosh(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    """log(x + sqrt(x^2 - 1)), the root taken of a product, which keeps its digits near 1."""
-    one = cntk.number(1, x)
-    root = cntk.Sqrt(cntk.ElementTimes(cntk.Minus(x, one), cntk.Plus(x, one)))
-    return cntk.Log(cntk.Plus(x, root))
+        return cntk.Pow(x, y)
+    return formula(cntk, "Select(Equal(x, 0) * Less(y, 0), inf, Pow(x, y))", x=x, y=y)
 
 
 @exporter("Sum", "Mean", doc=f"{API}/cntk.ops#sum")
@@ -253,9 +227,9 @@ def cast(node: ExportedNode, cntk: Writer, x: Operand, *, to: int) -> Operand:
     kind = ir.DataType(to)
     before = node.node.inputs[0].dtype if node.node.inputs[0] is not None else None
     if kind == ir.DataType.BOOL and before != ir.DataType.BOOL:
-        x = cntk.NotEqual(x, cntk.number(0, x))
+        x = formula(cntk, "NotEqual(x, 0)", x=x)
     elif kind.is_integer() and before is not None and before.is_floating_point():
-        x = towards_zero(cntk, x)
+        x = formula(cntk, TOWARDS_ZERO, x=x)
     if kind.is_integer() and kind not in WIDE and before not in {ir.DataType.BOOL, kind}:
         node.refuse(f"CNTK has no {kind.name}, and its numbers would have to wrap around")
     return cntk.cast(x, cntk.scope.kind(kind))
@@ -336,6 +310,5 @@ def erf(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
         node.refuse("CNTK has no erf, and this one is one of float32")
     with cntk.block("Erf"):
         inner = cntk.Clip(x, cntk.number(-4, x), cntk.number(4, x))
-        square = cntk.ElementTimes(inner, inner)
-        top = polynomial(cntk, square, ERF_TOP)
-        return cntk.divide(cntk.ElementTimes(inner, top), polynomial(cntk, square, ERF_BOTTOM))
+        text = f"inner * {polynomial(*ERF_TOP)} / {polynomial(*ERF_BOTTOM)}"
+        return formula(cntk, text, inner=inner, square=cntk.ElementTimes(inner, inner))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.concat import unified
+from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.selection import chosen, picked
@@ -49,8 +50,7 @@ def _from_front(cntk: Writer, places: Operand, size: object) -> Operand:
     """Places counted from the front: CNTK gives nothing for negative ones."""
     if not isinstance(size, int) or size == FREE:
         cntk.node.refuse("it may count from the end of an axis whose size is open")
-    below = cntk.Less(places, cntk.number(0, places))
-    return cntk.Plus(places, cntk.ElementTimes(below, cntk.number(size, places)))
+    return formula(cntk, "places + Less(places, 0) * size", places=places, size=size)
 
 
 @exporter("OneHot", doc=f"{API}/cntk.ops#one_hot")
@@ -68,8 +68,7 @@ def one_hot(
     off, on = (float(number) for number in node.numbers(values, "values").reshape(-1))
     rank = places.rank + 1
     position = node.front(axis, rank)
-    below = cntk.Less(places, cntk.number(0, places))
-    front = cntk.Plus(places, cntk.ElementTimes(below, cntk.number(size, places)))
+    front = _from_front(cntk, places, size)
     layout = (*front.layout[:position], None, *front.layout[position:])
     place = sum(axis is None for axis in front.layout[:position])
     wide = cntk.reshape(front, (*front.shape[:place], 1, *front.shape[place:]), layout)
@@ -79,8 +78,8 @@ def one_hot(
     flags = cntk.cast(flags, kind)
     if (off, on) == (0, 1):
         return flags
-    scaled = cntk.ElementTimes(flags, cntk.number(on - off, flags))
-    return scaled if off == 0 else cntk.Plus(scaled, cntk.number(off, flags))
+    text = "flags * scale" if off == 0 else "flags * scale + off"
+    return formula(cntk, text, flags=flags, scale=on - off, off=off)
 
 
 @exporter("TopK", doc=f"{API}/cntk.ops#top_k", unused="sorted")

@@ -1,4 +1,4 @@
-"""Blocks from the table of what is inside them (see `cntk._blocks`)."""
+"""Functions from expressions, and blocks from the table of what is inside them (see `cntk._blocks`)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from mmdnn.frameworks.cntk._blocks import INSIDES, Inside, number, parts
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.writer import Writer
+
+NUMBERS = {"inf": np.inf, "nan": np.nan}
 
 NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -26,14 +30,29 @@ def inside(
     Its operands are in the order in which the expression has them; those that are `numbers` are attributes
     of the block as well. `position` is the axis that is reduced.
     """
-    found = Inside(INSIDES[type_])
-    names = [name for name in found.operands if name not in numbers]
+    text = INSIDES[type_]
+    names = [name for name in Inside(text).operands if name not in numbers]
     bound = dict(zip(names, operands, strict=True))
-    like = bound["x"]
-    bound.update({name: cntk.number(value, like) for name, value in numbers.items()})
     attributes: dict[str, Any] = dict(numbers)
     if position is not None:
-        attributes["axis"] = like.axis(position)
+        attributes["axis"] = bound["x"].axis(position)
+    with cntk.block(type_, **attributes):
+        return formula(cntk, text, position, **bound, **numbers)
+
+
+def formula(
+    cntk: Writer, text: str, position: int | None = None, **named: Operand | float
+) -> Operand:
+    """What an expression computes of operands and numbers, which are of the first operand's type.
+
+    `inf` and `nan` are such numbers too; what is the same is computed once. `position` is the axis that
+    is reduced.
+    """
+    like = next(one for one in named.values() if isinstance(one, Operand))
+    bound = {
+        name: one if isinstance(one, Operand) else cntk.number(one, like)
+        for name, one in named.items()
+    }
     made: dict[Any, Operand] = {}
 
     def call(node: ast.expr) -> Operand:
@@ -50,8 +69,8 @@ def inside(
         return made[key]
 
     def of(node: ast.expr) -> Operand:
-        if isinstance(node, ast.Constant):
-            return bound.setdefault(str(node.value), cntk.number(number(node), like))
+        if (value := _constant(node)) is not None:
+            return bound.setdefault(repr(value), cntk.number(value, like))
         if isinstance(node, ast.Name):
             return bound[node.id]
         if isinstance(node, ast.NamedExpr):
@@ -59,5 +78,14 @@ def inside(
             return bound[node.target.id]
         return call(node)
 
-    with cntk.block(type_, **attributes):
-        return of(found.tree)
+    return of(Inside(text).tree)
+
+
+def _constant(node: ast.expr) -> float | None:
+    """The number that a part of an expression is."""
+    if isinstance(node, ast.UnaryOp):
+        found = _constant(node.operand)
+        return None if found is None else -found
+    if isinstance(node, ast.Name):
+        return NUMBERS.get(node.id)
+    return number(node) if isinstance(node, ast.Constant) else None

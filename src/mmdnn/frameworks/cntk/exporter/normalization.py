@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.cntk._hints import kept
+from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
@@ -80,15 +81,17 @@ def _by_hand(
         cntk.reshape(cntk.unbatched(one), (one.shape[0], *column[1:]), (None,) * len(x.shape))
         for one in (scale, bias, mean, variance)
     )
-    root = cntk.Sqrt(cntk.Plus(variance, cntk.number(epsilon, x)))
-    return cntk.Plus(cntk.divide(cntk.ElementTimes(cntk.Minus(x, mean), scale), root), bias)
+    given = {"x": x, "scale": scale, "bias": bias, "mean": mean, "variance": variance}
+    text = "(x - mean) * scale / Sqrt(variance + epsilon) + bias"
+    return formula(cntk, text, **given, epsilon=epsilon)
 
 
 def standardized(cntk: Writer, x: Operand, positions: list[int], epsilon: float) -> Operand:
     """(x - mean) / sqrt(variance + epsilon), over some axes."""
     centred = cntk.Minus(x, cntk.reduce("Mean", x, positions))
     variance = cntk.reduce("Mean", cntk.ElementTimes(centred, centred), positions)
-    return cntk.divide(centred, cntk.Sqrt(cntk.Plus(variance, cntk.number(epsilon, x))))
+    text = "centred / Sqrt(variance + epsilon)"
+    return formula(cntk, text, centred=centred, variance=variance, epsilon=epsilon)
 
 
 @exporter(
@@ -158,8 +161,7 @@ def lrn(
     gap = places[:, None] - places[None, :]
     band = ((gap >= -before) & (gap <= behind)) * (alpha / size)
     sums = along(cntk, cntk.ElementTimes(x, x), 1, band.astype(x.dtype.numpy()))
-    base = cntk.Plus(sums, cntk.number(bias, x))
-    return cntk.divide(x, cntk.Pow(base, cntk.number(beta, x)))
+    return formula(cntk, "x / Pow(sums + bias, beta)", x=x, sums=sums, bias=bias, beta=beta)
 
 
 def _statistic(cntk: Writer, x: Operand, name: str) -> Operand:

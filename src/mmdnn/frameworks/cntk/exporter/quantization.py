@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.special import rounded
+from mmdnn.frameworks.cntk.exporter.special import ROUNDED
 from mmdnn.frameworks.cntk.exporter.table import ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 
@@ -33,7 +34,7 @@ def quantize(
         node.refuse(f"its result is {kind.name if kind else 'unknown'}")
     position = node.front(axis, x.rank)
     bounds = np.iinfo(kind.numpy())
-    made = rounded(cntk, cntk.divide(x, _column(cntk, scale, x, position)))
+    made = formula(cntk, ROUNDED, x=cntk.divide(x, _column(cntk, scale, x, position)))
     if zero is not None:
         made = cntk.Plus(made, _column(cntk, zero, x, position))
     low, high = cntk.number(int(bounds.min), made), cntk.number(int(bounds.max), made)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
@@ -226,62 +227,53 @@ def _projected(cntk: Writer, one: Direction, x: Operand) -> Operand:
     return made if one.bias is None else cntk.Plus(one.bias, made)
 
 
-def _act(cntk: Writer, name: str, x: Operand) -> Operand:
-    return cntk[name](x)
-
-
 def _lstm(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h, c), n = states, one.hidden
     gate, squash, hidden = one.functions
+    i, o, f = ("i + Pi * c", "o + Po * cell", "f + Pf * c") if one.peepholes else "iof"
     with cntk.block("LSTM"):
         z = cntk.Plus(_projected(cntk, one, x), cntk.times(h, one.r))
-        i, g, f, o = (cntk.cut(z, 1, n * place, n * (place + 1)) for place in range(4))
-        if one.peepholes:
-            i = cntk.Plus(i, cntk.ElementTimes(one.peepholes[0], c))
-            f = cntk.Plus(f, cntk.ElementTimes(one.peepholes[2], c))
-        kept = cntk.ElementTimes(_act(cntk, gate, f), c)
-        new = cntk.ElementTimes(_act(cntk, gate, i), _act(cntk, squash, g))
-        cell = cntk.Plus(kept, new)
-        if one.peepholes:
-            o = cntk.Plus(o, cntk.ElementTimes(one.peepholes[1], cell))
-        return [cntk.ElementTimes(_act(cntk, gate, o), _act(cntk, hidden, cell)), cell]
+        parts = [cntk.cut(z, 1, n * place, n * (place + 1)) for place in range(4)]
+        given = dict(zip("igfo", parts, strict=True))
+        given |= zip(("Pi", "Po", "Pf"), one.peepholes, strict=False)
+        cell = formula(cntk, f"{gate}({f}) * c + {gate}({i}) * {squash}(g)", c=c, **given)
+        return [formula(cntk, f"{gate}({o}) * {hidden}(cell)", cell=cell, **given), cell]
 
 
 def _gru(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h,), n = states, one.hidden
     gate, squash = one.functions
-    gates = cntk.changed(one.r, "gates", lambda a: a[:, : 2 * n].copy(), (n, 2 * n))
-    fresh = cntk.changed(one.r, "candidate", lambda a: a[:, 2 * n :].copy(), (n, n))
     with cntk.block("GRU"):
-        fed, kept = _projected(cntk, one, x), cntk.times(h, gates)
-        inner = one.inner
-        if inner is not None:
-            kept = cntk.Plus(
-                kept, cntk.changed(inner, "gates", lambda a: a[: 2 * n].copy(), (2 * n,))
-            )
+        fed, kept = _projected(cntk, one, x), _held(cntk, one, h, slice(2 * n))
         z, r = (
-            _act(cntk, gate, cntk.Plus(*(cntk.cut(v, 1, n * k, n * (k + 1)) for v in (fed, kept))))
+            cntk[gate](cntk.Plus(*(cntk.cut(v, 1, n * k, n * (k + 1)) for v in (fed, kept))))
             for k in range(2)
         )
         own = cntk.cut(fed, 1, 2 * n, 3 * n)
         if one.reset_after:
-            state = cntk.times(h, fresh)
-            if inner is not None:
-                rest = cntk.changed(inner, "candidate", lambda a: a[2 * n :].copy(), (n,))
-                state = cntk.Plus(state, rest)
-            state = cntk.ElementTimes(r, state)
+            state = cntk.ElementTimes(r, _held(cntk, one, h, slice(2 * n, None)))
         else:
-            state = cntk.times(cntk.ElementTimes(r, h), fresh)
-        c = _act(cntk, squash, cntk.Plus(own, state))
-        rest = cntk.Minus(cntk.number(1, x), z)
-        return [cntk.Plus(cntk.ElementTimes(rest, c), cntk.ElementTimes(z, h))]
+            state = _held(cntk, one, cntk.ElementTimes(r, h), slice(2 * n, None))
+        text = f"(1 - z) * {squash}(own + state) + z * h"
+        return [formula(cntk, text, z=z, h=h, own=own, state=state)]
+
+
+def _held(cntk: Writer, one: Direction, h: Operand, which: slice) -> Operand:
+    """The product of a state with some gates' weights, and its own bias, if it has any."""
+    count = len(range(one.r.shape[1])[which])
+    matrix = cntk.changed(one.r, f"{which}", lambda a: a[:, which].copy(), (one.hidden, count))
+    made = cntk.times(h, matrix)
+    if one.inner is None:
+        return made
+    bias = cntk.changed(one.inner, f"{which}", lambda a: a[which].copy(), (count,))
+    return cntk.Plus(made, bias)
 
 
 def _rnn(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h,) = states
     with cntk.block("RNNStep"):
         z = cntk.Plus(_projected(cntk, one, x), cntk.times(h, one.r))
-        return [_act(cntk, one.functions[0], z)]
+        return [cntk[one.functions[0]](z)]
 
 
 STEPS: dict[str, Step] = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}

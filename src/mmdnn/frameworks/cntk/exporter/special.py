@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import onnx_ir as ir
+from functools import reduce
 
-from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+SIGN = "(Greater(x, 0) - Less(x, 0))"
+"""-1, 0 or 1."""
 
+TRUNCATED = f"{SIGN} * (Greater(y, 0) - Less(y, 0)) * Floor((Abs(x) + 0.5) / Abs(y))"
+"""The quotient of integers, towards 0: a half on top keeps rounding away from whole numbers."""
 
-def is_whole(value: ir.Value) -> bool:
-    """Whether a value is of integers."""
-    return value.dtype is not None and value.dtype.is_integer()
+ROUNDED = (
+    "(low := Floor(x)) + (Greater((rest := x - low), 0.5)"
+    " + Equal(rest, 0.5) * (low - ((pairs := Floor(low * 0.5)) + pairs)))"
+)
+"""Rounded, halves to the even neighbour; `cntk.round` takes them up."""
 
+TOWARDS_ZERO = f"{SIGN} * Floor(Abs(x))"
+"""Without what stands after the point."""
 
-def sign(cntk: Writer, x: Operand) -> Operand:
-    """-1, 0 or 1."""
-    zero = cntk.number(0, x)
-    return cntk.Minus(cntk.Greater(x, zero), cntk.Less(x, zero))
-
-
-def truncated(cntk: Writer, x: Operand, y: Operand) -> Operand:
-    """The quotient of integers, towards 0: a half on top keeps rounding away from whole numbers."""
-    half = cntk.number(0.5, x)
-    size = cntk.Floor(cntk.divide(cntk.Plus(cntk.Abs(x), half), cntk.Abs(y)))
-    return cntk.ElementTimes(cntk.ElementTimes(sign(cntk, x), sign(cntk, y)), size)
-
-
-def rounded(cntk: Writer, x: Operand) -> Operand:
-    """Rounded, halves to the even neighbour."""
-    half = cntk.number(0.5, x)
-    low = cntk.Floor(x)
-    rest = cntk.Minus(x, low)
-    pairs = cntk.Floor(cntk.ElementTimes(low, half))
-    odd = cntk.Minus(low, cntk.Plus(pairs, pairs))
-    up = cntk.Plus(cntk.Greater(rest, half), cntk.ElementTimes(cntk.Equal(rest, half), odd))
-    return cntk.Plus(low, up)
-
-
-def towards_zero(cntk: Writer, x: Operand) -> Operand:
-    """Without what stands after the point."""
-    return cntk.ElementTimes(sign(cntk, x), cntk.Floor(cntk.Abs(x)))
-
+REST = (
+    f"{SIGN} * ((r := (q := Abs(x) - Floor(Abs(x) / (n := Abs(y))) * n) + Less(q, 0) * n)"
+    " - GreaterEqual(r, n) * n)"
+)
+"""What is left of a division, of the sign of the dividend; of a quotient off by one, as of the right one."""
 
 ERF_TOP = (
     *(-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05),
@@ -54,9 +37,6 @@ ERF_BOTTOM = (
 """Coefficients of erf(x) = x top(x^2) / bottom(x^2), |x| < 4, in float32 arithmetic the best there is."""
 
 
-def polynomial(cntk: Writer, x: Operand, coefficients: tuple[float, ...]) -> Operand:
-    first, *rest = coefficients
-    y = cntk.number(first, x)
-    for coefficient in rest:
-        y = cntk.Plus(cntk.ElementTimes(y, x), cntk.number(coefficient, x))
-    return y
+def polynomial(first: float, *rest: float) -> str:
+    """The formula of one in `square`, highest powers first."""
+    return reduce(lambda text, number: f"({text} * square + {number!r})", rest, repr(first))
