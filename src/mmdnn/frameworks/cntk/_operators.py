@@ -1,4 +1,4 @@
-"""CNTK's primitive operators: their numbers in files, and how many outputs they have.
+"""Numbers in CNTK's files: of primitive operators, which say how many outputs they have, and of types.
 
 Source/CNTKv2LibraryDll/API/Internals/PrimitiveOpType.h and PrimitiveFunction.cpp of CNTK 2.7.
 """
@@ -6,6 +6,8 @@ Source/CNTKv2LibraryDll/API/Internals/PrimitiveOpType.h and PrimitiveFunction.cp
 from __future__ import annotations
 
 from typing import NamedTuple
+
+import onnx_ir as ir
 
 BLOCK = "Block"
 COMBINE = "Combine"
@@ -41,3 +43,13 @@ OPERATORS: dict[str, Operator] = {
     name: Operator(number, _OUTPUTS.get(name, 1)) for number, name in enumerate(_NAMES)
 }
 BY_NUMBER: dict[int, str] = {one.number: name for name, one in OPERATORS.items()}
+
+DATA_TYPES = {
+    ir.DataType.FLOAT: 1,
+    ir.DataType.DOUBLE: 2,
+    ir.DataType.FLOAT16: 4,
+    ir.DataType.INT8: 5,
+    ir.DataType.INT16: 6,
+}
+"""CNTK::DataType; what is not known is 0."""
+BY_DATA_TYPE = {number: kind for kind, number in DATA_TYPES.items()}

@@ -27,7 +27,6 @@ INFERRED = -1
 """A size that CNTK works out when the model is put together."""
 FREE = -3
 """A size that each minibatch has its own of."""
-_UNKNOWN = (-2,)
 
 
 def schema() -> protobuf.Schema:
@@ -41,6 +40,8 @@ class Shape(tuple[int, ...]):
     __slots__ = ()
 
 
+UNKNOWN_SHAPE = Shape((-2,))
+"""That of which not even the rank is known."""
 MAX_AXES = 64
 """Axes that a shape may have; real ones have less than ten."""
 _MAX_SIZE = 1 << 40
@@ -53,7 +54,7 @@ def checked(dims: Sequence[int]) -> Shape:
         FormatError: It has more axes or numbers than any tensor has, or negative ones that mean nothing.
     """
     sizes = [max(dim, 1) for dim in dims]
-    meant = all(dim >= 0 or dim in (INFERRED, FREE) for dim in dims) or tuple(dims) == _UNKNOWN
+    meant = all(dim >= 0 or dim in (INFERRED, FREE) for dim in dims) or tuple(dims) == UNKNOWN_SHAPE
     if len(sizes) > MAX_AXES or not meant or math.prod(sizes) > _MAX_SIZE:
         raise FormatError(f"{[*dims][:MAX_AXES]} is no shape")
     return Shape(dims)

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk import LARGE, codegen, graph
 from mmdnn.frameworks.cntk._attributes import Int, Single, typed
-from mmdnn.frameworks.cntk._operators import OPERATORS
+from mmdnn.frameworks.cntk._operators import DATA_TYPES, OPERATORS
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Shape, Variable
 from mmdnn.tensors import references, stream
 from mmdnn.tensors.weaving import weave, woven_size
@@ -31,16 +31,6 @@ DICTIONARY, VALUE = 2, 2
 COMPOSITE, FUNCTION, VARIABLE = 3, 24, 1
 """Versions of what is in it, as CNTK 2.7 has them."""
 
-TYPES = {
-    ir.DataType.UNDEFINED: 0,
-    ir.DataType.FLOAT: 1,
-    ir.DataType.DOUBLE: 2,
-    ir.DataType.FLOAT16: 4,
-    ir.DataType.INT8: 5,
-    ir.DataType.INT16: 6,
-}
-"""CNTK::DataType."""
-_UNKNOWN_SHAPE = Shape((-2,))
 _COMPOSITE = "CompositeFunction"
 
 _ENTRIES, _ENTRY_VALUE, _ITEM, _NUMBERS = 2, 2, 1, 1
@@ -138,7 +128,7 @@ def _named(name: str) -> dict[str, str]:
 
 
 def _variable(one: Variable) -> dict[str, Any]:
-    if one.dtype not in TYPES:
+    if one.dtype not in (*DATA_TYPES, ir.DataType.UNDEFINED):
         raise UnsupportedError(
             f"CNTK has no numbers of the type {one.dtype.name}", layer=one.name or one.uid
         )
@@ -147,12 +137,12 @@ def _variable(one: Variable) -> dict[str, Any]:
         "type": "Variable",
         "uid": one.uid,
         "kind": int(Kind.PLACEHOLDER if one.kind == Kind.OUTPUT else one.kind),
-        "data_type": TYPES[one.dtype],
+        "data_type": DATA_TYPES.get(one.dtype, 0),
         "dynamic_axis": [Axis(graph.UNKNOWN)] if one.axes is None else [*reversed(one.axes)],
         "is_sparse": one.sparse,
         **_named(one.name),
         "needs_gradient": one.trained,
-        "shape": _UNKNOWN_SHAPE if one.shape is None else one.shape,
+        "shape": graph.UNKNOWN_SHAPE if one.shape is None else one.shape,
         **({} if one.value is None else {"value": one.value}),
     }
 
@@ -236,7 +226,7 @@ class _Encoder:
 
     def tensor(self, message: Any, tensor: ir.TensorProtocol, path: Path_) -> None:
         """Fill an NDArrayView; half floats stand in files as floats, small integers as any."""
-        message.data_type = TYPES[tensor.dtype]
+        message.data_type = DATA_TYPES[tensor.dtype]
         _shape(message.shape, tensor.shape.numpy())
         if tensor.dtype in (ir.DataType.INT8, ir.DataType.INT16):
             message.sint32_values.value.extend(references.read(tensor).reshape(-1).tolist())

@@ -49,8 +49,7 @@ def elu(node: ExportedNode, cntk: Writer, x: Operand, *, alpha: float) -> Operan
 @exporter("Softmax", "LogSoftmax", doc=f"{API}/cntk.ops#softmax")
 def softmax(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Operand:
     """Without an axis CNTK's takes all static axes together, which are one here or another."""
-    position = node.front(axis, x.rank)
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    x, position = cntk.static(x, axis)
     if node.type == "Softmax" and len(x.shape) == 1:
         return cntk.Softmax(x)
     return inside(cntk, node.type, x, position=position)
@@ -59,8 +58,7 @@ def softmax(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Opera
 @exporter("Hardmax", doc=f"{API}/cntk.ops#hardmax")
 def hardmax(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Operand:
     """1 at the first of the largest."""
-    position = node.front(axis, x.rank)
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    x, position = cntk.static(x, axis)
     if len(x.shape) == 1:
         return cntk.Hardmax(x)
     size = cntk.size(x, position)

@@ -43,8 +43,7 @@ def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Opera
 def split(
     node: ExportedNode, cntk: Writer, x: Operand, given: Operand | None = None, *, axis: int
 ) -> list[Operand]:
-    position = node.front(axis, x.rank)
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    x, position = cntk.static(x, axis)
     size, count = cntk.size(x, position), len(node.node.outputs)
     step = -(-size // count)
     parts = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, is_auto, laid
+from mmdnn.frameworks.cntk.exporter.windows import attributes, counts, fitted, is_auto, laid
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
 from mmdnn.ir.windows import Window
@@ -40,7 +40,7 @@ def conv(
     x, padding = fitted(cntk, x, frame, 1, filler=0, spelled=spelled)
     if group > 1 and len(frame) == 1:
         return _biased(cntk, _by_group(cntk, x, weight, frame, group), bias)
-    said = _said(frame, weight.shape[1], group) | padding
+    said = attributes(frame, weight.shape[1], group) | padding
     plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
     with cntk.block("Convolution", layer=True) if plain else nullcontext():
         return _biased(cntk, _convolved(cntk, x, weight, frame, said), bias)
@@ -70,7 +70,7 @@ def _by_group(cntk: Writer, x: Operand, weight: Operand, frame: Window, group: i
     """Groups of one axis, which MKL refuses, each by itself; the padding is part of the input."""
     channels, outputs = weight.shape[1], weight.shape[0] // group
     position = x.rank - 2
-    said = _said(frame, channels)
+    said = attributes(frame, channels)
     parts = [
         _convolved(
             cntk,
@@ -82,25 +82,6 @@ def _by_group(cntk: Writer, x: Operand, weight: Operand, frame: Window, group: i
         for i in range(group)
     ]
     return cntk.splice(parts, position)
-
-
-def _said(frame: Window, channels: int, group: int = 1) -> dict[str, Any]:
-    rank = len(frame.kernel) + 1
-    none = Shape((0,) * rank)
-    return {
-        "kernelShape": Shape((channels, *frame.kernel)),
-        "strides": Shape((channels, *frame.strides)),
-        "dilation": Shape((1, *frame.dilations)),
-        "autoPadding": [False] * rank,
-        "lowerPad": none,
-        "upperPad": none,
-        "sharing": [True] * rank,
-        "transpose": False,
-        "outputShape": Shape((0,)),
-        "groups": group,
-        "maxTempMemSizeInSamples": 0,
-        "sequential": False,
-    }
 
 
 def _biased(cntk: Writer, y: Operand, bias: Operand | None) -> Operand:
@@ -218,7 +199,7 @@ def _grouped(
 
 def _transposed(cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
     """By CNTK's automatic padding, or its padding by numbers, or all that is covered, cut afterwards."""
-    said = _said(frame, weight.shape[1]) | {"transpose": True}
+    said = attributes(frame, weight.shape[1]) | {"transpose": True}
     fits = min(crop.ends) >= 0
     if crop.auto:
         said["autoPadding"] = [*[True] * len(crop.sizes), False]

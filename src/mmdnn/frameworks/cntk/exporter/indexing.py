@@ -19,8 +19,7 @@ def gather(node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axi
     """Places that are known are slices; CNTK itself gathers along the first axis."""
     if isinstance(x, Unknown):
         return x.oldest if isinstance(x, Buffer) and x.oldest is not None else x
-    position = node.front(axis, x.rank)
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    x, position = cntk.static(x, axis)
     found = places.numbers()
     size = x.dims[position]
     if found is None:
@@ -210,10 +209,9 @@ def slice_(
     which = node.ints(axes, "axes") if axes is not None else list(range(len(begins)))
     strides = node.ints(steps, "steps") if steps is not None else [1] * len(begins)
     for axis, begin, stop, step in zip(which, begins, stops, strides, strict=True):
-        position = node.front(axis, x.rank)
         if (begin, step) == (0, 1) and stop >= FAR:
             continue
-        x = cntk.unbatched(x) if x.layout[position] is not None else x
+        x, position = cntk.static(x, axis)
         x = sliced(node, cntk, x, position, slice(begin, stop, step))
     return x
 

@@ -41,7 +41,7 @@ def inside(
 
 
 def formula(
-    cntk: Writer, text: str, position: int | None = None, **named: Operand | float
+    cntk: Writer, text: str, position: int | None = None, /, **named: Operand | float
 ) -> Operand:
     """What an expression computes of operands and numbers, which are of the first operand's type.
 

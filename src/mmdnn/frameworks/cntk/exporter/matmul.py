@@ -212,5 +212,5 @@ def along(cntk: Writer, x: Operand, position: int, matrix: np.ndarray) -> Operan
     place, last = x.static(position), len(x.shape) - 1
     order = [*range(place), last, *range(place + 1, last), place] if place != last else []
     x = cntk.transpose(x, order) if order else x
-    made = cntk.times(x, cntk.constant(matrix))
+    made = cntk.times(x, cntk.constant(matrix.astype(x.dtype.numpy())))
     return cntk.transpose(made, order) if order else made

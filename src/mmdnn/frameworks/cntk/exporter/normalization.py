@@ -135,8 +135,7 @@ def layer_normalization(
 
 @exporter("LpNormalization", doc="https://onnx.ai/onnx/operators/onnx__LpNormalization.html")
 def lp_normalization(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int, p: int) -> Operand:
-    position = node.front(axis, x.rank)
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    x, position = cntk.static(x, axis)
     if p == 1:
         return cntk.divide(x, cntk.reduce("Sum", cntk.Abs(x), [position]))
     return cntk.divide(x, cntk.Sqrt(cntk.reduce("Sum", cntk.ElementTimes(x, x), [position])))
@@ -160,7 +159,7 @@ def lrn(
     places = np.arange(channels)
     gap = places[:, None] - places[None, :]
     band = ((gap >= -before) & (gap <= behind)) * (alpha / size)
-    sums = along(cntk, cntk.ElementTimes(x, x), 1, band.astype(x.dtype.numpy()))
+    sums = along(cntk, cntk.ElementTimes(x, x), 1, band)
     return formula(cntk, "x / Pow(sums + bias, beta)", x=x, sums=sums, bias=bias, beta=beta)
 
 

@@ -29,11 +29,10 @@ def pad(
         node.refuse(f"its mode is {mode}")
     around: dict[int, tuple[int, int]] = {}
     for place, axis in enumerate(which):
-        position = node.front(axis, x.rank)
         begin, end = amounts[place], amounts[place + len(which)]
         if not (begin or end):
             continue
-        x = cntk.unbatched(x) if x.layout[position] is not None else x
+        x, position = cntk.static(x, axis)
         if min(begin, end) < 0:
             size = cntk.size(x, position)
             x = cntk.cut(x, position, max(-begin, 0), size + min(end, 0))

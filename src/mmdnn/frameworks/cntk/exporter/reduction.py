@@ -75,8 +75,7 @@ def arg(
     select_last_index: int,
 ) -> Operand:
     """The place of the first of equals; of the last, counted from the other end."""
-    position, last = node.front(axis, x.rank), select_last_index
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    (x, position), last = cntk.static(x, axis), select_last_index
     size = cntk.size(x, position) if last else 0
     x = cntk.cut(x, position, 0, size, -1) if last else x
     made = cntk.reduce("Argmax" if node.type == "ArgMax" else "Argmin", x, [position])
@@ -89,8 +88,7 @@ def cumsum(
     node: ExportedNode, cntk: Writer, x: Operand, axis: Operand, *, reverse: int, exclusive: int
 ) -> Operand:
     """A product with a triangle of ones."""
-    position = node.front(node.ints(axis, "axis")[0], x.rank)
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
+    x, position = cntk.static(x, node.ints(axis, "axis")[0])
     size = cntk.size(x, position)
     ones = np.tri(size, k=-1 if exclusive else 0, dtype=x.dtype.numpy())
     return along(cntk, x, position, ones if reverse else ones.T)

@@ -98,7 +98,7 @@ def resize(
         else:
             cubic = partial(_cubic, a=cubic_coeff_a, outside=exclude_outside)
             matrix = (_linear if mode == "linear" else cubic)(where, size)
-            x = along(cntk, x, position, matrix.astype(x.dtype.numpy()))
+            x = along(cntk, x, position, matrix)
     return x
 
 

@@ -18,8 +18,10 @@ from mmdnn.frameworks.cntk.exporter.markers import Inside, Lengths, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
 from mmdnn.frameworks.cntk.exporter.scope import Scope
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
+from mmdnn.frameworks.cntk.exporter.windows import attributes
 from mmdnn.frameworks.cntk.exporter.writer import Writer
-from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Attribute, Axis, Shape
+from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Axis, Shape
+from mmdnn.ir import windows
 from mmdnn.ir.builder import dimensions
 from mmdnn.tensors import references
 
@@ -164,18 +166,15 @@ def inside(
     return Inside((), (), x.dtype, origin=node, count=offset)
 
 
-def chosen(cntk: Writer, flags: Operand, axes: Sequence[Axis], **factors: Any) -> Operand:
-    """`cntk.sequence.where`: the frames where something is not 0."""
-    found: list[Attribute] = list(reversed(axes))
-    return cntk.make(
-        "Where",
-        flags,
-        shape=(),
-        layout=tuple(axes),
-        axes=tuple(axes),
-        newDynamicAxes=found,
-        **factors,
-    )
+def chosen(
+    cntk: Writer, flags: Operand, axes: Sequence[Axis], scaling: int = 0, added: int = 0
+) -> Operand:
+    """`cntk.sequence.where`: the frames where something is not 0, so many times and more than before."""
+    found: dict[str, Any] = {"newDynamicAxes": list(reversed(axes))}
+    if scaling or added:
+        found["newSequenceAxisLengthScalingFactor"] = scaling
+        found["newSequenceAxisLengthAdditiveFactor"] = added
+    return cntk.make("Where", flags, shape=(), layout=tuple(axes), axes=tuple(axes), **found)
 
 
 def gathered(cntk: Writer, x: Operand, places: Operand) -> Operand:
@@ -194,11 +193,7 @@ def end(cntk: Writer, x: Operand, delay: str) -> Operand:
             "ReconcileDynamicAxis", zero, x, shape=(), layout=x.layout[:2], axes=x.axes
         )
         flags = cntk.make(delay, flags, cntk.number(1, x), shape=(), layout=x.layout[:2], offset=1)
-        factors = {
-            "newSequenceAxisLengthScalingFactor": 0,
-            "newSequenceAxisLengthAdditiveFactor": 1,
-        }
-        return gathered(cntk, x, chosen(cntk, flags, [BATCH], **factors))
+        return gathered(cntk, x, chosen(cntk, flags, [BATCH], 0, 1))
 
 
 @exporter(f"{DOMAIN}First", f"{DOMAIN}Last", doc=f"{SEQUENCES}#first")
@@ -208,8 +203,7 @@ def first_or_last(node: ExportedNode, cntk: Writer, x: Operand, *_: Operand) -> 
 
 @exporter(f"{DOMAIN}FirstWhere", doc=f"{SEQUENCES}#where")
 def first_where(node: ExportedNode, cntk: Writer, x: Operand, _: Operand) -> Operand:
-    factors = {"newSequenceAxisLengthScalingFactor": 0, "newSequenceAxisLengthAdditiveFactor": 1}
-    return chosen(cntk, x, [BATCH], **factors)
+    return chosen(cntk, x, [BATCH], 0, 1)
 
 
 @exporter(f"{DOMAIN}Where", doc=f"{SEQUENCES}#where")
@@ -217,11 +211,7 @@ def where(
     node: ExportedNode, cntk: Writer, x: Operand, _: Operand, *, axis: str, scaling: int, added: int
 ) -> list[Operand]:
     step = Axis(DYNAMIC, axis, ordered=True)
-    factors = {
-        "newSequenceAxisLengthScalingFactor": scaling,
-        "newSequenceAxisLengthAdditiveFactor": added,
-    }
-    made = chosen(cntk, x, [BATCH, step], **(factors if scaling or added else {}))
+    made = chosen(cntk, x, [BATCH, step], scaling, added)
     return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=step)]
 
 
@@ -336,6 +326,9 @@ def convolution_lengths(
         node.refuse("nothing has the sequences that it asks the lengths of")
     frame = cntk.reshape(like, (math.prod(like.shape),), (*axes, None))
     zeros = cntk.constant(np.zeros((1, *frame.shape, kernel), np.float32))
+    window = windows.Window((windows.Axis(None, kernel, stride),))
+    own: dict[str, Any] = {"strides": Shape((1, stride)), "autoPadding": [bool(autopad), False]}
+    own["sequential"] = True
     return cntk.make(
         "ConvolutionSequenceShape",
         zeros,
@@ -343,16 +336,5 @@ def convolution_lengths(
         shape=(1,),
         layout=(BATCH, None),
         axes=(BATCH,),
-        kernelShape=Shape((*frame.shape, kernel)),
-        strides=Shape((1, stride)),
-        sharing=[True, True],
-        autoPadding=[bool(autopad), False],
-        sequential=True,
-        lowerPad=Shape((0, 0)),
-        upperPad=Shape((0, 0)),
-        dilation=Shape((1, 1)),
-        transpose=False,
-        outputShape=Shape((0,)),
-        maxTempMemSizeInSamples=0,
-        groups=1,
+        **attributes(window, *frame.shape) | own,
     )

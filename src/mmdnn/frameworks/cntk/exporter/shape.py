@@ -224,10 +224,10 @@ def repeated(node: ExportedNode, cntk: Writer, x: Operand, found: Sequence[int])
 
 @exporter("Tile", doc=f"{API}/cntk.ops#splice")
 def tile(node: ExportedNode, cntk: Writer, x: Operand, repeats: Operand) -> Operand:
-    for position, count in enumerate(node.ints(repeats, "repeats")):
+    for axis, count in enumerate(node.ints(repeats, "repeats")):
         if count == 1:
             continue
-        x = cntk.unbatched(x) if x.layout[position] is not None else x
+        x, position = cntk.static(x, axis)
         if count < 1:
             node.refuse("nothing is left of its input")
         x = cntk.splice([x] * count, position)

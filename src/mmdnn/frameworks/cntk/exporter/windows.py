@@ -1,14 +1,11 @@
-"""How CNTK lays windows: its automatic padding, and padding in numbers.
-
-With automatic padding CNTK makes ceil(size / stride) windows, and lays them so that as much of the
-last one hangs over as of the first (ConvolveGeometry.h of Source/Math).
-"""
+"""How CNTK lays windows: its automatic padding (see `_windows`), and padding in numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mmdnn.frameworks.cntk._windows import automatic
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Shape
@@ -54,8 +51,7 @@ def _laid(axis: Axis) -> Laid:
 
 def is_auto(span: int, stride: int, begin: int, size: int, count: int) -> bool:
     """Whether CNTK's automatic padding lays so many windows over a size, the first at -`begin`."""
-    lower = (span - 1) // 2 - (size - 1 - (count - 1) * stride) // 2
-    return count == -(-size // stride) and lower == begin
+    return (begin, count) == automatic(size, span, stride)
 
 
 def _of_open(axis: Axis) -> Laid:
@@ -126,4 +122,24 @@ def fitted(
         "autoPadding": [*reversed([axis.auto for axis in axes]), *[False] * leading],
         "lowerPad": Shape((*[0] * leading, *(axis.lower for axis in axes))),
         "upperPad": Shape((*[0] * leading, *(axis.upper for axis in axes))),
+    }
+
+
+def attributes(window: Window, channels: int, group: int = 1) -> dict[str, Any]:
+    """Those of a convolution, without padding."""
+    rank = len(window) + 1
+    none = Shape((0,) * rank)
+    return {
+        "kernelShape": Shape((channels, *window.kernel)),
+        "strides": Shape((channels, *window.strides)),
+        "dilation": Shape((1, *window.dilations)),
+        "autoPadding": [False] * rank,
+        "lowerPad": none,
+        "upperPad": none,
+        "sharing": [True] * rank,
+        "transpose": False,
+        "outputShape": Shape((0,)),
+        "groups": group,
+        "maxTempMemSizeInSamples": 0,
+        "sequential": False,
     }

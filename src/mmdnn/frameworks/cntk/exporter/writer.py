@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk._operators import DATA_TYPES
 from mmdnn.frameworks.cntk.exporter.alignment import could_be_batched, joint_layout, ones_beside
 from mmdnn.frameworks.cntk.exporter.markers import Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
-from mmdnn.frameworks.cntk.exporter.scope import Group, Scope
+from mmdnn.frameworks.cntk.exporter.scope import FLOATS, Group, Scope
 from mmdnn.frameworks.cntk.exporter.table import ExportedNode
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, INFERRED, Axis, Function, Shape, Variable
 from mmdnn.tensors import references
-
-TYPES = {ir.DataType.FLOAT: 1, ir.DataType.DOUBLE: 2, ir.DataType.FLOAT16: 4}
-"""CNTK::DataType."""
 
 
 class Writer:
@@ -110,6 +108,11 @@ class Writer:
             self.node.refuse(f"the size of axis {position} is open")
         return found
 
+    def static(self, x: Operand, axis: int) -> tuple[Operand, int]:
+        """The operand with this axis static, and the axis counted from the front."""
+        position = self.node.front(axis, x.rank)
+        return (x if x.layout[position] is None else self.unbatched(x)), position
+
     def operand(self, value: ir.Value) -> Operand:
         """What an IR value is that has been written before."""
         return self.scope.operand(value)
@@ -169,10 +172,8 @@ class Writer:
             found = [self.unbatched(x) for x in found]
         layout = joint_layout(found)
         assert layout is not None
-        gone = [ones_beside(layout, x) for x in found]
-        return layout, [
-            self.squeezed(x, ones) if ones else x for x, ones in zip(found, gone, strict=True)
-        ]
+        rows = ((x, ones_beside(layout, x)) for x in found)
+        return layout, [self.squeezed(x, ones) if ones else x for x, ones in rows]
 
     def viewed(self, x: Operand, layout: Layout) -> Operand:
         """The same variable, its axes otherwise named."""
@@ -315,9 +316,9 @@ class Writer:
         """In another type of floats."""
         if kind == x.dtype:
             return x
-        if kind not in TYPES:
+        if kind not in FLOATS:
             self.node.refuse(f"CNTK has no numbers of the type {kind.name}")
-        return self.make("Cast", x, shape=x.shape, dtype=kind, newDataType=TYPES[kind])
+        return self.make("Cast", x, shape=x.shape, dtype=kind, newDataType=DATA_TYPES[kind])
 
     def divide(self, x: Operand, y: Operand) -> Operand:
         """A quotient, as CNTK's `element_divide` is."""
@@ -346,6 +347,3 @@ class Writer:
 def _union(variables: Sequence[Variable]) -> tuple[Axis, ...]:
     found = dict.fromkeys(axis for one in variables for axis in one.axes or ())
     return tuple(sorted(found, key=lambda axis: axis.ordered))
-
-
-__all__ = ["TYPES", "Writer"]

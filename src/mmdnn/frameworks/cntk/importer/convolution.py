@@ -7,7 +7,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
-from mmdnn.frameworks.cntk.importer.windows import cropped, row_major, spread, windows
+from mmdnn.frameworks.cntk.importer.windows import by_axis, cropped, padding, windows
 from mmdnn.ir.builder import Op
 
 
@@ -23,7 +23,7 @@ def convolution(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
         f.refuse("it goes along a sequence that is still packed")
     if not all(f.get("sharing", list)):
         f.refuse("its weights are not shared")
-    for name in ("kernelShape", "dilation", "outputShape"):
+    for name in ("kernelShape", "outputShape"):
         f.get(name, Shape, default=Shape((1,)))
     spatial = x.rank - 1
     if w.rank == x.rank and not f.get("transpose", bool):
@@ -32,7 +32,7 @@ def convolution(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
     if w.rank != x.rank + 1:
         f.refuse(f"a kernel of {w.rank} axes for an input of {x.rank}")
     kernel = sizes(w)[2:]
-    dilation = [int(d) for d in spread(f.get("dilation", Shape, default=Shape((1,))), spatial)]
+    dilation = by_axis(f, "dilation", spatial) if f.has("dilation") else [1] * spatial
     if f.get("transpose", bool):
         return _transposed(f, op, w, x, kernel, dilation)
     _check_channels(f, x, sizes(w)[1])
@@ -49,7 +49,7 @@ def convolution(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
             w.value,
             kernel_shape=list(kernel),
             strides=where.strides,
-            pads=[*where.before, *where.after],
+            pads=where.pads,
             dilations=dilation,
             group=groups,
         )
@@ -60,9 +60,9 @@ def convolution(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
 def _check_channels(f: ImportedFunction, x: Operand, channels: int) -> None:
     """The channel axis takes part like any other; only one place for the kernel is a convolution."""
     rank = x.rank
-    stride = spread(f.get("strides", Shape), rank)[0]
-    padded = row_major(f, "autoPadding", rank)[0] and len(f.get("autoPadding", list)) == rank
-    pads = [spread(f.get(name, Shape), rank)[0] for name in ("lowerPad", "upperPad")]
+    (stride, *_), (padded, *_) = by_axis(f, "strides", rank), by_axis(f, "autoPadding", rank)
+    padded = padded and len(f.get("autoPadding", list)) == rank
+    pads = [by_axis(f, name, rank)[0] for name in ("lowerPad", "upperPad")]
     if (padded and stride < channels and channels > 1) or (any(pads) and not padded):
         f.refuse("it pads the channels")
 
@@ -77,16 +77,12 @@ def _transposed(
 ) -> Operand:
     """Autopadding crops (k - 1) // 2 before and k // 2 after; a given size moves the end."""
     rank = len(kernel)
-    strides = [int(step) for step in spread(f.get("strides", Shape), rank)]
-    automatic = row_major(f, "autoPadding", rank)
-    lower, upper = (spread(f.get(name, Shape), rank) for name in ("lowerPad", "upperPad"))
+    strides, crops = by_axis(f, "strides", rank), padding(f, rank)
     wanted = f.get("outputShape", Shape)
     before, after, extra = [], [], []
     for axis, size in enumerate(kernel):
         extent = (size - 1) * dilation[axis] + 1
-        crop = (int(lower[axis]), int(upper[axis]))
-        if automatic[axis]:
-            crop = ((extent - 1) // 2, extent // 2)
+        crop = crops[axis] or ((extent - 1) // 2, extent // 2)
         if any(wanted):
             full = (sizes(x)[1 + axis] - 1) * strides[axis] + extent
             crop = (crop[0], full - crop[0] - wanted[len(wanted) - rank + axis])

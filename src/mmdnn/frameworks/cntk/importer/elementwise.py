@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk._operators import BY_DATA_TYPE
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
@@ -146,21 +147,12 @@ def straight_through(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     return op.Where(above, number(x.value, 1), number(x.value, -1))
 
 
-TYPES = {
-    1: ir.DataType.FLOAT,
-    2: ir.DataType.DOUBLE,
-    4: ir.DataType.FLOAT16,
-    5: ir.DataType.INT8,
-    6: ir.DataType.INT16,
-}
-
-
 @importer("Cast", doc=f"{API}/cntk.ops#cast")
 def cast(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
     kind = f.get("newDataType", int)
-    if kind not in TYPES:
+    if kind not in BY_DATA_TYPE:
         f.refuse(f"the type {kind} is not known")
-    return op.Cast(x.value, to=TYPES[kind])
+    return op.Cast(x.value, to=BY_DATA_TYPE[kind])
 
 
 @importer("Dropout", doc=f"{API}/cntk.ops#dropout")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import gt
+from dataclasses import replace
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.graph import Shape
+from mmdnn.frameworks.cntk.graph import UNKNOWN_SHAPE, Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
-from mmdnn.frameworks.cntk.importer.windows import Windows, cropped, windows
-from mmdnn.ir.builder import Dimension, Op
+from mmdnn.frameworks.cntk.importer.windows import cropped, windows
+from mmdnn.ir.builder import Op
+from mmdnn.ir.windows import Window
 
 MAX, AVERAGE = 0, 1
-
-_UNKNOWN = (-2,)
 
 _LARGEST = 1 << 16
 """An image's side, or a number of bins, of which each has numbers of its own in the IR."""
@@ -46,7 +45,7 @@ def pooling(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     kind, include = f.get("poolingType", int), f.get("includePad", bool, default=False)
     if kind not in (MAX, AVERAGE):
         f.refuse(f"the pooling type {kind} is not known")
-    if f.get("poolingWindowShape", Shape) == _UNKNOWN:
+    if f.get("poolingWindowShape", Shape) == UNKNOWN_SHAPE:
         for name in ("strides", "lowerPad", "upperPad"):
             f.get(name, Shape)
         f.get("autoPadding", list)
@@ -55,17 +54,15 @@ def pooling(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     kernel = _kernel(f, x, "poolingWindowShape")
     image = _image(op, x, len(kernel))
     found = windows(f, image.shape[1:], kernel)
-    if found.ceil and any(map(gt, found.strides, kernel)):
-        _check_inside(f, found, sizes(image)[1:], kernel)
-    if include and found.ceil:
-        found = _widened(found, sizes(image)[1:], kernel)
+    if found.ceil and (include or any(axis.stride > axis.span for axis in found.axes)):
+        found = _closed(f, found, sizes(image)[1:], include=include)
 
     def pool(value: ir.Value) -> ir.Value:
         inner, where = cropped(op, value, found, 2)
         given = {
             "kernel_shape": kernel,
             "strides": where.strides,
-            "pads": [*where.before, *where.after],
+            "pads": where.pads,
             "ceil_mode": int(where.ceil),
         }
         if kind == MAX:
@@ -78,26 +75,20 @@ def pooling(f: ImportedFunction, op: Op, x: Operand) -> Operand:
     return Operand(op.Squeeze(made.value, [x.leading]), x.axes)
 
 
-def _check_inside(
-    f: ImportedFunction, found: Windows, image: Sequence[int], kernel: list[int]
-) -> None:
-    """Refuse a last window that lies wholly outside: CNTK gives infinity there, or no number."""
-    for axis, size in enumerate(image):
-        room = size + found.before[axis] + found.after[axis] - kernel[axis]
-        last = -(-room // found.strides[axis]) * found.strides[axis] - found.before[axis]
-        if last >= size:
+def _closed(f: ImportedFunction, found: Window, image: Sequence[int], *, include: bool) -> Window:
+    """The windows over known sizes; where padding counts, padding instead of windows that hang over.
+
+    A last window that lies wholly outside is refused: CNTK gives infinity there, or no number.
+    """
+    axes = []
+    for axis, size in zip(found.axes, image, strict=True):
+        start, reach = axis.start, axis.reach
+        assert start is not None
+        assert reach is not None
+        if axis.stride > axis.span and start >= size:
             f.refuse("a window of it lies wholly outside of the image")
-
-
-def _widened(found: Windows, image: tuple[Dimension, ...], kernel: list[int]) -> Windows:
-    """Padding instead of windows that hang over."""
-    after = []
-    for axis, size in enumerate(image):
-        assert isinstance(size, int)
-        step, before = found.strides[axis], found.before[axis]
-        room = size + before + found.after[axis] - kernel[axis]
-        after.append(-(-room // step) * step + kernel[axis] - size - before)
-    return found._replace(after=after, ceil=False)
+        axes.append(replace(axis, end=reach, ceil=False) if include else axis)
+    return Window(tuple(axes))
 
 
 @importer("Unpooling", doc=f"{API}/cntk.ops#unpooling")
@@ -109,12 +100,12 @@ def unpooling(f: ImportedFunction, op: Op, x: Operand, like: Operand) -> Operand
         f.refuse("its operands have different dynamic axes")
     kernel = _kernel(f, like, "unpoolingWindowShape")
     found = windows(f, like.shape[1:], kernel)
-    if any(pad < 0 for pad in found.before) or len(kernel) != like.rank - 1:
+    if min(found.begins) < 0 or len(kernel) != like.rank - 1:
         f.refuse("its windows begin inside the image")
     given = {
         "kernel_shape": kernel,
         "strides": found.strides,
-        "pads": [*found.before, *found.after],
+        "pads": found.pads,
     }
     _, places = op.outputs(2).MaxPool(like.value, **given)
     made = op.MaxUnpool(x.value, places, op.Shape(like.value), **given)

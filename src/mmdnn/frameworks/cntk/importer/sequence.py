@@ -17,7 +17,7 @@ from mmdnn.frameworks.cntk.graph import BATCH, Axis, Shape
 from mmdnn.frameworks.cntk.importer import frames
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
-from mmdnn.frameworks.cntk.importer.windows import row_major, spread
+from mmdnn.frameworks.cntk.importer.windows import by_axis
 from mmdnn.ir.builder import Op
 
 
@@ -253,17 +253,15 @@ def convolution_lengths(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> 
         f.refuse("it is no convolution along a sequence")
     f.get("groups", int, default=1)
     f.get("sharing", list)
-    stride = int(spread(f.get("strides", Shape), rank)[place])
-    step = int(spread(f.get("dilation", Shape), rank)[place])
-    padded = row_major(f, "autoPadding", rank)[place]
-    pads = sum(int(spread(f.get(name, Shape), rank)[place]) for name in ("lowerPad", "upperPad"))
+    names = ("strides", "dilation", "autoPadding", "lowerPad", "upperPad")
+    stride, step, padded, *pads = (by_axis(f, name, rank)[place] for name in names)
     extent = (sizes(w)[1 + place] - 1) * step + 1
-    lost = 1 if padded else extent - pads
+    lost = 1 if padded else extent - sum(pads)
 
     def body(op: Op, lengths: ir.Value) -> ir.Value:
         reach = op.Add(lengths, np.array([stride - lost], np.int64))
         return op.Unsqueeze(op.Div(reach, np.array([stride], np.int64)), [1])
 
-    given = {"kernel": extent, "stride": stride, "autopad": int(padded), "pads": pads}
+    given = {"kernel": extent, "stride": stride, "autopad": padded, "pads": sum(pads)}
     (made,) = _local(f, "ConvolutionSequenceShape", [_lengths(f, x)], body, **given)
     return Operand(made, x.axes[:1])

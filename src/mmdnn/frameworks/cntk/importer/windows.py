@@ -1,90 +1,76 @@
 """Where windows lie: strides and padding of convolutions and poolings.
 
-(Source/Math/ConvolveGeometry.h.) Lists in attributes are column-major and may have one element for
-all axes; here they are row-major, one for each axis.
+Lists in attributes are column-major and may have one element for all axes; here they are row-major, one for
+each axis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
 
+import onnx_ir as ir
+
+from mmdnn.frameworks.cntk._windows import automatic
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.table import ImportedFunction
 from mmdnn.ir.builder import Dimension, NeedsStatic, Op
+from mmdnn.ir.windows import Axis, Window
 
 
-class Windows(NamedTuple):
-    """How a window moves, spatial axes only.
-
-    Attributes:
-        strides: Steps.
-        before: Padding before; negative where the first window begins inside the image.
-        after: Padding after.
-        ceil: Whether a last window that is not wholly inside counts.
-    """
-
-    strides: list[int]
-    before: list[int]
-    after: list[int]
-    ceil: bool
+def by_axis(f: ImportedFunction, name: str, rank: int) -> list[int]:
+    """What an attribute says of the last `rank` axes; one value stands for all."""
+    flags = name in ("autoPadding", "sharing")
+    values = [*reversed(f.get(name, list))] if flags else list(f.get(name, Shape))
+    return [int(value) for value in (values * rank if len(values) == 1 else values[-rank:])]
 
 
-def spread(values: Sequence[Any], rank: int) -> list[Any]:
-    """One value an axis, of the last `rank` axes; one value stands for all."""
-    found = list(values)
-    return found * rank if len(found) == 1 else found[-rank:]
+def padding(f: ImportedFunction, rank: int) -> list[tuple[int, int] | None]:
+    """The padding before and after, for each axis; None where CNTK works it out."""
+    columns = (by_axis(f, name, rank) for name in ("autoPadding", "lowerPad", "upperPad"))
+    rows = zip(*columns, strict=True)
+    return [None if auto else (lower, upper) for auto, lower, upper in rows]
 
 
-def row_major(f: ImportedFunction, name: str, rank: int) -> list[Any]:
-    """A list of the file, row-major, its last `rank` elements."""
-    return spread(list(reversed(f.get(name, list))), rank)
+def windows(f: ImportedFunction, image: Sequence[Dimension], spans: Sequence[int]) -> Window:
+    """Where windows that reach so far, dilation included, lie in an image.
 
-
-def windows(f: ImportedFunction, image: Sequence[Dimension], kernel: Sequence[int]) -> Windows:
-    """Where the windows of these sizes lie in an image.
+    The first ones may begin inside of the image; see `cropped`.
 
     Args:
         f: The function.
         image: Its spatial sizes.
-        kernel: The windows' extents, dilation included.
+        spans: How far a window reaches, for each of them.
     """
-    rank = len(kernel)
-    strides = [int(step) for step in spread(f.get("strides", Shape), rank)]
-    automatic = row_major(f, "autoPadding", rank)
-    lower, upper = (spread(f.get(name, Shape), rank) for name in ("lowerPad", "upperPad"))
-    ceil = f.get("ceilOutDim", bool, default=False) if f.has("ceilOutDim") else False
-    before, after = [], []
-    for axis in range(rank):
-        pads = (int(lower[axis]), int(upper[axis]))
-        if automatic[axis]:
-            pads = _automatic(f, image[axis], kernel[axis], strides[axis])
-        before.append(pads[0])
-        after.append(pads[1])
-    return Windows(strides, before, after, ceil)
+    rank = len(spans)
+    ceil = f.has("ceilOutDim") and f.get("ceilOutDim", bool)
+    axes = []
+    rows = zip(image, spans, by_axis(f, "strides", rank), padding(f, rank), strict=True)
+    for size, span, stride, pads in rows:
+        begin, end = pads or _automatic(f, size, span, stride)
+        known = size if isinstance(size, int) else None
+        axes.append(Axis(known, span, stride, 1, begin, end, ceil, drops=False))
+    return Window(tuple(axes))
 
 
-def _automatic(f: ImportedFunction, size: Dimension, kernel: int, stride: int) -> tuple[int, int]:
-    """CNTK's own padding: ceil(size / stride) windows, centred but for rounding.
+def _automatic(f: ImportedFunction, size: Dimension, span: int, stride: int) -> tuple[int, int]:
+    """CNTK's own padding.
 
     With a stride of 1 or 2 it is the same for all sizes, padding after that no window reaches apart.
     """
-    lower = (kernel - 1) // 2
     if stride <= 2:
-        return lower, kernel - 1 - lower
+        begin = (span - 1) // 2
+        return begin, span - 1 - begin
     if not isinstance(size, int):
         raise NeedsStatic(f.function.label)
-    count = -(-size // stride)
-    lower -= (size - 1 - (count - 1) * stride) // 2
-    return lower, max((count - 1) * stride + kernel - size - lower, 0)
+    begin, count = automatic(size, span, stride)
+    return begin, max((count - 1) * stride + span - size - begin, 0)
 
 
-def cropped(op: Op, x: Any, found: Windows, start: int) -> tuple[Any, Windows]:
+def cropped(op: Op, x: ir.Value, window: Window, start: int) -> tuple[ir.Value, Window]:
     """An image without what lies before the first window, where that begins inside of it."""
-    outside = [min(pad, 0) for pad in found.before]
-    if not any(outside):
-        return x, found
-    axes = [start + place for place, pad in enumerate(outside) if pad]
-    begins = [-pad for pad in outside if pad]
-    x = op.Slice(x, begins, [1 << 62] * len(begins), axes)
-    return x, found._replace(before=[max(pad, 0) for pad in found.before])
+    cuts = {place: -axis.begin for place, axis in enumerate(window.axes, start) if axis.begin < 0}
+    if not cuts:
+        return x, window
+    x = op.Slice(x, [*cuts.values()], [1 << 62] * len(cuts), [*cuts])
+    return x, Window(tuple(replace(axis, begin=max(axis.begin, 0)) for axis in window.axes))

@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.cntk import LARGE, graph
+from mmdnn.frameworks.cntk._operators import BY_DATA_TYPE
 from mmdnn.frameworks.cntk.graph import Attribute, Axis, Shape
 from mmdnn.tensors import references
 from mmdnn.tensors.wire import TAKE, Mapped, Piece, Tree, carve
@@ -37,15 +38,12 @@ _VALUES: dict[int, Any] = {
 _ENTRY[_VALUE].update(_VALUES)
 _TREE: Tree = {_DATA: _ENTRY}
 
-TYPES: dict[int, tuple[ir.DataType, str]] = {
-    1: (ir.DataType.FLOAT, "<f4"),
-    2: (ir.DataType.DOUBLE, "<f8"),
-    4: (ir.DataType.FLOAT16, "<f4"),
-    5: (ir.DataType.INT8, "|i1"),
-    6: (ir.DataType.INT16, "<i2"),
+_STORED = {
+    ir.DataType.FLOAT: (_FLOATS, "<f4"),
+    ir.DataType.DOUBLE: (_DOUBLES, "<f8"),
+    ir.DataType.FLOAT16: (_FLOATS, "<f4"),
 }
-"""CNTK::DataType: what numbers are, and as what the file has them (half floats as floats)."""
-_NUMBERS = {1: _FLOATS, 2: _DOUBLES, 4: _FLOATS}
+"""Where numbers stand, and as what: half floats as floats. Small integers stand by themselves."""
 _DENSE = 0
 MAX_REST = 256 << 20
 """Bytes that a model may take without its numbers."""
@@ -126,17 +124,18 @@ class _Decoder:
 
     def tensor(self, message: Any, where: _Where) -> ir.TensorProtocol:
         shape = self.shape(message.shape)
-        if message.data_type not in TYPES or any(dim < 0 for dim in shape):
+        dtype = BY_DATA_TYPE.get(message.data_type)
+        if dtype is None or any(dim < 0 for dim in shape):
             raise FormatError(f"a tensor of the unknown type {message.data_type} {list(shape)}")
         if message.storage_format != _DENSE:
             raise FormatError("a sparse tensor; CNTK itself writes none")
-        dtype, stored = TYPES[message.data_type]
-        if message.data_type not in _NUMBERS:
+        if dtype not in _STORED:
             return _small(message, dtype, shape)
+        field, stored = _STORED[dtype]
         if self.behind:
             pieces = [self._next(np.dtype(stored).itemsize * math.prod(shape))]
         else:
-            pieces = list(self._pieces((*where, (_NUMBERS[message.data_type], 0), 1)))
+            pieces = list(self._pieces((*where, (field, 0), 1)))
         if not math.prod(shape) and not pieces:
             return ir.tensor(np.zeros(shape, dtype.numpy()))
         kind = None if np.dtype(stored) == dtype.numpy() else stored

@@ -15,13 +15,12 @@ import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk._operators import BY_NUMBER
+from mmdnn.frameworks.cntk._operators import BY_DATA_TYPE, BY_NUMBER
 from mmdnn.frameworks.cntk.graph import Axis, Block, Function, Kind, Model, Shape, Variable
-from mmdnn.frameworks.cntk.reader.dictionary import TYPES, Dictionary
+from mmdnn.frameworks.cntk.reader.dictionary import Dictionary
 
 _T = TypeVar("_T")
 _OUTPUT = "_Output_"
-_UNKNOWN_SHAPE = (-2,)
 _MAX_OUTPUT = 1 << 16
 _DEEPEST = 100
 _SHARED = 64
@@ -171,12 +170,12 @@ def _variable(found: Dictionary) -> Variable:
         if not isinstance(value, ir.TensorProtocol):
             raise FormatError("it has no numbers", layer=uid)
         value.name = str(found.get("name") or uid)
-    dtype, _ = TYPES.get(_get(found, "data_type", int), (ir.DataType.UNDEFINED, ""))
+    dtype = BY_DATA_TYPE.get(_get(found, "data_type", int), ir.DataType.UNDEFINED)
     return Variable(
         uid,
         kind,
         dtype,
-        None if shape == _UNKNOWN_SHAPE else shape,
+        None if shape == graph.UNKNOWN_SHAPE else shape,
         tuple(reversed(axes)) if all(axis.is_dynamic for axis in axes) else None,
         str(found.get("name") or ""),
         sparse=bool(found.get("is_sparse")),

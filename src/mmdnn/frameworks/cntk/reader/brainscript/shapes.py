@@ -9,11 +9,11 @@ import onnx_ir as ir
 
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk._operators import DATA_TYPES
 from mmdnn.frameworks.cntk.graph import Attribute, Axis, Shape
 from mmdnn.frameworks.cntk.reader.brainscript import names
 from mmdnn.frameworks.cntk.reader.brainscript.table import Making, axis, maker, static_axis
 
-_NUMBERS = {ir.DataType.FLOAT: 1, ir.DataType.DOUBLE: 2, ir.DataType.FLOAT16: 4}
 _ALL = Axis(graph.END_STATIC)
 _MOST = 1 << 12
 
@@ -130,7 +130,7 @@ def sum_columns(f: Making) -> None:
 @maker("Cast")
 def cast(f: Making) -> None:
     """To the type that its numbers have."""
-    f.set("Cast", f.input(0), newDataType=_NUMBERS[f.node.dtype])
+    f.set("Cast", f.input(0), newDataType=DATA_TYPES[f.node.dtype])
 
 
 @maker("PastValue", "FutureValue", "Delay")
