@@ -85,7 +85,7 @@ class MissingExtraError(Error):
     def __init__(self, package: str, extra: str = "", *, hint: str | None = None) -> None:
         super().__init__(
             f"the package '{package}' is needed for this and is not installed",
-            hint=hint or f"pip install 'mmdnn[{extra}]'",
+            hint=hint or (f"pip install 'mmdnn[{extra}]'" if extra else f"pip install {package}"),
         )
 
 

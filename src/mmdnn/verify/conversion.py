@@ -132,7 +132,9 @@ def _settled(
     found = run.run_source(runners.of_opened(opened, model), model, given=check.given)
     fed = replace(found.feed, values=apply(steps, found.feed.values))
     runner, now, notes = runners.of_result(to, staged, fed)
-    found = replace(found, notes=(*found.notes, *notes))
+    remarks = getattr(to.room("engine"), "remarks", None) if runner.kind is Runs.ENGINE else None
+    said = remarks(staged, fed.values) if remarks is not None else ()
+    found = replace(found, notes=(*found.notes, *notes, *said))
     names = [str(value.name) for value in model.graph.outputs]
 
     def as_target(runner: Runner) -> Runner:

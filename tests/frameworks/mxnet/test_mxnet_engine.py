@@ -12,7 +12,8 @@ pytest.importorskip("onnxruntime")
 from helpers.mxnet import corpus
 from mmdnn.errors import MissingExtraError, ShapeError
 from mmdnn.frameworks.mxnet import engine, importer, reader
-from mmdnn.verify import environments
+from mmdnn.registry import Source
+from mmdnn.verify import environments, isolated
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,20 @@ def test_without_mxnet_the_command_is_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="mmengine install mxnet"):
         engine.interpreter()
+
+
+def test_what_fusion_changes_is_told(
+    python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MXNet fuses operators unless it is told not to; a usual network is the same both ways."""
+    del python
+    x = np.random.default_rng(0).standard_normal((1, 3, 8, 8)).astype("f4")
+    (tmp_path / "net-symbol.json").write_text(
+        '{"nodes": [{"op": "null", "name": "x", "inputs": []}, {"op": "Activation", "name": "r", '
+        '"attrs": {"act_type": "relu"}, "inputs": [[0, 0, 0]]}], "arg_nodes": [0], "heads": [[1, 0, 0]]}'
+    )
+    source = Source(tmp_path / "net-symbol.json")
+    assert engine.remarks(source, {"x": x}) == ()
+    answer = isolated.Answer(["r_output"], {})
+    monkeypatch.setattr(engine.isolated, "run", lambda *_, **__: [answer])
+    assert "computes r_output otherwise" in engine.remarks(source, {"x": x})[0]

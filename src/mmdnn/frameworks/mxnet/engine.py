@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -65,6 +66,20 @@ def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
     asked = [_job(*job) for job in jobs]
     answers = isolated.run(command, asked, missing=MISSING, timeout=TIMEOUT)
     return [_values(answer, *job) for answer, job in zip(answers, jobs, strict=True)]
+
+
+def remarks(source: Source, feeds: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """What a user of the model should know of MXNet itself: whether its fusion computes something else."""
+    job = _job(source, feeds)
+    asked = replace(job, settings={**job.settings, "fusion": True})
+    command = [interpreter(), "-W", "ignore", str(RUNNER)]
+    [answer] = isolated.run(command, [asked], missing=MISSING, timeout=TIMEOUT)
+    if isinstance(answer, isolated.Failure) or not answer.says:
+        return ()
+    return (
+        f"MXNet fuses operators unless MXNET_SUBGRAPH_BACKEND=NONE is set, and then computes "
+        f"{', '.join(answer.says)} otherwise.",
+    )
 
 
 def _values(
