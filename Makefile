@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: all demo test conformance differential mutation-score lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
+.PHONY: all demo test conformance differential lowest mutation-score lint mxnet cntk bench onnx-suite gluon-zoo schemas clean
 
 all: $(READY)
 
@@ -24,6 +24,10 @@ test: lint mxnet cntk
 # every corpus case to every target: make test takes all to the IR, and a sample to the others
 conformance: $(READY) mxnet cntk
 	MMDNN_ALL_CASES=1 $(BIN)/python -m pytest -n 2
+
+# the suite's core with the lowest versions that pyproject.toml declares, and in the newest Python there is
+lowest: $(READY)
+	$(BIN)/python tools/lowest.py
 
 # one node at a time through every exporter and back, beside onnxruntime
 differential: $(READY) mxnet cntk

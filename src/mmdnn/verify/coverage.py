@@ -228,7 +228,7 @@ _WATCHED: dict[str, Callable[[ir.Node, Arrays], set[str]]] = {
     **dict.fromkeys(("Sigmoid", "Tanh", "Softmax"), _squashed),
     **dict.fromkeys(("Max", "Min"), _chosen),
     **dict.fromkeys(("Where", "If", "Equal", "Greater", "Less", "GreaterOrEqual"), _truths),
-    **dict.fromkeys(("LessOrEqual", "And", "Or", "Xor", "Not"), _truths),
+    **dict.fromkeys(("LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"), _truths),
 }
 _WORDS: dict[Callable[[ir.Node, Arrays], set[str]], tuple[str, ...]] = {
     _sides: (_NEGATIVE, _POSITIVE),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmdnn.verify.compare import Tolerance, difference
-from mmdnn.verify.feeds import KINDS
 from mmdnn.verify.graphs import Matcher, Pair
+from mmdnn.verify.kinds import KINDS
 
 TRIED = ("random", "half zeros", "constant", "ties", "large", "huge", "tiny", "very tiny", "zeros")
 """What is fed to nodes that differ."""

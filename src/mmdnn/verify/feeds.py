@@ -8,8 +8,8 @@ kinds of inputs are always fed (`feeds`); others are searched for what these lea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
@@ -18,6 +18,7 @@ import onnx_ir as ir
 from mmdnn.ir import SAID
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.sequences import lengths_of
+from mmdnn.verify.kinds import KINDS
 from mmdnn.verify.tables import index_limits, inputs
 
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
@@ -29,7 +30,6 @@ MOST_ELEMENTS = 1 << 22
 """Of one input with free dimensions; sizes that make more are not tried."""
 Feeds = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -64,37 +64,6 @@ class Feed:
     is_batch: bool = False
 
 
-def _half_zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    values = np.atleast_1d(rng.standard_normal(shape))
-    values[..., ::2] = 0
-    return values.reshape(shape)
-
-
-def _scaled(scale: float) -> Draw:
-    return lambda rng, shape: scale * rng.standard_normal(shape)
-
-
-def _constant(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """A dark picture: one small number in each channel."""
-    return np.broadcast_to(rng.random(shape[:2] + (1,) * (len(shape) - 2)), shape)
-
-
-KINDS: dict[str, Draw] = {
-    "random": _scaled(1.0),
-    "pictures": lambda rng, shape: rng.integers(0, 256, shape).astype(float),
-    "half zeros": _half_zeros,
-    "large": _scaled(100.0),
-    "ties": lambda rng, shape: np.round(4 * rng.standard_normal(shape)) / 2,
-    "positive": lambda rng, shape: np.abs(rng.standard_normal(shape)),
-    "unit pictures": lambda rng, shape: rng.random(shape),
-    "tiny": _scaled(1e-3),
-    "huge": _scaled(1e4),
-    "very tiny": _scaled(1e-8),
-    "constant": _constant,
-    "zeros": lambda rng, shape: np.zeros(shape),
-    "enormous": _scaled(1e6),
-}
-"""Every kind by name, and how its floats are drawn."""
 TOGETHER = ("pictures", "half zeros", "ties")
 """What the rows of one batch are, where the batch is open."""
 ALWAYS = ("random", "pictures", "half zeros", "large")
@@ -198,9 +167,17 @@ def extras(
     """Further kinds of inputs, to be searched for what others leave unexercised."""
     filler = Filler(model, shapes)
     said = ", ".join(used)
+    if has_free_batch(model) and not shapes:
+        sizes = replace(sizes, batch=BATCH)
     for kind in KINDS:
-        if kind not in said:
+        if kind not in said and (kind != "not numbers" or _asks_for_nan(model)):
             yield filler.feed(kind, sizes)
+
+
+def _asks_for_nan(model: ir.Model) -> bool:
+    """Whether the model says what it does with what is no number: elsewhere no operator defines it."""
+    nodes = ir.traversal.RecursiveGraphIterator(model.graph)
+    return any(node.op_type in ("IsNaN", "IsInf") for node in nodes)
 
 
 class Filler:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+LEAST = 0.001
+"""A smaller part of the tolerance is not told from another."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """One value that both sides know, and the layer that makes it.
@@ -144,7 +148,8 @@ class Report:
             return f"the two disagree: {'; '.join(self.faults)}"
         words = WORDS[self.proof]
         said = f"{words}: {_count(self.layers)} agree in {self.source} and {self.target}"
-        used = f"; the worst uses {self.used:.2g} of the tolerance"
+        share = f"{self.used:.2g}" if self.used >= LEAST or not self.used else f"less than {LEAST}"
+        used = f"; the worst uses {share} of the tolerance"
         return f"{said}{used}{''.join(self._asides())}."
 
     def _asides(self) -> list[str]:
