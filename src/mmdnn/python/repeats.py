@@ -28,12 +28,12 @@ class Hole(NamedTuple):
     """A place for a literal.
 
     Attributes:
-        value: What stands there, as text.
+        value: What stands there, as text; None in a piece that lacks the place.
         label: What it is.
         default: What it is where it is left out, as text; None where it never is.
     """
 
-    value: str
+    value: str | None
     label: str
     default: str | None = None
 
@@ -297,35 +297,54 @@ def repeated(pieces: Iterable[Piece], often: int, signatures: Signatures) -> lis
     return [group for group in apart if len(group) >= often]
 
 
-def parameters(found: list[list[Hole]], taken: Iterable[str]) -> list[Parameter] | None:
+def _is_size(label: str) -> str:
+    return str(label == "size")
+
+
+def parameters(
+    found: list[list[Hole]], taken: Iterable[str], kind: Callable[[str], str] = _is_size
+) -> list[Parameter] | None:
     """The parameters of pieces whose keys are equal: literals that are not the same everywhere.
 
     Args:
         found: The holes of each piece.
         taken: Names of other parameters.
+        kind: Labels of one kind may be the same parameter, where their literals are.
 
     Returns:
         Those without a default first; None where names differ in a way that has no rule.
     """
     columns = [list(column) for column in zip(*found, strict=True)]
-    differing = [i for i, column in enumerate(columns) if len({one.value for one in column}) > 1]
-    names = [place for place in differing if columns[place][0].label == NAME]
-    used = set(taken)
-    made: dict[tuple[Any, ...], Parameter] = {}
-    for place in differing:
-        if place in names:
+    used, names = set(taken), []
+    made: list[tuple[str, Parameter]] = []
+    for place, column in enumerate(columns):
+        values = [one.value for one in column]
+        known = [value for value in values if value is not None]
+        if len(set(values)) == 1:
             continue
-        (_, label, default), values = columns[place][0], [one.value for one in columns[place]]
-        key = (label == "size", *values)
-        if key not in made:
-            made[key] = Parameter(variable(label, used), values, {}, default)
-        one = made[key]
+        label, default = column[0].label, column[0].default
+        if label == NAME:
+            names.append(place)
+            continue
+        one = next((one for own, one in made if own == kind(label) and _fits(one, values)), None)
+        if one is None:
+            filled = [known[0] if value is None else value for value in values]
+            if len(set(filled)) == 1:
+                continue
+            one = Parameter(variable(label, used), filled, {}, default)
+            made.append((kind(label), one))
         one.default = one.default if one.default == default else None
         one.places[place] = Raw(one.name)
-    named = _named(names, [[columns[i][row].value for i in names] for row in range(len(found))])
+    named = _named(names, [[str(row[i].value) for i in names] for row in found])
     if named is None:
         return None
-    return sorted([*made.values(), *named], key=lambda one: one.default is not None)
+    given = [*(one for _, one in made), *named]
+    return sorted(given, key=lambda one: one.default is not None)
+
+
+def _fits(given: Parameter, values: Sequence[str | None]) -> bool:
+    """Whether it is these values, where there are some."""
+    return all(value in (None, own) for value, own in zip(values, given.values, strict=True))
 
 
 def _named(places: list[int], rows: list[list[str]]) -> list[Parameter] | None:

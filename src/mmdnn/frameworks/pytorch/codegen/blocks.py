@@ -29,11 +29,15 @@ from mmdnn.frameworks.pytorch.codegen.naming import (
     short_name,
     wish,
 )
-from mmdnn.frameworks.pytorch.codegen.parameters import PROJECTION, Parameters, generic
+from mmdnn.frameworks.pytorch.codegen.parameters import PROJECTION, generic
 from mmdnn.frameworks.pytorch.graph import Member, Module, Program, Variable
 from mmdnn.names import take
 from mmdnn.python.expressions import Code
+from mmdnn.python.literals import Raw
+from mmdnn.python.repeats import Parameter
 from mmdnn.python.statements import Statement, substitute
+
+Arguments = tuple[list[Raw], dict[str, Raw]]
 
 Replacement = dict[int, tuple[Statement, Member]]
 """The call of a block, and the block's member, by where the piece they replace starts."""
@@ -92,13 +96,19 @@ def _make_class(program: Program, pieces: list[Piece], names: set[str]) -> Repla
     template = next((p for p in pieces if p.shortcut), pieces[0])
     columns = [piece.members() for piece in pieces]
     pattern = columns[pieces.index(template)]
-    parameters = Parameters(_final_channels(columns))
-    inner: dict[Member, Member] = {}
-    for index, member in enumerate(pattern):
-        if member is SHORTCUT:
-            inner[member] = _shortcut_member(pieces, parameters)
-        else:
-            inner[member] = generic([column[index] for column in columns], parameters)
+    paths = [_path_members(piece) for piece in pieces]
+    length = max(map(len, paths))
+    layers = [[path[i] if path else None for path in paths] for i in range(length)]
+    own = [
+        [column[i] for column in columns] for i, member in enumerate(pattern) if member != SHORTCUT
+    ]
+    made, given = generic([*own, *layers], _final_channels(columns), [bool(p) for p in paths])
+    path = Member("", "identity")
+    if length:
+        path = Member("shortcut", "nn.Sequential", children=tuple(made[len(own) :]))
+        path.kwargs |= {} if all(paths) else {"when": PROJECTION}
+    rest = iter(made)
+    inner = {member: path if member is SHORTCUT else next(rest) for member in pattern}
     _name_inner(list(inner.values()), columns)
     block.members = [m for m in inner.values() if m.type != "identity"]
     variables = {template.entry: Variable("x")}
@@ -110,15 +120,27 @@ def _make_class(program: Program, pieces: list[Piece], names: set[str]) -> Repla
         Statement([variables[s.targets[0]]], _rewrite(s.code, {**variables, **inner}))
         for s in template.statements
     ]
-    block.parameters = parameters.declare()
+    block.parameters = [one.declared for one in given]
     program.blocks.append(block)
     return {
         piece.start: _instance(
-            block, piece, template, variables, column, parameters.arguments(i), name
+            block, piece, template, variables, column, _arguments(given, i), name
         )
         for i, (piece, column, name) in enumerate(
             zip(pieces, columns, _instance_names(pieces), strict=True)
         )
+    }
+
+
+def _path_members(piece: Piece) -> list[Member]:
+    return [m for s in piece.shortcut or [] for m in s.code.references(Member)]
+
+
+def _arguments(given: list[Parameter], index: int) -> Arguments:
+    """What the class is given for one piece."""
+    values = {one.name: Raw(one.values[index]) for one in given}
+    return [values[one.name] for one in given if one.default is None], {
+        one.name: values[one.name] for one in given if one.default not in (None, values[one.name])
     }
 
 
@@ -134,7 +156,7 @@ def _instance(
     template: Piece,
     variables: dict[Variable, Variable],
     members: list[Member],
-    arguments: tuple[list[Any], dict[str, Any]],
+    arguments: Arguments,
     name: str,
 ) -> tuple[Statement, Member]:
     optional = any(member.name == "shortcut" for member in block.members)
@@ -170,25 +192,6 @@ def _replace(main: Module, pieces: list[Piece], replacement: Replacement) -> Non
         if i not in inside or i in replacement
     ]
     main.members = unique(replacement[gone[m].start][1] if m in gone else m for m in main.members)
-
-
-def _shortcut_member(pieces: list[Piece], parameters: Parameters) -> Member:
-    """The residual path: nothing, modules, or modules in some of the pieces."""
-    paths = [
-        [m for s in piece.shortcut or [] for m in s.code.references(Member)] for piece in pieces
-    ]
-    present = [path for path in paths if path]
-    if not present:
-        return Member("", "identity")
-    layers = [
-        generic([path[i] if path else None for path in paths], parameters)
-        for i in range(len(present[0]))
-    ]
-    member = Member("shortcut", "nn.Sequential", children=tuple(layers))
-    if len(present) < len(paths):
-        parameters.value([bool(path) for path in paths], PROJECTION)
-        member.kwargs["when"] = PROJECTION
-    return member
 
 
 def _shortcut_instance(piece: Piece) -> Member:

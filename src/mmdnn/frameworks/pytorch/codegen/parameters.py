@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import Any
 
 from mmdnn.frameworks.pytorch.graph import Member
-from mmdnn.names import take
 from mmdnn.python.literals import Raw, literal
+from mmdnn.python.repeats import Hole, Parameter, parameters
+
+Column = Sequence[Member | None]
+"""The members of all pieces at one place; None where a piece has none."""
 
 DEFAULTS: dict[str, Any] = {
     "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "eps": 1e-5,
@@ -32,89 +36,73 @@ PROJECTION = "projection"
 """The parameter that says whether a block's residual path has modules."""
 
 
-class Parameters:
-    """What differs between the pieces, each distinct column of values once.
+def generic(
+    columns: Sequence[Column], final: list[Any], projected: list[bool]
+) -> tuple[list[Member], list[Parameter]]:
+    """The members as the class makes them, and the parameters that it takes.
 
     Args:
-        final: The column that is to be called `out_channels`.
+        columns: The members that each of them stands for.
+        final: Of each piece, what is to be called `out_channels`.
+        projected: Of each piece, whether its residual path has modules.
     """
-
-    def __init__(self, final: list[Any]) -> None:
-        self.final = final
-        self.columns: list[tuple[str, list[Any]]] = []
-        self.names = {"self", "x"}
-
-    def value(self, values: list[Any], wanted: str) -> Any:
-        """The value itself where all are equal, else the name of the parameter that carries it."""
-        if all(literal(v) == literal(values[0]) for v in values):
-            return values[0]
-        for name, column in self.columns:
-            same = list(map(literal, column)) == list(map(literal, values))
-            if same and _alike(name, wanted):
-                return Raw(name)
-        if wanted == "out_channels" and values != self.final:
-            wanted = "channels"
-        self.columns.append((take(wanted, self.names, 2), values))
-        return Raw(self.columns[-1][0])
-
-    def optional(self, values: list[Any], wanted: str) -> Any:
-        """The same for what only some pieces have (None elsewhere): a parameter that fits is preferred."""
-        present = [i for i, value in enumerate(values) if value is not None]
-        for name, column in self.columns:
-            same = all(literal(column[i]) == literal(values[i]) for i in present)
-            if same and _alike(name, wanted):
-                return Raw(name)
-        filled = [values[present[0]] if value is None else value for value in values]
-        return self.value(filled, wanted)
-
-    def declare(self) -> list[str]:
-        """The parameters of `__init__`; those with a torch default come last."""
-        plain = [name for name, _ in self.columns if not self._default(name)]
-        keyed = [f"{n}={literal(DEFAULTS[n])}" for n, _ in self.columns if self._default(n)]
-        flags = [f"{name}=False" for name, _ in self.columns if name == PROJECTION]
-        return [*(n for n in plain if n != PROJECTION), *keyed, *flags]
-
-    def arguments(self, index: int) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments for one piece."""
-        args = [
-            values[index]
-            for name, values in self.columns
-            if not self._default(name) and name != PROJECTION
-        ]
-        kwargs = {
-            name: values[index]
-            for name, values in self.columns
-            if (self._default(name) and values[index] != DEFAULTS[name])
-            or (name == PROJECTION and values[index])
-        }
-        return args, kwargs
-
-    @staticmethod
-    def _default(name: str) -> bool:
-        return name in DEFAULTS
-
-
-def _alike(name: str, wanted: str) -> bool:
-    """Whether a parameter of the one name may stand for the other: both count channels, or are the same."""
-    plain = name.rstrip("_0123456789")
-    return plain == wanted or {plain, wanted} <= CHANNELS
-
-
-def generic(column: list[Member | None], parameters: Parameters) -> Member:
-    """The member as the class makes it, for those of all pieces; None where a piece has none."""
-    first = next(m for m in column if m is not None)
-    choose = parameters.optional if None in column else parameters.value
-    names = next((n for begin, n in POSITIONS.items() if first.type.startswith(begin)), ())
-    args = [
-        choose([m and m.args[i] for m in column], names[i] if i < len(names) else "channels")
-        for i in range(len(first.args))
+    rows = [_holes(column, key, final) for column in columns for key in _arguments(column)]
+    rows.append([Hole(str(one), PROJECTION, "False") for one in projected])
+    given = parameters([list(row) for row in zip(*rows, strict=True)], ("self", "x"), _kind)
+    assert given is not None
+    for one in given:
+        one.default = one.default if one.name in DEFAULTS or one.name == PROJECTION else None
+    written = {place: raw for one in given for place, raw in one.places.items()}
+    place = count()
+    members = [
+        _member(column, {key: written.get(next(place)) for key in _arguments(column)})
+        for column in columns
     ]
-    kwargs = {}
-    for key in _keys(m.kwargs for m in column if m is not None):
-        value = choose([m and m.kwargs.get(key, DEFAULTS.get(key)) for m in column], key)
-        if isinstance(value, Raw) or value != DEFAULTS.get(key):
-            kwargs[key] = value
-    return Member("", first.type, tuple(args), kwargs, dict(first.tensors), first.layer)
+    return members, sorted(given, key=lambda one: one.default is not None)
+
+
+def _kind(label: str) -> str:
+    """What count channels may stand for one another."""
+    return "channels" if label in CHANNELS else label
+
+
+def _arguments(column: Column) -> list[int | str]:
+    """A number for each argument that has no keyword, then the keywords."""
+    (first, *rest) = [m for m in column if m is not None]
+    return [*range(len(first.args)), *_keys(m.kwargs for m in (first, *rest))]
+
+
+def _value(member: Member, key: int | str) -> Any:
+    if isinstance(key, int):
+        return member.args[key]
+    return member.kwargs.get(key, DEFAULTS.get(key))
+
+
+def _holes(column: Column, key: int | str, final: list[Any]) -> list[Hole]:
+    """An argument in each piece."""
+    first = next(m for m in column if m is not None)
+    if isinstance(key, str):
+        label = key
+    else:
+        names = next((n for begin, n in POSITIONS.items() if first.type.startswith(begin)), ())
+        label = names[key] if key < len(names) else "channels"
+    if label == "out_channels" and [_value(m or first, key) for m in column] != final:
+        label = "channels"
+    default = literal(DEFAULTS[label]) if label in DEFAULTS else None
+    return [Hole(None if m is None else literal(_value(m, key)), label, default) for m in column]
+
+
+def _member(column: Column, written: dict[int | str, Any]) -> Member:
+    """The member, with parameters in the places of its arguments."""
+    first = next(m for m in column if m is not None)
+    values = {k: _value(first, k) if raw is None else raw for k, raw in written.items()}
+    args = tuple(value for key, value in values.items() if isinstance(key, int))
+    kwargs = {
+        key: value
+        for key, value in values.items()
+        if isinstance(key, str) and (isinstance(value, Raw) or value != DEFAULTS.get(key))
+    }
+    return Member("", first.type, args, kwargs, dict(first.tensors), first.layer)
 
 
 def _keys(mappings: Iterable[dict[str, Any]]) -> list[str]:
