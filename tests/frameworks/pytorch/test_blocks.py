@@ -35,11 +35,12 @@ class Net:
                 x, weight, kernel_shape=[kernel] * 2, pads=pads, strides=[stride] * 2
             )
 
-    def residual(self, x: ir.Value, outputs: int, stride: int = 1) -> ir.Value:
+    def residual(self, x: ir.Value, outputs: int, stride: int = 1, path: int = 1) -> ir.Value:
         op = self.builder.op
         shortcut = x
         if stride > 1 or x.shape[1] != outputs:  # type: ignore[index]
-            shortcut = self.convolve(x, outputs, 1, stride)
+            for i in range(path):
+                shortcut = self.convolve(shortcut, outputs, 1, 1 if i else stride)
         y = op.Relu(self.convolve(x, outputs, 3, stride))
         return op.Relu(op.Add(shortcut, self.convolve(y, outputs)))
 
@@ -134,3 +135,24 @@ def test_shared_weights_are_not_hidden_in_a_class() -> None:
 
     text = check(net.finish(block(block(net.x))))
     assert text.count("nn.Conv2d(") == 1
+
+
+@pytest.mark.parametrize("paths", [(1, 2, 1), (2, 1, 1), (1, 2, 2)])
+def test_residual_paths_of_other_layers_are_no_part_of_a_class(paths: tuple[int, ...]) -> None:
+    net = Net(4)
+    x = net.x
+    for i, path in enumerate(paths):
+        x = net.residual(x, 6 + 2 * i, path=path)
+    text = check(net.finish(x))
+    assert text.count(" = BasicBlock(") == 2
+
+
+def test_what_torch_assumes_depends_on_the_class() -> None:
+    net = Net(4)
+    x = net.x
+    for i in range(4):
+        x = net.convolve(x, 5 + i)
+        ones = net.builder.weight(f"scale{i}", ir.tensor(np.full(5 + i, 1.5, np.float32)))
+        steps = net.builder.weight(f"shift{i}", ir.tensor(np.arange(5 + i).astype(np.float32)))
+        x = net.builder.op.InstanceNormalization(x, ones, steps, epsilon=1e-5)
+    assert "nn.InstanceNorm2d(out_channels, affine=True)" in check(net.finish(x))

@@ -20,6 +20,7 @@ from mmdnn.frameworks.pytorch.codegen.cells import (
     chains,
     extend,
     private,
+    signature,
     unique,
 )
 from mmdnn.frameworks.pytorch.codegen.naming import (
@@ -32,12 +33,10 @@ from mmdnn.frameworks.pytorch.codegen.naming import (
 from mmdnn.frameworks.pytorch.codegen.parameters import PROJECTION, generic
 from mmdnn.frameworks.pytorch.graph import Member, Module, Program, Variable
 from mmdnn.names import take
-from mmdnn.python.expressions import Code
-from mmdnn.python.literals import Raw
-from mmdnn.python.repeats import Parameter
+from mmdnn.python.expressions import Call, Code, call
+from mmdnn.python.literals import Raw, literal
+from mmdnn.python.repeats import settled
 from mmdnn.python.statements import Statement, substitute
-
-Arguments = tuple[list[Raw], dict[str, Raw]]
 
 Replacement = dict[int, tuple[Statement, Member]]
 """The call of a block, and the block's member, by where the piece they replace starts."""
@@ -53,7 +52,8 @@ def fold_blocks(program: Program) -> None:
         for piece in pieces:
             if private(piece, uses):
                 groups[piece.key].append(piece)
-        repeated = [group for group in groups.values() if len(group) > 1]
+        alike = [_with_one_path(group) for group in groups.values()]
+        repeated = [group for group in alike if len(group) > 1]
         taken = {i for group in repeated for p in group for i in range(p.start, p.stop)}
         if find is _repeated_cells:
             repeated = [_extended(group, program.main, taken, uses) for group in repeated]
@@ -61,6 +61,13 @@ def fold_blocks(program: Program) -> None:
         for group in repeated:
             replacement |= _make_class(program, group, names)
         _replace(program.main, [piece for group in repeated for piece in group], replacement)
+
+
+def _with_one_path(group: list[Piece]) -> list[Piece]:
+    """Without those whose residual path has other modules than most of those that have any."""
+    paths = [p.shortcut and signature(replace(p, statements=p.shortcut)) for p in group]
+    usual = [path for path, _ in Counter(filter(None, paths)).most_common(1)]
+    return [piece for piece, path in zip(group, paths, strict=True) if not path or path in usual]
 
 
 def _extended(
@@ -124,7 +131,12 @@ def _make_class(program: Program, pieces: list[Piece], names: set[str]) -> Repla
     program.blocks.append(block)
     return {
         piece.start: _instance(
-            block, piece, template, variables, column, _arguments(given, i), name
+            block,
+            piece,
+            template,
+            variables,
+            column,
+            settled(call(name, **{one.name: Raw(one.values[i]) for one in given}), given),
         )
         for i, (piece, column, name) in enumerate(
             zip(pieces, columns, _instance_names(pieces), strict=True)
@@ -136,18 +148,10 @@ def _path_members(piece: Piece) -> list[Member]:
     return [m for s in piece.shortcut or [] for m in s.code.references(Member)]
 
 
-def _arguments(given: list[Parameter], index: int) -> Arguments:
-    """What the class is given for one piece."""
-    values = {one.name: Raw(one.values[index]) for one in given}
-    return [values[one.name] for one in given if one.default is None], {
-        one.name: values[one.name] for one in given if one.default not in (None, values[one.name])
-    }
-
-
-def _final_channels(columns: list[list[Member]]) -> list[Any]:
-    """How many channels the last convolution of each piece gives."""
+def _final_channels(columns: list[list[Member]]) -> list[str]:
+    """How many channels the last convolution of each piece gives, as text."""
     convolutions = [[m for m in column if m.type.startswith("nn.Conv")] for column in columns]
-    return [members[-1].args[1] for members in convolutions if members]
+    return [literal(members[-1].args[1]) for members in convolutions if members]
 
 
 def _instance(
@@ -156,8 +160,7 @@ def _instance(
     template: Piece,
     variables: dict[Variable, Variable],
     members: list[Member],
-    arguments: Arguments,
-    name: str,
+    made: Call,
 ) -> tuple[Statement, Member]:
     optional = any(member.name == "shortcut" for member in block.members)
     children = [
@@ -170,8 +173,8 @@ def _instance(
         for ours, theirs in zip(template.statements, piece.statements, strict=True)
     }
     member = Member(
-        name, block.name, tuple(arguments[0]), arguments[1],
-        layer=name, block=block, children=tuple(children), originals=originals,
+        made.function, block.name, made.args, made.kwargs,
+        layer=made.function, block=block, children=tuple(children), originals=originals,
     )  # fmt: skip
     node = piece.statements[-1].node
     return Statement([piece.exit], Code("{0}({1})", (member, piece.entry)), node=node), member

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mmdnn.frameworks.pytorch.codegen.parameters import SIGNATURES, made_by
 from mmdnn.frameworks.pytorch.graph import Member, Variable
 from mmdnn.python.expressions import Code, Operand
 from mmdnn.python.literals import literal
@@ -297,7 +298,7 @@ def signature(piece: Piece) -> str:
     def operand(x: Operand) -> str:
         if isinstance(x, Member):
             members.setdefault(x, len(members))
-            return f"m{members[x]}:{x.type}:{len(x.args)}:{sorted(x.tensors)}"
+            return f"m{members[x]}:{SIGNATURES.outline(made_by(x), {})}:{sorted(x.tensors)}"
         if isinstance(x, Variable):
             return f"v{numbers.get(x, -1)}"
         if not isinstance(x, Code):
