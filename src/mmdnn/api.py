@@ -16,10 +16,10 @@ from mmdnn.ir import notes as told
 from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
-from mmdnn.outputs import Staging, outputs
+from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
-from mmdnn.saving import files_of, size_of, write
+from mmdnn.saving import files_of, write, write_representation
 from mmdnn.verify import comparison, conversion
 from mmdnn.verify import proof as proofs
 from mmdnn.verify.compare import Tolerance
@@ -199,35 +199,19 @@ def save(
     return [final_path for final_path, _ in written]
 
 
-def save_ir(
-    model: ir.Model,
-    prefix: PathLike,
-    progress: Silent | None = None,
-    place: Staging | None = None,
-) -> list[Path]:
+def save_ir(model: ir.Model, prefix: PathLike, progress: Silent | None = None) -> list[Path]:
     """Write the intermediate representation: `<prefix>.pb`, `<prefix>.npy` and `<prefix>.json`.
 
     Args:
         model: As `load` gives it.
         prefix: A path without suffix.
         progress: Told how far the work is.
-        place: Says where to write until all is complete, where that is not this call's to end.
 
     Returns:
         The files written.
     """
-    from mmdnn.ir.storage.files import write_ir
-
-    if place is None:
-        with outputs(files_of(model)) as own:
-            return save_ir(model, prefix, progress, own)
-    final = Path(prefix)
-    staged = place(final.with_name(f"{final.name}.pb")).with_name(final.name)
-    with (progress or Silent()).bytes(size_of(model), f"writing {final.name}") as wrote:
-        written = [final.parent / path.name for path in write_ir(model, staged, wrote)]
-    for path in written:
-        place(path)
-    return written
+    with outputs(files_of(model)) as place:
+        return write_representation(model, Path(prefix), place, progress or Silent())
 
 
 def convert(*files: PathLike, **asked: Unpack[Converting]) -> Result:

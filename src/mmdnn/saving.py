@@ -54,6 +54,20 @@ def write(
     return [(_final(path, staged, target, settings, weights, place), path) for path in written]
 
 
+def write_representation(
+    model: ir.Model, prefix: Path, place: Callable[[PathLike], Path], progress: Silent
+) -> list[Path]:
+    """Write `<prefix>.pb`, `<prefix>.npy` and `<prefix>.json` where `place` says; returns their places."""
+    from mmdnn.ir.storage.files import write_ir
+
+    staged = place(prefix.with_name(f"{prefix.name}.pb")).with_name(prefix.name)
+    with progress.bytes(size_of(model), f"writing {prefix.name}") as wrote:
+        written = [prefix.parent / path.name for path in write_ir(model, staged, wrote)]
+    for path in written:
+        place(path)
+    return written
+
+
 def size_of(model: ir.Model) -> int:
     """The bytes of a model's weights."""
     tensors = [value.const_value for value in model.graph.initializers.values()]

@@ -41,15 +41,8 @@ def parser() -> arguments.Parser:
     )
     made.flag(source, "-w", "-iw", "--IRWeightPath", metavar="FILE", help="its weights, NAME.npy")
     target = made.add_argument_group("the result")
-    made.flag(
-        target,
-        "-f",
-        "-df",
-        "--dstFramework",
-        metavar="NAME",
-        required=True,
-        help="for which framework",
-    )
+    name = {"metavar": "NAME", "required": True, "help": "for which framework"}
+    made.flag(target, "-f", "-df", "--dstFramework", **name)
     made.flag(
         target, "-d", "-o", "--dstModelPath", metavar="FILE", required=True, help="the source code"
     )

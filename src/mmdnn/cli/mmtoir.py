@@ -59,7 +59,7 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Read, write the IR, and say so."""
-    from mmdnn import api, opening, progress, registry, saving
+    from mmdnn import opening, progress, registry, saving
     from mmdnn.ir import notes, preprocessing
     from mmdnn.outputs import outputs
 
@@ -76,7 +76,7 @@ def work(args: Namespace) -> dict[str, Any]:
         place.protect(saving.files_of(model))
         if args.splitPreprocess:
             model, steps = preprocessing.split(model)
-        written = api.save_ir(model, target, progress.bars(), place)
+        written = saving.write_representation(model, target, place, progress.bars())
     names = {path.suffix: path for path in written}
     for suffix in (".json", ".pb"):
         command.say(args, f"IR network structure is saved as [{names[suffix]}].")

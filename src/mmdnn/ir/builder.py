@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir import COMPUTED, IR_VERSION, LAYER, OPSET, TYPE, UNNAMED
-from mmdnn.ir.passes.inference import infer, name_sizes
+from mmdnn.ir.passes.inference import infer_named
 from mmdnn.names import take
 from mmdnn.shapes import OpenShape, Shape, closed
 
@@ -116,8 +116,7 @@ class Builder:
 
     def constant(self, data: Any, dtype: Any = None) -> ir.Value:
         """A small constant, as an initializer."""
-        array = np.asarray(data, dtype)
-        name = self.unique(f"{self._layer}/const")
+        array, name = np.asarray(data, dtype), self.unique(f"{self._layer}/const")
         value = ir.val(name, const_value=ir.tensor(array, name=name))
         value.metadata_props[COMPUTED] = "yes"
         self.graph.initializers[name] = value
@@ -151,8 +150,7 @@ class Builder:
         for output in node.outputs:
             output.name = self.unique(str(node.name))
         if domain == "":
-            infer(node)
-            name_sizes(node)
+            infer_named(node)
         self.graph.append(node)
         return tuple(node.outputs)
 

@@ -73,7 +73,13 @@ def _check_channels(node: ir.Node) -> None:
         )
 
 
-def name_sizes(node: ir.Node) -> None:
+def infer_named(node: ir.Node) -> None:
+    """`infer`, and names for open sizes behind windows; see `_name_sizes`."""
+    infer(node)
+    _name_sizes(node)
+
+
+def _name_sizes(node: ir.Node) -> None:
     """Give sizes behind a window their names, where those before it have names: (h+1)//2.
 
     Equal names are equal sizes, so what has come the same way fits together.
