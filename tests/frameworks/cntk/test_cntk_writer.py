@@ -28,7 +28,7 @@ AMBIGUOUS = {"dup_names"}
 def described(model: Model) -> tuple[Any, ...]:
     """Everything that a file says of a model, by uid."""
     functions, variables = {}, {}
-    for one in writer.in_order(model.root):
+    for one in graph.reachable([model.root], blocks=True):
         block = one.block and (
             *(one.block.type, one.block.name, one.block.uid, one.block.root.uid),
             [(inner.uid, outer.uid) for inner, outer in one.block.arguments.items()],

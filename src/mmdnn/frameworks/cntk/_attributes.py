@@ -74,6 +74,3 @@ def _typed(value: Attribute, name: str, function: Function) -> Any:
             f"its attribute {name} is {value}", layer=function.label, operator=function.type
         )
     return value
-
-
-__all__ = ["CUSTOM", "DOUBLES", "INTS", "SINGLES", "Int", "Single", "typed"]

@@ -33,6 +33,3 @@ def kept(node: ir.Node, like: Mapping[str, Any]) -> dict[str, Any]:
         name: found[name] if type(found.get(name)) is type(value) else value
         for name, value in like.items()
     }
-
-
-__all__ = ["FIXED", "TRAINING", "keep", "kept"]

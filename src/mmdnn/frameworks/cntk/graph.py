@@ -317,10 +317,11 @@ def inside(block: Block) -> list[Function]:
     return reachable([block.root])
 
 
-def reachable(roots: list[Function]) -> list[Function]:
+def reachable(roots: list[Function], *, blocks: bool = False) -> list[Function]:
     """The functions that these depend on, themselves included, in an order of dependence.
 
-    What a loop reads of its own past comes where it is first met.
+    What a loop reads of its own past comes where it is first met; with `blocks`, what is inside of one
+    comes before it.
     """
     order: list[Function] = []
     seen: set[Function] = set()
@@ -332,6 +333,7 @@ def reachable(roots: list[Function]) -> list[Function]:
         elif function not in seen:
             seen.add(function)
             pending.append((function, True))
-            owners = [one.owner for one in reversed(function.inputs) if one.owner is not None]
-            pending += [(owner, False) for owner in owners if owner not in seen]
+            needed = [one.owner for one in function.inputs if one.owner is not None]
+            needed += [function.block.root] if blocks and function.block is not None else []
+            pending += [(one, False) for one in reversed(needed) if one not in seen]
     return order

@@ -16,8 +16,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk import LARGE, codegen, graph
-from mmdnn.frameworks.cntk._attributes import Int, Single, typed
+from mmdnn.frameworks.cntk import LARGE, _format, codegen, graph
+from mmdnn.frameworks.cntk._attributes import typed
 from mmdnn.frameworks.cntk._operators import DATA_TYPES, OPERATORS
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Shape, Variable
 from mmdnn.tensors import references, stream
@@ -32,11 +32,6 @@ COMPOSITE, FUNCTION, VARIABLE = 3, 24, 1
 """Versions of what is in it, as CNTK 2.7 has them."""
 
 _COMPOSITE = "CompositeFunction"
-
-_ENTRIES, _ENTRY_VALUE, _ITEM, _NUMBERS = 2, 2, 1, 1
-_VECTOR, _NESTED, _VIEW = 11, 12, 13
-_FLOATS, _DOUBLES, _INTS = 4, 5, 7
-"""Field numbers: of a Dictionary, an Entry, a Vector, a DictionaryValue, an NDArrayView."""
 
 
 def write(
@@ -80,7 +75,7 @@ def write(
 
 
 def _composite(model: Model) -> dict[str, Any]:
-    functions = in_order(model.root)
+    functions = graph.reachable([model.root], blocks=True)
     return {
         "version": COMPOSITE,
         "type": _COMPOSITE,
@@ -90,25 +85,6 @@ def _composite(model: Model) -> dict[str, Any]:
         "inputs": [_variable(one) for one in _read_first(model, functions)],
         "primitive_functions": [_function(one) for one in functions],
     }
-
-
-def in_order(root: Function) -> list[Function]:
-    """All functions, those inside blocks too: what one needs before it, but for loops."""
-    order: dict[Function, None] = {}
-    met: set[Function] = set()
-    pending = [(root, False)]
-    while pending:
-        function, done = pending.pop()
-        if done:
-            order[function] = None
-        elif function not in met:
-            met.add(function)
-            pending.append((function, True))
-            needed = [one.owner for one in function.inputs]
-            if function.block is not None:
-                needed = [*needed, function.block.root]
-            pending += [(one, False) for one in reversed(needed) if one is not None]
-    return list(order)
 
 
 def _read_first(model: Model, functions: list[Function]) -> list[Variable]:
@@ -196,11 +172,13 @@ class _Encoder:
         for index, (key, value) in enumerate(found.items()):
             entry = message.data.add()
             entry.key = key
-            self.value(entry.value, value, (*path, (_ENTRIES, index), (_ENTRY_VALUE, 0)))
+            self.value(
+                entry.value, value, (*path, (_format.ENTRIES, index), (_format.ENTRY_VALUE, 0))
+            )
 
     def value(self, message: Any, value: Any, path: Path_) -> None:
         message.version = VALUE
-        for type_, (kind, field) in _PLAIN.items():
+        for type_, (kind, field) in _format.PLAIN.items():
             if isinstance(value, type_):
                 message.value_type = kind
                 setattr(message, field, value)
@@ -215,14 +193,14 @@ class _Encoder:
             message.value_type = 9
             message.vector_value.SetInParent()
             for index, item in enumerate(value):
-                place = (*path, (_VECTOR, 0), (_ITEM, index))
+                place = (*path, (_format.VECTOR, 0), (_format.ITEM, index))
                 self.value(message.vector_value.value.add(), item, place)
         elif isinstance(value, Mapping):
             message.value_type = 10
-            self.dictionary(message.dictionary_value, value, (*path, (_NESTED, 0)))
+            self.dictionary(message.dictionary_value, value, (*path, (_format.NESTED, 0)))
         elif value is not None:
             message.value_type = 11
-            self.tensor(message.nd_array_view_value, value, (*path, (_VIEW, 0)))
+            self.tensor(message.nd_array_view_value, value, (*path, (_format.VIEW, 0)))
 
     def tensor(self, message: Any, tensor: ir.TensorProtocol, path: Path_) -> None:
         """Fill an NDArrayView; half floats stand in files as floats, small integers as any."""
@@ -239,18 +217,9 @@ class _Encoder:
                 tensor, lambda half: half.astype(np.float32), dtype=ir.DataType.FLOAT
             )
         if tensor.size:
-            self.tensors[(*path, (_DOUBLES if wide else _FLOATS, 0), _NUMBERS)] = tensor
-
-
-_PLAIN: dict[type, tuple[int, str]] = {
-    bool: (1, "bool_value"),
-    Int: (2, "int_value"),
-    int: (3, "size_t_value"),
-    Single: (4, "float_value"),
-    float: (5, "double_value"),
-    str: (6, "string_value"),
-}
-"""DictionaryValue::Type, and the field; what a type is derived from comes after it."""
+            self.tensors[
+                (*path, (_format.DOUBLES if wide else _format.FLOATS, 0), _format.NUMBERS)
+            ] = tensor
 
 
 def _shape(message: Any, dims: Sequence[int]) -> None:
@@ -265,6 +234,3 @@ def _axis(message: Any, axis: Axis) -> None:
         message.static_axis_idx = axis.index
     if axis.ordered or static:
         message.is_ordered_dynamic_axis = True
-
-
-__all__ = ["in_order", "write"]

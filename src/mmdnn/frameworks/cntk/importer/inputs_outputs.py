@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmdnn.errors import ShapeError, UnsupportedError, UsageError
+from mmdnn.frameworks.cntk import _cntk
 from mmdnn.frameworks.cntk.graph import (
     BATCH,
     FREE,
@@ -90,14 +91,7 @@ def _fitting(dims: list[Dimension], leading: int, given: Given, name: str) -> li
     return dims
 
 
-CRITERIA = frozenset(
-    {
-        *("CrossEntropyWithSoftmax", "ClassificationError", "SquaredError", "Logistic"),
-        *("LambdaRank", "NDCG", "EditDistanceError", "ForwardBackward", "BinaryCrossEntropy"),
-        *("WeightedBinaryCrossEntropy", "CosDistanceWithNegativeSamples", "CrossEntropy"),
-        *("LatticeSequenceWithSoftmax", "Cosine distance with negative samples"),
-    }
-)
+CRITERIA = _cntk.CRITERIA | {"CrossEntropy"}
 """What a model is trained and judged by; left out unless somebody asks for it."""
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError
-from mmdnn.frameworks.cntk import LARGE, graph
+from mmdnn.frameworks.cntk import LARGE, _format, graph
 from mmdnn.frameworks.cntk._operators import BY_DATA_TYPE
 from mmdnn.frameworks.cntk.graph import Attribute, Axis, Shape
 from mmdnn.tensors import references
@@ -25,25 +25,25 @@ from mmdnn.tensors.wire import TAKE, Mapped, Piece, Tree, carve
 Dictionary = dict[str, Attribute]
 _Where = tuple[tuple[int, int] | int, ...]
 
-_DATA, _VALUE = 2, 2
-_ITEM = 1
-_VECTOR, _DICTIONARY, _VIEW = 11, 12, 13
-_FLOATS, _DOUBLES, _BYTES, _INTS = 4, 5, 6, 7
-_ENTRY: dict[int, Any] = {}
-_VALUES: dict[int, Any] = {
-    _VECTOR: {_ITEM: _ENTRY.setdefault(_VALUE, {})},
-    _DICTIONARY: {_DATA: _ENTRY},
-    _VIEW: {number: {1: TAKE} for number in (_FLOATS, _DOUBLES, _BYTES)},
+_INSIDE: dict[int, Any] = {}
+_ENTRY = {_format.ENTRY_VALUE: _INSIDE}
+_INSIDE |= {
+    _format.VECTOR: {_format.ITEM: _INSIDE},
+    _format.NESTED: {_format.ENTRIES: _ENTRY},
+    _format.VIEW: {
+        number: {_format.NUMBERS: TAKE}
+        for number in (_format.FLOATS, _format.DOUBLES, _format.BYTES)
+    },
 }
-_ENTRY[_VALUE].update(_VALUES)
-_TREE: Tree = {_DATA: _ENTRY}
+_TREE: Tree = {_format.ENTRIES: _ENTRY}
 
 _STORED = {
-    ir.DataType.FLOAT: (_FLOATS, "<f4"),
-    ir.DataType.DOUBLE: (_DOUBLES, "<f8"),
-    ir.DataType.FLOAT16: (_FLOATS, "<f4"),
+    ir.DataType.FLOAT: (_format.FLOATS, "<f4"),
+    ir.DataType.DOUBLE: (_format.DOUBLES, "<f8"),
+    ir.DataType.FLOAT16: (_format.FLOATS, "<f4"),
 }
 """Where numbers stand, and as what: half floats as floats. Small integers stand by themselves."""
+_PLAIN = dict(_format.PLAIN.values())
 _DENSE = 0
 MAX_REST = 256 << 20
 """Bytes that a model may take without its numbers."""
@@ -91,7 +91,7 @@ class _Decoder:
     def dictionary(self, message: Any, where: _Where) -> Dictionary:
         found: Dictionary = {}
         for index, entry in enumerate(message.data):
-            place = (*where, (_DATA, index), (_VALUE, 0))
+            place = (*where, (_format.ENTRIES, index), (_format.ENTRY_VALUE, 0))
             if entry.key in found:
                 raise FormatError(f"'{entry.key}' stands twice in one Dictionary")
             found[entry.key] = self.value(entry.value, place)
@@ -102,18 +102,18 @@ class _Decoder:
         if kind in _PLAIN:
             plain: Attribute = getattr(message, _PLAIN[kind])
             return plain
-        if kind == 7:
+        if kind == _format.SHAPE:
             return self.shape(message.nd_shape_value)
-        if kind == 8:
+        if kind == _format.AXIS:
             return _axis(message.axis_value)
-        if kind == 9:
+        if kind == _format.LIST:
             items = enumerate(message.vector_value.value)
-            inner = (*where, (_VECTOR, 0))
-            return [self.value(one, (*inner, (_ITEM, index))) for index, one in items]
-        if kind == 10:
-            return self.dictionary(message.dictionary_value, (*where, (_DICTIONARY, 0)))
-        if kind == 11:
-            return self.tensor(message.nd_array_view_value, (*where, (_VIEW, 0)))
+            inner = (*where, (_format.VECTOR, 0))
+            return [self.value(one, (*inner, (_format.ITEM, index))) for index, one in items]
+        if kind == _format.DICTIONARY:
+            return self.dictionary(message.dictionary_value, (*where, (_format.NESTED, 0)))
+        if kind == _format.TENSOR:
+            return self.tensor(message.nd_array_view_value, (*where, (_format.VIEW, 0)))
         if kind == 0:
             return None
         raise FormatError(f"a value of the unknown type {kind}")
@@ -177,13 +177,3 @@ def _small(message: Any, dtype: ir.DataType, shape: Shape) -> ir.TensorProtocol:
     if numbers.size != math.prod(shape) or (small != numbers).any():
         raise FormatError(f"{numbers.size} numbers are no {dtype.name}{list(shape)}")
     return ir.tensor(small.reshape(shape))
-
-
-_PLAIN = {
-    1: "bool_value",
-    2: "int_value",
-    3: "size_t_value",
-    4: "float_value",
-    5: "double_value",
-    6: "string_value",
-}

@@ -55,6 +55,3 @@ def _is_kept(node: Node) -> bool:
     if node.kind not in UNDERSTOOD or (node.kind == "LearnableParameter" and is_fed(node)):
         return False
     return node.kind not in _FORGOTTEN or not _FORGOTTEN[node.kind](node.fields)
-
-
-__all__ = ["is_understood"]

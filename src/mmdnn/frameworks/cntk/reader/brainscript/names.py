@@ -32,6 +32,3 @@ def axes(name: str) -> tuple[Axis, ...]:
     if not name or name.startswith(_SEQUENCE):
         return (BATCH, SEQUENCE)
     return (BATCH, Axis(DYNAMIC, name, ordered=True))
-
-
-__all__ = ["axes", "identity", "is_made"]

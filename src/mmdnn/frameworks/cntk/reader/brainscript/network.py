@@ -156,15 +156,3 @@ def _groups(file: Stream, known: dict[str, Node]) -> dict[str, list[Node]]:
         raise UnsupportedError("pairs of nodes, which CNTK itself has given up", file=file.path)
     file.marker("ERootNodes")
     return found
-
-
-__all__ = [
-    "CRITERIA",
-    "EVALUATION",
-    "FEATURES",
-    "LABELS",
-    "OUTPUTS",
-    "Network",
-    "Node",
-    "load",
-]

@@ -249,6 +249,3 @@ class Stream:
 
 def _half(bits: np.ndarray) -> np.ndarray:
     return bits.astype("<u2").view(np.float16)
-
-
-__all__ = ["PRECISIONS", "Stream"]

@@ -212,6 +212,3 @@ def static_axis(index: int) -> Axis:
     if not 1 <= index <= graph.MAX_AXES:
         raise UnsupportedError(f"{index} is no static axis")
     return Axis(index - 1)
-
-
-__all__ = ["MULTIPLEXER", "Making", "axis", "make", "maker", "place", "static_axis"]
