@@ -46,17 +46,15 @@ def scan(
     ]
     if len(set(back)) > 1:
         node.refuse("it goes forwards and backwards at once")
-    frames, static = _frames(node, cntk, fed, scan_input_axes or [0] * len(fed))
+    frames, static = _frames(cntk, fed, scan_input_axes or [0] * len(fed))
     like = next(one for one in frames if not isinstance(one, Unknown))
     delay = "FutureValue" if back and back[0] else "PastValue"
-    states = [_state(node, cntk, place, body, delay, like, inputs[place]) for place in range(count)]
+    states = [_state(cntk, place, body, delay, like, inputs[place]) for place in range(count)]
     scope = cntk.scope
     scope.operands.update(zip(body.inputs, [*states, *frames], strict=True))
     _capture(cntk, body, like)
     write(scope, body)
-    after = [
-        _after(node, cntk, body.outputs[place], state, like) for place, state in enumerate(states)
-    ]
+    after = [_after(cntk, body.outputs[place], state, like) for place, state in enumerate(states)]
     for state, now in zip(states, after, strict=True):
         close(state.oldest if isinstance(state, Buffer) and state.oldest else state, now)
     finals = [
@@ -70,7 +68,7 @@ def scan(
 
 
 def _frames(
-    node: ExportedNode, cntk: Writer, fed: Sequence[Operand], axes: Sequence[int]
+    cntk: Writer, fed: Sequence[Operand], axes: Sequence[int]
 ) -> tuple[list[Operand], bool]:
     """What is scanned, a frame as if it were a sample; and whether time was a static axis."""
     found: list[Operand] = []
@@ -84,17 +82,17 @@ def _frames(
         if x.layout[place] is None:
             static = True
             step = step or Axis(DYNAMIC, cntk.scope.uid("steps"), ordered=True)
-            x = _turned(node, cntk, x, place, step)
+            x = _turned(cntk, x, place, step)
         found.append(framed(cntk, x))
     if len({time_of(one) for one in found if not isinstance(one, Unknown)}) != 1:
-        node.refuse("it goes over several sequences, or over none")
+        cntk.node.refuse("it goes over several sequences, or over none")
     return found, static
 
 
-def _turned(node: ExportedNode, cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
+def _turned(cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
     """An operand whose time is static, as a sequence."""
     if BATCH not in x.layout:
-        node.refuse("it has no batch")
+        cntk.node.refuse("it has no batch")
     time = x.static(place)
     order = [time, *[axis for axis in range(len(x.shape)) if axis != time]]
     x = cntk.transpose(x, order, (BATCH, *[None] * len(order)))
@@ -102,13 +100,7 @@ def _turned(node: ExportedNode, cntk: Writer, x: Operand, place: int, step: Axis
 
 
 def _state(
-    node: ExportedNode,
-    cntk: Writer,
-    place: int,
-    body: ir.Graph,
-    delay: str,
-    like: Operand,
-    initial: Operand,
+    cntk: Writer, place: int, body: ir.Graph, delay: str, like: Operand, initial: Operand
 ) -> Operand:
     """A state as the delay of what it becomes; of several frames, as a delay of as many."""
     inner = body.inputs[place]
@@ -117,19 +109,19 @@ def _state(
     rest = dims[2:] if count > 1 else dims[1:]
     shape = tuple(dim for dim in rest if isinstance(dim, int))
     if len(shape) != len(rest):
-        node.refuse("the size of its state is open")
-    start = _initial(node, cntk, node.node.inputs[place], initial)
+        cntk.node.refuse("the size of its state is open")
+    start = _initial(cntk, cntk.node.node.inputs[place], initial)
     made = delayed(cntk, delay, like, start, shape, count)
-    return made if count == 1 else Buffer((), (), made.dtype, origin=node, oldest=made)
+    return made if count == 1 else Buffer((), (), made.dtype, origin=cntk.node, oldest=made)
 
 
-def _initial(node: ExportedNode, cntk: Writer, value: ir.Value | None, x: Operand) -> Operand:
+def _initial(cntk: Writer, value: ir.Value | None, x: Operand) -> Operand:
     constant = constant_behind(value)
     if constant is not None:
         array = references.read(constant)
         return cntk.constant(array.copy())
     if isinstance(x, Unknown) or x.layout[:1] != (BATCH,):
-        node.refuse("its initial state does not belong to the samples")
+        cntk.node.refuse("its initial state does not belong to the samples")
     return x
 
 
@@ -143,15 +135,13 @@ def _buffered(state: ir.Value) -> int:
     return size if isinstance(size, int) else 1
 
 
-def _after(
-    node: ExportedNode, cntk: Writer, value: ir.Value, state: Operand, like: Operand
-) -> Operand:
+def _after(cntk: Writer, value: ir.Value, state: Operand, like: Operand) -> Operand:
     """What a state becomes."""
     if isinstance(state, Buffer):
         joined = value.producer()
         newest = joined.inputs[1].producer() if joined is not None and joined.inputs[1] else None
         if joined is None or joined.op_type != "Concat" or newest is None or not newest.inputs[0]:
-            node.refuse("a state of several frames that is no delay")
+            cntk.node.refuse("a state of several frames that is no delay")
         return cntk.scope.operand(newest.inputs[0])
     found = cntk.scope.operand(value)
     return _spread(cntk, found, like)

@@ -107,7 +107,7 @@ def conv_transpose(
     """All that the windows cover, and then a cut, where CNTK's own padding is another one."""
     x = cntk.batched(x)
     weight = cntk.unbatched(weight)
-    weight, frame = _spread(node, cntk, weight, window)
+    weight, frame = _spread(cntk, weight, window)
     crop = _open_crop(node, frame) if frame.sizes is None else _crop(frame)
     made = _grouped(cntk, x, weight, frame, crop, group)
     return _biased(cntk, made, bias)
@@ -157,14 +157,12 @@ def _open_crop(node: ExportedNode, frame: Window) -> Crop:
     return Crop(tuple(frame.begins), tuple(ends), (FREE,) * len(frame), auto)
 
 
-def _spread(
-    node: ExportedNode, cntk: Writer, weight: Operand, frame: Window
-) -> tuple[Operand, Window]:
+def _spread(cntk: Writer, weight: Operand, frame: Window) -> tuple[Operand, Window]:
     """A dilated kernel with its zeros written out: CNTK's transpose forgets the dilation."""
     if max(frame.dilations) == 1:
         return weight, frame
     if weight.tensor is None:
-        node.refuse("its dilated kernel is computed while the model runs")
+        cntk.node.refuse("its dilated kernel is computed while the model runs")
     shape = (*weight.shape[:2], *frame.spans)
     where: Any = (..., *(slice(None, None, step) for step in frame.dilations))
 

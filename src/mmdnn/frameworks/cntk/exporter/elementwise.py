@@ -169,7 +169,7 @@ def total(node: ExportedNode, cntk: Writer, first: Operand, *rest: Operand) -> O
 
 @exporter("Max", "Min", doc=f"{API}/cntk.ops#element_max")
 def extreme(node: ExportedNode, cntk: Writer, *operands: Operand) -> Operand:
-    clipped = _clipped(node, cntk)
+    clipped = _clipped(cntk)
     if clipped is not None:
         return clipped
     made, *rest = operands
@@ -178,12 +178,16 @@ def extreme(node: ExportedNode, cntk: Writer, *operands: Operand) -> Operand:
     return made
 
 
-def _clipped(node: ExportedNode, cntk: Writer) -> Operand | None:
+def _clipped(cntk: Writer) -> Operand | None:
     """CNTK's own `Clip` by tensors: Min(Max(x, low), high)."""
-    most = producer(node.node.inputs[0], "Max")
-    if not (cntk.is_own and node.source_type == "Clip") or most is None or node.type != "Min":
+    most = producer(cntk.node.node.inputs[0], "Max")
+    if (
+        not (cntk.is_own and cntk.node.source_type == "Clip")
+        or most is None
+        or cntk.node.type != "Min"
+    ):
         return None
-    values = [*most.inputs, node.node.inputs[1]]
+    values = [*most.inputs, cntk.node.node.inputs[1]]
     x, low, high = (cntk.operand(one) for one in values if one is not None)
     return cntk.make("Clip", x, low, high, shape=x.shape)
 
@@ -221,7 +225,7 @@ WIDE = {ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UI
 @exporter("Cast", doc=f"{API}/cntk.ops#cast", unused="saturate")
 def cast(node: ExportedNode, cntk: Writer, x: Operand, *, to: int) -> Operand:
     """Numbers become whole or truth values by what CNTK has for that; both are floats."""
-    own = _own_cast(node, cntk)
+    own = _own_cast(cntk)
     if own is not None:
         return own
     kind = ir.DataType(to)
@@ -235,28 +239,26 @@ def cast(node: ExportedNode, cntk: Writer, x: Operand, *, to: int) -> Operand:
     return cntk.cast(x, cntk.scope.kind(kind))
 
 
-def _own_cast(node: ExportedNode, cntk: Writer) -> Operand | None:
+def _own_cast(cntk: Writer) -> Operand | None:
     """CNTK's `OneHot`, and its product of half numbers, which the IR has in several operators."""
-    if not cntk.is_own or node.source_type not in {"OneHot", "Times"}:
+    if not cntk.is_own or cntk.node.source_type not in {"OneHot", "Times"}:
         return None
-    if node.source_type == "Times":
-        return _half_product(node, cntk)
-    equal = producer(node.node.inputs[0], "Equal")
+    if cntk.node.source_type == "Times":
+        return _half_product(cntk)
+    equal = producer(cntk.node.node.inputs[0], "Equal")
     wide = producer(equal.inputs[0], "Unsqueeze") if equal else None
     whole = producer(wide.inputs[0], "Cast") if wide else None
     floor = producer(whole.inputs[0], "Floor") if whole else None
     values = [floor.inputs[0], equal.inputs[1], wide.inputs[1]] if equal and wide and floor else []
     operands = [cntk.operand(value) for value in values if value is not None]
-    return _one_hot(node, cntk, *operands) if len(operands) == 3 else None
+    return _one_hot(cntk, *operands) if len(operands) == 3 else None
 
 
-def _one_hot(
-    node: ExportedNode, cntk: Writer, x: Operand, numbers: Operand, axes: Operand
-) -> Operand | None:
+def _one_hot(cntk: Writer, x: Operand, numbers: Operand, axes: Operand) -> Operand | None:
     known = numbers.numbers()
     if known is None or not np.array_equal(known.reshape(-1), np.arange(known.size)):
         return None
-    position = node.front(node.ints(axes, "axes")[0], x.rank + 1)
+    position = cntk.node.front(cntk.node.ints(axes, "axes")[0], x.rank + 1)
     layout = (*x.layout[:position], None, *x.layout[position:])
     place = sum(axis is None for axis in layout[:position])
     return cntk.make(
@@ -270,8 +272,8 @@ def _one_hot(
     )
 
 
-def _half_product(node: ExportedNode, cntk: Writer) -> Operand | None:
-    product = producer(node.node.inputs[0], "MatMul")
+def _half_product(cntk: Writer) -> Operand | None:
+    product = producer(cntk.node.node.inputs[0], "MatMul")
     casts = [producer(one, "Cast") for one in product.inputs] if product else []
     found = [cntk.operand(one.inputs[0]) for one in casts if one is not None and one.inputs[0]]
     if len(found) != 2 or any(one.dtype != ir.DataType.FLOAT16 for one in found):

@@ -25,7 +25,7 @@ def gather(node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axi
     if found is None:
         return picked(cntk, x, position, _from_front(cntk, places, size))
     if size == FREE:
-        return _of_open(node, cntk, x, position, found)
+        return _of_open(cntk, x, position, found)
     size = cntk.size(x, position)
     known = np.where(found < 0, found + size, found).astype(np.int64)
     if known.size and (known.min() < 0 or known.max() >= size):
@@ -33,15 +33,13 @@ def gather(node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axi
     return chosen(cntk, x, position, known)
 
 
-def _of_open(
-    node: ExportedNode, cntk: Writer, x: Operand, position: int, places: np.ndarray
-) -> Operand:
+def _of_open(cntk: Writer, x: Operand, position: int, places: np.ndarray) -> Operand:
     """Places of an axis of open size: of a slice CNTK would want to know how much it leaves."""
     if places.size == 1:
         begin = int(places.reshape(-1)[0])
         return chosen(cntk, cntk.cut(x, position, begin, begin + 1), position, places * 0)
     if places.min() < 0:
-        node.refuse(f"it counts from the end of axis {position}, whose size is open")
+        cntk.node.refuse(f"it counts from the end of axis {position}, whose size is open")
     return picked(cntk, x, position, cntk.constant(places.astype(x.dtype.numpy())))
 
 
@@ -212,25 +210,23 @@ def slice_(
         if (begin, step) == (0, 1) and stop >= FAR:
             continue
         x, position = cntk.static(x, axis)
-        x = sliced(node, cntk, x, position, slice(begin, stop, step))
+        x = sliced(cntk, x, position, slice(begin, stop, step))
     return x
 
 
-def sliced(node: ExportedNode, cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
+def sliced(cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
     """A slice as Python has it, of a static axis; backwards by a second one."""
     if x.dims[position] == FREE:
-        return _slice_of_open(node, cntk, x, position, where)
+        return _slice_of_open(cntk, x, position, where)
     found = range(*where.indices(cntk.size(x, position)))
     if not found:
-        node.refuse("nothing is left of its input")
+        cntk.node.refuse("nothing is left of its input")
     first, last = sorted((found[0], found[-1]))
     x = cntk.cut(x, position, first, last + 1, abs(found.step))
     return x if found.step > 0 or len(found) == 1 else cntk.cut(x, position, 0, len(found), -1)
 
 
-def _slice_of_open(
-    node: ExportedNode, cntk: Writer, x: Operand, position: int, where: slice
-) -> Operand:
+def _slice_of_open(cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
     """The last elements of an axis of open size, or elements counted from its front."""
     to_end = where.stop >= FAR
     if where.step == 1 and where.start < 0 and to_end:
@@ -238,4 +234,4 @@ def _slice_of_open(
     if where.step == 1 and 0 <= where.start < where.stop and not to_end:
         rows = np.arange(where.start, where.stop, dtype=x.dtype.numpy())
         return picked(cntk, x, position, cntk.constant(rows))
-    return node.refuse(f"the size of axis {position} is open")
+    return cntk.node.refuse(f"the size of axis {position} is open")

@@ -16,11 +16,15 @@ MOST_PRODUCTS = 64
 """Matrices that are multiplied one by one, at most."""
 
 
-def contracted(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> tuple[Operand, Operand]:
+def contracted(cntk: Writer, x: Operand, y: Operand) -> tuple[Operand, Operand]:
     """A product's operands as CNTK's own layer had them: it flattens its input by itself."""
     maker = x.producer("Flatten", "Reshape")
     first = maker.inputs[0] if maker is not None else None
-    if not cntk.is_own or maker is None or maker.metadata_props.get(LAYER) != node.source_layer:
+    if (
+        not cntk.is_own
+        or maker is None
+        or maker.metadata_props.get(LAYER) != cntk.node.source_layer
+    ):
         return x, y
     before = cntk.operand(first) if first is not None else x
     count = len(x.shape) - 1
@@ -52,7 +56,7 @@ def gemm(
     if transB:
         y = transposed(cntk, y)
     kept = x.layout
-    x, y = contracted(node, cntk, x, y)
+    x, y = contracted(cntk, x, y)
     with cntk.block("Dense", layer=True):
         made = scaled(cntk, cntk.times(x, y, layout=kept), alpha)
         return made if z is None or not beta else cntk.Plus(made, scaled(cntk, z, beta))
@@ -87,24 +91,24 @@ def matmul(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
         return cntk.squeezed(made, [made.rank - 2])
     x = cntk.unbatched(x) if x.layout[-1] is not None else x
     y = cntk.unbatched(y) if any(y.layout[-2:]) else y
-    turned = _turned(node, cntk, x, y)
+    turned = _turned(cntk, x, y)
     if turned is not None:
         return turned
     if y.is_static and len(y.shape) == 2:
         layout = x.layout
-        return cntk.times(*contracted(node, cntk, x, y), layout=layout)
+        return cntk.times(*contracted(cntk, x, y), layout=layout)
     if x.is_static and x.rank == 2:
         return _left(cntk, x, y)
     x = cntk.unbatched(x) if x.layout[-2] is not None else x
-    return _several(node, cntk, x, y)
+    return _several(cntk, x, y)
 
 
-def _turned(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand | None:
+def _turned(cntk: Writer, x: Operand, y: Operand) -> Operand | None:
     """X times the transpose of a matrix, which CNTK has a function for."""
     if len(y.shape) != 2 or len(x.shape) not in (1, 2) or x.tensor is not None:
         return None
     maker = y.producer("Transpose")
-    own = cntk.is_own and node.source_type == "TransposeTimes"
+    own = cntk.is_own and cntk.node.source_type == "TransposeTimes"
     if maker is not None and maker.inputs[0] is not None:
         before = cntk.operand(maker.inputs[0])
         if before.layout != y.layout or before.shape != y.shape[::-1] or before.tensor is not None:
@@ -126,7 +130,7 @@ def _left(cntk: Writer, x: Operand, y: Operand) -> Operand:
     return transposed(cntk, cntk.times(transposed(cntk, y), transposed(cntk, x)))
 
 
-def _several(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _several(cntk: Writer, x: Operand, y: Operand) -> Operand:
     """Matrices of x times those of y, one each."""
     if x.is_batched and y.is_batched and x.rank == y.rank:
         if len(x.shape) == 2:
@@ -134,14 +138,14 @@ def _several(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operan
         if x.shape[:-2] == y.shape[:-2] and FREE not in x.shape:
             return _folded(cntk, x, y)
     if x.is_batched and y.is_static and y.rank < x.rank:
-        return _one_by_one(node, cntk, x, y)
+        return _one_by_one(cntk, x, y)
     if y.is_batched and x.is_static and x.rank < y.rank:
-        return _one_by_one(node, cntk, x, y)
+        return _one_by_one(cntk, x, y)
     if x.is_batched or y.is_batched:
         x, y = (_raised(cntk, one, max(x.rank, y.rank)) for one in (x, y))
         if x.shape[:-2] == y.shape[:-2] and x.is_batched and y.is_batched:
-            return _several(node, cntk, x, y)
-    return _one_by_one(node, cntk, x, y)
+            return _several(cntk, x, y)
+    return _one_by_one(cntk, x, y)
 
 
 def _raised(cntk: Writer, x: Operand, rank: int) -> Operand:
@@ -162,7 +166,7 @@ def _folded(cntk: Writer, x: Operand, y: Operand) -> Operand:
     return cntk.batched(back)
 
 
-def _one_by_one(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _one_by_one(cntk: Writer, x: Operand, y: Operand) -> Operand:
     """Each pair of matrices by itself."""
     if not (x.is_batched or x.is_static) or not (y.is_batched or y.is_static):
         x, y = cntk.unbatched(x), cntk.unbatched(y)
@@ -173,10 +177,10 @@ def _one_by_one(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Ope
             x, y = (one, y) if x.is_static else (x, one)
         else:
             x, y = cntk.unbatched(x), cntk.unbatched(y)
-    leading = _leading(node, x, y)
+    leading = _leading(cntk.node, x, y)
     count = math.prod(leading)
     if count > MOST_PRODUCTS:
-        node.refuse(f"it multiplies {count} matrices")
+        cntk.node.refuse(f"it multiplies {count} matrices")
     layout: Layout = ((BATCH,) if BATCH in (*x.layout, *y.layout) else ()) + (None,) * 2
     pairs = [[_matrix(cntk, one, leading, index) for one in (x, y)] for index in range(count)]
     made = [cntk.times(one, other, layout=layout) for one, other in pairs]

@@ -33,24 +33,24 @@ def max_pool(node: ExportedNode, cntk: Writer, x: Operand, *, window: Window) ->
         if others or second.is_graph_output():
             node.refuse("CNTK's pooling does not tell where the maxima are")
     if node.wants(0) or not places:
-        return [_maxima(node, cntk, x, window), *places]
+        return [_maxima(cntk, x, window), *places]
     return [unknown(node), *places]
 
 
-def _maxima(node: ExportedNode, cntk: Writer, x: Operand, window: Window) -> Operand:
-    frame = _checked(node, window)
+def _maxima(cntk: Writer, x: Operand, window: Window) -> Operand:
+    frame = _checked(cntk.node, window)
     x = cntk.batched(x)
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)):
-        return _largest(node, cntk, x, frame)
+        return _largest(cntk, x, frame)
     return _pooled(cntk, x, frame, MAXIMUM)
 
 
-def _largest(node: ExportedNode, cntk: Writer, x: Operand, frame: Window) -> Operand:
+def _largest(cntk: Writer, x: Operand, frame: Window) -> Operand:
     """The largest of shifted slices, for one axis after the other; nothing is smaller than the padding."""
     low = float(np.finfo(x.dtype.numpy()).min)
     for position, axis in enumerate(frame.axes, x.rank - len(frame)):
         if axis.count is None:
-            node.refuse("how many windows fit depends on the size of its input, which is open")
+            cntk.node.refuse("how many windows fit depends on the size of its input, which is open")
         x = cntk.padded(x, {position: (axis.begin, max(axis.reach or 0, 0))}, low)
         made, last = None, (axis.count - 1) * axis.stride + 1
         for start in range(0, axis.span, axis.dilation):

@@ -79,8 +79,8 @@ def layer(node: ExportedNode, cntk: Writer, *inputs: Operand | None) -> list[Ope
     if found.batch_first:
         node.refuse("its batch is its first axis")
     given = [*inputs, *[None] * (8 - len(inputs))]
-    x, back = _as_sequence(node, cntk, given[0], given[4], any(found.backwards))
-    directions = [_direction(node, cntk, found, given, way) for way in range(found.ways)]
+    x, back = _as_sequence(cntk, given[0], given[4], any(found.backwards))
+    directions = [_direction(cntk, found, given, way) for way in range(found.ways)]
     states = [_loop(cntk, one, framed(cntk, x), STEPS[node.type]) for one in directions]
     y = back(cntk, _stacked(cntk, [one[0] for one in states])) if node.wants(0) else None
     finals = [
@@ -91,20 +91,20 @@ def layer(node: ExportedNode, cntk: Writer, *inputs: Operand | None) -> list[Ope
 
 
 def _as_sequence(
-    node: ExportedNode, cntk: Writer, x: Operand | None, lengths: Operand | None, backwards: bool
+    cntk: Writer, x: Operand | None, lengths: Operand | None, backwards: bool
 ) -> tuple[Operand, Callable[[Writer, Operand], Operand]]:
     """The input [time, batch, input] as a sequence, and what makes [time, ...] of a result."""
     assert x is not None
     if x.layout[1] == BATCH and x.layout[0] is not None:
         if backwards and not isinstance(lengths, Lengths):
-            node.refuse("it goes backwards from the end of the padding")
+            cntk.node.refuse("it goes backwards from the end of the padding")
         axis = x.layout[0]
         return along(cntk, x), lambda cntk, y: cntk.viewed(y, (axis, *_behind(y)))
     x = cntk.unbatched(x) if x.layout[1] is None else x
     if x.is_static:
         x = cntk.batched(cntk.transpose(x, [1, 0, 2]))
     if isinstance(lengths, Unknown):
-        node.refuse("its lengths are those of other sequences")
+        cntk.node.refuse("its lengths are those of other sequences")
     axis = Axis(DYNAMIC, cntk.scope.uid("steps"), ordered=True)
     counts = None if lengths is None else cntk.cast(cntk.batched(lengths), x.dtype)
     return as_sequence(cntk, cntk.viewed(x, (BATCH, None, None)), axis, counts), _unpacked
@@ -121,17 +121,13 @@ def _behind(y: Operand) -> tuple[Axis | None, ...]:
 
 
 def _direction(
-    node: ExportedNode,
-    cntk: Writer,
-    found: recurrent.Recurrent,
-    given: Sequence[Operand | None],
-    way: int,
+    cntk: Writer, found: recurrent.Recurrent, given: Sequence[Operand | None], way: int
 ) -> Direction:
     _, w, r, b, _, *states = given
     if w is None or r is None or w.tensor is None or r.tensor is None:
-        node.refuse("its weights are computed")
+        cntk.node.refuse("its weights are computed")
     if any(one is not None and one.tensor is None for one in (b, given[7])):
-        node.refuse("its weights are computed")
+        cntk.node.refuse("its weights are computed")
     hidden, before, after = r.shape[2], ONNX[found.kind], GATES[found.kind]
 
     def matrix(x: Operand) -> Operand:
@@ -150,7 +146,7 @@ def _direction(
         _peepholes(cntk, given[7], hidden, way),
         hidden,
         "FutureValue" if found.backwards[way] else "PastValue",
-        [_initial(node, cntk, states[i], node.node, 5 + i, w, way) for i in range(count)],
+        [_initial(cntk, states[i], 5 + i, w, way) for i in range(count)],
         [ACTIVATIONS[name] for name in found.names[way]],
         found.reset_after,
     )
@@ -187,29 +183,21 @@ def _peepholes(cntk: Writer, p: Operand | None, hidden: int, way: int) -> list[O
     return [part(place) for place in range(3)]
 
 
-def _initial(
-    node: ExportedNode,
-    cntk: Writer,
-    x: Operand | None,
-    source: ir.Node,
-    place: int,
-    like: Operand,
-    way: int,
-) -> Operand:
+def _initial(cntk: Writer, x: Operand | None, place: int, like: Operand, way: int) -> Operand:
     """A state before the first frame: a number, a vector, or [batch, hidden]."""
     if x is None:
         return cntk.number(0, like)
-    constant = constant_behind(source.inputs[place])
+    constant = constant_behind(cntk.node.node.inputs[place])
     if constant is not None:
         array = references.read(constant)
         if array.ndim == 3:
             array = array[way]
             if len(array) > 1 and np.any(array != array[:1]):
-                node.refuse("its initial state is another one for each sample of the batch")
+                cntk.node.refuse("its initial state is another one for each sample of the batch")
             array = array[0]
         return cntk.constant(array.copy())
     if x.layout != (None, BATCH, None):
-        node.refuse("its initial state does not belong to the samples")
+        cntk.node.refuse("its initial state does not belong to the samples")
     return cntk.viewed(cntk.reshape(cntk.cut(x, 0, way, way + 1), x.shape[1:]), (BATCH, None))
 
 

@@ -93,9 +93,9 @@ def reshaped_along(
     return cntk.reshape(x, found[leading:], (*x.layout[:leading], *[None] * (len(found) - leading)))
 
 
-def spread(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def spread(cntk: Writer, x: Operand) -> Operand:
     """A value repeated for each sample, and for each frame, as `reconcile_dynamic_axes` does it."""
-    dims = _target(node.node)
+    dims = _target(cntk.node.node)
     scope = cntk.scope
     layout = tuple(scope.symbols.get(dim) if isinstance(dim, str) else None for dim in dims)
     like = scope.samples.get(tuple(axis for axis in layout if axis is not None))
@@ -104,15 +104,15 @@ def spread(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     lead = len(dims) - x.rank
     gone = [place - lead for place, axis in enumerate(layout) if axis is not None and place >= lead]
     if like is None or x.axes or len(numbers) != len(fixed) or lead < 0:
-        return unknown(node)
+        return unknown(cntk.node)
     if any(x.dims[place] != 1 for place in gone):
-        return unknown(node)
+        return unknown(cntk.node)
     x = cntk.squeezed(x, gone)
     numbers = broadcast(x.shape, numbers)
     if x.tensor is not None and x.shape != numbers:
         x = cntk.changed(x, "spread", lambda a: np.broadcast_to(a, numbers).copy(), numbers)
     if x.shape != numbers:
-        node.refuse("it repeats what is computed")
+        cntk.node.refuse("it repeats what is computed")
     return reconciled(cntk, x, like, layout)
 
 

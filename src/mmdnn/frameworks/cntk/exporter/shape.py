@@ -22,14 +22,14 @@ def reshape(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Op
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the shape it takes is computed while the model runs")
-    whole = _over_all(node, cntk, x)
+    whole = _over_all(cntk, x)
     if whole is not None:
         return whole
     said = target.numbers()
-    return reshaped(node, cntk, x, found, [] if said is None else [int(i) for i in said])
+    return reshaped(cntk, x, found, [] if said is None else [int(i) for i in said])
 
 
-def _over_all(node: ExportedNode, cntk: Writer, x: Operand) -> Operand | None:
+def _over_all(cntk: Writer, x: Operand) -> Operand | None:
     """CNTK's own functions over all static axes, which the IR flattens for."""
     maker = x.producer("Softmax", "Hardmax")
     flat = maker.inputs[0].producer() if maker is not None and maker.inputs[0] is not None else None
@@ -37,8 +37,8 @@ def _over_all(node: ExportedNode, cntk: Writer, x: Operand) -> Operand | None:
     if not cntk.is_own or maker is None or flat is None or first is None:
         return None
     layers = {one.metadata_props.get(LAYER) for one in (maker, flat)}
-    fits = layers == {node.source_layer} and node.source_type == maker.op_type
-    if not fits or len(x.shape) != 1 or sizes(node.output.shape) != sizes(first.shape):
+    fits = layers == {cntk.node.source_layer} and cntk.node.source_type == maker.op_type
+    if not fits or len(x.shape) != 1 or sizes(cntk.node.output.shape) != sizes(first.shape):
         return None
     before = cntk.operand(first)
     return cntk.make(maker.op_type, before, shape=before.shape)
@@ -48,16 +48,13 @@ def _over_all(node: ExportedNode, cntk: Writer, x: Operand) -> Operand | None:
 def flatten(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Operand:
     axis = axis if axis >= 0 else axis + x.rank
     found = sizes(node.output.shape) or (FREE, FREE)
-    return reshaped(node, cntk, x, found, [0, -1] if axis == 1 else [])
+    return reshaped(cntk, x, found, [0, -1] if axis == 1 else [])
 
 
-def reshaped(
-    node: ExportedNode, cntk: Writer, x: Operand, found: Sequence[int], said: Sequence[int]
-) -> Operand:
+def reshaped(cntk: Writer, x: Operand, found: Sequence[int], said: Sequence[int]) -> Operand:
     """The elements in another shape; the batch stays the batch where it is the first axis of both.
 
     Args:
-        node: The node.
         cntk: To write with.
         x: What is reshaped.
         found: The shape it takes, `FREE` where that is open.
@@ -65,11 +62,13 @@ def reshaped(
     """
     if x.tensor is not None:
         return cntk.reshape(x, found)
-    first = node.node.inputs[0]
-    made = reshaped_along(cntk, x, first.shape if first is not None else None, node.output.shape)
+    first = cntk.node.node.inputs[0]
+    made = reshaped_along(
+        cntk, x, first.shape if first is not None else None, cntk.node.output.shape
+    )
     if made is not None:
         return made
-    if x.is_batched and len(found) and _keeps_batch(node, x, found, said):
+    if x.is_batched and len(found) and _keeps_batch(cntk.node, x, found, said):
         return cntk.reshape(x, _closed(x.shape, found[1:]))
     x = cntk.unbatched(x)
     return cntk.reshape(x, _closed(x.shape, found))
@@ -193,16 +192,18 @@ def expand(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Ope
     """Times ones."""
     found = sizes(node.output.shape)
     if isinstance(target, Unknown):
-        return spread(node, cntk, x)
+        return spread(cntk, x)
     if found is None:
         node.refuse("the shape it takes is computed while the model runs")
-    return repeated(node, cntk, x, found)
+    return repeated(cntk, x, found)
 
 
-def repeated(node: ExportedNode, cntk: Writer, x: Operand, found: Sequence[int]) -> Operand:
+def repeated(cntk: Writer, x: Operand, found: Sequence[int]) -> Operand:
     """The operand broadcast to a shape; what is dynamic in it stays so."""
     lead = len(found) - x.rank
-    before = (node.node.inputs[0].shape if node.node.inputs[0] is not None else None) or ()
+    before = (
+        cntk.node.node.inputs[0].shape if cntk.node.node.inputs[0] is not None else None
+    ) or ()
     if any(
         axis is not None and size == 1 != found[lead + position]
         for position, (axis, size) in enumerate(zip(x.layout, before, strict=False))
@@ -216,7 +217,7 @@ def repeated(node: ExportedNode, cntk: Writer, x: Operand, found: Sequence[int])
     if FREE in wanted:
         wanted = [b if a == FREE else a for a, b in zip(wanted, own, strict=True)]
     if FREE in wanted:
-        node.refuse("the shape it takes is open")
+        cntk.node.refuse("the shape it takes is open")
     ones = cntk.constant(np.ones(wanted, x.dtype.numpy()))
     x = cntk.reshape(x, own, layout)
     return cntk.make("ElementTimes", x, ones, shape=tuple(wanted), layout=layout)

@@ -115,18 +115,6 @@ def reduce(f: Making) -> None:
     )
 
 
-@maker("SumColumnElements")
-def sum_columns(f: Making) -> None:
-    """Everything of a sample, as a vector of one number."""
-    f.set(
-        "ReduceElements",
-        f.input(0),
-        axisVec=[Axis(graph.ALL_STATIC)],
-        reductionOpName="Sum",
-        reductionKeepDimensions=True,
-    )
-
-
 @maker("Cast")
 def cast(f: Making) -> None:
     """To the type that its numbers have."""
@@ -159,9 +147,3 @@ def to_sequence(f: Making) -> None:
 def _axes(f: Making) -> list[Attribute]:
     """The axes as CNTK 2's files have them: the sequence's, and then the batch's."""
     return [*reversed(names.axes(f.field("axis")))]
-
-
-@maker("Dropout")
-def dropout(f: Making) -> None:
-    """How much it drops is said in training, and not saved."""
-    f.set("Dropout", f.input(0), dropoutRate=0.0, rngSeed=0, rngOffset=0)

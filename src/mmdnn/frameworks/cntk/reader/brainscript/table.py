@@ -20,7 +20,8 @@ MULTIPLEXER = "OutputMultiplexer"
 SAME = frozenset(
     """
     Abs Acos Asin Asinh Assign Atan Atanh ClassBasedCrossEntropyWithSoftmax CosDistance
-    CosDistanceWithNegativeSamples Cosh CrossEntropy DummyCriterion EditDistanceError ElementTimes
+    CosDistanceWithNegativeSamples Cosh CrossEntropy Dropout DummyCriterion EditDistanceError
+    ElementTimes
     Equal Exp Floor ForwardBackward Gather Greater GreaterEqual Hardmax LabelsToGraph
     LatticeSequenceWithSoftmax Less LessEqual Log LogPlus LogSoftmax MatrixL1Reg MatrixL2Reg Minus
     NCEBasedCrossEntropyWithSoftmax Negate NotEqual PackedIndex Pass Plus Pow RandomSample
@@ -41,12 +42,22 @@ RENAMED = {
     "RowElementTimes": "ElementTimes",
     "Scale": "ElementTimes",
     "SquareError": "SquaredError",
+    "SumColumnElements": "ReduceElements",
     "SumElements": "SumAll",
     "ToBatchAxis": "ToBatch",
     "Trace": "Pass",
     "UnpackBatchAxis": "UnpackBatch",
 }
 """Nodes that are functions of another name."""
+ALWAYS: dict[str, dict[str, Attribute]] = {
+    "Dropout": {"dropoutRate": 0.0, "rngSeed": 0, "rngOffset": 0},
+    "SumColumnElements": {
+        "axisVec": [Axis(graph.ALL_STATIC)],
+        "reductionOpName": "Sum",
+        "reductionKeepDimensions": True,
+    },
+}
+"""Attributes that the file does not say: how much is dropped is said in training, and not saved."""
 REORDERED = {
     "ClassificationError": ("ClassificationError", (1, 0, 2)),
     "Clip": ("Clip", (2, 0, 1)),
@@ -164,7 +175,7 @@ def make(f: Making) -> None:
     """
     kind = f.node.kind
     if kind in SAME or kind in RENAMED:
-        f.set(RENAMED.get(kind, kind), *f.inputs, **f.node.fields)
+        f.set(RENAMED.get(kind, kind), *f.inputs, **f.node.fields, **ALWAYS.get(kind, {}))
     elif kind in REORDERED:
         op, order = REORDERED[kind]
         f.set(op, *(f.input(place) for place in order if place < max(2, len(f.inputs))))
