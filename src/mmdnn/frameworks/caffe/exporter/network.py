@@ -13,7 +13,7 @@ from mmdnn.frameworks.caffe.exporter.recurrent import known_view
 from mmdnn.frameworks.caffe.exporter.table import LIFTED, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Unfinished, Writer
 from mmdnn.frameworks.caffe.graph import Network, message
-from mmdnn.ir import LAYER
+from mmdnn.ir import FRAMEWORK, LAYER, TYPE
 from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.origin import adopt, notes
 from mmdnn.ir.passes.unrolling import unroll
@@ -44,12 +44,14 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
 
     Args:
         model: Any IR model; it is not changed.
-        fork: "ssd" to allow the layers of the SSD fork; BVLC's own only, unless given.
+        fork: "ssd" to allow the layers of the SSD fork; BVLC's own only, unless given, or the model was
+            the fork's before.
 
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
         ShapeError: An input has an open size beside its batch.
     """
+    fork = fork or _fork_of(model)
     network = _written(model, fork)
     if not batch.opened(model):
         return network
@@ -58,6 +60,15 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     except Error:
         return _written(model, fork, fixed=True)
     return network if batch.alike(network, other) else _written(model, fork, fixed=True)
+
+
+_SSD = {"DetectionOutput", "Normalize", "Permute", "PriorBox"}
+
+
+def _fork_of(model: ir.Model) -> str:
+    """The fork that a Caffe network was written for."""
+    types = {node.metadata_props.get(TYPE) for node in model.graph}
+    return "ssd" if model.metadata_props.get(FRAMEWORK) == "caffe" and types & _SSD else ""
 
 
 def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False) -> Network:

@@ -86,11 +86,24 @@ def linear(torch: Writer, x: Any, weight: ir.TensorProtocol, bias: Any) -> Code:
 
 @exporter("MatMul", doc="MatMul")
 def matmul(node: ExportedNode, torch: Writer, a: Variable, b: Variable) -> Code | None:
+    if _is_number(a, b) or _is_number(b, a):
+        product = torch.binary("*", a, b)
+        return (
+            torch.method(product, "squeeze", -1 if b.rank == 1 else -2)
+            if 1 in (a.rank, b.rank)
+            else product
+        )
     if not is_weight(b):
         return torch.binary("@", a, b)
     if bias_of(node.node) is not None:
         return None
     return linear(torch, a, transposed(b), None)
+
+
+def _is_number(x: Variable, other: Variable) -> bool:
+    """Whether it is a constant of one element, which is printed as a number: no operand of `@`."""
+    fits = x.constant is not None and x.constant.size == 1 and not is_weight(x)
+    return fits and 0 < (x.rank or 0) <= (other.rank or 0)
 
 
 def is_weight(x: Variable) -> bool:

@@ -87,9 +87,13 @@ def instance_normalization(
     *,
     epsilon: float,
 ) -> Code:
+    """A picture of one pixel is its own mean; PyTorch refuses it."""
     options = unless(eps=(epsilon, EPSILON))
     rank = node.rank(x)
     count = (scale.shape or (None,))[0]
+    if rank > 2 and all(size == 1 for size in (x.shape or (None,) * 3)[2:]):
+        column = torch.method(bias, "reshape", (-1, *[1] * (rank - 2)))
+        return torch.binary("+", torch.binary("-", x, x), column)
     if rank not in {3, 4, 5} or not is_known(scale, bias) or not isinstance(count, int):
         return torch.call("F.instance_norm", x, weight=scale, bias=bias, **options)
     layer = torch.module(
