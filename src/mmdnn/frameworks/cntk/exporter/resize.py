@@ -69,37 +69,40 @@ def resize(
     if found is None:
         node.refuse("the size of its output is open")
     given = scales.numbers() if scales is not None else None
-    given = None if given is None or not given.size else given
-    source = node.node.inputs[0]
-    before = list(source.shape or ()) if source is not None else []
-    after = list(node.output.shape or ())
+    plain = mode == "nearest" and _is_plain(coordinate_transformation_mode, nearest_mode)
+    cubic = partial(_cubic, a=cubic_coeff_a, outside=exclude_outside)
     for place, axis in enumerate(range(x.rank) if axes is None else axes):
         position = node.front(axis, x.rank)
         new, size = found[position], x.dims[position]
-        scale = float(given.reshape(-1)[place]) if given is not None else None
-        same = position < len(before) and before[position] == after[position]
-        if (
-            scale == 1
-            or (isinstance(size, int) and size == new != FREE)
-            or (given is None and same)
-        ):
+        scale = float(given.reshape(-1)[place]) if given is not None and given.size else None
+        if scale == 1 or _stays(node, position, scale) or (size == new != FREE):
             continue
         if not isinstance(size, int) or FREE in (size, new):
-            copies = mode == "nearest" and _is_plain(coordinate_transformation_mode, nearest_mode)
-            if not copies or x.layout[position] is not None or scale is None or scale % 1:
-                node.refuse("the size of its input is open")
-            x = repeated_elements(cntk, x, position, int(scale))
+            x = _copied(node, cntk, x, position, scale if plain else None)
             continue
-        scale = scale or new / size
-        where = [spread(i, scale, size, new) for i in range(new)]
+        where = [spread(i, scale or new / size, size, new) for i in range(new)]
         if mode == "nearest":
             rows = np.clip([nearest(spot) for spot in where], 0, size - 1)
             x = chosen(cntk, x, position, np.asarray(rows))
         else:
-            cubic = partial(_cubic, a=cubic_coeff_a, outside=exclude_outside)
-            matrix = (_linear if mode == "linear" else cubic)(where, size)
-            x = along(cntk, x, position, matrix)
+            x = along(cntk, x, position, (_linear if mode == "linear" else cubic)(where, size))
     return x
+
+
+def _stays(node: ExportedNode, position: int, scale: float | None) -> bool:
+    """Whether an axis, maybe of open size, is to have the size that it has."""
+    source, after = node.node.inputs[0], list(node.output.shape or ())
+    before = list(source.shape or ()) if source is not None else []
+    return scale is None and position < len(before) and before[position] == after[position]
+
+
+def _copied(
+    node: ExportedNode, cntk: Writer, x: Operand, position: int, scale: float | None
+) -> Operand:
+    """Each element of an axis of open size as often as a whole scale says."""
+    if x.layout[position] is not None or scale is None or scale % 1:
+        node.refuse("the size of its input is open")
+    return repeated_elements(cntk, x, position, int(scale))
 
 
 def _is_plain(kind: str, nearest_mode: str) -> bool:
