@@ -174,14 +174,13 @@ def chosen(
     if scaling or added:
         found["newSequenceAxisLengthScalingFactor"] = scaling
         found["newSequenceAxisLengthAdditiveFactor"] = added
-    return cntk.make("Where", flags, shape=(), layout=tuple(axes), axes=tuple(axes), **found)
+    return cntk.make("Where", flags, shape=(), axes=tuple(axes), **found)
 
 
 def gathered(cntk: Writer, x: Operand, places: Operand) -> Operand:
     """`cntk.sequence.gather`: the frames at these places."""
-    packed = cntk.make("PackedIndex", x, places, shape=(), layout=places.layout, axes=places.axes)
-    layout = (*places.layout, *statics(x))
-    return cntk.make("GatherPacked", x, packed, shape=x.shape, layout=layout, axes=places.axes)
+    packed = cntk.make("PackedIndex", x, places, shape=(), axes=places.axes)
+    return cntk.make("GatherPacked", x, packed, shape=x.shape, axes=places.axes)
 
 
 def end(cntk: Writer, x: Operand, delay: str) -> Operand:
@@ -189,9 +188,7 @@ def end(cntk: Writer, x: Operand, delay: str) -> Operand:
     x = along(cntk, x)
     with cntk.block("Sequence::Slice"):
         zero = cntk.number(0, x)
-        flags = cntk.make(
-            "ReconcileDynamicAxis", zero, x, shape=(), layout=x.layout[:2], axes=x.axes
-        )
+        flags = cntk.make("ReconcileDynamicAxis", zero, x, shape=(), axes=x.axes)
         flags = cntk.make(delay, flags, cntk.number(1, x), shape=(), layout=x.layout[:2], offset=1)
         return gathered(cntk, x, chosen(cntk, flags, [BATCH], 0, 1))
 
@@ -224,11 +221,8 @@ def gather_packed(node: ExportedNode, cntk: Writer, x: Operand, places: Operand)
 def scatter_packed(
     node: ExportedNode, cntk: Writer, x: Operand, places: Operand, _: Operand, like: Operand
 ) -> Operand:
-    packed = cntk.make(
-        "PackedIndex", like, places, shape=(), layout=places.layout, axes=places.axes
-    )
-    layout = (*like.layout[:2], *statics(x))
-    return cntk.make("ScatterPacked", x, packed, like, shape=x.shape, layout=layout, axes=like.axes)
+    packed = cntk.make("PackedIndex", like, places, shape=(), axes=places.axes)
+    return cntk.make("ScatterPacked", x, packed, like, shape=x.shape, axes=like.axes)
 
 
 @exporter(f"{DOMAIN}BroadcastAs", doc=f"{SEQUENCES}#broadcast_as")
@@ -247,12 +241,10 @@ def unpack_sequence(
 
 def unpacked(cntk: Writer, x: Operand, padding: float, *, mask: bool) -> list[Operand]:
     """Time as the first static axis, padded; and, if asked for, which frames are there."""
-    shape = (FREE, *x.shape)
     made = cntk.make(
         "UnpackSequence",
         x,
-        shape=shape,
-        layout=(BATCH, *[None] * len(shape)),
+        shape=(FREE, *x.shape),
         axes=(BATCH,),
         sequenceUnpackPaddingValue=padding,
         sequenceUnpackSuppressMaskOutput=not mask,
@@ -277,12 +269,10 @@ def to_sequence(
 def as_sequence(cntk: Writer, x: Operand, axis: Axis, lengths: Operand | None = None) -> Operand:
     """The first static axis as a sequence, [batch, time, *static]."""
     operands = [x] if lengths is None else [x, lengths]
-    shape = x.shape[1:]
     return cntk.make(
         "ToSequence",
         *operands,
-        shape=shape,
-        layout=(BATCH, axis, *[None] * len(shape)),
+        shape=x.shape[1:],
         axes=(BATCH, axis),
         newDynamicAxes=[axis, BATCH],
         sequenceAxis=axis.name,
@@ -291,9 +281,7 @@ def as_sequence(cntk: Writer, x: Operand, axis: Axis, lengths: Operand | None = 
 
 @exporter(f"{DOMAIN}ToSequenceLike", doc=f"{API}/cntk.ops#to_sequence_like")
 def to_sequence_like(node: ExportedNode, cntk: Writer, x: Operand, like: Operand) -> Operand:
-    shape = x.shape[1:]
-    layout = (*like.layout[:2], *[None] * len(shape))
-    return cntk.make("ToSequenceLike", x, like, shape=shape, layout=layout, axes=like.axes)
+    return cntk.make("ToSequenceLike", x, like, shape=x.shape[1:], axes=like.axes)
 
 
 @exporter(f"{DOMAIN}UnpackBatch", doc=f"{API}/cntk.ops#unpack_batch")

@@ -45,7 +45,7 @@ class Writer:
             op: The primitive function.
             operands: What it reads, in CNTK's order.
             shape: The result's static shape.
-            layout: The result's layout: the first operand's unless given.
+            layout: The result's layout: the first operand's unless given, or `axes` and then static axes.
             dtype: The result's type: that of what is no constant, unless given.
             axes: The result's dynamic axes: those of all operands, unless given.
             attributes: CNTK's attributes.
@@ -60,8 +60,9 @@ class Writer:
         variable = function.output()
         variable.shape, variable.dtype = Shape(shape), dtype or leading.dtype
         variable.axes = _union(function.inputs) if axes is None else axes
-        found = operands[0].layout if layout is None else layout
-        return Operand(found, tuple(shape), variable.dtype, variable)
+        if layout is None:
+            layout = operands[0].layout if axes is None else (*axes, *[None] * len(shape))
+        return Operand(layout, tuple(shape), variable.dtype, variable)
 
     def second(self, made: Operand) -> Operand:
         """The second output of a function, of the same shape as the first."""
@@ -239,10 +240,9 @@ class Writer:
         x = self.unbatched(x)
         if not x.layout:
             self.node.refuse("its input has no axes")
-        layout: Layout = (BATCH, *(None,) * (x.rank - 1))
         return self.scope.once(
             ("ToBatch", x.variable or x, x.layout),
-            lambda: self.make("ToBatch", x, shape=x.shape[1:], layout=layout, axes=(BATCH,)),
+            lambda: self.make("ToBatch", x, shape=x.shape[1:], axes=(BATCH,)),
         )
 
     def unbatched(self, x: Operand) -> Operand:
@@ -258,9 +258,7 @@ class Writer:
         size = (
             (sizes(x.value.shape) or ())[place] if x.value is not None and x.value.shape else FREE
         )
-        layout: Layout = (None,) * x.rank
-        shape = (FREE, *x.shape)
-        made = self.make("UnpackBatch", x, shape=shape, layout=layout, axes=())
+        made = self.make("UnpackBatch", x, shape=(FREE, *x.shape), axes=())
         if size != FREE:
             made = self.reshape(made, (size, *x.shape))
         return self.transpose(made, [*range(1, place + 1), 0, *range(place + 1, x.rank)])
