@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for target, verdict in verdicts.items():
             outcomes[target].append(verdict)
             if verdict.outcome in options.show:
-                print(f"{verdict.outcome:9} {target:8} {name}: {verdict.why[:300]}", flush=True)
+                print(f"{verdict.outcome:9} {target:8} {name}: {verdict.why[:900]}", flush=True)
     print("\n".join(table(outcomes)))
     print(
         f"{operators.total()} nodes of {len(operators)} operators in {time.monotonic() - begin:.0f} s"

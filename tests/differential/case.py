@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.parser
 import onnx_ir as ir
 
 Arrays = dict[str, np.ndarray]
@@ -37,6 +39,10 @@ class Input:
             return text
         return f"{text}={str(self.array.tolist()).replace(' ', '')}"
 
+    def one_more(self) -> np.ndarray:
+        """The array with its first row once more behind it, where that axis is open."""
+        return np.concatenate([self.array, self.array[:1]]) if 0 in self.open else self.array
+
 
 def _is_plain(array: np.ndarray) -> bool:
     """Whether its numbers were written, not drawn."""
@@ -53,6 +59,9 @@ class Case:
         attributes: Its attributes.
         outputs: How many outputs it has; names of those that are asked for, "" for others.
         opset: The opset that its model is of.
+        engine: Whether frameworks themselves run it; else it is read back, for what they do with such numbers
+            is theirs, not the exporter's.
+        nodes: Several nodes, or one with bodies, in ONNX's text: inputs are x0, x1, ..., outputs y0, y1, ...
     """
 
     operator: str
@@ -60,6 +69,8 @@ class Case:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     outputs: int | Sequence[str] = 1
     opset: int = 22
+    engine: bool = True
+    nodes: str = ""
 
     @cached_property
     def name(self) -> str:
@@ -70,19 +81,55 @@ class Case:
         )
         more = "" if self.outputs == 1 else f"=> {self.outputs}"
         old = "" if self.opset == 22 else f"opset {self.opset}"
-        return " ".join(filter(None, [self.operator, inputs, attributes, more, old]))
+        text = " ".join(self.nodes.split())
+        return " ".join(filter(None, [self.operator, inputs, attributes, more, old, text]))
 
     @property
-    def feeds(self) -> Arrays:
-        """What the model is fed."""
-        return {
-            f"x{i}": given.array
+    def names(self) -> list[str]:
+        """The names of its outputs; "" for one that is left out."""
+        count = self.outputs
+        return [f"y{i}" for i in range(count)] if isinstance(count, int) else list(count)
+
+    @property
+    def results(self) -> list[str]:
+        """The names of those that are asked for."""
+        return list(filter(None, self.names))
+
+    @property
+    def feeds(self) -> list[Arrays]:
+        """What the model is fed; where the batch is open, again with one more in it."""
+        given = {
+            f"x{i}": given
             for i, given in enumerate(self.inputs)
             if given is not None and not given.constant
         }
+        feeds = [{name: x.array for name, x in given.items()}]
+        if any(0 in x.open for x in given.values()):
+            feeds.append({name: x.one_more() for name, x in given.items()})
+        return feeds
 
     def model(self) -> ir.Model:
         """The model."""
+        return self._parsed() if self.nodes else self._one()
+
+    def _parsed(self) -> ir.Model:
+        """The model of its text."""
+        given = {f"x{i}": given for i, given in enumerate(self.inputs) if given is not None}
+        fed = [_declared(name, x) for name, x in given.items() if not x.constant]
+        outputs = ", ".join(f"float[] {name}" for name in self.names)
+        head = f'<ir_version: {IR_VERSION}, opset_import: ["": {self.opset}]>'
+        proto = onnx.parser.parse_model(
+            f"{head} one ({', '.join(fed)}) => ({outputs}) {{{self.nodes}}}"
+        )
+        del proto.graph.output[:]
+        proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.names)
+        proto.graph.initializer.extend(
+            ir.to_proto(ir.tensor(x.array, name=name)) for name, x in given.items() if x.constant
+        )
+        return ir.from_proto(onnx.shape_inference.infer_shapes(proto))
+
+    def _one(self) -> ir.Model:
+        """The model of its node."""
         values, graph_inputs, weights = [], [], []
         for index, given in enumerate(self.inputs):
             if given is None:
@@ -96,15 +143,10 @@ class Case:
             else:
                 graph_inputs.append(value)
             values.append(value)
-        names = (
-            [f"y{i}" for i in range(self.outputs)]
-            if isinstance(self.outputs, int)
-            else list(self.outputs)
-        )
         node = ir.node(
-            self.operator, values, dict(self.attributes), num_outputs=len(names), name="node"
+            self.operator, values, dict(self.attributes), num_outputs=len(self.names), name="node"
         )
-        for value, name in zip(node.outputs, names, strict=True):
+        for value, name in zip(node.outputs, self.names, strict=True):
             value.name = name
         graph = ir.Graph(
             graph_inputs,
@@ -115,6 +157,16 @@ class Case:
             name="one",
         )
         return ir.Model(graph, ir_version=IR_VERSION)
+
+
+def _declared(name: str, given: Input) -> str:
+    """An input in ONNX's text."""
+    kind = {"float32": "float", "float64": "double"}.get(str(given.array.dtype), given.array.dtype)
+    sizes = [
+        ("batch" if axis == 0 else f"d{axis}_{name}") if axis in given.open else str(size)
+        for axis, size in enumerate(given.array.shape)
+    ]
+    return f"{kind}[{', '.join(sizes)}] {name}" if sizes else f"{kind} {name}"
 
 
 def _shape(index: int, given: Input) -> ir.Shape:

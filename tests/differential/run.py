@@ -41,7 +41,8 @@ def run(
     found: dict[str, dict[str, Verdict]] = {expected.case.name: {} for expected in wanted}
     for name in targets:
         with tempfile.TemporaryDirectory(prefix="differential-") as folder:
-            results = run_cases(name, [expected.case for expected in wanted], Path(folder))
+            several = [(expected.case, expected.feeds) for expected in wanted]
+            results = run_cases(name, several, Path(folder))
         for expected, result in zip(wanted, results, strict=True):
             found[expected.case.name][name] = judge(name, expected, result)
     return found

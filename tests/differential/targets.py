@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import traceback
 import warnings
 from abc import ABC, abstractmethod
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
 from differential.case import Arrays, Case
@@ -23,7 +25,7 @@ from mmdnn.frameworks.onnx import engine as onnxruntime
 from mmdnn.frameworks.onnx import importer as onnx_importer
 from mmdnn.registry import Source
 
-Result = Arrays | Exception
+Result = list[Arrays] | Exception
 Feeds = Mapping[str, np.ndarray]
 
 
@@ -42,12 +44,16 @@ class Target(ABC):
     name: str
     strict = False
     """Whether types are kept."""
+    open = True
+    """Whether a batch may be of another size than it was for the first feed."""
+    at_run_time: tuple[str, ...] = ()
+    """What the framework says of a feed that does not fit, where only a feed tells."""
 
     def __init__(self, folder: Path, *, engine: bool = True) -> None:
         self.folder = folder
         self.engine = engine
         self.results: dict[int, Result] = {}
-        self.files: dict[int, tuple[list[Path], Feeds, list[str]]] = {}
+        self.files: dict[int, tuple[list[Path], Sequence[Feeds], list[str]]] = {}
 
     @abstractmethod
     def write(self, model: ir.Model, folder: Path) -> list[Path]:
@@ -57,16 +63,18 @@ class Target(ABC):
     def run(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
         """Run what was written, by itself."""
 
-    def add(self, index: int, case: Case) -> None:
+    def add(self, index: int, case: Case, feeds: Sequence[Feeds]) -> None:
         """Export a case, and run it or keep it until `finish`."""
+        feeds = feeds if self.open else feeds[:1]
         place = self.folder / str(index)
         place.mkdir(parents=True)
-        outputs = [str(value.name) for value in case.model().graph.outputs]
+        outputs = case.results
         try:
             files = self.write(self.intermediate(case), place)
-            self.files[index] = files, case.feeds, outputs
-            if not self.is_batched():
-                self.results[index] = self.run(files, case.feeds, outputs)
+            self.files[index] = files, feeds, outputs
+            run = self.run if case.engine else self.back
+            if not (self.is_batched() and case.engine):
+                self.results[index] = [run(files, feed, outputs) for feed in feeds]
         except Error as error:
             self.results[index] = Refused(" ".join(str(error).split()))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is to be shown
@@ -83,6 +91,11 @@ class Target(ABC):
     def finish(self) -> dict[int, Result]:
         """What each case gave."""
         return self.results
+
+    def failed(self, error: object) -> Exception:
+        """What a framework says where it does not run a case."""
+        told = " ".join(str(error).split())
+        return (Refused if any(text in told for text in self.at_run_time) else RuntimeError)(told)
 
     def back(self, files: Sequence[Path], feeds: Feeds, outputs: list[str]) -> Arrays:
         """Read what was written, and run that on onnxruntime."""
@@ -130,9 +143,16 @@ class Onnx(Target):
 
 
 def run_file(model: Path | bytes, feeds: Feeds, outputs: list[str]) -> Arrays:
-    """A file, or a message, in onnxruntime."""
+    """A file, or a message, in onnxruntime.
+
+    Raises:
+        Exception: onnxruntime's own; NOT_IMPLEMENTED too where it would end the process.
+    """
     import onnxruntime
 
+    proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+    if any(node.op_type == "Split" and "" in node.output for node in proto.graph.node):
+        raise RuntimeError("NOT_IMPLEMENTED: a Split of which an output is left out")
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
@@ -208,6 +228,7 @@ class MxNet(Target):
     """
 
     name = "mxnet"
+    at_run_time = ("Invalid begin", "Shape is unknown")
 
     def is_batched(self) -> bool:
         return self.engine and is_installed("mxnet")
@@ -226,24 +247,41 @@ class MxNet(Target):
         waiting = [index for index in self.files if index not in self.results]
         if not waiting:
             return self.results
-        for index in waiting:
-            feeds = {name: np.atleast_1d(array) for name, array in self.files[index][1].items()}
-            np.savez(self.folder / str(index) / "in.npz", **feeds)
-        mxnet_batch.run_all([self.folder / str(index) for index in waiting])
-        for index in waiting:
-            found = mxnet_batch.result(self.folder / str(index))
+        folders = {index: self._fed(index) for index in waiting}
+        mxnet_batch.run_all([folder for several in folders.values() for folder in several])
+        for index, several in folders.items():
+            found = [mxnet_batch.result(folder) for folder in several]
+            error = next((each for each in found if isinstance(each, str)), None)
             outputs = self.files[index][2]
-            if isinstance(found, str):
-                self.results[index] = RuntimeError(found)
-            else:
-                self.results[index] = dict(zip(outputs, found, strict=True))
+            self.results[index] = (
+                [dict(zip(outputs, arrays, strict=True)) for arrays in found]
+                if error is None
+                else self.failed(error)
+            )
         return self.results
+
+    def _fed(self, index: int) -> list[Path]:
+        """A folder with the files for each feed."""
+        first = self.folder / str(index)
+        feeds = self.files[index][1]
+        folders = [first, *(Path(f"{first}-{i}") for i in range(1, len(feeds)))]
+        for folder in folders[1:]:
+            shutil.copytree(first, folder)
+        for folder, feed in zip(folders, feeds, strict=True):
+            arrays = {name: np.atleast_1d(array) for name, array in feed.items()}
+            np.savez(folder / "in.npz", **arrays)
+        return folders
 
 
 class Cntk(Target):
     """CNTK 2.7, all cases in as few processes as possible."""
 
     name = "cntk"
+    at_run_time = (
+        "requires that kernel dim",
+        "Index range",
+        "does not match the SampleLayout shape",
+    )
 
     def is_batched(self) -> bool:
         return self.engine and is_installed("cntk")
@@ -262,35 +300,30 @@ class Cntk(Target):
         waiting = [index for index in self.files if index not in self.results]
         if not waiting:
             return self.results
-        jobs = [(Source(network=self.files[i][0][0]), self.files[i][1]) for i in waiting]
-        for index, found in zip(waiting, engine.run_many(jobs), strict=True):
-            files, feeds, outputs = self.files[index]
-            if isinstance(found, Error):
-                self.results[index] = self._unrun(found, files, feeds, outputs)
-            elif not set(outputs) <= found.keys():
-                self.results[index] = KeyError(f"no output {set(outputs) - found.keys()}")
-            else:
-                self.results[index] = {name: found[name] for name in outputs}
+        jobs = [(i, feed) for i in waiting for feed in self.files[i][1]]
+        ran = engine.run_many([(Source(network=self.files[i][0][0]), feed) for i, feed in jobs])
+        found: dict[int, list[Any]] = {index: [] for index in waiting}
+        for (index, feed), arrays in zip(jobs, ran, strict=True):
+            found[index].append(self._result(index, feed, arrays))
+        for index, several in found.items():
+            error = next((each for each in several if isinstance(each, Exception)), None)
+            self.results[index] = several if error is None else error
         return self.results
 
-    def _unrun(
-        self, error: Error, files: Sequence[Path], feeds: Feeds, outputs: list[str]
-    ) -> Result:
-        """What only a GPU runs is read back."""
-        if any(reason in str(error) for reason in TOO_SMALL):
-            return Refused(" ".join(str(error).split()))
-        if not any(reason in str(error) for reason in GPU_ONLY):
-            return RuntimeError(" ".join(str(error).split()))
+    def _result(self, index: int, feed: Feeds, found: Arrays | Error) -> Arrays | Exception:
+        """The outputs; what only a GPU runs is read back."""
+        files, _, outputs = self.files[index]
+        if not isinstance(found, Error):
+            return {name: found[name] for name in outputs if name in found}
+        if not any(reason in str(found) for reason in GPU_ONLY):
+            return self.failed(found)
         try:
-            return self.back(files, feeds, outputs)
+            return self.back(files, feed, outputs)
         except Error as again:
             return Refused(str(again))
         except Exception as again:  # noqa: BLE001 - whatever it is, it is to be shown
             return again
 
-
-TOO_SMALL = ("requires that kernel dim",)
-"""What CNTK says of a picture, where the file leaves its size open."""
 
 GPU_ONLY = ("Dilated convolution on CPU", "is not supported on the CPU")
 TARGETS: dict[str, type[Target]] = {
@@ -308,14 +341,18 @@ def is_installed(name: str) -> bool:
 
 
 def run_cases(
-    name: str, cases: Sequence[Case], folder: Path, *, engine: bool = True
+    name: str,
+    cases: Sequence[tuple[Case, Sequence[Feeds]]],
+    folder: Path,
+    *,
+    engine: bool = True,
 ) -> list[Result]:
-    """What each case gives by way of an exporter."""
+    """What each case gives by way of an exporter, for each of its feeds."""
     target = TARGETS[name](folder, engine=engine)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for index, case in enumerate(cases):
-            target.add(index, case)
+        for index, (case, feeds) in enumerate(cases):
+            target.add(index, case, feeds)
         found = target.finish()
     return [found[index] for index in range(len(cases))]
 
@@ -325,4 +362,4 @@ def place_of(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "mmdnn" in frame.filename]
     where = f" ({Path(ours[-1].filename).name}:{ours[-1].lineno})" if ours else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}{where}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:900]}{where}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol, TypeVar
 
+import numpy as np
 import onnx_ir as ir
 
 T = TypeVar("T")
@@ -234,6 +235,17 @@ class Window:
     def reach(self) -> list[int] | None:
         """Padding behind with which rounding down gives all windows; None where its size is open."""
         return _all([axis.reach if axis.ceil else axis.end for axis in self.axes])
+
+    @property
+    def dense(self) -> Window:
+        """The windows of kernels that have been `spread`."""
+        return Window(tuple(replace(axis, kernel=axis.span, dilation=1) for axis in self.axes))
+
+    def spread(self, kernels: np.ndarray) -> np.ndarray:
+        """Dilated kernels with the zeros between their elements written out."""
+        spread = np.zeros((*kernels.shape[: -len(self)], *self.spans), kernels.dtype)
+        spread[(..., *(slice(None, None, step) for step in self.dilations))] = kernels
+        return spread
 
 
 def _all(found: list[T | None]) -> list[T] | None:

@@ -47,6 +47,10 @@ def slices(rng: np.random.Generator) -> Iterator[Case]:
 @family
 def slices_of_types(rng: np.random.Generator) -> Iterator[Case]:
     yield Case("Slice", [fed(normal(rng, 3, 4)), ints(1, 2), ints(9, 13)])
+    for start, stop in ((0, 15), (2, 9), (4, 5), (7, 9), (-9, 2), (-9, FAR), (-2, FAR)):
+        for opened in ((), (1,), (0, 1)):
+            x = fed(normal(rng, 2, 5, 3), open=opened)
+            yield Case("Slice", [x, ints(start), ints(stop), ints(1)])
     for dtype in (np.int64, np.int32, np.float64, np.float16, np.bool_, np.uint8):
         x = normal(rng, 3, 4, dtype=dtype)
         yield Case("Slice", [fed(x), ints(1), ints(FAR), ints(1)])
@@ -164,7 +168,8 @@ def chosen(rng: np.random.Generator) -> Iterator[Case]:
     for axis, count in ((None, 12), (0, 3), (1, 4), (-1, 4)):
         attributes = {} if axis is None else {"axis": axis}
         marks = rng.integers(0, 2, count).astype(bool)
-        for given in (weight(marks), fed(marks), weight(marks[: count - 1])):
+        none = np.zeros(count, bool)
+        for given in (*map(weight, (marks, marks[: count - 1], none)), fed(marks), fed(none)):
             yield Case("Compress", [fed(normal(rng, 3, 4)), given], attributes)
     yield Case("NonZero", [fed(np.round(normal(rng, 3, 4)))])
     yield Case("NonZero", [fed(normal(rng, 5, dtype=np.int64))])

@@ -141,6 +141,9 @@ def split(rng: np.random.Generator) -> Iterator[Case]:
             yield Case("Split", [x], {**attributes, "num_outputs": 2}, outputs=2)
     yield Case("Split", [fed(normal(rng, 4, 6))], {"axis": 1, "split": [2, 4]}, outputs=2, opset=11)
     yield Case("Split", [fed(normal(rng, 4, 6))], {"axis": 1}, outputs=2, opset=13)
+    for names in (("y0", "", "y2"), ("", "y1", ""), ("y0", "", "")):
+        x = fed(normal(rng, 4, 6), open=(0,))
+        yield Case("Split", [x, ints(1, 2, 3)], {"axis": 1}, outputs=names)
 
 
 @family

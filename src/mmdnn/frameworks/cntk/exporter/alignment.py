@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.graph import Axis
+from mmdnn.frameworks.cntk.graph import FREE, Axis
 
 
 def joint_layout(operands: Sequence[Operand]) -> Layout | None:
@@ -26,7 +26,20 @@ def could_be_batched(one: Operand, others: Sequence[Operand]) -> bool:
     """Whether it is static and computed, and its first axis stands where another's batch does."""
     if not one.is_static or one.tensor is not None:
         return False
-    return any(other.is_batched and other.rank == one.rank for other in others)
+    return any(
+        other.is_batched and other.rank == one.rank and not differ([one, other]) for other in others
+    )
+
+
+def differ(operands: Sequence[Operand]) -> bool:
+    """Whether their first axes are known to be of several sizes: those are no one batch."""
+    sizes = [
+        one.value.shape[0]
+        if one.is_batched and one.value is not None and one.value.shape
+        else next(iter(one.dims), None)
+        for one in operands
+    ]
+    return len({size for size in sizes if isinstance(size, int) and size != FREE}) > 1
 
 
 def ones_beside(layout: Layout, one: Operand) -> list[int]:

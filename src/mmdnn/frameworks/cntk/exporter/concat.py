@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.alignment import differ
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
@@ -27,7 +28,7 @@ def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Opera
     if len(layouts) == 1 and parts[0].layout[position] is None:
         return list(parts)
     batched = position > 0 and any(part.is_batched for part in parts)
-    if batched and all(part.tensor is None for part in parts):
+    if batched and all(part.tensor is None for part in parts) and not differ(parts):
         return [cntk.batched(part) for part in parts]
     if batched and all(part.is_batched or part.dims[0] == 1 for part in parts):
         rank = parts[0].rank

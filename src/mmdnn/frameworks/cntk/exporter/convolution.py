@@ -6,8 +6,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.windows import attributes, counts, fitted, is_auto, laid
@@ -164,16 +162,7 @@ def _spread(cntk: Writer, weight: Operand, frame: Window) -> tuple[Operand, Wind
     if weight.tensor is None:
         cntk.node.refuse("its dilated kernel is computed while the model runs")
     shape = (*weight.shape[:2], *frame.spans)
-    where: Any = (..., *(slice(None, None, step) for step in frame.dilations))
-
-    def spread(array: np.ndarray) -> np.ndarray:
-        made = np.zeros(shape, array.dtype)
-        made[where] = array
-        return made
-
-    weight = cntk.changed(weight, f"spread {frame.dilations}", spread, shape)
-    dense = (replace(axis, kernel=axis.span, dilation=1) for axis in frame.axes)
-    return weight, Window(tuple(dense))
+    return cntk.changed(weight, f"spread {frame.dilations}", frame.spread, shape), frame.dense
 
 
 def _whole(frame: Window) -> list[int]:

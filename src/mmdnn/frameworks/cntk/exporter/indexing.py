@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.concat import unified
@@ -41,6 +43,20 @@ def _of_open(cntk: Writer, x: Operand, position: int, places: np.ndarray) -> Ope
     if places.min() < 0:
         cntk.node.refuse(f"it counts from the end of axis {position}, whose size is open")
     return picked(cntk, x, position, cntk.constant(places.astype(x.dtype.numpy())))
+
+
+@exporter("Compress", doc="https://onnx.ai/onnx/operators/onnx__Compress.html")
+def compress(
+    node: ExportedNode, cntk: Writer, x: Operand, mask: Operand, *, axis: int | None = None
+) -> Operand:
+    """Places that are known; how many others are, CNTK cannot know."""
+    places = np.flatnonzero(node.numbers(mask, "mask"))
+    if not places.size:
+        node.refuse("nothing is left of its input")
+    if axis is None:
+        x, axis = cntk.unbatched(x), 0
+        x = cntk.reshape(x, (math.prod(cntk.size(x, i) for i in range(x.rank)),))
+    return gather(node, cntk, x, cntk.constant(places), axis=axis)
 
 
 def _from_front(cntk: Writer, places: Operand, size: object) -> Operand:
@@ -227,11 +243,18 @@ def sliced(cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
 
 
 def _slice_of_open(cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
-    """The last elements of an axis of open size, or elements counted from its front."""
+    """The last elements of an axis of open size, or elements counted from its front.
+
+    Gather gives zeros beyond the end, where Slice stops: so that slices the last one.
+    """
     to_end = where.stop >= FAR
     if where.step == 1 and where.start < 0 and to_end:
         return cntk.cut(x, position, where.start, 0)
     if where.step == 1 and 0 <= where.start < where.stop and not to_end:
-        rows = np.arange(where.start, where.stop, dtype=x.dtype.numpy())
-        return picked(cntk, x, position, cntk.constant(rows))
+        last = cntk.cut(x, position, where.stop - 1, where.stop)
+        rows = np.arange(where.start, where.stop - 1, dtype=x.dtype.numpy())
+        if not rows.size:
+            return last
+        front = picked(cntk, x, position, cntk.constant(rows))
+        return cntk.splice(unified(cntk, [front, last], position), position)
     return cntk.node.refuse(f"the size of axis {position} is open")

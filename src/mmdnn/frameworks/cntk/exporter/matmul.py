@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.alignment import differ
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
@@ -141,7 +142,7 @@ def _several(cntk: Writer, x: Operand, y: Operand) -> Operand:
         return _one_by_one(cntk, x, y)
     if y.is_batched and x.is_static and x.rank < y.rank:
         return _one_by_one(cntk, x, y)
-    if x.is_batched or y.is_batched:
+    if (x.is_batched or y.is_batched) and not differ([x, y]):
         x, y = (_raised(cntk, one, max(x.rank, y.rank)) for one in (x, y))
         if x.shape[:-2] == y.shape[:-2] and x.is_batched and y.is_batched:
             return _several(cntk, x, y)

@@ -79,8 +79,8 @@ def conv_transpose(
 ) -> Array:
     per_group = weight_shape(node, weight)[1]
     check_window(node, window)
-    if len(window) == 3 and max(window.dilations) > 1:
-        node.refuse("MXNet has no dilation of transposed windows with three axes")
+    if len(window) == 3:
+        weight, window = _spread(node, mx, weight, window)
     pads, adj, begins, ends = _transposed_pads(node, window)
     y = mx.Deconvolution(
         x,
@@ -95,6 +95,16 @@ def conv_transpose(
         no_bias=bias is None,
     )
     return pad(node, mx, y, [0, 0, *begins], [0, 0, *ends])
+
+
+def _spread(node: ExportedNode, mx: Writer, weight: Array, window: Window) -> tuple[Array, Window]:
+    """A dilated kernel with its zeros written out: MXNet dilates no transposed windows of three axes."""
+    if max(window.dilations) == 1:
+        return weight, window
+    if weight.constant is None:
+        node.refuse("its dilated kernel is computed while the model runs")
+    shape = (*weight_shape(node, weight)[:2], *window.spans)
+    return mx.changed(weight, "weight", window.spread, shape, "spread"), window.dense
 
 
 def _transposed_pads(node: ExportedNode, window: Window) -> tuple[list[int], ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.pad import NONE
@@ -9,6 +12,7 @@ from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, ex
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir import LIKE
 from mmdnn.ir.values import is_zero
+from mmdnn.shapes import closed
 
 EMBEDDINGS = {"Embed", "Embedding"}
 """Layers of Caffe and MXNet that refuse, or never get, negative indices."""
@@ -105,9 +109,21 @@ def _counted(mx: Writer, x: Array, axis: int, rank: int) -> Array:
 def compress(
     node: ExportedNode, mx: Writer, x: Array, mask: Array, *, axis: int | None = None
 ) -> Array:
-    if axis != 0:
-        node.refuse("MXNet picks along the first axis")
-    return mx.make("_contrib_boolean_mask", x, mask, axis=0)
+    """Places that are known are gathered; MXNet's mask has all that is along the first axis."""
+    along = 0 if axis is None else node.axis(x, axis)
+    sizes, marks = closed(x.shape or ()), mask.numbers()
+    if axis is None:
+        x, sizes = mx.Reshape(x, shape=(-1,)), None if sizes is None else (math.prod(sizes),)
+    if marks is not None and not marks.any():
+        node.refuse("nothing is left of its input")
+    if marks is not None:
+        return mx.take(x, mx.constant(np.flatnonzero(marks)), axis=along)
+    if sizes is None or mask.shape != (sizes[along],):
+        node.refuse("MXNet has as many marks as the axis has elements")
+    if not along:
+        return mx.make("_contrib_boolean_mask", x, mask, axis=0)
+    y = mx.make("_contrib_boolean_mask", mx.SwapAxis(x, dim1=0, dim2=along), mask, axis=0)
+    return mx.SwapAxis(y, dim1=0, dim2=along)
 
 
 @exporter("ScatterND", doc="ScatterND")
@@ -178,9 +194,14 @@ def slice_operator(
     begins, stops = node.ints(starts, "starts"), node.ints(ends, "ends")
     places = list(range(len(begins))) if axes is None else node.ints(axes, "axes")
     strides = [1] * len(begins) if steps is None else node.ints(steps, "steps")
-    rank = node.rank(x)
+    rank, dims = node.rank(x), x.shape or ()
+    if any(
+        isinstance(size := dims[axis], int) and not range(size)[begin:stop:step]
+        for axis, begin, stop, step in zip(places, begins, stops, strides, strict=True)
+    ):
+        node.refuse("nothing is left of its input")
     cuts = {
-        axis % rank: _cut((x.shape or ())[axis], begin, stop, step)
+        axis % rank: _cut(dims[axis], begin, stop, step)
         for axis, begin, stop, step in zip(places, begins, stops, strides, strict=True)
     }
     cuts = {axis: cut for axis, cut in cuts.items() if cut != (0, None, 1)}
@@ -190,11 +211,10 @@ def slice_operator(
     if like is not None and set(cuts) <= {2, 3} and {cut[2] for cut in cuts.values()} == {1}:
         offset = tuple(cuts.get(axis, (0,))[0] or 0 for axis in (2, 3))
         return mx.Crop(x, like, num_args=2, offset=offset if any(offset) else None)
-    if len(cuts) == 1 and (only := next(iter(cuts.values())))[2] == 1:
-        begin, stop, _ = only
-        return mx.slice_axis(
-            x, axis=next(iter(cuts)), begin=begin or 0, end=NONE if stop is None else stop
-        )
+    axis, (begin, stop, step) = next(iter(cuts.items()))
+    clips = stop is not None and stop > 0 and not isinstance(dims[axis], int)
+    if len(cuts) == step == 1 and (not clips or node.source_type == "slice_axis"):
+        return mx.slice_axis(x, axis=axis, begin=begin or 0, end=NONE if stop is None else stop)
     each = [cuts.get(axis, (None, None, 1)) for axis in range(max(cuts) + 1)]
     steps_ = tuple(cut[2] for cut in each)
     return mx.slice(

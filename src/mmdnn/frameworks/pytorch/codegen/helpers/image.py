@@ -30,8 +30,10 @@ def resize_coordinates(
     if transformation == "half_pixel_symmetric":
         return size / 2 * (1 - out / (scale * size)) + (i + 0.5) / scale - 0.5
     if transformation == "tf_crop_and_resize":
-        if out > 1:
-            return start * (size - 1) + i * (end - start) * (size - 1) / (out - 1)
+        if out > 1:  # in single precision, as the region is
+            return i.float() * (end - start) * (size - 1) / (out - 1) + start * (
+                size - 1
+            )
         return i * 0 + 0.5 * (start + end) * (size - 1)
     return (i + 0.5) / scale - 0.5
 

@@ -33,12 +33,16 @@ def flat_pads(pads: list[int], rank: int, axes: list[int] | None = None) -> list
 
 
 def pad(x: torch.Tensor, pads: list[int] | tuple[int, ...], mode: str) -> torch.Tensor:
-    """Padding in any axis, of any type and width, by "reflect", "edge" or "wrap"."""
+    """Padding in any axis, of any type and width, by "reflect", "edge" or "wrap".
+
+    What is less than 0 is cut off first.
+    """
     for i in range(len(pads) // 2):
-        dim, size = x.ndim - 1 - i, x.shape[x.ndim - 1 - i]
-        if not pads[2 * i] and not pads[2 * i + 1]:
+        dim, before, behind = x.ndim - 1 - i, pads[2 * i], pads[2 * i + 1]
+        if not before and not behind:
             continue
-        at = torch.arange(-pads[2 * i], size + pads[2 * i + 1], device=x.device)
+        size = x.shape[dim] + min(before, 0) + min(behind, 0)
+        at = torch.arange(-max(before, 0), size + max(behind, 0), device=x.device)
         if mode == "edge":
             at = at.clamp(0, size - 1)
         elif mode == "wrap":
@@ -46,6 +50,7 @@ def pad(x: torch.Tensor, pads: list[int] | tuple[int, ...], mode: str) -> torch.
         else:
             at = at % max(2 * size - 2, 1)
             at = torch.minimum(at, 2 * size - 2 - at).abs()
+        at = at - min(before, 0)
         x = x.index_select(dim, at)
     return x
 
