@@ -61,6 +61,7 @@ class Case:
         opset: The opset that its model is of.
         engine: Whether frameworks themselves run it; else it is read back, for what they do with such numbers
             is theirs, not the exporter's.
+        again: Whether it is fed a second time where the first axis of an input is open.
         nodes: Several nodes, or one with bodies, in ONNX's text: inputs are x0, x1, ..., outputs y0, y1, ...
     """
 
@@ -70,6 +71,7 @@ class Case:
     outputs: int | Sequence[str] = 1
     opset: int = 22
     engine: bool = True
+    again: bool = True
     nodes: str = ""
 
     @cached_property
@@ -104,7 +106,7 @@ class Case:
             if given is not None and not given.constant
         }
         feeds = [{name: x.array for name, x in given.items()}]
-        if any(0 in x.open for x in given.values()):
+        if self.again and any(0 in x.open for x in given.values()):
             feeds.append({name: x.one_more() for name, x in given.items()})
         return feeds
 

@@ -198,6 +198,7 @@ class Caffe(Target):
     """
 
     name = "caffe"
+    open = False
 
     def __init__(self, folder: Path, *, engine: bool = True) -> None:
         super().__init__(folder, engine=engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
@@ -49,6 +50,8 @@ def scan(
     frames, static = _frames(cntk, fed, scan_input_axes or [0] * len(fed))
     like = next(one for one in frames if not isinstance(one, Unknown))
     delay = "FutureValue" if back and back[0] else "PastValue"
+    if static and any(not one.is_static for one in inputs[:count]):
+        node.refuse("its initial state is fed, where time is an axis that is made a sequence")
     states = [_state(cntk, place, body, delay, like, inputs[place]) for place in range(count)]
     scope = cntk.scope
     scope.operands.update(zip(body.inputs, [*states, *frames], strict=True))
@@ -93,6 +96,8 @@ def _turned(cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
     """An operand whose time is static, as a sequence."""
     if BATCH not in x.layout:
         cntk.node.refuse("it has no batch")
+    if len(x.shape) == 1:
+        cntk.node.refuse("its frames are single numbers, of which CNTK makes no sequence")
     time = x.static(place)
     order = [time, *[axis for axis in range(len(x.shape)) if axis != time]]
     x = cntk.transpose(x, order, (BATCH, *[None] * len(order)))
@@ -110,16 +115,19 @@ def _state(
     shape = tuple(dim for dim in rest if isinstance(dim, int))
     if len(shape) != len(rest):
         cntk.node.refuse("the size of its state is open")
-    start = _initial(cntk, cntk.node.node.inputs[place], initial)
+    start = _initial(cntk, cntk.node.node.inputs[place], initial, len(dims))
     made = delayed(cntk, delay, like, start, shape, count)
     return made if count == 1 else Buffer((), (), made.dtype, origin=cntk.node, oldest=made)
 
 
-def _initial(cntk: Writer, value: ir.Value | None, x: Operand) -> Operand:
+def _initial(cntk: Writer, value: ir.Value | None, x: Operand, rank: int) -> Operand:
+    """A state before the first frame; a constant may have a row for each sample, all alike."""
     constant = constant_behind(value)
     if constant is not None:
         array = references.read(constant)
-        return cntk.constant(array.copy())
+        if array.ndim == rank and rank and np.any(array != array[:1]):
+            cntk.node.refuse("its initial state is another one for each sample of the batch")
+        return cntk.constant(array[0].copy() if array.ndim == rank and rank else array.copy())
     if isinstance(x, Unknown) or x.layout[:1] != (BATCH,):
         cntk.node.refuse("its initial state does not belong to the samples")
     return x
