@@ -80,7 +80,7 @@ def scans(rng: np.random.Generator) -> Iterator[Case]:
                 nodes = f"y0, y1 = Scan <{said}, {body}> (x1, x0)"
                 h = normal(rng, *state)
                 rows = fed(h, open=opened if axis else ())
-                for given in (rows, weight(h), weight(np.broadcast_to(h[:1], h.shape))):
+                for given in (rows, weight(h), weight(np.full_like(h, 0.5))):
                     yield Case("Scan", [x, given], outputs=2, nodes=nodes)
 
 
