@@ -10,7 +10,7 @@ asked for, is where frameworks differ.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 import onnx_ir as ir
@@ -244,7 +244,8 @@ class Window:
     def spread(self, kernels: np.ndarray) -> np.ndarray:
         """Dilated kernels with the zeros between their elements written out."""
         spread = np.zeros((*kernels.shape[: -len(self)], *self.spans), kernels.dtype)
-        spread[(..., *(slice(None, None, step) for step in self.dilations))] = kernels
+        where: Any = (..., *(slice(None, None, step) for step in self.dilations))
+        spread[where] = kernels
         return spread
 
 
