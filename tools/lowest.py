@@ -23,7 +23,6 @@ CORE = (
     "tests/ir",
     "tests/tensors",
     "tests/verify",
-    "tests/python",
     "tests/frameworks/onnx",
     "tests/frameworks/caffe/test_corpus.py",
     "tests/frameworks/caffe/test_caffe_engine.py",

@@ -15,6 +15,9 @@ from mmdnn.ir.exporting import WINDOW, ExportedNode, Exporter, shortest
 from mmdnn.ir.operators import Entry
 from mmdnn.ir.passes.defaults import LEFT_OUT
 
+NEWEST = 28
+"""The opset that the table of exporters was written with."""
+
 
 def written(exporter: Exporter, op_type: str, domain: str = "", **attributes: Any) -> Any:
     """What the function returns for a node with these attributes, and the schema's defaults."""
@@ -187,7 +190,8 @@ def test_a_signature_is_the_schema(entries: list[Entry]) -> None:
     keywords = entries[0].keywords
     assert not keywords.unused & keywords.names.keys()
     later = [attributes_of(entry.type, latest=True) for entry in entries]
-    assert keywords.unused <= {name for schema in (*schemas, *later) for name in schema}
+    if onnx.defs.onnx_opset_version() >= NEWEST:  # an older onnx does not know them all
+        assert keywords.unused <= {name for schema in (*schemas, *later) for name in schema}
     for name, optional in keywords.names.items():
         if name == WINDOW:
             assert all("strides" in schema for schema in schemas)

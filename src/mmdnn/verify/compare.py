@@ -198,8 +198,8 @@ def _close(source: np.ndarray, target: np.ndarray, tolerance: Tolerance) -> Diff
     reason = ""
     if excess > 1:
         place, where = _unraveled(worst, source.shape)
-        was, now = source[place], target[place]
-        gap = abs(_wide(np.asarray(was)) - _wide(np.asarray(now)))
+        was, now = (_wide(np.asarray(array[place]))[()] for array in (source, target))
+        gap = abs(was - now)
         reason = f"off by {gap:.3g} at {where}: {was:.7g} became {now:.7g}"
     return Difference(reason, sums.error, sums.relative, sums.cosine, excess, sums.rms)
 

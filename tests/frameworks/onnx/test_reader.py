@@ -21,7 +21,7 @@ from mmdnn.registry import Source
 
 W = np.arange(600, dtype=np.float32).reshape(20, 30)
 TEXT = (
-    '<ir_version: 8, opset_import: ["" : 17]> g (float["N", 20] x) => (float["N", 30] y) '
+    '<ir_version: 8, opset_import: ["" : 17]> g (float[N, 20] x) => (float[N, 30] y) '
     "{ h = MatMul (x, w) y = Relu (h) }"
 )
 MODELS = (Path(onnx.__file__).parent / "backend" / "test" / "data").glob("simple/*/model.onnx")
