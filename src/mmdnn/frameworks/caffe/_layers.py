@@ -40,6 +40,7 @@ class LayerType:
         opencv: Whether OpenCV computes the same; `_trust` has the conditions.
         judges: Whether it is a loss or metric, or ends a path: it goes when a network is for inference.
         squashes: The layer that a loss applies first.
+        fields: What its block has that `caffe.proto` lacks, and the defaults; a type where there is none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class LayerType:
     opencv: bool = False
     judges: bool = False
     squashes: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _weight_and_bias(block: str, layer: Any) -> list[Slot]:
@@ -86,6 +88,10 @@ _NEURON = partial(LayerType, in_place=True, pointwise=True, opencv=True)
 _MOVED = partial(LayerType, in_place=False)
 _JUDGE = partial(LayerType, judges=True)
 _FORK = partial(LayerType, blobs=None)
+_BINS = {"pooled_h": 0, "pooled_w": 0, "spatial_scale": 1.0}
+_UNPOOLED: dict[str, Any] = {"scale": int, "pad_out_h": 0, "pad_out_w": 0}
+_UNPOOLED |= dict.fromkeys(("scale_h", "scale_w", "upsample_h", "upsample_w"), int)
+_SIZE = {"pad_beg": 0, "pad_end": 0, "height": int, "width": int}
 _CONVOLUTION = partial(
     LayerType, blobs=partial(_weight_and_bias, "convolution_param"), block="convolution_param"
 )
@@ -127,7 +133,7 @@ LAYERS = {
         _MOVED("InnerProduct", blobs=partial(_weight_and_bias, "inner_product_param"), opencv=True),
         _MOVED("LRN", opencv=True),
         _MOVED("LSTMUnit"),
-        _MOVED("Pooling", opencv=True),
+        _MOVED("Pooling", opencv=True, fields={"ceil_mode": int}),
         _MOVED("Reduction"),
         _MOVED("Reshape", view=True, opencv=True),
         _MOVED("SPP"),
@@ -160,10 +166,23 @@ LAYERS = {
         _JUDGE("SigmoidCrossEntropyLoss", squashes="Sigmoid"),
         _JUDGE("Silence", opencv=True),
         _JUDGE("SoftmaxWithLoss", squashes="Softmax", block="softmax_param"),
-        _FORK("DetectionOutput", opencv=True),
+        _FORK("BN", block="bn_param", fields={"eps": 1e-5, "frozen": 0, "bn_mode": "LEARN"}),
+        _FORK("CropCenter", block="crop_center_param", fields={"crop_size": list}),
+        _FORK("DetectionOutput", opencv=True, fields={"clip": 0, "normalized_bbox": 1}),
+        _FORK("HardSigmoid", block="hard_sigmoid_param", fields={"alpha": 0.2, "beta": 0.5}),
+        _FORK(
+            "Interp",
+            block="interp_param",
+            fields=_SIZE | {"shrink_factor": int, "zoom_factor": int},
+        ),
+        _FORK("Mish", block="mish_param"),
         _FORK("Permute", opencv=True),
+        _FORK("PixelShuffle", block="pixel_shuffle_param", fields={"upscale_factor": 0}),
         _FORK("PriorBox", opencv=True),
-        _FORK("ShuffleChannel", opencv=True),
+        _FORK("ROIPooling", block="roi_pooling_param", fields=_BINS),
+        _FORK("Reorg", block="reorg_param", fields={"stride": 0, "reverse": 0}),
+        _FORK("ShuffleChannel", opencv=True, block="shuffle_channel_param", fields={"group": 1}),
+        _FORK("Upsample", block="upsample_param", fields=_UNPOOLED),
     )
 }
 """By type."""

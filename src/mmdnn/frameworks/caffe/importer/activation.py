@@ -5,7 +5,6 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.importer.elementwise import affine
-from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer, plain
 from mmdnn.ir.builder import NeedsStatic, Op, shape
 
@@ -31,12 +30,11 @@ def swish(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer(
-    "Mish", doc="https://github.com/troyliu0105/caffe/blob/master/src/caffe/layers/mish_layer.cpp"
+    "Mish",
+    doc="https://github.com/troyliu0105/caffe/blob/master/src/caffe/layers/mish_layer.cpp",
+    unused="engine",
 )
-def mish(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
-    fields = Fields(layer, "mish_param")
-    fields.ignore("engine")
-    fields.close()
+def mish(_layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     return op.Mish(x)
 
 
@@ -53,8 +51,7 @@ def hard_swish(_layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     doc="https://github.com/foss-for-synopsys-dwc-arc-processors/synopsys-caffe"
     "/blob/development/src/caffe/layers/hard_sigmoid_layer.cpp",
 )
-def hard_sigmoid(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
-    fields = Fields(layer, "hard_sigmoid_param")
-    alpha, beta = fields.take("alpha", 0.2), fields.take("beta", 0.5)
-    fields.close()
+def hard_sigmoid(
+    _layer: ImportedLayer, op: Op, x: ir.Value, *, alpha: float, beta: float
+) -> ir.Value:
     return op.HardSigmoid(x, alpha=alpha, beta=beta)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields, image_size
-from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
+from mmdnn.frameworks.caffe.importer.shapes import image_size
+from mmdnn.frameworks.caffe.importer.table import LIMIT, SSD, ImportedLayer, importer
 from mmdnn.ir import regions
 from mmdnn.ir.builder import Op, shape
 
@@ -140,12 +140,18 @@ FAST_RCNN = "https://github.com/rbgirshick/caffe-fast-rcnn/blob/fast-rcnn/src/ca
 
 
 @importer("ROIPooling", doc=f"{FAST_RCNN}/roi_pooling_layer.cpp")
-def roi_pooling(layer: ImportedLayer, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
+def roi_pooling(
+    layer: ImportedLayer,
+    _op: Op,
+    x: ir.Value,
+    rois: ir.Value,
+    *,
+    pooled_h: int,
+    pooled_w: int,
+    spatial_scale: float,
+) -> Any:
     """The maximum of each bin of each region, 0 where a bin lies outside the image."""
-    fields = Fields(layer, "roi_pooling_param")
-    bins = (fields.take("pooled_h", 0), fields.take("pooled_w", 0))
-    scale = fields.take("spatial_scale", 1.0)
-    fields.close()
+    bins, scale = (pooled_h, pooled_w), spatial_scale
     if min(bins) < 1 or shape(rois)[1:] not in {(5,), (5, 1, 1)}:
         layer.refuse(f"{bins} bins of regions of shape {shape(rois)}")
     size = image_size(layer, x)

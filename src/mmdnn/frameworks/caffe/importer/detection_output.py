@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import LIMIT, SSD, Fields
 from mmdnn.frameworks.caffe.importer.shapes import known
-from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
+from mmdnn.frameworks.caffe.importer.table import LIMIT, SSD, ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape
 
 CORNER, CENTER_SIZE, CORNER_SIZE = 1, 2, 3
@@ -101,6 +100,8 @@ def detection_output(
     conf: ir.Value,
     priors: ir.Value,
     *_image: ir.Value,
+    clip: int,
+    normalized_bbox: int,
 ) -> Any:
     """Rows [image, label, score, box], by image, label and falling score: [1, 1, rows, 7].
 
@@ -108,12 +109,9 @@ def detection_output(
     """
     if len(shape(priors)) < 3:
         layer.refuse(f"its prior boxes have {len(shape(priors))} axes, not 3")
-    fields = Fields(layer, "detection_output_param")
-    clip = bool(fields.take("clip", 0))
-    if not fields.take("normalized_bbox", 1):
+    if not normalized_bbox:
         layer.refuse("its boxes are in pixels")
-    fields.close()
-    out = _Output(layer.param(), known(priors, 2) // 4, clip)
+    out = _Output(layer.param(), known(priors, 2) // 4, bool(clip))
     _check(layer, out, loc, conf)
 
     def body(op: Op, loc: ir.Value, conf: ir.Value, priors: ir.Value) -> ir.Value:

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import YOLO, channels
 from mmdnn.frameworks.caffe.importer.pooling import LOWEST
-from mmdnn.frameworks.caffe.importer.shapes import agree, known
-from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer, plain
+from mmdnn.frameworks.caffe.importer.shapes import agree, channels, known
+from mmdnn.frameworks.caffe.importer.table import YOLO, ImportedLayer, importer, plain
 from mmdnn.ir.builder import Op, rank, shape
 
 PROD, SUM, MAX = 0, 1, 2

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, needs_static, reshape
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import LIKE
@@ -16,14 +17,11 @@ from mmdnn.ir.builder import Op, dimensions, shape
     "CropCenter",
     doc="https://github.com/lltcggie/caffe/blob/master/src/caffe/layers/crop_center_layer.cpp",
 )
-def crop_center(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
+def crop_center(layer: ImportedLayer, op: Op, x: ir.Value, *, crop_size: Any) -> ir.Value:
     """Cut `crop_size` from both ends of each axis."""
-    fields = Fields(layer, "crop_center_param")
-    given = fields.left.pop("crop_size", [])
-    fields.close()
-    crops = given if isinstance(given, list) else [given]
+    crops = crop_size if isinstance(crop_size, list) else [crop_size]
     if len(crops) != len(shape(x)) or not all(isinstance(c, int) and c >= 0 for c in crops):
-        layer.refuse(f"crop_size {given} for {len(shape(x))} axes")
+        layer.refuse(f"crop_size {crops} for {len(shape(x))} axes")
     for crop, size in zip(crops, shape(x), strict=True):
         if crop and size is None:
             raise needs_static(x)

@@ -8,9 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.graph import Filler, Layer
-from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels
-from mmdnn.frameworks.caffe.importer.shapes import known, reshape
-from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
+from mmdnn.frameworks.caffe.importer.shapes import channels, known, reshape
+from mmdnn.frameworks.caffe.importer.table import SSD, ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions, shape
 from mmdnn.tensors import references
 
@@ -54,11 +53,9 @@ _AFFINE = ("weight", "bias")
 
 def _own_affine(layer: ImportedLayer) -> tuple[int, int, int] | None:
     """Where NVIDIA Caffe's has mean, factor and scale among its blobs; None for BVLC Caffe's."""
-    fields = Fields(layer, "batch_norm_param")
-    said = bool(fields.left.pop("scale_bias", fields.left.pop("field 7", False)))
-    said |= any(name in fields for name in ("scale_filler", "bias_filler", "field 5", "field 6"))
-    fields.ignore("scale_filler", "bias_filler", "field 5", "field 6", "engine", "field 4")
-    fields.close()
+    fillers = ("scale_filler", "bias_filler", "field 5", "field 6")
+    told = [layer.given(name) for name in ("scale_bias", "field 7", "engine", "field 4")][:2]
+    said = any(told) | any([layer.given(name) is not None for name in fillers])
     blobs = layer.layer.blobs
     if len(blobs) != 5:
         if said:
@@ -162,16 +159,14 @@ def normalize(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     "BN",
     doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/bn_layer.cpp "
     "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers/bn_layer.cpp",
+    unused="slope_filler bias_filler scale_filler shift_filler momentum engine",
 )
-def bn(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
+def bn(
+    layer: ImportedLayer, op: Op, x: ir.Value, *, eps: float, frozen: int, bn_mode: Any
+) -> ir.Value:
     """PSPNet's, which stores slope, bias, mean and variance, or SegNet's, whose mean is merged."""
-    fields = Fields(layer, "bn_param")
-    mode = fields.left.pop("bn_mode", "LEARN")
     if len(layer.layer.blobs) == 2:
-        return _merged(layer, op, x, fields, mode)
-    eps, frozen = fields.take("eps", 1e-5), fields.take("frozen", 0)
-    fields.ignore("slope_filler", "bias_filler", "momentum", "engine")
-    fields.close()
+        return _merged(layer, op, x, bn_mode)
     if layer.layer.phase == "TRAIN" and not frozen:
         layer.refuse("its statistics are those of the batch")
     count = (channels(layer, x),)
@@ -180,11 +175,9 @@ def bn(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
     return op.BatchNormalization(x, *weights, epsilon=eps)
 
 
-def _merged(layer: ImportedLayer, op: Op, x: ir.Value, fields: Fields, mode: Any) -> ir.Value:
+def _merged(layer: ImportedLayer, op: Op, x: ir.Value, mode: Any) -> ir.Value:
     if mode not in ("INFERENCE", 1):
         layer.refuse("its statistics are those of the batch")
-    fields.ignore("scale_filler", "shift_filler", "engine")
-    fields.close()
     column = (channels(layer, x), *[1] * (len(shape(x)) - 2))
     scaled = op.Mul(x, layer.weight(0, "weight", column))
     return op.Add(scaled, layer.weight(1, "bias", column))

@@ -12,7 +12,6 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import Fields
 from mmdnn.frameworks.caffe.importer.shapes import known, needs_static
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape
@@ -109,15 +108,10 @@ def _check_windows(
 
 def _rounds_up(layer: ImportedLayer, p: Any) -> bool:
     """By `round_mode`, or as forks say it: `ceil_mode`, true unless it is given."""
-    fields = Fields(layer, "pooling_param")
-    ceil = bool(p.round_mode == CEIL)
-    if "ceil_mode" in fields:
-        said = bool(fields.take("ceil_mode", 1))
-        if p.HasField("round_mode") and said != ceil:
-            layer.unfit("its round_mode and its ceil_mode say different things")
-        ceil = said
-    fields.close()
-    return ceil
+    ceil, said = bool(p.round_mode == CEIL), layer.parameter("ceil_mode")
+    if said is not None and p.HasField("round_mode") and bool(said) != ceil:
+        layer.unfit("its round_mode and its ceil_mode say different things")
+    return ceil if said is None else bool(said)
 
 
 def _pair(layer: ImportedLayer, p: Any, name: str, short: str) -> list[int]:

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import YOLO, Fields, channels, image_size
-from mmdnn.frameworks.caffe.importer.shapes import agree, reshape
-from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
+from mmdnn.frameworks.caffe.importer.shapes import agree, channels, image_size, reshape
+from mmdnn.frameworks.caffe.importer.table import YOLO, ImportedLayer, importer
 from mmdnn.ir.builder import Op, dimensions
 
 SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/caffe/layers"
@@ -19,15 +18,15 @@ SEGNET = "https://github.com/alexgkendall/caffe-segnet/blob/segnet-cleaned/src/c
     "Interp",
     doc="https://github.com/yjxiong/caffe/blob/mem/src/caffe/layers/interp_layer.cpp",
 )
-def interp(layer: ImportedLayer, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
+def interp(
+    layer: ImportedLayer, op: Op, x: ir.Value, *like: ir.Value, pad_beg: int, pad_end: int
+) -> ir.Value:
     """Bilinear, corners on corners, of what the (negative) padding leaves."""
-    fields = Fields(layer, "interp_param")
-    begin, end = -fields.take("pad_beg", 0), -fields.take("pad_end", 0)
+    begin, end = -pad_beg, -pad_end
     if begin < 0 or end < 0:
         layer.refuse("it pads; only cutting is defined")
     sizes = [size - begin - end for size in image_size(layer, x)]
-    target = _interp_size(layer, fields, sizes, like)
-    fields.close()
+    target = _interp_size(layer, sizes, like)
     if min(sizes) < 1 or min(target) < 1:
         layer.refuse(f"{sizes} to {target}")
     if begin or end:
@@ -46,33 +45,27 @@ def interp(layer: ImportedLayer, op: Op, x: ir.Value, *like: ir.Value) -> ir.Val
     return _named(y, x, target)
 
 
-def _interp_size(
-    layer: ImportedLayer, fields: Fields, sizes: list[int], like: tuple[ir.Value, ...]
-) -> list[int]:
+def _interp_size(layer: ImportedLayer, sizes: list[int], like: tuple[ir.Value, ...]) -> list[int]:
     """The size of the result: of the second bottom, or by the factors, or as given."""
-    given = [name for name in ("shrink_factor", "zoom_factor", "height", "width") if name in fields]
+    size = [layer.parameter(name) for name in ("height", "width")]
+    shrink, zoom = factors = [layer.parameter(f"{name}_factor") for name in ("shrink", "zoom")]
     if like:
-        if given or len(like) > 1:
+        if len(like) > 1 or set(size + factors) != {None}:
             layer.refuse("a second bottom and a size are both given")
         return list(image_size(layer, like[0]))
-    height, width = fields.take("height", 0), fields.take("width", 0)
-    shrink, zoom = fields.take("shrink_factor", 1), fields.take("zoom_factor", 1)
-    factors = {"shrink_factor", "zoom_factor"}.intersection(given)
-    if {"height", "width"}.issubset(given) and len(factors) != 1:
-        return [height, width]
-    if not factors or min(shrink, zoom) < 1:
+    if None not in size and factors.count(None) != 1:
+        return size
+    if factors == [None, None] or 0 in factors or min(f or 1 for f in factors) < 1:
         layer.refuse(f"no size is given, or shrink_factor {shrink}, zoom_factor {zoom}")
-    return [(size - 1) // shrink * zoom + 1 for size in sizes]
+    return [(size - 1) // (shrink or 1) * (zoom or 1) + 1 for size in sizes]
 
 
 @importer("Upsample", doc=f"{SEGNET}/upsample_layer.cpp {YOLO}/upsample_layer.cpp")
 def upsample(layer: ImportedLayer, op: Op, x: ir.Value, *mask: ir.Value) -> ir.Value:
     """With a mask, SegNet's: to the places that the maxima had. Without one: each pixel repeated."""
-    fields = Fields(layer, "upsample_param")
     if mask:
-        return _unpool(layer, op, fields, x, mask[0])
-    scale = fields.take("scale", 1)
-    fields.close()
+        return _unpool(layer, op, x, mask[0])
+    scale = _or(layer.parameter("scale"), 1)
     if scale < 1:
         layer.refuse(f"its scale is {scale}")
     height, width = image_size(layer, x)
@@ -93,9 +86,13 @@ def _named(y: ir.Value, x: ir.Value, size: list[int]) -> ir.Value:
     return y
 
 
-def _unpool(layer: ImportedLayer, op: Op, fields: Fields, x: ir.Value, mask: ir.Value) -> ir.Value:
+def _or(given: int | None, default: int) -> int:
+    return default if given is None else given
+
+
+def _unpool(layer: ImportedLayer, op: Op, x: ir.Value, mask: ir.Value) -> ir.Value:
     """Each value at its place in the plane, zeros elsewhere."""
-    height, width = _unpooled_size(layer, fields, image_size(layer, x))
+    height, width = _unpooled_size(layer, image_size(layer, x))
     agree(mask, x)
     if _overlaps(mask):
         layer.refuse("windows of its pooling overlap, so that places can be taken twice")
@@ -108,15 +105,17 @@ def _unpool(layer: ImportedLayer, op: Op, fields: Fields, x: ir.Value, mask: ir.
     return reshape(op, filled, [batch, count, height, width])
 
 
-def _unpooled_size(layer: ImportedLayer, fields: Fields, size: tuple[int, int]) -> list[int]:
-    scale = fields.take("scale", 2)
+def _unpooled_size(layer: ImportedLayer, size: tuple[int, int]) -> list[int]:
+    scale = _or(layer.parameter("scale"), 2)
     sizes = []
     for axis, before in zip("hw", size, strict=True):
-        factor, cut = fields.take(f"scale_{axis}", scale), fields.take(f"pad_out_{axis}", 0)
+        factor, cut = (
+            _or(layer.parameter(f"scale_{axis}"), scale),
+            layer.parameter(f"pad_out_{axis}"),
+        )
         if factor < 2 or (cut and factor != 2):
             layer.refuse(f"a scale of {factor} with pad_out {cut}")
-        sizes.append(fields.take(f"upsample_{axis}", before * factor - cut))
-    fields.close()
+        sizes.append(_or(layer.parameter(f"upsample_{axis}"), before * factor - cut))
     return sizes
 
 

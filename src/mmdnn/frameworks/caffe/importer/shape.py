@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.importer.forks import SSD, Fields, channels, image_size
-from mmdnn.frameworks.caffe.importer.shapes import needs_static, reshape
-from mmdnn.frameworks.caffe.importer.table import TUTORIAL, ImportedLayer, importer
+from mmdnn.frameworks.caffe.importer.shapes import channels, image_size, needs_static, reshape
+from mmdnn.frameworks.caffe.importer.table import SSD, TUTORIAL, ImportedLayer, importer
 from mmdnn.ir.builder import Dimension, Op, dimensions, shape
 
 
@@ -69,11 +68,8 @@ def tile(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("ShuffleChannel", doc="https://github.com/farmingyard/ShuffleNet")
-def shuffle_channel(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
+def shuffle_channel(layer: ImportedLayer, op: Op, x: ir.Value, *, group: int) -> ir.Value:
     """Channels as a table of `group` rows, read by columns."""
-    fields = Fields(layer, "shuffle_channel_param")
-    group = fields.take("group", 1)
-    fields.close()
     count, (height, width) = channels(layer, x, group), image_size(layer, x)
     batch = dimensions(x)[0]
     table = reshape(op, x, [batch, group, count // group, height, width])
@@ -82,21 +78,14 @@ def shuffle_channel(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("PixelShuffle", doc="https://github.com/inisis/caffe")
-def pixel_shuffle(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
-    block = "pixelshuffle_param" if "pixelshuffle_param" in layer.layer.unknown else None
-    fields = Fields(layer, block or "pixel_shuffle_param")
-    factor = fields.take("upscale_factor", 0)
-    fields.close()
-    channels(layer, x, factor * factor)
-    return op.DepthToSpace(x, blocksize=factor, mode="CRD")
+def pixel_shuffle(layer: ImportedLayer, op: Op, x: ir.Value, *, upscale_factor: int) -> ir.Value:
+    channels(layer, x, upscale_factor**2)
+    return op.DepthToSpace(x, blocksize=upscale_factor, mode="CRD")
 
 
 @importer("Reorg", doc="https://github.com/gklz1982/caffe-yolov2")
-def reorg(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
+def reorg(layer: ImportedLayer, op: Op, x: ir.Value, *, stride: int, reverse: int) -> ir.Value:
     """As darknet does it: what is rearranged is the data seen as an image of fewer channels."""
-    fields = Fields(layer, "reorg_param")
-    stride, reverse = fields.take("stride", 0), fields.take("reverse", 0)
-    fields.close()
     count, (height, width) = channels(layer, x, stride * stride), image_size(layer, x)
     if reverse:
         return op.DepthToSpace(x, blocksize=stride, mode="DCR")

@@ -1,4 +1,4 @@
-"""Shapes of which the batch may be open: comparing them, and reshaping to them.
+"""Shapes of which the batch may be open: checking and comparing them, and reshaping to them.
 
 A dimension is a number, the name of a symbolic one, or None where nothing is known.
 """
@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
+from mmdnn.frameworks.caffe.importer.table import LIMIT, ImportedLayer
 from mmdnn.ir.builder import Dimension, NeedsStatic, Op, dimensions
 from mmdnn.ir.builder import known as known
 
@@ -31,6 +32,26 @@ def count(value: ir.Value, start: int = 0, end: int | None = None) -> int:
     """
     rank = len(dimensions(value))
     return math.prod(known(value, axis) for axis in range(rank)[start:end])
+
+
+def channels(layer: ImportedLayer, x: ir.Value, group: int = 1) -> int:
+    """The number of channels, which the groups must divide."""
+    if len(dimensions(x)) < 2:
+        layer.refuse(f"its bottom '{x.name}' has no channels")
+    found = known(x, 1)
+    if group < 1 or found % group:
+        layer.refuse(f"{found} channels do not divide into {group}")
+    return found
+
+
+def image_size(layer: ImportedLayer, x: ir.Value) -> tuple[int, int]:
+    """Height and width of a value with four axes."""
+    if len(dimensions(x)) != 4:
+        layer.refuse(f"its bottom '{x.name}' has {len(dimensions(x))} axes, not 4")
+    height, width = known(x, 2), known(x, 3)
+    if max(height, width) > LIMIT:
+        layer.refuse(f"an image of {height} x {width}")
+    return height, width
 
 
 def agree(one: ir.Value, other: ir.Value, axes: Sequence[tuple[int, int]] | None = None) -> None:

@@ -7,13 +7,18 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe._layers import LAYERS, LayerType
-from mmdnn.frameworks.caffe.graph import Layer
+from mmdnn.frameworks.caffe._layers import LAYERS, LayerType, layer_type
+from mmdnn.frameworks.caffe.graph import Layer, block_of
 from mmdnn.ir import COMPUTED, LAYER, importing
 from mmdnn.ir.builder import Op
 from mmdnn.ir.operators import F
 
 TUTORIAL = "https://caffe.berkeleyvision.org/tutorial/layers"
+SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
+YOLO = "https://github.com/eric612/MobileNet-YOLO/tree/master/src/caffe/layers"
+
+LIMIT = 1 << 15
+"""The largest size of an image, or number in a parameter of a fork, that is believed."""
 
 
 class _Layers(importing.Importer):
@@ -47,6 +52,12 @@ class ImportedLayer(importing.ImportedLayer):
         self.follower = follower
         self.took_follower = False
         self._unread: dict[str, Any] = dict(layer.unknown)
+        own = block_of(layer.type).replace("_", "")  # forks spell it with and without
+        block = next((name for name in self._unread if name.replace("_", "") == own), "")
+        given = self._unread.get(block)
+        self._given: dict[str, Any] = (
+            dict(self._unread.pop(block)) if isinstance(given, dict) else {}
+        )
 
     @property
     def in_place(self) -> bool:
@@ -58,16 +69,32 @@ class ImportedLayer(importing.ImportedLayer):
         return self.layer.param(block)
 
     def parameter(self, name: str) -> Any:
-        """A field of the type's own block."""
-        return getattr(self.param(), name)
+        """A field of the type's own block; where `caffe.proto` lacks it, as its row in `_layers` says.
 
-    def fork(self, block: str) -> dict[str, Any]:
-        """A parameter block that `caffe.proto` does not have: plain names and values."""
-        return dict(self._unread.pop(block, {}))
+        Numbers are of the type of their default; True and False are 1 and 0.
+        """
+        fields = layer_type(self.type).fields
+        if name not in fields:
+            return getattr(self.param(), name)
+        default, value = fields[name], self.given(name)
+        kind = default if isinstance(default, type) else type(default)
+        if value is None:
+            return default if kind is not default else None
+        if kind not in {int, float}:
+            return value
+        if not isinstance(value, (int, float)) or (kind is int and not isinstance(value, int)):
+            self.refuse(f"its {name} is {value!r}")
+        if not abs(value) <= LIMIT:
+            self.refuse(f"its {name} is {value}, which is too much")
+        return kind(value)
+
+    def given(self, name: str) -> Any:
+        """What the file says of a field that `caffe.proto` lacks, as it stands; None where nothing."""
+        return self._given.pop(name, None)
 
     def unread(self) -> dict[str, object]:
-        """Blocks that `caffe.proto` does not have, and that nobody has taken."""
-        return self._unread
+        """Blocks and fields that `caffe.proto` does not have, and that nobody has taken."""
+        return {**self._unread, **self._given}
 
     def weight(
         self,
