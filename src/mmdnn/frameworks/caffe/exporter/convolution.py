@@ -26,20 +26,21 @@ def pair(short: str, name: str, sizes: list[int], default: int | None = None) ->
 def param_of(
     outputs: int, window: Window, pads: list[int], group: int, bias: bool
 ) -> dict[str, Any]:
-    dilation = {} if set(window.dilations) == {1} else {"dilation": _repeated(window.dilations)}
+    fields = window_fields(window.kernel, window.strides, pads, window.dilations)
+    return {"num_output": outputs, **fields, "group": group, "bias_term": bias}
+
+
+def window_fields(
+    kernel: list[int], strides: list[int], pads: list[int], dilations: list[int]
+) -> dict[str, Any]:
+    """Windows in Caffe's fields; the padding is that of both sides."""
+    same = len(set(dilations)) == 1
     return {
-        "num_output": outputs,
-        **pair("kernel", "kernel_size", window.kernel),
-        **pair("stride", "stride", window.strides, 1),
+        **pair("kernel", "kernel_size", kernel),
+        **pair("stride", "stride", strides, 1),
         **pair("pad", "pad", pads, 0),
-        **dilation,
-        "group": group,
-        "bias_term": bias,
+        "dilation": None if set(dilations) == {1} else dilations[: 1 if same else None],
     }
-
-
-def _repeated(sizes: list[int]) -> list[int]:
-    return [sizes[0]] if len(set(sizes)) == 1 else list(sizes)
 
 
 def symmetric(begin: int, end: int, stride: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
-from mmdnn.frameworks.caffe.exporter.convolution import crop, pair
+from mmdnn.frameworks.caffe.exporter.convolution import crop, window_fields
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Writer
 from mmdnn.frameworks.caffe.importer.pooling import is_empty
@@ -117,12 +117,13 @@ def _pooled(
     counts = tuple(fit.count for fit in fits)
     quotients = _quotients(fits, counts_padding=counts_padding) if method == "AVE" else None
     helper = "" if sizes == counts and quotients is None else "window"
+    kernel, strides = [axis.kernel for axis, _ in axes], [axis.stride for axis, _ in axes]
     y = caffe.layer(
         "Pooling",
         x,
         shape=(*x.shape[:2], *sizes),
         suffix=suffix or helper,
-        **_param(method, fits),
+        **pool_fields(method, kernel, strides, [fit.pad for fit in fits], fits[0].ceil),
     )
     y = crop(caffe, y, [fit.ahead for fit in fits], counts)
     if quotients is None:
@@ -131,15 +132,14 @@ def _pooled(
     return caffe.layer("Scale", y, blobs=[blob], axis=2, num_axes=2)
 
 
-def _param(method: str, fits: list[Fit]) -> dict[str, Any]:
-    found = {
-        "pool": method,
-        **pair("kernel", "kernel_size", [fit.axis.kernel for fit in fits]),
-        **pair("stride", "stride", [fit.axis.stride for fit in fits], 1),
-        **pair("pad", "pad", [fit.pad for fit in fits], 0),
-        "round_mode": None if fits[0].ceil else "FLOOR",
-    }
-    return {key: value[0] if isinstance(value, list) else value for key, value in found.items()}
+def pool_fields(
+    method: str, kernel: list[int], strides: list[int], pads: list[int], ceil: bool
+) -> dict[str, Any]:
+    """The windows of a Pooling in its fields."""
+    window = window_fields(kernel, strides, pads, [1])
+    single = {key: value[0] if isinstance(value, list) else value for key, value in window.items()}
+    del single["dilation"]
+    return {"pool": method, **single, "round_mode": None if ceil else "FLOOR"}
 
 
 def _quotients(fits: list[Fit], *, counts_padding: bool) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.convolution import pair
+from mmdnn.frameworks.caffe.exporter.convolution import window_fields
 from mmdnn.frameworks.caffe.exporter.matmul import along_axis
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
@@ -131,8 +131,7 @@ def _repeated(caffe: Writer, x: Blob, shape: tuple[int, ...]) -> Blob:
         blobs=[ir.tensor(weight)],
         shape=shape,
         num_output=x.shape[1],
-        **pair("kernel", "kernel_size", factors),
-        **pair("stride", "stride", factors, 1),
+        **window_fields(factors, factors, [0], [1]),
         group=x.shape[1],
         bias_term=False,
     )

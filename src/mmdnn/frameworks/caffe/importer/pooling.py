@@ -26,16 +26,7 @@ LOWEST = -3.4028234663852886e38
 
 
 def windows(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: bool) -> Axis:
-    """The windows along one axis.
-
-    Args:
-        size: Of the image.
-        kernel: Of a window.
-        stride: From window to window.
-        pad: Padding on both sides.
-        ceil: Whether their number is rounded up.
-        clip: Whether a last window that begins behind the image is dropped: where any axis is padded.
-    """
+    """The windows along one axis; where any is padded (`clip`), none begins behind the image."""
     return Axis(size, kernel, stride, begin=pad, end=pad, ceil=ceil, drops=clip)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.exporter.convolution import window_fields
 from mmdnn.frameworks.caffe.exporter.lifting import Proposal, proposals
+from mmdnn.frameworks.caffe.exporter.pooling import pool_fields
 from mmdnn.frameworks.caffe.importer.pooling import windows
 from mmdnn.ir.lifting.groups import Group, rank, sizes, small, stored
 from mmdnn.tensors import references
@@ -34,35 +34,15 @@ def embed(group: Group, proposal: Proposal) -> None:
     proposal.fill(num_output=size, input_dim=count, bias_term=bool(bias))
 
 
-def _window(node: ir.Node) -> dict[str, Any]:
-    def sizes(name: str, default: int) -> list[int]:
-        found = node.attributes.get(name)
-        values = list(found.as_ints()) if found is not None else []
-        return [] if set(values) == {default} else values
-
-    pads = sizes("pads", 0)
-    return {
-        "kernel_size": sizes("kernel_shape", 0),
-        "stride": sizes("strides", 1),
-        "pad": pads[: len(pads) // 2],
-        "dilation": sizes("dilations", 1),
-    }
-
-
-def _once(param: dict[str, Any]) -> dict[str, Any]:
-    """A size said once where all axes have it; `_h` and `_w` where two differ."""
-    found: dict[str, Any] = {}
-    for name, value in param.items():
-        short = {"kernel_size": "kernel"}.get(name, name)
-        if not isinstance(value, list) or not value:
-            found[name] = value
-        elif len(set(value)) == 1:
-            found[name] = value[:1]
-        elif len(value) == 2 and name != "dilation":
-            found[f"{short}_h"], found[f"{short}_w"] = value
-        else:
-            found[name] = value
-    return {name: value for name, value in found.items() if value != []}
+def _window(node: ir.Node) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Kernel, strides, padding of one side, and dilations."""
+    kernel = list(node.attributes["kernel_shape"].as_ints())
+    ones, zeros = [1] * len(kernel), [0] * len(kernel)
+    strides, pads, dilations = (
+        list(node.attributes.get_ints(name, usual) or ())
+        for name, usual in (("strides", ones), ("pads", zeros * 2), ("dilations", ones))
+    )
+    return kernel, strides, pads[: len(kernel)], dilations
 
 
 def _convolution(kind: str) -> None:
@@ -82,10 +62,8 @@ def _convolution(kind: str) -> None:
         outputs = columns * groups if transposed else rows
         axis = rank(x) - 1 - kernel_axes
         proposal.blobs = [(weight, stored(weight)), *((b, (outputs,)) for b in bias)]
-        window = {} if unspatial and kernel_axes < 2 else _window(node)
-        proposal.fill(
-            num_output=outputs, bias_term=bool(bias), group=groups, axis=axis, **_once(window)
-        )
+        window = {} if unspatial and kernel_axes < 2 else window_fields(*_window(node))
+        proposal.fill(num_output=outputs, bias_term=bool(bias), group=groups, axis=axis, **window)
 
 
 _convolution("Convolution")
@@ -96,8 +74,8 @@ _convolution("Deconvolution")
 def im2col(group: Group, proposal: Proposal) -> None:
     node = group.first("Conv")
     window = _window(node)
-    axis = rank(group.bottoms[0]) - 1 - len(node.attributes["kernel_shape"].as_ints())
-    proposal.fill(axis=axis, **_once(window))
+    axis = rank(group.bottoms[0]) - 1 - len(window[0])
+    proposal.fill(axis=axis, **window_fields(*window))
 
 
 @proposals("Pooling")
@@ -107,20 +85,14 @@ def pooling(group: Group, proposal: Proposal) -> None:
     Rounding down is a layer of its own only where it was one: older Caffe, and OpenCV, cannot.
     """
     node = group.first("MaxPool", "AveragePool")
-    window = _window(node)
-    del window["dilation"]
-    pads, strides = window["pad"] or [0, 0], window["stride"] or [1, 1]
-    kernel = node.attributes["kernel_shape"].as_ints()
+    kernel, strides, pads, _ = _window(node)
     found = zip(sizes(group.bottoms[0])[2:], kernel, strides, pads, strict=True)
     axes = [windows(*row, True, any(pads)) for row in found]
     rounds_up = tuple(axis.count for axis in axes) == sizes(group.tops[0])[2:]
     if not rounds_up and not group.native:
         group.give_up()
-    proposal.fill(
-        pool="MAX" if node.op_type == "MaxPool" else "AVE",
-        round_mode=None if rounds_up else "FLOOR",
-        **{name: v[0] if isinstance(v, list) else v for name, v in _once(window).items()},
-    )
+    method = "MAX" if node.op_type == "MaxPool" else "AVE"
+    proposal.fill(**pool_fields(method, kernel, strides, pads, rounds_up))
 
 
 @proposals("SPP")
