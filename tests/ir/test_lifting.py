@@ -52,7 +52,7 @@ def model(layer: Layer, *, bottoms: int = 1) -> tuple[ir.Model, Group]:
     builder.rename(y, "y")
     builder.graph.outputs.append(y)
     made = builder.model()
-    (group,) = groups(made, "test", {"Scaled"})
+    (group,) = groups(made, {"Scaled"})
     return made, group
 
 

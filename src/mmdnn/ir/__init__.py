@@ -25,5 +25,8 @@ COMPUTED = "mmdnn.computed"
 LIKE = "mmdnn.like"
 """On a Slice: the name of the value whose sizes it cuts to, which is not read otherwise."""
 
+PARAMETERS = "mmdnn.parameters"
+"""Of a node: what the files say of its layer, as its framework writes that; see `ir.lifting`."""
+
 SAID = "mmdnn.said"
 """On an input whose first size is open: the size that the files say there."""

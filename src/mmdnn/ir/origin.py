@@ -38,11 +38,11 @@ def notes(model: ir.Model, target: str) -> Callable[[Mapping[str, str]], str]:
     return note
 
 
-def record(graph: ir.Graph, said: Mapping[str, str]) -> None:
-    """Tell nodes what they were, as the files say it by the names of their layers."""
+def record(graph: ir.Graph, said: Mapping[str, str], key: str = ORIGIN) -> None:
+    """Tell nodes what they were, or another fact, as the files say it by the names of their layers."""
     for node in graph:
         if node.metadata_props.get(LAYER) in said:
-            node.metadata_props[ORIGIN] = said[node.metadata_props[LAYER]]
+            node.metadata_props[key] = said[node.metadata_props[LAYER]]
 
 
 def _tagged(graph: ir.Graph) -> Iterator[ir.Value | ir.Node]:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
+from google.protobuf import text_format
 
 from mmdnn.errors import FormatError, ShapeError, UsageError
 from mmdnn.frameworks.caffe import _layers
@@ -49,6 +50,31 @@ def block_of(layer_type: str) -> str:
 
 LARGEST = 1 << 28
 """Numbers of a blob that a filler makes, at most: a gigabyte."""
+
+
+def described(layer: Layer, bottoms: Sequence[str]) -> str:
+    """What a file says of a layer but for its names and how it is trained, as one line of prototxt.
+
+    Args:
+        layer: The layer.
+        bottoms: What it reads, by the names that these have in the IR.
+    """
+    found = message("LayerParameter")
+    found.bottom.extend(bottoms)
+    for known, block in layer.message.ListFields():
+        if known.name.endswith("_param"):
+            getattr(found, known.name).CopyFrom(block)
+    if layer.type == "BatchNorm" and not layer.param().HasField("use_global_stats"):
+        found.batch_norm_param.use_global_stats = layer.phase == "TEST"
+    own = block_of(layer.type)
+    if own and layer.type != "DummyData" and found.HasField(own):
+        block = getattr(found, own)
+        for known, _ in block.ListFields():
+            if known.name.endswith("filler"):
+                block.ClearField(known.name)
+        if not block.ListFields():
+            found.ClearField(own)
+    return text_format.MessageToString(found, as_one_line=True)
 
 
 @dataclass(eq=False)

@@ -1,8 +1,9 @@
 """What nodes were before they were MXNet's, as attributes of theirs, which MXNet keeps and does not read.
 
-`__layer__` is the framework, place, type and name of the layer, by colons; `__computed__` is on variables
-that are no weights, but numbers of the source's own code; `__fixed__` on inputs whose batch cannot be another
-one; `__input__` on inputs that a layer takes in the place of a weight. See `mmdnn.ir.origin`.
+`__layer__` is the framework, place, type and name of the layer, by colons; `__parameters__` what its file
+said of it; `__computed__` is on variables that are no weights, but numbers of the source's own code;
+`__fixed__` on inputs whose batch cannot be another one; `__input__` on inputs that a layer takes in the
+place of a weight. See `mmdnn.ir.origin`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Iterable, Mapping
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry, Node
-from mmdnn.ir import COMPUTED, origin
+from mmdnn.ir import COMPUTED, PARAMETERS, origin
 
 LAYERS = "__layer__"
+SAID = "__parameters__"
 NUMBERS = "__computed__"
 FIXED = "__fixed__"
 INPUT = "__input__"
-ATTRIBUTES = frozenset({LAYERS, NUMBERS, FIXED, INPUT})
+ATTRIBUTES = frozenset({LAYERS, SAID, NUMBERS, FIXED, INPUT})
 
 
 def write(
@@ -34,6 +36,7 @@ def write(
     note = origin.notes(model, "mxnet")
     for node, source in made.items():
         _note(node, LAYERS, note(source.metadata_props))
+        _note(node, SAID, source.metadata_props.get(PARAMETERS, ""))
     for value, entry in held:
         if entry.node.is_variable:
             batch = value.shape[0] if value.shape else None
@@ -58,8 +61,9 @@ def read(
         values: What was made of their outputs.
         graph: The IR's nodes, which know the name of theirs.
     """
-    said = {node.name: node.attrs[LAYERS] for node in nodes if LAYERS in node.attrs}
-    origin.record(graph, said)
+    for attribute, key in ((LAYERS, origin.ORIGIN), (SAID, PARAMETERS)):
+        said = {node.name: node.attrs[attribute] for node in nodes if attribute in node.attrs}
+        origin.record(graph, said, key)
     for (node, _), value in values.items():
         if node.is_variable and LAYERS in node.attrs:
             value.metadata_props[origin.ORIGIN] = node.attrs[LAYERS]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir import COMPUTED, FRAMEWORK, LAYER, TYPE
+from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.builder import dimensions
 from mmdnn.tensors import references
 
@@ -30,7 +29,6 @@ class Group:
         bottoms: The values that it reads and that are no constants, each once, in order.
         weights: The initializers that it reads, each once, in order, those computed left out.
         tops: The values it makes for others.
-        native: Whether the model was one of the framework's that it is written for.
     """
 
     name: str
@@ -40,50 +38,24 @@ class Group:
     bottoms: list[ir.Value] = field(default_factory=list)
     weights: list[ir.Value] = field(default_factory=list)
     tops: list[ir.Value] = field(default_factory=list)
-    native: bool = False
-
-    def value(self, name: str) -> ir.Value:
-        """A value of the graph."""
-        return self.values[name]
-
-    def all(self, *types: str) -> list[ir.Node]:
-        """Its nodes of these types."""
-        return [node for node in self.nodes if node.op_type in types]
-
-    def first(self, *types: str) -> ir.Node:
-        """Its first node of one of these types."""
-        found = self.all(*types)
-        if not found:
-            self.give_up()
-        return found[0]
-
-    def number(self, *types: str, default: float) -> float:
-        """The number that the first node of one of these types has for a constant."""
-        numbers = (number_in(node) for node in self.all(*types))
-        return next((number for number in numbers if number is not None), default)
-
-    def give_up(self) -> NoReturn:
-        """Stop: it is something else."""
-        raise GiveUp
 
 
-def groups(model: ir.Model, framework: str, types: Container[str]) -> Iterator[Group]:
+def groups(model: ir.Model, types: Container[str]) -> Iterator[Group]:
     """The groups of a model whose layers are of these types.
 
     Args:
         model: Any IR model; a group that is asked for sees what was made of those before.
-        framework: The one that it is written for.
         types: Of layers.
     """
-    graph, native = model.graph, model.metadata_props.get(FRAMEWORK) == framework
+    graph = model.graph
     found: dict[tuple[str, str], Group] = {}
     values = {str(value.name): value for value in graph.inputs}
     for node in graph:
         values |= {str(value.name): value for value in node.outputs}
         name, type_ = node.metadata_props.get(LAYER, ""), node.metadata_props.get(TYPE, "")
         if name and type_ in types:
-            group = Group(name, type_, [], values, native=native)
-            found.setdefault((name, type_), group).nodes.append(node)
+            group = found.setdefault((name, type_), Group(name, type_, [], values))
+            group.nodes.append(node)
     for group in found.values():
         _survey(group)
         yield group
@@ -137,9 +109,3 @@ def small(value: ir.Value | None) -> np.ndarray | None:
     if isinstance(tensor, ir.ExternalTensor):
         return references.read(tensor) if COMPUTED in value.metadata_props else None
     return tensor.numpy()
-
-
-def number_in(node: ir.Node) -> float | None:
-    """The number that is one of a node's inputs; None where there is none at hand."""
-    arrays = map(small, node.inputs)
-    return next((float(a.reshape(())) for a in arrays if a is not None and a.size == 1), None)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from google.protobuf import text_format
 
 from mmdnn.errors import Error
-from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, layer_message
-from mmdnn.frameworks.caffe.exporter.table import LIFTED
+from mmdnn.frameworks.caffe._layers import LIFTED
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.table import LIFTED as LIFTED_DOMAIN
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
-from mmdnn.frameworks.caffe.graph import Filler, Layer, Unknown, message
+from mmdnn.frameworks.caffe.graph import Filler, Layer, message
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
+from mmdnn.ir import LAYER, PARAMETERS
 from mmdnn.ir.builder import Builder, NeedsStatic
 from mmdnn.ir.importing import GraphImporter
-from mmdnn.ir.lifting.groups import GiveUp, groups
+from mmdnn.ir.lifting.groups import GiveUp, Group, groups
 from mmdnn.ir.lifting.matching import Handed
 from mmdnn.ir.lifting.proposals import NOT_IT, is_source, replace
-from mmdnn.ir.operators import Operators
 from mmdnn.tensors import references
-
-Shapes: TypeAlias = Sequence[tuple[int, ...]]
-
-proposals: Operators = Operators("lifted to Caffe")
-"""Registers a function `(group, proposal)` that fills in a proposal, or calls `group.give_up()`."""
 
 
 @dataclass(eq=False)
@@ -34,79 +31,95 @@ class Proposal:
     """A layer that may be the one.
 
     Attributes:
-        message: Its LayerParameter, to be filled.
-        bottoms: The group's, unless the proposal says otherwise.
-        blobs: Its weights: an initializer of the group, and Caffe's shape of it.
-        unknown: Parameters of forks.
-        fork: Whether only the fork has such a layer.
+        message: Its LayerParameter, without names.
+        bottoms: What it reads.
+        weights: The initializers that are its blobs.
+        shapes: Caffe's shapes of these, once it has been imported.
     """
 
     message: Any
     bottoms: list[ir.Value]
-    blobs: list[tuple[ir.Value, tuple[int, ...]]] = field(default_factory=list)
-    unknown: Unknown = field(default_factory=dict)
-    fork: bool = False
+    weights: list[ir.Value]
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
 
-    def fill(self, **fields: Any) -> None:
-        """Set these fields of its type's parameter block."""
-        self.message = layer_message(self.message.type, fields)
+    @classmethod
+    def of(cls, group: Group, text: str) -> Proposal:
+        """The layer that a group was, as `graph.described` says it.
 
-    @property
-    def weights(self) -> list[ir.Value]:
-        """The initializers that are its blobs."""
-        return [value for value, _ in self.blobs]
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Those of its blobs."""
-        return [shape for _, shape in self.blobs]
+        Raises:
+            GiveUp: That is no layer's.
+        """
+        try:
+            found = text_format.Parse(text, message("LayerParameter"))
+        except text_format.ParseError:
+            raise GiveUp from None
+        names = list(found.bottom)
+        found.ClearField("bottom")
+        found.type = group.type
+        there = all(name in group.values for name in names)
+        bottoms = [group.values[name] for name in names] if there else list(group.bottoms)
+        return cls(found, bottoms, group.weights)
 
     def imported(self, bottoms: Sequence[ir.Value], tops: int) -> tuple[list[ir.Value], Handed]:
         """What the importer makes of it."""
-        layer = _Tried(self.message, bottoms, tops, self.shapes, self.unknown)
-        return layer.imported(bottoms), layer.handed
+        layer = _Tried(self.message, bottoms, tops, len(self.weights))
+        graph = GraphImporter(Builder("mmdnn.caffe", "proposal"), None)
+        with graph.builder.layer("proposal", layer.type):
+            results = ImportedLayer(layer, graph).call(importer.entry(layer.type), bottoms)
+        self.shapes = [layer.shapes[index] for index in range(len(self.weights))]
+        return results, layer.handed
 
 
 class _Tried(Layer):
     """A layer whose weights are stand-ins; they remember which blob they stand for."""
 
-    def __init__(
-        self, layer: Any, bottoms: Sequence[ir.Value], tops: int, shapes: Shapes, unknown: Unknown
-    ) -> None:
+    def __init__(self, layer: Any, bottoms: Sequence[ir.Value], tops: int, weights: int) -> None:
         names = [str(value.name) for value in bottoms]
         own = message("LayerParameter")
         own.CopyFrom(layer)
         own.bottom.extend(names)
         super().__init__("proposal", layer.type, names, [f"top {i}" for i in range(tops)], own)
-        self.unknown = unknown
-        self.shapes = shapes
-        self.blobs = [Filler() for _ in shapes]
+        self.blobs = [Filler() for _ in range(weights)]
+        self.shapes: dict[int, tuple[int, ...]] = {}
         self.handed: dict[int, tuple[int, ir.TensorProtocol]] = {}
 
-    def imported(self, bottoms: Sequence[ir.Value]) -> list[ir.Value]:
-        """What the importer makes of it."""
-        graph = GraphImporter(Builder("mmdnn.caffe", "proposal"), None)
-        with graph.builder.layer("proposal", self.type):
-            return ImportedLayer(self, graph).call(importer.entry(self.type), bottoms)
-
     def blob(self, index: int, shape: Sequence[int]) -> ir.TensorProtocol:
-        """Zeros, if the shape is that of the weight but for axes of size 1."""
-        if [d for d in self.shapes[index] if d != 1] != [d for d in shape if d != 1]:
+        """Zeros in place of a weight."""
+        if index >= len(self.blobs):
             raise GiveUp
         tensor = ir.LazyTensor(
             lambda: ir.tensor(np.zeros(tuple(shape), np.float32)),
             ir.DataType.FLOAT,
             ir.Shape(shape),
         )
+        self.shapes[index] = self._stored(tuple(shape))
         self.handed[id(tensor)] = index, tensor
         return tensor
 
+    def _stored(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """As a file has it: without the axes of size 1 that the importer asks for beside."""
+        if self.type == "Normalize":
+            return shape[:1] or (1,)
+        covered = self.param().num_axes if self.type in {"Scale", "Bias"} else -1
+        return shape[:covered] if covered > 0 else shape
 
-def lift(model: ir.Model, fork: str, round_: str = "") -> dict[str, Proposal]:
+
+def said(model: ir.Model) -> dict[str, str]:
+    """What Caffe's files said of the layers of a model, by their names."""
+    nodes = (node.metadata_props for node in model.graph)
+    return {
+        props[LAYER]: props[PARAMETERS] for props in nodes if props.keys() >= {LAYER, PARAMETERS}
+    }
+
+
+def lift(
+    model: ir.Model, layers: Mapping[str, str], fork: str, round_: str = ""
+) -> dict[str, Proposal]:
     """Replace groups by single nodes, in place.
 
     Args:
         model: What is changed.
+        layers: What is `said` of its layers.
         fork: The fork whose layers may be used.
         round_: What tells the nodes' names from those of a lift before.
 
@@ -114,17 +127,16 @@ def lift(model: ir.Model, fork: str, round_: str = "") -> dict[str, Proposal]:
         By node name, the layer that it stands for.
     """
     found: dict[str, Proposal] = {}
-    types = {entry.type for entry in proposals if entry.type in importer}
-    for number, group in enumerate(groups(model, "caffe", types)):
-        proposal = Proposal(layer_message(group.type), list(group.bottoms))
+    types = LIFTED if fork == "ssd" else LIFTED - {"Normalize"}
+    for number, group in enumerate(groups(model, types)):
         try:
-            proposals[group.type](group, proposal)
+            proposal = Proposal.of(group, layers[group.name])
         except NOT_IT:
             continue
-        if (not proposal.fork or fork == "ssd") and is_source(proposal, group):
+        if is_source(proposal, group):
             name = f"lifted {round_}{number}"
             found[name] = proposal
-            replace(model.graph, group, proposal, LIFTED, name)
+            replace(model.graph, group, proposal, LIFTED_DOMAIN, name)
     return found
 
 
@@ -136,7 +148,7 @@ def close(model: ir.Model, lifted: dict[str, Proposal]) -> bool:
     """
     closed = False
     for node in model.graph:
-        if node.domain != LIFTED or all(_is_known(output) for output in node.outputs):
+        if node.domain != LIFTED_DOMAIN or all(_is_known(output) for output in node.outputs):
             continue
         layer = lifted[str(node.name)]
         bottoms = [value for value in node.inputs[: len(layer.bottoms)] if value is not None]
@@ -187,5 +199,4 @@ def write(caffe: Writer, layer: Proposal, operands: Sequence[Operand | None]) ->
     draft = tops[0].maker if tops else None
     if draft is not None:
         draft.message = layer.message
-        draft.unknown = layer.unknown
     return tops

@@ -76,11 +76,14 @@ def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False)
     opened = batch.opened(model) if fixed else set()
     model = model.clone()
     adopt(model, "caffe")
-    lifted = lifting.lift(model, fork)
+    said = lifting.said(model)
+    lifted = lifting.lift(model, said, fork)
     batch.close(model, times)
     lifting.close(model, lifted)
     model = _prepared(model)
-    lifted |= lifting.lift(model, fork, "later ")  # what needs the sizes that are known by now
+    lifted |= lifting.lift(
+        model, said, fork, "later "
+    )  # what needs the sizes that are known by now
     while lifting.close(model, lifted):
         model = _prepared(model)
     exporter.check(model)

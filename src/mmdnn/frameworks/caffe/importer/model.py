@@ -16,14 +16,14 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UsageError
-from mmdnn.frameworks.caffe._layers import layer_type
-from mmdnn.frameworks.caffe.graph import Layer, Network
+from mmdnn.frameworks.caffe._layers import LIFTED, layer_type
+from mmdnn.frameworks.caffe.graph import Layer, Network, described
 from mmdnn.frameworks.caffe.importer import weights
 from mmdnn.frameworks.caffe.importer.fuse_cut_axes import join_cut_axes
 from mmdnn.frameworks.caffe.importer.fuse_cut_pools import join_cut_pools
 from mmdnn.frameworks.caffe.importer.shapes import reshape
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
-from mmdnn.ir import LAYER, SAID, notes
+from mmdnn.ir import LAYER, PARAMETERS, SAID, notes
 from mmdnn.ir.builder import Builder, dimensions
 from mmdnn.ir.importing import GraphImporter, open_where_possible
 from mmdnn.ir.operators import way_round
@@ -124,6 +124,7 @@ class _NetworkImporter(GraphImporter):
         self.writer: dict[str, str] = {}
         self.memory: dict[str, str] = {}
         self.unread: set[str] = set()
+        self.read: list[tuple[Layer, list[ir.Value]]] = []
 
     def run(self) -> ir.Model:
         self.builder.reserve([top for layer in self.layers for top in layer.tops])
@@ -140,7 +141,16 @@ class _NetworkImporter(GraphImporter):
         join_cut_axes(self.builder.graph)
         said = {layer.name: layer.note.origin for layer in self.layers if layer.note is not None}
         record(self.builder.graph, said)
+        record(self.builder.graph, self._described(), PARAMETERS)
         return self.builder.model(**{"mmdnn.framework": "caffe"})
+
+    def _described(self) -> dict[str, str]:
+        """What the file says of the layers that may have become several nodes."""
+        return {
+            layer.name: described(layer, [str(value.name) for value in bottoms])
+            for layer, bottoms in self.read
+            if layer.type in LIFTED
+        }
 
     def _inputs(self) -> None:
         makers = {
@@ -185,6 +195,7 @@ class _NetworkImporter(GraphImporter):
             overwrites = layer_type(layer.type).in_place is False
             if overwrites and set(layer.tops).intersection(layer.bottoms):
                 imported.refuse("its top is its bottom, which Caffe overwrites while it reads it")
+            self.read.append((layer, bottoms))
             tops = imported.call(importer.entry(layer.type), bottoms)
             if len(tops) < len(layer.tops):
                 imported.refuse(f"it cannot have {len(layer.tops)} tops")
