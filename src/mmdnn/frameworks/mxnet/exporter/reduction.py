@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import onnx_ir as ir
+
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
@@ -68,8 +70,6 @@ def arg_extreme(
 
 
 def as_index(mx: Writer, x: Array) -> Array:
-    import onnx_ir as ir
-
     x.dtype = None
     return mx.cast(x, ir.DataType.INT64)
 

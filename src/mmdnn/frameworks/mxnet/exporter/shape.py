@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.exporter.creation import full_of_sizes
 from mmdnn.frameworks.mxnet.exporter.matmul import is_flattening
 from mmdnn.frameworks.mxnet.exporter.pad import NONE
-from mmdnn.frameworks.mxnet.exporter.sizes import Size, dimension, sizes, whole_shape
+from mmdnn.frameworks.mxnet.exporter.sizes import Size, begins, dimension, sizes, whole_shape
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.shapes import closed
@@ -81,14 +81,10 @@ def _leading(found: Sequence[Size]) -> tuple[ir.Value, int] | None:
     """The array whose first axes are the first sizes, several of them open, and how many; numbers follow."""
     value = next((size[0] for size in found if not isinstance(size, int)), None)
     open_ = [place for place, size in enumerate(found) if not isinstance(size, int)]
-    if value is None or len(open_) < 2 or value.shape is None or len(value.shape) <= open_[-1]:
+    if value is None or len(open_) < 2:
         return None
     count = open_[-1] + 1
-    same = all(
-        size == (dim if isinstance(dim := value.shape[place], int) else (value, place))
-        for place, size in enumerate(found[:count])
-    )
-    return (value, count) if same else None
+    return (value, count) if begins(value, found[:count]) else None
 
 
 def _codes(node: ExportedNode, x: Array, shape: Sequence[int | str | None]) -> tuple[int, ...]:

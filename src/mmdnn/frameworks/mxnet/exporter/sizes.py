@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
 from mmdnn.ir.sizes import Dim, trace
@@ -21,16 +23,17 @@ def whole_shape(value: ir.Value | None) -> ir.Value | None:
     """The value whose shape this is, as it stands."""
     found = sizes(value)
     for size in found or ():
-        if isinstance(size, Dim) and _is_shape_of(size[0], found or []):
-            return size[0]
+        if isinstance(size, Dim) and begins(size.value, found or [], whole=True):
+            return size.value
     return None
 
 
-def _is_shape_of(x: ir.Value, found: list[Size]) -> bool:
-    if x.shape is None or len(x.shape) != len(found):
+def begins(x: ir.Value, found: Sequence[Size], *, whole: bool = False) -> bool:
+    """Whether these are the sizes of the first axes of a value, or of all."""
+    if x.shape is None or len(x.shape) < len(found) or (whole and len(x.shape) > len(found)):
         return False
-    each = enumerate(zip(x.shape, found, strict=True))
-    return all(size == (dim if isinstance(dim, int) else (x, axis)) for axis, (dim, size) in each)
+    dims = enumerate(zip(x.shape, found, strict=False))
+    return all(size == (dim if isinstance(dim, int) else (x, axis)) for axis, (dim, size) in dims)
 
 
 def dimension(size: Size) -> int | str | None:

@@ -89,10 +89,7 @@ def where_scalar(node: ImportedNode, op: Op, condition: ir.Value, x: ir.Value) -
 
 @importer("_npi_where_scalar2", doc=f"{NP}.where.html")
 def where_scalars(node: ImportedNode, op: Op, condition: ir.Value) -> ir.Value:
-    true = condition
-    if condition.dtype != ir.DataType.BOOL:
-        true = op.Not(op.Equal(condition, array(0, condition)))
-    return choose(op, true, np.float32(node.p.x), np.float32(node.p.y))
+    return choose(op, truth(op, condition), np.float32(node.p.x), np.float32(node.p.y))
 
 
 @importer("all_finite", doc=f"{NN}.all_finite", unused="init_output")

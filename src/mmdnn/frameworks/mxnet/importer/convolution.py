@@ -123,14 +123,19 @@ def col2im(node: ImportedNode, op: Op, x: ir.Value, *, kernel: Ints, output_size
     return op.Col2Im(x, *sizes, **windows(node, len(kernel)))
 
 
-def _deformed(
+@importer(
+    "_contrib_ModulatedDeformableConvolution",
+    doc=f"{NN}.contrib.ModulatedDeformableConvolution",
+    unused="im2col_step layout num_filter",
+)
+def modulated_deformable(
     node: ImportedNode,
     op: Op,
     x: ir.Value,
     offset: ir.Value,
     mask: ir.Value | None,
     weight: ir.Value,
-    bias: tuple[ir.Value, ...],
+    *bias: ir.Value,
 ) -> ir.Value:
     p = node.p
     shift = op.Expand(array(0, x), np.asarray([p.num_filter], np.int64)) if p.no_bias else bias[0]
@@ -145,23 +150,6 @@ def _deformed(
         group=p.num_group,
         offset_group=p.num_deformable_group,
     )
-
-
-@importer(
-    "_contrib_ModulatedDeformableConvolution",
-    doc=f"{NN}.contrib.ModulatedDeformableConvolution",
-    unused="im2col_step layout num_filter",
-)
-def modulated_deformable(
-    node: ImportedNode,
-    op: Op,
-    x: ir.Value,
-    offset: ir.Value,
-    mask: ir.Value,
-    weight: ir.Value,
-    *bias: ir.Value,
-) -> ir.Value:
-    return _deformed(node, op, x, offset, mask, weight, bias)
 
 
 @importer(
@@ -181,7 +169,7 @@ def deformable(
     mask = op.ReduceMin(op.Cast(inside, to=x.dtype), [2], keepdims=0)
     moved = op.Sub(op.Min(absolute, array(limits - 1, x)), array(places, x))
     moved = reshape(op, moved, [(0,), (1, 2), (3,), (4,)])
-    return _deformed(node, op, x, moved, mask, weight, bias)
+    return modulated_deformable(node, op, x, moved, mask, weight, *bias)
 
 
 def _base(node: ImportedNode, offset: ir.Value) -> np.ndarray:

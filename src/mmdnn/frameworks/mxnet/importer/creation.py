@@ -181,19 +181,17 @@ def arange_like(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     if p.repeat != 1:
         node.refuse(f"repeat {p.repeat}")
-    if p.axis is not None:
-        axis = node.axis(p.axis, x)
-        return _range(op, x, [axis], p.start, p.step, [(axis,)])
-    return _range(op, x, list(range(rank(x))), p.start, p.step, [(i,) for i in range(rank(x))])
+    axes = list(range(rank(x))) if p.axis is None else [node.axis(p.axis, x)]
+    return _range(op, x, axes, p.start, p.step)
 
 
-def _range(op: Op, x: ir.Value, axes: list[int], start: float, step: float, shape: Any) -> ir.Value:
+def _range(op: Op, x: ir.Value, axes: list[int], start: float, step: float) -> ir.Value:
     dims = [dimensions(x)[axis] for axis in axes]
     if all(isinstance(dim, int) for dim in dims):
         sizes = [known(x, axis) for axis in axes]
         said = start + step * np.arange(np.prod(sizes)).reshape(sizes)
         return op.Identity(op.builder.constant(array(said, x)))
-    target = vector(op, x, shape)
+    target = vector(op, x, [(axis,) for axis in axes])
     count = op.ReduceProd(target, keepdims=0)
     numbers = op.Cast(op.Range(np.int64(0), count, np.int64(1)), to=x.dtype)
     y = op.Add(op.Mul(numbers, array(step, x)), array(start, x))

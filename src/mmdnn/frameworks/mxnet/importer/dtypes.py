@@ -28,19 +28,10 @@ FREE: dict[str, tuple[int, ...]] = {
 
 APART = frozenset(
     {
-        *(
-            "Cast",
-            "amp_cast",
-            "argmax",
-            "argmin",
-            "argsort",
-            "shape_array",
-            "size_array",
-            "one_hot",
-        ),
+        *("Cast", "amp_cast", "argmax", "argmin", "argsort", "shape_array", "size_array"),
+        *("_foreach", "_while_loop", "_cond", "_contrib_requantize", "one_hot"),
         *("_contrib_quantize_v2", "_contrib_dequantize", "_contrib_quantize", "_arange", "_zeros"),
         *("_ones", "_full", "_eye", "_linspace", "_npi_zeros", "_npi_ones", "_npi_arange", "topk"),
-        *("_foreach", "_while_loop", "_cond", "_contrib_requantize"),
     }
 )
 """Operators whose outputs have a type of their own."""

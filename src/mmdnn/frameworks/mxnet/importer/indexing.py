@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import reshape, transpose
+from mmdnn.frameworks.mxnet.importer.sizes import along, backwards, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
 from mmdnn.ir.builder import Op, dimensions, known, rank
 
@@ -216,10 +216,7 @@ def index_array(node: ImportedNode, op: Op, x: ir.Value, *, axes: Ints | None) -
 
 @importer("reverse", "_npi_flip", doc=f"{NN}.reverse")
 def reverse(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    axes = [node.axis(axis, x) for axis in node.p.axis or range(rank(x))]
-    lowest = np.iinfo(np.int64).min
-    count = len(axes)
-    return op.Slice(x, [-1] * count, [lowest] * count, axes, [-1] * count)
+    return backwards(op, x, [node.axis(axis, x) for axis in node.p.axis or range(rank(x))])
 
 
 @importer("_np_roll", doc=f"{NN}.roll")
@@ -250,8 +247,7 @@ def topk(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, 
     p = node.p
     dtype = named(p.dtype)
     flattened = p.axis is None
-    y = reshape(op, x, [tuple(range(rank(x)))]) if flattened else x
-    axis = 0 if flattened else node.axis(p.axis, x)
+    y, axis = along(node, op, x)
     values, places = _sorted(op, y, axis, p.k, not p.is_ascend)
     if p.ret_typ == "mask":
         zeros = op.Sub(y, y)
@@ -283,11 +279,8 @@ def argsort(node: ImportedNode, op: Op, x: ir.Value, *, dtype: str) -> ir.Value:
 
 
 def _ordered(node: ImportedNode, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
-    p = node.p
-    flattened = p.axis is None
-    y = reshape(op, x, [tuple(range(rank(x)))]) if flattened else x
-    axis = 0 if flattened else node.axis(p.axis, x)
-    return _sorted(op, y, axis, 0, not p.is_ascend)
+    y, axis = along(node, op, x)
+    return _sorted(op, y, axis, 0, not node.p.is_ascend)
 
 
 @importer("pick", doc=f"{NN}.pick")
@@ -297,8 +290,6 @@ def pick(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     axis = node.axis(-1 if p.axis is None else p.axis, x)
     if p.axis is None:
         node.refuse("no axis")
-    from mmdnn.frameworks.mxnet.importer.indexing import bounded
-
     places = bounded(op, index, x, axis, p.mode)
     if rank(index) == rank(x) - 1:
         places = op.Unsqueeze(places, [axis])

@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.matmul import scaled, turned
-from mmdnn.frameworks.mxnet.importer.sizes import Size, reshape, transpose
+from mmdnn.frameworks.mxnet.importer.sizes import Size, backwards, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Builder, Op, dimensions, known, rank
 
@@ -113,13 +113,8 @@ def _solved(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value, *, lower: bool
     if lower:
         return substituted(node, a, b)
     first, last = rank(a) - 2, rank(a) - 1
-    a = _backwards(op, a, [first, last])
-    return _backwards(op, substituted(node, a, _backwards(op, b, [rank(b) - 2])), [rank(b) - 2])
-
-
-def _backwards(op: Op, x: ir.Value, axes: list[int]) -> ir.Value:
-    count = len(axes)
-    return op.Slice(x, [-1] * count, [np.iinfo(np.int64).min] * count, axes, [-1] * count)
+    a = backwards(op, a, [first, last])
+    return backwards(op, substituted(node, a, backwards(op, b, [rank(b) - 2])), [rank(b) - 2])
 
 
 @importer("_linalg_potri", doc=f"{NN}.linalg.potri")

@@ -96,27 +96,25 @@ def scaled(op: Op, x: ir.Value, factor: float) -> ir.Value:
     return x if factor == 1 else op.Mul(x, array(factor, x))
 
 
-def _matrices(node: ImportedNode, op: Op, *values: ir.Value) -> list[ir.Value]:
-    """With the axis of the rows as the last but one."""
-    axis = node.p.axis
-    return [moved(op, v, node.axis(axis, v), rank(v) - 2) for v in values]
-
-
 @importer("_linalg_gemm", doc=f"{NN}.linalg.gemm")
 def gemm(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    return _product(node, op, a, b, c)
+
+
+def _product(node: ImportedNode, op: Op, *values: ir.Value) -> ir.Value:
+    """Of two matrices, and a third one added."""
     p = node.p
-    left, right, more = _matrices(node, op, a, b, c)
+    left, right, *more = (moved(op, v, node.axis(p.axis, v), rank(v) - 2) for v in values)
     y = op.MatMul(turned(op, left, p.transpose_a), turned(op, right, p.transpose_b))
-    y = op.Add(scaled(op, y, p.alpha), scaled(op, more, p.beta))
+    y = scaled(op, y, p.alpha)
+    for each in more:
+        y = op.Add(y, scaled(op, each, p.beta))
     return moved(op, y, rank(y) - 2, node.axis(p.axis, y))
 
 
 @importer("_linalg_gemm2", doc=f"{NN}.linalg.gemm2")
 def gemm2(node: ImportedNode, op: Op, a: ir.Value, b: ir.Value) -> ir.Value:
-    p = node.p
-    left, right = _matrices(node, op, a, b)
-    y = op.MatMul(turned(op, left, p.transpose_a), turned(op, right, p.transpose_b))
-    return moved(op, scaled(op, y, p.alpha), rank(y) - 2, node.axis(p.axis, y))
+    return _product(node, op, a, b)
 
 
 @importer("_linalg_det", doc=f"{NN}.linalg.det")

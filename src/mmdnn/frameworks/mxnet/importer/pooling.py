@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,59 +21,47 @@ from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.special import cube_root
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, Ints, importer
 from mmdnn.ir.builder import Op, known, rank
+from mmdnn.ir.windows import Axis, Window
 
 
-@dataclass(frozen=True)
-class Window:
-    """The windows of a pooling.
+def _laid(kernel: list[int], stride: list[int], pad: list[int], more: list[int]) -> Window:
+    """Windows rounded down; "full" and "same" have more padding at the end."""
+    each = zip(kernel, stride, pad, more, strict=True)
+    return Window(tuple(Axis(None, k, s, begin=p, end=p + m) for k, s, p, m in each))
 
-    Attributes:
-        kernel: Sizes by axis.
-        stride: Steps by axis.
-        pad: Padding on both sides by axis.
-        more: More at the end by axis, which "full" and "same" make.
-    """
 
-    kernel: list[int]
-    stride: list[int]
-    pad: list[int]
-    more: list[int]
+def _without_padding(window: Window) -> Window:
+    """As many windows over an image that has the padding in it, but for what is more at the end."""
+    axes = (replace(axis, begin=0, end=axis.end - axis.begin) for axis in window.axes)
+    return Window(tuple(axes))
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there is more padding at an end."""
-        return any(self.more)
 
-    @property
-    def may_miss(self) -> bool:
-        """Whether a last window may lie wholly in the padding, where ONNX drops it."""
-        each = zip(self.kernel, self.stride, self.pad, strict=True)
-        return self.is_full and any(p > k - s for k, s, p in each)
+def _may_miss(window: Window) -> bool:
+    """Whether a last window may lie wholly in the padding, where ONNX drops it."""
+    late = any(axis.begin > axis.kernel - axis.stride for axis in window.axes)
+    return late and window.begins != window.ends
 
-    @property
-    def plain(self) -> dict[str, Any]:
-        """As attributes of ONNX."""
-        return {
-            "kernel_shape": self.kernel,
-            "strides": self.stride,
-            "pads": self.pad * 2,
-            "ceil_mode": int(self.is_full),
-        }
 
-    def padded(self, op: Op, x: ir.Value, fill: float) -> ir.Value:
-        """The image with all of its padding."""
-        ends = [p + m for p, m in zip(self.pad, self.more, strict=True)]
-        if not any(ends):
-            return x
-        return _pad(op, x, self.pad, ends, fill)
+def _plain(window: Window) -> dict[str, Any]:
+    """As attributes of ONNX."""
+    return {
+        "kernel_shape": window.kernel,
+        "strides": window.strides,
+        "pads": window.begins * 2,
+        "ceil_mode": int(window.begins != window.ends),
+    }
 
-    def sums(self, op: Op, x: ir.Value) -> ir.Value:
-        """The sum of each window, over zeros where it is padding."""
-        means = op.AveragePool(self.padded(op, x, 0), kernel_shape=self.kernel, strides=self.stride)
-        return op.Mul(means, array(math.prod(self.kernel), x))
+
+def _sums(op: Op, x: ir.Value, window: Window) -> ir.Value:
+    """The sum of each window, over zeros where it is padding."""
+    x = _pad(op, x, window.begins, window.ends, 0)
+    means = op.AveragePool(x, kernel_shape=window.kernel, strides=window.strides)
+    return op.Mul(means, array(math.prod(window.kernel), x))
 
 
 def _pad(op: Op, x: ir.Value, starts: list[int], ends: list[int], fill: float) -> ir.Value:
+    if not any(ends):
+        return x
     return op.Pad(x, [0, 0, *starts, 0, 0, *ends], array(fill, x))
 
 
@@ -92,9 +80,9 @@ def _window(node: ImportedNode, x: ir.Value) -> Window:
     if convention == "same":
         if count != 1 or node.p.pool_type != "max" or any(pad):
             node.refuse("'same' goes with a maximum along one axis, without padding")
-        return Window(kernel, stride, pad, [kernel[0] - 1])
+        return _laid(kernel, stride, pad, [kernel[0] - 1])
     more = [s - 1 for s in stride] if convention == "full" else [0] * count
-    return Window(kernel, stride, pad, more)
+    return _laid(kernel, stride, pad, more)
 
 
 @importer("Pooling", doc=f"{NN}.Pooling")
@@ -136,32 +124,31 @@ def _root(op: Op, x: ir.Value, power: int) -> ir.Value:
 
 
 def _max(op: Op, x: ir.Value, window: Window, _power: int = 1, _include: bool = True) -> ir.Value:
-    ends = [p + m for p, m in zip(window.pad, window.more, strict=True)]
-    if not window.may_miss and window.more == [s - 1 for s in window.stride]:
-        return op.MaxPool(x, **window.plain)
-    if all(e < k for e, k in zip(ends, window.kernel, strict=True)):
-        return op.MaxPool(x, **(window.plain | {"pads": window.pad + ends, "ceil_mode": 0}))
-    x = window.padded(op, x, lowest(x))
-    return op.MaxPool(x, kernel_shape=window.kernel, strides=window.stride)
+    full = all(axis.end == axis.begin + axis.stride - 1 for axis in window.axes)
+    if full and not _may_miss(window):
+        return op.MaxPool(x, **_plain(window))
+    if all(axis.end < axis.kernel for axis in window.axes):
+        return op.MaxPool(x, **(_plain(window) | {"pads": window.pads, "ceil_mode": 0}))
+    x = _pad(op, x, window.begins, window.ends, lowest(x))
+    return op.MaxPool(x, kernel_shape=window.kernel, strides=window.strides)
 
 
 def _average(op: Op, x: ir.Value, window: Window, _power: int, include: bool) -> ir.Value:
     """Divided by the window clipped to the padded image, or to the image."""
-    if not window.may_miss:
-        counted = int(include and any(window.pad))
-        return op.AveragePool(x, **window.plain, count_include_pad=counted)
+    if not _may_miss(window):
+        counted = int(include and any(window.begins))
+        return op.AveragePool(x, **_plain(window), count_include_pad=counted)
     ones = op.Expand(array(1, x), op.Shape(op.Slice(x, [0, 0], [1, 1], [0, 1])))
     ones.shape = ir.Shape([1, 1, *list(x.shape or ())[2:]])
+    counts = window
     if include:
-        ones = _pad(op, ones, window.pad, window.pad, 1)
-        counts = Window(window.kernel, window.stride, [0] * len(window.pad), window.more)
-    else:
-        counts = window
-    return op.Div(window.sums(op, x), op.Max(counts.sums(op, ones), array(1, x)))
+        ones = op.Pad(ones, [0, 0, *window.begins] * 2, array(1, ones))
+        counts = _without_padding(window)
+    return op.Div(_sums(op, x, window), op.Max(_sums(op, ones, counts), array(1, x)))
 
 
 def _sum(op: Op, x: ir.Value, window: Window, power: int, _include: bool) -> ir.Value:
-    return _root(op, window.sums(op, _power(op, x, power)), power)
+    return _root(op, _sums(op, _power(op, x, power), window), power)
 
 
 _POOL: dict[str, Callable[..., Any]] = {"max": _max, "avg": _average, "sum": _sum, "lp": _sum}
@@ -177,12 +164,12 @@ def pooling_v1(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     window = _window(node, x)
     area = array(math.prod(window.kernel), x)
     if p.pool_type == "max":
-        x = _pad(op, x, window.pad, window.pad, 0) if any(window.pad) else x
-        clipped = Window(window.kernel, window.stride, [0, 0], window.more)
-        if clipped.may_miss:
+        x = _pad(op, x, window.begins, window.begins, 0)
+        clipped = _without_padding(window)
+        if _may_miss(clipped):
             node.refuse("a maximum over windows beyond the picture")
         return _max(op, x, clipped)
-    sums = window.sums(op, x)
+    sums = _sums(op, x, window)
     return op.Div(sums, area) if p.pool_type == "avg" else sums
 
 

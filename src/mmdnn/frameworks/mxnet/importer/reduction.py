@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import reshape
+from mmdnn.frameworks.mxnet.importer.sizes import along, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op, rank
 
@@ -153,11 +153,8 @@ def argmax_channel(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 @importer("_np_cumsum", doc=f"{NN}.cumsum")
 def cumsum(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    p = node.p
-    x = cast(op, x, named(p.dtype))
-    if p.axis is None:
-        return op.CumSum(reshape(op, x, [tuple(range(rank(x)))]), np.int64(0))
-    return op.CumSum(x, np.int64(node.axis(p.axis, x)))
+    x, axis = along(node, op, cast(op, x, named(node.p.dtype)))
+    return op.CumSum(x, np.int64(axis))
 
 
 @importer("_npi_average", doc=f"{NP}.average.html", unused="axis")

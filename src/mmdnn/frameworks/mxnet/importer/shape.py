@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.sizes import (
     Size,
+    along,
     at_least,
     flat,
     joined,
@@ -154,7 +155,6 @@ def _range(node: ImportedNode, count: int, begin: int | None, end: int | None) -
 
 @importer("expand_dims", doc=f"{NN}.expand_dims")
 def expand_dims(node: ImportedNode, op: Op, x: ir.Value, *, axis: int) -> ir.Value:
-    axis = axis
     return op.Unsqueeze(x, [axis if axis >= 0 else axis + rank(x) + 1])
 
 
@@ -221,15 +221,10 @@ def tile(node: ImportedNode, op: Op, x: ir.Value, *, reps: Ints) -> ir.Value:
 @importer("repeat", doc=f"{NN}.repeat")
 def repeat(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Each element; without an axis of the flattened array."""
-    p = node.p
-    times = p.repeats
-    if p.axis is None:
-        x, axis = reshape(op, x, [tuple(range(rank(x)))]), 0
-    else:
-        axis = node.axis(p.axis, x)
+    x, axis = along(node, op, x)
     after = op.Unsqueeze(x, [axis + 1])
     counts = [1] * rank(after)
-    counts[axis + 1] = times
+    counts[axis + 1] = node.p.repeats
     y = op.Tile(after, np.asarray(counts, np.int64))
     kept: list[Size] = [(i,) for i in range(axis)]
     rest: list[Size] = [(i,) for i in range(axis + 2, rank(y))]

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.importer.table import ImportedNode
 from mmdnn.ir.builder import Dimension, Op, dimensions, rank
 
 Size: TypeAlias = "int | tuple[int, ...]"
@@ -113,6 +114,18 @@ def flat(op: Op, x: ir.Value, start: int = 1) -> ir.Value:
     if axes == start + 1:
         return x
     return reshape(op, x, [*((axis,) for axis in range(start)), tuple(range(start, axes))])
+
+
+def along(node: ImportedNode, op: Op, x: ir.Value) -> tuple[ir.Value, int]:
+    """A value and the axis that its node names; flattened, and 0, where it names none."""
+    axis = node.p.axis
+    return (flat(op, x, 0), 0) if axis is None else (x, node.axis(axis, x))
+
+
+def backwards(op: Op, x: ir.Value, axes: Sequence[int]) -> ir.Value:
+    """With the elements of these axes from the last to the first."""
+    count = len(axes)
+    return op.Slice(x, [-1] * count, [np.iinfo(np.int64).min] * count, list(axes), [-1] * count)
 
 
 def at_least(op: Op, x: ir.Value, axes: int) -> ir.Value:
