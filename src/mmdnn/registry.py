@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -47,6 +47,25 @@ class Source:
     def files(self) -> tuple[Path, ...]:
         """The files given, structure first."""
         return tuple(path for path in (self.network, self.weights) if path is not None)
+
+    def shapes_of(self, inputs: Iterable[str]) -> dict[str, tuple[int | str | None, ...]]:
+        """The shapes that the user gave, by the names of inputs, which may be given by place.
+
+        Raises:
+            UsageError: There is no such input.
+        """
+        names, found = list(inputs), {}
+        for key, shape in self.input_shapes.items():
+            place = 0 if key == "" else int(key) if key.isdigit() else len(names)
+            if key not in names and place >= len(names):
+                known = ", ".join(names) or "none"
+                raise UsageError(
+                    f"there is no input '{key}'",
+                    file=self.network,
+                    hint=f"The inputs are: {known}.",
+                )
+            found[key if key in names else names[place]] = tuple(shape)
+        return found
 
 
 @dataclass(frozen=True)

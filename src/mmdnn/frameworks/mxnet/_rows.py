@@ -10,3 +10,6 @@ ELEMENTS = {
     "reciprocal": "Reciprocal",
 }
 """Functions of each element."""
+
+RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
+"""ONNX's operators, by the mode of `RNN`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,8 +19,6 @@ from mmdnn.frameworks.mxnet import codegen
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
 from mmdnn.frameworks.mxnet.reader.ndarray import DENSE, FLAGS, LIST, V2
 from mmdnn.tensors import stream
-
-Progress = Callable[[int], object]
 
 CPU = (1, 0)
 """The context that arrays are saved with: device type and number."""
@@ -33,7 +31,7 @@ def write(
     target: Path,
     *,
     weights: Path | None = None,
-    progress: Progress | None = None,
+    progress: stream.Progress | None = None,
 ) -> list[Path]:
     """Write symbol (or source code) and parameters.
 
@@ -80,7 +78,7 @@ def places(target: Path) -> tuple[Path, Path]:
     return main, target.with_name(f"{prefix}-0000.params")
 
 
-def write_params(model: Model, target: Path, progress: Progress | None = None) -> None:
+def write_params(model: Model, target: Path, progress: stream.Progress | None = None) -> None:
     """Write the arrays alone, with the prefixes that checkpoints have."""
     arrays = {
         f"{'aux' if name in model.auxiliary else 'arg'}:{name}": tensor
@@ -90,7 +88,7 @@ def write_params(model: Model, target: Path, progress: Progress | None = None) -
 
 
 def write_arrays(
-    arrays: Mapping[str, ir.TensorProtocol], target: Path, progress: Progress | None = None
+    arrays: Mapping[str, ir.TensorProtocol], target: Path, progress: stream.Progress | None = None
 ) -> None:
     """Write named arrays as `mx.nd.save` does.
 
@@ -109,7 +107,9 @@ def write_arrays(
             file.write(struct.pack("<Q", len(encoded)) + encoded)
 
 
-def _write_array(file: BinaryIO, tensor: ir.TensorProtocol, progress: Progress | None) -> None:
+def _write_array(
+    file: BinaryIO, tensor: ir.TensorProtocol, progress: stream.Progress | None
+) -> None:
     shape = tensor.shape.numpy()
     file.write(struct.pack(f"<Ii I{len(shape)}q", V2, DENSE, len(shape), *shape))
     file.write(struct.pack("<iii", *CPU, FLAGS[tensor.dtype]))

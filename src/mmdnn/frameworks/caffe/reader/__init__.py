@@ -11,7 +11,6 @@ from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.reader import hdf5, prototxt, rules, training, upgrade, weights
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 from mmdnn.registry import Source
-from mmdnn.shapes import Given
 
 _BINARY = {".caffemodel", ".binaryproto"}
 
@@ -131,7 +130,8 @@ def _network(
         layers.append(_layer(draft, blobs, permissive, state.phase))
     held = source.weights or (source.network if saved else None)
     unused = tuple(dict.fromkeys(store.unused))
-    asked, judges = _asked({**shapes}, source), tuple(training.judged_only(drafts, left))
+    asked = {**shapes, **source.shapes_of(shapes)}
+    judges = tuple(training.judged_only(drafts, left))
     return Network(net.name, layers, asked, source, held, unused, judges)
 
 
@@ -149,20 +149,6 @@ def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], ph
         permissive=permissive,
         note=draft.note,
     )
-
-
-def _asked(inputs: dict[str, Given | None], source: Source) -> dict[str, Given | None]:
-    """The inputs with the shapes that the user gave, by name or by place ("", "1", "2", ...)."""
-    names = list(inputs)
-    for key, shape in source.input_shapes.items():
-        place = 0 if key == "" else int(key) if key.isdigit() else len(names)
-        if key not in inputs and place >= len(names):
-            known = ", ".join(names) or "none"
-            raise UsageError(
-                f"there is no input '{key}'", file=source.network, hint=f"The inputs are: {known}."
-            )
-        inputs[key if key in inputs else names[place]] = tuple(shape)
-    return inputs
 
 
 def _mean(path: Path, source: Source) -> Network:

@@ -36,6 +36,16 @@ def named(mx: Writer, weight: Array, bias: Array | None) -> tuple[Array, ...]:
     return given if bias is None else (*given, mx.weight(bias, "bias"))
 
 
+def _laid(window: Window, pads: list[int]) -> dict[str, tuple[int, ...] | None]:
+    """Windows for MXNet; padding is that of both sides."""
+    return {
+        "kernel": tuple(window.kernel),
+        "stride": per_axis(window.strides, 1),
+        "dilate": per_axis(window.dilations, 1),
+        "pad": per_axis(pads, 0),
+    }
+
+
 @exporter("Conv", doc="Conv")
 def conv(
     node: ExportedNode,
@@ -56,10 +66,7 @@ def conv(
     return mx.Convolution(
         x,
         *named(mx, weight, bias),
-        kernel=tuple(window.kernel),
-        stride=per_axis(window.strides, 1),
-        dilate=per_axis(window.dilations, 1),
-        pad=per_axis(begins, 0),
+        **_laid(window, begins),
         num_filter=filters,
         num_group=group if group != 1 else None,
         no_bias=True if bias is None else None,
@@ -85,10 +92,7 @@ def conv_transpose(
     y = mx.Deconvolution(
         x,
         *named(mx, weight, bias),
-        kernel=tuple(window.kernel),
-        stride=per_axis(window.strides, 1),
-        dilate=per_axis(window.dilations, 1),
-        pad=per_axis(pads, 0),
+        **_laid(window, pads),
         adj=per_axis(adj, 0),
         num_filter=per_group * group,
         num_group=group if group != 1 else None,

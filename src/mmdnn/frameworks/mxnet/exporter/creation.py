@@ -24,9 +24,12 @@ def range_operator(
     if first.item() != 0 or by.item() != 1:
         node.refuse("steps other than 0, 1, 2, ...")
     value, axis = found[0]
-    numbers = mx.make("_contrib_arange_like", mx.scope.array(value), axis=axis)
-    numbers.dtype = ir.DataType.FLOAT
-    return mx.cast(numbers, node.output.dtype or ir.DataType.INT64)
+    return counted(mx, mx.scope.array(value), axis, node.output.dtype or ir.DataType.INT64)
+
+
+def counted(mx: Writer, x: Array, axis: int, kind: ir.DataType) -> Array:
+    """0, 1, ... along an axis of an array."""
+    return mx.cast(mx.typed(ir.DataType.FLOAT, "_contrib_arange_like", x, axis=axis), kind)
 
 
 @exporter("ConstantOfShape", doc="ConstantOfShape")
@@ -56,11 +59,8 @@ def _full(node: ExportedNode, mx: Writer, target: Array, array: np.ndarray) -> A
         return full_of_sizes(mx, found, array.reshape(-1)[0].item(), kind)
     if shape is None or not all(isinstance(dim, int) for dim in shape):
         node.refuse("its shape is computed while the model runs")
-    full = mx.make(
-        "_full", shape=shape or (1,), value=array.reshape(-1)[0].item(), dtype=NAMES[kind]
-    )
-    full.dtype = kind
-    return full
+    number = array.reshape(-1)[0].item()
+    return mx.typed(kind, "_full", shape=shape or (1,), value=number, dtype=NAMES[kind])
 
 
 def full_of_sizes(mx: Writer, found: Sequence[Size], number: float, kind: ir.DataType) -> Array:
@@ -75,10 +75,9 @@ def full_of_sizes(mx: Writer, found: Sequence[Size], number: float, kind: ir.Dat
     total = None
     for axis, size in enumerate(found):
         if not isinstance(size, int):
-            count = mx.make("_contrib_arange_like", mx.scope.array(size[0]), axis=size[1])
-            count.dtype = ir.DataType.FLOAT
+            count = counted(mx, mx.scope.array(size[0]), size[1], kind)
             shape = tuple(-1 if place == axis else 1 for place in range(len(found)))
-            zeros = mx.Reshape(mx.zeros_like(mx.cast(count, kind)), shape=shape)
+            zeros = mx.Reshape(mx.zeros_like(count), shape=shape)
             total = zeros if total is None else mx.broadcast_add(total, zeros)
     fixed = {axis: size for axis, size in enumerate(found) if isinstance(size, int) and size != 1}
     assert total is not None

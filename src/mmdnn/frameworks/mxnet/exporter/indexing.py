@@ -7,6 +7,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet.exporter.creation import counted
 from mmdnn.frameworks.mxnet.exporter.pad import NONE
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
@@ -99,9 +100,7 @@ def gather_nd(
 
 def _counted(mx: Writer, x: Array, axis: int, rank: int) -> Array:
     """0, 1, ... along an axis of `x`, with an axis in front and `rank - 1` behind."""
-    numbers = mx.make("_contrib_arange_like", x, axis=axis)
-    numbers.dtype = ir.DataType.FLOAT
-    numbers = mx.cast(numbers, x.dtype or ir.DataType.INT64)
+    numbers = counted(mx, x, axis, x.dtype or ir.DataType.INT64)
     return mx.Reshape(numbers, shape=(1, -1, *(1,) * (rank - 1)))
 
 
@@ -157,14 +156,15 @@ def one_hot(
     if computed or _may_be_negative(indices):
         from_end = mx._mul_scalar(mx._lesser_scalar(indices, scalar=0), scalar=size)
         indices = mx.elemwise_add(indices, from_end)
-    hot = mx.one_hot(
+    hot = mx.typed(
+        kind,
+        "one_hot",
         indices,
         depth=size,
         on_value=float(numbers[1]),
         off_value=float(numbers[0]),
         dtype=NAMES[kind],
     )
-    hot.dtype = kind
     if axis in {-1, rank}:
         return hot
     order: list[int] = list(range(rank))

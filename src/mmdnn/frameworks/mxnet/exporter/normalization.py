@@ -36,12 +36,8 @@ def batch_normalization(
         node.refuse("statistics of the batch, which MXNet takes while it trains only")
     if any(each.constant is None for each in (mean, var)):
         return _by_hand(mx, x, scale, bias, mean, var, epsilon)
-    for each, role in (
-        (scale, "gamma"),
-        (bias, "beta"),
-        (mean, "moving_mean"),
-        (var, "moving_var"),
-    ):
+    roles = ("gamma", "beta", "moving_mean", "moving_var")
+    for each, role in zip((scale, bias, mean, var), roles, strict=True):
         mx.weight(each, role)
     mx.scope.auxiliary.update(each.entry.node for each in (mean, var))
     fixed = _ones(scale)

@@ -31,8 +31,7 @@ def quantize(
     y = round_operator(node, mx, mx.broadcast_div(x, _along(node, mx, scale, x, axis)))
     if zero is not None:
         y = mx.broadcast_add(y, mx.cast(_along(node, mx, zero, x, axis), ir.DataType.FLOAT))
-    y = mx.clip(y, a_min=int(kind.min), a_max=int(kind.max))
-    y.dtype = ir.DataType.FLOAT
+    y = mx.typed(ir.DataType.FLOAT, "clip", y, a_min=int(kind.min), a_max=int(kind.max))
     return mx.cast(y, kind)
 
 

@@ -162,8 +162,7 @@ def squeeze(node: ExportedNode, mx: Writer, x: Array, axes: Array | None = None)
 def shape_operator(
     node: ExportedNode, mx: Writer, x: Array, *, start: int, end: int | None = None
 ) -> Array:
-    whole = mx.shape_array(x)
-    whole.dtype = ir.DataType.INT64
+    whole = mx.typed(ir.DataType.INT64, "shape_array", x)
     if start == 0 and end is None:
         return whole
     return mx.slice_axis(whole, axis=0, begin=start, end=NONE if end is None else end)
@@ -231,11 +230,8 @@ def _filled(node: ExportedNode, mx: Writer, x: Array, shape: Sequence[int | str 
     codes = tuple(dim if isinstance(dim, int) else 0 for dim in shape)
     number = numbers.reshape(-1)[0].item()
     op, value = {0: ("_zeros", None), 1: ("_ones", None)}.get(number, ("_full", number))
-    full = mx.make(
-        op, shape=codes, value=value, dtype=NAMES[kind] if kind != ir.DataType.FLOAT else None
-    )
-    full.dtype = kind
-    return full
+    dtype = NAMES[kind] if kind != ir.DataType.FLOAT else None
+    return mx.typed(kind, op, shape=codes, value=value, dtype=dtype)
 
 
 def with_rank(mx: Writer, x: Array, rank: int) -> Array:

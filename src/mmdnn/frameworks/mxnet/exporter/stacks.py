@@ -5,17 +5,16 @@ The vector is as cuDNN's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._rows import RECURRENT
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.recurrent.packing import Packing, Weights
 from mmdnn.tensors import references
-
-KINDS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
 
 
 @dataclass(frozen=True)
@@ -63,28 +62,20 @@ class Stack:
         return None if found is None else int(found.shape.numpy()[1])
 
     @property
-    def seen(self) -> int:
-        """How many numbers of the state the next step reads."""
-        return self.projection or self.size
-
-    @property
     def count(self) -> int:
         """How many states a cell has."""
         return 2 if self.mode == "lstm" else 1
 
     def above(self, below: Stack, dropout: float) -> Stack:
         """This on top of another one."""
-        return Stack(
-            self.mode,
-            self.size,
-            self.ways,
-            self.layer,
-            below.x,
-            below.source,
-            dropout,
-            [*below.layers, *self.layers],
-            [*below.states, *self.states],
-            [*below.ends, *self.ends],
+        return replace(
+            self,
+            x=below.x,
+            source=below.source,
+            dropout=dropout,
+            layers=[*below.layers, *self.layers],
+            states=[*below.states, *self.states],
+            ends=[*below.ends, *self.ends],
         )
 
     @property
@@ -92,7 +83,7 @@ class Stack:
         """How the parameters lie in the vector."""
         features = int(self.layers[0].w.shape.numpy()[2])
         layers, ways = len(self.layers), len(self.ways)
-        return Packing(KINDS[self.mode], features, self.size, layers, ways, self.projection)
+        return Packing(RECURRENT[self.mode], features, self.size, layers, ways, self.projection)
 
     def vector(self) -> ir.TensorProtocol:
         """All parameters as one tensor, read when it is written."""
@@ -117,7 +108,7 @@ class Stack:
 
         With a projection it always does: without, MXNet 1.9.1 ends its process on the CPU.
         """
-        sizes = (self.seen, self.size)[: self.count]
+        sizes = (self.packing.seen, self.size)[: self.count]
         first = [
             _states(mx, self, [each[i] for each in self.states], size)
             for i, size in enumerate(sizes)

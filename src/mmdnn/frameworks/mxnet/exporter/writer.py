@@ -33,6 +33,10 @@ class Writer:
 
         return make
 
+    def typed(self, kind: ir.DataType | None, op: str, /, *inputs: Array, **params: Any) -> Array:
+        """A node whose output has a type of its own."""
+        return Array(self.make(op, *inputs, **params).entry, dtype=kind)
+
     def make(self, op: str, *inputs: Array, **params: Any) -> Array:
         """A node; its first output."""
         attrs = {name: text(value) for name, value in params.items() if value is not None}
@@ -91,9 +95,7 @@ class Writer:
         """What a comparison gives, in the type of truth values."""
         if x.dtype == ir.DataType.FLOAT:
             return x
-        y = self.Cast(x, dtype="float32")
-        y.dtype = ir.DataType.FLOAT
-        return y
+        return self.typed(ir.DataType.FLOAT, "Cast", x, dtype="float32")
 
     def cast(self, x: Array, dtype: ir.DataType) -> Array:
         """In this type."""
@@ -101,9 +103,7 @@ class Writer:
             return x
         if dtype not in NAMES:
             self.node.refuse(f"MXNet has no arrays of {dtype.name}")
-        y = self.Cast(x, dtype=NAMES[dtype])
-        y.dtype = dtype
-        return y
+        return self.typed(dtype, "Cast", x, dtype=NAMES[dtype])
 
 
 def write(scope: Scope, node: ir.Node) -> None:

@@ -6,6 +6,8 @@ B is the batch, N the number of boxes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
@@ -69,15 +71,20 @@ def box_decode(node: ImportedNode, op: Op, x: ir.Value, anchors: ir.Value) -> ir
     p = node.p
     if p.format == "corner":
         anchors = centres(op, anchors)
-    shifts = columns(op, x)
+    return decoded(op, x, anchors, [getattr(p, f"std{i}") for i in range(4)], p.clip)
+
+
+def decoded(
+    op: Op, x: ir.Value, anchors: ir.Value, stds: Sequence[float], clip: float = 0
+) -> ir.Value:
+    """Shifts, in so many of the anchors' sizes, to corners; anchors are centres and sizes."""
+    shifts = [op.Mul(shift, array(s, x)) for shift, s in zip(columns(op, x), stds, strict=True)]
     a_x, a_y, width, height = columns(op, anchors)
-    stds = [array(getattr(p, f"std{i}"), x) for i in range(4)]
-    shifts = [op.Mul(shift, std) for shift, std in zip(shifts, stds, strict=True)]
     middle = [
         op.Add(op.Mul(shifts[0], width), a_x),
         op.Add(op.Mul(shifts[1], height), a_y),
     ]
-    grown = [op.Min(v, array(p.clip, x)) if p.clip > 0 else v for v in shifts[2:]]
+    grown = [op.Min(v, array(clip, x)) if clip > 0 else v for v in shifts[2:]]
     half = [
         op.Mul(op.Mul(op.Exp(v), size), array(0.5, x))
         for v, size in zip(grown, (width, height), strict=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.graph import Entry, Node
+from mmdnn.frameworks.mxnet.graph import Entry, Node, reachable
 from mmdnn.frameworks.mxnet.importer.dtypes import array, named
 from mmdnn.frameworks.mxnet.importer.sizes import joined, vector
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
@@ -93,22 +93,10 @@ def _after(reader: Node, place: int, axis: int) -> int | None:
 def _first_known(node: ImportedNode, entries: list[Entry], axis: int) -> Any:
     """The size of an axis of the first of these that does not depend on this node."""
     for entry in entries:
-        if not _depends(entry.node, node.node):
+        if node.node not in reachable([entry.node]):
             value = node.graph.early(entry)
             return vector(node.builder.op, value, [(axis,)])
     return None
-
-
-def _depends(on: Node, node: Node) -> bool:
-    todo, seen = [on], set[Node]()
-    while todo:
-        at = todo.pop()
-        if at is node:
-            return True
-        if at not in seen:
-            seen.add(at)
-            todo += [entry.node for entry in at.inputs]
-    return False
 
 
 @importer(

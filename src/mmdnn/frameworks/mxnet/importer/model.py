@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet import _origins
 from mmdnn.frameworks.mxnet._values import called
-from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
+from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol, reachable
 from mmdnn.frameworks.mxnet.importer import dtypes, inputs_outputs
 from mmdnn.frameworks.mxnet.importer.table import GraphImporter, importer
 from mmdnn.ir import FRAMEWORK, SAID, notes
@@ -72,12 +72,7 @@ def _inside(node: Node) -> Iterator[Node]:
 
 def _needed(symbol: Symbol, heads: list[Entry]) -> list[Node]:
     """The nodes that outputs depend on, in order."""
-    found, todo = set[Node](), [head.node for head in heads]
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.add(node)
-            todo += [entry.node for entry in node.inputs]
+    found = set(reachable(head.node for head in heads))
     return [node for node in symbol.nodes if node in found]
 
 

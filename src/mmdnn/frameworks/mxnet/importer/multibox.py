@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.boxes import columns
+from mmdnn.frameworks.mxnet.importer.boxes import centres, decoded
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
 from mmdnn.frameworks.mxnet.importer.suppression import (
     LOWEST,
@@ -92,21 +92,8 @@ def multibox_detection(
 
 def _decoded(op: Op, offsets: ir.Value, anchors: ir.Value, p: dict[str, Any]) -> ir.Value:
     """Offsets [B, 4 N] from anchors to boxes [B, N, 4]."""
-    count = known(anchors, 1)
-    shifts = columns(op, op.Reshape(offsets, [-1, count, 4]))
-    left, top, right, bottom = columns(op, anchors)
-    width, height = op.Sub(right, left), op.Sub(bottom, top)
-    half = np.float32(2)
-    middle = [op.Div(op.Add(a, b), half) for a, b in ((left, right), (top, bottom))]
-    sizes = (width, height)
-    v = [np.float32(each) for each in p["variances"]]
-    where = [op.Add(op.Mul(op.Mul(shifts[i], v[i]), sizes[i]), middle[i]) for i in range(2)]
-    size = [
-        op.Div(op.Mul(op.Exp(op.Mul(shifts[i + 2], v[i + 2])), sizes[i]), half) for i in range(2)
-    ]
-    low = [op.Sub(a, b) for a, b in zip(where, size, strict=True)]
-    high = [op.Add(a, b) for a, b in zip(where, size, strict=True)]
-    boxes = op.Concat(*low, *high, axis=2)
+    offsets = op.Reshape(offsets, [-1, known(anchors, 1), 4])
+    boxes = decoded(op, offsets, centres(op, anchors), p["variances"])
     return op.Clip(boxes, np.float32(0), np.float32(1)) if p["clip"] else boxes
 
 

@@ -14,14 +14,13 @@ from typing import Any
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._rows import RECURRENT
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions, known
 from mmdnn.ir.recurrent.packing import Packing
 from mmdnn.ir.recurrent.projection import projected_lstm
-
-KINDS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
 
 
 @importer("RNN", doc=f"{NN}.RNN")
@@ -38,7 +37,7 @@ def rnn(
         node.refuse("lengths of sequences: MXNet has them on GPUs only")
     ways = 2 if p.bidirectional else 1
     packing = Packing(
-        KINDS[p.mode], known(x, 2), p.state_size, p.num_layers, ways, p.projection_size
+        RECURRENT[p.mode], known(x, 2), p.state_size, p.num_layers, ways, p.projection_size
     )
     if packing.projection is not None and packing.kind != "LSTM":
         node.refuse("a projection, which only an LSTM has")

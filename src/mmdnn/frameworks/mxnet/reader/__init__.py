@@ -47,13 +47,7 @@ def read(source: Source) -> Model:
         return _model(symbol.parse(text), arrays, said, source, place[0] if place else None)
     except Error as error:
         error.file = error.file or path
-        raise type(error)(
-            error.message,
-            file=error.file,
-            layer=error.layer,
-            operator=error.operator,
-            hint=error.hint,
-        ) from None
+        raise
 
 
 def files(source: Source) -> tuple[bytes, archive.Place | None]:
@@ -100,7 +94,10 @@ def _model(
     for name in free:
         if name not in model.labels:
             model.inputs[name] = said.get(name, shapes.get(name))
-    _ask(model, source)
+    for name, shape in source.shapes_of(model.inputs).items():
+        if any(isinstance(size, int) and size < 0 for size in shape):
+            raise FormatError(f"the shape {list(shape)} of input '{name}'", file=source.network)
+        model.inputs[name] = tuple(size if isinstance(size, int) else None for size in shape)
     model.assumed = inputs.assumed(model, [n for n, shape in model.inputs.items() if shape is None])
     return model
 
@@ -143,23 +140,6 @@ def _labels(graph: Symbol, needed: set[Node]) -> tuple[str, ...]:
             elif entry.node.is_variable:
                 read.add(entry.node.name)
     return tuple(name for name in labels if name not in read)
-
-
-def _ask(model: Model, source: Source) -> None:
-    """Give the inputs the shapes that the user said, by name or by place ("", "1", "2", ...)."""
-    names = list(model.inputs)
-    for key, shape in source.input_shapes.items():
-        place = 0 if key == "" else int(key) if key.isdigit() else len(names)
-        if key not in model.inputs and place >= len(names):
-            known = ", ".join(names) or "none"
-            raise UsageError(
-                f"there is no input '{key}'", file=source.network, hint=f"The inputs are: {known}."
-            )
-        if any(isinstance(size, int) and size < 0 for size in shape):
-            raise FormatError(f"the shape {list(shape)} of input '{key}'", file=source.network)
-        model.inputs[key if key in model.inputs else names[place]] = tuple(
-            size if isinstance(size, int) else None for size in shape
-        )
 
 
 __all__ = ["files", "read"]

@@ -6,13 +6,14 @@ many axes it takes, and how many channels: MXNet infers shapes backwards in the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.mxnet import _attributes
+from mmdnn.frameworks.mxnet._rows import RECURRENT
 from mmdnn.frameworks.mxnet.graph import Model, Node
 from mmdnn.frameworks.mxnet.reader import sizes
+from mmdnn.ir.recurrent.packing import Packing
 from mmdnn.shapes import OpenShape
 
 STATES = (2, 3)
@@ -153,14 +154,12 @@ def _state(node: Node) -> OpenShape:
 def _recurrent(model: Model, node: Node) -> OpenShape | None:
     """Time, batch, features: those are what is left of the parameters' number."""
     vector = _weight(model, node)
-    gates = {"lstm": 4, "gru": 3}.get(node.param("mode"), 1)
-    size, layers = node.param("state_size"), node.param("num_layers")
-    ways = 2 if node.param("bidirectional") else 1
-    if vector is None or len(vector) != 1 or node.param("projection_size") or not gates * size:
+    size, ways = node.param("state_size"), 2 if node.param("bidirectional") else 1
+    if vector is None or len(vector) != 1 or node.param("projection_size") or not size:
         return (None, None, None)
-    deeper = (layers - 1) * (size * (ways + 1) + 2) * gates * size * ways
-    rest = math.prod(vector) - deeper - (size + 2) * gates * size * ways
-    features, over = divmod(rest, gates * size * ways)
+    kind, layers = RECURRENT[node.param("mode")], node.param("num_layers")
+    none, each = (Packing(kind, count, size, layers, ways).total for count in (0, 1))
+    features, over = divmod(vector[0] - none, each - none)
     return (None, None, None if over or features < 1 else features)
 
 
