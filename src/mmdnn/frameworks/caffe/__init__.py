@@ -27,7 +27,7 @@ def arrange(files: Sequence[Path]) -> Source | None:
         suffix = path.suffix.lower()
         if suffix in _TEXT and _is_network(path):
             texts.append(path)
-        elif suffix == ".caffemodel" or (suffix in _HDF5 and len(files) > 1 and _is_hdf5(path)):
+        elif suffix == ".caffemodel" or (suffix in _HDF5 and len(files) > 1 and is_hdf5(path)):
             weights.append(path)
         else:
             return None
@@ -46,7 +46,8 @@ def _head(path: Path, size: int) -> bytes:
         return b""
 
 
-def _is_hdf5(path: Path) -> bool:
+def is_hdf5(path: Path) -> bool:
+    """Whether a file begins as HDF5 does."""
     return _head(path, len(_HDF5_MAGIC)) == _HDF5_MAGIC
 
 

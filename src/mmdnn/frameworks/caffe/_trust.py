@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import numpy as np
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe._layers import layer_type
-from mmdnn.frameworks.caffe.graph import Layer, Network
+from mmdnn.frameworks.caffe.graph import Filler, Layer, Network, by_axis
 from mmdnn.registry import Source
 
 Check: TypeAlias = Callable[[Layer], str]
@@ -23,7 +23,7 @@ def check(source: Source, network: Network) -> None:
     Raises:
         UnsupportedError: With every reason.
     """
-    reasons = [reason for check in _WHOLE for reason in check(source, network)]
+    reasons = list(_of_whole(source, network))
     for layer in network.layers:
         reason = _reason(layer)
         if reason:
@@ -33,28 +33,15 @@ def check(source: Source, network: Network) -> None:
         raise UnsupportedError(f"OpenCV is not trusted with this: {'; '.join(reasons[:3])}{more}")
 
 
-def _files(source: Source, network: Network) -> list[str]:
-    del network
+def _of_whole(source: Source, network: Network) -> Iterator[str]:
     if source.network is None or source.network.suffix == ".caffemodel":
-        return ["it needs a prototxt"]
-    if source.weights is not None and source.weights.suffix != ".caffemodel":
-        return [f"it does not read weights from {source.weights.suffix} files"]
-    return []
-
-
-def _names(source: Source, network: Network) -> list[str]:
-    del source
-    twice = [n for n, count in Counter(layer.name for layer in network.layers).items() if count > 1]
-    return [f"several layers are named '{name}'" for name in twice]
-
-
-def _overwritten_inputs(source: Source, network: Network) -> list[str]:
-    del source
+        yield "it needs a prototxt"
+    elif source.weights is not None and source.weights.suffix != ".caffemodel":
+        yield f"it does not read weights from {source.weights.suffix} files"
+    names = Counter(layer.name for layer in network.layers)
+    yield from (f"several layers are named '{name}'" for name, n in names.items() if n > 1)
     written = {top for layer in network.layers if layer.type != "Input" for top in layer.tops}
-    return [f"input '{name}' is changed in place" for name in network.inputs if name in written]
-
-
-_WHOLE = (_files, _names, _overwritten_inputs)
+    yield from (f"input '{name}' is changed in place" for name in network.inputs if name in written)
 
 
 def _reason(layer: Layer) -> str:
@@ -83,8 +70,6 @@ def _not_in_place(layer: Layer) -> str:
 
 def _stored_weights(layer: Layer) -> str:
     """Weights come from the caffemodel: OpenCV runs no fillers."""
-    from mmdnn.frameworks.caffe.graph import Filler
-
     filled = any(isinstance(blob, Filler) for blob in layer.blobs)
     return "its weights are not stored, and OpenCV runs no fillers" if filled else ""
 
@@ -104,10 +89,8 @@ def _window(layer: Layer) -> str:
     param = layer.param()
     if param.pool == param.STOCHASTIC:
         return "stochastic pooling"
-    pads, kernels, strides = (
-        [getattr(param, f"{stem}_{side}") or getattr(param, whole) for side in "hw"]
-        for stem, whole in (("pad", "pad"), ("kernel", "kernel_size"), ("stride", "stride"))
-    )
+    names = ("pad", "kernel_size", "stride")
+    pads, kernels, strides = (by_axis(param, n) or [getattr(param, n)] * 2 for n in names)
     rows = list(zip(pads, kernels, strides, strict=True))
     loose = any(pads) and any(not pad and stride > kernel for pad, kernel, stride in rows)
     return "it keeps a window that begins behind an axis without padding" if loose else ""
@@ -116,11 +99,8 @@ def _window(layer: Layer) -> str:
 def _two(layer: Layer, field: str, default: int) -> tuple[int, int]:
     """A field of a convolution for height and width."""
     p = layer.param()
-    stem = field.removesuffix("_size")
-    said = list(getattr(p, field)) or [default]
-    alone = (getattr(p, f"{stem}_{side}", 0) for side in "hw")
-    height, width = (one or said[min(axis, len(said) - 1)] for axis, one in enumerate(alone))
-    return height, width
+    said = by_axis(p, field) or list(getattr(p, field)) or [default]
+    return said[0], said[-1]
 
 
 def _is_depthwise(layer: Layer) -> bool:

@@ -7,7 +7,7 @@ What is not in the files, a filler makes (include/caffe/filler.hpp of BVLC Caffe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -50,6 +50,68 @@ def block_of(layer_type: str) -> str:
 
 LARGEST = 1 << 28
 """Numbers of a blob that a filler makes, at most: a gigabyte."""
+
+
+def new_layer(
+    type_: str,
+    fields: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    bottoms: Iterable[str] = (),
+    tops: Iterable[str] = (),
+) -> Any:
+    """A LayerParameter of this type, with these fields in its type's own block."""
+    made = message("LayerParameter")
+    made.type = type_
+    if name:
+        made.name = name
+    made.bottom.extend(bottoms)
+    made.top.extend(tops)
+    if fields:
+        fill(made, {block_of(type_): dict(fields)})
+    return made
+
+
+def fill(message: Any, values: dict[str, Any]) -> None:
+    """Set a message's fields: None, and what is the declared default of a number, is left out.
+
+    Sizes by axis (`pad_h`, `pad_w`) are said together, whatever they are.
+    """
+    for name, value in values.items():
+        known = message.DESCRIPTOR.fields_by_name[name]
+        if value is None:
+            continue
+        if isinstance(value, dict):
+            getattr(message, name).SetInParent()
+            fill(getattr(message, name), value)
+            if name.endswith("_param") and not getattr(message, name).ListFields():
+                message.ClearField(name)
+        elif isinstance(value, (list, tuple)):
+            if value and isinstance(value[0], dict):
+                for item in value:
+                    fill(getattr(message, name).add(), item)
+            else:
+                getattr(message, name).extend(value)
+        else:
+            default = known.has_default_value and known.enum_type is None
+            default &= not name.endswith(("_h", "_w"))
+            if isinstance(value, str) and known.enum_type is not None:
+                value = known.enum_type.values_by_name[value].number
+            if not default or _differs(value, known.default_value):
+                setattr(message, name, value)
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Numbers are those of the file, float32."""
+    return bool(np.float32(value) != default if isinstance(value, float) else value != default)
+
+
+def by_axis(block: Any, name: str) -> list[int] | None:
+    """Height and width as `pad_h` and `pad_w` (`kernel_h`, `kernel_w`) say them; None if neither does."""
+    stem = name.removesuffix("_size")
+    sides = [f"{stem}_{side}" for side in "hw"]
+    given = any(block.HasField(side) for side in sides)
+    return [getattr(block, side) for side in sides] if given else None
 
 
 def described(layer: Layer, bottoms: Sequence[str]) -> str:
@@ -178,6 +240,12 @@ class Layer:
     permissive: frozenset[int] = frozenset()
     note: Note | None = None
 
+    @classmethod
+    def of(cls, message: Any, **rest: Any) -> Layer:
+        """The layer that a message with names, bottoms and tops is."""
+        names = list(message.bottom), list(message.top)
+        return cls(message.name, message.type, *names, message, **rest)
+
     def param(self, block: str = "") -> Any:
         """A parameter block with the defaults of `caffe.proto`: its type's own, unless named."""
         return getattr(self.message, block or block_of(self.type))
@@ -213,7 +281,7 @@ class Layer:
                     f"weight blob {index} is stored with the shape {list(stored)}; "
                     f"the layer needs {list(wanted)}"
                 )
-            return blob if stored == wanted else _reshaped(blob, wanted)
+            return blob if stored == wanted else references.reshaped(blob, wanted, str(blob.name))
         except (ShapeError, UsageError) as error:
             error.layer, error.operator = self.name, self.type
             raise
@@ -221,14 +289,6 @@ class Layer:
 
 def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(dim for dim in shape if dim != 1)
-
-
-def _reshaped(tensor: ir.TensorProtocol, shape: tuple[int, ...]) -> ir.TensorProtocol:
-    name = str(tensor.name)
-    if isinstance(tensor, ir.ExternalTensor):
-        offset, length = tensor.offset or 0, tensor.length or 0
-        return references.external(tensor.path, offset, length, tensor.dtype, shape, name)
-    return references.lazy(tensor, lambda array: array.reshape(shape), shape=shape)
 
 
 @dataclass(eq=False)

@@ -17,7 +17,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe._layers import layer_type
 from mmdnn.frameworks.caffe._notes import note
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Draft
-from mmdnn.frameworks.caffe.graph import Layer, Network, message
+from mmdnn.frameworks.caffe.graph import Layer, Network, new_layer
 from mmdnn.ir import LAYER
 from mmdnn.names import free, take
 from mmdnn.registry import Source
@@ -71,8 +71,7 @@ def _separated(drafts: list[Draft], outputs: Sequence[tuple[ir.Value, Blob]]) ->
         if alone and (blob.value is value or blob.maker is None or blob.maker.type != "Input"):
             blob.value = value
             continue
-        split = Draft(str(value.name), message("LayerParameter"), [blob])
-        split.message.type = "Split"
+        split = Draft(str(value.name), new_layer("Split"), [blob])
         is_input = blob.maker is not None and blob.maker.type == "Input" and blob.value is value
         split.tops = [Blob(blob.shape, split, None if is_input else value)]
         if blob.value is value and not is_input:
@@ -90,9 +89,7 @@ def _silence(drafts: list[Draft], outputs: set[int]) -> None:
         if id(top) not in readers and id(top) not in outputs and draft.type != "Split"
     ]
     if idle:
-        silence = Draft("silence", message("LayerParameter"), idle)
-        silence.message.type = "Silence"
-        drafts.append(silence)
+        drafts.append(Draft("silence", new_layer("Silence"), idle))
 
 
 def _inputs_together(drafts: list[Draft]) -> list[Draft]:
@@ -197,16 +194,7 @@ def _layer(draft: Draft) -> Layer:
     made.name = draft.name
     made.bottom.extend(blob.name for blob in draft.bottoms)
     made.top.extend(blob.name for blob in draft.tops)
-    return Layer(
-        name=draft.name,
-        type=draft.type,
-        bottoms=list(made.bottom),
-        tops=list(made.top),
-        message=made,
-        blobs=list(draft.blobs),
-        unknown=draft.unknown,
-        note=note(draft.note, draft.blobs),
-    )
+    return Layer.of(made, blobs=list(draft.blobs), note=note(draft.note, draft.blobs))
 
 
 def _share(layers: Sequence[Layer]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe import _notes, graph
+from mmdnn.frameworks.caffe import _notes
 from mmdnn.ir import COMPUTED
 from mmdnn.tensors import references
 
@@ -62,7 +62,6 @@ class Draft:
         blobs: Its weights, in the shapes that Caffe gives them.
         origin: The source's layer that it is of.
         in_place: Whether its first bottom, which nothing else reads, takes the name of its top.
-        unknown: Parameters that `caffe.proto` does not have.
         note: What its layer was in the source; see `mmdnn.ir.origin`.
     """
 
@@ -73,7 +72,6 @@ class Draft:
     tops: list[Blob] = field(default_factory=list)
     origin: str = ""
     in_place: bool = False
-    unknown: graph.Unknown = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -159,59 +157,9 @@ class Constant:
                 "broadcast", lambda a: np.broadcast_to(a, shape).astype(np.float32), shape
             )
         key = ("reshape", shape)
-        external = self.tensor
-        if isinstance(external, ir.ExternalTensor) and external.dtype == ir.DataType.FLOAT:
+        if isinstance(self.tensor, ir.ExternalTensor) and self.tensor.dtype == ir.DataType.FLOAT:
             if key not in self.derived:
-                self.derived[key] = references.external(
-                    external.path,
-                    external.offset or 0,
-                    external.nbytes,
-                    external.dtype,
-                    shape,
-                    str(external.name),
-                )
+                name = str(self.tensor.name)
+                self.derived[key] = references.reshaped(self.tensor, shape, name)
             return self.derived[key]
         return self.derive("reshape", lambda a: a.reshape(shape).astype(np.float32), shape)
-
-
-def layer_message(layer_type: str, fields: Mapping[str, Any] | None = None) -> Any:
-    """A LayerParameter of this type, with these fields in its type's own block."""
-    message = graph.message("LayerParameter")
-    message.type = layer_type
-    if fields:
-        fill(message, {graph.block_of(layer_type): dict(fields)})
-    return message
-
-
-def fill(message: Any, values: dict[str, Any]) -> None:
-    """Set a message's fields: None, and what is the declared default of a number, is left out.
-
-    Sizes by axis (`pad_h`, `pad_w`) are said together, whatever they are.
-    """
-    for name, value in values.items():
-        known = message.DESCRIPTOR.fields_by_name[name]
-        if value is None:
-            continue
-        if isinstance(value, dict):
-            getattr(message, name).SetInParent()
-            fill(getattr(message, name), value)
-            if name.endswith("_param") and not getattr(message, name).ListFields():
-                message.ClearField(name)
-        elif isinstance(value, (list, tuple)):
-            if value and isinstance(value[0], dict):
-                for item in value:
-                    fill(getattr(message, name).add(), item)
-            else:
-                getattr(message, name).extend(value)
-        else:
-            default = known.has_default_value and known.enum_type is None
-            default &= not name.endswith(("_h", "_w"))
-            if isinstance(value, str) and known.enum_type is not None:
-                value = known.enum_type.values_by_name[value].number
-            if not default or _differs(value, known.default_value):
-                setattr(message, name, value)
-
-
-def _differs(value: Any, default: Any) -> bool:
-    """Numbers are those of the file, float32."""
-    return bool(np.float32(value) != default if isinstance(value, float) else value != default)

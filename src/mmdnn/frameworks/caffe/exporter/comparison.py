@@ -8,6 +8,8 @@ where they are equal.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.values import is_finite
 
 PAGE = f"{TUTORIAL}/threshold.html"
+
+Test: TypeAlias = Callable[[Writer, Blob, float, str], Blob]
 
 
 def above(caffe: Writer, x: Blob, limit: float, suffix: str = "") -> Blob:
@@ -47,22 +51,21 @@ def _difference(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Bl
     return caffe.sum(*alike(node, caffe, a, b), coeff=[1.0, -1.0], suffix="difference")
 
 
+def _with_number(
+    caffe: Writer, a: Operand, b: Operand, test: Test, suffix: str = ""
+) -> Blob | None:
+    """A test of `a` against a number, or of a number against `b`; None where neither is one."""
+    limit, other = _limit(caffe, a, b), _limit(caffe, b, a)
+    if limit is not None and isinstance(a, Blob):
+        return test(caffe, a, limit, suffix)
+    if other is not None and isinstance(b, Blob):
+        return test(caffe, caffe.power(b, scale=-1.0, suffix="negative"), -other, suffix)
+    return None
+
+
 def _greater(node: ExportedNode, caffe: Writer, a: Operand, b: Operand, suffix: str = "") -> Blob:
-    limit, other = _limit(caffe, a, b), _limit(caffe, b, a)
-    if limit is not None and isinstance(a, Blob):
-        return above(caffe, a, limit, suffix)
-    if other is not None and isinstance(b, Blob):
-        return above(caffe, caffe.power(b, scale=-1.0, suffix="negative"), -other, suffix)
-    return above(caffe, _difference(node, caffe, a, b), 0.0, suffix)
-
-
-def _not_less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    limit, other = _limit(caffe, a, b), _limit(caffe, b, a)
-    if limit is not None and isinstance(a, Blob):
-        return at_least(caffe, a, limit)
-    if other is not None and isinstance(b, Blob):
-        return at_least(caffe, caffe.power(b, scale=-1.0, suffix="negative"), -other)
-    return opposite(caffe, _greater(node, caffe, b, a, "less"))
+    found = _with_number(caffe, a, b, above, suffix)
+    return found or above(caffe, _difference(node, caffe, a, b), 0.0, suffix)
 
 
 @exporter("Greater", "Less", doc=PAGE)
@@ -72,7 +75,9 @@ def greater(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
 
 @exporter("GreaterOrEqual", "LessOrEqual", doc=PAGE)
 def not_less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return _not_less(node, caffe, *((a, b) if node.type == "GreaterOrEqual" else (b, a)))
+    a, b = (a, b) if node.type == "GreaterOrEqual" else (b, a)
+    found = _with_number(caffe, a, b, at_least)
+    return found or opposite(caffe, _greater(node, caffe, b, a, "less"))
 
 
 @exporter("Equal", doc=PAGE)

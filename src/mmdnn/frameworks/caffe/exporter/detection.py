@@ -22,8 +22,6 @@ def prior_box(
     *,
     image: Sequence[int],
     step: Sequence[float],
-    flip: int,
-    clip: int,
     **fields: Any,
 ) -> Blob:
     caffe.refuse_without_fork("PriorBox")
@@ -33,8 +31,6 @@ def prior_box(
         x,
         picture,
         shape=node.shape(),
-        flip=bool(flip),
-        clip=bool(clip),
         img_h=height,
         img_w=width,
         step_h=step[0],
@@ -49,8 +45,6 @@ def detection_output(
     caffe: Writer,
     *operands: Operand,
     clip: int,
-    share_location: int,
-    variance_encoded_in_target: int,
     nms_threshold: float,
     top_k: int,
     **fields: Any,
@@ -62,8 +56,6 @@ def detection_output(
         "DetectionOutput",
         *operands,
         shape=(1, 1, 1, 7),
-        share_location=bool(share_location),
-        variance_encoded_in_target=bool(variance_encoded_in_target),
         nms_param={"nms_threshold": nms_threshold, "top_k": None if top_k < 0 else top_k},
         **fields,
     )

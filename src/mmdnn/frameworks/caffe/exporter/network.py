@@ -12,7 +12,7 @@ from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
 from mmdnn.frameworks.caffe.exporter.recurrent import known_view
 from mmdnn.frameworks.caffe.exporter.table import LIFTED, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Unfinished, Writer
-from mmdnn.frameworks.caffe.graph import Network, message
+from mmdnn.frameworks.caffe.graph import Network, new_layer
 from mmdnn.ir import FRAMEWORK, LAYER, TYPE
 from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.origin import adopt, notes
@@ -125,9 +125,7 @@ class NetworkBuilder:
         if value.shape is None:
             raise ShapeError(f"the shape of input '{value.name}' is not known")
         shape = tuple(int(dim) for dim in value.shape)  # type: ignore[arg-type]
-        input_ = message("LayerParameter")
-        input_.type = "Input"
-        input_.input_param.shape.add().dim.extend(shape)
+        input_ = new_layer("Input", {"shape": [{"dim": list(shape)}]})
         draft = Draft(value.metadata_props.get(LAYER) or str(value.name), input_, [])
         blob = Blob(shape, draft, value)
         draft.tops = [blob]

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft, layer_message
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
+from mmdnn.frameworks.caffe.graph import new_layer
 from mmdnn.ir.exporting import ExportedNode
 
 Operand: TypeAlias = Blob | Constant
@@ -76,7 +77,7 @@ class Writer:
             param: Fields of its parameter block whose names are taken here.
             fields: Others, e.g. `negative_slope=0.1`.
         """
-        message = layer_message(type_, {**(param or {}), **fields})
+        message = new_layer(type_, {**(param or {}), **fields})
         name = name or self.node.layer
         draft = Draft(
             f"{name}_{suffix}" if suffix else name,

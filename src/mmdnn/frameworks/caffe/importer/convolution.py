@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.graph import by_axis
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Dimensions, Op, dimensions, shape
@@ -23,13 +24,13 @@ LARGEST_IDENTITY = 1 << 26
 
 def spatial(layer: ImportedLayer, p: Any, name: str, count: int, default: int) -> list[int]:
     """A size for each spatial axis: `name` once, or once an axis, or `_h` and `_w`."""
-    short = name.removesuffix("_size")
-    if p.HasField(f"{short}_h") or p.HasField(f"{short}_w"):
+    short, apart = name.removesuffix("_size"), by_axis(p, name)
+    if apart is not None:
         if count != 2:
             layer.unfit(f"{short}_h and {short}_w are for two spatial axes, and there are {count}")
         if len(getattr(p, name)):
             layer.unfit(f"both {name} and {short}_h/{short}_w are given")
-        return [getattr(p, f"{short}_h"), getattr(p, f"{short}_w")]
+        return apart
     return repeated(layer, list(getattr(p, name)), name, count, default)
 
 

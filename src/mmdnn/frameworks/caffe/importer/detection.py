@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.graph import by_axis
 from mmdnn.frameworks.caffe.importer.shapes import image_size
 from mmdnn.frameworks.caffe.importer.table import LIMIT, SSD, ImportedLayer, importer
 from mmdnn.ir import regions
@@ -34,17 +35,15 @@ class _Grid:
 def _pair(layer: ImportedLayer, p: Any, name: str) -> tuple[Any, Any] | None:
     """`<name>_h` and `<name>_w`, or `<name>` (`<name>_size`) for both, or nothing."""
     single = name if name == "step" else f"{name}_size"
-    if p.HasField(f"{name}_h") or p.HasField(f"{name}_w"):
-        pair = (getattr(p, f"{name}_h"), getattr(p, f"{name}_w"))
-        if p.HasField(single):
-            layer.refuse(f"both {single} and {name}_h/{name}_w are given")
-    elif p.HasField(single):
-        pair = (getattr(p, single),) * 2
-    else:
+    apart = by_axis(p, single)
+    if apart is None and not p.HasField(single):
         return None
+    if apart is not None and p.HasField(single):
+        layer.refuse(f"both {single} and {name}_h/{name}_w are given")
+    height, width = pair = apart or [getattr(p, single)] * 2
     if not all(0 < value <= LIMIT for value in pair):
-        layer.refuse(f"{name} must be positive, and is {pair}")
-    return pair
+        layer.refuse(f"{name} must be positive, and is {height}, {width}")
+    return height, width
 
 
 def _grid(layer: ImportedLayer, p: Any, x: ir.Value, image: ir.Value) -> _Grid:

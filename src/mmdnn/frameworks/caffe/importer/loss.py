@@ -66,10 +66,7 @@ def _gains(layer: ImportedLayer, classes: int) -> ir.Value:
     matrix = read_blob(path)
     if matrix.size != classes**2:
         layer.unfit(f"its matrix has {matrix.size} numbers for {classes} classes")
-    shape = (classes, classes)
-    return layer.builder.weight(
-        "gains", references.lazy(matrix, lambda array: array.reshape(shape), shape=shape)
-    )
+    return layer.builder.weight("gains", references.reshaped(matrix, (classes, classes), "gains"))
 
 
 @importer("SigmoidCrossEntropyLoss")

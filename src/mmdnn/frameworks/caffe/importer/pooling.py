@@ -12,6 +12,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.graph import by_axis
 from mmdnn.frameworks.caffe.importer.shapes import known, needs_static
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape
@@ -107,14 +108,11 @@ def _rounds_up(layer: ImportedLayer, p: Any) -> bool:
 
 def _pair(layer: ImportedLayer, p: Any, name: str, short: str) -> list[int]:
     """Height and width, given as one number or two."""
-    pair = [p.HasField(f"{short}_{axis}") for axis in "hw"]
-    if any(pair) and (not all(pair) or p.HasField(name)):
+    apart = by_axis(p, name)
+    whole = p.HasField(name) or not all(p.HasField(f"{short}_{axis}") for axis in "hw")
+    if apart is not None and whole:
         layer.unfit(f"it takes {name}, or else {short}_h and {short}_w")
-    return (
-        [getattr(p, f"{short}_h"), getattr(p, f"{short}_w")]
-        if all(pair)
-        else [getattr(p, name)] * 2
-    )
+    return apart or [getattr(p, name)] * 2
 
 
 def pool(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdnn.errors import FormatError, UsageError
-from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe import graph, is_hdf5
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.reader import hdf5, prototxt, rules, training, upgrade, weights
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
@@ -40,7 +40,7 @@ def read(source: Source) -> Network:
         raise UsageError("there is no such file", file=path)
     if path.suffix.lower() == ".binaryproto":
         return _mean(path, source)
-    if hdf5.is_hdf5(path):
+    if is_hdf5(path):
         raise UsageError(
             "HDF5 holds weights and no network", file=path, hint="Give the .prototxt as well."
         )
@@ -100,7 +100,7 @@ def _unwritten(drafts: list[Draft]) -> list[str]:
 def _load(store: weights.Store, path: Path) -> None:
     if not path.is_file():
         raise UsageError("there is no such file", file=path)
-    if hdf5.is_hdf5(path):
+    if is_hdf5(path):
         hdf5.load(store, path)
         return
     net, layer, layers = weights.read(path)
@@ -137,12 +137,8 @@ def _network(
 
 def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], phase: int) -> Layer:
     message = draft.message
-    return Layer(
-        name=message.name,
-        type=message.type,
-        bottoms=list(message.bottom),
-        tops=list(message.top),
-        message=message,
+    return Layer.of(
+        message,
         blobs=blobs,
         phase="TRAIN" if (message.phase if message.HasField("phase") else phase) == 0 else "TEST",
         unknown=draft.unknown,
@@ -153,12 +149,9 @@ def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], ph
 
 def _mean(path: Path, source: Source) -> Network:
     tensor = weights.read_blob(path)
-    message = graph.message("LayerParameter")
-    message.name, message.type = "mean", "Parameter"
-    message.top.append("mean")
-    message.parameter_param.shape.dim.extend(tensor.shape.numpy())
-    layer = Layer("mean", "Parameter", [], ["mean"], message, [tensor])
-    return Network("mean", [layer], {}, source)
+    shape = {"shape": {"dim": tensor.shape.numpy()}}
+    message = graph.new_layer("Parameter", shape, name="mean", tops=["mean"])
+    return Network("mean", [Layer.of(message, blobs=[tensor])], {}, source)
 
 
 __all__ = ["read"]

@@ -19,14 +19,6 @@ from mmdnn.tensors import references
 if TYPE_CHECKING:
     from mmdnn.frameworks.caffe.reader.weights import Store
 
-MAGIC = b"\x89HDF\r\n\x1a\n"
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether a file begins as HDF5 does."""
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
-
 
 def load(store: Store, path: Path) -> None:
     """Give the layers of a network the weights that an HDF5 file has under their names.

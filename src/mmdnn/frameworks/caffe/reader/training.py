@@ -68,10 +68,7 @@ def judged_only(drafts: list[Draft], left: list[Draft]) -> list[str]:
 
 def input_draft(name: str, tops: Iterable[str]) -> Draft:
     """An Input layer of that name, without shapes."""
-    layer = graph.message("LayerParameter")
-    layer.name, layer.type = name, "Input"
-    layer.top.extend(tops)
-    return Draft(layer)
+    return Draft(graph.new_layer("Input", name=name, tops=tops))
 
 
 def _input_shapes(drafts: list[Draft]) -> dict[str, Shape | None]:
@@ -116,13 +113,11 @@ def _squashed(drafts: list[Draft], heads: set[int]) -> list[Draft]:
             kind = _SQUASHING[layer.type]
             if (kind, layer.bottom[0]) in there:
                 continue
-            new = graph.message("LayerParameter")
-            new.type = kind
-            new.bottom.append(layer.bottom[0])
-            new.softmax_param.CopyFrom(layer.softmax_param)
             alone = len(losses) == 1 and "prob" not in blobs | names
-            new.name = "prob" if alone else layer.name
-            new.top.append("prob" if alone else (layer.top[-1] if layer.top else layer.name))
+            name, top = layer.name, (layer.top[-1] if layer.top else layer.name)
+            name, top = ("prob", "prob") if alone else (name, top)
+            new = graph.new_layer(kind, name=name, bottoms=layer.bottom[:1], tops=[top])
+            new.softmax_param.CopyFrom(layer.softmax_param)
             result.append(Draft(new, unknown=draft.unknown))
     return result
 

@@ -263,9 +263,7 @@ def _inputs(net: Any, file: Path | None) -> tuple[list[Draft], list[str]]:
     """The inputs that the head of the file gives, as one Input layer."""
     if not net.input or not (net.input_shape or net.input_dim):
         return [], list(net.input)
-    layer = graph.message("LayerParameter")
-    layer.name, layer.type = "input", "Input"
-    layer.top.extend(net.input)
+    layer = graph.new_layer("Input", name="input", tops=net.input)
     for index in range(len(net.input)):
         shape = layer.input_param.shape.add()
         if net.input_shape:
