@@ -22,6 +22,15 @@ OURS = ("caffe", "cntk", "mxnet", "onnx", "pytorch")
 ROOMS = ("graph", "reader", "writer", "importer", "exporter", "codegen", "engine")
 
 
+def head(path: Path, size: int) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
 @dataclass(frozen=True)
 class Source:
     """The files of one model, and what the user said about them.

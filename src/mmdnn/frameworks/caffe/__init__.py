@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdnn.registry import Framework, Source
+from mmdnn.registry import Framework, Source, head
 
 _TEXT = {".prototxt", ".pt", ".txt", ".pbtxt", ".prototext"}
 _HDF5 = {".h5", ".hdf5"}
@@ -38,26 +38,18 @@ def arrange(files: Sequence[Path]) -> Source | None:
     return Source(network=texts[0], weights=weights[0] if weights else None)
 
 
-def _head(path: Path, size: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError:
-        return b""
-
-
 def is_hdf5(path: Path) -> bool:
     """Whether a file begins as HDF5 does."""
-    return _head(path, len(_HDF5_MAGIC)) == _HDF5_MAGIC
+    return head(path, len(_HDF5_MAGIC)) == _HDF5_MAGIC
 
 
 def _is_network(path: Path) -> bool:
     """Whether a text file begins as a Caffe network; any `.prototxt` is taken for one."""
     if path.suffix.lower() == ".prototxt":
         return True
-    head = _head(path, 1 << 16)
-    text = b"\n".join(line.split(b"#")[0] for line in head.splitlines())
-    return b"\0" not in head and bool(_NETWORK.search(text))
+    start = head(path, 1 << 16)
+    text = b"\n".join(line.split(b"#")[0] for line in start.splitlines())
+    return b"\0" not in start and bool(_NETWORK.search(text))
 
 
 FRAMEWORK = Framework(

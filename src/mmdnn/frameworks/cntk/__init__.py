@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdnn.registry import Framework, Source
+from mmdnn.registry import Framework, Source, head
 
 BRAINSCRIPT = "BCN".encode("utf-16-le")
 """What files of CNTK 1 begin with."""
@@ -31,14 +31,10 @@ def arrange(files: Sequence[Path]) -> Source | None:
 
 
 def _is_model(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError:
-        return False
-    if head.startswith(LARGE):
-        head = head[8:]
-    return head.startswith(BRAINSCRIPT + b"\0\0") or _DICTIONARY.match(head) is not None
+    start = head(path, _HEAD)
+    if start.startswith(LARGE):
+        start = start[8:]
+    return start.startswith(BRAINSCRIPT + b"\0\0") or _DICTIONARY.match(start) is not None
 
 
 FRAMEWORK = Framework(

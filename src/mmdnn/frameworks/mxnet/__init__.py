@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdnn.registry import Framework, Source
+from mmdnn.registry import Framework, Source, head
 
 _ARCHIVES = {".mar", ".model"}
 _MAGIC = b"\x12\x01" + b"\0" * 6
@@ -27,7 +27,7 @@ def arrange(files: Sequence[Path]) -> Source | None:
     if len(files) == 1 and files[0].suffix.lower() in _ARCHIVES:
         return Source(network=files[0]) if _is_archive(files[0]) else None
     symbols = [path for path in files if path.suffix.lower() == ".json" and _is_symbol(path)]
-    weights = [path for path in files if _head(path, len(_MAGIC)) == _MAGIC]
+    weights = [path for path in files if head(path, len(_MAGIC)) == _MAGIC]
     if not files or len(symbols) > 1 or len(weights) > 1 or len(symbols + weights) < len(files):
         return None
     if not symbols:
@@ -36,22 +36,14 @@ def arrange(files: Sequence[Path]) -> Source | None:
     return Source(network=symbols[0], weights=weights[0] if weights else _beside(symbols[0]))
 
 
-def _head(path: Path, size: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError:
-        return b""
-
-
 def _is_symbol(path: Path) -> bool:
-    head = _head(path, _HEAD)
-    return b'"nodes"' in head and b'"op"' in head and b'"irVersion"' not in head
+    start = head(path, _HEAD)
+    return b'"nodes"' in start and b'"op"' in start and b'"irVersion"' not in start
 
 
 def _is_archive(path: Path) -> bool:
     """CNTK's files end in `.model` too; an archive is a zip."""
-    return _head(path, len(_ZIP)) == _ZIP
+    return head(path, len(_ZIP)) == _ZIP
 
 
 def _symbol_beside(weights: Path) -> Path | None:

@@ -16,11 +16,11 @@ from mmdnn.frameworks.mxnet.graph import Entry, Node
 from mmdnn.ir import COMPUTED, PARAMETERS, origin
 
 LAYERS = "__layer__"
-SAID = "__parameters__"
-NUMBERS = "__computed__"
 FIXED = "__fixed__"
 INPUT = "__input__"
-ATTRIBUTES = frozenset({LAYERS, SAID, NUMBERS, FIXED, INPUT})
+KEYS = {LAYERS: origin.ORIGIN, "__parameters__": PARAMETERS, "__computed__": COMPUTED}
+"""Attributes, and the metadata in the IR."""
+ATTRIBUTES = frozenset({*KEYS, FIXED, INPUT})
 
 
 def write(
@@ -34,21 +34,20 @@ def write(
         held: The IR's values, and what holds them.
     """
     note = origin.notes(model, "mxnet")
+
+    def tell(node: Node, props: Mapping[str, str]) -> None:
+        said = {attribute: props.get(key, "") for attribute, key in KEYS.items()}
+        said[LAYERS] = note(props)
+        node.attrs.update({attribute: text for attribute, text in said.items() if text})
+
     for node, source in made.items():
-        _note(node, LAYERS, note(source.metadata_props))
-        _note(node, SAID, source.metadata_props.get(PARAMETERS, ""))
+        tell(node, source.metadata_props)
     for value, entry in held:
         if entry.node.is_variable:
+            tell(entry.node, value.metadata_props)
             batch = value.shape[0] if value.shape else None
-            fixed = value.is_graph_input() and isinstance(batch, int)
-            _note(entry.node, LAYERS, note(value.metadata_props))
-            _note(entry.node, FIXED, "yes" if fixed and LAYERS in entry.node.attrs else "")
-            _note(entry.node, NUMBERS, value.metadata_props.get(COMPUTED, ""))
-
-
-def _note(node: Node, key: str, text: str) -> None:
-    if text:
-        node.attrs[key] = text
+            if value.is_graph_input() and isinstance(batch, int) and LAYERS in entry.node.attrs:
+                entry.node.attrs[FIXED] = "yes"
 
 
 def read(
@@ -61,14 +60,12 @@ def read(
         values: What was made of their outputs.
         graph: The IR's nodes, which know the name of theirs.
     """
-    for attribute, key in ((LAYERS, origin.ORIGIN), (SAID, PARAMETERS)):
+    for attribute, key in KEYS.items():
         said = {node.name: node.attrs[attribute] for node in nodes if attribute in node.attrs}
         origin.record(graph, said, key)
-    for (node, _), value in values.items():
-        if node.is_variable and LAYERS in node.attrs:
-            value.metadata_props[origin.ORIGIN] = node.attrs[LAYERS]
-        if node.is_variable and NUMBERS in node.attrs:
-            value.metadata_props[COMPUTED] = "yes"
+        for (node, _), value in values.items():
+            if node.is_variable and attribute in node.attrs:
+                value.metadata_props[key] = node.attrs[attribute]
 
 
 def is_fixed(node: Node) -> bool:

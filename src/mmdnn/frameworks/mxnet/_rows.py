@@ -11,5 +11,11 @@ ELEMENTS = {
 }
 """Functions of each element."""
 
+ACTIVATIONS = {
+    **{name: name.capitalize() for name in ("relu", "sigmoid", "tanh", "softsign")},
+    "softrelu": "Softplus",
+}
+"""ONNX's operators, by the kind of `Activation`."""
+
 RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
 """ONNX's operators, by the mode of `RNN`."""

@@ -8,6 +8,8 @@ Scan. https://arxiv.org/abs/1402.1128
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
 from mmdnn.ir import FUNCTION_DOMAIN
@@ -21,8 +23,8 @@ NAME = "ProjectedLSTM"
 def projected_lstm(
     builder: Builder,
     x: ir.Value,
-    weights: tuple[ir.Value, ir.Value, ir.Value, ir.Value],
-    states: tuple[ir.Value, ir.Value],
+    weights: Sequence[ir.Value],
+    states: Sequence[ir.Value],
     direction: str = "forward",
 ) -> tuple[ir.Value, ...]:
     """The layer as a call of the function.

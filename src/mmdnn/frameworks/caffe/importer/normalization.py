@@ -54,8 +54,9 @@ _AFFINE = ("weight", "bias")
 def _own_affine(layer: ImportedLayer) -> tuple[int, int, int] | None:
     """Where NVIDIA Caffe's has mean, factor and scale among its blobs; None for BVLC Caffe's."""
     fillers = ("scale_filler", "bias_filler", "field 5", "field 6")
-    told = [layer.given(name) for name in ("scale_bias", "field 7", "engine", "field 4")][:2]
-    said = any(told) | any([layer.given(name) is not None for name in fillers])
+    flags = ("scale_bias", "field 7", "engine", "field 4")
+    told = {name: layer.given(name) for name in (*flags, *fillers)}
+    said = any(told[name] for name in flags[:2]) or any(told[n] is not None for n in fillers)
     blobs = layer.layer.blobs
     if len(blobs) != 5:
         if said:

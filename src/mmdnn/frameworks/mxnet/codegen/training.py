@@ -16,19 +16,22 @@ class Loss:
         op: Its operator.
         name: Its name.
         input: What it reads.
-        label: The variable that it is held against.
-        params: Its parameters, as source.
         head: The output that it is for.
+        params: Its parameters, as source.
         replaces: Whether that output's layer is part of the loss.
     """
 
     op: str
     name: str
     input: Entry
-    label: str
-    params: tuple[str, ...]
     head: Entry
-    replaces: bool
+    params: tuple[str, ...] = ()
+    replaces: bool = False
+
+    @property
+    def label(self) -> str:
+        """The variable that it is held against."""
+        return f"{self.name}_label"
 
 
 def losses(model: Model) -> list[Loss]:
@@ -42,26 +45,18 @@ def losses(model: Model) -> list[Loss]:
         return []
     made = [head for head in heads if head.node.type == "softmax"]
     if not made and len(heads) == 1:
-        return [_softmax(heads[0], heads[0], "softmax", (), replaces=False)]
+        return [Loss("SoftmaxOutput", "softmax", heads[0], heads[0])]
     found = []
     for head in heads:
         node = head.node
         if node.type != "softmax" or node.param("axis") not in {1, -1}:
-            found.append(_regression(head))
+            name = f"{node.output_name(head.output).removesuffix('_output')}_error"
+            found.append(Loss("LinearRegressionOutput", name, head, head))
             continue
         readers = [n for n in model.symbol.operators for e in n.inputs if e.node is node]
         axis, matrix = node.param("axis"), node.inputs[0].node.type == "FullyConnected"
         params = ("multi_output=True",) if axis == 1 and not matrix else ()
-        found.append(_softmax(head, node.inputs[0], node.name, params, replaces=not readers))
+        found.append(
+            Loss("SoftmaxOutput", node.name, node.inputs[0], head, params, replaces=not readers)
+        )
     return found
-
-
-def _softmax(
-    head: Entry, source: Entry, name: str, params: tuple[str, ...], *, replaces: bool
-) -> Loss:
-    return Loss("SoftmaxOutput", name, source, f"{name}_label", params, head, replaces)
-
-
-def _regression(head: Entry) -> Loss:
-    name = f"{head.node.output_name(head.output).removesuffix('_output')}_error"
-    return Loss("LinearRegressionOutput", name, head, f"{name}_label", (), head, replaces=False)

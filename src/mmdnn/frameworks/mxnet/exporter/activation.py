@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._rows import ACTIVATIONS
 from mmdnn.frameworks.mxnet.exporter.elementwise import is_float
 from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.passes.defaults import defaults
 
-_KINDS = {
-    "Relu": ("relu", "relu"),
-    "Sigmoid": ("sigmoid", "sigmoid"),
-    "Tanh": ("tanh", "tanh"),
-    "Softplus": ("softrelu", ""),
-    "Softsign": ("softsign", "softsign"),
-}
-"""MXNet's kind of `Activation`, and the operator that does the same."""
+_KINDS = {onnx: kind for kind, onnx in ACTIVATIONS.items()}
 
 
 @exporter(*_KINDS, doc="Relu")
 def activation(node: ExportedNode, mx: Writer, x: Array) -> Array:
     """`Activation`, or the operator of its own if that is what the source had."""
-    kind, own = _KINDS[node.type]
-    ended = output_layer(node, mx, x)
-    if ended is not None:
+    kind = _KINDS[node.type]
+    if ended := output_layer(node, mx, x):
         return ended
     if kind == "relu" and not is_float(x):
         return mx._maximum_scalar(x, scalar=0)
-    if own and node.source_type == own:
-        return mx.make(own, x)
+    if node.source_type == kind:
+        return mx.make(kind, x)
     return mx.Activation(x, act_type=kind)
 
 
@@ -86,8 +79,7 @@ def hard_sigmoid(node: ExportedNode, mx: Writer, x: Array, *, alpha: float, beta
 
 @exporter("Softmax", "LogSoftmax", doc="Softmax")
 def softmax(node: ExportedNode, mx: Writer, x: Array, *, axis: int) -> Array:
-    ended = output_layer(node, mx, x, axis)
-    if ended is not None:
+    if ended := output_layer(node, mx, x, axis):
         return ended
     if node.source_type == "SoftmaxActivation" and axis == 1 and len(x.shape or ()) > 2:
         return mx.SoftmaxActivation(x, mode="channel")

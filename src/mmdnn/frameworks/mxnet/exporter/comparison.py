@@ -6,6 +6,7 @@ from mmdnn.frameworks.mxnet.exporter.elementwise import alike, scalar
 from mmdnn.frameworks.mxnet.exporter.shape import like, with_rank
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
+from mmdnn.shapes import closed
 
 _COMPARE = {
     "Greater": ("greater", "lesser"),
@@ -54,7 +55,7 @@ def where(node: ExportedNode, mx: Writer, condition: Array, a: Array, b: Array) 
 
 def _where_static(node: ExportedNode, mx: Writer, condition: Array, a: Array, b: Array) -> Array:
     shape = node.output_shape()
-    if shape is None or not all(isinstance(dim, int) for dim in shape):
+    if shape is None or closed(shape) is None:
         node.refuse("the shape of its output is that of none of its inputs, or not known")
     wide = [with_rank(mx, x, len(shape)) for x in (condition, a, b)]
     return mx.where(*(mx.broadcast_to(x, shape=shape) for x in wide))

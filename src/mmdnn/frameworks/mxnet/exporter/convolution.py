@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mmdnn.frameworks.mxnet.exporter.pad import pad
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
@@ -139,14 +140,11 @@ def deform_conv(
     offset_group: int,
 ) -> Array:
     """The modulated one: the plain one lets places between a picture's edge and its last pixel be that."""
-    shape, pads = closed(weight.shape or ()), pads or [0] * 4
-    if shape is None or len(shape) != 4 or pads[:2] != pads[2:]:
-        node.refuse("images of two axes, padded alike on both sides, are what MXNet deforms")
+    shape = closed(weight.shape or ())
+    if shape is None or len(shape) != 4:
+        node.refuse("images of two axes are what MXNet deforms")
     params = {
-        "kernel": tuple(shape[2:]),
-        "stride": tuple(strides or (1, 1)),
-        "dilate": tuple(dilations or (1, 1)),
-        "pad": tuple(pads[:2]),
+        **_even(node, shape[2:], strides, dilations, pads),
         "num_filter": shape[0],
         "num_group": group,
         "num_deformable_group": offset_group,
@@ -171,16 +169,21 @@ def col2im(
     strides: list[int] | None = None,
     dilations: list[int] | None = None,
 ) -> Array:
-    kernel = node.ints(block, "kernel")
+    windows = _even(node, node.ints(block, "kernel"), strides, dilations, pads)
+    return mx.col2im(x, output_size=tuple(node.ints(image, "size")), **windows)
+
+
+def _even(
+    node: ExportedNode,
+    kernel: Sequence[int],
+    strides: list[int] | None,
+    dilations: list[int] | None,
+    pads: list[int] | None,
+) -> dict[str, tuple[int, ...]]:
+    """Windows for MXNet, which have the same padding on both sides."""
     count = len(kernel)
     pads = pads or [0] * 2 * count
     if pads[:count] != pads[count:]:
         node.refuse("padding that is not the same on both sides")
-    return mx.col2im(
-        x,
-        output_size=tuple(node.ints(image, "size")),
-        kernel=tuple(kernel),
-        stride=tuple(strides or [1] * count),
-        dilate=tuple(dilations or [1] * count),
-        pad=tuple(pads[:count]),
-    )
+    each = {"kernel": kernel, "stride": strides, "dilate": dilations, "pad": pads[:count]}
+    return {name: tuple(sizes or [1] * count) for name, sizes in each.items()}

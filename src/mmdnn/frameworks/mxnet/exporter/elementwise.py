@@ -223,8 +223,7 @@ def _is_truth(x: Array) -> bool:
 @exporter("Identity", doc="Identity")
 def identity(node: ExportedNode, mx: Writer, x: Array) -> Array:
     """A layer of its own where the source had one."""
-    ended = output_layer(node, mx, x)
-    if ended is not None:
+    if ended := output_layer(node, mx, x):
         return ended
     if node.source_type in {"BlockGrad", "MakeLoss", "make_loss"}:
         return mx.make(node.source_type, x)
@@ -248,8 +247,5 @@ def dropout(
         node.refuse("the mask of a Dropout")
     share = 0.5
     if ratio is not None:
-        numbers = ratio.numbers()
-        if numbers is None:
-            node.refuse("its ratio is computed while the model runs")
-        share = float(str(numbers.reshape(-1)[0]))
+        share = float(str(node.numbers(ratio, "ratio").reshape(-1)[0]))
     return mx.Dropout(x, p=share)

@@ -13,8 +13,6 @@ from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, ex
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
 from mmdnn.tensors import references
 
-Function = Callable[[np.ndarray], np.ndarray]
-
 
 class Writer:
     """What an exporting function writes with: `mx.Activation(x, act_type="relu")` makes a node.
@@ -71,7 +69,12 @@ class Writer:
         return self.scope.parameter(f"{self.node.layer}_{role}", tensor, auxiliary=auxiliary)
 
     def changed(
-        self, x: Array, role: str, function: Function, shape: Sequence[int], how: str = ""
+        self,
+        x: Array,
+        role: str,
+        function: references.Function,
+        shape: Sequence[int],
+        how: str = "",
     ) -> Array:
         """A parameter made of another one when it is written."""
         tensor = x.constant

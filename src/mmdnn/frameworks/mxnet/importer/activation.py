@@ -5,23 +5,16 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.mxnet._rows import ACTIVATIONS
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import flat, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, same
 from mmdnn.ir.builder import Op, known, rank
 
-_ACTIVATIONS = {
-    "relu": "Relu",
-    "sigmoid": "Sigmoid",
-    "tanh": "Tanh",
-    "softrelu": "Softplus",
-    "softsign": "Softsign",
-}
-
 
 @importer("Activation", doc=f"{NN}.Activation")
 def activation(node: ImportedNode, op: Op, x: ir.Value, *, act_type: str) -> ir.Value:
-    return op[_ACTIVATIONS[act_type]](x)
+    return op[ACTIVATIONS[act_type]](x)
 
 
 @importer("LeakyReLU", doc=f"{NN}.LeakyReLU", unused="lower_bound upper_bound slope")
@@ -72,7 +65,7 @@ def _back(op: Op, y: ir.Value, x: ir.Value) -> ir.Value:
     return y
 
 
-@importer("softmax", "log_softmax", "softmin", doc=f"{NN}.softmax")
+@importer("softmax", "log_softmax", "softmin", doc=f"{NN}.softmax", unused="use_length")
 def softmax(node: ImportedNode, op: Op, x: ir.Value, *length: ir.Value) -> ir.Value:
     """With lengths, only so many of the first entries count; the others are 0."""
     p = node.p
@@ -82,7 +75,6 @@ def softmax(node: ImportedNode, op: Op, x: ir.Value, *length: ir.Value) -> ir.Va
     if p.temperature not in {None, 1.0}:
         x = op.Div(x, array(p.temperature, x))
     if node.type != "softmax":
-        _ = p.use_length if node.type == "log_softmax" else None
         made = op.LogSoftmax if node.type == "log_softmax" else op.Softmax
         if length:
             node.refuse("lengths")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.sizes import at_least, reshape
+from mmdnn.frameworks.mxnet.importer.sizes import at_least, at_least_three, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op, dimensions, known, rank
 from mmdnn.tensors import references
@@ -73,13 +73,12 @@ def _parts(
     return [op.Squeeze(part, [axis]) for part in parts] if squeezed else parts
 
 
-@importer("_split_v2", doc=f"{NN}.split_v2")
+@importer("_split_v2", doc=f"{NN}.split_v2", unused="indices")
 def split(node: ImportedNode, op: Op, x: ir.Value) -> list[ir.Value]:
     """At places, of which the first is 0, or into equal sections."""
     p = node.p
     axis = node.axis(p.axis, x)
     if p.sections > 0:
-        _ = p.indices
         return _parts(node, op, x, axis, p.sections, p.squeeze_axis)
     places = list(p.indices)
     ends: list[int] = [*places[1:], np.iinfo(np.int64).max]
@@ -102,6 +101,4 @@ def column_stack(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
 
 @importer("_npi_dstack", doc=f"{NP}.dstack.html")
 def dstack(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
-    axes: dict[int, list[int]] = {0: [0, 1, 2], 1: [0, 2], 2: [2]}
-    parts = [op.Unsqueeze(x, axes[rank(x)]) if rank(x) < 3 else x for x in inputs]
-    return op.Concat(*parts, axis=2)
+    return op.Concat(*(at_least_three(op, x) for x in inputs), axis=2)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet._rows import ELEMENTS
+from mmdnn.frameworks.mxnet._rows import ACTIVATIONS, ELEMENTS
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.special import (
     arctan2,
@@ -161,7 +161,7 @@ def _scaled(name: str, factor: float) -> Unary:
 
 UNARY: dict[str, Unary] = {
     **{name: _named(onnx) for name, onnx in ELEMENTS.items()},
-    **{name: _named(name.capitalize()) for name in ("tanh", "relu", "sigmoid", "softsign")},
+    **{name: _named(onnx) for name, onnx in ACTIVATIONS.items() if name != "softrelu"},
     "cbrt": cube_root,
     "degrees": lambda op, x: op.Mul(x, array(180 / math.pi, x)),
     "erfinv": erfinv,

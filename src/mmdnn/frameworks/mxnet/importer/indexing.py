@@ -79,7 +79,7 @@ def one_hot(node: ImportedNode, op: Op, index: ir.Value) -> ir.Value:
 
 
 @importer("gather_nd", doc=f"{NN}.gather_nd")
-def gather_nd(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
+def gather_nd(_node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Value:
     """The first axis of the places goes over the axes of x; negative places go round."""
     count = known(index, 0)
     last = transpose(op, cast(op, index, INT), [*range(1, rank(index)), 0])
@@ -88,7 +88,6 @@ def gather_nd(node: ImportedNode, op: Op, x: ir.Value, index: ir.Value) -> ir.Va
         last = op.Mod(last, np.asarray(sizes, np.int64))
     else:
         last = op.Mod(last, op.Shape(x, end=count))
-    del node
     return op.GatherND(x, last)
 
 
@@ -124,11 +123,7 @@ def ravel(node: ImportedNode, op: Op, x: ir.Value, *, shape: Ints) -> ir.Value:
     """Rows of places, one row an axis, to places in the flattened array."""
     sizes = np.asarray(shape, np.float64)
     steps = array(np.append(np.cumprod(sizes[:0:-1])[::-1], 1), x)
-    return op.Reshape(op.MatMul(steps[None], op.Reshape(x, [len(steps), -1])), _tail(op, x))
-
-
-def _tail(op: Op, x: ir.Value) -> ir.Value:
-    return op.Shape(x, start=1)
+    return op.Reshape(op.MatMul(steps[None], op.Reshape(x, [len(steps), -1])), op.Shape(x, start=1))
 
 
 @importer("_unravel_index", doc=f"{NN}.unravel_index")

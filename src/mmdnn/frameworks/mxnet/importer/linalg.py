@@ -283,6 +283,4 @@ def tril(node: ImportedNode, op: Op, x: ir.Value, *, k: int) -> ir.Value:
 
 @importer("_np_trace", doc=f"{NP}.trace.html")
 def trace(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    p = node.p
-    diagonal = take_diagonal(node, op, x, p.offset, (p.axis1, p.axis2))
-    return op.ReduceSum(diagonal, [-1], keepdims=0)
+    return op.ReduceSum(numpy_diagonal(node, op, x), [-1], keepdims=0)

@@ -14,12 +14,11 @@ from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, sa
 from mmdnn.ir.builder import Op
 
 
-@importer("SoftmaxOutput", doc=f"{NN}.SoftmaxOutput")
+@importer("SoftmaxOutput", doc=f"{NN}.SoftmaxOutput", unused="preserve_shape")
 def softmax_output(node: ImportedNode, op: Op, x: ir.Value, *_label: ir.Value) -> ir.Value:
     """Over axis 1, over the last axis, or over everything but the batch."""
     p = node.p
     if p.multi_output:
-        _ = p.preserve_shape
         return op.Softmax(x, axis=1)
     return op.Softmax(x, axis=-1) if p.preserve_shape else over_all(op, x)
 

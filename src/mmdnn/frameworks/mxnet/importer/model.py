@@ -6,7 +6,7 @@ later ones get a number. An open batch stays open wherever the operators allow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import onnx_ir as ir
 
@@ -40,7 +40,7 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
     inputs_outputs.check_arrays(model)
     heads = inputs_outputs.heads(model)
     order = _needed(model.symbol, heads)
-    nodes = [node for top in order for node in (top, *_inside(top)) if not node.is_variable]
+    nodes = [node for node in Symbol(order, heads).walk() if not node.is_variable]
     importer.check(
         [(node.type, node.name) for node in nodes], model.files.network, _way(order, heads)
     )
@@ -62,12 +62,6 @@ def _way(order: Sequence[Node], heads: Sequence[Entry]) -> str:
         if not node.is_variable
     ]
     return way_round(steps, [head.node.name for head in heads])
-
-
-def _inside(node: Node) -> Iterator[Node]:
-    """The nodes of a node's subgraphs."""
-    for symbol in node.subgraphs:
-        yield from symbol.walk()
 
 
 def _needed(symbol: Symbol, heads: list[Entry]) -> list[Node]:

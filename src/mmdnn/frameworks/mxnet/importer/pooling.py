@@ -85,7 +85,11 @@ def _window(node: ImportedNode, x: ir.Value) -> Window:
     return _laid(kernel, stride, pad, more)
 
 
-@importer("Pooling", doc=f"{NN}.Pooling")
+LAID = "kernel stride pad pooling_convention"
+"""What says how windows are laid: nothing, where there is one only."""
+
+
+@importer("Pooling", doc=f"{NN}.Pooling", unused=LAID)
 def pooling(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     p = node.p
     if channels_last(node):
@@ -96,7 +100,6 @@ def pooling(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
         node.unfit(f"a pooling of type lp with p_value {power}")
     include = p.count_include_pad is not False
     if p.global_pool:
-        _ = p.kernel, p.stride, p.pad, p.pooling_convention
         y = _global(op, x, p.pool_type, power)
     else:
         window = _window(node, x)
@@ -154,12 +157,11 @@ def _sum(op: Op, x: ir.Value, window: Window, power: int, _include: bool) -> ir.
 _POOL: dict[str, Callable[..., Any]] = {"max": _max, "avg": _average, "sum": _sum, "lp": _sum}
 
 
-@importer("Pooling_v1", doc=f"{NN}.Pooling_v1")
+@importer("Pooling_v1", doc=f"{NN}.Pooling_v1", unused=LAID)
 def pooling_v1(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Padding counts: as zeros for a maximum, and in an average, which divides by the whole kernel."""
     p = node.p
     if p.global_pool:
-        _ = p.kernel, p.stride, p.pad, p.pooling_convention
         return _global(op, x, p.pool_type, 1)
     window = _window(node, x)
     area = array(math.prod(window.kernel), x)

@@ -13,7 +13,11 @@ from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
 from mmdnn.ir.builder import Op, known
 
 
-@importer("_contrib_Proposal", "_contrib_MultiProposal", doc=f"{NN}.contrib.Proposal")
+@importer(
+    *("_contrib_Proposal", "_contrib_MultiProposal"),
+    doc=f"{NN}.contrib.Proposal",
+    unused="output_score",
+)
 def proposal(
     node: ImportedNode, _op: Op, scores: ir.Value, shifts: ir.Value, info: ir.Value
 ) -> Any:
@@ -29,7 +33,6 @@ def proposal(
         *("rpn_pre_nms_top_n", "rpn_post_nms_top_n", "threshold", "rpn_min_size", "scales"),
         *("ratios", "feature_stride", "iou_loss"),
     )
-    _ = p.output_score
     height, width = known(scores, 2), known(scores, 3)
     anchors = _shifted(_base_anchors(attributes), height, width, p.feature_stride)
     if known(scores, 1) * height * width != 2 * len(anchors):

@@ -24,11 +24,6 @@ def _scalar(op: Op, x: Any) -> ir.Value:
     return op.Reshape(x, np.zeros(0, np.int64))
 
 
-def _step(op: Op, low: ir.Value, high: ir.Value, dtype: ir.DataType) -> ir.Value:
-    real = op.Max(op.Abs(low), op.Abs(high))
-    return op.Div(_scalar(op, real), np.float32(STEPS[dtype]))
-
-
 def _quantized(
     op: Op, x: ir.Value, low: ir.Value, high: ir.Value, dtype: ir.DataType
 ) -> list[ir.Value]:
@@ -69,4 +64,5 @@ def quantize(
 def dequantize(node: ImportedNode, op: Op, x: ir.Value, low: ir.Value, high: ir.Value) -> ir.Value:
     if x.dtype not in STEPS:
         node.refuse(f"an input of type {x.dtype}")
-    return op.DequantizeLinear(x, _step(op, low, high, x.dtype))
+    real = _scalar(op, op.Max(op.Abs(low), op.Abs(high)))
+    return op.DequantizeLinear(x, op.Div(real, np.float32(STEPS[x.dtype])))

@@ -23,7 +23,7 @@ from mmdnn.ir.recurrent.packing import Packing
 from mmdnn.ir.recurrent.projection import projected_lstm
 
 
-@importer("RNN", doc=f"{NN}.RNN")
+@importer("RNN", doc=f"{NN}.RNN", unused="lstm_state_clip_nan")
 def rnn(
     node: ImportedNode, op: Op, x: ir.Value, vector: ir.Value, *states: ir.Value
 ) -> list[ir.Value]:
@@ -32,7 +32,6 @@ def rnn(
     for name in ("lstm_state_clip_min", "lstm_state_clip_max"):
         if getattr(p, name) is not None:
             node.refuse(f"{name}: MXNet has it on GPUs only")
-    _ = p.lstm_state_clip_nan
     if p.use_sequence_length:
         node.refuse("lengths of sequences: MXNet has them on GPUs only")
     ways = 2 if p.bidirectional else 1
@@ -88,16 +87,17 @@ def _layer(
         assert made is not None
         return made
 
-    weights = [weight(name) for name in names]
+    w, r, b, *rest = (weight(name) for name in names)
+    direction = "bidirectional" if packing.ways == 2 else "forward"
     count = 2 if packing.kind == "LSTM" else 1
     if len(states) != count:
         node.unfit(f"it has {len(states)} states and takes {count}")
     first = [_part(op, state, layer, packing) for state in states]
     if packing.projection is not None:
-        made = _projected(op, packing, [x, *weights, *first])
+        y, *last = projected_lstm(op.builder, x, (w, r, b, *rest), first, direction)
     else:
-        made = _run(op, packing, node.p.mode, [x, *weights, None, *first])
-    y, *last = made
+        inputs = [x, w, r, b, None, *first]
+        y, *last = _run(op, packing, node.p.mode, inputs, direction)
     y = op.Transpose(y, perm=[0, 2, 1, 3])
     return [reshape(op, y, [(0,), (1,), (2, 3)]), *last]
 
@@ -109,20 +109,13 @@ def _part(op: Op, state: ir.Value, layer: int, packing: Packing) -> ir.Value:
     return op.Slice(state, [start], [start + packing.ways], [0])
 
 
-def _run(op: Op, packing: Packing, mode: str, inputs: list[Any]) -> tuple[ir.Value, ...]:
-    common = {
-        "hidden_size": packing.size,
-        "direction": "bidirectional" if packing.ways == 2 else "forward",
-    }
+def _run(
+    op: Op, packing: Packing, mode: str, inputs: list[Any], direction: str
+) -> tuple[ir.Value, ...]:
+    common = {"hidden_size": packing.size, "direction": direction}
     if packing.kind == "LSTM":
         return op.outputs(3).LSTM(*inputs, **common)
     if packing.kind == "GRU":
         return op.outputs(2).GRU(*inputs, **common, linear_before_reset=1)
     name = {"rnn_tanh": "Tanh", "rnn_relu": "Relu"}[mode]
     return op.outputs(2).RNN(*inputs, **common, activations=[name] * packing.ways)
-
-
-def _projected(op: Op, packing: Packing, inputs: list[Any]) -> tuple[ir.Value, ...]:
-    x, w, r, b, projection, h, c = inputs
-    direction = "bidirectional" if packing.ways == 2 else "forward"
-    return projected_lstm(op.builder, x, (w, r, b, projection), (h, c), direction)

@@ -46,13 +46,7 @@ def reduced(
     return op.Reshape(y, [1]) if whole else y
 
 
-_REDUCTIONS = {
-    "sum": "ReduceSum",
-    "mean": "ReduceMean",
-    "max": "ReduceMax",
-    "min": "ReduceMin",
-    "prod": "ReduceProd",
-}
+_REDUCTIONS = {name: f"Reduce{name.capitalize()}" for name in ("sum", "mean", "max", "min", "prod")}
 
 
 @importer(*_REDUCTIONS, doc=f"{NN}.sum")
@@ -86,11 +80,8 @@ def norm(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 
 _NUMPY = {
-    "_np_sum": "ReduceSum",
+    **{f"_np_{name}": onnx for name, onnx in _REDUCTIONS.items() if name != "mean"},
     "_npi_mean": "ReduceMean",
-    "_np_prod": "ReduceProd",
-    "_np_max": "ReduceMax",
-    "_np_min": "ReduceMin",
     "_np_any": "ReduceMax",
     "_np_all": "ReduceMin",
 }

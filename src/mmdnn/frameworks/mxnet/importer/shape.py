@@ -12,6 +12,7 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     Size,
     along,
     at_least,
+    at_least_three,
     flat,
     joined,
     product,
@@ -186,12 +187,8 @@ def transpose_(node: ImportedNode, op: Op, x: ir.Value, *, axes: Ints) -> ir.Val
 
 @importer("SwapAxis", doc=f"{NN}.swapaxes")
 def swap_axes(node: ImportedNode, op: Op, x: ir.Value, *, dim1: int, dim2: int) -> ir.Value:
-    return _swapped(op, x, node.axis(dim1, x), node.axis(dim2, x))
-
-
-def _swapped(op: Op, x: ir.Value, a: int, b: int) -> ir.Value:
     order = list(range(rank(x)))
-    order[a], order[b] = b, a
+    order[dim1], order[dim2] = node.axis(dim2, x), node.axis(dim1, x)
     return transpose(op, x, order)
 
 
@@ -288,11 +285,5 @@ def broadcast_like(node: ImportedNode, op: Op, x: ir.Value, like: ir.Value) -> i
 def numpy_at_least(node: ImportedNode, op: Op, *inputs: ir.Value) -> list[ir.Value]:
     """Axes of size 1 in front; of three, the last of them behind."""
     wanted = int(node.type[-2])
-    made = []
-    for x in inputs:
-        missing = wanted - rank(x)
-        axes = list(range(missing))
-        if wanted == 3 and missing > 0:
-            axes = {1: [2], 2: [0, 2], 3: [0, 1, 2]}[missing]
-        made.append(op.Unsqueeze(x, axes) if missing > 0 else op.Identity(x))
-    return made
+    made = [at_least_three(op, x) if wanted == 3 else at_least(op, x, wanted) for x in inputs]
+    return [op.Identity(y) if y is x else y for x, y in zip(inputs, made, strict=True)]

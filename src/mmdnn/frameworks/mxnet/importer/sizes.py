@@ -134,6 +134,12 @@ def at_least(op: Op, x: ir.Value, axes: int) -> ir.Value:
     return op.Unsqueeze(x, list(range(missing))) if missing > 0 else x
 
 
+def at_least_three(op: Op, x: ir.Value) -> ir.Value:
+    """With three axes, as NumPy makes them: of size 1 in front, and then behind."""
+    missing = {0: [0, 1, 2], 1: [0, 2], 2: [2]}.get(rank(x))
+    return x if missing is None else op.Unsqueeze(x, missing)
+
+
 def squeeze(op: Op, x: ir.Value, axes: Sequence[int]) -> ir.Value:
     """Without these axes, which have the size 1."""
     return op.Squeeze(x, list(axes)) if axes else x
