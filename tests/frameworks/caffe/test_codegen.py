@@ -59,7 +59,7 @@ def make_net(prototxt="net.prototxt"):
     )
     n.pool = L.Pooling(n.upscore, pool=P.Pooling.AVE, kernel_size=3, stride=2)
     n.a, n.b = L.Slice(n.pool, ntop=2, name="parts")
-    n.sum = L.Eltwise(n.a, n.b, operation=P.Eltwise.SUM, coeff=[1.0, -0.5])
+    n.sum = L.Eltwise(n.a, n.b, coeff=[1.0, -0.5])
     proto = n.to_proto()
     proto.name = "test"
     with open(prototxt, "w") as file:

@@ -10,7 +10,8 @@ import numpy as np
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe._layers import layer_type
-from mmdnn.frameworks.caffe.graph import Filler, Layer, Network, by_axis
+from mmdnn.frameworks.caffe._messages import by_axis
+from mmdnn.frameworks.caffe.graph import Filler, Layer, Network
 from mmdnn.registry import Source
 
 Check: TypeAlias = Callable[[Layer], str]

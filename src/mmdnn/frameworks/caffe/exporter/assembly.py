@@ -15,9 +15,10 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe._layers import layer_type
+from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe._notes import note
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Draft
-from mmdnn.frameworks.caffe.graph import Layer, Network, new_layer
+from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.ir import LAYER
 from mmdnn.names import free, take
 from mmdnn.registry import Source

@@ -44,7 +44,7 @@ class Proposal:
 
     @classmethod
     def of(cls, group: Group, text: str) -> Proposal:
-        """The layer that a group was, as `graph.described` says it.
+        """The layer that a group was, as `described` says it.
 
         Raises:
             GiveUp: That is no layer's.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError
+from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe.exporter import batch, lifting
 from mmdnn.frameworks.caffe.exporter.assembly import finish
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
@@ -12,7 +13,7 @@ from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
 from mmdnn.frameworks.caffe.exporter.recurrent import known_view
 from mmdnn.frameworks.caffe.exporter.table import LIFTED, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Unfinished, Writer
-from mmdnn.frameworks.caffe.graph import Network, new_layer
+from mmdnn.frameworks.caffe.graph import Network
 from mmdnn.ir import FRAMEWORK, LAYER, TYPE
 from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.origin import adopt, notes

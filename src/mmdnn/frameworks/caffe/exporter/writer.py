@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
-from mmdnn.frameworks.caffe.graph import new_layer
 from mmdnn.ir.exporting import ExportedNode
 
 Operand: TypeAlias = Blob | Constant

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.graph import by_axis
+from mmdnn.frameworks.caffe._messages import by_axis
 from mmdnn.frameworks.caffe.importer.shapes import agree, known, reshape
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Dimensions, Op, dimensions, shape

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.graph import by_axis
+from mmdnn.frameworks.caffe._messages import by_axis
 from mmdnn.frameworks.caffe.importer.shapes import image_size
 from mmdnn.frameworks.caffe.importer.table import LIMIT, SSD, ImportedLayer, importer
 from mmdnn.ir import regions

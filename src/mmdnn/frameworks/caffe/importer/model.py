@@ -17,7 +17,8 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe._layers import LIFTED, layer_type
-from mmdnn.frameworks.caffe.graph import Layer, Network, described
+from mmdnn.frameworks.caffe._messages import described
+from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.importer import weights
 from mmdnn.frameworks.caffe.importer.fuse_cut_axes import join_cut_axes
 from mmdnn.frameworks.caffe.importer.fuse_cut_pools import join_cut_pools

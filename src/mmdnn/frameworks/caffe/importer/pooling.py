@@ -12,7 +12,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.caffe.graph import by_axis
+from mmdnn.frameworks.caffe._messages import by_axis
 from mmdnn.frameworks.caffe.importer.shapes import known, needs_static
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir.builder import Op, shape

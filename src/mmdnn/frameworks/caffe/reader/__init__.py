@@ -7,6 +7,7 @@ from typing import Any
 
 from mmdnn.errors import FormatError, UsageError
 from mmdnn.frameworks.caffe import graph, is_hdf5
+from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.frameworks.caffe.reader import hdf5, prototxt, rules, training, upgrade, weights
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
@@ -150,7 +151,7 @@ def _layer(draft: Draft, blobs: list[graph.Blob], permissive: frozenset[int], ph
 def _mean(path: Path, source: Source) -> Network:
     tensor = weights.read_blob(path)
     shape = {"shape": {"dim": tensor.shape.numpy()}}
-    message = graph.new_layer("Parameter", shape, name="mean", tops=["mean"])
+    message = new_layer("Parameter", shape, name="mean", tops=["mean"])
     return Network("mean", [Layer.of(message, blobs=[tensor])], {}, source)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmdnn.frameworks.caffe import graph
 from mmdnn.frameworks.caffe._layers import LAYERS
+from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe.reader.rules import is_data
 from mmdnn.frameworks.caffe.reader.upgrade import Draft
 from mmdnn.shapes import Shape
@@ -68,7 +69,7 @@ def judged_only(drafts: list[Draft], left: list[Draft]) -> list[str]:
 
 def input_draft(name: str, tops: Iterable[str]) -> Draft:
     """An Input layer of that name, without shapes."""
-    return Draft(graph.new_layer("Input", name=name, tops=tops))
+    return Draft(new_layer("Input", name=name, tops=tops))
 
 
 def _input_shapes(drafts: list[Draft]) -> dict[str, Shape | None]:
@@ -116,7 +117,7 @@ def _squashed(drafts: list[Draft], heads: set[int]) -> list[Draft]:
             alone = len(losses) == 1 and "prob" not in blobs | names
             name, top = layer.name, (layer.top[-1] if layer.top else layer.name)
             name, top = ("prob", "prob") if alone else (name, top)
-            new = graph.new_layer(kind, name=name, bottoms=layer.bottom[:1], tops=[top])
+            new = new_layer(kind, name=name, bottoms=layer.bottom[:1], tops=[top])
             new.softmax_param.CopyFrom(layer.softmax_param)
             result.append(Draft(new, unknown=draft.unknown))
     return result

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.caffe import graph
+from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe._notes import Note
 from mmdnn.frameworks.caffe.graph import Blob, Unknown
 
@@ -263,7 +264,7 @@ def _inputs(net: Any, file: Path | None) -> tuple[list[Draft], list[str]]:
     """The inputs that the head of the file gives, as one Input layer."""
     if not net.input or not (net.input_shape or net.input_dim):
         return [], list(net.input)
-    layer = graph.new_layer("Input", name="input", tops=net.input)
+    layer = new_layer("Input", name="input", tops=net.input)
     for index in range(len(net.input)):
         shape = layer.input_param.shape.add()
         if net.input_shape:
