@@ -82,9 +82,7 @@ def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False)
     batch.close(model, times)
     lifting.close(model, lifted)
     model = _prepared(model)
-    lifted |= lifting.lift(
-        model, said, fork, "later "
-    )  # what needs the sizes that are known by now
+    lifted |= lifting.lift(model, said, fork, "later ")  # by sizes that are known by now
     while lifting.close(model, lifted):
         model = _prepared(model)
     exporter.check(model)
