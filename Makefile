@@ -56,6 +56,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/onnx2torch_peer.py
 	$(BIN)/python benchmarks/mxnet_exporter_peer.py
 	$(BIN)/python benchmarks/cntk_speed.py
+	$(BIN)/python benchmarks/proof.py $(wildcard ../shared/models/caffe/ultraface_RFB320/RFB-320.*)
 
 onnx-suite: $(READY)
 	$(BIN)/python tools/backend_suite.py

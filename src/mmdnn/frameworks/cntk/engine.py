@@ -28,7 +28,10 @@ RUNNER = Path(__file__).with_name("_cntk.py")
 TIMEOUT = 600
 """Seconds after which CNTK is taken to hang."""
 MISSING = MissingExtraError("cntk==2.7.post2", hint="mmengine install cntk")
-LACKS = ("supported on CPU", "supported on GPU", "implemented on CPU", "on GPU only")
+LACKS = (
+    *("supported on CPU", "supported on GPU", "implemented on CPU", "on GPU only"),
+    "Feature Not Implemented",
+)
 """What CNTK says of what it has for graphics cards only."""
 REFUSALS: dict[str, tuple[type[Error], str]] = {
     "reading": (FormatError, "CNTK cannot read it: "),
