@@ -170,3 +170,27 @@ def test_the_batch_that_the_files_say_is_tried():
     x.metadata_props[SAID] = "2"
     shapes = [next(feeds(builder.model(), sizes)).values for sizes in candidates(builder.model())]
     assert [each["x"].shape for each in shapes] == [(1, 3), (2, 3)]
+
+
+def test_a_small_table_is_read_whole():
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", ("batch", 6), ir.DataType.INT64)
+    builder.graph.outputs.append(builder.op.Gather(np.ones((30, 2), np.float32), x))
+    model = builder.model()
+    fed = [feed.values["x"] for feed in feeds(model, candidates(model)[0])]
+    assert len(np.unique(np.concatenate([array.reshape(-1) for array in fed]))) == 30
+
+
+def test_regions_are_corners_in_the_first_picture():
+    builder = Builder("mmdnn.test")
+    x, rois = builder.input("x", ("batch", 2, 8, 9)), builder.input("rois", ("count", 5))
+    builder.graph.outputs.append(
+        builder.op.MaxRoiPool(x, rois, pooled_shape=[2, 2], spatial_scale=1.0)
+    )
+    model = builder.model()
+    for feed in feeds(model, candidates(model)[0]):
+        found = feed.values["rois"]
+        assert not found[:, 0].any()
+        assert (found[:, 1:3] <= found[:, 3:]).all()
+        assert found.min() >= 0
+        assert found.max() <= 1.25 * 9

@@ -19,7 +19,7 @@ from mmdnn.ir import SAID
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.sequences import lengths_of
 from mmdnn.verify.kinds import KINDS
-from mmdnn.verify.tables import index_limits, inputs
+from mmdnn.verify.tables import index_limits, inputs, regions
 
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
 """What a free dimension that is not the batch is tried with, in this order."""
@@ -193,6 +193,7 @@ class Filler:
         self.shapes = shapes or {}
         self.values = inputs(model)
         self.limits = index_limits(model)
+        self.regions = regions(model)
 
     def feed(self, kind: str, sizes: Sizes) -> Feed:
         """Inputs of one kind."""
@@ -202,7 +203,12 @@ class Filler:
             shape = self.shapes.get(name)
             shape = shape_of(self.model, value, sizes) if shape is None else shape
             rng = np.random.default_rng([crc32(name.encode()), crc32(kind.encode()), sizes.batch])
-            made[name] = _fill(value, kind, rng, shape, self.limits.get(name))
+            if name in self.limits:
+                made[name] = _indices(value, kind, rng, shape, self.limits[name])
+            else:
+                made[name] = _fill(value, kind, rng, shape)
+        for name in self.regions:
+            made[name] = _regions(made[name], made)
         made.update(self._lengths(made))
         return Feed(kind, made)
 
@@ -231,18 +237,35 @@ class Filler:
         return found
 
 
+def _indices(
+    value: ir.Value, kind: str, rng: np.random.Generator, shape: tuple[int, ...], limit: int
+) -> np.ndarray:
+    """Indices into a table, each kind from where the one before ended: small tables are read whole."""
+    count = math.prod(shape)
+    first = count * list(KINDS).index(_stem(kind))
+    rows = (first + np.arange(count)) % max(limit, 1)
+    dtype = value.dtype or ir.DataType.FLOAT
+    return np.asarray(rng.permutation(rows).reshape(shape)).astype(dtype.numpy())
+
+
+def _regions(drawn: np.ndarray, fed: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Rows of a picture's number and two corners: of the first picture, inside and beside it."""
+    side = max((array.shape[-1] for array in fed.values() if array.ndim == 4), default=16)
+    with np.errstate(all="ignore"):
+        corners = side * (np.abs(np.nan_to_num(drawn[:, 1:].astype(np.float64))) % 1.25)
+    low, high = (
+        np.minimum(corners[:, :2], corners[:, 2:]),
+        np.maximum(corners[:, :2], corners[:, 2:]),
+    )
+    return np.concatenate([np.zeros((len(drawn), 1)), low, high], 1).astype(drawn.dtype)
+
+
 def _fill(
-    value: ir.Value,
-    kind: str,
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    limit: int | None,
+    value: ir.Value, kind: str, rng: np.random.Generator, shape: tuple[int, ...]
 ) -> np.ndarray:
     dtype = value.dtype or ir.DataType.FLOAT
     if dtype == ir.DataType.STRING:
         return np.full(shape, "", dtype=object)
-    if limit is not None:
-        return np.asarray(rng.integers(0, max(limit, 1), shape)).astype(dtype.numpy())
     if dtype == ir.DataType.BOOL:
         return np.asarray(rng.integers(0, 2, shape)).astype(bool)
     if dtype.is_integer():

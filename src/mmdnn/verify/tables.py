@@ -24,6 +24,18 @@ def index_limits(model: ir.Model) -> dict[str, int]:
     return found
 
 
+def regions(model: ir.Model) -> list[str]:
+    """Inputs that are rows of a picture's number and two corners in it."""
+    return [
+        str(value.name)
+        for value in inputs(model)
+        if value.shape is not None
+        and len(value.shape) == 2
+        and value.shape[1] == 5
+        and any(place == 1 and "roi" in node.op_type.lower() for node, place in value.uses())
+    ]
+
+
 _PASSING = {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose"}
 _INDEXING = {"Gather", "GatherElements", "GatherND", "OneHot", "NegativeLogLikelihoodLoss"}
 
@@ -55,4 +67,4 @@ def _table_size(node: ir.Node) -> int:
     return size if isinstance(size, int) else 1
 
 
-__all__ = ["index_limits", "inputs"]
+__all__ = ["index_limits", "inputs", "regions"]

@@ -22,6 +22,7 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     vector,
 )
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer, same
+from mmdnn.ir import SAID
 from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known, rank
 
 KEEP, INFER, REST, MERGE, SPLIT, SKIP = "keep", "infer", "rest", "merge", "split", "skip"
@@ -104,9 +105,21 @@ def decoded(
             needed = 1
         place += needed
     target = target[::-1] if reverse else target
-    if target.count(-1) > 1:
-        raise NeedsStatic(x.name, [dim for dim in dimensions(x) if isinstance(dim, str)])
+    symbols = [dim for dim in dimensions(x) if isinstance(dim, str)]
+    if target.count(-1) > 1 or (_is_fixed(target) and _are_said(node, symbols)):
+        raise NeedsStatic(x.name, symbols)
     return target
+
+
+def _is_fixed(target: Sequence[Size]) -> bool:
+    """Whether only one number of elements fits."""
+    return all(isinstance(size, int) and size > 0 for size in target)
+
+
+def _are_said(node: ImportedNode, symbols: Sequence[str]) -> bool:
+    """Whether the files say what open dimensions of inputs are; others stay open, whatever fits them."""
+    said = {dimensions(v)[0] for v in node.graph.builder.graph.inputs if SAID in v.metadata_props}
+    return bool(symbols) and said.issuperset(symbols)
 
 
 def _split(node: ImportedNode, x: ir.Value, axis: int, left: int, right: int) -> list[Size]:
