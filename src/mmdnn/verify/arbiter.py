@@ -99,14 +99,18 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
     return Judgement(Verdict.UNDECIDED, gap.reason or f"cosine {gap.cosine:.4f}")
 
 
-def origin(exact: Exact, name: str, was: Arrays, now: Arrays) -> tuple[str, str] | None:
+def origin(
+    exact: Exact, name: str, was: Arrays, now: Arrays, *, deep: bool
+) -> tuple[str, str] | None:
     """Who began what a layer amplified: a layer before it that is wrong by less than the tolerance.
 
     Args:
         exact: Computes the model in float64.
-        name: A value that is right on both sides, and differs by more than can be carried.
+        name: A value that is right on both sides, and differs.
         was: What the source's engine computed, by name.
         now: What the result's engine computed.
+        deep: Whether layers that cost something are computed too, not only those that round each element
+            by itself.
 
     Returns:
         The value that is off by more than rounding explains, and why; None where there is none.
@@ -118,6 +122,8 @@ def origin(exact: Exact, name: str, was: Arrays, now: Arrays) -> tuple[str, str]
         for read in sorted(exact.reads(value, _Only(was, known - {value})) - seen):
             seen.add(read)
             if np.array_equal(was[read], now[read], equal_nan=is_float(was[read])):
+                continue
+            if not deep and not exact.is_local(read, _Only(now, known - {read})):
                 continue
             todo.append(read)
             off = _off(exact, read, _Only(now, known - {read}), now[read])

@@ -83,17 +83,17 @@ class Tally:
         elif name in self.makers:
             sides = _Fed(feed.values, was), _Fed(feed.values, now)
             found = judge(self.exact, name, *sides, gap)
-            if found.verdict is Verdict.UNDECIDED:
-                self._blame(name, sides, feed)
+            if found.verdict is not Verdict.NO:
+                self._blame(name, sides, feed, deep=found.verdict is Verdict.UNDECIDED)
         else:
             found = Judgement(Verdict.NO, gap.reason or f"cosine {gap.cosine:.4f}")
         layer = self._layer(name, was[name], gap, feed, found)
         if name not in self.worst or _rank(layer) > _rank(self.worst[name]):
             self.worst[name] = layer
 
-    def _blame(self, name: str, sides: tuple[Arrays, Arrays], feed: Feed) -> None:
+    def _blame(self, name: str, sides: tuple[Arrays, Arrays], feed: Feed, *, deep: bool) -> None:
         """Find the layer that began what this one amplified."""
-        begun = origin(self.exact, name, *sides)
+        begun = origin(self.exact, name, *sides, deep=deep)
         if begun is None or begun[0] not in self.makers:
             return
         value, why = begun
