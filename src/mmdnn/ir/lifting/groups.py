@@ -96,11 +96,6 @@ def stored(value: ir.Value) -> tuple[int, ...]:
     return tuple(int(dim) for dim in value.const_value.shape.numpy())
 
 
-def rank(value: ir.Value) -> int:
-    """The number of axes."""
-    return len(dimensions(value))
-
-
 def small(value: ir.Value | None) -> np.ndarray | None:
     """The numbers of a constant that is small and at hand."""
     tensor = value.const_value if value is not None else None

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.lifting.groups import rank, small
+from mmdnn.ir.builder import rank
+from mmdnn.ir.lifting.groups import small
 from mmdnn.ir.passes.defaults import defaults
 from mmdnn.tensors import references
 

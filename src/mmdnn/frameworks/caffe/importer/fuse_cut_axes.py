@@ -57,7 +57,7 @@ def _split_of(concat: ir.Node) -> ir.Node | None:
     if first is None or first.op_type != "Split" or list(first.outputs) != list(concat.inputs):
         return None
     axis = integer(first, "axis")
-    alone = all(len(each.uses()) == 1 and not each.is_graph_output() for each in first.outputs)
+    alone = all(map(only_reader, first.outputs))
     ones = all(_dims(each) and _dims(each)[axis] == 1 for each in first.outputs)
     return first if alone and ones else None
 
@@ -65,17 +65,20 @@ def _split_of(concat: ir.Node) -> ir.Node | None:
 def _before(node: ir.Node | None) -> ir.Node | None:
     """The Reshape before a node, if it is for that alone."""
     value = node.inputs[0] if node is not None else None
-    made = value.producer() if value is not None else None
-    alone = value is not None and len(value.uses()) == 1 and not value.is_graph_output()
-    return made if made is not None and made.op_type == "Reshape" and alone else None
+    made = value.producer() if value is not None and only_reader(value) else None
+    return made if made is not None and made.op_type == "Reshape" else None
 
 
 def _after(node: ir.Node) -> ir.Node | None:
     """The Reshape after a node, if nothing else reads what it makes."""
-    (value,) = node.outputs
+    reader = only_reader(node.outputs[0])
+    return reader if reader is not None and reader.op_type == "Reshape" else None
+
+
+def only_reader(value: ir.Value) -> ir.Node | None:
+    """The node that a value is for alone."""
     readers = [use.node for use in value.uses()]
-    alone = len(readers) == 1 and not value.is_graph_output()
-    return readers[0] if alone and readers[0].op_type == "Reshape" else None
+    return readers[0] if len(readers) == 1 and not value.is_graph_output() else None
 
 
 def _dims(value: ir.Value | None) -> Dims:

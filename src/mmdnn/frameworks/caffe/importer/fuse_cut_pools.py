@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe.importer.fuse_cut_axes import only_reader
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.passes.defaults import integer
+from mmdnn.ir.windows import Axis
 
 POOLS = frozenset({"MaxPool", "AveragePool"})
 
@@ -32,10 +34,9 @@ def _cuts(pool: ir.Node) -> Iterator[ir.Node]:
     """The nodes that take the front part of its height or width, and that nobody else reads beside."""
     value = pool.outputs[0]
     while not any(output.uses() for output in pool.outputs[1:]):
-        uses = list(value.uses())
-        if len(uses) != 1 or value.is_graph_output() or uses[0].node.op_type != "Split":
+        split = only_reader(value)
+        if split is None or split.op_type != "Split":
             return
-        split = uses[0].node
         rest = split.outputs[1:]
         if integer(split, "axis") not in (2, 3) or any(
             each.uses() or each.is_graph_output() for each in rest
@@ -49,12 +50,11 @@ def _rounded_down(pool: ir.Node) -> tuple[int, ...] | None:
     size = _sizes(pool.inputs[0])
     if size is None:
         return None
-    kernel, stride, pads = (
+    kernel, strides, pads = (
         pool.attributes[name].as_ints() for name in ("kernel_shape", "strides", "pads")
     )
-    begins, ends = pads[: len(size)], pads[len(size) :]
-    axes = zip(size, begins, ends, kernel, stride, strict=True)
-    return tuple((each + begin + end - k) // step + 1 for each, begin, end, k, step in axes)
+    each = zip(size, kernel, strides, pads, pads[len(size) :], strict=False)
+    return tuple(Axis(n, k, s, begin=b, end=e).count or 0 for n, k, s, b, e in each)
 
 
 def _sizes(value: ir.Value | None) -> tuple[int, ...] | None:

@@ -213,7 +213,7 @@ def slice_operator(
         return mx.Crop(x, like, num_args=2, offset=offset if any(offset) else None)
     axis, (begin, stop, step) = next(iter(cuts.items()))
     clips = stop is not None and stop > 0 and not isinstance(dims[axis], int)
-    if len(cuts) == step == 1 and (not clips or node.source_type == "slice_axis"):
+    if len(cuts) == step == 1 and (not clips or node.source_type in {"slice_axis", "RNN"}):
         return mx.slice_axis(x, axis=axis, begin=begin or 0, end=NONE if stop is None else stop)
     each = [cuts.get(axis, (None, None, 1)) for axis in range(max(cuts) + 1)]
     steps_ = tuple(cut[2] for cut in each)
