@@ -72,7 +72,7 @@ class Target(ABC):
         try:
             files = self.write(self.intermediate(case), place)
             self.files[index] = files, feeds, outputs
-            run = self.run if case.engine else self.back
+            run = self.run if case.engine or self.strict else self.back
             if not (self.is_batched() and case.engine):
                 self.results[index] = [run(files, feed, outputs) for feed in feeds]
         except Error as error:

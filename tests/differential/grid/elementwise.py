@@ -65,8 +65,14 @@ def functions_of_edges(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(operator, [fed(strange.reshape(5, 1))])
     for operator in ("Sigmoid", "Tanh", "Sign", "Floor", "Neg"):
         yield Case(operator, [fed(infinite.reshape(5, 1))])
+    for operator in (
+        "Sigmoid",
+        "Tanh",
+        "Floor",
+        "Neg",
+        "Relu",
+    ):  # ONNX says nothing of a NaN's sign
         yield Case(operator, [fed(strange.reshape(5, 1))], engine=False)
-    yield Case("Relu", [fed(strange.reshape(5, 1))], engine=False)
     del rng
 
 

@@ -187,7 +187,8 @@ def _grouped(
 def _transposed(cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
     """By CNTK's automatic padding, or its padding by numbers, or all that is covered, cut afterwards."""
     said = attributes(frame, weight.shape[1]) | {"transpose": True}
-    fits = min(crop.ends) >= 0
+    rooms = zip(frame.axes, crop.sizes, strict=True)
+    fits = min(crop.ends) >= 0 and all(size == FREE or axis.span <= size for axis, size in rooms)
     if crop.auto:
         said["autoPadding"] = [*[True] * len(crop.sizes), False]
         least = [
