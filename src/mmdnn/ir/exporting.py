@@ -114,10 +114,11 @@ class Exporter(Operators):
     def _attributes(self, node: ExportedNode, keywords: Keywords) -> dict[str, Any]:
         """What a function takes by name."""
         given, usual = node.node.attributes, defaults(node.node)
-        wanted = (given.keys() if keywords.others else keywords.names.keys()) - keywords.unused
+        named = given if keywords.others else keywords.names
+        wanted = [name for name in named if name not in keywords.unused]
         exact = node.output.dtype == ir.DataType.DOUBLE
         values = {name: python_value(given[name], exact) for name in wanted if name in given}
-        handled = wanted | keywords.unused
+        handled = {*wanted, *keywords.unused}
         if WINDOW in keywords.names:
             values[WINDOW] = Window.of(node)
             handled |= ATTRIBUTES

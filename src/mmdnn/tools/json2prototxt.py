@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdnn.cli import arguments, command
-from mmdnn.shapes import Given
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from mmdnn.ir.preprocessing import Steps
     from mmdnn.opening import Opened
+    from mmdnn.shapes import Given
 
 EXAMPLES = """
   python -m mmdnn.tools.json2prototxt --mx-json model-symbol.json --cf-prototxt deploy.prototxt
