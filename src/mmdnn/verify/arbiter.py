@@ -193,13 +193,13 @@ def _excess(
     beyond = np.abs(right) > float(np.finfo(np.float32).max)
     if (strange & ~beyond).any():
         return float("inf")
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         error = np.where(finite, np.abs(right - found), 0.0)
         noise = np.zeros(right.shape)
         for trial in changed:
             moved = np.abs(trial - right)
             noise = np.maximum(noise, np.where(np.isfinite(moved), moved, 0.0))
-    spread = np.sqrt(np.mean(noise**2)) if noise.size and not local else 0.0
+        spread = np.sqrt(np.mean(noise**2)) if noise.size and not local else 0.0
     size = np.where(finite, np.abs(right), 0.0)
     tiny = 4 * float(np.finfo(np.float32).tiny)  # engines may flush what is smaller to zero
     allowed = ROUNDING * (np.maximum(noise, spread) + eps * size) + tiny

@@ -50,3 +50,14 @@ def test_an_operator_without_a_body_stays() -> None:
     plain = model("g (float[2,3] x) => (y) { y = Erf(x) }")
     add_defaults(plain)
     assert not expand(plain, keep=set())
+
+
+@pytest.mark.parametrize("x", [X["x"], np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)])
+def test_zeros_are_quantized_by_one(x: np.ndarray) -> None:
+    text = "g (float[2,3] x) => (y, s, z) { y, s, z = DynamicQuantizeLinear(x) }"
+    before = model(text)
+    after = before.clone()
+    add_defaults(after)
+    assert expand(after, keep=set())
+    for was, now in zip(outputs(before, {"x": x}), outputs(after, {"x": x}), strict=True):
+        np.testing.assert_array_equal(now, was)

@@ -73,12 +73,29 @@ def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
     if not _trim_outputs(proto, node):
         return None
     function = ir.serde.deserialize_function(proto)
+    if node.op_type == "DynamicQuantizeLinear":
+        _quantize_zeros(function)
     function.domain, function.name = node.domain, node.op_type
     function.opset_imports.clear()
     for name, attribute in list(node.attributes.items()):
         if attribute.type in {ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS}:
             del node.attributes[name]  # the body was built around it
     return function
+
+
+def _quantize_zeros(function: ir.Function) -> None:
+    """Zeros alone have a scale of 1, as in onnxruntime; the body divides by a range of 0."""
+    divide = next(node for node in function if node.outputs[0].name == "Scale")
+    one = ir.node("Constant", [], {"value_float": 1.0})
+    some = ir.node("Cast", [divide.inputs[0]], {"to": int(ir.DataType.BOOL)})
+    scale = ir.node("Where", [some.outputs[0], divide.outputs[0], one.outputs[0]])
+    divide.outputs[0].name = "Scale_Of_Range"
+    for node, name in ((one, "Scale_Of_Zeros"), (some, "Has_Range"), (scale, "Scale")):
+        node.outputs[0].name = name
+    for user, place in list(divide.outputs[0].uses()):
+        if user is not scale:
+            user.replace_input_with(place, scale.outputs[0])
+    function.insert_after(divide, (one, some, scale))
 
 
 def _trim_outputs(proto: onnx.FunctionProto, node: ir.Node) -> bool:
