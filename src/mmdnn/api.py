@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import onnx_ir as ir
@@ -20,12 +20,14 @@ from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.saving import files_of, write, write_representation
-from mmdnn.verify import comparison, conversion
 from mmdnn.verify import proof as proofs
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.proof import Proof
 from mmdnn.verify.report import Report
+
+if TYPE_CHECKING:
+    from mmdnn.verify import conversion
 
 Shapes = Mapping[str, Sequence[int | str | None]]
 
@@ -82,6 +84,8 @@ class Request:
     @property
     def check(self) -> conversion.Check:
         """How it is to be proved."""
+        from mmdnn.verify import conversion
+
         given = Feed("the user's own", dict(self.inputs)) if self.inputs else None
         return conversion.Check(self.tolerance, given, self.feeds)
 
@@ -253,6 +257,8 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
             split, to, target, request.weights, place, request.progress, request.options
         )
         if request.verify:
+            from mmdnn.verify import conversion
+
             files = [path for _, path in written]
             with conversion.runnable(files, split, to, request.options) as (staged, aside):
                 report, notes = conversion.verified(
@@ -325,6 +331,8 @@ def compare(a: Files, b: Files, **asked: Unpack[Comparing]) -> Report:
     for side in two:
         _check_trust(side, trust=asked.get("trust", False))
     given = asked.get("inputs")
+    from mmdnn.verify import comparison, conversion
+
     check = conversion.Check(
         asked.get("tolerance"),
         Feed("the user's own", dict(given)) if given else None,

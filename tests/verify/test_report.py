@@ -5,10 +5,10 @@ import pytest
 from rich.console import Console
 
 from mmdnn import MismatchError
-from mmdnn.verify.arbiter import Verdict
 from mmdnn.verify.compare import Difference
 from mmdnn.verify.proof import Proof
 from mmdnn.verify.report import Layer, Report
+from mmdnn.verify.verdicts import Verdict
 
 GOOD = Difference(max_abs=1e-6, max_rel=2e-6, cosine=0.9999999, excess=0.1)
 BAD = Difference("off by 1 at (0,): 1 became 2", max_abs=1.0, max_rel=1.0, cosine=0.5, excess=9e3)

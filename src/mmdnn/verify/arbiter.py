@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import ml_dtypes
@@ -22,6 +21,7 @@ import numpy as np
 
 from mmdnn.verify.compare import ALIKE, Difference, is_float
 from mmdnn.verify.exact import Exact, wide
+from mmdnn.verify.verdicts import Verdict
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -35,21 +35,6 @@ BEGUN = 4.0
 """How many times what rounding explains a layer is off that agrees, where a later one amplifies that."""
 SQUARES = 1e18
 """Beyond this the sum of a few squares is infinite in float32."""
-
-
-class Verdict(StrEnum):
-    """What is known of a layer."""
-
-    YES = "yes"
-    """Both sides agree by the rule."""
-    CARRIED = "carried"
-    """They differ by what came from above; the layer itself is right on both sides."""
-    UNTESTED = "untested"
-    """They agree, but on nothing that says anything; or an engine lost the value."""
-    UNDECIDED = "undecided"
-    """They differ by more than can be carried, and nothing says that one of them is wrong."""
-    NO = "no"
-    """They disagree."""
 
 
 @dataclass(frozen=True)

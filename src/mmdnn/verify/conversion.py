@@ -17,7 +17,7 @@ from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.shapes import slip
-from mmdnn.verify import graphs, opinions, run, runners
+from mmdnn.verify import opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.proof import Proof, Runs, level
@@ -184,6 +184,8 @@ def _with_graph(report: Report, model: ir.Model, to: Framework, staged: Source) 
     """The report, with what reading the result back and comparing the graphs tells."""
     if not to.has("reader"):
         return report
+    from mmdnn.verify import graphs
+
     try:
         back = Opened(to, staged).model()
         comparison, _ = graphs.compare(model, back)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from mmdnn.errors import Error, MismatchError
-from mmdnn.verify.arbiter import Verdict
 from mmdnn.verify.proof import Runs
 from mmdnn.verify.report import Report
 from mmdnn.verify.run import Found
 from mmdnn.verify.runners import Runner, sentence
+from mmdnn.verify.verdicts import Verdict
 
 Compare = Callable[[Found, Runner], Report]
 Asked = Callable[[], Runner | None]

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmdnn.errors import MismatchError
-from mmdnn.verify.arbiter import Verdict
 from mmdnn.verify.compare import Difference
 from mmdnn.verify.proof import WORDS, Proof
+from mmdnn.verify.verdicts import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console

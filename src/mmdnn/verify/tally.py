@@ -11,13 +11,14 @@ import onnx_ir as ir
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.sequences import lengths_name
 from mmdnn.verify import padding
-from mmdnn.verify.arbiter import Judgement, Verdict, judge, origin
+from mmdnn.verify.arbiter import Judgement, judge, origin
 from mmdnn.verify.compare import Difference, Tolerance, difference
 from mmdnn.verify.coverage import Coverage
 from mmdnn.verify.exact import Exact
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.report import Layer
 from mmdnn.verify.tables import inputs
+from mmdnn.verify.verdicts import Verdict
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -24,10 +24,11 @@ def _functions() -> dict[str, tuple[str, frozenset[str]]]:
         assert spec is not None
         assert spec.origin is not None
         text = Path(spec.origin).read_text(encoding="utf-8")
+        lines = text.splitlines()
         for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef):
+                segment = "\n".join(lines[node.lineno - 1 : node.end_lineno])
                 used = {i.id for i in ast.walk(node) if isinstance(i, ast.Name)}
-                segment = ast.get_source_segment(text, node) or ""
                 found[node.name] = (segment, frozenset(used))
     return found
 

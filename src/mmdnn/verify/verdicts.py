@@ -1,0 +1,20 @@
+"""What is known of a layer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What is known of a layer."""
+
+    YES = "yes"
+    """Both sides agree by the rule."""
+    CARRIED = "carried"
+    """They differ by what came from above; the layer itself is right on both sides."""
+    UNTESTED = "untested"
+    """They agree, but on nothing that says anything; or an engine lost the value."""
+    UNDECIDED = "undecided"
+    """They differ by more than can be carried, and nothing says that one of them is wrong."""
+    NO = "no"
+    """They disagree."""
