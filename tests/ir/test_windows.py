@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 import pytest
 from hypothesis import given
@@ -150,3 +151,10 @@ def test_what_depends_on_an_open_size_is_refused(attributes: dict[str, Any], rea
 def test_no_padding_is_even() -> None:
     assert Window((Axis(math.prod((2, 3)), 1),)).is_even
     assert not Window((Axis(4, 2, begin=-1, end=-1),)).is_even
+
+
+def test_a_spread_kernel_has_zeros_between_its_elements() -> None:
+    window = Window((Axis(9, 2, dilation=3), Axis(9, 2, dilation=1)))
+    spread = window.spread(np.float32([[1, 2], [3, 4]]))
+    assert spread.tolist() == [[1, 2], [0, 0], [0, 0], [3, 4]]
+    assert window.dense == Window((Axis(9, 4), Axis(9, 2)))
