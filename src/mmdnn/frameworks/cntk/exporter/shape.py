@@ -193,7 +193,8 @@ def expand(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Ope
     found = sizes(node.output.shape)
     if isinstance(target, Unknown):
         return spread(cntk, x)
-    if found is None:
+    fed = target.value is not None and target.value.is_graph_input()
+    if found is None or (fed and FREE in found):
         node.refuse("the shape it takes is computed while the model runs")
     return repeated(cntk, x, found)
 
