@@ -269,7 +269,8 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
             if report is not None and not request.keep:
                 report.require()
         notes = (*told.of(model), *notes)
-        proofs.require(request.require, report.proof if report is not None else None, notes)
+        why = notes if request.verify else ("--noVerify leaves the comparison out",)
+        proofs.require(request.require, report.proof if report is not None else None, why)
     notes = (*notes, *place.said())
     paths = tuple(final for final, _ in written)
     taken = steps if request.split_preprocess else None

@@ -260,6 +260,7 @@ def test_lists(capsys):
     assert code == 0
     found = json.loads(out)
     assert set(found) == set(registry.frameworks())
+    assert found["mxnet"]["engine"] == "mmengine install mxnet"
     assert found["caffe"]["read"]
     assert found["onnx"] == {
         "title": "ONNX",
@@ -270,7 +271,7 @@ def test_lists(capsys):
         "files": registry.framework("onnx").help,
         "writes": [".onnx"],
         "aliases": [],
-        "extra": "mmdnn[verify]",
+        "engine": "mmdnn[verify]",
     }
     code, out, _ = call(capsys, "mmlist caffe --json")
     table = registry.framework("caffe").room("importer").importer

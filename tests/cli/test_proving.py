@@ -50,7 +50,9 @@ def test_less_than_demanded_has_an_exit_code_of_its_own(
     argv = ["net.onnx", "-om", "a.onnx", "--noVerify", "--require", "written"]
     assert mmconvert.main(argv) == 3
     assert not Path("a.onnx").exists()
-    assert "'written' is required, and this is not proved" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "'written' is required, and this is not proved" in said
+    assert "--noVerify leaves the comparison out" in said
 
 
 def test_inputs_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,18 +36,18 @@ def test_a_good_one():
     assert good.summary() == (
         "Proved: 2 layers agree in OpenCV's dnn on net.prototxt and onnxruntime on net.onnx; "
         "the worst uses 0.1 of the tolerance, 1 carry rounding from above; "
-        "read back, it is the same graph."
+        "both are the same graph."
     )
     good.require()
 
 
 def test_three_words_for_three_things():
     a = layer("a", GOOD, is_output=True)
-    assert report(a, level=Proof.REFERENCE).summary().startswith("Proved: 1 layer agree")
+    assert report(a, level=Proof.REFERENCE).summary().startswith("Proved: 1 layer agrees in")
     assert report(a, level=Proof.WRITTEN).summary().startswith("Written proved, reading not:")
     own = report(a)
     assert own.summary().startswith("Not proved:")
-    assert "our own code is on both sides, which proves nothing" in own.summary()
+    assert "our own reading stood in for an engine, which proves nothing" in own.summary()
 
 
 @pytest.mark.parametrize("verdict", [Verdict.UNTESTED, Verdict.UNDECIDED])

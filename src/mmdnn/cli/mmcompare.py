@@ -54,7 +54,7 @@ def parser() -> arguments.Parser:
     )
     check = made.add_argument_group("proof")
     proving.add(made, check)
-    proving.add_require(made, check)
+    proving.add_require(made, check, "end with 3")
     rule = made.add_argument_group("the rule: |error| <= atol * max(1, rms) + rtol * |value|")
     made.flag(rule, "--atol", type=_number, default=1e-5, metavar="X", help="default 1e-5")
     made.flag(rule, "--rtol", type=_number, default=1e-4, metavar="X", help="default 1e-4")

@@ -61,8 +61,17 @@ def _abilities(framework: Framework) -> dict[str, Any]:
         "files": framework.help,
         "writes": list(framework.writes),
         "aliases": list(framework.aliases),
-        "extra": f"mmdnn[{framework.extra}]" if framework.extra else "",
+        "engine": _engine(framework),
     }
+
+
+def _engine(framework: Framework) -> str:
+    """What installs the framework's engine."""
+    from mmdnn.verify.environments import environments
+
+    if framework.extra:
+        return f"mmdnn[{framework.extra}]"
+    return f"mmengine install {framework.name}" if framework.name in environments() else ""
 
 
 def _tables(framework: Framework) -> dict[str, list[dict[str, str]]]:
@@ -81,7 +90,7 @@ def _show_frameworks(found: dict[str, dict[str, Any]]) -> None:
     table = Table("framework", *ROOMS, "files", "engine from")
     for name, abilities in found.items():
         marks = ["yes" if abilities[verb] else "-" for verb in ROOMS]
-        table.add_row(name, *marks, abilities["files"], abilities["extra"].replace("[", r"\["))
+        table.add_row(name, *marks, abilities["files"], abilities["engine"].replace("[", r"\["))
     console = Console()
     console.print(table)
     console.print("'mmlist NAME' lists a framework's operators.", markup=False, highlight=False)

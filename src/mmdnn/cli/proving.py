@@ -45,15 +45,16 @@ def add(parser: Parser, group: Any) -> None:
     )
 
 
-def add_require(parser: Parser, group: Any) -> None:
-    """Add `--require`."""
+def add_require(parser: Parser, group: Any, then: str = "end with 3, and leave nothing") -> None:
+    """Add `--require`; `then` is what happens where less is proved."""
     parser.flag(
         group,
         "--require",
         choices=("engines", "reference", "written"),
         metavar="{engines,reference,written}",
-        help="end with 3, and leave nothing, if less is proved: both ran in engines that are not ours; "
-        "one in the independent reference; the source in the intermediate representation",
+        help=f"{then}, if less is proved. engines: both ran in engines that are not ours; reference: "
+        "or in the independent reference for Caffe; written: or the intermediate representation stood "
+        "in for the source",
     )
 
 

@@ -16,7 +16,7 @@ from mmdnn.shapes import closed
 from mmdnn.verify import decisions, graphs, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.conversion import Check
-from mmdnn.verify.proof import Runs, level
+from mmdnn.verify.proof import level
 from mmdnn.verify.report import Report
 from mmdnn.verify.runners import Runner
 from mmdnn.verify.tables import inputs
@@ -45,7 +45,7 @@ def compared(
     steps_of = _preprocessing(models, steps)
     found, settled = _settled((a, b), models, model, steps_of, check, progress)
     kinds = settled.source.kind, settled.target.kind
-    proves = None if Runs.IR in kinds else level(*kinds)
+    proves = level(*kinds, own_copy=b.framework.name == "onnx")
     faults = (*settled.report.faults, *_outputs(models))
     report = replace(settled.report, level=proves, faults=faults)
     if models[0] is None or models[1] is None or any(steps_of):

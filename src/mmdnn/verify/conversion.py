@@ -104,7 +104,7 @@ def verified(
             error.hint = slip(opened.source.input_shapes)
         raise
     except MissingExtraError as error:
-        return None, (f"Not proved: {' '.join(str(error).split())}",)
+        return None, (f"Not proved: {runners.sentence(error)}",)
     except runners.NothingRunsError as error:
         return None, (f"Not proved: {error}",)
     reading, writing = settled.source.kind, settled.target.kind

@@ -64,7 +64,7 @@ class Report:
         only_source: Values known on the one side only.
         only_target: Values known on the other side only.
         notes: What the user should know about how this was done.
-        level: What agreement of these two runs proves; None where our own code is on both sides.
+        level: What agreement of these two runs proves; None where our own reading stood in for an engine.
         same_graph: Whether the two graphs are the same, so that they agree on every input; None where that
             was not looked at.
         differences: Nodes that differ between the graphs, in words.
@@ -147,7 +147,8 @@ class Report:
         if self.faults:
             return f"the two disagree: {'; '.join(self.faults)}"
         words = WORDS[self.proof]
-        said = f"{words}: {_count(self.layers)} agree in {self.source} and {self.target}"
+        agree = "agrees" if len(self.layers) == 1 else "agree"
+        said = f"{words}: {_count(self.layers)} {agree} in {self.source} and {self.target}"
         share = f"{self.used:.2g}" if self.used >= LEAST or not self.used else f"less than {LEAST}"
         used = f"; the worst uses {share} of the tolerance"
         return f"{said}{used}{''.join(self._asides())}."
@@ -161,9 +162,9 @@ class Report:
             more = ", ..." if len(open_) > 3 else ""
             found.append(f"; {len(open_)} untested or undecided: {names}{more}")
         if self.same_graph:
-            found.append("; read back, it is the same graph")
+            found.append("; both are the same graph")
         if self.proof is None and self.level is None:
-            found.append("; our own code is on both sides, which proves nothing")
+            found.append("; our own reading stood in for an engine, which proves nothing")
         return found
 
     def require(self) -> None:

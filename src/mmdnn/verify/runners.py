@@ -36,7 +36,10 @@ class NothingRunsError(Error):
     """No engine can run a model; the message has every reason."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__("no engine can run it.\n" + "\n".join(f"  {each}" for each in reasons))
+        super().__init__(
+            "a model has to be run for this, and nothing here can\n"
+            + "\n".join(f"  {each}" for each in reasons)
+        )
 
 
 @dataclass(frozen=True)
@@ -284,7 +287,7 @@ def of_result(
         else:
             return independent, found, (why,)
     back = _read_back(framework, staged)
-    return back, back(feed.values), (f"{why} It was read back.",)
+    return back, back(feed.values), (f"{why}; it was read back",)
 
 
 def _read_back(framework: registry.Framework, staged: registry.Source) -> Runner:

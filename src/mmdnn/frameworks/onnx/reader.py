@@ -5,7 +5,7 @@ https://onnx.ai/onnx/repo-docs/IR.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import onnx_ir as ir
 
@@ -97,12 +97,16 @@ def _settle_input(value: ir.Value, shape: Given, sizes: dict[str, int]) -> None:
         known = dim if isinstance(dim, int) else sizes.setdefault(_symbol(dim), int(size or 0))
         if known != size and (isinstance(dim, int) or _symbol(dim)):
             raise ShapeError(
-                f"input '{value.name}' is {before}, which {text(shape, ',')} contradicts",
+                f"input '{value.name}' is {_said(before)}, which {text(shape, ',')} contradicts",
                 hint="Only open dimensions can be given a size.",
             )
         after.append(size)
     sizes.pop("", None)
     value.shape = ir.Shape(after)
+
+
+def _said(dims: Iterable[int | ir.SymbolicDim]) -> str:
+    return text(tuple(dim if isinstance(dim, int) else dim.value for dim in dims), ",")
 
 
 def _symbol(dim: int | ir.SymbolicDim) -> str:
