@@ -1,6 +1,6 @@
 """What repeats among statements: pieces that are written the same but for their numbers and names.
 
-    groups = repeated([*chains(steps, uses, 3, begins)], 3, signatures)
+    groups = repeated([*pieces.chains(steps, uses, 3, begins)], 3, signatures)
     given = parameters([signatures.holes(piece) for piece in group])
 
 Each group may become a function (or a class) that takes as parameters what differs.
@@ -9,16 +9,17 @@ Each group may become a function (or a class) that takes as parameters what diff
 from __future__ import annotations
 
 import ast
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, pairwise
+from itertools import count
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
 from mmdnn.python.expressions import Call, Code, Operand, binary, call, is_plain
 from mmdnn.python.literals import Raw, literal
 from mmdnn.python.names import variable
+from mmdnn.python.pieces import Piece
 
 NAME = "name"
 """The argument that names a layer: names may have a rule where numbers are just taken."""
@@ -44,43 +45,6 @@ class Argument(NamedTuple):
     value: Operand
     name: str = "value"
     default: str | None = None
-
-
-@dataclass
-class Step:
-    """A statement that assigns one thing.
-
-    Attributes:
-        target: What it assigns.
-        value: The expression.
-        reads: What that reads.
-        statement: What the step is made of.
-    """
-
-    target: Any
-    value: Operand
-    reads: list[Any]
-    statement: Any = None
-
-
-@dataclass
-class Piece:
-    """Steps that follow one another, read one value and make one.
-
-    Attributes:
-        start: The place of the first.
-        steps: They.
-        entry: What they read.
-    """
-
-    start: int
-    steps: list[Step]
-    entry: Any
-
-    @property
-    def stop(self) -> int:
-        """The place after the last."""
-        return self.start + len(self.steps)
 
 
 @dataclass
@@ -225,64 +189,6 @@ class Signatures:
 def _called(x: Call) -> tuple[Operand, ...]:
     """What is called, where that is an expression."""
     return x.operands[: x.function.count("{0}")]
-
-
-def chains(
-    steps: Sequence[Step | None], uses: Counter[Any], length: int, begins: Callable[[Step], bool]
-) -> Iterator[Piece]:
-    """A step and what only it is read by, one after the other; no other one begins a chain."""
-    for start in range(len(steps) - length + 1):
-        chain = [one for one in steps[start : start + length] if one is not None]
-        if len(chain) < length or [begins(one) for one in chain] != [True] + [False] * (length - 1):
-            continue
-        linked = all(
-            uses[one.target] == 1 and set(after.reads) == {one.target}
-            for one, after in pairwise(chain)
-        )
-        if linked and len(set(chain[0].reads)) == 1:
-            yield Piece(start, chain, chain[0].reads[0])
-
-
-def cells(
-    steps: Sequence[Step | None],
-    last: Mapping[Any, int],
-    counts: Callable[[Step], bool],
-    follows: Callable[[Step, Step], bool],
-) -> Iterator[Piece]:
-    """What lies between places where one value is alive, if it is more than a chain.
-
-    Args:
-        steps: The statements; None for those that are no step.
-        last: Where what is assigned is read last.
-        counts: Whether what a step assigns is a value on its way.
-        follows: Whether a step belongs to what is before it, which it alone reads.
-    """
-    alive: set[Any] = set()
-    begin: int | None = None
-    for place, step in enumerate(steps):
-        passes = step is not None and counts(step)
-        if step is not None and passes:
-            alive.add(step.target)
-        alive = {one for one in alive if last.get(one, -1) > place}
-        if len(alive) != 1 or step is None or not passes:
-            begin = begin if len(alive) > 1 else None
-            continue
-        if step.target not in alive:
-            continue
-        if begin is not None and place - begin > 2:
-            after = steps[place + 1] if place + 1 < len(steps) else None
-            alone = after is not None and last.get(step.target) == place + 1
-            piece = _cell(steps, begin, place + bool(alone and after and follows(step, after)))
-            if piece is not None:
-                yield piece
-        begin = place
-
-
-def _cell(steps: Sequence[Step | None], begin: int, place: int) -> Piece | None:
-    before, *inside = (one for one in steps[begin : place + 1] if one is not None)
-    known = {before.target, *(one.target for one in inside)}
-    whole = len(inside) == place - begin and all(known >= set(one.reads) for one in inside)
-    return Piece(begin + 1, inside, before.target) if whole else None
 
 
 def repeated(pieces: Iterable[Piece], often: int, signatures: Signatures) -> list[list[Piece]]:

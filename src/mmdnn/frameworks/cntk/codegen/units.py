@@ -24,11 +24,12 @@ from mmdnn.frameworks.cntk.codegen.statements import (
 )
 from mmdnn.frameworks.cntk.codegen.weights import Weight, Weights, weights_of
 from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
-from mmdnn.python import repeats
+from mmdnn.python import pieces, repeats
 from mmdnn.python.expressions import SUM, Call, Code, Operand, is_plain, walk
 from mmdnn.python.literals import Raw
 from mmdnn.python.names import variable as identifier
-from mmdnn.python.repeats import Parameter, Piece, Signatures, Step
+from mmdnn.python.pieces import Piece, Step
+from mmdnn.python.repeats import Parameter, Signatures
 
 _PADDED = {"pad": False, "strides": 1}
 SIGNATURES = Signatures(
@@ -110,7 +111,7 @@ class Folding:
     def run(self) -> None:
         """Fold chains, then cells, then calls that follow one another."""
         for length in range(LONGEST, 1, -1):
-            begins = repeats.chains(
+            begins = pieces.chains(
                 self.steps, self.uses(), length, lambda one: one.statement.kind in LAYERS
             )
             self._fold(begins, OFTEN["chain"])
@@ -137,11 +138,11 @@ class Folding:
             value = after.value
             return isinstance(value, Call) and value.args == (x,) and not value.keys
 
-        return repeats.cells(self.steps, last, counts, follows)
+        return pieces.cells(self.steps, last, counts, follows)
 
-    def _fold(self, pieces: Iterator[Piece], often: int) -> None:
+    def _fold(self, found: Iterator[Piece], often: int) -> None:
         calls: dict[int, tuple[int, Assign]] = {}
-        for group in repeats.repeated(pieces, often, SIGNATURES):
+        for group in repeats.repeated(found, often, SIGNATURES):
             calls |= self._unit(group)
         folded: list[Statement] = []
         place = 0

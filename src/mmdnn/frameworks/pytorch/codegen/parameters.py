@@ -8,7 +8,8 @@ from typing import Any
 
 from mmdnn.frameworks.pytorch.graph import Member
 from mmdnn.python.expressions import Call, call
-from mmdnn.python.repeats import Hole, Parameter, Piece, Signatures, Step, parameters
+from mmdnn.python.pieces import Piece, Step
+from mmdnn.python.repeats import Hole, Parameter, Signatures, parameters
 
 Column = Sequence[Member | None]
 """The members of all pieces at one place; None where a piece has none."""
