@@ -10,7 +10,10 @@ import pytest
 
 from mmdnn.frameworks.onnx import engine
 from mmdnn.ir.builder import Builder
+from mmdnn.verify.arbiter import WITHIN, Verdict, judge
+from mmdnn.verify.compare import difference
 from mmdnn.verify.exact import Exact
+from mmdnn.verify.rounding import within
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 4, 7, 9)).astype(np.float32)
@@ -119,3 +122,70 @@ def test_boxes_that_suppress_each_other():
         "scores": RNG.random((1, 1, 6)).astype("f"),
     }
     np.testing.assert_array_equal(Exact(model).value("y", feeds), engine.run(model, feeds)["y"])
+
+
+def _normalized(epsilon=1e-5):
+    scale, bias = np.array([0.5, 1.7, -2], "f"), np.array([-0.8, -0.1, 0.6], "f")
+    return lambda o, x: o.InstanceNormalization(x, scale, bias, epsilon=epsilon)
+
+
+def _judged(model, x, was, now):
+    feeds = {"x": x}
+    gap = difference(was, now)
+    return judge(Exact(model), "y", feeds | {"y": was}, feeds | {"y": now}, gap)
+
+
+def _direct(x, epsilon=1e-5):
+    """s (x - mean) / sqrt(var + epsilon) + b, as it stands."""
+    mean, variance = x.mean((2, 3), keepdims=True), x.var((2, 3), keepdims=True)
+    s, b = (np.array(v, "f").reshape(3, 1, 1) for v in ([0.5, 1.7, -2], [-0.8, -0.1, 0.6]))
+    return (s * (x - mean) / np.sqrt(variance + epsilon) + b).astype("f")
+
+
+def test_what_an_engine_rounds_within_a_layer_is_not_the_results_fault():
+    """onnxruntime computes x s + (b - mean s): of one pixel, b is what is left of 255 * 316."""
+    x = np.array([205, 59, 250], "f").reshape(1, 3, 1, 1)
+    model = model_of(_normalized(), x.shape)
+    was = engine.run(model, {"x": x})["y"]
+    assert np.abs(was - _direct(x)).max() > 1e-3
+    found = _judged(model, x, was, _direct(x))
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.why.endswith(WITHIN)
+    small = x / 1000
+    np.testing.assert_allclose(engine.run(model, {"x": small})["y"], _direct(small), rtol=1e-4)
+
+
+@pytest.mark.parametrize("change", ["bias", "epsilon", "the result"])
+def test_a_wrong_normalisation_is_at_fault_all_the_same(change):
+    x = RNG.standard_normal((1, 3, 4, 5)).astype("f")
+    model = model_of(_normalized(), x.shape)
+    was = now = _direct(x)
+    if change == "bias":
+        was = was + np.float32(0.01)
+    elif change == "epsilon":
+        was = _direct(x, 1e-2)
+    else:
+        now = now + np.float32(0.01)
+    assert _judged(model, x, was, now).verdict is Verdict.NO
+
+
+@pytest.mark.parametrize("kind", ["GroupNormalization", "LayerNormalization"])
+def test_the_numbers_within_other_normalisations(kind):
+    """Without rounding, one scale and one shift for all of a group are the formula."""
+    x = X.astype(np.float64)
+    s, b = RNG.standard_normal((2, 4)), RNG.standard_normal((2, 4))[:, :4]
+    if kind == "GroupNormalization":
+        node = ir.node(kind, [None] * 3, {"num_groups": 2, "epsilon": 1e-5})
+        inputs = [x, s[0], b[0]]
+        groups = x.reshape(2, 2, -1)
+    else:
+        node = ir.node(kind, [None] * 3, {"axis": -1, "epsilon": 1e-5})
+        inputs = [x, RNG.standard_normal(9), RNG.standard_normal(9)]
+        groups = x.reshape(-1, 9)
+    mean, variance = groups.mean(-1, keepdims=True), groups.var(-1, keepdims=True)
+    wanted = ((groups - mean) / np.sqrt(variance + 1e-5)).reshape(x.shape)
+    scale, bias = inputs[1:]
+    if kind == "GroupNormalization":
+        scale, bias = scale.reshape(4, 1, 1), bias.reshape(4, 1, 1)
+    [y] = within(node, inputs, [None], np.random.default_rng(0), every=True)
+    np.testing.assert_allclose(y, wanted * scale + bias, rtol=1e-4, atol=1e-4)

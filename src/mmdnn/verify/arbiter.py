@@ -7,7 +7,10 @@ neither is, the layer carries what came from above, and how far that is stands i
 
 How much rounding explains is measured on the layer alone: its inputs and weights are changed by about
 four units in the last place of a float32 (N. J. Higham, Accuracy and Stability of Numerical Algorithms,
-3.1), and `ROUNDING` times what that does is allowed.
+3.1), and `ROUNDING` times what that does is allowed. The source's engine may also round numbers within an
+operator that its formula does not have (`mmdnn.verify.rounding`): where they explain it, and the result is
+right, nothing is decided by these inputs. A layer that was read wrongly differs on every kind of input; one
+that agrees on another kind is *carried* (`mmdnn.verify.tally`).
 """
 
 from __future__ import annotations
@@ -33,6 +36,10 @@ CARRIED = 0.01
 """What a layer may carry, in units of its rms; beyond it nothing is decided."""
 BEGUN = 4.0
 """How many times what rounding explains a layer is off that agrees, where a later one amplifies that."""
+WITHIN = (
+    "in float64 the result is right, and the source's engine is off by what float32 rounds within"
+)
+"""Why nothing is decided where the source's engine lost what its formula does not."""
 SQUARES = 1e18
 """Beyond this the sum of a few squares is infinite in float32."""
 
@@ -70,6 +77,8 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
         if gap.ok or _bearable(gap):
             return Judgement(Verdict.UNDECIDED, "it cannot be computed in float64 here")
         return Judgement(Verdict.NO, gap.reason)
+    if theirs <= 1 < ours and _is_within(exact, name, _Only(was, known), was[name]):
+        return Judgement(Verdict.UNDECIDED, f"{gap.reason or f'cosine {gap.cosine:.4f}'}; {WITHIN}")
     if theirs > 1 or ours > 1:
         who = "the result" if theirs >= ours else "the source's engine"
         reason = gap.reason or f"cosine {gap.cosine:.4f}"
@@ -149,7 +158,15 @@ def _bearable(gap: Difference) -> bool:
     return gap.cosine >= ALIKE and gap.max_abs <= CARRIED * gap.rms
 
 
-def _off(exact: Exact, name: str, known: Arrays, found: np.ndarray) -> float | None:
+def _is_within(exact: Exact, name: str, known: Arrays, found: np.ndarray) -> bool:
+    """Whether the numbers that engines hold within one operator explain it."""
+    off = _off(exact, name, known, found, within=True)
+    return off is not None and off <= 1
+
+
+def _off(
+    exact: Exact, name: str, known: Arrays, found: np.ndarray, *, within: bool = False
+) -> float | None:
     """How many times what rounding explains an output is off its layer in float64."""
     right = exact.value(name, known)
     if right is None:
@@ -158,7 +175,9 @@ def _off(exact: Exact, name: str, known: Arrays, found: np.ndarray) -> float | N
         return float("inf")
     local = exact.is_local(name, known)
     runs = RUNS if right.size >= 64 and not local else FEW
-    trials = [exact.value(name, known, np.random.default_rng(seed)) for seed in range(runs)]
+    trials = [
+        exact.value(name, known, np.random.default_rng(seed), within=within) for seed in range(runs)
+    ]
     changed = [t for t in trials if t is not None and t.shape == right.shape]
     if not is_float(found):
         wrong = right.astype(found.dtype) != found
@@ -196,4 +215,4 @@ def _eps(dtype: np.dtype) -> float:
     return max(float(finfo(dtype).eps), float(np.finfo(np.float32).eps))
 
 
-__all__ = ["Judgement", "Verdict", "judge", "origin"]
+__all__ = ["WITHIN", "Judgement", "Verdict", "judge", "origin"]

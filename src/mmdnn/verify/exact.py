@@ -18,6 +18,8 @@ from onnx_ir.passes import common
 from mmdnn.ir import OPSET
 from mmdnn.ir.passes.defaults import add_defaults
 from mmdnn.ir.passes.windows import spell_window
+from mmdnn.verify import rounding
+from mmdnn.verify.rounding import moved
 from mmdnn.verify.strided import OPERATORS, TooLargeError
 
 Arrays = Mapping[str, np.ndarray]
@@ -31,8 +33,6 @@ LOCAL = frozenset(
     | {"Min", "Mul", "Neg", "PRelu", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Where"}
 )
 """Operators that round no element by the size of others."""
-ULPS = 2.0**-21
-"""Relative change of `moved`: four units in the last place of a float32."""
 
 
 class Exact:
@@ -55,7 +55,12 @@ class Exact:
         self._weights: dict[ir.Value, np.ndarray] = {}
 
     def value(
-        self, name: str, known: Arrays, rng: np.random.Generator | None = None
+        self,
+        name: str,
+        known: Arrays,
+        rng: np.random.Generator | None = None,
+        *,
+        within: bool = False,
     ) -> np.ndarray | None:
         """A value, from the nearest values before it that are known.
 
@@ -63,6 +68,7 @@ class Exact:
             name: Of the value.
             known: What an engine computed before it, inputs included, by name.
             rng: To change what is read by about four units in the last place of a float32.
+            within: Whether what engines hold within one operator is changed as well, see `rounding`.
 
         Returns:
             Its array, floats as float64; None where it cannot be computed: something before it is not known,
@@ -77,8 +83,8 @@ class Exact:
                 inputs = [self._read(v, known, found, rng) for v in node.inputs]
                 outer = {v: self._read(v, known, found, rng) for v in captured(node)}
                 results = evaluate(node, inputs, self.opset, outer)
-                if rng is not None and node.op_type == "LRN":
-                    results = [_running(node, inputs[0], results[0], rng)]
+                if rng is not None:
+                    results = rounding.within(node, inputs, results, rng, every=within)
                 found.update(zip(node.outputs, results, strict=False))
         except (KeyError, TooLargeError):
             return None
@@ -202,26 +208,6 @@ def wide(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64, copy=False) if narrow or array.dtype.kind == "f" else array
 
 
-def moved(array: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-    """Floats changed by `ULPS`; zeros stay zero, and other types what they are."""
-    if rng is None or array.dtype.kind != "f":
-        return array
-    return np.asarray(array * (1 + ULPS * rng.standard_normal(array.shape)))
-
-
-def _running(node: ir.Node, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A local response, changed as by a sum that runs along the channels: what has left it, it rounds by.
-
-    (Caffe and onnxruntime add the channel that comes in and subtract the one that goes out.)
-    """
-    alpha, beta, bias = (node.attributes[name].as_float() for name in ("alpha", "beta", "bias"))
-    share = alpha / node.attributes["size"].as_int() * np.cumsum(x * x, 1)
-    with np.errstate(all="ignore"):
-        scale = np.where(y == 0, 1.0, np.abs(x / y) ** (1 / beta)) if beta else bias
-        noise = ULPS * beta * share / scale
-    return np.asarray(y * (1 + noise * rng.standard_normal(y.shape)))
-
-
 def captured(node: ir.Node) -> Iterator[ir.Value]:
     """What a node's subgraphs read of the graph around it."""
     for attribute in node.attributes.values():
@@ -266,4 +252,4 @@ def _values(graph: ir.Graph) -> Iterator[ir.Value]:
         yield from node.outputs
 
 
-__all__ = ["Exact", "captured", "evaluate", "moved", "wide"]
+__all__ = ["Exact", "captured", "evaluate", "wide"]

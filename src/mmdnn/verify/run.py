@@ -12,10 +12,11 @@ import onnx_ir as ir
 from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedError, UsageError
 from mmdnn.ir.sequences import lengths_name
 from mmdnn.progress import Silent
+from mmdnn.verify.arbiter import WITHIN, Verdict
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds, how_to_size
 from mmdnn.verify.proof import Runs
-from mmdnn.verify.report import Report
+from mmdnn.verify.report import Layer, Report
 from mmdnn.verify.runners import NothingRunsError, Runner, sentence
 from mmdnn.verify.spill import spilled
 from mmdnn.verify.tables import inputs
@@ -261,9 +262,17 @@ class _Comparison:
             feeds=tuple(self.feeds),
             only_source=tuple(sorted(self.only[0])),
             only_target=tuple(sorted(self.only[1])),
-            notes=tuple(dict.fromkeys(self.notes)),
+            notes=tuple(dict.fromkeys((*self.notes, *map(_inner, filter(_is_inner, layers))))),
             faults=tuple(f"the result does not have the output '{name}'" for name in lost),
         )
+
+
+def _is_inner(layer: Layer) -> bool:
+    return layer.verdict is Verdict.CARRIED and layer.why.endswith(WITHIN)
+
+
+def _inner(layer: Layer) -> str:
+    return f"{layer}: {layer.why} (input: {layer.feed})"
 
 
 def _as_whole(now: Arrays, was: Arrays) -> dict[str, np.ndarray]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 pytest.importorskip("onnxruntime")
 
 from helpers.mxnet import corpus
 from mmdnn.errors import MissingExtraError, ShapeError
-from mmdnn.frameworks.mxnet import engine, importer, reader
+from mmdnn.frameworks.mxnet import engine, exporter, importer, reader, writer
+from mmdnn.ir.builder import Builder
 from mmdnn.registry import Source
 from mmdnn.verify import environments, isolated
 
@@ -101,3 +103,16 @@ def test_what_fusion_changes_is_told(
     answer = isolated.Answer(["r_output"], {})
     monkeypatch.setattr(engine.isolated, "run", lambda *_, **__: [answer])
     assert "computes r_output otherwise" in engine.remarks(source, {"x": x})[0]
+
+
+def test_a_number_that_is_fed_has_one_element(tmp_path: Path, python: str) -> None:
+    """y = x s: MXNet's arrays have one dimension at least."""
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (1, 3), ir.DataType.FLOAT)
+    y = builder.op.Mul(x, builder.input("s", (), ir.DataType.FLOAT))
+    builder.rename(y, "y")
+    builder.graph.outputs.append(y)
+    writer.write(exporter.from_ir(builder.model()), tmp_path / "net")
+    feeds = {"x": np.array([[1, -2, 3]], np.float32), "s": np.array(1.5, np.float32)}
+    made = Source(network=tmp_path / "net-symbol.json", weights=tmp_path / "net-0000.params")
+    np.testing.assert_array_equal(engine.run(made, feeds)["y"], [[1.5, -3, 4.5]])

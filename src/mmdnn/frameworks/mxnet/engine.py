@@ -125,6 +125,7 @@ def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
     _, weights = files(source)
     numpy = weights is not None and ndarray.read(*weights).numpy
     said = {"numpy": numpy, "outputs": list(source.outputs)}
+    feeds = {name: np.atleast_1d(array) for name, array in feeds.items()}  # it has no scalars
     return isolated.Job(feeds, lambda folder: _prepare(source, folder), said)
 
 

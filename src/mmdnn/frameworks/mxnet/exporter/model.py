@@ -63,10 +63,10 @@ def _input(value: ir.Value) -> Array:
         raise UnsupportedError(f"MXNet has no arrays of {kind.name}", layer=str(value.name))
     node = Node(VARIABLE, str(value.name))
     shape = value.shape
-    if shape is not None and len(shape):
+    if shape is not None:
         said = int(value.metadata_props.get(SAID, 0))
         sizes = [d if isinstance(d, int) else 0 if i else said for i, d in enumerate(shape)]
-        node.attrs["__shape__"] = text(sizes)
+        node.attrs["__shape__"] = text(sizes or [1])
     if kind != ir.DataType.FLOAT:
         node.attrs["__dtype__"] = str(FLAGS[kind])
     return Array(Entry(node), value, kind)

@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 import onnx
 from mmdnn.errors import FormatError, UnsupportedError
-from mmdnn.frameworks.onnx.importer import arithmetic, attributes, resampling
+from mmdnn.frameworks.onnx.importer import arithmetic, attributes, contrib, resampling
 from mmdnn.frameworks.onnx.importer.rewriting import SHAPED, Rewriter, changes, name_of
 from mmdnn.ir import IR_VERSION, OPSET
 from mmdnn.ir.passes import functions
@@ -72,6 +72,8 @@ def _to_ir(model: ir.Model) -> ir.Model:
             newest = max(newest, model.ir_version)
             continue
         root.opset_imports[""] = OPSET
+    for root in roots:
+        contrib.spell_out(root, taken, model.functions)
     _validate(model, roots)
     _drop_unused_weights(model)
     model.ir_version = newest
@@ -223,4 +225,4 @@ def _values(model: ir.Model) -> Iterator[ir.Value]:
             yield from node.outputs
 
 
-__all__ = ["arithmetic", "attributes", "resampling", "to_ir"]
+__all__ = ["arithmetic", "attributes", "contrib", "resampling", "to_ir"]
