@@ -35,7 +35,7 @@ def test_a_good_one():
     assert good.first_fault is None
     assert good.summary() == (
         "Proved: 2 layers agree in OpenCV's dnn on net.prototxt and onnxruntime on net.onnx; "
-        "the worst uses 0.1 of the tolerance, 1 carry rounding from above; "
+        "the worst uses 0.1 of the tolerance, 1 carry rounding; "
         "both are the same graph."
     )
     good.require()

@@ -155,7 +155,7 @@ class Report:
 
     def _asides(self) -> list[str]:
         carried = sum(layer.verdict is Verdict.CARRIED for layer in self.layers)
-        found = [f", {carried} carry rounding from above"] if carried else []
+        found = [f", {carried} carry rounding"] if carried else []
         open_ = self.unproved
         if open_:
             names = ", ".join(layer.name or layer.value for layer in open_[:3])
