@@ -11,7 +11,7 @@ class Verdict(StrEnum):
     YES = "yes"
     """Both sides agree by the rule."""
     CARRIED = "carried"
-    """They differ by what came from above, or by what the source's engine rounds within; the layer is right."""
+    """They differ by what came from above, or by what an engine rounds within; the layer is right."""
     UNTESTED = "untested"
     """They agree, but on nothing that says anything; or an engine lost the value."""
     UNDECIDED = "undecided"
