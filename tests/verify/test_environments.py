@@ -19,6 +19,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache folder, and nothing else that could be found."""
     monkeypatch.setenv(environments.CACHE, str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "checkout" / ".venv"))
+    monkeypatch.setattr(environments.importlib.util, "find_spec", lambda _: None)
     for environment in environments.environments().values():
         monkeypatch.delenv(environment.variable, raising=False)
     return tmp_path / "cache"

@@ -7,6 +7,7 @@ the user made, never in the working directory: a folder that was downloaded may 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import re
@@ -40,6 +41,7 @@ class Environment:
         platforms: (system, machine) for which there are wheels; empty for all.
         installers: What is installed before.
         finish: What else is done, given the environment's folder.
+        here: Whether it may as well be in this interpreter.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Environment:
     platforms: tuple[tuple[str, str], ...] = ()
     installers: tuple[str, ...] = ()
     finish: Callable[[Path], None] | None = None
+    here: bool = False
 
     @property
     def pins(self) -> str:
@@ -86,6 +89,8 @@ def found(name: str) -> str | None:
     environment = environments()[name]
     if os.environ.get(environment.variable):
         return os.environ[environment.variable]
+    if environment.here and importlib.util.find_spec(environment.module) is not None:
+        return sys.executable
     return next((str(python_of(p)) for p in places(name) if python_of(p).is_file()), None)
 
 
@@ -272,6 +277,7 @@ def environments() -> dict[str, Environment]:
                 "cv2",
                 ("3.11", "3.12", "3.13", "3.10"),
                 ("opencv-python-headless==4.13.0.92", "numpy==2.4.6"),
+                here=True,
             ),
             Environment(
                 "cntk",

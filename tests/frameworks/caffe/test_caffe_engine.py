@@ -158,7 +158,6 @@ def test_a_hang_of_opencv_is_an_error(tmp_path, monkeypatch):
 
 
 def test_without_opencv(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setattr(engine.environments, "found", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"mmdnn\[caffe\]"):
         run(tmp_path, PICTURE + layer("AbsVal"))

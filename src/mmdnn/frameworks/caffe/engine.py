@@ -12,8 +12,6 @@ own.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -83,8 +81,6 @@ def interpreter() -> str:
     Raises:
         MissingExtraError: There is none.
     """
-    if importlib.util.find_spec("cv2") is not None:
-        return sys.executable
     python = environments.found("caffe")
     if python is None:
         raise MissingExtraError("opencv-python-headless", "caffe")
