@@ -1,17 +1,19 @@
-"""Pooling over regions of interest in standard ONNX, as Fast R-CNN's layer does it.
+"""Pooling over regions of interest in standard ONNX, as the layers of Fast R-CNN and R-FCN do it.
 
-(roi_pooling_layer.cpp of https://github.com/rbgirshick/caffe-fast-rcnn; MXNet and CNTK took it over.)
+(roi_pooling_layer.cpp of https://github.com/rbgirshick/caffe-fast-rcnn, psroi_pooling_layer.cu of
+https://github.com/daijifeng001/caffe-rfcn; MXNet and CNTK took them over.)
 A bin of a region is the set of pixels in it, one axis at a time: bool or float [R, bins, size].
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Builder, Op, shape
+from mmdnn.ir.builder import Builder, Op, known, shape
 
 LOWEST = np.finfo(np.float32).min
 
@@ -94,4 +96,60 @@ def maxima(op: Op, x: ir.Value, image: ir.Value, rows: ir.Value, columns: ir.Val
     return by_region(op, op.Unsqueeze(x, [2, 4]), image, rows, columns, step)
 
 
-__all__ = ["Step", "by_region", "inside", "maxima", "rounded", "some"]
+def sums(op: Op, x: ir.Value, image: ir.Value, rows: ir.Value, columns: ir.Value) -> ir.Value:
+    """Sums of pixels, weighted by rows [R, bins, H] and columns [R, bins, W]: [R, C, bins, bins]."""
+
+    def step(each: Op, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
+        turned = each.Transpose(column, perm=[1, 0])
+        return each.MatMul(each.MatMul(row, picture), turned)
+
+    return by_region(op, x, image, rows, columns, step)
+
+
+def own_means(
+    op: Op, x: ir.Value, image: ir.Value, corners: ir.Value, *, scale: float, bins: int, group: int
+) -> ir.Value:
+    """Means of bins, each from channels of its own, 0 where a bin is empty: [R, C / group², bins, bins].
+
+    Args:
+        op: The operators.
+        x: Pictures, [N, C, H, W]; channels are [depth, group, group].
+        image: Each region's picture, int64 [R].
+        corners: [R, 4]: xmin, ymin, xmax, ymax.
+        scale: What they are multiplied by, once they are whole and count the last pixel.
+        bins: How many there are along an axis.
+        group: How many have channels of their own.
+    """
+    depth = known(x, 1) // group**2
+    cell = np.minimum(np.arange(bins) * group // bins, group - 1)
+    channel = (np.arange(depth)[:, None, None] * group + cell[:, None]) * group + cell
+    own = channel * bins * bins + np.arange(bins * bins).reshape(bins, bins)
+    whole = op.outputs(4).Split(rounded(op, corners), axis=1, num_outputs=4)
+    ends = [
+        op.Mul(op.Add(end, _like(i // 2, corners)), _like(scale, corners))
+        for i, end in enumerate(whole)
+    ]
+    rows = _parts(op, ends[1], ends[3], bins, known(x, 2))
+    columns = _parts(op, ends[0], ends[2], bins, known(x, 3))
+    counts = [op.ReduceSum(v, [2], keepdims=0) for v in (rows, columns)]
+    area = op.Mul(op.Unsqueeze(counts[0], [1, 3]), op.Unsqueeze(counts[1], [1, 2]))
+    found = op.Gather(op.Reshape(sums(op, x, image, rows, columns), [0, -1]), own, axis=1)
+    return op.Div(found, op.Max(area, _like(1, x)))
+
+
+def _parts(op: Op, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
+    """1 where a pixel of an axis lies in a bin, else 0, [R, bins, size]."""
+    width = op.Div(op.Max(op.Sub(end, start), _like(0.1, start)), _like(bins, start))
+    index, pixels = np.arange(bins, dtype=np.float32), np.arange(size, dtype=np.float32)
+    low = op.Floor(op.Add(op.Mul(width, index), start))
+    high = op.Ceil(op.Add(op.Mul(width, index + 1), start))
+    low, high = (op.Unsqueeze(v, [2]) for v in (low, high))
+    inside = op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
+    return op.Cast(inside, to=start.dtype)
+
+
+def _like(number: Any, value: ir.Value) -> np.ndarray:
+    return np.asarray(number, (value.dtype or ir.DataType.FLOAT).numpy())
+
+
+__all__ = ["Step", "by_region", "inside", "maxima", "own_means", "rounded", "some", "sums"]

@@ -13,6 +13,7 @@ from helpers.caffe.one_layer import blobs, evaluate, model, normal, run
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.caffe import graph, importer, reader
 from mmdnn.registry import Source
+from mmdnn.verify.reference import caffe as reference
 
 
 def _layer(kind: str, bottoms: str, parameters: str = "") -> str:
@@ -138,6 +139,10 @@ def test_prior_box(case):
         "min_size: 3 max_size: inf",
         "min_size: 3 aspect_ratio: -2",
         "min_size: 3 offset: inf",
+        "min_size: 3 offset_h: 0.5",
+        "min_size: 3 offset_h: 0.5 offset_w: inf",
+        "min_size: 3 offset_h: 0.5 offset_h: 0.1 offset_w: 0.1",
+        "min_size: 3 offset: 0.5 offset_h: 0.5 offset_w: 0.1",
         "min_size: 3 step: inf",
     ],
 )
@@ -357,6 +362,76 @@ def test_roi_pooling(axes):
     fed = rois if axes == 2 else rois.reshape(20, 5, 1, 1)
     y = run(_layer("ROIPooling", "x rois", p), {"x": x, "rois": fed})["y"]
     np.testing.assert_array_equal(y, _roi_pool(x, rois, (3, 4), 0.0625))
+
+
+def _psroi_pool(x, rois, depth, group, scale):
+    """PSROIPoolingForward: bin (i, j) of channel c is the mean of channel (c group + i) group + j."""
+    single = np.float32
+    out = np.zeros((len(rois), depth, group, group), np.float32)
+    for n, (image, *corners) in enumerate(rois):
+        left, top = (single(_round(v)) * single(scale) for v in corners[:2])
+        right, bottom = (single(_round(v) + 1) * single(scale) for v in corners[2:])
+        high = max(bottom - top, single(0.1)) / single(group)
+        wide = max(right - left, single(0.1)) / single(group)
+        for c, i, j in itertools.product(range(depth), range(group), range(group)):
+            rows = [math.floor(single(i) * high + top), math.ceil(single(i + 1) * high + top)]
+            columns = [math.floor(single(j) * wide + left), math.ceil(single(j + 1) * wide + left)]
+            rows, columns = np.clip(rows, 0, x.shape[2]), np.clip(columns, 0, x.shape[3])
+            own = x[int(image), (c * group + i) * group + j]
+            window = own[rows[0] : rows[1], columns[0] : columns[1]]
+            out[n, c, i, j] = window.mean() if window.size else 0
+    return out
+
+
+@pytest.mark.parametrize("axes", [2, 4])
+def test_psroi_pooling(axes, tmp_path):
+    x = normal(2, 18, 9, 11)
+    rng = np.random.default_rng(4)
+    low = rng.integers(-10, 120, (20, 2)) + rng.random((20, 2))
+    rois = [rng.integers(0, 2, (20, 1)), low, low + rng.integers(-9, 80, (20, 2))]
+    rois = np.concatenate(rois, 1).astype(np.float32)
+    p = "psroi_pooling_param { spatial_scale: 0.0625 output_dim: 2 group_size: 3 }"
+    feeds = {"x": x, "rois": rois if axes == 2 else rois.reshape(20, 5, 1, 1)}
+    text = _layer("PSROIPooling", "x rois", p)
+    wanted = _psroi_pool(x, rois, 2, 3, 0.0625)
+    np.testing.assert_allclose(run(text, feeds)["y"], wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(_reference(tmp_path, text, feeds), wanted, rtol=1e-5, atol=1e-6)
+
+
+def _reference(folder, text, feeds):
+    path = folder / "net.prototxt"
+    inputs = (f'layer {{ name: "{name}" type: "Input" top: "{name}" }}' for name in feeds)
+    path.write_text("\n".join([*inputs, text]))
+    return reference.run(Source(network=path), feeds)["y"]
+
+
+@pytest.mark.parametrize(
+    "text", ["output_dim: 2 group_size: 2", "spatial_scale: 1 output_dim: 3 group_size: 2", ""]
+)
+def test_psroi_pooling_refuses(text):
+    with pytest.raises(UnsupportedError):
+        model(
+            _layer("PSROIPooling", "x rois", f"psroi_pooling_param {{ {text} }}"),
+            {"x": (1, 8, 9, 9), "rois": (4, 5)},
+        )
+
+
+@pytest.mark.parametrize("offsets", [([0.25], [0.75]), ([0.25, 0.75], [0.5, 0.1])])
+def test_prior_boxes_at_several_places_of_a_cell(offsets, tmp_path):
+    """Each size at each offset, in turn: the boxes of one offset are every n-th."""
+    said = [f"offset_{side}: {v}" for side, each in zip("hw", offsets, strict=True) for v in each]
+    p = f"min_size: 4 max_size: 9 aspect_ratio: 2 {' '.join(said)}"
+    text = _layer("PriorBox", "x image", f"prior_box_param {{ {p} }}")
+    feeds = {"x": normal(1, 6, 3, 5), "image": normal(1, 3, 18, 32)}
+    wanted = []
+    for down, across in zip(*offsets, strict=True):
+        same = {"cells": (3, 5), "image": (18, 32), "low": [4], "high": [9], "ratios": [2]}
+        same |= {"flip": True, "clip": False, "variance": [], "step": None}
+        tall, wide = (_prior_boxes(**same, offset=v).reshape(2, -1, 4) for v in (down, across))
+        wanted.append(np.stack([wide[..., 0], tall[..., 1], wide[..., 2], tall[..., 3]], -1))
+    wanted = np.stack(wanted, 2).reshape(1, 2, -1)
+    np.testing.assert_allclose(run(text, feeds)["y"], wanted, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(_reference(tmp_path, text, feeds), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_roi_pooling_refuses():

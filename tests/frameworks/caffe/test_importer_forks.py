@@ -352,6 +352,8 @@ _FIELDS = {
     "BN": ("bn_param", ["eps", "frozen", "bn_mode"]),
     "HardSigmoid": ("hard_sigmoid_param", ["alpha", "beta"]),
     "CropCenter": ("crop_center_param", ["crop_size"]),
+    "PSROIPooling": ("psroi_pooling_param", ["spatial_scale", "output_dim", "group_size"]),
+    "PriorBox": ("prior_box_param", ["min_size", "offset", "offset_h", "offset_w"]),
     "ROIPooling": ("roi_pooling_param", ["pooled_h", "pooled_w", "spatial_scale"]),
     "DetectionOutput": ("detection_output_param", ["clip", "num_classes", "keep_top_k"]),
 }

@@ -89,6 +89,7 @@ _MOVED = partial(LayerType, in_place=False)
 _JUDGE = partial(LayerType, judges=True)
 _FORK = partial(LayerType, blobs=None)
 _BINS = {"pooled_h": 0, "pooled_w": 0, "spatial_scale": 1.0}
+_OWN_BINS = {"spatial_scale": float, "output_dim": int, "group_size": int}
 _UNPOOLED: dict[str, Any] = {"scale": int, "pad_out_h": 0, "pad_out_w": 0}
 _UNPOOLED |= dict.fromkeys(("scale_h", "scale_w", "upsample_h", "upsample_w"), int)
 _SIZE = {"pad_beg": 0, "pad_end": 0, "height": int, "width": int}
@@ -178,7 +179,8 @@ LAYERS = {
         _FORK("Mish", block="mish_param"),
         _FORK("Permute", opencv=True),
         _FORK("PixelShuffle", block="pixel_shuffle_param", fields={"upscale_factor": 0}),
-        _FORK("PriorBox", opencv=True),
+        _FORK("PSROIPooling", block="psroi_pooling_param", fields=_OWN_BINS),
+        _FORK("PriorBox", opencv=True, fields={"offset_h": list, "offset_w": list}),
         _FORK("ROIPooling", block="roi_pooling_param", fields=_BINS),
         _FORK("Reorg", block="reorg_param", fields={"stride": 0, "reverse": 0}),
         _FORK("ShuffleChannel", opencv=True, block="shuffle_channel_param", fields={"group": 1}),

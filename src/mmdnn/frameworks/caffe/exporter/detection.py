@@ -25,6 +25,10 @@ def prior_box(
     **fields: Any,
 ) -> Blob:
     caffe.refuse_without_fork("PriorBox")
+    if "offset_h" in fields:
+        node.refuse(
+            "its boxes have other offsets down than across, or several; the SSD fork has one"
+        )
     height, width = (None, None) if tuple(image) == picture.shape[2:] else image
     return caffe.layer(
         "PriorBox",

@@ -1,4 +1,4 @@
-"""Boxes of the SSD fork (https://github.com/weiliu89/caffe, branch ssd), regions of Fast R-CNN's.
+"""Boxes of the SSD fork (https://github.com/weiliu89/caffe, branch ssd), regions of Fast R-CNN's and R-FCN's.
 
 Boxes are [xmin, ymin, xmax, ymax] in fractions of the image; regions are [image, xmin, ymin, xmax, ymax]
 in pixels of the network's input.
@@ -93,13 +93,27 @@ def _variances(layer: ImportedLayer, p: Any) -> list[float]:
     return given if len(given) == 4 else given * 4
 
 
-def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float]) -> np.ndarray:
-    """[1, 2, cells * boxes * 4]: the boxes, row by row, and their variances."""
-    rows, columns = (
-        ((np.arange(count, dtype=np.float32) + np.float32(p.offset)) * np.float32(step))
-        for count, step in zip(grid.cells, grid.step, strict=True)
-    )
-    centres = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float64)[:, :, None, :]
+def _offsets(layer: ImportedLayer, p: Any, down: Any, across: Any) -> np.ndarray:
+    """Where the boxes of a cell have their centres, [places, 2]: (y, x) in cells."""
+    pair = [value if isinstance(value, list) else [value] for value in (down, across)]
+    if down is None and across is None:
+        pair = [[p.offset], [p.offset]]
+    elif p.HasField("offset") or len(pair[0]) != len(pair[1]):
+        layer.refuse("offset_h and offset_w must be as many, and offset not be given")
+    numbers = [value for each in pair for value in each]
+    if not all(isinstance(v, (int, float)) and abs(v) <= LIMIT for v in numbers):
+        layer.refuse(f"its offsets are {numbers}")
+    return np.asarray(pair, np.float32).T
+
+
+def _prior_boxes(
+    p: Any, grid: _Grid, offsets: np.ndarray, sizes: np.ndarray, variances: list[float]
+) -> np.ndarray:
+    """[1, 2, cells * boxes * 4]: the boxes, row by row, of a size at each offset, and their variances."""
+    cells = np.moveaxis(np.indices(grid.cells, np.float32), 0, -1)[:, :, None, None]
+    centres = (cells + offsets) * np.asarray(grid.step, np.float32)
+    centres = centres[..., ::-1].astype(np.float64)
+    sizes = sizes[:, None]
     half, image = sizes / 2, np.asarray(grid.image[::-1])
     boxes = np.concatenate([(centres - half) / image, (centres + half) / image], axis=-1)
     boxes = boxes.astype(np.float32)
@@ -108,15 +122,23 @@ def _prior_boxes(p: Any, grid: _Grid, sizes: np.ndarray, variances: list[float])
     return np.stack([boxes, spread]).reshape(1, 2, -1)
 
 
+def _said(offsets: np.ndarray) -> dict[str, Any]:
+    if len({*offsets.ravel()}) == len(offsets) == 1:
+        return {"offset": float(offsets[0, 0])}
+    return dict(zip(("offset_h", "offset_w"), offsets.T.tolist(), strict=True))
+
+
 @importer("PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
-def prior_box(layer: ImportedLayer, _op: Op, x: ir.Value, image: ir.Value) -> Any:
+def prior_box(
+    layer: ImportedLayer, _op: Op, x: ir.Value, image: ir.Value, *, offset_h: Any, offset_w: Any
+) -> Any:
     """Nothing depends on the bottoms but their sizes, so the function's body is a constant."""
     p = layer.param()
-    if not abs(p.offset) <= LIMIT:
-        layer.refuse(f"its offset is {p.offset}")
+    offsets = _offsets(layer, p, offset_h, offset_w)
     grid, sizes, variances = _grid(layer, p, x, image), _box_sizes(layer, p), _variances(layer, p)
-    if math.prod(grid.cells) * len(sizes) > MOST_BOXES:
-        layer.refuse(f"{len(sizes)} boxes for each of {grid.cells} cells")
+    count = len(sizes) * len(offsets)
+    if math.prod(grid.cells) * count > MOST_BOXES:
+        layer.refuse(f"{count} boxes for each of {grid.cells} cells")
     attributes = {
         "min_size": list(p.min_size),
         "max_size": list(p.max_size) or None,
@@ -126,11 +148,11 @@ def prior_box(layer: ImportedLayer, _op: Op, x: ir.Value, image: ir.Value) -> An
         "variance": variances,
         "image": list(grid.image),
         "step": [float(step) for step in grid.step],
-        "offset": p.offset,
+        **_said(offsets),
     }
 
     def body(op: Op, _x: ir.Value, _image: ir.Value) -> ir.Value:
-        return op.Constant(value=ir.tensor(_prior_boxes(p, grid, sizes, variances)))
+        return op.Constant(value=ir.tensor(_prior_boxes(p, grid, offsets, sizes, variances)))
 
     return layer.builder.function("PriorBox", [x, image], attributes, body)
 
@@ -169,3 +191,34 @@ def roi_pooling(
         return op.Where(some, pooled, np.float32(0))
 
     return layer.builder.function("ROIPooling", [x, rois], attributes, body)
+
+
+R_FCN = "https://github.com/daijifeng001/caffe-rfcn/blob/r-fcn/src/caffe/layers"
+
+
+@importer("PSROIPooling", doc=f"{R_FCN}/psroi_pooling_layer.cu")
+def psroi_pooling(
+    layer: ImportedLayer,
+    _op: Op,
+    x: ir.Value,
+    rois: ir.Value,
+    *,
+    spatial_scale: float | None,
+    output_dim: int | None,
+    group_size: int | None,
+) -> Any:
+    """The mean of each bin of each region, from channels of its own; 0 where a bin is empty."""
+    scale, depth, group = spatial_scale, output_dim, group_size
+    if not scale or not depth or not group or min(scale, depth, group) < 0:
+        layer.refuse(f"spatial_scale {scale}, output_dim {depth}, group_size {group}")
+    if shape(rois)[1:] not in {(5,), (5, 1, 1)} or shape(x)[1:2] != (depth * group**2,):
+        layer.refuse(f"regions of shape {shape(rois)} of pictures of shape {shape(x)}")
+    image_size(layer, x)
+    attributes = {"spatial_scale": scale, "output_dim": depth, "group_size": group}
+
+    def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
+        image, corners = op.outputs(2).Split(op.Reshape(rois, [-1, 5]), [1, 4], axis=1)
+        image = op.Squeeze(op.Cast(image, to=ir.DataType.INT64), [1])
+        return regions.own_means(op, x, image, corners, scale=scale, bins=group, group=group)
+
+    return layer.builder.function("PSROIPooling", [x, rois], attributes, body)

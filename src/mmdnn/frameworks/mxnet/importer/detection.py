@@ -47,16 +47,6 @@ def roi_pooling(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> Any
     return node.builder.function("ROIPooling", [x, rois], attributes, body)
 
 
-def _weighted(op: Op, x: ir.Value, image: ir.Value, rows: ir.Value, across: ir.Value) -> ir.Value:
-    """Sums of pixels, weighted by rows [R, bins, H] and columns [R, bins, W]."""
-
-    def step(each: Op, picture: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
-        turned = each.Transpose(column, perm=[1, 0])
-        return each.MatMul(each.MatMul(row, picture), turned)
-
-    return regions.by_region(op, x, image, rows, across, step)
-
-
 def _samples(
     op: Op, start: ir.Value, end: ir.Value, bins: int, size: int, p: dict[str, Any]
 ) -> ir.Value:
@@ -105,7 +95,7 @@ def roi_align(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
         ends = columns(op, op.Sub(corners, array(p.aligned / 2, rois)), 1)
         down = _samples(op, ends[1], ends[3], height, size[0], attributes)
         across = _samples(op, ends[0], ends[2], width, size[1], attributes)
-        y = _weighted(op, x, image, down, across)
+        y = regions.sums(op, x, image, down, across)
         y = choose(op, op.Unsqueeze(there, [1, 2, 3]), y, array(0, x))
         if not p.position_sensitive:
             return y
@@ -121,41 +111,18 @@ def psroi_pooling(node: ImportedNode, _op: Op, x: ir.Value, rois: ir.Value) -> A
     """Means of bins, each from channels of its own."""
     p = node.p
     bins, group, depth = p.pooled_size, p.group_size or p.pooled_size, p.output_dim
-    size = known(x, 2), known(x, 3)
+    scale = p.spatial_scale
     attributes = {
-        "spatial_scale": p.spatial_scale,
+        "spatial_scale": scale,
         "output_dim": depth,
         "pooled_size": bins,
         "group_size": group,
     }
     if known(x, 1) != depth * group * group:
         node.unfit(f"{known(x, 1)} channels are not {depth} times {group} x {group}")
-    cell = np.minimum(np.arange(bins) * group // bins, group - 1)
-    channel = (np.arange(depth)[:, None, None] * group + cell[:, None]) * group + cell
-    own = channel * bins * bins + np.arange(bins * bins).reshape(bins, bins)
 
     def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, _, corners = _split_rois(op, rois, x)
-        ends = columns(op, regions.rounded(op, corners), 1)
-        scale = array(p.spatial_scale, rois)
-        ends = [op.Mul(op.Add(end, array(i // 2, rois)), scale) for i, end in enumerate(ends)]
-        rows = _bins(op, ends[1], ends[3], bins, size[0])
-        across = _bins(op, ends[0], ends[2], bins, size[1])
-        sums = _weighted(op, x, image, rows, across)
-        counts = [op.ReduceSum(v, [2], keepdims=0) for v in (rows, across)]
-        area = op.Mul(op.Unsqueeze(counts[0], [1, 3]), op.Unsqueeze(counts[1], [1, 2]))
-        found = op.Gather(op.Reshape(sums, [0, -1]), own, axis=1)
-        return op.Div(found, op.Max(area, array(1, x)))
+        return regions.own_means(op, x, image, corners, scale=scale, bins=bins, group=group)
 
     return node.builder.function("PSROIPooling", [x, rois], attributes, body)
-
-
-def _bins(op: Op, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.Value:
-    """1 where a pixel of an axis lies in a bin, else 0, [R, bins, size]."""
-    width = op.Div(op.Max(op.Sub(end, start), array(0.1, start)), array(bins, start))
-    index, pixels = np.arange(bins, dtype=np.float32), np.arange(size, dtype=np.float32)
-    low = op.Floor(op.Add(op.Mul(width, index), start))
-    high = op.Ceil(op.Add(op.Mul(width, index + 1), start))
-    low, high = (op.Unsqueeze(v, [2]) for v in (low, high))
-    inside = op.And(op.GreaterOrEqual(pixels, low), op.Less(pixels, high))
-    return op.Cast(inside, to=start.dtype)

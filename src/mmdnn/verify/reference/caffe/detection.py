@@ -1,4 +1,4 @@
-"""Boxes of priors and regions: PriorBox of SSD, ROIPooling of Fast R-CNN."""
+"""Boxes of priors and regions: PriorBox of SSD, ROIPooling of Fast R-CNN, PSROIPooling of R-FCN."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def prior_box(step: Step, x: Array, image: Array) -> Array:
     if not (step_h and step_w):
         step_h, step_w = image_h / height, image_w / width
     sizes = np.array(_box_sizes(step, p))
+    down, across = _offsets(step, p.offset)
     centers = np.stack(
         np.broadcast_arrays(
-            ((np.arange(width) + p.offset) * step_w)[None, :, None],
-            ((np.arange(height) + p.offset) * step_h)[:, None, None],
+            ((np.arange(width)[:, None] + across) * step_w)[None, :, None],
+            ((np.arange(height)[:, None] + down) * step_h)[:, None, None],
         ),
         -1,
     )
+    sizes = sizes[:, None]
     whole = np.array([image_w, image_h], np.float64)
     boxes = np.concatenate([(centers - sizes / 2) / whole, (centers + sizes / 2) / whole], -1)
     if p.clip:
@@ -38,6 +40,15 @@ def prior_box(step: Step, x: Array, image: Array) -> Array:
         step.wrong(f"{len(variances)} variances")
     spread = np.broadcast_to(np.array(variances), (boxes.size // 4, 4))
     return np.stack([boxes.reshape(-1), spread.reshape(-1)])[None]
+
+
+def _offsets(step: Step, one: float) -> tuple[Array, Array]:
+    """Where a cell's boxes stand, down and across: each size at each (OpenCV, prior_box_layer.cpp)."""
+    forks = step.fork("prior_box_param", offset_h=[], offset_w=[])
+    down, across = forks["offset_h"], forks["offset_w"]
+    if len(down) != len(across) or (down and step.p.HasField("offset")):
+        step.wrong(f"{len(down)} offsets down and {len(across)} across")
+    return np.array(down or [one], np.float64), np.array(across or [one], np.float64)
 
 
 def _box_sizes(step: Step, p: Any) -> list[tuple[float, float]]:
@@ -93,3 +104,32 @@ def _roi_bins(start: int, end: int, count: int, size: int) -> list[slice]:
         high = int(np.ceil(np.float32(place + 1) * length)) + start
         bins.append(slice(min(max(low, 0), size), min(max(high, 0), size)))
     return bins
+
+
+@computes("PSROIPooling")
+def psroi_pooling(step: Step, x: Array, rois: Array) -> Array:
+    """The mean of each bin, from its own channel (daijifeng001/caffe-rfcn, psroi_pooling_layer.cu).
+
+    Bins are counted in float32, as there.
+    """
+    p = step.fork("psroi_pooling_param", spatial_scale=0.0, output_dim=None, group_size=None)
+    depth, count, scale = p["output_dim"], p["group_size"], np.float32(p["spatial_scale"])
+    if not depth or not count or rois.size != 5 * len(rois):
+        step.refuse(f"{depth} channels in {count} groups, regions of the shape {list(rois.shape)}")
+    if x.shape[1] != depth * count**2:
+        step.wrong(f"{x.shape[1]} channels are not {depth} times {count} x {count}")
+    y = np.zeros((len(rois), depth, count, count))
+    for number, (image, *corners) in enumerate(rois.reshape(-1, 5).astype(np.float32)):
+        if not 0 <= int(image) < len(x):
+            step.wrong(f"a region of image {int(image)} of {len(x)}")
+        whole = np.sign(corners) * np.floor(np.abs(corners) + np.float32(0.5))
+        starts, ends = whole[:2] * scale, (whole[2:] + 1) * scale
+        sides = np.maximum(ends - starts, np.float32(0.1)) / np.float32(count)
+        for i, j in np.ndindex(count, count):
+            low = np.floor(np.array([j, i], np.float32) * sides + starts).astype(int)
+            high = np.ceil(np.array([j + 1, i + 1], np.float32) * sides + starts).astype(int)
+            (left, top), (right, bottom) = np.maximum(low, 0), np.maximum(high, 0)
+            part = x[int(image), :, top:bottom, left:right]
+            if part.size:
+                y[number, :, i, j] = part.mean((1, 2)).reshape(depth, count, count)[:, i, j]
+    return y
