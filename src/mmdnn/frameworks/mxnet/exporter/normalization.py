@@ -103,7 +103,9 @@ def lrn(
 
 @exporter("LpNormalization", doc="LpNormalization")
 def lp_normalization(node: ExportedNode, mx: Writer, x: Array, *, axis: int, p: int) -> Array:
-    return mx.broadcast_div(x, mx.norm(x, ord=p, axis=(axis,), keepdims=True))
+    """Zeros stay zeros: they are divided by one."""
+    size = mx.norm(x, ord=p, axis=(axis,), keepdims=True)
+    return mx.broadcast_div(x, mx.elemwise_add(size, mx._equal_scalar(size, scalar=0.0)))
 
 
 _MODES = {"instance": (1, None), "channel": (1, 2), "spatial": (2, None)}
