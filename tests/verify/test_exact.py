@@ -189,3 +189,11 @@ def test_the_numbers_within_other_normalisations(kind):
         scale, bias = scale.reshape(4, 1, 1), bias.reshape(4, 1, 1)
     [y] = within(node, inputs, [None], np.random.default_rng(0), every=True)
     np.testing.assert_allclose(y, wanted * scale + bias, rtol=1e-4, atol=1e-4)
+
+
+def test_an_infinity_is_no_excuse_where_nothing_is_squared():
+    exact = Exact(model_of(lambda op, x: op.IsInf(x), (4,)))
+    x = np.array([np.inf, -np.inf, 1, np.nan], np.float32)
+    right, wrong = np.isinf(x), np.isposinf(x)
+    found = judge(exact, "y", {"x": x, "y": right}, {"x": x, "y": wrong}, difference(right, wrong))
+    assert found.verdict is Verdict.NO

@@ -58,6 +58,30 @@ def test_what_differs_is_named_and_shown(change, what):
     assert decision.shown
 
 
+def test_a_threshold_is_tried_where_it_stands():
+    limit = np.float32(37.3)
+    one = model_of(lambda op, x: (op.Greater(x, limit),), names=("y",))
+    other = model_of(lambda op, x: (op.GreaterOrEqual(x, limit),), names=("y",))
+    comparison, matcher = graphs.compare(one, other)
+    assert decisions.decide(matcher, comparison.pairs[0], SEEN).shown
+
+
+def test_a_row_that_nobody_asked_for_is_asked_for():
+    table = np.arange(4000, dtype=np.float32).reshape(1000, 4)
+    other_table = table.copy()
+    other_table[777] *= -1
+
+    def gathered(rows):
+        builder = Builder("mmdnn.test")
+        y = builder.op.Gather(rows, builder.input("i", (2, 3), ir.DataType.INT64))
+        builder.graph.outputs.append(y)
+        return builder.model()
+
+    comparison, matcher = graphs.compare(gathered(table), gathered(other_table))
+    seen = {"i": np.zeros((2, 3), np.int64)}
+    assert decisions.decide(matcher, comparison.pairs[0], seen).shown
+
+
 def test_ways_that_compute_the_same_show_no_difference():
     one = model_of(lambda op, x: (op.MatMul(x, W),), names=("y",))
     other = model_of(lambda op, x: (op.Gemm(x, W.T.copy(), transB=1),), names=("y",))

@@ -63,7 +63,7 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
         gap: How far the two are apart.
     """
     known = (was.keys() & now.keys()) - {name}
-    if any(
+    if not exact.is_local(name, _Only(was, known)) and any(
         _overflows(side[read])
         for read in exact.reads(name, _Only(was, known))
         for side in (was, now)

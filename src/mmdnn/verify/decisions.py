@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import onnx_ir as ir
 
 from mmdnn.verify.compare import Tolerance, difference
 from mmdnn.verify.graphs import Matcher, Pair
@@ -13,6 +14,8 @@ from mmdnn.verify.kinds import KINDS
 
 TRIED = ("random", "half zeros", "constant", "ties", "large", "huge", "tiny", "very tiny", "zeros")
 """What is fed to nodes that differ."""
+SMALL = 64
+"""The elements of a constant whose numbers are fed, too."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,9 @@ def decide(
     """
     tried = 0
     known = _leaves_seen(matcher, pair, seen)
-    for kind in (None, *TRIED) if known is not None else ():
-        fed = _fed(pair, known or [], kind)
-        mine, theirs = fed
+    feeds = [] if known is None else [_fed(pair, known, kind) for kind in (None, *TRIED)]
+    feeds += [] if known is None else _aimed(pair, known)
+    for mine, theirs in feeds:
         one = matcher.exact[0].value(str(pair.a.name), mine)
         other = matcher.exact[1].value(str(pair.b.name), theirs)
         if one is None or other is None:
@@ -55,6 +58,45 @@ def decide(
         if not gap.ok or (gap.doubtful and gap.rms > 0):
             return Decision(pair, gap.reason or f"cosine {gap.cosine:.4f}", tried)
     return Decision(pair, "", tried)
+
+
+Fed = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+
+
+def _aimed(pair: Pair, known: Sequence[np.ndarray]) -> list[Fed]:
+    """Inputs that these two nodes alone call for: their own constants, rows of a table that differ."""
+    nodes = [node for node in (pair.a.producer(), pair.b.producer()) if node is not None]
+    constants = [
+        value.const_value.numpy().ravel().astype(float)
+        for node in nodes
+        for value in node.inputs
+        if value is not None
+        and value.const_value is not None
+        and value.const_value.size <= SMALL
+        and value.const_value.dtype.is_floating_point()
+    ]
+    numbers = np.concatenate([np.empty(0), *constants])
+    wanted = ((numbers, "f"), (_rows(nodes), "iu"))
+    return [
+        _fed(pair, [_like(x, these) if x.dtype.kind in kinds else x for x in known], None)
+        for these, kinds in wanted
+        if these.size
+    ]
+
+
+def _like(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    return np.resize(numbers, array.shape).astype(array.dtype)
+
+
+def _rows(nodes: Sequence[ir.Node]) -> np.ndarray:
+    """The indices at which two constant tables differ that a Gather reads."""
+    tables = [n.inputs[0].const_value for n in nodes if n.op_type == "Gather" and n.inputs[0]]
+    one, other = (*(table.numpy() for table in tables if table is not None), None, None)[:2]
+    if one is None or other is None or one.shape != other.shape:
+        return np.empty(0, np.int64)
+    axis = nodes[0].attributes.get_int("axis", 0)
+    differ = np.moveaxis(one != other, axis, 0)
+    return np.flatnonzero(differ.reshape(len(differ), -1).any(1))
 
 
 def _leaves_seen(

@@ -31,6 +31,18 @@ RANDOM = ("Random", "Bernoulli", "Multinomial")
 LOCAL = frozenset(
     {"Abs", "Add", "Clip", "Concat", "Div", "Gather", "Identity", "LeakyRelu", "Max", "MaxPool"}
     | {"Min", "Mul", "Neg", "PRelu", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Where"}
+    | {
+        "And",
+        "Equal",
+        "Greater",
+        "GreaterOrEqual",
+        "IsInf",
+        "IsNaN",
+        "Less",
+        "LessOrEqual",
+        "Not",
+        "Or",
+    }
 )
 """Operators that round no element by the size of others."""
 

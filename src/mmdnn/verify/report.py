@@ -141,7 +141,8 @@ class Report:
         if fault is not None:
             wrong = sum(1 for layer in self.layers if layer.verdict is Verdict.NO)
             return (
-                f"{wrong} of {_count(self.layers)} disagree; the first at fault is {fault}: "
+                f"{wrong} of {_count(self.layers)} {'disagrees' if wrong == 1 else 'disagree'}; "
+                f"the first at fault is {fault}: "
                 f"{fault.why or fault.difference.reason} (input: {fault.feed})"
             )
         if self.faults:
