@@ -120,6 +120,11 @@ def test_the_command(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert str(cache / "mxnet") in out
     assert "not there; mmengine install cntk" in out
+    assert [environments.lacking(name) for name in ("mxnet", "cntk", "onnx")] == [
+        False,
+        True,
+        False,
+    ]
     assert mmengine.main(["remove", "mxnet"]) == 0
     assert not (cache / "mxnet").exists()
     assert mmengine.main(["remove", "mxnet"]) == 1

@@ -17,7 +17,7 @@ from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.shapes import slip
-from mmdnn.verify import opinions, run, runners
+from mmdnn.verify import environments, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.proof import Proof, Runs, level
@@ -172,12 +172,9 @@ def _settled(
 def _hint(source: Framework, reading: Runs, to: Framework, writing: Runs) -> str:
     """The one command that would prove more."""
     for framework, kind in ((to, writing), (source, reading)):
-        if kind is Runs.IR and framework.name in INSTALLABLE:
+        if kind is Runs.IR and environments.lacking(framework.name):
             return f"mmengine install {framework.name}"
     return ""
-
-
-INSTALLABLE = ("caffe", "cntk", "mxnet")
 
 
 def _with_graph(report: Report, model: ir.Model, to: Framework, staged: Source) -> Report:

@@ -94,6 +94,11 @@ def found(name: str) -> str | None:
     return next((str(python_of(p)) for p in places(name) if python_of(p).is_file()), None)
 
 
+def lacking(name: str) -> bool:
+    """Whether `mmengine install` would bring an engine that is not there."""
+    return name in environments() and found(name) is None
+
+
 def interpreter(name: str) -> str:
     """The interpreter that has an engine.
 

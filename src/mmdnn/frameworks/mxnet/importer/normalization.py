@@ -77,12 +77,19 @@ def instance_norm(
 
 @importer("LayerNorm", doc=f"{NN}.LayerNorm", unused="output_mean_var")
 def layer_norm(
-    node: ImportedNode, op: Op, x: ir.Value, gamma: ir.Value, beta: ir.Value
+    node: ImportedNode,
+    op: Op,
+    x: ir.Value,
+    gamma: ir.Value,
+    beta: ir.Value,
+    *,
+    axis: int,
+    eps: float,
 ) -> ir.Value:
-    axis = node.axis(node.p.axis, x)
+    axis = node.axis(axis, x)
     if axis == rank(x) - 1:
-        return op.LayerNormalization(x, gamma, beta, axis=-1, epsilon=node.p.eps)
-    y = standardized(op, x, [axis], node.p.eps)
+        return op.LayerNormalization(x, gamma, beta, axis=-1, epsilon=eps)
+    y = standardized(op, x, [axis], eps)
     return op.Add(op.Mul(y, _along(op, gamma, x, axis)), _along(op, beta, x, axis))
 
 
