@@ -19,6 +19,7 @@ from mmdnn.registry import Source
 
 RANDOM = "random"
 OTHERWISE = {
+    "EyeLike": "it wants two axes, the batch among them: tests/frameworks/cntk/test_cntk_outputs.py",
     "RandomDistribution": "refused",
     "LogSoftmax": "inside the block of its name only",
     "LocalResponseNormalization (block)": "CNTK's Python calls the block ElementDivide",

@@ -109,15 +109,16 @@ def compress(
     node: ExportedNode, mx: Writer, x: Array, mask: Array, *, axis: int | None = None
 ) -> Array:
     """Places that are known are gathered; MXNet's mask has all that is along the first axis."""
-    along = 0 if axis is None else node.axis(x, axis)
-    sizes, marks = closed(x.shape or ()), mask.numbers()
+    along, marks = 0 if axis is None else node.axis(x, axis), mask.numbers()
+    size = None if x.shape is None else x.shape[along]
     if axis is None:
-        x, sizes = mx.Reshape(x, shape=(-1,)), None if sizes is None else (math.prod(sizes),)
+        sizes = closed(x.shape or ())
+        x, size = mx.Reshape(x, shape=(-1,)), None if sizes is None else math.prod(sizes)
     if marks is not None and not marks.any():
         node.refuse("nothing is left of its input")
     if marks is not None:
         return mx.take(x, mx.constant(np.flatnonzero(marks)), axis=along)
-    if sizes is None or mask.shape != (sizes[along],):
+    if size is None or mask.shape != (size,):
         node.refuse("MXNet has as many marks as the axis has elements")
     if not along:
         return mx.make("_contrib_boolean_mask", x, mask, axis=0)
