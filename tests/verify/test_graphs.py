@@ -58,10 +58,16 @@ def test_what_differs_is_named_and_shown(change, what):
     assert decision.shown
 
 
-def test_a_threshold_is_tried_where_it_stands():
-    limit = np.float32(37.3)
-    one = model_of(lambda op, x: (op.Greater(x, limit),), names=("y",))
-    other = model_of(lambda op, x: (op.GreaterOrEqual(x, limit),), names=("y",))
+@pytest.mark.parametrize("cast", [False, True])
+def test_a_threshold_is_tried_where_it_stands(cast):
+    def compared(operator):
+        def make(op, x):
+            y = op[operator](x, np.float32(37.3))
+            return (op.Cast(y, to=1) if cast else y,)
+
+        return model_of(make, names=("y",))
+
+    one, other = compared("Greater"), compared("GreaterOrEqual")
     comparison, matcher = graphs.compare(one, other)
     assert decisions.decide(matcher, comparison.pairs[0], SEEN).shown
 

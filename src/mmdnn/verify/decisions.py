@@ -65,7 +65,8 @@ Fed = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 def _aimed(pair: Pair, known: Sequence[np.ndarray]) -> list[Fed]:
     """Inputs that these two nodes alone call for: their own constants, rows of a table that differ."""
-    nodes = [node for node in (pair.a.producer(), pair.b.producer()) if node is not None]
+    ends = list(zip(*pair.leaves, strict=True)) or [(), ()]
+    nodes = [*_between(pair.a, ends[0]), *_between(pair.b, ends[1])]
     constants = [
         value.const_value.numpy().ravel().astype(float)
         for node in nodes
@@ -84,6 +85,19 @@ def _aimed(pair: Pair, known: Sequence[np.ndarray]) -> list[Fed]:
     ]
 
 
+def _between(value: ir.Value, leaves: Sequence[ir.Value]) -> list[ir.Node]:
+    """What makes a value from the leaves, the last first."""
+    found: list[ir.Node] = []
+    todo = [value.producer()]
+    while todo and len(found) < SMALL:
+        node = todo.pop(0)
+        if node is None or node in found:
+            continue
+        found.append(node)
+        todo += [each.producer() for each in node.inputs if each is not None and each not in leaves]
+    return found
+
+
 def _like(array: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return np.resize(numbers, array.shape).astype(array.dtype)
 
@@ -94,7 +108,7 @@ def _rows(nodes: Sequence[ir.Node]) -> np.ndarray:
     one, other = (*(table.numpy() for table in tables if table is not None), None, None)[:2]
     if one is None or other is None or one.shape != other.shape:
         return np.empty(0, np.int64)
-    axis = nodes[0].attributes.get_int("axis", 0)
+    axis = next(n for n in nodes if n.op_type == "Gather").attributes.get_int("axis", 0)
     differ = np.moveaxis(one != other, axis, 0)
     return np.flatnonzero(differ.reshape(len(differ), -1).any(1))
 
