@@ -331,17 +331,13 @@ def compare(a: Files, b: Files, **asked: Unpack[Comparing]) -> Report:
     ]
     for side in two:
         _check_trust(side, trust=asked.get("trust", False))
-    given = asked.get("inputs")
     from mmdnn.verify import comparison, conversion
 
-    check = conversion.Check(
-        asked.get("tolerance"),
-        Feed("the user's own", dict(given)) if given else None,
-        asked.get("feeds", 0),
-    )
-    return comparison.compared(
-        two[0], two[1], check, steps=asked.get("steps"), progress=asked.get("progress")
-    )
+    given = Feed("the user's own", dict(asked.get("inputs") or {}))
+    fed = given if given.values else None
+    check = conversion.Check(asked.get("tolerance"), fed, asked.get("feeds", 0))
+    steps, progress = asked.get("steps"), asked.get("progress")
+    return comparison.compared(two[0], two[1], check, steps=steps, progress=progress)
 
 
 def _check_trust(opened: Opened, *, trust: bool) -> None:

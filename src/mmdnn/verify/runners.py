@@ -85,7 +85,10 @@ class Runner:
 
     def each(self, feeds: Sequence[Feeds]) -> Iterator[dict[str, np.ndarray] | Error]:
         """Run on several sets of inputs, together where that is better; what came out, or the error."""
-        together = self.many is not None and sum(_size(feed) for feed in feeds) < TOGETHER
+        together = (
+            self.many is not None
+            and sum(x.nbytes for feed in feeds for x in feed.values()) < TOGETHER
+        )
         if together and self.many is not None and feeds:
             found = self.many([self._fed(values) for values in feeds])
             for values, result in zip(feeds, found, strict=True):
@@ -109,10 +112,6 @@ class Runner:
             result = step(result)
         named = {self.rename.get(name, name): value for name, value in result.items()}
         return {name: value for name, value in named.items() if name not in values}
-
-
-def _size(feed: Feeds) -> int:
-    return sum(array.nbytes for array in feed.values())
 
 
 def engine(framework: registry.Framework, source: registry.Source) -> Runner:
