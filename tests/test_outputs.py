@@ -15,6 +15,9 @@ from mmdnn.errors import UsageError
 from mmdnn.outputs import outputs
 
 WRITER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs have these ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 import sys, time
 from pathlib import Path
 from mmdnn.outputs import outputs
