@@ -88,7 +88,8 @@ def inputs(args: Namespace, opened: Callable[[], Opened]) -> dict[str, np.ndarra
                 raise UsageError(f"--npy: the input '{key}' is given twice")
             found[key] = loaded
         else:
-            found |= {key: loaded[key] for key in loaded.files}
+            with loaded:
+                found |= {key: loaded[key] for key in loaded.files}
     return found
 
 

@@ -41,10 +41,15 @@ def files(folder):
     return Source(network, weights[0] if weights else None)
 
 
+def arrays(path):
+    with np.load(path) as found:
+        return {name: found[name] for name in found.files}
+
+
 def test_where_it_is_trusted_it_agrees_with_caffe(shared):
     agreed = set()
     for folder in list(golden_cases(shared))[::5]:
-        golden = np.load(folder / "golden.npz")
+        golden = arrays(folder / "golden.npz")
         feeds = {key[6:]: golden[key] for key in golden if key.startswith("input/")}
         try:
             found = engine.run(files(folder), feeds)
@@ -78,7 +83,7 @@ def test_every_quirk_that_was_found_is_refused(shared):
         "weights_hdf5",
     ):
         folder = shared / "corpus" / "caffe" / name
-        golden = np.load(folder / "golden.npz")
+        golden = arrays(folder / "golden.npz")
         feeds = {key[6:]: golden[key] for key in golden if key.startswith("input/")}
         with pytest.raises(Error):
             engine.run(files(folder), feeds)

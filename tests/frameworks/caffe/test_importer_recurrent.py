@@ -207,9 +207,10 @@ def test_golden(shared, prefix):
     cases = sorted((shared / "corpus" / "caffe").glob(f"{prefix}*"))
     assert cases
     for case in cases:
-        golden = np.load(case / "golden.npz")
+        with np.load(case / "golden.npz") as arrays:
+            golden = {name: arrays[name] for name in arrays.files}
         source = Source(case / "net.prototxt", next(case.glob("*.caffemodel")))
-        feeds = {key[6:]: golden[key] for key in golden.files if key.startswith("input/")}
+        feeds = {key[6:]: golden[key] for key in golden if key.startswith("input/")}
         for name, value in evaluate(importer.to_ir(reader.read(source)), feeds).items():
             np.testing.assert_allclose(
                 value, golden[f"blob/{name}"], rtol=1e-4, atol=1e-5, err_msg=f"{case.name} {name}"
