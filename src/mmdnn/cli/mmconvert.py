@@ -1,4 +1,4 @@
-"""`mmconvert`: from one framework's files to another's, verified."""
+"""`mmconvert`: from one framework's files to another's, and the proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m mmdnn.tools.convert_model`: a Caffe network to an MXNet checkpoint, verified."""
+"""`python -m mmdnn.tools.convert_model`: a Caffe network to an MXNet checkpoint, and the proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m mmdnn.tools.mxnet2caffe`: an MXNet checkpoint's weights for a given prototxt, verified."""
+"""`python -m mmdnn.tools.mxnet2caffe`: an MXNet checkpoint's weights for a given prototxt, compared."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk._operators import ELEMENTS
 from mmdnn.frameworks.cntk.exporter.guards import log_plus
 from mmdnn.frameworks.cntk.exporter.insides import formula, inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
@@ -35,23 +36,6 @@ def is_whole(value: ir.Value) -> bool:
     return value.dtype is not None and value.dtype.is_integer()
 
 
-UNARY = {
-    "Neg": "Negate",
-    "Exp": "Exp",
-    "Floor": "Floor",
-    "Abs": "Abs",
-    "Sin": "Sin",
-    "Cos": "Cos",
-    "Tan": "Tan",
-    "Sinh": "Sinh",
-    "Cosh": "Cosh",
-    "Asin": "Asin",
-    "Acos": "Acos",
-    "Atan": "Atan",
-    "Asinh": "Asinh",
-    "Atanh": "Atanh",
-}
-
 SPELLED = {
     "Acosh": "Log(x + Sqrt((x - 1) * (x + 1)))",
     "Ceil": "-Floor(-x)",
@@ -64,9 +48,9 @@ SPELLED = {
 BINARY = {"Sub": "Minus", "Mul": "ElementTimes"}
 
 
-@exporter(*UNARY, doc=f"{API}/cntk.ops#exp")
+@exporter(*ELEMENTS, doc=f"{API}/cntk.ops#exp")
 def unary(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
-    return cntk[UNARY[node.type]](x)
+    return cntk[ELEMENTS[node.type]](x)
 
 
 @exporter(*SPELLED, doc="https://onnx.ai/onnx/operators/onnx__Round.html")

@@ -9,27 +9,13 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk._operators import BY_DATA_TYPE
+from mmdnn.frameworks.cntk._operators import BY_DATA_TYPE, ELEMENTS
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
 from mmdnn.ir.values import least
 
-UNARY = {
-    "Negate": "Neg",
-    "Exp": "Exp",
-    "Floor": "Floor",
-    "Abs": "Abs",
-    "Sin": "Sin",
-    "Cos": "Cos",
-    "Tan": "Tan",
-    "Sinh": "Sinh",
-    "Cosh": "Cosh",
-    "Asin": "Asin",
-    "Acos": "Acos",
-    "Atan": "Atan",
-    "Asinh": "Asinh",
-    "Atanh": "Atanh",
+UNARY = {cntk: onnx for onnx, cntk in ELEMENTS.items()} | {
     "NoOp": "Identity",
     "Pass": "Identity",
     "StopGradient": "Identity",
