@@ -248,8 +248,9 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
     """`convert`, once it is known what is what."""
     report: Report | None = None
     notes: tuple[str, ...] = ()
-    with outputs(opened.source.files, clobber=request.clobber) as place:
+    with outputs([*opened.source.files, *opened.made], clobber=request.clobber) as place:
         place(target)
+        place.keep(opened.made)
         model = opened.model()
         place.protect(files_of(model))
         split, steps = preprocessing.split(model) if request.split_preprocess else (model, {})

@@ -20,10 +20,17 @@ Files: TypeAlias = PathLike | Sequence[PathLike]
 
 @dataclass(frozen=True)
 class Opened:
-    """A model's files, the framework they are of, and how the user wants them read."""
+    """A model's files, the framework they are of, and how the user wants them read.
+
+    Attributes:
+        framework: Whose they are.
+        source: The files that are read, and what the user said of them.
+        made: Files that were made of it before, which the user gave in its place.
+    """
 
     framework: Framework
     source: Source
+    made: tuple[Path, ...] = ()
 
     @property
     def network(self) -> Path:

@@ -41,6 +41,7 @@ class Staging:
         self.replaced: list[Path] = []
         self._clobber = clobber
         self._sources: dict[tuple[int, int], Path] = {}
+        self._kept: set[Path] = set()
         self.protect(sources)
         self._folders: dict[Path, tuple[Path, int | None]] = {}
         self._targets: dict[Path, Path] = {}
@@ -74,6 +75,10 @@ class Staging:
         """Have these files refused as places to write to, by whatever name."""
         self._sources |= {_identity(path): path for path in sources if path.exists()}
 
+    def keep(self, paths: Iterable[Path]) -> None:
+        """Have these files, which hold already what would be written in their places, stay as they are."""
+        self._kept |= {Path(os.path.realpath(path)) for path in paths}
+
     def said(self) -> list[str]:
         """What the user should know once all is in place."""
         if not self.replaced:
@@ -83,6 +88,8 @@ class Staging:
 
     def _check(self, final: Path, target: Path, *, directory: bool = False) -> None:
         """Refuse what may not be replaced."""
+        if final in self._kept:
+            return
         if directory and not final.is_dir():
             raise UsageError("is in the way: it is no directory", file=target)
         if not directory and final.is_dir():
@@ -120,7 +127,8 @@ class Staging:
         for _, final in beside:
             if final.exists():
                 self._check(final, final)
-        return [*beside, *reversed(asked)]
+        ready = [*beside, *reversed(asked)]
+        return [(staged, final) for staged, final in ready if final not in self._kept]
 
     def discard(self) -> None:
         """Remove everything that was not moved."""

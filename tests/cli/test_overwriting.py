@@ -69,6 +69,19 @@ def test_the_representation_neither(here: Path, capsys: pytest.CaptureFixture[st
         assert (code, "give the result another name" in said) == (1, True), line
 
 
+def test_nor_the_code_that_stands_for_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "mmtoir -f onnx -n net.onnx -d net")[0] == 0
+    assert call(capsys, "mmtocode -f pytorch -n net.pb -d net.py")[0] == 0
+    (here / "net.py").write_text(f"# mine\n{(here / 'net.py').read_text()}")
+    before = (here / "net.py").read_bytes()
+    code, said = call(capsys, "mmtomodel -f pytorch -in net.py -iw net.npy -o net.py")
+    assert (code, "give the result another name" in said) == (1, True)
+    line = "mmtomodel -f pytorch -in net.py -iw net.npy -o net.safetensors --noVerify --noClobber"
+    assert call(capsys, line)[0] == 0
+    assert (here / "net.safetensors").is_file()
+    assert (here / "net.py").read_bytes() == before
+
+
 def test_one_file_for_two(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = call(capsys, "mmconvert net.onnx -om a.py -ow ./a.py --noVerify")
     assert (code, "both the model and its weights" in said) == (1, True)

@@ -12,6 +12,7 @@ import filecmp
 import inspect
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,7 @@ def _with_weights(
     options: Mapping[str, str] | None,
 ) -> Opened:
     """The representation, once the weights are known to be its own or those made from it."""
+    found = replace(found, made=(code,) if weights is None else (code, weights))
     if weights is None:
         return found
     if not weights.is_file():

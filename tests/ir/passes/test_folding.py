@@ -44,6 +44,12 @@ def test_division_by_zero_is_left_alone() -> None:
     assert fold(graph[0]) is None
 
 
+@pytest.mark.parametrize("call", ["ConstantOfShape(s)", "Expand(a, s)"])
+def test_what_would_fill_the_memory_is_left_alone(call: str) -> None:
+    text = "g () => (y) <int64[2] s = {1048576, 1048576}, int64[1] a = {1}>"
+    assert fold(model(f"{text} {{ y = {call} }}").graph[0]) is None
+
+
 def test_sizes_that_are_known_of_a_shape_that_is_not() -> None:
     graph = model(
         "g (float[batch,3,4] x) => (y) <int64[1] one = {1}, int64[1] three = {3}> "

@@ -129,6 +129,16 @@ def test_padding_that_no_size_changes_is_known_of_open_sizes(op: str, mode: str)
     holds(raw, 8, 4)
 
 
+@pytest.mark.parametrize("op", POOLS)
+@pytest.mark.parametrize("pads", [[0, 0], [0, 1], [1, 0]])
+def test_an_image_smaller_than_the_kernel_has_a_window(op: str, pads: list[int]) -> None:
+    for size, stride in ((1, 2), (2, 2), (2, 3), (1, 3)):
+        if 0 < 3 - size - sum(pads) < stride:
+            raw = model(op, (size,), [3], pads=pads, strides=[stride])
+            holds(raw, size)
+            assert sum(explicit(raw)["pads"]) == 3 - size
+
+
 def test_padding_that_depends_on_an_open_size_stays_a_word() -> None:
     raw = model("Conv", ("H", 8), [3, 3], auto_pad="SAME_UPPER", strides=[2, 2])
     (node,) = canonical(raw).graph

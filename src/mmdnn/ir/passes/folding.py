@@ -22,6 +22,9 @@ from mmdnn.ir.values import constant
 LIMIT = 1 << 16
 """Elements that are folded at most."""
 
+FILLED = 1 << 31
+"""Bytes of a filled tensor that becomes a weight at most; a larger one is left to the model that runs."""
+
 
 def fold(node: ir.Node) -> np.ndarray | ir.TensorProtocol | None:
     """The node's value where it is known, else None; a `Reshape`'s target may become constant."""
@@ -78,7 +81,7 @@ def _shape(node: ir.Node) -> np.ndarray | None:
 
 
 def _constant_of_shape(node: ir.Node) -> ir.TensorProtocol | None:
-    """A filled tensor, made when it is needed."""
+    """A filled tensor, made when it is needed; None where it is not known, or too large."""
     target = _array(node.inputs[0])
     if target is None:
         return None
@@ -93,6 +96,8 @@ def _constant_of_shape(node: ir.Node) -> ir.TensorProtocol | None:
             operator=node.op_type,
         )
     dtype = attribute.as_tensor().dtype if attribute else ir.DataType.FLOAT
+    if math.prod(shape) * dtype.itemsize > FILLED:
+        return None
     if math.prod(shape) <= LIMIT >> 6:
         return ir.tensor(np.full(shape, fill), dtype=dtype, name=node.outputs[0].name)
     return ir.LazyTensor(
@@ -176,6 +181,11 @@ def _gather(node: ir.Node, x: np.ndarray, index: np.ndarray) -> np.ndarray:
     return np.take(x, index, axis=node.attributes["axis"].as_int())
 
 
+def _expand(_node: ir.Node, x: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+    shape = np.broadcast_shapes(x.shape, tuple(target))
+    return np.broadcast_to(x, shape) if x.dtype.kind in "iu" and math.prod(shape) <= LIMIT else None
+
+
 def _reshape(node: ir.Node, x: np.ndarray, target: np.ndarray) -> np.ndarray:
     zero = node.attributes.get_int("allowzero")
     return x.reshape(
@@ -189,7 +199,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     "Concat": lambda node, *arrays: np.concatenate(arrays, node.attributes["axis"].as_int()),
     "Div": _integers(_divide),
     "Equal": _integers(np.equal),
-    "Expand": lambda _node, x, shape: x * np.ones(shape, x.dtype) if x.dtype.kind in "iu" else None,
+    "Expand": _expand,
     "Gather": _gather,
     "Greater": _integers(np.greater),
     "Less": _integers(np.less),

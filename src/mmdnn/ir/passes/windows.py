@@ -9,6 +9,8 @@ onnx__ConvTranspose.html, onnx__MaxPool.html). Where the standard's text leaves 
 * SAME counts the dilation of a pooling (onnxruntime forgets it, and then makes another size than it infers).
 * SAME has its number of windows from the strides alone, so that `ceil_mode` changes nothing; with VALID it
   rounds up (so onnxruntime and ONNX's inference; by the standard's formula it would change nothing too).
+* A pooling whose padded image is smaller than its kernel, by less than a stride, has one window, which
+  reaches behind it (so onnxruntime and ONNX's inference, whose division rounds towards zero).
 """
 
 from __future__ import annotations
@@ -94,7 +96,23 @@ def _direct(node: ir.Node, spans: list[int], strides: list[int]) -> dict[str, li
         pads = shared([total or 0 for total in totals], mode)
         _reset(node, "ceil_mode")
     _reset(node, "auto_pad")
+    if node.op_type in POOLS and not node.attributes.get_int("ceil_mode"):
+        pads = _filled(pads, _sizes(node, len(spans)), spans, strides)
     return {"pads": pads}
+
+
+def _filled(
+    pads: list[int], sizes: list[int | None], spans: list[int], strides: list[int]
+) -> list[int]:
+    """Pads with which the only window of an image that is too small fits."""
+    count = len(spans)
+    ends = []
+    for size, span, stride, begin, end in zip(
+        sizes, spans, strides, pads[:count], pads[count:], strict=True
+    ):
+        lacking = 0 if size is None else span - (size + begin + end)
+        ends.append(end + lacking if 0 < lacking < stride else end)
+    return pads[:count] + ends
 
 
 def same_padding(size: int | None, span: int, stride: int) -> int | None:
