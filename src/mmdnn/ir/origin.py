@@ -8,14 +8,51 @@ written as the one that it was only where it still computes the same.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 
 import onnx_ir as ir
 
-from mmdnn.ir import FRAMEWORK, LAYER, TYPE
+from mmdnn.ir import FRAMEWORK, LAYER, PARAMETERS, TYPE
 
 ORIGIN = "mmdnn.origin"
-"""Of a node, input or initializer: framework, place, type and name of the layer before, by colons."""
+"""Of a node, input or initializer: the text of the `Origin` of its layer."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A layer of the framework before.
+
+    Attributes:
+        framework: That framework's name.
+        place: The layer's place among the others.
+        type: Its type, "" for an input or a weight.
+        name: Its name.
+        parameters: What the files said of it (see `PARAMETERS`), "" where nothing is known.
+    """
+
+    framework: str
+    place: int
+    type: str
+    name: str
+    parameters: str = ""
+
+    @property
+    def text(self) -> str:
+        """It as JSON, as files and metadata have it."""
+        return json.dumps({k: v for k, v in asdict(self).items() if v != ""}, ensure_ascii=False)
+
+    @classmethod
+    def of(cls, text: str) -> Origin | None:
+        """What such a text says; None for any other."""
+        try:
+            found = cls(**{"type": "", **json.loads(text)})
+        except (ValueError, TypeError, RecursionError):
+            return None
+        kinds = {field.name: int if field.name == "place" else str for field in fields(cls)}
+        usual = all(type(getattr(found, name)) is kind for name, kind in kinds.items())
+        return found if usual else None
 
 
 def notes(model: ir.Model, target: str) -> Callable[[Mapping[str, str]], str]:
@@ -29,11 +66,14 @@ def notes(model: ir.Model, target: str) -> Callable[[Mapping[str, str]], str]:
     places = {layer: place for place, layer in enumerate(dict.fromkeys(layers))}
 
     def note(props: Mapping[str, str]) -> str:
-        found = props.get(ORIGIN, "")
-        if framework and LAYER in props:
-            layer = props[LAYER]
-            found = f"{framework}:{places.get(layer, len(places))}:{props.get(TYPE, '')}:{layer}"
-        return "" if found.startswith(f"{target}:") else found
+        if not framework or LAYER not in props:
+            before = Origin.of(props.get(ORIGIN, ""))
+            return before.text if before is not None and before.framework != target else ""
+        if framework == target:
+            return ""
+        place = places.get(props[LAYER], len(places))
+        said = props.get(TYPE, ""), props[LAYER], props.get(PARAMETERS, "")
+        return Origin(framework, place, *said).text
 
     return note
 
@@ -55,12 +95,13 @@ def adopt(model: ir.Model, framework: str) -> None:
     """Make what the model was in this framework its layers again, in their order, in place."""
     places: dict[ir.Node | ir.Value, int] = {}
     for each in _tagged(model.graph):
-        parts = each.metadata_props.get(ORIGIN, "").split(":", 3)
-        if len(parts) == 4 and parts[0] == framework and parts[1].isdigit():
-            places[each] = int(parts[1])
-            each.metadata_props[LAYER] = parts[3]
-            if parts[2]:
-                each.metadata_props[TYPE] = parts[2]
+        props = each.metadata_props
+        before = Origin.of(props.get(ORIGIN, ""))
+        if before is not None and before.framework == framework:
+            places[each] = before.place
+            props.pop(PARAMETERS, None)
+            was = {LAYER: before.name, TYPE: before.type, PARAMETERS: before.parameters}
+            props.update({key: text for key, text in was.items() if text})
     if places:
         model.metadata_props[FRAMEWORK] = framework
         _reorder(model.graph, places)

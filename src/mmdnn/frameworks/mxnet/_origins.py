@@ -1,9 +1,8 @@
 """What nodes were before they were MXNet's, as attributes of theirs, which MXNet keeps and does not read.
 
-`__layer__` is the framework, place, type and name of the layer, by colons; `__parameters__` what its file
-said of it; `__computed__` is on variables that are no weights, but numbers of the source's own code;
-`__fixed__` on inputs whose batch cannot be another one; `__input__` on inputs that a layer takes in the
-place of a weight. See `mmdnn.ir.origin`.
+`__layer__` is the layer's `Origin` (see `mmdnn.ir.origin`); `__computed__` is on variables that are no
+weights, but numbers of the source's own code; `__fixed__` on inputs whose batch cannot be another one;
+`__input__` on inputs that a layer takes in the place of a weight.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from collections.abc import Iterable, Mapping
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry, Node
-from mmdnn.ir import COMPUTED, PARAMETERS, origin
+from mmdnn.ir import COMPUTED, origin
 
 LAYERS = "__layer__"
 FIXED = "__fixed__"
 INPUT = "__input__"
-KEYS = {LAYERS: origin.ORIGIN, "__parameters__": PARAMETERS, "__computed__": COMPUTED}
+KEYS = {LAYERS: origin.ORIGIN, "__computed__": COMPUTED}
 """Attributes, and the metadata in the IR."""
 ATTRIBUTES = frozenset({*KEYS, FIXED, INPUT})
 
