@@ -1,5 +1,6 @@
 """A node on its way out: its attributes become parameters, or the node is refused by name."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mmdnn import registry
 from mmdnn.errors import UnsupportedError
 from mmdnn.ir import LAYER, OPSET, TYPE
 from mmdnn.ir.builder import Builder
-from mmdnn.ir.exporting import WINDOW, ExportedNode, Exporter, shortest
+from mmdnn.ir.exporting import WINDOW, ExportedNode, Exporter, Refusals, shortest
 from mmdnn.ir.operators import Entry
 from mmdnn.ir.passes.defaults import LEFT_OUT
 
@@ -198,3 +199,21 @@ def test_a_signature_is_the_schema(entries: list[Entry]) -> None:
             continue
         assert any(name in schema for schema in schemas), name
         assert optional == any(schema.get(name, True) for schema in schemas), name
+
+
+def test_refusals_are_told_together() -> None:
+    def refuse(node: ExportedNode, error: Exception) -> None:
+        raise error
+
+    nodes = [ExportedNode(ir.node("Relu", [], name=f"r{i}")) for i in range(3)]
+    refusals = Refusals("Caffe")
+    refusals.check()
+    assert refusals.attempt(nodes[0], lambda: None)
+    errors = UnsupportedError("no", layer="r1", operator="Relu"), ValueError("3 for 4")
+    for node, error in zip(nodes[1:], errors, strict=True):
+        assert not refusals.attempt(node, partial(refuse, node, error))
+    with pytest.raises(UnsupportedError, match="2 layers cannot be written as Caffe") as caught:
+        refusals.check()
+    assert "layer 'r1' (Relu): no" in str(caught.value)
+    assert "layer 'r2' (Relu): its sizes do not fit (3 for 4)" in str(caught.value)
+    assert "mmlist caffe" in str(caught.value)

@@ -213,6 +213,51 @@ class ExportedNode:
         raise UnsupportedError(reason, layer=self.layer, operator=self.source_type or self.type)
 
 
+class Refusals:
+    """What is refused of a model's nodes: all of it is told at once.
+
+    Args:
+        framework: The target's name, as in messages.
+    """
+
+    MOST = 20
+
+    def __init__(self, framework: str) -> None:
+        self.framework = framework
+        self.found: list[UnsupportedError] = []
+
+    def attempt(self, node: ExportedNode, write: Callable[[], None]) -> bool:
+        """Whether a node is written, not refused."""
+        try:
+            write()
+        except UnsupportedError as error:
+            self.found.append(error)
+        except ValueError as error:
+            reason = f"its sizes do not fit ({error})"
+            self.found.append(UnsupportedError(reason, layer=node.layer, operator=node.type))
+        else:
+            return True
+        return False
+
+    def check(self) -> None:
+        """Refuse the model if there is any.
+
+        Raises:
+            UnsupportedError: With every reason, up to a limit.
+        """
+        if len(self.found) == 1:
+            raise self.found[0]
+        lines = [f"    layer '{e.layer}' ({e.operator}): {e.message}" for e in self.found]
+        if len(lines) > self.MOST:
+            lines[self.MOST :] = [f"    and {len(lines) - self.MOST} more"]
+        if lines:
+            count, name = len(self.found), self.framework
+            raise UnsupportedError(
+                f"{count} layers cannot be written as {name}:\n" + "\n".join(lines),
+                hint=f"'mmlist {name.lower()}' shows what is supported.",
+            )
+
+
 def layer_of(node: ir.Node) -> str:
     """The name of a node's layer: the source's, or its own, or that of what it makes."""
     return node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name)

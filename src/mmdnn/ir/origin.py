@@ -85,6 +85,12 @@ def record(graph: ir.Graph, said: Mapping[str, str], key: str = ORIGIN) -> None:
             node.metadata_props[key] = said[node.metadata_props[LAYER]]
 
 
+def recorded(graph: ir.Graph, key: str = ORIGIN) -> dict[str, str]:
+    """What is recorded of a graph's layers, by their names."""
+    nodes = (node.metadata_props for node in graph)
+    return {props[LAYER]: props[key] for props in nodes if props.keys() >= {LAYER, key}}
+
+
 def _tagged(graph: ir.Graph) -> Iterator[ir.Value | ir.Node]:
     yield from graph.inputs
     yield from graph.initializers.values()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Container, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import onnx_ir as ir
 
@@ -11,7 +11,7 @@ from mmdnn.errors import Error
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.builder import NeedsStatic
 from mmdnn.ir.lifting.equivalents import FORMS
-from mmdnn.ir.lifting.groups import GiveUp, Group
+from mmdnn.ir.lifting.groups import GiveUp, Group, groups
 from mmdnn.ir.lifting.matching import Handed, Match
 
 NOT_IT = (
@@ -41,6 +41,65 @@ class Proposal(Protocol):
             bottoms: What it is to read, in a graph of its own.
             tops: How many results are wanted.
         """
+
+
+P = TypeVar("P", bound=Proposal)
+
+
+class Lifted(Generic[P]):
+    """The layers that nodes of a domain stand for.
+
+    Args:
+        domain: The nodes' domain, the framework's own (see `Exporter`).
+        propose: The layer that a group may have been.
+    """
+
+    def __init__(self, domain: str, propose: Callable[[Group], P]) -> None:
+        self.domain = domain
+        self.propose = propose
+        self.layers: dict[str, P] = {}
+
+    def __getitem__(self, node: ir.Node) -> P:
+        return self.layers[str(node.name)]
+
+    def lift(self, model: ir.Model, types: Container[str]) -> None:
+        """Replace the groups of these types by single nodes where the layer is the source, in place."""
+        for group in groups(model, types):
+            try:
+                proposal = self.propose(group)
+            except NOT_IT:
+                continue
+            if is_source(proposal, group):
+                name = f"lifted {len(self.layers)}"
+                self.layers[name] = proposal
+                replace(model.graph, group, proposal, self.domain, name)
+
+    def close(self, model: ir.Model) -> bool:
+        """Work out the shapes of these nodes that were open, where those of what they read are known.
+
+        Returns:
+            Whether one was.
+        """
+        closed = False
+        for node in model.graph:
+            if node.domain != self.domain or all(map(_is_known, node.outputs)):
+                continue
+            layer = self[node]
+            bottoms = [value for value in node.inputs[: len(layer.bottoms)] if value is not None]
+            if not all(map(_is_known, bottoms)):
+                continue
+            try:
+                results, _ = layer.imported(bottoms, len(node.outputs))
+            except (Error, NeedsStatic):
+                continue
+            for output, result in zip(node.outputs, results, strict=False):
+                output.shape = result.shape
+            closed |= all(map(_is_known, node.outputs))
+        return closed
+
+
+def _is_known(value: ir.Value) -> bool:
+    return value.shape is not None and value.shape.is_static()
 
 
 def is_source(proposal: Proposal, group: Group) -> bool:

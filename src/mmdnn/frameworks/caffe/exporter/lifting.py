@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,19 +10,19 @@ import numpy as np
 import onnx_ir as ir
 from google.protobuf import text_format
 
-from mmdnn.errors import Error
 from mmdnn.frameworks.caffe._layers import LIFTED
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import LIFTED as LIFTED_DOMAIN
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.frameworks.caffe.graph import Filler, Layer, message
 from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
-from mmdnn.ir import LAYER, PARAMETERS
-from mmdnn.ir.builder import Builder, NeedsStatic
+from mmdnn.ir import PARAMETERS
+from mmdnn.ir.builder import Builder
 from mmdnn.ir.importing import GraphImporter
-from mmdnn.ir.lifting.groups import GiveUp, Group, groups
+from mmdnn.ir.lifting.groups import GiveUp, Group
 from mmdnn.ir.lifting.matching import Handed
-from mmdnn.ir.lifting.proposals import NOT_IT, is_source, replace
+from mmdnn.ir.lifting.proposals import Lifted
+from mmdnn.ir.origin import recorded
 from mmdnn.tensors import references
 
 
@@ -104,68 +104,15 @@ class _Tried(Layer):
         return shape[:covered] if covered > 0 else shape
 
 
-def said(model: ir.Model) -> dict[str, str]:
-    """What Caffe's files said of the layers of a model, by their names."""
-    nodes = (node.metadata_props for node in model.graph)
-    return {
-        props[LAYER]: props[PARAMETERS] for props in nodes if props.keys() >= {LAYER, PARAMETERS}
-    }
+def lifted(model: ir.Model) -> Lifted[Proposal]:
+    """What may stand for the layers of a model, of which the files said something."""
+    said = recorded(model.graph, PARAMETERS)
+    return Lifted(LIFTED_DOMAIN, lambda group: Proposal.of(group, said[group.name]))
 
 
-def lift(
-    model: ir.Model, layers: Mapping[str, str], fork: str, round_: str = ""
-) -> dict[str, Proposal]:
-    """Replace groups by single nodes, in place.
-
-    Args:
-        model: What is changed.
-        layers: What is `said` of its layers.
-        fork: The fork whose layers may be used.
-        round_: What tells the nodes' names from those of a lift before.
-
-    Returns:
-        By node name, the layer that it stands for.
-    """
-    found: dict[str, Proposal] = {}
-    types = LIFTED if fork == "ssd" else LIFTED - {"Normalize"}
-    for number, group in enumerate(groups(model, types)):
-        try:
-            proposal = Proposal.of(group, layers[group.name])
-        except NOT_IT:
-            continue
-        if is_source(proposal, group):
-            name = f"lifted {round_}{number}"
-            found[name] = proposal
-            replace(model.graph, group, proposal, LIFTED_DOMAIN, name)
-    return found
-
-
-def close(model: ir.Model, lifted: dict[str, Proposal]) -> bool:
-    """Work out the shapes that were open, once those of the inputs are known.
-
-    Returns:
-        Whether one was.
-    """
-    closed = False
-    for node in model.graph:
-        if node.domain != LIFTED_DOMAIN or all(_is_known(output) for output in node.outputs):
-            continue
-        layer = lifted[str(node.name)]
-        bottoms = [value for value in node.inputs[: len(layer.bottoms)] if value is not None]
-        if not all(_is_known(value) for value in bottoms):
-            continue
-        try:
-            results, _ = layer.imported(bottoms, len(node.outputs))
-        except (Error, NeedsStatic):
-            continue
-        for output, result in zip(node.outputs, results, strict=False):
-            output.shape = result.shape
-        closed |= all(_is_known(output) for output in node.outputs)
-    return closed
-
-
-def _is_known(value: ir.Value) -> bool:
-    return value.shape is not None and value.shape.is_static()
+def types(fork: str) -> frozenset[str]:
+    """What a fork has of the layers that may be lifted."""
+    return LIFTED if fork == "ssd" else LIFTED - {"Normalize"}
 
 
 def no_statistics(channels: int) -> list[ir.TensorProtocol]:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError
 from mmdnn.frameworks.caffe._messages import new_layer
-from mmdnn.frameworks.caffe.exporter import batch, lifting
+from mmdnn.frameworks.caffe.exporter import lifting
 from mmdnn.frameworks.caffe.exporter.assembly import finish
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
 from mmdnn.frameworks.caffe.exporter.recurrent import known_view
 from mmdnn.frameworks.caffe.exporter.table import LIFTED, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Unfinished, Writer
-from mmdnn.frameworks.caffe.graph import Network
+from mmdnn.frameworks.caffe.graph import Filler, Network
 from mmdnn.ir import FRAMEWORK, LAYER, TYPE
-from mmdnn.ir.exporting import ExportedNode
+from mmdnn.ir.exporting import ExportedNode, Refusals
+from mmdnn.ir.lifting.proposals import Lifted
 from mmdnn.ir.origin import adopt, notes
+from mmdnn.ir.passes import batch
 from mmdnn.ir.passes.unrolling import unroll
 
 FORKS = ("ssd",)
 """Forks of Caffe whose layers may be used, if the caller says so."""
+
+OTHER = 1009
+"""Times the batch that the files say: one that is the size of nothing else, and splits as that does.
+
+Some layers can only be written for one batch: a Tile along it, a Slice of it, a Reshape that moves it. Such
+a network is found by writing it for another batch too; its inputs then pass through a Reshape that says
+the batch, so that Caffe stops on another one.
+"""
 
 _MOVING = frozenset(
     {
@@ -57,10 +69,24 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
     if not batch.opened(model):
         return network
     try:
-        other = _written(model, fork, batch.OTHER)
+        if _are_alike(network, _written(model, fork, OTHER)):
+            return network
     except Error:
-        return _written(model, fork, fixed=True)
-    return network if batch.alike(network, other) else _written(model, fork, fixed=True)
+        pass
+    return _written(model, fork, fixed=True)
+
+
+def _are_alike(one: Network, other: Network) -> bool:
+    """Whether two networks are the same but for the sizes of their inputs."""
+    return len(one.layers) == len(other.layers) and all(
+        (a.type == b.type == "Input" or a.message == b.message)
+        and [_shape(blob) for blob in a.blobs] == [_shape(blob) for blob in b.blobs]
+        for a, b in zip(one.layers, other.layers, strict=True)
+    )
+
+
+def _shape(blob: ir.TensorProtocol | Filler) -> tuple[int, ...] | None:
+    return None if isinstance(blob, Filler) else tuple(blob.shape.numpy())
 
 
 _SSD = {"DetectionOutput", "Normalize", "Permute", "PriorBox"}
@@ -77,13 +103,13 @@ def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False)
     opened = batch.opened(model) if fixed else set()
     model = model.clone()
     adopt(model, "caffe")
-    said = lifting.said(model)
-    lifted = lifting.lift(model, said, fork)
-    batch.close(model, times)
-    lifting.close(model, lifted)
+    lifted, types = lifting.lifted(model), lifting.types(fork)
+    lifted.lift(model, types)
+    batch.close(model, "Caffe", times)
+    lifted.close(model)
     model = _prepared(model)
-    lifted |= lifting.lift(model, said, fork, "later ")  # by sizes that are known by now
-    while lifting.close(model, lifted):
+    lifted.lift(model, types)  # by sizes that are known by now
+    while lifted.close(model):
         model = _prepared(model)
     exporter.check(model)
     return NetworkBuilder(model, lifted, fork, opened).run()
@@ -101,22 +127,24 @@ class NetworkBuilder:
     """What the functions of the table write into."""
 
     def __init__(
-        self, model: ir.Model, lifted: dict[str, lifting.Proposal], fork: str, fixed: set[str]
+        self, model: ir.Model, lifted: Lifted[lifting.Proposal], fork: str, fixed: set[str]
     ) -> None:
         self.model = model
         self.lifted = lifted
         self.fixed = fixed
         self.network = Unfinished(fork, notes(model, "caffe"))
         self.operands: dict[ir.Value, Operand] = {}
-        self.refusals: list[UnsupportedError] = []
+        self.refusals = Refusals("Caffe")
 
     def run(self) -> Network:
         """The network of the whole model."""
         inputs = [self._input(value) for value in self.model.graph.inputs]
         for node in self.model.graph:
-            self._node(node)
-        if self.refusals:
-            raise _together(self.refusals)
+            exported = ExportedNode(node)
+            if not self.refusals.attempt(exported, partial(self._node, exported)):
+                for output in node.outputs:
+                    self.operands.setdefault(output, Blob(_known_shape(output), value=output))
+        self.refusals.check()
         outputs = [(value, self._output(value)) for value in self.model.graph.outputs]
         return finish(self.model.graph.name or "network", self.network.drafts, inputs, outputs)
 
@@ -158,36 +186,20 @@ class NetworkBuilder:
             self.operands[value] = Constant(value)
         return self.operands[value]
 
-    def _node(self, node: ir.Node) -> None:
-        exported = ExportedNode(node)
-        try:
-            inputs = [None if value is None else self.operand(value) for value in node.inputs]
-            results = self._export(exported, node, inputs)
-            for index, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
-                if result is not None:
-                    self._bind(exported, output, result)
-                elif exported.wants(index):
-                    exported.refuse(f"its output {index + 1} is used, which Caffe does not have")
-        except UnsupportedError as error:
-            self._give_up(node, error)
-        except ValueError as error:
-            reason = f"its sizes do not fit ({error})"
-            self._give_up(
-                node, UnsupportedError(reason, layer=exported.layer, operator=node.op_type)
-            )
+    def _node(self, exported: ExportedNode) -> None:
+        node = exported.node
+        inputs = [None if value is None else self.operand(value) for value in node.inputs]
+        results = self._export(exported, inputs)
+        for index, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
+            if result is not None:
+                self._bind(exported, output, result)
+            elif exported.wants(index):
+                exported.refuse(f"its output {index + 1} is used, which Caffe does not have")
 
-    def _give_up(self, node: ir.Node, error: UnsupportedError) -> None:
-        self.refusals.append(error)
-        for output in node.outputs:
-            if output not in self.operands:
-                self.operands[output] = Blob(_known_shape(output), value=output)
-
-    def _export(
-        self, exported: ExportedNode, node: ir.Node, inputs: list[Operand | None]
-    ) -> list[Operand | None]:
-        writer = Writer(self.network, exported)
+    def _export(self, exported: ExportedNode, inputs: list[Operand | None]) -> list[Operand | None]:
+        node, writer = exported.node, Writer(self.network, exported)
         if node.domain == LIFTED:
-            return list(lifting.write(writer, self.lifted[str(node.name)], inputs))
+            return list(lifting.write(writer, self.lifted[node], inputs))
         for value, operand in zip(node.inputs, inputs, strict=True):
             if isinstance(operand, Blob) and value is not None:
                 _check_type(exported, value)
@@ -225,19 +237,6 @@ def _check_type(exported: ExportedNode, value: ir.Value) -> None:
 
 def _is_integer(value: ir.Value) -> bool:
     return value.dtype is not None and value.dtype.is_integer()
-
-
-def _together(refusals: list[UnsupportedError]) -> UnsupportedError:
-    """One error for all layers that are refused."""
-    if len(refusals) == 1:
-        return refusals[0]
-    lines = [f"    layer '{e.layer}' ({e.operator}): {e.message}" for e in refusals[:20]]
-    if len(refusals) > 20:
-        lines.append(f"    and {len(refusals) - 20} more")
-    return UnsupportedError(
-        f"{len(refusals)} layers cannot be written as Caffe:\n" + "\n".join(lines),
-        hint="'mmlist caffe' shows what is supported.",
-    )
 
 
 __all__ = ["FORKS", "from_ir"]

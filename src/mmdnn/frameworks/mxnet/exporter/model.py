@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
@@ -13,6 +15,7 @@ from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol, reachable
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
 from mmdnn.ir import SAID
+from mmdnn.ir.exporting import Refusals
 from mmdnn.ir.origin import adopt
 
 VERSION = {"mxnet_version": ["int", 10901]}
@@ -34,8 +37,11 @@ def from_ir(model: ir.Model) -> Model:
     scope = Scope(model)
     for value in model.graph.inputs:
         scope.values[value] = _input(value)
+    refusals = Refusals("MXNet")
     for node in model.graph:
-        write(scope, node)
+        if not refusals.attempt(ExportedNode(node), partial(write, scope, node)):
+            scope.give_up(node)
+    refusals.check()
     return _model(scope, [_head(scope, value) for value in model.graph.outputs])
 
 

@@ -60,6 +60,12 @@ class Scope:
             self.values[value] = Array(made.entry, value, made.dtype)
         return self.values[value]
 
+    def give_up(self, node: ir.Node) -> None:
+        """Go on behind a node that is refused."""
+        for output in node.outputs:
+            made = Array(Entry(Node(VARIABLE, str(output.name))), output, output.dtype)
+            self.values.setdefault(output, made)
+
     def parameter(self, name: str, tensor: ir.TensorProtocol, *, auxiliary: bool = False) -> Array:
         """A variable whose array the model has."""
         if tensor.dtype == ir.DataType.BOOL:

@@ -1,9 +1,4 @@
-"""The batch: Caffe wants a number for it, and may be given another one when a network is loaded.
-
-Some layers can only be written for one batch: a Tile along it, a Slice of it, a Reshape that moves it. Such
-a network is found by writing it for another batch too; its inputs then pass through a Reshape that says
-the batch, so that Caffe stops on another one.
-"""
+"""An open batch closed, for a framework that wants a number for it."""
 
 from __future__ import annotations
 
@@ -12,11 +7,7 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
-from mmdnn.frameworks.caffe.graph import Filler, Network
 from mmdnn.ir import SAID
-
-OTHER = 1009
-"""Times the batch that the files say: one that is the size of nothing else, and splits as that does."""
 
 
 def opened(model: ir.Model) -> set[str]:
@@ -25,13 +16,14 @@ def opened(model: ir.Model) -> set[str]:
     return {str(v.name) for v in inputs if v.shape and not isinstance(v.shape[0], int)}
 
 
-def close(model: ir.Model, times: int = 1) -> None:
+def close(model: ir.Model, framework: str, times: int = 1) -> None:
     """Give the open first axis of inputs the size that the files say, else 1, and what is made of them.
 
     Where inputs differ in that, other values stay open until they are worked out.
 
     Args:
         model: What is changed.
+        framework: What needs the number, as in messages.
         times: How many times that size it is to be.
 
     Raises:
@@ -45,7 +37,8 @@ def close(model: ir.Model, times: int = 1) -> None:
                 sizes.setdefault(dim.value, said * times)
             elif not isinstance(dim, int) and dim.value not in sizes:
                 raise ShapeError(
-                    f"the size of axis {axis} of input '{value.name}' is open, and Caffe needs a number",
+                    f"the size of axis {axis} of input '{value.name}' is open, "
+                    f"and {framework} needs a number",
                     hint=f"Give it with --inputShape {value.name}:1,3,224,224 (or whatever it is).",
                 )
     for value in model.graph.inputs:
@@ -63,16 +56,3 @@ def _closed(
     if isinstance(dim, int):
         return dim
     return sizes.get(dim.value, unknown) if dim.value or unknown else None
-
-
-def alike(one: Network, other: Network) -> bool:
-    """Whether two networks are the same but for the sizes of their inputs."""
-    return len(one.layers) == len(other.layers) and all(
-        (a.type == b.type == "Input" or a.message == b.message)
-        and [_shape(blob) for blob in a.blobs] == [_shape(blob) for blob in b.blobs]
-        for a, b in zip(one.layers, other.layers, strict=True)
-    )
-
-
-def _shape(blob: ir.TensorProtocol | Filler) -> tuple[int, ...] | None:
-    return None if isinstance(blob, Filler) else tuple(blob.shape.numpy())
