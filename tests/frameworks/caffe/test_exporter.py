@@ -165,6 +165,12 @@ CASES: dict[str, Case] = {
         "Deconvolution",
         opencv=True,
     ),
+    "cubic": Case(
+        lambda op, x: op.Resize(
+            x, None, np.array([1, 1, 2, 0.6], np.float32), mode="cubic", antialias=1
+        ),
+        [PICTURE],
+    ),
     "reduce_mean": Case(lambda op, x: op.ReduceMean(x, [2, 3]), [PICTURE], "Pooling", opencv=True),
     "reduce_sum": Case(lambda op, x: op.ReduceSum(x, [2, 3]), [PICTURE], "Reduction Reshape"),
     "reduce_l2": Case(lambda op, x: op.ReduceL2(x, [1, 2, 3], keepdims=0), [PICTURE]),
@@ -211,12 +217,14 @@ REFUSED: dict[str, tuple[Case, str]] = {
     ),
     "products": (Case(lambda op, x, y: op.MatMul(x, y), [(300, 300)] * 2), "both computed"),
     "unknown": (Case(lambda op, x: op.Erf(x), [PICTURE]), "cannot be written as Caffe"),
-    "cubic": (
+    "ratio": (
         Case(
-            lambda op, x: op.Resize(x, None, np.array([1, 1, 2, 2], np.float32), mode="cubic"),
+            lambda op, x: op.Resize(
+                x, None, None, np.array([1, 4, 9, 9]), keep_aspect_ratio_policy="not_larger"
+            ),
             [PICTURE],
         ),
-        "mode cubic",
+        "keep the ratio",
     ),
     "infinite_choice": (
         Case(lambda op, x: op.Where(op.Greater(x, 0.0), op.Log(x), np.float32(0)), [PICTURE]),
