@@ -148,6 +148,20 @@ def test_what_depends_on_an_open_size_is_refused(attributes: dict[str, Any], rea
         window_of((1, 1, None, None), **attributes)
 
 
+def test_windows_larger_than_the_image_are_refused() -> None:
+    said = {"kernel_shape": [3, 2], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
+    for strides, ceil in (([1, 3], 0), ([2, 3], 0), ([1, 3], 1)):
+        with pytest.raises(UnsupportedError, match="larger than its image"):
+            window_of((1, 1, 2, 8), **said, strides=strides, ceil_mode=ceil)
+    assert window_of((1, 1, 2, 8), **said, strides=[2, 3], ceil_mode=1).counts == [1, 3]
+    assert window_of((1, 1, 2, None), **said, strides=[2, 3], ceil_mode=1).reach is None
+
+
+def test_one_element_is_not_dilated() -> None:
+    said = {"kernel_shape": [1, 2], "strides": [1, 1], "pads": [0, 0, 0, 0]}
+    assert window_of((1, 1, 9, 9), **said, dilations=[2, 2]).dilations == [1, 2]
+
+
 def test_no_padding_is_even() -> None:
     assert Window((Axis(math.prod((2, 3)), 1),)).is_even
     assert not Window((Axis(4, 2, begin=-1, end=-1),)).is_even

@@ -58,16 +58,20 @@ class Axis:
         return (self.kernel - 1) * self.dilation + 1
 
     @property
+    def room(self) -> int:
+        """How much longer than a window the padded image is; 0 where its size is open."""
+        return 0 if self.size is None else self.size + self.begin + self.end - self.span
+
+    @property
     def count(self) -> int | None:
         """How many windows there are; None where the size is open."""
         if self.size is None:
             return None
-        room = self.size + self.begin + self.end - self.span
         if not self.ceil:
-            return room // self.stride + 1
-        count = -(-room // self.stride) + 1
-        late = (count - 1) * self.stride >= self.size + self.begin
-        return count - 1 if self.drops and late else count
+            return self.room // self.stride + 1
+        count = -(-self.room // self.stride) + 1
+        laid = (count - 1) * self.stride >= self.size + self.begin
+        return count - 1 if self.drops and laid else count
 
     @property
     def start(self) -> int | None:
@@ -163,15 +167,22 @@ class Window:
         count, x = len(said["kernel_shape"]), node.node.inputs[0]
         shape = x.shape if x is not None else None
         sizes = [dim if isinstance(dim, int) else None for dim in shape or ()][-count:]
+        kernel = said["kernel_shape"]
         axes = map(
             Axis,
             sizes if len(sizes) == count else [None] * count,
-            *(said[name] for name in ("kernel_shape", "strides", "dilations")),
+            kernel,
+            said["strides"],
+            [1 if one == 1 else step for one, step in zip(kernel, said["dilations"], strict=True)],
             *(said["pads"][:count], said["pads"][count:]),
             [bool(said.get("ceil_mode"))] * count,
         )
         added = said.get("output_padding", [0] * count)
-        return cls(tuple(replace(axis, extra=n) for axis, n in zip(axes, added, strict=True)))
+        found = tuple(replace(axis, extra=n) for axis, n in zip(axes, added, strict=True))
+        laid = node.node.op_type != "ConvTranspose"
+        if laid and any(axis.room < 0 and (axis.count or 0) < 1 for axis in found):
+            node.refuse("its window is larger than its image with padding: nothing comes out")
+        return cls(found)
 
     def __len__(self) -> int:
         return len(self.axes)
@@ -242,7 +253,7 @@ class Window:
         return Window(tuple(replace(axis, kernel=axis.span, dilation=1) for axis in self.axes))
 
     def spread(self, kernels: np.ndarray) -> np.ndarray:
-        """Dilated kernels with the zeros between their elements written out."""
+        """Dilaidd kernels with the zeros between their elements written out."""
         spread = np.zeros((*kernels.shape[: -len(self)], *self.spans), kernels.dtype)
         where: Any = (..., *(slice(None, None, step) for step in self.dilations))
         spread[where] = kernels

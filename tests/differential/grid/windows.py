@@ -144,6 +144,21 @@ def average_poolings(rng: np.random.Generator) -> Iterator[Case]:
 
 
 @family
+def poolings_of_windows_larger_than_the_image(rng: np.random.Generator) -> Iterator[Case]:
+    kinds: list[tuple[str, Options]] = [
+        ("MaxPool", {}),
+        ("AveragePool", {}),
+        ("AveragePool", {"count_include_pad": 1}),
+        ("LpPool", {"p": 2}),
+    ]
+    for kind, more in kinds:
+        for pads in ([0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 0, 1]):
+            for kernel, strides in (([2, 3], [3, 3]), ([3, 4], [3, 2]), ([2, 3], [2, 1])):
+                said = {"kernel_shape": kernel, "strides": strides, "pads": pads, **more}
+                yield Case(kind, [picture(rng, 3, (1, 2), "")], {"ceil_mode": 1, **said})
+
+
+@family
 def norm_poolings(rng: np.random.Generator) -> Iterator[Case]:
     for _, found in drawn(rng, 120, **pooling_options(p=[None, 1, 2, 3])):
         image, opened = found.pop("image"), found.pop("open")

@@ -10,7 +10,7 @@ from mmdnn.frameworks.cntk.exporter.alignment import differ
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
 from mmdnn.frameworks.cntk.exporter.writer import Writer
-from mmdnn.frameworks.cntk.graph import BATCH
+from mmdnn.frameworks.cntk.graph import BATCH, FREE
 
 
 @exporter("Concat", doc=f"{API}/cntk.ops#splice")
@@ -19,7 +19,12 @@ def concat(node: ExportedNode, cntk: Writer, *parts: Operand, axis: int) -> Oper
     kept = [part for part in parts if 0 not in part.shape] or [parts[0]]
     if len(kept) == 1:
         return kept[0]
-    return cntk.splice(unified(cntk, kept, position), position)
+    kept = unified(cntk, kept, position)
+    for axis, sizes in enumerate(zip(*(part.dims for part in kept), strict=True)):
+        others = set(sizes) - {FREE}
+        if axis != position and FREE in sizes and others:
+            node.refuse(f"axis {axis} is open in one input, and {others.pop()} in another")
+    return cntk.splice(kept, position)
 
 
 def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Operand]:

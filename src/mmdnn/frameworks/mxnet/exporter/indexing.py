@@ -197,10 +197,10 @@ def slice_operator(
     strides = [1] * len(begins) if steps is None else node.ints(steps, "steps")
     rank, dims = node.rank(x), x.shape or ()
     if any(
-        isinstance(size := dims[axis], int) and not range(size)[begin:stop:step]
+        not range(size if isinstance(size := dims[axis], int) else FAR)[begin:stop:step]
         for axis, begin, stop, step in zip(places, begins, stops, strides, strict=True)
     ):
-        node.refuse("nothing is left of its input")
+        node.refuse("nothing is left of its input, or of a large one")
     cuts = {
         axis % rank: _cut(dims[axis], begin, stop, step)
         for axis, begin, stop, step in zip(places, begins, stops, strides, strict=True)

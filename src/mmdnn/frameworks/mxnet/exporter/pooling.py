@@ -20,7 +20,7 @@ from mmdnn.ir.windows import Window
 def convention(window: Window) -> str | None:
     """How MXNet calls this rounding, with the same padding on both sides; None where it has no word."""
     axes = window.axes
-    if not window.is_even or any(axis.begin >= axis.kernel for axis in axes):
+    if not window.is_even or any(axis.begin >= axis.kernel or axis.room < 0 for axis in axes):
         return None
     if not window.ceil or not any(axis.may_drop for axis in axes):
         return "full" if window.ceil else "valid"
