@@ -72,6 +72,19 @@ def test_importing_it_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_converting_imports_nothing_it_does_not_need(onnx):
+    """Peak memory is mostly what is imported; `numpy.random` alone is 6 MB."""
+    code = (
+        "import mmdnn, sys; mmdnn.convert('small.onnx', 'net.py', verify=False); "
+        "print([m for m in ('numpy.random', 'torch', 'onnxruntime', 'difflib', 'mmdnn.verify.feeds') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=onnx.parent, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_load_and_save(caffe, tmp_path):
     model = mmdnn.load(caffe)
     assert model.graph.outputs[0].name == "prob"

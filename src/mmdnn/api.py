@@ -21,13 +21,12 @@ from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.saving import files_of, write, write_representation
 from mmdnn.verify import proof as proofs
-from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.feeds import Feed
 from mmdnn.verify.proof import Proof
-from mmdnn.verify.report import Report
 
 if TYPE_CHECKING:
     from mmdnn.verify import conversion
+    from mmdnn.verify.compare import Tolerance
+    from mmdnn.verify.report import Report
 
 Shapes = Mapping[str, Sequence[int | str | None]]
 
@@ -85,6 +84,7 @@ class Request:
     def check(self) -> conversion.Check:
         """How it is to be proved."""
         from mmdnn.verify import conversion
+        from mmdnn.verify.feeds import Feed
 
         given = Feed("the user's own", dict(self.inputs)) if self.inputs else None
         return conversion.Check(self.tolerance, given, self.feeds)
@@ -333,6 +333,7 @@ def compare(a: Files, b: Files, **asked: Unpack[Comparing]) -> Report:
     for side in two:
         _check_trust(side, trust=asked.get("trust", False))
     from mmdnn.verify import comparison, conversion
+    from mmdnn.verify.feeds import Feed
 
     given = Feed("the user's own", dict(asked.get("inputs") or {}))
     fed = given if given.values else None

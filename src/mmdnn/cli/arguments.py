@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import sys
@@ -63,6 +62,8 @@ class Parser(argparse.ArgumentParser):
                 break
             name = token.split("=")[0]
             if re.match(r"-[^\d.]", name) and name not in self.flags:
+                import difflib
+
                 near = difflib.get_close_matches(name, sorted(self.flags), 1)
                 hint = f" (did you mean {near[0]}?)" if near else ""
                 self.error(f"unrecognized arguments: {token}{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
@@ -32,6 +31,8 @@ def listed(names: Iterable[str]) -> str:
 
 def missing(names: Sequence[str], unused: Sequence[str]) -> str:
     """Names that a file does not have, each with the nearest ones that are in it and that nobody uses."""
+    import difflib
+
     near = [difflib.get_close_matches(name, unused, 2, 0.5) for name in names]
     told = [f"{a} (it has {' and '.join(b)})" if b else a for a, b in zip(names, near, strict=True)]
     return listed(told)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-Draw: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+Draw: TypeAlias = "Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]"
 
 
 def _half_zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Operators spelled out in simpler ones, where the standard says how.
 
 Many operators of ONNX are functions: their schema carries a body, fixed or built for the types of one
-node (https://onnx.ai/onnx/repo-docs/IR.html#functions); the recurrent ones' bodies are in `recurrence`.
-An exporter that does not know such an operator knows the operators of its body.
+node (https://onnx.ai/onnx/repo-docs/IR.html#functions); the bodies of the recurrent ones are in
+`recurrent.equations`. An exporter that does not know such an operator knows the operators of its body.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from onnx_ir.passes import common
 
 from mmdnn.ir import LAYER, OPSET, TYPE
 from mmdnn.ir.operators import operator
-from mmdnn.ir.recurrent import equations as recurrence
 from mmdnn.ir.recurrent.nodes import KINDS
 
 _MARK = "expanded_"
@@ -59,7 +58,9 @@ def expand(
 
 def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
     if node.op_type in KINDS and not node.domain:
-        function = recurrence.definition(node)
+        from mmdnn.ir.recurrent import equations
+
+        function = equations.definition(node)
         function.opset_imports.clear()
         return function
     version = opsets.get(node.domain, OPSET if node.domain == "" else 1)

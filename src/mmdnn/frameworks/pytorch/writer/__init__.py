@@ -10,7 +10,6 @@ from pathlib import Path
 
 from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.graph import Program
-from mmdnn.frameworks.pytorch.writer import archive
 from mmdnn.frameworks.pytorch.writer.weights import Progress, instantiate, write_state
 
 
@@ -37,6 +36,8 @@ def write(
         UnsupportedError: torch cannot put the program into one file.
     """
     if target.suffix in {".pt", ".pt2"}:
+        from mmdnn.frameworks.pytorch.writer import archive
+
         archive.write(program, target)
         return [target]
     code = target if target.suffix == ".py" else target.with_suffix(".py")

@@ -8,29 +8,26 @@ asked for, and of those they call. A function may use `torch`, `F`
 from __future__ import annotations
 
 import ast
-import importlib.util
-import pkgutil
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 
 @cache
-def _functions() -> dict[str, tuple[str, frozenset[str]]]:
-    """Every helper: its source, and the names it uses."""
-    found: dict[str, tuple[str, frozenset[str]]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        spec = importlib.util.find_spec(f"{__name__}.{module.name}")
-        assert spec is not None
-        assert spec.origin is not None
-        text = Path(spec.origin).read_text(encoding="utf-8")
-        lines = text.splitlines()
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef):
-                segment = "\n".join(lines[node.lineno - 1 : node.end_lineno])
-                used = {i.id for i in ast.walk(node) if isinstance(i, ast.Name)}
-                found[node.name] = (segment, frozenset(used))
-    return found
+def _functions() -> dict[str, str]:
+    """The source of every helper."""
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in sorted(Path(__file__).parent.glob("[!_]*.py"))
+    ]
+    blocks = [block.strip() for text in texts for block in text.split("\n\n\n")]
+    heads = [re.match(r"def (\w+)", block) for block in blocks]
+    return {
+        head[1]: block
+        for head, block in zip(heads, blocks, strict=True)
+        if head is not None
+    }
 
 
 def helper_names() -> frozenset[str]:
@@ -46,10 +43,15 @@ def sources(names: Sequence[str]) -> list[str]:
     def visit(name: str) -> None:
         if name in ordered:
             return
-        for used in sorted(table[name][1] & (table.keys() - {name})):
-            visit(used)
+        used = {
+            inner.id
+            for inner in ast.walk(ast.parse(table[name]))
+            if isinstance(inner, ast.Name)
+        }
+        for callee in sorted(used & (table.keys() - {name})):
+            visit(callee)
         ordered.append(name)
 
     for name in names:
         visit(name)
-    return [table[name][0] for name in ordered]
+    return [table[name] for name in ordered]
