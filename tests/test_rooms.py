@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,9 @@ def test_frameworks_do_not_know_each_other(name: str) -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not [n for n in names if n.startswith(others)], path
+
+
+def test_common_operators_stand_in_modules_of_one_name() -> None:
+    tool = Path(__file__).parents[1] / "tools" / "families.py"
+    done = subprocess.run([sys.executable, tool], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -19,6 +19,11 @@ from mmdnn.ir.builder import Op, rank, shape
 PROD, SUM, MAX = 0, 1, 2
 
 
+@importer("Split")
+def split(layer: ImportedLayer, _op: Op, x: ir.Value) -> list[ir.Value]:
+    return [x] * len(layer.tops)
+
+
 @importer("Eltwise")
 def eltwise(layer: ImportedLayer, op: Op, *bottoms: ir.Value) -> ir.Value:
     """A sum or maximum in place loses its first bottom: the top is initialised before it is read."""

@@ -9,11 +9,6 @@ from mmdnn.frameworks.caffe.importer.table import SSD, TUTORIAL, ImportedLayer, 
 from mmdnn.ir.builder import Dimension, Op, dimensions, shape
 
 
-@importer("Split")
-def split(layer: ImportedLayer, _op: Op, x: ir.Value) -> list[ir.Value]:
-    return [x] * len(layer.tops)
-
-
 @importer("Silence", "HDF5Output", doc=f"{TUTORIAL}/silence.html")
 def silence(_layer: ImportedLayer, _op: Op, *_bottoms: ir.Value) -> list[ir.Value]:
     """Its bottoms are no outputs."""

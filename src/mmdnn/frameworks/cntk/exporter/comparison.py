@@ -24,6 +24,11 @@ def comparison(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Oper
     return cntk[COMPARING[node.type]](x, y)
 
 
+@exporter("IsNaN", doc=f"{API}/cntk.ops#not_equal")
+def is_nan(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+    return cntk.NotEqual(x, x)
+
+
 @exporter("Not", doc=f"{API}/cntk.ops#element_not")
 def not_(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
     """Not equal is a function of its own."""

@@ -39,7 +39,6 @@ def is_whole(value: ir.Value) -> bool:
 SPELLED = {
     "Acosh": "Log(x + Sqrt((x - 1) * (x + 1)))",
     "Ceil": "-Floor(-x)",
-    "IsNaN": "NotEqual(x, x)",
     "Round": ROUNDED,
     "Sign": SIGN,
 }

@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._rows import ACTIVATIONS
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
+from mmdnn.frameworks.mxnet.importer.elementwise import named_unary, register_unary
 from mmdnn.frameworks.mxnet.importer.sizes import flat, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, same
 from mmdnn.ir.builder import Op, known, rank
@@ -15,6 +16,10 @@ from mmdnn.ir.builder import Op, known, rank
 @importer("Activation", doc=f"{NN}.Activation")
 def activation(node: ImportedNode, op: Op, x: ir.Value, *, act_type: str) -> ir.Value:
     return op[ACTIVATIONS[act_type]](x)
+
+
+for _name in ACTIVATIONS.keys() - {"softrelu"}:
+    register_unary(_name, named_unary(ACTIVATIONS[_name]))
 
 
 @importer("LeakyReLU", doc=f"{NN}.LeakyReLU", unused="lower_bound upper_bound slope")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet._rows import ACTIVATIONS, ELEMENTS
+from mmdnn.frameworks.mxnet._rows import ELEMENTS
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.special import (
     arctan2,
@@ -151,7 +151,7 @@ def add_n(_node: ImportedNode, op: Op, *inputs: ir.Value) -> ir.Value:
 Unary = Callable[[Op, ir.Value], ir.Value]
 
 
-def _named(name: str) -> Unary:
+def named_unary(name: str) -> Unary:
     return lambda op, x: op[name](x)
 
 
@@ -160,8 +160,7 @@ def _scaled(name: str, factor: float) -> Unary:
 
 
 UNARY: dict[str, Unary] = {
-    **{name: _named(onnx) for name, onnx in ELEMENTS.items()},
-    **{name: _named(onnx) for name, onnx in ACTIVATIONS.items() if name != "softrelu"},
+    **{name: named_unary(onnx) for name, onnx in ELEMENTS.items()},
     "cbrt": cube_root,
     "degrees": lambda op, x: op.Mul(x, array(180 / math.pi, x)),
     "erfinv": erfinv,
@@ -186,7 +185,7 @@ _FLOAT_ONLY = frozenset(
 )
 
 
-def _register_unary(name: str, function: Unary) -> None:
+def register_unary(name: str, function: Unary) -> None:
     types = existing(name, f"_npi_{name}", f"_npx_{name}", f"_contrib_{name}_ste")
     types = [type_ for type_ in types if type_ != "_npi_gamma"]  # which draws random numbers
 
@@ -199,7 +198,7 @@ def _register_unary(name: str, function: Unary) -> None:
 
 
 for _name, _function in UNARY.items():
-    _register_unary(_name, _function)
+    register_unary(_name, _function)
 
 
 @importer("Cast", "amp_cast", doc=f"{NN}.Cast")

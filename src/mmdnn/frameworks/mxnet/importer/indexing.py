@@ -15,6 +15,7 @@ from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.sizes import along, backwards, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
+from mmdnn.ir import LIKE
 from mmdnn.ir.builder import Op, dimensions, known, rank
 
 FARTHEST = np.iinfo(np.int64)
@@ -156,6 +157,24 @@ def slices(
         for e, s in zip(end, steps, strict=True)
     ]
     return [starts, ends, list(range(len(starts))), steps]
+
+
+@importer("Crop", doc=f"{NN}.Crop")
+def crop(node: ImportedNode, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
+    """To `h_w`, or the size of a second input; from `offset`, or from the middle."""
+    p = node.p
+    size = [known(like[0], 2), known(like[0], 3)] if like else list(p.h_w)
+    offset = list(p.offset)
+    if p.center_crop:
+        offset = [(known(x, axis) - n) // 2 for axis, n in zip((2, 3), size, strict=True)]
+    ends = [start + n for start, n in zip(offset, size, strict=True)]
+    if any(end > known(x, axis) for axis, end in zip((2, 3), ends, strict=True)):
+        node.unfit(f"a crop of {size} from {offset} does not fit")
+    y = op.Slice(x, offset, ends, [2, 3])
+    producer = y.producer()
+    if like and producer is not None:
+        producer.metadata_props[LIKE] = str(like[0].name)
+    return y
 
 
 @importer("slice_axis", doc=f"{NN}.slice_axis")

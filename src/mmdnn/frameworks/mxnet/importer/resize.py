@@ -1,4 +1,4 @@
-"""Operators on pictures: cropping, resizing, sampling (src/operator and its contrib)."""
+"""Operators on pictures: resizing, sampling (src/operator and its contrib)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import array
 from mmdnn.frameworks.mxnet.importer.sizes import reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
-from mmdnn.ir import LIKE
 from mmdnn.ir.builder import Op, known
-
-
-@importer("Crop", doc=f"{NN}.Crop")
-def crop(node: ImportedNode, op: Op, x: ir.Value, *like: ir.Value) -> ir.Value:
-    """To `h_w`, or the size of a second input; from `offset`, or from the middle."""
-    p = node.p
-    size = [known(like[0], 2), known(like[0], 3)] if like else list(p.h_w)
-    offset = list(p.offset)
-    if p.center_crop:
-        offset = [(known(x, axis) - n) // 2 for axis, n in zip((2, 3), size, strict=True)]
-    ends = [start + n for start, n in zip(offset, size, strict=True)]
-    if any(end > known(x, axis) for axis, end in zip((2, 3), ends, strict=True)):
-        node.unfit(f"a crop of {size} from {offset} does not fit")
-    y = op.Slice(x, offset, ends, [2, 3])
-    producer = y.producer()
-    if like and producer is not None:
-        producer.metadata_props[LIKE] = str(like[0].name)
-    return y
 
 
 @importer("UpSampling", doc=f"{NN}.UpSampling", unused="num_filter")
