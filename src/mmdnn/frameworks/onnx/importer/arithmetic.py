@@ -89,13 +89,12 @@ def _by_channel(
         repeats = channels // groups
         tensor = lazy(value.const_value, lambda a: np.repeat(a, repeats), shape=[channels])
         return node.weight(tensor, name)
-    one, zero = (node.constant(np.array([n], np.int64), f"{name}/{n}") for n in (1, 0))
+    one = node.constant(np.array([1], np.int64), f"{name}/1")
     all_ = node.constant(np.array([-1], np.int64), f"{name}/all")
     size = node.op("Shape", node.x, start=1, end=2)
     count = node.op("Div", size, node.constant(np.array([groups], np.int64), f"{name}/groups"))
     pattern = node.op("Concat", one, count, axis=0)
     column = node.op("Unsqueeze", value, one)
-    del zero
     return node.op("Reshape", node.op("Expand", column, pattern), all_)
 
 
