@@ -220,7 +220,7 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "ratio": (
         Case(
             lambda op, x: op.Resize(
-                x, None, None, np.array([1, 4, 9, 9]), keep_aspect_ratio_policy="not_larger"
+                x, None, None, [9, 9], axes=[2, 3], keep_aspect_ratio_policy="not_larger"
             ),
             [PICTURE],
         ),
