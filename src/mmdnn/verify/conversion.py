@@ -7,19 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
 
 from mmdnn import saving
-from mmdnn.errors import Error, MismatchError, MissingExtraError
+from mmdnn.errors import Error, MismatchError, MissingExtraError, ShapeError
 from mmdnn.ir.preprocessing import Steps, apply
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
-from mmdnn.shapes import slip
+from mmdnn.shapes import closed, slip
 from mmdnn.verify import environments, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.feeds import Feed
+from mmdnn.verify.feeds import Feed, has_free_batch
 from mmdnn.verify.proof import Proof, Runs, level
 from mmdnn.verify.report import Report
 from mmdnn.verify.runners import Runner
@@ -27,6 +28,8 @@ from mmdnn.verify.runners import Runner
 SOURCE_CODE = (
     "The source code itself is not run: compared is the model file that is made of the same graph."
 )
+
+FIXED = "The result takes no other batch than its files say, and is compared with that."
 
 Verdict = tuple[Report | None, tuple[str, ...]]
 
@@ -98,7 +101,9 @@ def verified(
     if staged is None or not to.has("engine"):
         return None, (f"Not proved: {to.title} has no engine here.",)
     try:
-        settled = _settled(opened, model, to, staged, steps=steps, check=check, progress=progress)
+        settled = _settled_somewhere(
+            opened, model, to, staged, steps=steps, check=check, progress=progress
+        )
     except MismatchError as error:
         if opened.source.input_shapes and error.report is None:
             error.hint = slip(opened.source.input_shapes)
@@ -118,6 +123,33 @@ def verified(
     return report, report.notes
 
 
+def _settled_somewhere(
+    opened: Opened, model: ir.Model, to: Framework, staged: Source, **how: Any
+) -> opinions.Settled:
+    """Both sides compared; at the sizes of the result's files, where it takes no others."""
+    try:
+        return _settled(opened, model, to, staged, **how)
+    except (MismatchError, ShapeError) as error:
+        compared = isinstance(error, MismatchError) and error.report is not None
+        shapes = None if compared else _fixed(model, to, staged)
+        if shapes is None:
+            raise
+    return _settled(opened, model, to, staged, shapes=shapes, **how)
+
+
+def _fixed(model: ir.Model, to: Framework, staged: Source) -> dict[str, tuple[int, ...]] | None:
+    """The sizes of the result's inputs, where they are fixed and the source leaves its batch open."""
+    if not has_free_batch(model) or not to.has("importer"):
+        return None
+    try:
+        inputs = Opened(to, staged).model().graph.inputs
+    except Error:
+        return None
+    sizes = {str(value.name): closed(value.shape or ("?",)) for value in inputs}
+    known = {name: shape for name, shape in sizes.items() if shape is not None}
+    return known if len(known) == len(inputs) else None
+
+
 def _settled(
     opened: Opened,
     model: ir.Model,
@@ -127,9 +159,12 @@ def _settled(
     steps: Steps,
     check: Check,
     progress: Silent,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> opinions.Settled:
     """Both sides run and compared, by the reference where an engine disagrees that has one beside it."""
-    found = run.run_source(runners.of_opened(opened, model), model, given=check.given)
+    found = run.run_source(runners.of_opened(opened, model), model, shapes, check.given)
+    if shapes is not None:
+        found = replace(found, notes=(*found.notes, FIXED))
     fed = replace(found.feed, values=apply(steps, found.feed.values))
     runner, now, notes = runners.of_result(to, staged, fed)
     remarks = getattr(to.room("engine"), "remarks", None) if runner.kind is Runs.ENGINE else None
@@ -161,7 +196,7 @@ def _settled(
         target,
         compare,
         model=model,
-        rerun=lambda other: run.run_source(iter([(other, "")]), model, given=check.given),
+        rerun=lambda other: run.run_source(iter([(other, "")]), model, shapes, check.given),
         references=(
             lambda: runners.reference(opened.framework, opened.source),
             lambda: (other := runners.reference(to, staged)) and as_target(other),

@@ -135,6 +135,27 @@ def test_what_it_is_not_trusted_with(tmp_path, text, reason):
     assert reason in str(caught.value)
 
 
+def test_where_prior_boxes_say_nothing_it_clips(tmp_path):
+    image = HEAD.replace('"data"', '"image"') % "dim: 1 dim: 3 dim: 60 dim: 60"
+    feeds = {"data": X, "image": np.zeros((1, 3, 60, 60), np.float32)}
+    path = tmp_path / "net.prototxt"
+    for said, trusted in (("clip: false", True), ("", False)):
+        param = f'bottom: "image" prior_box_param {{ min_size: 30 variance: 0.1 {said} }}'
+        path.write_text(PICTURE + image + layer("PriorBox", param))
+        if trusted:
+            assert engine.run(Source(path), feeds)["y"].min() < 0
+            continue
+        with pytest.raises(UnsupportedError, match="it clips boxes where the file does not say"):
+            engine.run(Source(path), feeds)
+
+
+def test_names_that_are_not_ascii(tmp_path, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C")
+    folder = tmp_path / "mod\u00e8le \u7db2"
+    folder.mkdir()
+    np.testing.assert_array_equal(run(folder, PICTURE + layer("AbsVal"))["y"], np.abs(X))
+
+
 def test_layers_that_rules_leave_out_are_noticed(tmp_path):
     train = layer("Sigmoid", "include { phase: TRAIN }", top="t", name="t")
     with pytest.raises(UnsupportedError, match=r"'t'.*rules of phase"):

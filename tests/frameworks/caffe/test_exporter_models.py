@@ -11,6 +11,7 @@ pytest.importorskip("cv2")
 
 import mmdnn
 from mmdnn.cli import mmconvert
+from mmdnn.ir import SAID
 from mmdnn.ir.builder import Builder
 
 LIGHT = "onnx/onnx_light/onnx__backend__test__data__light__light_{}.onnx"
@@ -67,3 +68,16 @@ def test_without_the_fork_axes_are_moved_by_cutting(shared: Path, tmp_path: Path
     assert result.report.ok
     assert "OpenCV" in result.report.target
     assert "Permute" not in (tmp_path / "net.prototxt").read_text()
+
+
+def test_what_fits_one_batch_is_compared_with_that(tmp_path: Path) -> None:
+    builder = Builder("test")
+    x = builder.input("x", ["batch", 3, 4])
+    x.metadata_props[SAID] = "2"
+    builder.graph.outputs.append(builder.op.Transpose(x, perm=[1, 0, 2]))
+    model = tmp_path / "net.onnx"
+    mmdnn.save(builder.model(), model)
+    result = mmdnn.convert(model, tmp_path / "net.prototxt")
+    assert result.report is not None
+    assert result.report.ok
+    assert any("no other batch than its files say" in note for note in result.notes)

@@ -34,7 +34,8 @@ def new_layer(
 def fill(message: Any, values: dict[str, Any]) -> None:
     """Set a message's fields: None, and what is the declared default of a number, is left out.
 
-    Sizes by axis (`pad_h`, `pad_w`) are said together, whatever they are.
+    Sizes by axis (`pad_h`, `pad_w`) are said together, whatever they are; so is whether a PriorBox clips,
+    for which OpenCV has another default.
     """
     for name, value in values.items():
         known = message.DESCRIPTOR.fields_by_name[name]
@@ -53,7 +54,7 @@ def fill(message: Any, values: dict[str, Any]) -> None:
                 getattr(message, name).extend(value)
         else:
             default = known.has_default_value and known.enum_type is None
-            default &= not name.endswith(("_h", "_w"))
+            default &= not name.endswith(("_h", "_w")) and name != "clip"
             if isinstance(value, str) and known.enum_type is not None:
                 value = known.enum_type.values_by_name[value].number
             if not default or _differs(value, known.default_value):

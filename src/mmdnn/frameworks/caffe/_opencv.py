@@ -2,9 +2,9 @@
 
     python _opencv.py FOLDER [FOLDER ...]
 
-A folder holds `job.json` ({"files": [prototxt, caffemodel], "inputs": [names]}) and `in.npz` with the
-inputs in that order. It gets `out.npz`, and `out.json` with the name of the layer that made each of its
-arrays; or `error.json` with OpenCV's reason if it refuses.
+A folder holds `job.json` ({"files": [prototxt, caffemodel], "inputs": [names]}), those files, and
+`in.npz` with the inputs in that order. It gets `out.npz`, and `out.json` with the name of the layer that
+made each of its arrays; or `error.json` with OpenCV's reason if it refuses.
 """
 
 import json
@@ -20,7 +20,8 @@ def run(folder: str) -> None:
     with open(os.path.join(folder, "job.json")) as file:
         job = json.load(file)
     try:
-        net = cv2.dnn.readNetFromCaffe(*job["files"])
+        files = [os.path.join(folder, name) for name in job["files"]]
+        net = cv2.dnn.readNetFromCaffe(*files)
         net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
         net.enableFusion(False)
         if hasattr(net, "enableWinograd"):

@@ -139,6 +139,11 @@ def _biased(layer: Layer) -> str:
     return "it has two bottoms and a bias" if biased else ""
 
 
+def _said_clip(layer: Layer) -> str:
+    said = layer.param().HasField("clip")
+    return "" if said else "it clips boxes where the file does not say whether to"
+
+
 def _whole_sizes(layer: Layer) -> str:
     p = layer.param()
     fractional = any(size % 1 for size in (*p.min_size, *p.max_size))
@@ -159,7 +164,7 @@ CONDITIONS: dict[str, Check] = {
     "Normalize": _stored_weights,
     "PReLU": _stored_weights,
     "Pooling": _window,
-    "PriorBox": _whole_sizes,
+    "PriorBox": _all(_said_clip, _whole_sizes),
     "Reshape": _several_axes,
     "Scale": _all(_stored_weights, _biased),
     "Slice": _set("slice_dim", "it does not know slice_dim"),

@@ -101,8 +101,14 @@ def _trusted(source: Source) -> Network | Error:
 
 def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
     floats = {name: array.astype(np.float32) for name, array in feeds.items()}
-    files = [str(path.resolve()) for path in source.files]
-    return isolated.Job(floats, lambda folder: None, {"files": files})
+    names = {path: f"net{place}{path.suffix}" for place, path in enumerate(source.files)}
+
+    def prepare(folder: Path) -> None:
+        """Links of plain names: where the locale is C, OpenCV ends at others."""
+        for path, name in names.items():
+            isolated.link(path, folder / name)
+
+    return isolated.Job(floats, prepare, {"files": list(names.values())})
 
 
 def _values(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx_ir as ir
 
@@ -12,6 +14,7 @@ from mmdnn.frameworks.caffe.exporter.cuts import picked
 from mmdnn.frameworks.caffe.exporter.matmul import mixed
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
+from mmdnn.ir import LIKE
 from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.values import is_finite, is_nonnegative
 
@@ -40,10 +43,24 @@ def slice_(
             cuts[axis] = kept
     if isinstance(x, Constant):
         return _cut_constant(caffe, x, cuts)
+    like = caffe.network.held.get(node.node.metadata_props.get(LIKE, ""))
+    if like is not None and _crops(x, like, cuts):
+        offset = [cuts[axis].start if axis in cuts else 0 for axis in range(2, x.rank)]
+        offset = offset[:1] if len(set(offset)) == 1 else offset
+        return caffe.layer(
+            "Crop", x, like, shape=node.shape(), offset=offset if any(offset) else None
+        )
     for axis, kept in cuts.items():
         last = axis == list(cuts)[-1]
         x = _kept(node, caffe, x, axis, kept, "" if last else f"axis{axis}")
     return x
+
+
+def _crops(x: Blob, like: Blob, cuts: Mapping[int, range]) -> bool:
+    """Whether all axes from the third on become as long as the other blob's, and nothing else is cut."""
+    wanted = [len(cuts.get(axis, range(size))) for axis, size in enumerate(x.shape)]
+    alone = min(cuts, default=2) > 1 and all(kept.step == 1 for kept in cuts.values())
+    return alone and x.rank == like.rank > 2 and tuple(wanted[2:]) == like.shape[2:]
 
 
 def _cut_constant(caffe: Writer, x: Constant, cuts: dict[int, range]) -> Constant:

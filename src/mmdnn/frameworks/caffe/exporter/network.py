@@ -163,6 +163,7 @@ class NetworkBuilder:
             self.operands[value] = Writer(self.network, node).reshape(
                 blob, shape, "fixed", dims=shape
             )
+        self.network.held[str(value.name)] = blob
         return blob
 
     def _output(self, value: ir.Value) -> Blob:
@@ -220,6 +221,7 @@ class NetworkBuilder:
                 )
             if result.value is None and output.dtype in {ir.DataType.FLOAT, None}:
                 result.value = output
+            self.network.held[str(output.name)] = result
         self.operands[output] = result
 
 

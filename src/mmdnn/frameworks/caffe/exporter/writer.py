@@ -25,12 +25,14 @@ class Unfinished:
         note: What to write down of a node, by its metadata.
         drafts: Its layers, in order.
         shared: Blobs that several layers ask for, by what they are.
+        held: The blobs that are values of the IR, by their names.
     """
 
     fork: str
     note: Callable[[Mapping[str, str]], str]
     drafts: list[Draft] = field(default_factory=list)
     shared: dict[object, Blob] = field(default_factory=dict)
+    held: dict[str, Blob] = field(default_factory=dict)
 
 
 class Writer:
