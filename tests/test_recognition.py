@@ -58,9 +58,6 @@ def test_no_models(name: str, data: bytes, words: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("net.h5", b"\x89HDF\r\n\x1a\n", "Keras models.*tf2onnx.convert --keras"),
-        ("net.keras", _zip("config.json", "model.weights.h5"), "Keras models"),
-        ("net.zip", _zip("config.json", "model.weights.h5"), "Keras models"),
         ("net.pb", b"\x0a\x20\x0a\x01x\x12\x0bPlaceholder", "TensorFlow models.*--graphdef"),
         ("saved_model.pb", b"\x08\x01\x12", "TensorFlow models.*--saved-model"),
         ("net.ckpt-100.meta", b"\x0a\x20", "TensorFlow models.*--checkpoint"),
@@ -83,7 +80,7 @@ def test_formats_that_are_not_read_yet(name: str, data: bytes, words: str, tmp_p
         mmdnn.load(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["keras", "TensorFlow", "tf", "darknet", "coreml"])
+@pytest.mark.parametrize("name", ["TensorFlow", "tf", "darknet", "coreml"])
 def test_their_frameworks_by_name(name: str, tmp_path: Path) -> None:
     (tmp_path / "net").write_bytes(b"x")
     with pytest.raises(UnsupportedError, match="are not read yet"):

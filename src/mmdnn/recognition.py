@@ -37,7 +37,6 @@ _PICKLED = (b"\x80\x02", b"\x80\x04", b"\x80\x05")
 _TF2ONNX = "Where TensorFlow is installed: python -m tf2onnx.convert"
 _EXPORT = "In Python: torch.onnx.export(model, example_input, 'net.onnx'); that is read here."
 FORMATS = {
-    "keras": ("Keras", f"{_TF2ONNX} --keras {{file}} --output net.onnx"),
     "tensorflow": (
         "TensorFlow",
         f"{_TF2ONNX} --graphdef {{file}} --inputs X:0 --outputs Y:0 --output net.onnx",
@@ -113,7 +112,7 @@ def _packed(path: Path, head: bytes) -> str:
     for magic, title in _PACKED.items():
         if head.startswith(magic):
             return title
-    if head.startswith(_ZIP) and path.suffix.lower() not in _ZIPPED and not of([path]):
+    if head.startswith(_ZIP) and path.suffix.lower() not in _ZIPPED and not _kind(path):
         return "zip"
     return "tar" if head[_TAR_AT:].startswith(_TAR) and path.suffix != ".pth" else ""
 

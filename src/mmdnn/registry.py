@@ -18,7 +18,7 @@ from types import ModuleType
 
 from mmdnn.errors import UsageError
 
-OURS = ("caffe", "cntk", "mxnet", "onnx", "pytorch")
+OURS = ("caffe", "cntk", "keras", "mxnet", "onnx", "pytorch")
 ROOMS = ("graph", "reader", "writer", "importer", "exporter", "codegen", "engine")
 
 

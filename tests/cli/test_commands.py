@@ -136,7 +136,7 @@ def test_flags_that_cannot_work_here_say_why(flag, capsys):
         ("mmtoir -n net.prototxt -d net -node nothing", "nothing"),
         ("mmtocode -f onnx -n net.pb -d net.py", "error: there is no source code for ONNX"),
         ("mmcompare net.prototxt", "error: there must be two models, not 1"),
-        ("mmlist keras", "error: 'keras' is not a framework that mmdnn knows"),
+        ("mmlist darknet", "error: 'darknet' is not a framework that mmdnn knows"),
     ],
 )
 def test_mistakes_are_told_in_plain_words(line, words, capsys, here):

@@ -131,6 +131,31 @@ def before_transpose(tensor: ir.TensorProtocol) -> ir.TensorProtocol | None:
     return source if function is transpose else None
 
 
+def permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtocol:
+    """A tensor with its axes in another order; the one it was made of, where that has it so."""
+    source, before = tensor.meta.get(_PERMUTED, (tensor, tuple(range(len(tensor.shape)))))
+    perm = tuple(before[axis] for axis in perm)
+    if perm == tuple(range(len(perm))):
+        found: ir.TensorProtocol = source
+        return found
+    shape = [source.shape.numpy()[axis] for axis in perm]
+    made = lazy(source, lambda array: np.ascontiguousarray(array.transpose(perm)), shape=shape)
+    made.meta[_PERMUTED] = (source, perm)
+    return made
+
+
+def joined(tensors: Sequence[ir.TensorProtocol], axis: int, name: str) -> ir.TensorProtocol:
+    """Tensors one after the other along an axis."""
+    shape = list(tensors[0].shape.numpy())
+    shape[axis] = sum(tensor.shape.numpy()[axis] for tensor in tensors)
+
+    def compute() -> ir.TensorProtocol:
+        array = np.concatenate([read(tensor) for tensor in tensors], axis)
+        return ir.Tensor(array, dtype=tensors[0].dtype, name=name)
+
+    return ir.LazyTensor(compute, tensors[0].dtype, ir.Shape(shape), name=name)
+
+
 def reshaped(tensor: ir.TensorProtocol, shape: Sequence[int], name: str) -> ir.TensorProtocol:
     """A tensor's numbers in another shape of as many; where they are in a file, they stay there."""
     if isinstance(tensor, ir.ExternalTensor):
@@ -145,6 +170,7 @@ def origin(tensor: ir.TensorProtocol) -> tuple[ir.TensorProtocol, Function] | No
 
 
 _ORIGIN = "mmdnn.tensors.references.origin"
+_PERMUTED = "mmdnn.tensors.references.permuted"
 
 
 def read(tensor: ir.TensorProtocol) -> np.ndarray:
@@ -213,8 +239,10 @@ __all__ = [
     "Piece",
     "external",
     "from_pieces",
+    "joined",
     "lazy",
     "origin",
+    "permuted",
     "read",
     "reshaped",
     "size_of",

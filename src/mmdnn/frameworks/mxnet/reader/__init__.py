@@ -12,6 +12,7 @@ from mmdnn.frameworks.mxnet.graph import Model, Node, Symbol, reachable
 from mmdnn.frameworks.mxnet.reader import archive, inputs, ndarray, symbol
 from mmdnn.registry import Source
 from mmdnn.shapes import OpenShape
+from mmdnn.tensors.archive import Place
 
 _ARCHIVES = {".mar", ".model"}
 
@@ -50,21 +51,21 @@ def read(source: Source) -> Model:
         raise
 
 
-def files(source: Source) -> tuple[bytes, archive.Place | None]:
+def files(source: Source) -> tuple[bytes, Place | None]:
     """The symbol file's text, and where the parameters lie: file, first byte, number of bytes.
 
     Raises:
         FormatError: They are in an archive that is damaged.
     """
     assert source.network is not None
-    text, place = b"", None
+    place: Place | None = None
     if source.network.suffix.lower() in _ARCHIVES:
         found = archive.read(source.network)
         text, place = found.symbol, found.weights
     else:
         text = source.network.read_bytes()
     if source.weights is not None:
-        place = source.weights, 0, source.weights.stat().st_size
+        place = Place(source.weights, 0, source.weights.stat().st_size)
     return text, place
 
 

@@ -1,0 +1,284 @@
+"""What is computed number by number: layers that merge, and operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.keras.importer.table import KINDS, LAYERS, OPS, ImportedNode, Value, importer
+from mmdnn.ir.builder import Op, rank
+
+MERGING = f"{LAYERS}/merging_layers"
+_FLOATS = [ir.DataType.BFLOAT16, ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE]
+
+
+def promoted(kinds: Sequence[ir.DataType]) -> ir.DataType:
+    """The type that values of several types are computed in (https://keras.io/api/mixed_precision)."""
+    floats = [kind for kind in kinds if kind.is_floating_point()]
+    if floats:
+        if set(floats) == {ir.DataType.BFLOAT16, ir.DataType.FLOAT16}:
+            return ir.DataType.FLOAT
+        return max(floats, key=_FLOATS.index)
+    found = kinds[0].numpy()
+    for kind in kinds[1:]:
+        found = np.promote_types(found, kind.numpy())
+    return ir.DataType.FLOAT if found.kind == "f" else ir.DataType.from_numpy(found)
+
+
+def together(node: ImportedNode, op: Op, *values: Any, floats: bool = False) -> list[Value]:
+    """Operands in one type; Python's numbers take that of the tensors.
+
+    Args:
+        node: The layer.
+        op: ONNX's operators.
+        values: Tensors, arrays, lists and numbers.
+        floats: Whether the result is of floats even for integers.
+    """
+    made = [node.builder.constant(np.asarray(v)) if isinstance(v, list) else v for v in values]
+    kinds = [v.dtype for v in made if isinstance(v, Value) and v.dtype is not None]
+    kind = promoted(kinds)
+    fraction = any(isinstance(v, float) for v in made)
+    if not kind.is_floating_point() and (floats or fraction):
+        kind = ir.DataType.FLOAT
+    if kind == ir.DataType.BOOL and any(type(v) is int for v in made):
+        kind = ir.DataType.INT32
+    return [_as(node, op, v, kind) for v in made]
+
+
+def _as(node: ImportedNode, op: Op, value: Any, kind: ir.DataType) -> Value:
+    if not isinstance(value, Value):
+        return node.builder.constant(np.asarray(value, kind.numpy()))
+    return value if value.dtype == kind else op.Cast(value, to=kind)
+
+
+def lifted(op: Op, values: Sequence[Value]) -> list[Value]:
+    """Operands of as many axes as the one with the most: the batch stays in front."""
+    most = max(map(rank, values))
+    return [
+        op.Unsqueeze(v, list(range(1, 1 + most - rank(v)))) if rank(v) < most and rank(v) else v
+        for v in values
+    ]
+
+
+def _merge(*types: str, onnx: str) -> None:
+    @importer(*types, doc=MERGING)
+    def function(node: ImportedNode, op: Op, *inputs: Value) -> Value:
+        """Several tensors, one after the other."""
+        values = lifted(op, inputs)
+        found = values[0]
+        for value in values[1:]:
+            found = op[onnx](found, value)
+        return found
+
+
+for _type, _onnx in {
+    "Add": "Add", "Multiply": "Mul", "Maximum": "Max", "Minimum": "Min", "Subtract": "Sub",
+}.items():  # fmt: skip
+    _merge(_type, onnx=_onnx)
+
+
+@importer("Average", doc=f"{MERGING}/average")
+def average(node: ImportedNode, op: Op, *inputs: Value) -> Value:
+    values = lifted(op, inputs)
+    found = values[0]
+    for value in values[1:]:
+        found = op.Add(found, value)
+    return op.Div(found, float(len(values)))
+
+
+def _binary(*types: str, onnx: str, floats: bool = False) -> None:
+    @importer(*types, doc=f"{OPS}/numpy")
+    def function(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+        return op[onnx](*together(node, op, x1, x2, floats=floats))
+
+
+_binary("ops.Add", onnx="Add")
+_binary("ops.Subtract", onnx="Sub")
+_binary("ops.Multiply", onnx="Mul")
+_binary("ops.Maximum", onnx="Max")
+_binary("ops.Minimum", onnx="Min")
+_binary("ops.Power", onnx="Pow")
+_binary("ops.TrueDivide", "ops.Divide", onnx="Div", floats=True)
+
+
+@importer("ops.Mod", doc=f"{OPS}/numpy")
+def mod(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+    """With the sign of the divisor."""
+    return modulo(op, *together(node, op, x1, x2))
+
+
+def modulo(op: Op, x: Value, y: Value) -> Value:
+    """Python's `%`."""
+    if x.dtype is not None and not x.dtype.is_floating_point():
+        return op.Mod(x, y)
+    rest = op.Mod(x, y, fmod=1)
+    zero = np.zeros((), (x.dtype or ir.DataType.FLOAT).numpy())
+    off = op.And(op.Not(op.Equal(rest, zero)), op.Less(op.Mul(op.Sign(rest), y), zero))
+    return op.Where(off, op.Add(rest, y), rest)
+
+
+@importer("ops.FloorDivide", doc=f"{OPS}/numpy")
+def floor_divide(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+    x, y = together(node, op, x1, x2)
+    return floored(op, x, y)
+
+
+def floored(op: Op, x: Value, y: Value) -> Value:
+    """Python's `//`."""
+    if x.dtype is not None and x.dtype.is_floating_point():
+        return op.Floor(op.Div(x, y))
+    return op.Div(op.Sub(x, op.Mod(x, y)), y)
+
+
+def _unary(onnx: str, *types: str, floats: bool = True) -> None:
+    @importer(*types, doc=f"{OPS}/numpy")
+    def function(node: ImportedNode, op: Op, x: Value) -> Value:
+        return op[onnx](*together(node, op, x, floats=floats))
+
+
+for _onnx, _types in {
+    "Abs": "Absolute Abs", "Neg": "Negative", "Sign": "Sign", "Ceil": "Ceil", "Floor": "Floor",
+}.items():  # fmt: skip
+    _unary(_onnx, *(f"ops.{name}" for name in _types.split()), floats=False)
+for _onnx, _types in {
+    "Exp": "Exp", "Log": "Log", "Sqrt": "Sqrt", "Erf": "Erf", "Sin": "Sin", "Cos": "Cos", "Tan": "Tan",
+    "Asin": "Arcsin", "Acos": "Arccos", "Atan": "Arctan", "Sinh": "Sinh", "Cosh": "Cosh",
+    "Asinh": "Arcsinh", "Acosh": "Arccosh", "Atanh": "Arctanh", "Reciprocal": "Reciprocal",
+}.items():  # fmt: skip
+    _unary(_onnx, *(f"ops.{name}" for name in _types.split()))
+
+
+def number(x: Value, value: float) -> Any:
+    """A number in the type of a tensor."""
+    return np.asarray(value, (x.dtype or ir.DataType.FLOAT).numpy())
+
+
+def _scaled_log(op: Op, x: Value, base: float) -> Value:
+    return op.Mul(op.Log(x), number(x, 1 / np.log(base)))
+
+
+FORMULAS: dict[str, Callable[[Op, Value], Value]] = {
+    "Square": lambda op, x: op.Mul(x, x),
+    "Rsqrt": lambda op, x: op.Reciprocal(op.Sqrt(x)),
+    "Log1p": lambda op, x: op.Log(op.Add(x, number(x, 1))),
+    "Expm1": lambda op, x: op.Sub(op.Exp(x), number(x, 1)),
+    "Exp2": lambda op, x: op.Pow(number(x, 2), x),
+    "Log2": lambda op, x: _scaled_log(op, x, 2),
+    "Log10": lambda op, x: _scaled_log(op, x, 10),
+    "Trunc": lambda op, x: op.Mul(op.Sign(x), op.Floor(op.Abs(x))),
+    "Deg2rad": lambda op, x: op.Mul(x, number(x, np.pi / 180)),
+    "Rad2deg": lambda op, x: op.Mul(x, number(x, 180 / np.pi)),
+    "Erfc": lambda op, x: op.Sub(number(x, 1), op.Erf(x)),
+    "Sinc": lambda op, x: _sinc(op, op.Mul(x, number(x, np.pi))),
+}
+
+
+def _sinc(op: Op, x: Value) -> Value:
+    zero = op.Equal(x, number(x, 0))
+    safe = op.Where(zero, number(x, 1), x)
+    return op.Where(zero, number(x, 1), op.Div(op.Sin(safe), safe))
+
+
+def _registered(name: str) -> None:
+    floats = name not in {"Square", "Trunc"}
+
+    @importer(f"ops.{name}", doc=f"{OPS}/numpy")
+    def function(node: ImportedNode, op: Op, x: Value) -> Value:
+        return FORMULAS[name](op, *together(node, op, x, floats=floats))
+
+
+for _type in FORMULAS:
+    _registered(_type)
+
+
+@importer("ops.Round", doc=f"{OPS}/numpy")
+def round_(node: ImportedNode, op: Op, x: Value, *, decimals: int) -> Value:
+    """Halves to even."""
+    if not decimals:
+        return op.Round(x)
+    factor = number(x, 10.0**decimals)
+    return op.Div(op.Round(op.Mul(x, factor)), factor)
+
+
+@importer("ops.Clip", doc=f"{OPS}/numpy")
+def clip(node: ImportedNode, op: Op, x: Value, *, x_min: Any, x_max: Any) -> Value:
+    return op.Clip(x, number(x, x_min), number(x, x_max))
+
+
+@importer("ops.Arctan2", doc=f"{OPS}/numpy")
+def arctan2(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+    """The angle of (x2, x1), in all four quarters."""
+    y, x = together(node, op, x1, x2, floats=True)
+    zero, pi = number(x, 0), number(x, np.pi)
+    on_axis = op.Equal(x, zero)
+    angle = op.Atan(op.Div(y, op.Where(on_axis, number(x, 1), x)))
+    turn = op.Where(op.Less(y, zero), op.Neg(op.Identity(node.constant(pi))), pi)
+    turned = op.Where(op.Less(x, zero), op.Add(angle, turn), angle)
+    half = op.Mul(op.Sign(y), number(x, np.pi / 2))
+    return op.Where(on_axis, half, turned)
+
+
+@importer("ops.Logaddexp", doc=f"{OPS}/numpy")
+def logaddexp(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+    x, y = together(node, op, x1, x2, floats=True)
+    most = op.Max(x, y)
+    less = op.Neg(op.Abs(op.Sub(x, y)))
+    return op.Add(most, op.Log(op.Add(op.Exp(less), number(x, 1))))
+
+
+@importer("ops.NanToNum", doc=f"{OPS}/numpy")
+def nan_to_num(
+    node: ImportedNode, op: Op, x: Value, *, nan: float, posinf: Any, neginf: Any
+) -> Value:
+    limits = np.finfo((x.dtype or ir.DataType.FLOAT).numpy())
+    y = op.Where(op.IsNaN(x), number(x, nan), x)
+    high = limits.max if posinf is None else posinf
+    low = limits.min if neginf is None else neginf
+    y = op.Where(op.IsInf(x, detect_negative=0), number(x, high), y)
+    return op.Where(op.IsInf(x, detect_positive=0), number(x, low), y)
+
+
+@importer("ops.Cast", "ops.SaturateCast", doc=f"{OPS}/core")
+def cast(node: ImportedNode, op: Op, x: Value, *, dtype: str) -> Value:
+    if dtype not in KINDS or node.layer.type == "ops.SaturateCast":
+        node.refuse(f"it casts to {dtype}")
+    return op.Cast(x, to=KINDS[dtype])
+
+
+IDENTITIES = (
+    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout"),
+    *("GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity", "CutMix", "MixUp"),
+    *("RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast"),
+    *("RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur"),
+    *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
+    *("RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation"),
+    *("RandomZoom", "RandAugment", "AugMix", "RandomHeight", "RandomWidth"),
+)
+"""Layers that do nothing when the network is not trained."""
+
+
+def _identity(node: ImportedNode, op: Op, x: Value, *others: Value) -> Value:
+    """What it has is for training."""
+    if node.argument("training") is True:
+        node.refuse("it is called with training = True")
+    node.taken.update(node.config, node.call_.kwargs)
+    return op.Identity(x)
+
+
+importer(*IDENTITIES, doc=f"{LAYERS}/regularization_layers")(_identity)
+
+
+@importer("ops.StopGradient", doc=f"{OPS}/core")
+def stop_gradient(node: ImportedNode, op: Op, x: Value) -> Value:
+    return op.Identity(x)
+
+
+@importer("Rescaling", doc=f"{LAYERS}/preprocessing_layers", unused="mask")
+def rescaling(node: ImportedNode, op: Op, x: Value, *, scale: Any, offset: Any) -> Value:
+    """X scale + offset, one number or one for each channel."""
+    kind = node.dtype
+    x = x if x.dtype == kind else op.Cast(x, to=kind)
+    return op.Add(op.Mul(x, np.asarray(scale, kind.numpy())), np.asarray(offset, kind.numpy()))
