@@ -138,9 +138,9 @@ def add_fork(parser: Parser, group: Any) -> None:
     parser.flag(
         group,
         "--caffeFork",
-        choices=("ssd",),
+        choices=("ssd", "rfcn"),
         default="",
-        metavar="{ssd}",
+        metavar="{ssd,rfcn}",
         help="a fork of Caffe whose layers the result may have, beside BVLC's own",
     )
 

@@ -7,11 +7,15 @@ import math
 
 import numpy as np
 import onnx_ir as ir
+import onnxruntime
 import pytest
 
 from helpers.caffe.one_layer import blobs, evaluate, model, normal, run
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.caffe import graph, importer, reader
+from mmdnn.frameworks.caffe import codegen, graph, importer, reader, writer
+from mmdnn.frameworks.caffe.exporter import from_ir
+from mmdnn.frameworks.caffe.writer import prototxt
+from mmdnn.ir.builder import Builder
 from mmdnn.registry import Source
 from mmdnn.verify.reference import caffe as reference
 
@@ -396,6 +400,44 @@ def test_psroi_pooling(axes, tmp_path):
     wanted = _psroi_pool(x, rois, 2, 3, 0.0625)
     np.testing.assert_allclose(run(text, feeds)["y"], wanted, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(_reference(tmp_path, text, feeds), wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("ROIPooling", "roi_pooling_param { pooled_h: 3 pooled_w: 4 spatial_scale: 0.25 }"),
+        ("PSROIPooling", "psroi_pooling_param { spatial_scale: 0.25 output_dim: 2 group_size: 3 }"),
+    ],
+)
+def test_regions_go_back_as_they_came(kind, said):
+    read = model(_layer(kind, "x rois", said), {"x": (2, 18, 9, 11), "rois": (4, 5)})
+    network = from_ir(read)
+    assert [layer.type for layer in network.layers] == ["Input", "Input", kind]
+    assert said in " ".join(prototxt.text(network).split())
+    assert said.partition(" ")[0] in codegen.source(network)
+    read.metadata_props.clear()
+    with pytest.raises(UnsupportedError, match=f"no {kind} layer; R-FCN's fork has it"):
+        from_ir(read)
+    assert from_ir(read, fork="rfcn").layers[-1].type == kind
+
+
+def test_max_roi_pool_is_roi_pooling(tmp_path):
+    """As onnxruntime has it, which runs no MaxRoiPool of the newest opset."""
+    x, builder = normal(2, 3, 9, 11), Builder("test")
+    rng = np.random.default_rng(4)
+    low = rng.integers(-10, 120, (20, 2)) + rng.random((20, 2))
+    rois = [rng.integers(0, 2, (20, 1)), low, low + rng.integers(-9, 80, (20, 2))]
+    feeds = {"x": x, "rois": np.concatenate(rois, 1).astype(np.float32)}
+    inputs = [builder.input(name, array.shape) for name, array in feeds.items()]
+    y = builder.op.MaxRoiPool(*inputs, pooled_shape=[3, 4], spatial_scale=0.0625)
+    y.name, y.shape = "y", ir.Shape([20, 3, 3, 4])
+    builder.graph.outputs.append(y)
+    paths = writer.write(from_ir(builder.model(), fork="rfcn"), tmp_path / "net.prototxt")
+    found = reference.run(Source(*paths), feeds)["y"]
+    model = ir.to_proto(builder.model())
+    model.opset_import[0].version = 21
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    np.testing.assert_array_equal(found, session.run(None, feeds)[0])
 
 
 def _reference(folder, text, feeds):

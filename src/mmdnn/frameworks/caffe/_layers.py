@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
+FORKS = {
+    "ssd": "the SSD fork",
+    "rfcn": "R-FCN's fork",
+}
+"""Forks of Caffe whose layers are written where the caller says so, and how they are called:
+https://github.com/weiliu89/caffe (branch ssd), https://github.com/daijifeng001/caffe-rfcn."""
+
 Slot: TypeAlias = tuple[str, float]
 """What fills a weight blob: the field of the parameter block that says it, and the number where none does."""
 
@@ -40,6 +47,7 @@ class LayerType:
         opencv: Whether OpenCV computes the same; `_trust` has the conditions.
         judges: Whether it is a loss or metric, or ends a path: it goes when a network is for inference.
         squashes: The layer that a loss applies first.
+        fork: The fork of Caffe that has it; "" for BVLC's own, and where it is never written.
         fields: What its block has that `caffe.proto` lacks, and the defaults; a type where there is none.
     """
 
@@ -55,6 +63,7 @@ class LayerType:
     opencv: bool = False
     judges: bool = False
     squashes: str = ""
+    fork: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -121,7 +130,7 @@ LAYERS = {
         LayerType("Softmax", (Onnx("Softmax", {"axis": "axis"}),), in_place=True, opencv=True),
         LayerType("Eltwise", pointwise=True, opencv=True),
         LayerType("MVN", opencv=True),
-        LayerType("Normalize", blobs=_fixed(("scale_filler", 1.0)), opencv=True),
+        LayerType("Normalize", blobs=_fixed(("scale_filler", 1.0)), opencv=True, fork="ssd"),
         LayerType("Swish"),
         _MOVED("ArgMax"),
         _MOVED("BatchReindex"),
@@ -169,7 +178,7 @@ LAYERS = {
         _JUDGE("SoftmaxWithLoss", squashes="Softmax", block="softmax_param"),
         _FORK("BN", block="bn_param", fields={"eps": 1e-5, "frozen": 0, "bn_mode": "LEARN"}),
         _FORK("CropCenter", block="crop_center_param", fields={"crop_size": list}),
-        _FORK("DetectionOutput", opencv=True, fields={"clip": 0, "normalized_bbox": 1}),
+        _FORK("DetectionOutput", opencv=True, fork="ssd", fields={"clip": 0, "normalized_bbox": 1}),
         _FORK("HardSigmoid", block="hard_sigmoid_param", fields={"alpha": 0.2, "beta": 0.5}),
         _FORK(
             "Interp",
@@ -177,11 +186,11 @@ LAYERS = {
             fields=_SIZE | {"shrink_factor": int, "zoom_factor": int},
         ),
         _FORK("Mish", block="mish_param"),
-        _FORK("Permute", opencv=True),
+        _FORK("Permute", opencv=True, fork="ssd"),
         _FORK("PixelShuffle", block="pixel_shuffle_param", fields={"upscale_factor": 0}),
-        _FORK("PSROIPooling", block="psroi_pooling_param", fields=_OWN_BINS),
-        _FORK("PriorBox", opencv=True, fields={"offset_h": list, "offset_w": list}),
-        _FORK("ROIPooling", block="roi_pooling_param", fields=_BINS),
+        _FORK("PSROIPooling", fork="rfcn", block="psroi_pooling_param", fields=_OWN_BINS),
+        _FORK("PriorBox", opencv=True, fork="ssd", fields={"offset_h": list, "offset_w": list}),
+        _FORK("ROIPooling", fork="rfcn", block="roi_pooling_param", fields=_BINS),
         _FORK("Reorg", block="reorg_param", fields={"stride": 0, "reverse": 0}),
         _FORK("ShuffleChannel", opencv=True, block="shuffle_channel_param", fields={"group": 1}),
         _FORK("Upsample", block="upsample_param", fields=_UNPOOLED),

@@ -195,7 +195,8 @@ def _layer(draft: Draft) -> Layer:
     made.name = draft.name
     made.bottom.extend(blob.name for blob in draft.bottoms)
     made.top.extend(blob.name for blob in draft.tops)
-    return Layer.of(made, blobs=list(draft.blobs), note=note(draft.note, draft.blobs))
+    told = note(draft.note, draft.blobs)
+    return Layer.of(made, blobs=list(draft.blobs), note=told, unknown=draft.unknown)
 
 
 def _share(layers: Sequence[Layer]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe import _notes
+from mmdnn.frameworks.caffe.graph import Unknown
 from mmdnn.ir import COMPUTED
 from mmdnn.tensors import references
 
@@ -63,6 +64,7 @@ class Draft:
         origin: The source's layer that it is of.
         in_place: Whether its first bottom, which nothing else reads, takes the name of its top.
         note: What its layer was in the source; see `mmdnn.ir.origin`.
+        unknown: What it says that `caffe.proto` does not know.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Draft:
     origin: str = ""
     in_place: bool = False
     note: str = ""
+    unknown: Unknown = field(default_factory=dict)
 
     @property
     def type(self) -> str:

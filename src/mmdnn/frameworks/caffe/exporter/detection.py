@@ -1,4 +1,4 @@
-"""Layers of the SSD fork that make boxes: local functions, written as the layers they were."""
+"""Layers of forks for boxes and regions: local functions, written as the layers they were."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode
 
 SSD = "https://github.com/weiliu89/caffe/blob/ssd/src/caffe/layers"
+RFCN = "https://github.com/daijifeng001/caffe-rfcn/blob/r-fcn/src/caffe/layers"
 
 
 @exporter("mmdnn.caffe::PriorBox", doc=f"{SSD}/prior_box_layer.cpp")
@@ -24,7 +25,6 @@ def prior_box(
     step: Sequence[float],
     **fields: Any,
 ) -> Blob:
-    caffe.refuse_without_fork("PriorBox")
     if "offset_h" in fields:
         node.refuse(
             "its boxes have other offsets down than across, or several; the SSD fork has one"
@@ -53,7 +53,6 @@ def detection_output(
     top_k: int,
     **fields: Any,
 ) -> Blob:
-    caffe.refuse_without_fork("DetectionOutput")
     if clip:
         node.refuse("it clips its boxes, which the SSD fork's does not")
     return caffe.layer(
@@ -63,3 +62,31 @@ def detection_output(
         nms_param={"nms_threshold": nms_threshold, "top_k": None if top_k < 0 else top_k},
         **fields,
     )
+
+
+@exporter("mmdnn.caffe::ROIPooling", doc=f"{RFCN}/roi_pooling_layer.cpp")
+def roi_pooling(_node: ExportedNode, caffe: Writer, x: Blob, rois: Operand, **fields: Any) -> Blob:
+    shape = (rois.shape[0], x.shape[1], fields["pooled_h"], fields["pooled_w"])
+    return caffe.layer("ROIPooling", x, rois, shape=shape, **fields)
+
+
+@exporter("MaxRoiPool", doc=f"{RFCN}/roi_pooling_layer.cpp")
+def max_roi_pool(
+    node: ExportedNode,
+    caffe: Writer,
+    x: Blob,
+    rois: Operand,
+    *,
+    pooled_shape: Sequence[int],
+    spatial_scale: float,
+) -> Blob:
+    bins = dict(zip(("pooled_h", "pooled_w"), pooled_shape, strict=True))
+    return roi_pooling(node, caffe, x, rois, **bins, spatial_scale=spatial_scale)
+
+
+@exporter("mmdnn.caffe::PSROIPooling", doc=f"{RFCN}/psroi_pooling_layer.cu")
+def psroi_pooling(
+    _node: ExportedNode, caffe: Writer, x: Blob, rois: Operand, **fields: Any
+) -> Blob:
+    shape = (rois.shape[0], fields["output_dim"], *[fields["group_size"]] * 2)
+    return caffe.layer("PSROIPooling", x, rois, shape=shape, **fields)

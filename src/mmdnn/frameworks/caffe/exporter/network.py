@@ -7,6 +7,7 @@ from functools import partial
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError
+from mmdnn.frameworks.caffe._layers import layer_type
 from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe.exporter import lifting
 from mmdnn.frameworks.caffe.exporter.assembly import finish
@@ -22,9 +23,6 @@ from mmdnn.ir.lifting.proposals import Lifted
 from mmdnn.ir.origin import adopt, notes
 from mmdnn.ir.passes import batch
 from mmdnn.ir.passes.unrolling import unroll
-
-FORKS = ("ssd",)
-"""Forks of Caffe whose layers may be used, if the caller says so."""
 
 OTHER = 1009
 """Times the batch that the files say: one that is the size of nothing else, and splits as that does.
@@ -57,29 +55,29 @@ def from_ir(model: ir.Model, *, fork: str = "") -> Network:
 
     Args:
         model: Any IR model; it is not changed.
-        fork: "ssd" to allow the layers of the SSD fork; BVLC's own only, unless given, or the model was
+        fork: One of `FORKS`, to allow its layers; BVLC's own only, unless given, or the model was
             the fork's before.
 
     Raises:
         UnsupportedError: Operators without an exact counterpart, all listed at once.
         ShapeError: An input has an open size beside its batch.
     """
-    fork = fork or _fork_of(model)
-    network = _written(model, fork)
+    forks = _forks_of(model) | ({fork} if fork else set())
+    network = _written(model, forks)
     if not batch.opened(model):
         return network
     try:
-        if _are_alike(network, _written(model, fork, OTHER)):
+        if _are_alike(network, _written(model, forks, OTHER)):
             return network
     except Error:
         pass
-    return _written(model, fork, fixed=True)
+    return _written(model, forks, fixed=True)
 
 
 def _are_alike(one: Network, other: Network) -> bool:
     """Whether two networks are the same but for the sizes of their inputs."""
     return len(one.layers) == len(other.layers) and all(
-        (a.type == b.type == "Input" or a.message == b.message)
+        (a.type == b.type == "Input" or (a.message, a.unknown) == (b.message, b.unknown))
         and [_shape(blob) for blob in a.blobs] == [_shape(blob) for blob in b.blobs]
         for a, b in zip(one.layers, other.layers, strict=True)
     )
@@ -89,21 +87,22 @@ def _shape(blob: ir.TensorProtocol | Filler) -> tuple[int, ...] | None:
     return None if isinstance(blob, Filler) else tuple(blob.shape.numpy())
 
 
-_SSD = {"DetectionOutput", "Normalize", "Permute", "PriorBox"}
+def _forks_of(model: ir.Model) -> frozenset[str]:
+    """The forks that a Caffe network was written for."""
+    if model.metadata_props.get(FRAMEWORK) != "caffe":
+        return frozenset()
+    types = (node.metadata_props.get(TYPE, "") for node in model.graph)
+    return frozenset(layer_type(type_).fork for type_ in types) - {""}
 
 
-def _fork_of(model: ir.Model) -> str:
-    """The fork that a Caffe network was written for."""
-    types = {node.metadata_props.get(TYPE) for node in model.graph}
-    return "ssd" if model.metadata_props.get(FRAMEWORK) == "caffe" and types & _SSD else ""
-
-
-def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False) -> Network:
+def _written(
+    model: ir.Model, forks: frozenset[str], times: int = 1, *, fixed: bool = False
+) -> Network:
     """The network for one batch."""
     opened = batch.opened(model) if fixed else set()
     model = model.clone()
     adopt(model, "caffe")
-    lifted, types = lifting.lifted(model), lifting.types(fork)
+    lifted, types = lifting.lifted(model), lifting.types("ssd" if "ssd" in forks else "")
     lifted.lift(model, types)
     batch.close(model, "Caffe", times)
     lifted.close(model)
@@ -112,7 +111,7 @@ def _written(model: ir.Model, fork: str, times: int = 1, *, fixed: bool = False)
     while lifted.close(model):
         model = _prepared(model)
     exporter.check(model)
-    return NetworkBuilder(model, lifted, fork, opened).run()
+    return NetworkBuilder(model, lifted, forks, opened).run()
 
 
 def _prepared(model: ir.Model) -> ir.Model:
@@ -127,12 +126,16 @@ class NetworkBuilder:
     """What the functions of the table write into."""
 
     def __init__(
-        self, model: ir.Model, lifted: Lifted[lifting.Proposal], fork: str, fixed: set[str]
+        self,
+        model: ir.Model,
+        lifted: Lifted[lifting.Proposal],
+        forks: frozenset[str],
+        fixed: set[str],
     ) -> None:
         self.model = model
         self.lifted = lifted
         self.fixed = fixed
-        self.network = Unfinished(fork, notes(model, "caffe"))
+        self.network = Unfinished(forks, notes(model, "caffe"))
         self.operands: dict[ir.Value, Operand] = {}
         self.refusals = Refusals("Caffe")
 
@@ -241,4 +244,4 @@ def _is_integer(value: ir.Value) -> bool:
     return value.dtype is not None and value.dtype.is_integer()
 
 
-__all__ = ["FORKS", "from_ir"]
+__all__ = ["from_ir"]

@@ -75,7 +75,7 @@ def transpose(
     if moved == sorted(moved):
         return _reshaped(node, caffe, x, node.shape())
     shape = [x.shape[axis] for axis in order]
-    if caffe.fork:
+    if caffe.has("Permute"):
         return caffe.layer("Permute", x, shape=shape, order=order)
     made = transposed(caffe, x, order)
     if made is not None:
@@ -84,8 +84,7 @@ def transpose(
     channels = _count(x.shape[1 : last + 1])
     if order[0] == 0 and last < len(x.shape) - 1 and channels <= MOST_SHUFFLED:
         return _shuffled(node, caffe, x, order[1 : last + 1], channels)
-    caffe.refuse_without_fork("Permute")
-    raise AssertionError
+    return caffe.layer("Permute", x, shape=shape, order=order)
 
 
 def _shuffled(node: ExportedNode, caffe: Writer, x: Blob, order: list[int], channels: int) -> Blob:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.caffe._layers import FORKS, layer_type
 from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.ir.exporting import ExportedNode
@@ -21,14 +22,14 @@ class Unfinished:
     """A network as far as it is written.
 
     Attributes:
-        fork: The fork of Caffe that it is for; "" for BVLC's own.
+        forks: The forks of Caffe whose layers it may have beside BVLC's own.
         note: What to write down of a node, by its metadata.
         drafts: Its layers, in order.
         shared: Blobs that several layers ask for, by what they are.
         held: The blobs that are values of the IR, by their names.
     """
 
-    fork: str
+    forks: frozenset[str]
     note: Callable[[Mapping[str, str]], str]
     drafts: list[Draft] = field(default_factory=list)
     shared: dict[object, Blob] = field(default_factory=dict)
@@ -42,10 +43,10 @@ class Writer:
         self.network = network
         self.node = node
 
-    @property
-    def fork(self) -> str:
-        """The fork of Caffe that the result is for; "" for BVLC's own."""
-        return self.network.fork
+    def has(self, type_: str) -> bool:
+        """Whether there is such a layer where the result is for."""
+        fork = layer_type(type_).fork
+        return not fork or fork in self.network.forks
 
     def layer(
         self, type_: str, *bottoms: Operand, shape: Sequence[int] | None = None, **said: Any
@@ -79,6 +80,13 @@ class Writer:
             param: Fields of its parameter block whose names are taken here.
             fields: Others, e.g. `negative_slope=0.1`.
         """
+        row = layer_type(type_)
+        if not self.has(type_):
+            self.node.refuse(
+                f"Caffe itself has no {type_} layer; {FORKS[row.fork]} has it "
+                f"(--caffeFork {row.fork})"
+            )
+        unknown = {key: fields.pop(key) for key in [*fields] if key in row.fields}
         message = new_layer(type_, {**(param or {}), **fields})
         name = name or self.node.layer
         draft = Draft(
@@ -89,6 +97,7 @@ class Writer:
             origin=self.node.source_layer,
             in_place=in_place,
             note=self.network.note(self.node.node.metadata_props),
+            unknown={row.block: unknown} if unknown else {},
         )
         draft.tops = [Blob(tuple(shape), draft) for shape in shapes]
         self.network.drafts.append(draft)
@@ -199,13 +208,6 @@ class Writer:
     def product(self, *factors: Blob, suffix: str = "") -> Blob:
         """A product of blobs of one shape."""
         return self.layer("Eltwise", *factors, suffix=suffix, operation="PROD")
-
-    def refuse_without_fork(self, layer: str) -> None:
-        """Stop unless the result is for the fork that has this layer."""
-        if self.fork != "ssd":
-            self.node.refuse(
-                f"Caffe itself has no {layer} layer; the SSD fork has it (--caffeFork ssd)"
-            )
 
 
 def _dims(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:
