@@ -141,7 +141,7 @@ CASES = [
          type="int32"),
     Case(("Clip", 11), "y = Clip <min = -0.5, max = 0.25> (x)"),
     Case(("Concat", 4), "y = Concat (x, x)", wanted=lambda x: np.concatenate([x, x], 1)),
-    Case(("DFT", 20), "y = DFT (x)", "float[2, 5, 1] x"),
+    Case(("DFT", 20), "y = DFT (x)", "float[2, 5, 3, 1] x"),
     Case(("Dropout", 7), "y = Dropout <is_test = 1, ratio = 0.3> (x)", wanted=lambda x: x),
     Case(("Dropout", 12), "y = Dropout <ratio = 0.3> (x)"),
     Case(("Gemm", 7), "y = Gemm <broadcast = 1> (x, w, c)", "float[2, 3] x, float[3, 4] w, float[4] c",
@@ -178,7 +178,9 @@ CASES = [
     Case(("Resize", 11), "s = Constant <value = float[4] {1, 1, 0.5, 0.5}> () y = Resize (x, s)",
          "float[1, 2, 4, 4] x"),
     Case(("Resize", 13), "r = Constant <value = float[0] {}> () "
-         "s = Constant <value = float[4] {1, 1, 2, 2}> () y = Resize (x, r, s)", "float[1, 2, 2, 2] x"),
+         "s = Constant <value = float[4] {1, 1, 2, 2}> () "
+         "y = Resize <coordinate_transformation_mode = 'tf_half_pixel_for_nn', nearest_mode = 'floor'> "
+         "(x, r, s)", "float[1, 2, 2, 2] x"),
 ]  # fmt: skip
 
 REFUSED = [
