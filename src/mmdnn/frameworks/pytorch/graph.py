@@ -6,7 +6,7 @@ expressions are Python's own (`mmdnn.python`); their operands are variables and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,15 @@ class Variable:
     def constant(self) -> ir.TensorProtocol | None:
         """The tensor, where the value is an initializer."""
         return constant(self.value)
+
+    def changed(
+        self, how: Any, change: Callable[[ir.TensorProtocol], ir.TensorProtocol]
+    ) -> ir.TensorProtocol:
+        """The tensor in another form, made once, so that layers which share a weight share that too."""
+        assert self.constant is not None
+        if how not in self.derived:
+            self.derived[how] = change(self.constant)
+        return self.derived[how]
 
     def numbers(self) -> np.ndarray | None:
         """The numbers of a small constant; None for what is not constant, or not small."""

@@ -35,6 +35,26 @@ TAKEN = frozenset({"torch", "nn", "F", "math", "self", "record", *keyword.kwlist
 """What a source imports, what it is given to keep every layer's output, and Python's own names."""
 
 
+MADE_UP = {
+    *("", "graph", "maingraph", "torchjit", "torchjitexport", "network", "net", "model", "tf2onnx")
+}
+"""Names of graphs that say nothing about the model."""
+
+LONGEST_CLASS = 40
+
+
+def class_name(graph: str) -> str:
+    """A class's name: ResNet50 for "ResNet-50", Net for names that exporters make up.
+
+    What means something else in the source gets "Net" behind: NoneNet.
+    """
+    parts = re.findall(r"[A-Za-z0-9]+", graph)
+    name = "".join(part[:1].upper() + part[1:] for part in parts)
+    if name.lower() in MADE_UP or not name[:1].isalpha() or len(name) > LONGEST_CLASS:
+        return "Net"
+    return f"{name}Net" if name in TAKEN else name
+
+
 def path_name(name: str) -> str:
     """A Python identifier as close to the name as can be, and short enough to read.
 

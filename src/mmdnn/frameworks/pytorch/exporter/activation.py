@@ -13,9 +13,9 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     functions,
     unless,
 )
-from mmdnn.frameworks.pytorch.exporter.weights import reshaped
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
+from mmdnn.tensors.references import reshaped
 
 SELU = (1.6732631921768188, 1.0507010221481323)
 """Alpha and gamma of ONNX, which are torch's (https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html)."""
@@ -122,11 +122,8 @@ def prelu(node: ExportedNode, torch: Writer, x: Variable, slope: Variable) -> Co
     if not per_channel:
         return torch.call("torch.where", torch.binary("<", x, 0), torch.binary("*", slope, x), x)
     count = int(np.prod(slope.shape or (1,)))  # type: ignore[arg-type]
-    layer = torch.module(
-        "nn.PReLU",
-        *([] if count == 1 else [count]),
-        tensors={"weight": reshaped(slope, (count,))},
-    )
+    weight = slope.changed("flat", lambda tensor: reshaped(tensor, (count,), slope.hint))
+    layer = torch.module("nn.PReLU", *([] if count == 1 else [count]), tensors={"weight": weight})
     return layer(x)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.matmul import bias_of, is_weight, linear
+from mmdnn.frameworks.pytorch.exporter.matmul import bias_of, is_weight, linear, transposed
 from mmdnn.frameworks.pytorch.exporter.table import (
     ExportedNode,
     Writer,
@@ -18,7 +18,6 @@ from mmdnn.frameworks.pytorch.exporter.table import (
     torch_type,
     unless,
 )
-from mmdnn.frameworks.pytorch.exporter.weights import transposed
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import Code
 from mmdnn.python.literals import Raw

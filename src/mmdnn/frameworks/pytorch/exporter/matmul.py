@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, is_floating
-from mmdnn.frameworks.pytorch.exporter.weights import broadcast, scaled, transposed
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.values import constant
 from mmdnn.python.expressions import ATOM, Code
+from mmdnn.tensors import references
 
 
 @exporter("Gemm", doc="Gemm")
@@ -30,7 +31,7 @@ def gemm(
     left: Any = torch.code("{0}.T", a, needs=(ATOM,)) if transA else a
     if b.constant is not None and is_floating(node, b):
         weight = b.constant if transB else transposed(b)
-        return _affine(node, torch, left, scaled(weight, alpha), c, beta)
+        return _affine(node, torch, left, _scaled(weight, alpha), c, beta)
     right: Any = torch.code("{0}.T", b, needs=(ATOM,)) if transB else b
     product = torch.binary("@", left, right)
     if alpha != 1:
@@ -62,7 +63,7 @@ def _affine(
     out = int(weight.shape.numpy()[0])
     bias = None
     if c is not None and beta != 0 and c.constant is not None and _is_row(c, out):
-        bias = scaled(broadcast(c, (out,)), beta)
+        bias = _scaled(c.changed(("row", out), lambda tensor: _row(tensor, out)), beta)
     product = linear(torch, x, weight, bias)
     if c is None or beta == 0 or bias is not None:
         return product
@@ -72,6 +73,25 @@ def _affine(
 def _is_row(c: Variable, out: int) -> bool:
     dims = c.shape
     return dims is not None and (math.prod(dims) == 1 or (dims[-1] == out == math.prod(dims)))  # type: ignore[arg-type]
+
+
+def transposed(x: Variable) -> ir.TensorProtocol:
+    """A constant matrix with its axes exchanged."""
+    return x.changed("T", references.transposed)
+
+
+def _row(tensor: ir.TensorProtocol, size: int) -> ir.TensorProtocol:
+    """The elements of one axis, or one element for all of them."""
+    if tensor.shape == (size,):
+        return tensor
+    return references.lazy(tensor, lambda a: np.full(size, a.reshape(-1)), shape=(size,))
+
+
+def _scaled(tensor: ir.TensorProtocol, factor: float) -> ir.TensorProtocol:
+    """Every element times a number."""
+    if factor == 1:
+        return tensor
+    return references.lazy(tensor, lambda array: array * array.dtype.type(factor))
 
 
 def linear(torch: Writer, x: Any, weight: ir.TensorProtocol, bias: Any) -> Code:

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.codegen.blocks import fold_blocks
 from mmdnn.frameworks.pytorch.codegen.constants import place_constants
-from mmdnn.frameworks.pytorch.codegen.naming import TAKEN
+from mmdnn.frameworks.pytorch.codegen.naming import class_name
+from mmdnn.frameworks.pytorch.exporter.recurrent import turned_back
 from mmdnn.frameworks.pytorch.exporter.scope import Scope
 from mmdnn.frameworks.pytorch.exporter.sizes import prune
 from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.exporter.unsigned import Unsigned
-from mmdnn.frameworks.pytorch.exporter.views import turned_back
 from mmdnn.frameworks.pytorch.graph import Module, Program, Variable
 from mmdnn.ir.exporting import is_used
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
-
-MADE_UP = {
-    "",
-    "graph",
-    "maingraph",
-    "torchjit",
-    "torchjitexport",
-    "network",
-    "net",
-    "model",
-    "tf2onnx",
-}
-"""Names of graphs that say nothing about the model."""
-
-LONGEST_NAME = 40
 
 
 def from_ir(model: ir.Model, *, name: str = "") -> Program:
@@ -47,7 +30,7 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
     """
     model = exporter.canonical(model)
     exporter.check(model)
-    program = Program(Module(name or _class_name(model.graph.name or "")), model=model)
+    program = Program(Module(name or class_name(model.graph.name or "")), model=model)
     scope = Scope(program, _write)
     program.main.inputs = [scope.variable(value) for value in model.graph.inputs]
     program.main.statements = scope.nodes(model.graph)
@@ -56,19 +39,6 @@ def from_ir(model: ir.Model, *, name: str = "") -> Program:
     place_constants(program)
     fold_blocks(program)
     return program
-
-
-def _class_name(graph: str) -> str:
-    """A class's name: ResNet50 for "ResNet-50", Net for names that exporters make up.
-
-    What means something else in the source gets "Net" behind: NoneNet.
-    """
-    parts = re.findall(r"[A-Za-z0-9]+", graph)
-    name = "".join(part[:1].upper() + part[1:] for part in parts)
-    plain = name.lower() in MADE_UP or not name[:1].isalpha() or len(name) > LONGEST_NAME
-    if plain:
-        return "Net"
-    return f"{name}Net" if name in TAKEN else name
 
 
 def _write(scope: Scope, node: ir.Node) -> None:

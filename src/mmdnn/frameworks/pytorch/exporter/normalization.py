@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import onnx_ir as ir
+
 from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
-from mmdnn.frameworks.pytorch.exporter.weights import repeated
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.python.expressions import ATOM, Code
+from mmdnn.tensors.references import lazy
 
 EPSILON = 1e-5
 """The default of ONNX and of torch."""
@@ -185,12 +187,20 @@ def group_normalization(
         return torch.call("F.group_norm", x, groups, scale, bias, **options)
     each = channels // groups
     if is_known(scale, bias):
-        weights: Any = (repeated(w, each) for w in (scale, bias)) if per_group else (scale, bias)
+        weights: Any = (_repeated(w, each) for w in (scale, bias)) if per_group else (scale, bias)
         tensors = dict(zip(("weight", "bias"), weights, strict=True))
         return torch.module("nn.GroupNorm", groups, channels, **options, tensors=tensors)(x)
     if per_group:
         scale, bias = (torch.method(w, "repeat_interleave", each) for w in (scale, bias))  # type: ignore[assignment]
     return torch.call("F.group_norm", x, groups, scale, bias, **options)
+
+
+def _repeated(x: Variable, count: int) -> ir.TensorProtocol:
+    """Each element of a vector `count` times."""
+    return x.changed(
+        ("repeated", count),
+        lambda tensor: lazy(tensor, lambda a: a.repeat(count), shape=(tensor.size * count,)),
+    )
 
 
 @exporter("LRN", doc="LRN")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.pytorch.exporter.scope import View
 from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
-from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.recurrent.nodes import Recurrent, read
 from mmdnn.ir.recurrent.packing import CUDNN, ONNX, reordered
-from mmdnn.ir.values import is_zero
+from mmdnn.ir.values import ints, is_zero
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
 from mmdnn.tensors.references import lazy
@@ -257,3 +257,38 @@ def _rows(kind: str, way: int, array: np.ndarray, half: int | None = None) -> np
 
 def _one(way: int, array: np.ndarray) -> np.ndarray:
     return np.asarray(array[way])
+
+
+def turned_back(node: ir.Node, views: dict[ir.Value, View]) -> Variable | Code | None:
+    """Torch's output, where all that a node does is to turn the axes of ONNX's back; else None.
+
+    ONNX has [T, directions, N, H], and with the batch first [N, T, directions, H]; torch has the directions
+    beside each other, [T, N, directions * H]. Exporters put a Squeeze, or a Transpose and a Reshape, behind.
+    """
+    value = node.inputs[0] if node.inputs and not node.domain else None
+    view = views.get(value) if value is not None else None
+    if view is None or value is None:
+        return None
+    if node.op_type == "Transpose" and not view.last and _turns(node):
+        views[node.outputs[0]] = replace(view, last=True)
+        text = f"{{0}}.unflatten(2, ({view.ways}, {view.size}))"
+        return Code(text if view.ways > 1 else "{0}.unsqueeze(2)", (view.flat,))
+    axes = ints(node.inputs[1]) if len(node.inputs) > 1 else None
+    if axes is None:
+        return None
+    squeezes = node.op_type == "Squeeze" and view.ways == 1
+    if squeezes and [axis % 4 for axis in axes] == [2 if view.last else 1]:
+        return view.flat
+    joins = node.op_type == "Reshape" and view.last and _joins(value, view, axes)
+    return view.flat if joins else None
+
+
+def _turns(node: ir.Node) -> bool:
+    return list(node.attributes.get_ints("perm", [])) == [0, 2, 1, 3]
+
+
+def _joins(value: ir.Value, view: View, target: Sequence[int]) -> bool:
+    """Whether a target shape merges the last two of four axes."""
+    dims = list(value.shape or [None] * 4)
+    kept = len(target) == 3 and all(target[i] in {0, dims[i]} for i in (0, 1))
+    return kept and target[2] in {-1, view.ways * view.size}

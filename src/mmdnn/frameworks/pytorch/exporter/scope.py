@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.pytorch.exporter.views import View
 from mmdnn.frameworks.pytorch.graph import Member, Program, Variable
 from mmdnn.ir import LAYER, UNNAMED
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
+
+
+@dataclass(frozen=True)
+class View:
+    """A recurrent layer's output, which torch has with other axes.
+
+    Attributes:
+        flat: torch's output.
+        ways: The number of directions.
+        size: The length of the state.
+        last: Whether the directions are the last axis but one, not the second.
+    """
+
+    flat: Variable
+    ways: int
+    size: int
+    last: bool
 
 
 class Scope:

@@ -199,16 +199,3 @@ def symbols(rows: Mapping[str, str]) -> None:
     """Register operators that are one of Python's each, between two operands."""
     for operator, symbol in rows.items():
         exporter(operator, doc=operator)(lambda _node, torch, a, b, s=symbol: torch.binary(s, a, b))
-
-
-__all__ = [
-    "ExportedNode",
-    "Writer",
-    "exporter",
-    "functions",
-    "is_floating",
-    "pair",
-    "symbols",
-    "torch_type",
-    "unless",
-]
