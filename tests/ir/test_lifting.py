@@ -12,7 +12,7 @@ import pytest
 from mmdnn.ir.builder import Builder, Op
 from mmdnn.ir.lifting.equivalents import FORMS
 from mmdnn.ir.lifting.groups import Group, groups
-from mmdnn.ir.lifting.matching import Handed, Match
+from mmdnn.ir.lifting.matching import Handed, Match, same_attributes
 from mmdnn.ir.lifting.proposals import is_source, replace
 
 Layer = Callable[..., ir.Value]
@@ -102,6 +102,12 @@ def test_two_bottoms_are_tried_in_either_order() -> None:
         ),
         (lambda op, x: op.ReduceSum(op.Mul(x, x), [1]), lambda op, x: op.ReduceSumSquare(x, [1])),
         (lambda op, x: op.ReduceSum(op.Abs(x), [1]), lambda op, x: op.ReduceL1(x, [1])),
+        (lambda op, x: op.Pow(x, np.float32(0.5)), lambda op, x: op.Sqrt(x)),
+        (lambda op, x: op.Pow(x, np.float32(-1)), lambda op, x: op.Reciprocal(x)),
+        (
+            lambda op, x: op.Mul(x, np.float32(1) / np.float32(255)),
+            lambda op, x: op.Div(x, np.float32(255)),
+        ),
     ],
 )
 def test_the_same_in_another_way(ours: Layer, theirs: Layer) -> None:
@@ -113,3 +119,15 @@ def test_the_same_in_another_way(ours: Layer, theirs: Layer) -> None:
     (a, mine), (b, other) = values
     assert Match({a: b}, [], {}, FORMS).values(mine, other)
     assert not Match({a: b}, [], {}, ()).values(mine, other)
+
+
+def test_axes_are_counted_from_either_end() -> None:
+    x = ir.val("x", shape=ir.Shape([2, 3, 4]))
+    front, end, other = (ir.node("Softmax", [x], {"axis": axis}) for axis in (2, -1, 1))
+    assert same_attributes(front, end)
+    assert not same_attributes(front, other)
+
+
+def test_the_axis_of_one_hot_is_one_of_more() -> None:
+    x = ir.val("x", shape=ir.Shape([2, 3]))
+    assert not same_attributes(*(ir.node("OneHot", [x], {"axis": axis}) for axis in (0, -2)))

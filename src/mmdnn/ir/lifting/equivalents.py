@@ -160,7 +160,37 @@ def _place(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
     )
 
 
-FORMS: tuple[Form, ...] = (_reshaped, _cut, _index, _squares, _truths, _place)
+_POWERS = {0.5: "Sqrt", -1.0: "Reciprocal"}
+
+
+def _power(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
+    """A power by its exponent, or by its name."""
+    one, other = ours.producer(), theirs.producer()
+    if one is None or other is None or one.op_type != "Pow":
+        return False
+    exponent = _single(one.inputs[1])
+    named = exponent is not None and _POWERS.get(exponent) == other.op_type
+    return named and same(one.inputs[0], other.inputs[0])
+
+
+def _factor(same: Same, ours: ir.Value, theirs: ir.Value) -> bool:
+    """A product with what was a divisor, rounded."""
+    one, other = ours.producer(), theirs.producer()
+    if one is None or other is None or (one.op_type, other.op_type) != ("Mul", "Div"):
+        return False
+    factor, divisor = _single(one.inputs[1]), _single(other.inputs[1])
+    if not factor or not divisor or np.float32(1) / np.float32(divisor) != np.float32(factor):
+        return False
+    return same(one.inputs[0], other.inputs[0])
+
+
+def _single(value: ir.Value | None) -> float | None:
+    """The number that a constant of one element is."""
+    found = small(value)
+    return float(found.reshape(-1)[0]) if found is not None and found.size == 1 else None
+
+
+FORMS: tuple[Form, ...] = (_reshaped, _cut, _index, _squares, _truths, _place, _power, _factor)
 """What is tried where two nodes are not the same."""
 
 

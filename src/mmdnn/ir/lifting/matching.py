@@ -122,6 +122,17 @@ def same_attributes(one: ir.Node, other: ir.Node) -> bool:
         elif attribute.type == ir.AttributeType.FLOAT:
             if np.float32(ours) != np.float32(theirs):
                 return False
+        elif name == "axis":
+            if ours != _counted(one, theirs, ours):
+                return False
         elif attribute.type == ir.AttributeType.GRAPH or ours != theirs:
             return False
     return True
+
+
+def _counted(node: ir.Node, axis: int, like: int) -> int:
+    """An axis counted from that end from which the other one is; OneHot's is of one more."""
+    x = node.inputs[0] if node.op_type != "OneHot" else None
+    if x is None or x.shape is None or (axis < 0) == (like < 0):
+        return axis
+    return axis + rank(x) if axis < 0 else axis - rank(x)

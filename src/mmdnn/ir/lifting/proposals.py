@@ -125,7 +125,7 @@ def _gives(proposal: Proposal, group: Group) -> bool:
     results, handed = proposal.imported(bottoms, len(group.tops))
     match = Match(stand_ins, proposal.weights, handed, FORMS)
     return len(results) >= len(group.tops) and all(
-        match.values(_behind_identity(top, group), result)
+        match.values(top, result) or match.values(_behind_identity(top, group), result)
         for top, result in zip(group.tops, results, strict=False)
     )
 

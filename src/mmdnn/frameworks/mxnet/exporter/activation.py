@@ -6,7 +6,6 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._rows import ACTIVATIONS
 from mmdnn.frameworks.mxnet.exporter.elementwise import is_float
-from mmdnn.frameworks.mxnet.exporter.loss import output_layer
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.ir.passes.defaults import defaults
@@ -16,14 +15,9 @@ _KINDS = {onnx: kind for kind, onnx in ACTIVATIONS.items()}
 
 @exporter(*_KINDS, doc="Relu")
 def activation(node: ExportedNode, mx: Writer, x: Array) -> Array:
-    """`Activation`, or the operator of its own if that is what the source had."""
     kind = _KINDS[node.type]
-    if ended := output_layer(node, mx, x):
-        return ended
     if kind == "relu" and not is_float(x):
         return mx._maximum_scalar(x, scalar=0)
-    if node.source_type == kind:
-        return mx.make(kind, x)
     return mx.Activation(x, act_type=kind)
 
 
@@ -79,8 +73,4 @@ def hard_sigmoid(node: ExportedNode, mx: Writer, x: Array, *, alpha: float, beta
 
 @exporter("Softmax", "LogSoftmax", doc="Softmax")
 def softmax(node: ExportedNode, mx: Writer, x: Array, *, axis: int) -> Array:
-    if ended := output_layer(node, mx, x, axis):
-        return ended
-    if node.source_type == "SoftmaxActivation" and axis == 1 and len(x.shape or ()) > 2:
-        return mx.SoftmaxActivation(x, mode="channel")
     return mx.make("softmax" if node.type == "Softmax" else "log_softmax", x, axis=axis)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmdnn.frameworks.mxnet.exporter.elementwise import alike, scalar
+from mmdnn.frameworks.mxnet.exporter.elementwise import same_shape, scalar
 from mmdnn.frameworks.mxnet.exporter.shape import like, with_rank
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
@@ -27,7 +27,7 @@ def compare(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
     number = scalar(a, b)
     if number is not None:
         return mx.truth(mx.make(f"_{exchanged}_scalar", b, scalar=number))
-    prefix = "_" if alike(node, a, b) else "broadcast_"
+    prefix = "_" if same_shape(a, b) else "broadcast_"
     return mx.truth(mx.make(f"{prefix}{word}", a, b))
 
 

@@ -35,7 +35,7 @@ def split_operator(
     if count == 1:
         return [mx.make("_copy", x)]
     read = [index for index in range(count) if node.wants(index)]
-    if len(read) == 1 and node.source_type not in {"SliceChannel", "_split_v2"}:
+    if len(read) == 1:
         start = sum(lengths[: read[0]])
         part = mx.slice_axis(x, axis=axis, begin=start, end=start + lengths[read[0]])
         return [part] * count

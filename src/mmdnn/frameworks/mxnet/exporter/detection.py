@@ -76,10 +76,9 @@ FUNCTIONS = {
 
 def _kept(op: str) -> Any:
     def write(node: ExportedNode, mx: Writer, *inputs: Array, **params: Any) -> list[Array]:
-        type_ = node.source_type if node.source_type in operators() else op
-        if "output_score" in operators()[type_].params and node.wants(1):
+        if "output_score" in operators()[op].params and node.wants(1):
             params["output_score"] = True
-        return mx.outputs(mx.make(type_, *inputs, **params), len(node.node.outputs))
+        return mx.outputs(mx.make(op, *inputs, **params), len(node.node.outputs))
 
     return write
 

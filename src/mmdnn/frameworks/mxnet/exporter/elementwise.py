@@ -6,8 +6,6 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._rows import ELEMENTS
-from mmdnn.frameworks.mxnet.exporter.loss import output_layer
-from mmdnn.frameworks.mxnet.exporter.normalization import l2_normalization
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 
@@ -25,25 +23,11 @@ _EXTREME = {
     "Min": ("_minimum", "broadcast_minimum", "_minimum_scalar"),
 }
 
-ALIKE = {
-    *("elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div", "_grad_add", "add_n"),
-    *("_maximum", "_minimum", "_power", "_equal", "_greater", "_lesser", "_greater_equal"),
-    *("_lesser_equal", "_not_equal"),
-}
-"""MXNet's layers that take arrays of one shape only."""
-
 EXACT = 1 << 53
 """Integers below this are exact in the double that MXNet keeps a number in."""
 
 _LEARNED = {"Scale", "Bias"}
 """Types of layers whose numbers are weights, even single ones."""
-
-
-def alike(node: ExportedNode, *arrays: Array) -> bool:
-    """Whether the arrays are of one shape, and the source did not say that they are broadcast."""
-    if node.source_type.startswith("broadcast_"):
-        return False
-    return same_shape(*arrays) or node.source_type in ALIKE
 
 
 def scalar(x: Array, other: Array) -> float | int | None:
@@ -79,33 +63,19 @@ def binary(node: ExportedNode, mx: Writer, a: Array, b: Array) -> Array:
     if (node.type != "Div" or is_float(a)) and not learned:
         number = scalar(b, a)
         if number is not None:
-            return _with_number(node, mx, right, a, number)
+            return _with_number(mx, right, a, number)
         number = scalar(a, b)
         if number is not None:
-            return _with_number(node, mx, left, b, number)
-    if node.type == "Add" and node.source_type == "add_n" and alike(node, a, b):
-        return mx.add_n(a, b, num_args=2)
+            return _with_number(mx, left, b, number)
     if node.type == "Add" and (dense := _bias_of(node, mx, a, b) or _bias_of(node, mx, b, a)):
         return dense
-    if node.type == "Div" and (normalized := l2_normalization(node, mx, a, b)):
-        return normalized
-    return mx.make(same if alike(node, a, b) else broadcast, a, b)
+    return mx.make(same if same_shape(a, b) else broadcast, a, b)
 
 
-_POWERS = {"sqrt": 0.5, "rsqrt": -0.5, "square": 2.0, "reciprocal": -1.0}
-"""Operators that are powers."""
-
-
-def _with_number(node: ExportedNode, mx: Writer, op: str, x: Array, number: float) -> Array:
-    """A negative summand is taken away; a factor is a divisor where the source had one."""
-    if op == "_power_scalar" and number == _POWERS.get(node.source_type):
-        return mx.make(node.source_type, x)
-    if op == "_plus_scalar" and number < 0 and node.source_type != op:
+def _with_number(mx: Writer, op: str, x: Array, number: float) -> Array:
+    """A negative summand is taken away."""
+    if op == "_plus_scalar" and number < 0:
         return mx._minus_scalar(x, scalar=-number)
-    if op == "_mul_scalar" and node.source_type == "_div_scalar" and number:
-        divisor = float(np.format_float_positional(1 / np.float32(number), trim="0"))
-        if np.float32(1) / np.float32(divisor) == np.float32(number):
-            return mx._div_scalar(x, scalar=divisor)
     return mx.make(op, x, scalar=number)
 
 
@@ -130,7 +100,7 @@ def is_float(x: Array) -> bool:
 
 @exporter("Sum", doc="Sum")
 def sum_operator(node: ExportedNode, mx: Writer, *xs: Array) -> Array:
-    if len(xs) > 1 and alike(node, *xs):
+    if len(xs) > 1 and same_shape(*xs):
         return mx.add_n(*xs, num_args=len(xs)) if len(xs) > 2 else mx.elemwise_add(*xs)
     total = xs[0]
     for x in xs[1:]:
@@ -146,7 +116,7 @@ def mean_operator(node: ExportedNode, mx: Writer, *xs: Array) -> Array:
 @exporter(*_EXTREME, doc="Max")
 def extreme(node: ExportedNode, mx: Writer, *xs: Array) -> Array:
     same, broadcast, with_number = _EXTREME[node.type]
-    found, same_shapes = xs[0], alike(node, *xs)
+    found, same_shapes = xs[0], same_shape(*xs)
     for x in xs[1:]:
         number = scalar(x, found)
         if number is not None:
@@ -222,13 +192,7 @@ def _is_truth(x: Array) -> bool:
 
 @exporter("Identity", doc="Identity")
 def identity(node: ExportedNode, mx: Writer, x: Array) -> Array:
-    """A layer of its own where the source had one."""
-    if ended := output_layer(node, mx, x):
-        return ended
-    if node.source_type in {"BlockGrad", "MakeLoss", "make_loss"}:
-        return mx.make(node.source_type, x)
-    plain = node.source_type == "_copy" or x.entry.node.is_variable
-    return mx.make("_copy", x) if plain else x
+    return mx.make("_copy", x) if x.entry.node.is_variable else x
 
 
 @exporter("Dropout", doc="Dropout", unused="seed")

@@ -16,7 +16,7 @@ from mmdnn.ir.values import is_zero
 from mmdnn.shapes import closed
 
 EMBEDDINGS = {"Embed", "Embedding"}
-"""Layers of Caffe and MXNet that refuse, or never get, negative indices."""
+"""Layers of Caffe, and what they were in MXNet, that refuse negative indices."""
 
 
 @exporter("Gather", doc="Gather")
@@ -24,14 +24,9 @@ def gather(node: ExportedNode, mx: Writer, x: Array, indices: Array, *, axis: in
     """`take`; a number alone is a slice of one, without its axis. Negative indices wrap around."""
     axis = node.axis(x, axis)
     numbers = indices.numbers()
-    bounded = _bounded(node, mx, x, indices, axis)
-    if bounded is not None and node.source_type == "take":
-        return mx.take(x, bounded, axis=axis)
     if node.source_type in EMBEDDINGS and axis == 0 and node.rank(x) == 2 and x.is_weight:
         rows, columns = x.shape or ()
-        return mx.Embedding(
-            bounded or indices, mx.weight(x, "weight"), input_dim=rows, output_dim=columns
-        )
+        return mx.Embedding(indices, mx.weight(x, "weight"), input_dim=rows, output_dim=columns)
     if numbers is not None and numbers.ndim == 0:
         index = int(numbers)
         part = mx.slice_axis(x, axis=axis, begin=index, end=index + 1 if index != -1 else "None")
@@ -43,27 +38,6 @@ def gather(node: ExportedNode, mx: Writer, x: Array, indices: Array, *, axis: in
         return picked if node.rank(x) == 1 else mx.squeeze(picked, axis=(axis,))
     wraps = numbers is None or bool((numbers < 0).any())
     return mx.take(x, indices, axis=axis, mode="wrap" if wraps else None)
-
-
-def _bounded(node: ExportedNode, mx: Writer, x: Array, indices: Array, axis: int) -> Array | None:
-    """The indices before the layer clips them, which MXNet's own layer does too."""
-    clip = node.own(indices, "Clip")
-    low, high = (
-        [mx.scope.array(v).numbers() if v is not None else None for v in clip.inputs[1:]]
-        if clip and len(clip.inputs) == 3
-        else (None, None)
-    )
-    size = (x.shape or ())[axis]
-    if (
-        clip is None
-        or low is None
-        or high is None
-        or (low.item(), high.item()) != (0, size - 1 if isinstance(size, int) else None)
-    ):
-        return None
-    cast = node.own(clip.inputs[0], "Cast")
-    value = cast.inputs[0] if cast is not None else clip.inputs[0]
-    return None if value is None else mx.scope.array(value)
 
 
 @exporter("GatherElements", doc="GatherElements")
@@ -133,7 +107,7 @@ def scatter_nd(
     """Into zeros."""
     numbers, shape = x.numbers(), node.output_shape()
     plain = numbers is not None and not numbers.any()
-    filled = node.own(x, "Expand")
+    filled = x.producer("Expand")
     if filled is not None:
         plain = is_zero(filled.inputs[0])
     if not plain or reduction != "none" or shape is None or None in shape:
@@ -153,8 +127,7 @@ def one_hot(
     if numbers is None or kind not in NAMES:
         node.refuse("its values are computed while the model runs")
     rank = node.rank(indices)
-    computed = indices.constant is None and node.source_type != "one_hot"
-    if computed or _may_be_negative(indices):
+    if indices.constant is None or _may_be_negative(indices):
         from_end = mx._mul_scalar(mx._lesser_scalar(indices, scalar=0), scalar=size)
         indices = mx.elemwise_add(indices, from_end)
     hot = mx.typed(
@@ -214,7 +187,7 @@ def slice_operator(
         return mx.Crop(x, like, num_args=2, offset=offset if any(offset) else None)
     axis, (begin, stop, step) = next(iter(cuts.items()))
     clips = stop is not None and stop > 0 and not isinstance(dims[axis], int)
-    if len(cuts) == step == 1 and (not clips or node.source_type in {"slice_axis", "RNN"}):
+    if len(cuts) == step == 1 and (not clips or node.source_type == "RNN"):
         return mx.slice_axis(x, axis=axis, begin=begin or 0, end=NONE if stop is None else stop)
     each = [cuts.get(axis, (None, None, 1)) for axis in range(max(cuts) + 1)]
     steps_ = tuple(cut[2] for cut in each)

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.exporter.convolution import named, weight_shape
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
+from mmdnn.ir.exporting import layer_of
 
 
 @exporter("Gemm", doc="Gemm")
@@ -54,8 +55,9 @@ def fully_connected(
     flatten: bool = True,
 ) -> Array:
     """X Wᵀ + b; the flattening before it is the layer's own."""
-    source = node.own(x, "Flatten", "Reshape")
-    if flatten and source is not None and is_flattening(source) and source.inputs[0] is not None:
+    source = x.producer("Flatten", "Reshape")
+    own = flatten and source is not None and layer_of(source) == node.layer
+    if own and source is not None and is_flattening(source) and source.inputs[0] is not None:
         x = mx.scope.array(source.inputs[0])
     return mx.FullyConnected(
         x,

@@ -8,13 +8,15 @@ import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.mxnet import _origins
+from mmdnn.frameworks.mxnet.exporter import lifting
 from mmdnn.frameworks.mxnet.exporter.names import name_nodes, tell_values
 from mmdnn.frameworks.mxnet.exporter.scope import Scope
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter, text
 from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol, reachable
+from mmdnn.frameworks.mxnet.importer.table import importer
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
-from mmdnn.ir import SAID
+from mmdnn.ir import FRAMEWORK, SAID
 from mmdnn.ir.exporting import Refusals
 from mmdnn.ir.origin import adopt
 
@@ -32,9 +34,12 @@ def from_ir(model: ir.Model) -> Model:
     """
     model = model.clone()
     adopt(model, "mxnet")
+    lifted = lifting.lifted(model)
+    if model.metadata_props.get(FRAMEWORK) == "mxnet":
+        lifted.lift(model, importer)
     model = exporter.canonical(model)
     exporter.check(model)
-    scope = Scope(model)
+    scope = Scope(model, lifted)
     for value in model.graph.inputs:
         scope.values[value] = _input(value)
     refusals = Refusals("MXNet")

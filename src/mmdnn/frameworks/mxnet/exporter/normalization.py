@@ -7,7 +7,6 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
-from mmdnn.ir.values import ints, number
 
 
 def _ones(x: Array) -> bool:
@@ -106,29 +105,3 @@ def lp_normalization(node: ExportedNode, mx: Writer, x: Array, *, axis: int, p: 
     """Zeros stay zeros: they are divided by one."""
     size = mx.norm(x, ord=p, axis=(axis,), keepdims=True)
     return mx.broadcast_div(x, mx.elemwise_add(size, mx._equal_scalar(size, scalar=0.0)))
-
-
-_MODES = {"instance": (1, None), "channel": (1, 2), "spatial": (2, None)}
-
-
-def l2_normalization(node: ExportedNode, mx: Writer, x: Array, norm: Array) -> Array | None:
-    """MXNet's own layer, where the source had it: x / sqrt(sum(x^2) + eps)."""
-    if node.source_type != "L2Normalization" or x.shape is None:
-        return None
-    root = node.own(norm, "Sqrt")
-    added = node.own(root.inputs[0], "Add") if root is not None else None
-    total = node.own(added.inputs[0], "ReduceSum", "ReduceSumSquare") if added is not None else None
-    if added is None or total is None:
-        return None
-    squares = total.inputs[0]
-    if total.op_type == "ReduceSum":
-        product = node.own(squares, "Mul")
-        squares = product.inputs[0] if product and len(set(product.inputs)) == 1 else None
-    eps, axes = number(added.inputs[1]), ints(total.inputs[1]) if len(total.inputs) > 1 else None
-    if squares is not x.value or eps is None or axes is None:
-        return None
-    places = [axis % len(x.shape) for axis in axes]
-    for mode, (first, last) in _MODES.items():
-        if places == list(range(len(x.shape)))[first:last]:
-            return mx.L2Normalization(x, eps=float(f"{eps:.9g}"), mode=mode)
-    return None

@@ -11,6 +11,7 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
+from mmdnn.ir.lifting.proposals import Lifted
 from mmdnn.tensors import references
 
 FIXED = "_fixed"
@@ -21,6 +22,7 @@ class Scope:
     """What the functions of the table write into.
 
     Attributes:
+        lifted: The operators that are written as they were.
         made: Every operator's node, and the IR node it was made for, in order.
         values: What holds each IR value.
         derived: Parameters made of others, by what and how.
@@ -35,8 +37,9 @@ class Scope:
         cuts: What is a part of an array along the first axis: that array, which part, and of how many.
     """
 
-    def __init__(self, model: ir.Model) -> None:
+    def __init__(self, model: ir.Model, lifted: Lifted[Any]) -> None:
         self.model = model
+        self.lifted = lifted
         self.keeps_names = model.metadata_props.get("mmdnn.framework") == "mxnet"
         self.made: dict[Node, ExportedNode] = {}
         self.values: dict[ir.Value, Array] = {}

@@ -28,28 +28,11 @@ def reshape(node: ExportedNode, mx: Writer, x: Array, target: Array, *, allowzer
         return joined
     if x.shape == () and target_sizes == [1]:
         return x
-    if is_flattening(node.node) and node.rank(x) > 2 and node.source_type != "Reshape":
+    if is_flattening(node.node) and node.rank(x) > 2:
         return mx.Flatten(x)
     if allowzero and 0 in target_sizes:
         node.refuse("a size of 0")
-    if node.source_type in {"expand_dims", "squeeze"}:
-        known = _ones_moved(node, mx, x)
-        if known is not None:
-            return known
     return mx.Reshape(x, shape=tuple(target_sizes) or (1,))
-
-
-def _ones_moved(node: ExportedNode, mx: Writer, x: Array) -> Array | None:
-    """An axis of size 1 put in, or axes of size 1 taken out, where that is all."""
-    before, after = list(x.shape or ()), list(node.output_shape() or ())
-    if node.source_type == "expand_dims":
-        places = [i for i, size in enumerate(after) if after[:i] + after[i + 1 :] == before]
-        fits = places and after[places[0]] == 1
-        return mx.expand_dims(x, axis=places[0]) if fits else None
-    if [size for size in before if size != 1] != after:
-        return None
-    ones = tuple(axis for axis, size in enumerate(before) if size == 1)
-    return mx.squeeze(x, axis=ones) if ones else None
 
 
 def _joins(x: Array, target: list[int]) -> bool:
@@ -124,9 +107,6 @@ def flatten(node: ExportedNode, mx: Writer, x: Array, *, axis: int) -> Array:
 def transpose(node: ExportedNode, mx: Writer, x: Array, *, perm: list[int] | None = None) -> Array:
     if perm == [0, 2, 1, 3] and x.value in mx.scope.turned:
         return mx.scope.turned[x.value]
-    moved = [i for i, axis in enumerate(perm or ()) if i != axis]
-    if node.source_type == "SwapAxis" and len(moved) == 2:
-        return mx.SwapAxis(x, dim1=moved[0], dim2=moved[1])
     return mx.transpose(x, axes=None if perm is None else tuple(perm))
 
 

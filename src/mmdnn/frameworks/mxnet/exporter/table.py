@@ -24,10 +24,13 @@ from mmdnn.frameworks.mxnet.graph import Entry
 from mmdnn.frameworks.mxnet.reader import ndarray
 from mmdnn.ir import COMPUTED, exporting
 from mmdnn.ir.builder import Dimensions, dimensions
-from mmdnn.ir.exporting import Exporter, layer_of
+from mmdnn.ir.exporting import Exporter
 from mmdnn.ir.values import constant, numbers, producer
 
-exporter = Exporter("MXNet")
+LIFTED = "mmdnn.mxnet.lifted"
+"""The domain of nodes that are operators of MXNet as they were; see `lifting`."""
+
+exporter = Exporter("MXNet", LIFTED)
 """Registers a function `(node, mx, *inputs, **attributes) -> array or arrays` for an ONNX operator."""
 
 NAMES = {dtype: name for dtype, name in ndarray.NAMES.items() if name != "bfloat16"}
@@ -90,14 +93,6 @@ class ExportedNode(exporting.ExportedNode):
         """The dimensions of an output, where they are known."""
         output = self.node.outputs[index]
         return None if output.shape is None else dimensions(output)
-
-    def own(self, x: Array | ir.Value | None, *types: str) -> ir.Node | None:
-        """The node that makes it, if it is one of these operators and part of the same layer."""
-        value = x.value if isinstance(x, Array) else x
-        maker = value.producer() if value is not None else None
-        if maker is None or maker.domain or maker.op_type not in types:
-            return None
-        return maker if layer_of(maker) == self.layer else None
 
 
 def text(value: Any) -> str:

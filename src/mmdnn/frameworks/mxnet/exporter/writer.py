@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.exporter.scope import Scope
-from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter, text
+from mmdnn.frameworks.mxnet.exporter.table import LIFTED, NAMES, Array, ExportedNode, exporter, text
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
 from mmdnn.tensors import references
 
@@ -114,7 +114,10 @@ def write(scope: Scope, node: ir.Node) -> None:
     exported = ExportedNode(node)
     mx = Writer(scope, exported)
     inputs = [None if value is None else _operand(mx, value) for value in node.inputs]
-    made = exporter.write(exported, mx, *inputs)
+    if node.domain == LIFTED:
+        made = scope.lifted[node].write(mx, [array for array in inputs if array is not None])
+    else:
+        made = exporter.write(exported, mx, *inputs)
     arrays = [made] if isinstance(made, Array) else list(made)
     for output, array in zip(node.outputs, arrays, strict=False):
         if array is None:

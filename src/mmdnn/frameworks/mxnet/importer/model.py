@@ -15,10 +15,11 @@ from mmdnn.frameworks.mxnet._values import called
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol, reachable
 from mmdnn.frameworks.mxnet.importer import dtypes, inputs_outputs
 from mmdnn.frameworks.mxnet.importer.table import GraphImporter, importer
-from mmdnn.ir import FRAMEWORK, SAID, notes
+from mmdnn.ir import FRAMEWORK, PARAMETERS, SAID, notes
 from mmdnn.ir.builder import Dimension
 from mmdnn.ir.importing import open_where_possible
 from mmdnn.ir.operators import way_round
+from mmdnn.ir.origin import record
 from mmdnn.shapes import OpenShape
 
 
@@ -91,6 +92,9 @@ def imported(
     values = graph.run(order, heads)
     outputs, initializers = graph.builder.graph.outputs, graph.builder.graph.initializers
     _origins.read(order, graph.values, graph.builder.graph)
+    plain = [node for node in made if not (node.subgraphs or model.numpy or node.op[:3] == "_np")]
+    described = {node.name: graph.described(node) for node in plain}
+    record(graph.builder.graph, described, PARAMETERS)
     for value in values:
         fresh = value.const_value is None and value not in outputs
         outputs.append(value if fresh else graph.builder.op.Identity(value))

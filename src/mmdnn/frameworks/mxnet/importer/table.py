@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.frameworks.mxnet._origins import ATTRIBUTES
 from mmdnn.frameworks.mxnet._schema import operators
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
 from mmdnn.ir import importing
@@ -162,6 +164,16 @@ class GraphImporter(importing.GraphImporter):
     def name_of(self, node: Node, index: int) -> str:
         """What an output is called: as in the framework before, where the file says that."""
         return self.names.get((node, index)) or node.output_name(index)
+
+    def described(self, node: Node) -> str:
+        """What the file says of an operator, as JSON; its values by their names in the IR."""
+        read = [self.values.get((entry.node, entry.output)) for entry in node.inputs]
+        made = [self.values.get((node, index)) for index in range(len(node.outputs))]
+        names = [[str(value.name) if value else "" for value in each] for each in (read, made)]
+        users = [key for key in node.attrs if key.startswith("__") and key not in ATTRIBUTES]
+        attrs = {key: node.attrs[key] for key in (*node.params, *users)}
+        said = {"op": node.op, "attrs": attrs, "inputs": names[0], "outputs": names[1]}
+        return json.dumps(said, ensure_ascii=False)
 
     def _name(self, node: Node, index: int, value: ir.Value) -> None:
         if value.producer() is None or value in self.named:
