@@ -70,8 +70,8 @@ class Axis:
         if not self.ceil:
             return self.room // self.stride + 1
         count = -(-self.room // self.stride) + 1
-        laid = (count - 1) * self.stride >= self.size + self.begin
-        return count - 1 if self.drops and laid else count
+        late = (count - 1) * self.stride >= self.size + self.begin
+        return count - 1 if self.drops and late else count
 
     @property
     def start(self) -> int | None:
@@ -253,7 +253,7 @@ class Window:
         return Window(tuple(replace(axis, kernel=axis.span, dilation=1) for axis in self.axes))
 
     def spread(self, kernels: np.ndarray) -> np.ndarray:
-        """Dilaidd kernels with the zeros between their elements written out."""
+        """Dilated kernels with the zeros between their elements written out."""
         spread = np.zeros((*kernels.shape[: -len(self)], *self.spans), kernels.dtype)
         where: Any = (..., *(slice(None, None, step) for step in self.dilations))
         spread[where] = kernels
