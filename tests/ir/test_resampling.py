@@ -13,7 +13,16 @@ from mmdnn.ir.builder import Builder
 from mmdnn.ir.resampling import PLACES, ROUNDINGS, Resampling
 
 SIZES = [(3, 7, None), (10, 5, None), (7, 3, None), (4, 6, None), (1, 3, None), (4, 1, None)]
-SCALED = [(10, 6, 0.6), (5, 8, 1.7), (13, 3, 0.3), (10, 25, 2.5), (5, 1, 0.3), (10, 33, 3.3)]
+SCALED = [
+    (6, 4, 0.7),
+    (27, 30, 30 / 27),
+    (10, 6, 0.6),
+    (5, 8, 1.7),
+    (13, 3, 0.3),
+    (10, 25, 2.5),
+    (5, 1, 0.3),
+    (10, 33, 3.3),
+]
 
 
 def computed(size: int, new: int, scale: float | None, **attributes: Any) -> np.ndarray:

@@ -98,6 +98,14 @@ def test_wide_integers_have_both_signs():
     assert x.max() > 100
 
 
+def test_wide_integers_may_be_lengths():
+    model = model_of((6,), ("n", 7, 5), dtype=ir.DataType.INT64)
+    assert candidates(model)[1] == Sizes(1, 16, modest=True)
+    found = kinds(model, candidates(model)[1])
+    assert set(np.unique([values["x0"] for values in found.values()])) == {1, 2, 3, 4, 5}
+    assert not any(sizes.modest for sizes in candidates(model_of((6,), dtype=ir.DataType.UINT8)))
+
+
 def test_sizes_that_make_too_much_are_not_tried():
     model = model_of(("n", 64, "h", "w"))
     assert all(64 * size.other**2 <= module.MOST_ELEMENTS for size in candidates(model))

@@ -19,6 +19,9 @@ for folder in sys.argv[1:]:
     how = job["how"]
     if how == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "handle":
+        print("Segmentation fault: 11", file=sys.stderr)
+        sys.exit(255)
     if how == "hang":
         time.sleep(60)
     if how == "leave":
@@ -68,6 +71,12 @@ def test_those_behind_a_failure_are_run(command: list[str]) -> None:
     assert found[2] == isolated.Failure("running", "no")
     assert found[3] == isolated.Failure("", "ended without an answer")
     assert isinstance(found[4], isolated.Answer)
+
+
+def test_one_whose_engine_handles_its_signals(command: list[str]) -> None:
+    one, other = isolated.run(command, [job("handle"), job("well")], missing=MISSING)
+    assert one == isolated.Failure("", "ended its process (Segmentation fault: 11)")
+    assert isinstance(other, isolated.Answer)
 
 
 def test_one_that_hangs(command: list[str]) -> None:

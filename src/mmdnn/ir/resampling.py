@@ -41,9 +41,18 @@ PLACES: dict[str, Place] = {
 }
 """Where an element of the result lies in the input, by `coordinate_transformation_mode`."""
 
+TIE = 1e-6
+"""How near to the middle between two elements onnxruntime takes a place to be in the middle."""
+
+
+def _nearest(x: np.ndarray, tie: int) -> np.ndarray:
+    low = np.floor(x)
+    return np.where(np.abs(x - low - 0.5) <= TIE, low + tie, np.rint(x))
+
+
 ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
-    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+    "round_prefer_floor": lambda x: _nearest(x, 0),
+    "round_prefer_ceil": lambda x: _nearest(x, 1),
     "floor": np.floor,
     "ceil": np.ceil,
 }

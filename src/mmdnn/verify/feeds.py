@@ -41,12 +41,14 @@ class Sizes:
         other: Of the first other free dimension.
         step: By how much each further one, by its name, is larger.
         said: Whether first dimensions are what the files say: a model may run with nothing else.
+        modest: Whether integers that index no table of its own are lengths, or places, within its inputs.
     """
 
     batch: int
     other: int
     step: int = 0
     said: bool = False
+    modest: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,19 @@ def candidates(model: ir.Model) -> list[Sizes]:
         if not step or size > 2
         for said in ((False, True) if any(_said(value) for value in values) else (False,))
     ]
+    if any(map(_is_wide, values)):
+        tried = [each for sizes in tried for each in (sizes, replace(sizes, modest=True))]
     return [
         sizes
         for sizes in tried
         if sizes is tried[0]
         or all(math.prod(shape_of(model, v, sizes)) <= MOST_ELEMENTS for v in values)
     ]
+
+
+def _is_wide(value: ir.Value) -> bool:
+    """Whether it holds integers of more than a byte."""
+    return value.dtype is not None and value.dtype.is_integer() and value.dtype.bitwidth > 8
 
 
 def how_to_size(model: ir.Model) -> str | None:
@@ -205,12 +214,24 @@ class Filler:
             rng = np.random.default_rng([crc32(name.encode()), crc32(kind.encode()), sizes.batch])
             if name in self.limits:
                 made[name] = _indices(value, kind, rng, shape, self.limits[name])
+            elif sizes.modest and _is_wide(value):
+                made[name] = np.asarray(rng.integers(1, self._least(sizes), shape, endpoint=True))
+                made[name] = made[name].astype((value.dtype or ir.DataType.INT64).numpy())
             else:
                 made[name] = _fill(value, kind, rng, shape)
         for name in self.regions:
             made[name] = _regions(made[name], made)
         made.update(self._lengths(made))
         return Feed(kind, made)
+
+    def _least(self, sizes: Sizes) -> int:
+        """The smallest size of an input that has several axes."""
+        known = [
+            self.shapes.get(str(value.name)) or shape_of(self.model, value, sizes)
+            for value in self.values
+        ]
+        found = (size for shape in known if len(shape) > 1 for size in shape if size > 1)
+        return min(found, default=1)
 
     def batch(self, rows: Sequence[Feeds], sizes: Sizes) -> Feeds:
         """Several inputs of batch 1 as one of a batch."""

@@ -30,6 +30,9 @@ from mmdnn.errors import Error, MissingExtraError
 TIMEOUT = 600
 """Seconds after which a program is taken to hang."""
 
+MOST = 127
+"""The largest status of a program that could not begin; engines that handle signals end with more."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -142,8 +145,11 @@ def _start(command: Sequence[str], missing: MissingExtraError, timeout: float) -
         return f"did not end in {timeout:g} s"
     except OSError as error:
         raise _because(missing, str(error)) from None
+    last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if done.returncode > MOST:
+        return f"ended its process ({last})"
     if done.returncode > 0:
-        raise _because(missing, (done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        raise _because(missing, last)
     if done.returncode:
         return f"ended its process ({signal.Signals(-done.returncode).name})"
     return ""

@@ -51,6 +51,14 @@ def test_nearest(size, rounding, transformation):
     check(model(size, scales=False, mode="nearest", **attributes))
 
 
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_nearest_is_that_of_single_precision(rounding):
+    made = model((3, 4), scales=True, mode="nearest", nearest_mode=rounding)
+    scales = np.array([1, 1, 0.5, 0.7], np.float32)
+    made.graph.initializers["scales"].const_value = ir.tensor(scales, name="scales")
+    check(made)
+
+
 @pytest.mark.parametrize(
     ("mode", "transformation"), list(product(["linear", "cubic"], TRANSFORMATIONS))
 )

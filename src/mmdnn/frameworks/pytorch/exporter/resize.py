@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter, unless
 from mmdnn.frameworks.pytorch.graph import Variable
+from mmdnn.ir.resampling import PLACES, Resampling
 from mmdnn.python.expressions import Code
 
 Attributes = dict[str, Any]
@@ -122,7 +123,7 @@ def _torch_mode(r: Resizing) -> str | None:
     if not known or not r.spatial or r.policy != "stretch" or r.exclude or r.roi is not None:
         return None
     if r.mode == "nearest":
-        return None if r.antialias else _nearest_mode(r)
+        return None if r.antialias or r.transformation not in PLACES else _nearest_mode(r)
     single = any(d == 1 for d in _outs(r))
     if r.transformation == "pytorch_half_pixel" and (single or None in _outs(r)):
         return None
@@ -154,16 +155,13 @@ def _nearest_mode(r: Resizing) -> str | None:
 
 
 def _same_indices(r: Resizing, i: int, axis: int, out: int | None, mode: str) -> bool:
-    from mmdnn.frameworks.pytorch.codegen.helpers.image import nearest_index, resize_coordinates
-
     size = r.dims[axis]
     scale = float(r.scales[i]) if r.scales is not None else None
     if not isinstance(size, int) or out is None:
         if scale is None or not scale.is_integer() or r.transformation == "align_corners":
             return False
         size, out = 64, int(64 * scale)
-    at = resize_coordinates(size, out, scale or out / size, r.transformation)
-    wanted = nearest_index(at, r.rounding).clamp(0, size - 1).numpy()
+    wanted = Resampling("nearest", r.transformation, r.rounding).indices(size, out, scale)
     step = np.float32(1 / scale) if scale else np.float32(size) / np.float32(out)
     half = 0.5 if mode == "nearest-exact" else 0.0
     places = (np.arange(out, dtype=np.float32) + np.float32(half)) * np.float32(step)

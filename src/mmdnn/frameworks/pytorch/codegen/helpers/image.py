@@ -18,9 +18,9 @@ def resize_coordinates(
     transformation: str,
     window: tuple[float, float] = (0.0, 1.0),
 ) -> torch.Tensor:
-    """Where each of `out` places along an axis lies among `size` elements."""
+    """Where each of `out` places along an axis lies among `size`: float32."""
     start, end = window
-    i = torch.arange(out, dtype=torch.float64)
+    i = torch.arange(out, dtype=torch.float32)
     if transformation == "asymmetric":
         return i / scale
     if transformation == "align_corners":
@@ -28,23 +28,22 @@ def resize_coordinates(
     if transformation == "pytorch_half_pixel":
         return (i + 0.5) / scale - 0.5 if out > 1 else i * 0
     if transformation == "half_pixel_symmetric":
-        return size / 2 * (1 - out / (scale * size)) + (i + 0.5) / scale - 0.5
+        offset = size / 2 * (1 - out / (torch.tensor(scale) * size))
+        return (offset + (i.double() + 0.5) / torch.tensor(scale) - 0.5).float()
     if transformation == "tf_crop_and_resize":
-        if out > 1:  # in single precision, as the region is
-            return i.float() * (end - start) * (size - 1) / (out - 1) + start * (
-                size - 1
-            )
+        if out > 1:
+            return i * (end - start) * (size - 1) / (out - 1) + start * (size - 1)
         return i * 0 + 0.5 * (start + end) * (size - 1)
     return (i + 0.5) / scale - 0.5
 
 
 def nearest_index(x: torch.Tensor, rounding: str) -> torch.Tensor:
     """The index of the nearest element."""
-    if rounding == "round_prefer_floor":
-        return torch.ceil(x - 0.5)
-    if rounding == "round_prefer_ceil":
-        return torch.floor(x + 0.5)
-    return torch.floor(x) if rounding == "floor" else torch.ceil(x)
+    low = torch.floor(x)
+    if rounding in {"floor", "ceil"}:
+        return low if rounding == "floor" else torch.ceil(x)
+    middle = (x - low - 0.5).abs() <= 1e-6  # as near is in the middle for onnxruntime
+    return torch.where(middle, low + (rounding == "round_prefer_ceil"), x.round())
 
 
 def resize_kernel(distance: torch.Tensor, a: float | None) -> torch.Tensor:
