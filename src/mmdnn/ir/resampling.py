@@ -47,7 +47,7 @@ TIE = 1e-6
 
 def _nearest(x: np.ndarray, tie: int) -> np.ndarray:
     low = np.floor(x)
-    return np.where(np.abs(x - low - 0.5) <= TIE, low + tie, np.rint(x))
+    return np.asarray(np.where(np.abs(x - low - 0.5) <= TIE, low + tie, np.rint(x)))
 
 
 ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

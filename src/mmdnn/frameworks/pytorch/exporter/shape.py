@@ -134,7 +134,7 @@ def expand(node: ExportedNode, torch: Writer, x: Variable, target: Variable) -> 
     kept = [-1] * max(-ahead, 0)
     for i, size in enumerate(wanted):
         kept.append(-1 if size == 1 and i >= ahead else size)  # type: ignore[arg-type]
-    return torch.method(x, "expand", *(kept or [()]))
+    return torch.method(x, "expand", *kept) if kept else torch.method(x, "expand", ())
 
 
 def _may_stay(x: Variable, axis: int) -> bool:
