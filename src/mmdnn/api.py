@@ -19,7 +19,7 @@ from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
-from mmdnn.saving import files_of, write, write_representation
+from mmdnn.saving import files_of, write
 from mmdnn.verify import proof as proofs
 from mmdnn.verify.proof import Proof
 
@@ -201,21 +201,6 @@ def save(
     with outputs(files_of(model)) as place:
         written = write(model, to, final, weights, place, progress or Silent(), options)
     return [final_path for final_path, _ in written]
-
-
-def save_ir(model: ir.Model, prefix: PathLike, progress: Silent | None = None) -> list[Path]:
-    """Write the intermediate representation: `<prefix>.pb`, `<prefix>.npy` and `<prefix>.json`.
-
-    Args:
-        model: As `load` gives it.
-        prefix: A path without suffix.
-        progress: Told how far the work is.
-
-    Returns:
-        The files written.
-    """
-    with outputs(files_of(model)) as place:
-        return write_representation(model, Path(prefix), place, progress or Silent())
 
 
 def convert(*files: PathLike, **asked: Unpack[Converting]) -> Result:

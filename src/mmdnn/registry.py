@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -202,16 +202,3 @@ def check_one_of_a_kind(files: Sequence[Path], framework: Framework) -> None:
                 f"{len(alike)} {path.suffix} files are given: {', '.join(alike)}",
                 hint=f"A {framework.title} model has one of them: say which.",
             )
-
-
-__all__ = [
-    "ROOMS",
-    "Framework",
-    "Source",
-    "check_one_of_a_kind",
-    "detect",
-    "framework",
-    "frameworks",
-    "replace",
-    "writer_of",
-]

@@ -104,7 +104,7 @@ class Target(ABC):
         shapes = {name: array.shape for name, array in feeds.items()}
         reader, importer = framework.room("reader"), framework.room("importer")
         known = reader.read(source).inputs
-        source = registry.replace(
+        source = replace(
             source, input_shapes={name: shapes[name] for name in known if name in shapes}
         )
         model = importer.to_ir(reader.read(source))

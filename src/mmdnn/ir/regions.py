@@ -150,6 +150,3 @@ def _parts(op: Op, start: ir.Value, end: ir.Value, bins: int, size: int) -> ir.V
 
 def _like(number: Any, value: ir.Value) -> np.ndarray:
     return np.asarray(number, (value.dtype or ir.DataType.FLOAT).numpy())
-
-
-__all__ = ["Step", "by_region", "inside", "maxima", "own_means", "rounded", "some", "sums"]

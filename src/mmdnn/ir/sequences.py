@@ -49,6 +49,3 @@ def axes_of(value: ir.Value) -> tuple[str, ...]:
 def lengths_of(value: ir.Value) -> str | None:
     """The name of the value that holds a value's lengths, where there is one."""
     return value.metadata_props.get(LENGTHS)
-
-
-__all__ = ["AXES", "BATCH", "LENGTHS", "TIME", "axes_of", "describe", "lengths_name", "lengths_of"]

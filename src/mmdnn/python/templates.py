@@ -97,6 +97,3 @@ class _Values(NamedTuple):
             return got
         got, default = self.written(got), self.written(self.of(tree.values[1]))
         return None if is_plain(got) and literal(got) == literal(default) else got
-
-
-__all__ = ["MISSING", "Filled", "Template", "Value"]

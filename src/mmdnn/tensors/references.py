@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import FormatError
-from mmdnn.tensors.wire import I32, I64, LEN, Piece
+from mmdnn.tensors.wire import Piece
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -230,20 +230,3 @@ def _gather(
     numbers = (parts[0] if len(parts) == 1 else np.concatenate(parts)).view(stored or dtype.numpy())
     array = numbers.astype(dtype.numpy(), copy=False).reshape(shape)
     return ir.Tensor(array, dtype=dtype, name=name)
-
-
-__all__ = [
-    "I32",
-    "I64",
-    "LEN",
-    "Piece",
-    "external",
-    "from_pieces",
-    "joined",
-    "lazy",
-    "origin",
-    "permuted",
-    "read",
-    "reshaped",
-    "size_of",
-]

@@ -213,6 +213,3 @@ def _excess(
 def _eps(dtype: np.dtype) -> float:
     finfo: Any = ml_dtypes.finfo
     return max(float(finfo(dtype).eps), float(np.finfo(np.float32).eps))
-
-
-__all__ = ["WITHIN", "Judgement", "Verdict", "judge", "origin"]

@@ -264,6 +264,3 @@ def _dims(array: np.ndarray) -> str:
 
 def _place(where: np.ndarray) -> tuple[int, ...]:
     return tuple(int(index[0]) for index in np.nonzero(where)) if where.ndim else ()
-
-
-__all__ = ["ALIKE", "Difference", "Tolerance", "apart", "difference", "is_float"]

@@ -238,5 +238,3 @@ _WORDS: dict[Callable[[ir.Node, Arrays], set[str]], tuple[str, ...]] = {
     _truths: (_TRUE, _FALSE),
 }
 _ALL = {op: _WORDS[watch] for op, watch in _WATCHED.items()}
-
-__all__ = ["Coverage", "varying"]

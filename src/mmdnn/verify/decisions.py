@@ -151,6 +151,3 @@ def _drawn(like: np.ndarray, kind: str, place: int) -> np.ndarray:
         return rng.integers(low, high, like.shape, endpoint=True).astype(like.dtype)
     draw: Callable[..., np.ndarray] = KINDS[kind]
     return np.asarray(draw(rng, like.shape)).astype(like.dtype)
-
-
-__all__ = ["Decision", "decide"]

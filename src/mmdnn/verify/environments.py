@@ -251,17 +251,8 @@ def _cntk_mpi(environment: Path) -> None:
     symbols = {name.decode() for file in users for name in _SYMBOL.findall(file.read_bytes())}
     source = "".join(f"int {name}(void) {{ return 0; }}\n" for name in sorted(symbols))
     for wanted in _MPI:
-        command = [
-            compiler,
-            "-shared",
-            "-fPIC",
-            "-w",
-            "-o",
-            str(libraries / wanted),
-            "-x",
-            "c",
-            "-",
-        ]
+        library = str(libraries / wanted)
+        command = [compiler, "-shared", "-fPIC", "-w", "-o", library, "-x", "c", "-"]
         subprocess.run(command, input=source, text=True, check=True)
 
 
@@ -316,6 +307,3 @@ def environments() -> dict[str, Environment]:
             ),
         )
     }
-
-
-__all__ = ["Environment", "environments", "folder", "found", "install", "interpreter", "places"]

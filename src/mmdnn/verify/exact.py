@@ -262,6 +262,3 @@ def _values(graph: ir.Graph) -> Iterator[ir.Value]:
     yield from graph.initializers.values()
     for node in graph:
         yield from node.outputs
-
-
-__all__ = ["Exact", "captured", "evaluate", "wide"]

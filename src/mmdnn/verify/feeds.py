@@ -350,16 +350,3 @@ def _named(model: ir.Model) -> dict[str | None, int]:
 
 def _dims(value: ir.Value) -> Dimensions:
     return dimensions(value) if value.shape is not None else ()
-
-
-__all__ = [
-    "Feed",
-    "Feeds",
-    "Filler",
-    "Sizes",
-    "candidates",
-    "extras",
-    "feeds",
-    "has_free_batch",
-    "inputs",
-]

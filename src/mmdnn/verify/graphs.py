@@ -331,6 +331,3 @@ def _dims(value: ir.Value) -> tuple[int, ...]:
 def _open(value: ir.Value) -> bool:
     """Whether its sizes do not say which view it is."""
     return value.shape is None or sum(not isinstance(dim, int) for dim in value.shape) > 1
-
-
-__all__ = ["Comparison", "Matcher", "Pair", "compare", "digest"]

@@ -174,6 +174,3 @@ def _answer(folder: Path, end: str) -> Answer | Failure:
     with np.load(folder / "out.npz", allow_pickle=False) as arrays:
         found = {name: arrays[name] for name in arrays.files}
     return Answer(json.loads((folder / "out.json").read_text()), found)
-
-
-__all__ = ["Answer", "Failure", "Job", "link", "only", "run"]

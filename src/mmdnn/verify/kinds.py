@@ -48,5 +48,3 @@ KINDS: dict[str, Draw] = {
     "not numbers": _not_numbers,
 }
 """Every kind by name, and how its floats are drawn."""
-
-__all__ = ["KINDS"]

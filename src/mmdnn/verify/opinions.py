@@ -126,6 +126,3 @@ def _differs(first: Settled | None, wrong: Runner) -> str:
     if not at:
         return f"{wrong.title} does not give every output, or refuses an input"
     return f"{wrong.title} differs at {', '.join(at[:4])}{', ...' if len(at) > 4 else ''}"
-
-
-__all__ = ["Settled", "settle"]

@@ -73,6 +73,3 @@ def _time(value: ir.Value) -> str | None:
 
 def _values(model: ir.Model) -> list[ir.Value]:
     return [*model.graph.inputs, *(out for node in model.graph for out in node.outputs)]
-
-
-__all__ = ["lengths", "trimmed"]

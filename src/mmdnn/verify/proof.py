@@ -89,6 +89,3 @@ def require(wanted: Proof | str | None, found: Proof | None, why: Sequence[str] 
         f"{f' ({found})' if found else ''}{reasons}",
         found,
     )
-
-
-__all__ = ["ORDER", "WORDS", "Proof", "Runs", "UnprovedError", "level", "require"]

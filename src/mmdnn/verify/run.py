@@ -12,7 +12,7 @@ import onnx_ir as ir
 from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedError, UsageError
 from mmdnn.ir.sequences import lengths_name
 from mmdnn.progress import Silent
-from mmdnn.verify.arbiter import WITHIN, Verdict
+from mmdnn.verify.arbiter import WITHIN
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds, how_to_size
 from mmdnn.verify.proof import Runs
@@ -21,6 +21,7 @@ from mmdnn.verify.runners import NothingRunsError, Runner, sentence
 from mmdnn.verify.spill import spilled
 from mmdnn.verify.tables import inputs
 from mmdnn.verify.tally import Tally
+from mmdnn.verify.verdicts import Verdict
 
 Arrays = Mapping[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -285,6 +286,3 @@ def _as_whole(now: Arrays, was: Arrays) -> dict[str, np.ndarray]:
                 whole = array.astype(kind)
             found[name] = whole if np.array_equal(whole, array) else array
     return found
-
-
-__all__ = ["Found", "run_source", "verify"]

@@ -50,6 +50,3 @@ def spilled(values: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     if sum(array.nbytes for array in values.values()) < LARGE:
         return values
     return Spilled(values) if all(array.dtype != object for array in values.values()) else values
-
-
-__all__ = ["Spilled", "spilled"]

@@ -153,5 +153,3 @@ OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "MaxPool": _max_pool,
 }
 """By name: a function of the node and its inputs."""
-
-__all__ = ["OPERATORS", "TooLargeError"]

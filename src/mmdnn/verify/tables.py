@@ -65,6 +65,3 @@ def _table_size(node: ir.Node) -> int:
     axis = fixed[node.op_type] if node.op_type in fixed else integer(node, "axis")
     size = table.shape[axis] if table.shape is not None else 1
     return size if isinstance(size, int) else 1
-
-
-__all__ = ["index_limits", "inputs", "regions"]

@@ -201,6 +201,3 @@ _WORSE = list(Verdict)
 
 def _rank(layer: Layer) -> tuple[int, float]:
     return _WORSE.index(layer.verdict), layer.difference.excess
-
-
-__all__ = ["Tally"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from mmdnn.errors import Error, UnsupportedError
 from mmdnn.frameworks.caffe import engine as opencv
 from mmdnn.frameworks.caffe import importer, reader
 from mmdnn.ir import LAYER
-from mmdnn.registry import Source, replace
+from mmdnn.registry import Source
 
 
 def run_caffe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ from helpers.mxnet.corpus import golden, source
 from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.mxnet import engine, exporter, reader, writer
 from mmdnn.frameworks.mxnet.graph import Model
-from mmdnn.registry import replace
 
 PROGRAM = Path(__file__).with_name("batch_program.py")
 

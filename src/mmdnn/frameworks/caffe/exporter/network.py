@@ -242,6 +242,3 @@ def _check_type(exported: ExportedNode, value: ir.Value) -> None:
 
 def _is_integer(value: ir.Value) -> bool:
     return value.dtype is not None and value.dtype.is_integer()
-
-
-__all__ = ["from_ir"]

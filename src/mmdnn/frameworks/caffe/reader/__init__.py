@@ -153,6 +153,3 @@ def _mean(path: Path, source: Source) -> Network:
     shape = {"shape": {"dim": tensor.shape.numpy()}}
     message = new_layer("Parameter", shape, name="mean", tops=["mean"])
     return Network("mean", [Layer.of(message, blobs=[tensor])], {}, source)
-
-
-__all__ = ["read"]

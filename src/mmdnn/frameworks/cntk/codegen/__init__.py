@@ -131,6 +131,3 @@ def save(
         )
     write_record(list(named.items()), own, progress)
     return [target, own]
-
-
-__all__ = ["save", "source"]

@@ -39,6 +39,3 @@ def source(model: Model, *, weights: str = "") -> str:
         + "\n"
         + (_LOAD if model.params else "")
     )
-
-
-__all__ = ["source"]

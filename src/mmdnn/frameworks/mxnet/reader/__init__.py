@@ -141,6 +141,3 @@ def _labels(graph: Symbol, needed: set[Node]) -> tuple[str, ...]:
             elif entry.node.is_variable:
                 read.add(entry.node.name)
     return tuple(name for name in labels if name not in read)
-
-
-__all__ = ["files", "read"]

@@ -58,6 +58,3 @@ def load(source: Source) -> Run:
     """What `run` does with these files, which are read once for all inputs."""
     network = reader.read(source)
     return lambda feeds: Pass(network, feeds).run()
-
-
-__all__ = ["Run", "load", "run"]
