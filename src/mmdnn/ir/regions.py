@@ -1,4 +1,4 @@
-"""Pooling over regions of interest in standard ONNX, as the layers of Fast R-CNN and R-FCN do it.
+"""Regions of interest in standard ONNX, proposed and pooled, as the layers of Faster R-CNN and R-FCN do it.
 
 (roi_pooling_layer.cpp of https://github.com/rbgirshick/caffe-fast-rcnn, psroi_pooling_layer.cu of
 https://github.com/daijifeng001/caffe-rfcn; MXNet and CNTK took them over.)
@@ -7,7 +7,7 @@ A bin of a region is the set of pixels in it, one axis at a time: bool or float 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,82 @@ LOWEST = np.finfo(np.float32).min
 
 Step = Callable[[Op, ir.Value, ir.Value, ir.Value], ir.Value]
 """`(op, picture, rows, columns)` -> a region's bins, of the picture that it lies in."""
+
+
+def anchors(
+    side: int, ratios: Sequence[float], scales: Sequence[float], *, whole: bool
+) -> np.ndarray:
+    """The anchors of a network of proposals for the first cell, [ratios x scales, 4], float32.
+
+    Args:
+        side: The length of the square that they are made of.
+        ratios: Height by width.
+        scales: What both are multiplied by.
+        whole: Whether the area is cut to a whole number before its root is taken.
+    """
+    single = np.float32
+    middle = single(0.5) * single(side - 1)
+    boxes = []
+    for ratio in np.asarray(ratios, single):
+        area = single(side) * single(side) / ratio
+        width = np.floor(np.sqrt(np.floor(area) if whole else area) + single(0.5))
+        height = np.floor(width * ratio + single(0.5))
+        for scale in np.asarray(scales, single):
+            half = single(0.5) * (np.asarray([width, height], single) * scale - 1)
+            boxes.append(np.concatenate([middle - half, middle + half]))
+    return np.asarray(boxes, single)
+
+
+def shifted(boxes: np.ndarray, height: int, width: int, stride: int) -> np.ndarray:
+    """Those of all cells, row by row, [height x width x boxes, 4], float32."""
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    moves = np.stack([columns, rows, columns, rows], -1) * stride
+    return np.reshape(moves[:, :, None] + boxes, (-1, 4)).astype(np.float32)
+
+
+def moved(op: Op, shifts: ir.Value, boxes: np.ndarray, last: float) -> ir.Value:
+    """Boxes moved by fractions of their size, which counts the last pixel, and scaled by exponents.
+
+    Args:
+        op: The operators.
+        shifts: [..., boxes, 4]: across, down, and the logarithms of width and height.
+        boxes: [boxes, 4].
+        last: How far the corners lie within the box: half a pixel where they are its outer pixels.
+    """
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    middle = boxes[:, :2] + np.float32(0.5) * (size - np.float32(2 * last))
+    by, grow = op.outputs(2).Split(shifts, axis=-1, num_outputs=2)
+    centre = op.Add(op.Mul(by, size), middle)
+    half = op.Mul(op.Sub(op.Mul(op.Exp(grow), size), np.float32(2 * last)), np.float32(0.5))
+    return op.Concat(op.Sub(centre, half), op.Add(centre, half), axis=-1)
+
+
+def best(
+    op: Op, boxes: ir.Value, scores: ir.Value, most: int, threshold: float, count: int
+) -> tuple[ir.Value, ir.Value]:
+    """Boxes [K, 4] and scores [K, 1] that no better one overlaps, the best first.
+
+    Args:
+        op: The operators.
+        boxes: [N, 4], whose corners count as pixels.
+        scores: [N].
+        most: How many of the best are looked at.
+        threshold: What may be in common, of what both have together.
+        count: How many there are in the end, at most.
+    """
+    known = op.Shape(scores)
+    limit = op.Min(known, np.asarray([most], np.int64))
+    scores, places = op.outputs(2).TopK(scores, limit, axis=0)
+    boxes = op.Gather(boxes, places, axis=0)
+    ranks = op.Neg(op.Range(np.int64(0), op.Squeeze(limit, [0]), np.int64(1)))
+    ranks = op.Unsqueeze(op.Cast(ranks, to=ir.DataType.FLOAT), [0, 1])
+    ends = op.Add(boxes, np.asarray([0, 0, 1, 1], np.float32))
+    found = op.NonMaxSuppression(
+        op.Unsqueeze(ends, [0]), ranks, np.int64(count), np.float32(threshold)
+    )
+    kept = op.Gather(found, np.int64(2), axis=1)
+    kept = op.outputs(2).TopK(kept, op.Shape(kept), axis=0, largest=0)[0]
+    return op.Gather(boxes, kept, axis=0), op.Unsqueeze(op.Gather(scores, kept, axis=0), [1])
 
 
 def rounded(op: Op, x: ir.Value) -> ir.Value:

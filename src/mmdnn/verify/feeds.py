@@ -19,7 +19,7 @@ from mmdnn.ir import SAID
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.sequences import lengths_of
 from mmdnn.verify.kinds import KINDS
-from mmdnn.verify.tables import index_limits, inputs, regions
+from mmdnn.verify.tables import index_limits, inputs, pictures, regions
 
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
 """What a free dimension that is not the batch is tried with, in this order."""
@@ -203,6 +203,7 @@ class Filler:
         self.values = inputs(model)
         self.limits = index_limits(model)
         self.regions = regions(model)
+        self.pictures = pictures(model)
 
     def feed(self, kind: str, sizes: Sizes) -> Feed:
         """Inputs of one kind."""
@@ -221,6 +222,9 @@ class Filler:
                 made[name] = _fill(value, kind, rng, shape)
         for name in self.regions:
             made[name] = _regions(made[name], made)
+        for name, size in self.pictures.items():
+            made[name] = np.ones_like(made[name])
+            made[name][:, :2] = size
         made.update(self._lengths(made))
         return Feed(kind, made)
 

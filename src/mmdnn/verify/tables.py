@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from mmdnn.ir.passes.defaults import integer
+from mmdnn.shapes import closed
 
 
 def inputs(model: ir.Model) -> list[ir.Value]:
@@ -34,6 +35,22 @@ def regions(model: ir.Model) -> list[str]:
         and value.shape[1] == 5
         and any(place == 1 and "roi" in node.op_type.lower() for node, place in value.uses())
     ]
+
+
+def pictures(model: ir.Model) -> dict[str, tuple[int, int]]:
+    """Inputs that say of a picture its height, its width and its scale; the sizes that fit."""
+    found: dict[str, tuple[int, int]] = {}
+    for value in inputs(model):
+        for node, place in value.uses():
+            function = node.domain and node.op_type.startswith("Proposal")
+            cells = node.inputs[0].shape if function and place == 2 and node.inputs[0] else None
+            strides = (
+                node.attributes.get_int(name, 0) for name in ("feat_stride", "feature_stride")
+            )
+            stride, sizes = sum(strides), closed(cells or ())
+            if sizes is not None and len(sizes) == 4:
+                found[str(value.name)] = sizes[2] * stride, sizes[3] * stride
+    return found
 
 
 _PASSING = {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose"}

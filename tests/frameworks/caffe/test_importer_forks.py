@@ -354,6 +354,7 @@ _FIELDS = {
     "CropCenter": ("crop_center_param", ["crop_size"]),
     "PSROIPooling": ("psroi_pooling_param", ["spatial_scale", "output_dim", "group_size"]),
     "PriorBox": ("prior_box_param", ["min_size", "offset", "offset_h", "offset_w"]),
+    "Proposal": ("proposal_param", ["ratio", "scale", "base_size", "nms_thresh", "post_nms_topn"]),
     "ROIPooling": ("roi_pooling_param", ["pooled_h", "pooled_w", "spatial_scale"]),
     "DetectionOutput": ("detection_output_param", ["clip", "num_classes", "keep_top_k"]),
 }

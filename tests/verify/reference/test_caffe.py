@@ -263,8 +263,8 @@ def test_blobs_are_float32_between_layers(tmp_path):
 
 
 def test_it_names_all_the_layers_that_it_does_not_know(tmp_path):
-    layers = [("Proposal", "x", "y", ""), ("ReLU", "y", "z", ""), ("Python", "z", "w", "")]
-    with pytest.raises(UnsupportedError, match=r"'l0' \(Proposal\), 'l2' \(Python\)"):
+    layers = [("Unheard", "x", "y", ""), ("ReLU", "y", "z", ""), ("Of", "z", "w", "")]
+    with pytest.raises(UnsupportedError, match=r"'l0' \(Unheard\), 'l2' \(Of\)"):
         run(tmp_path, layers, x=ROW)
 
 

@@ -101,6 +101,9 @@ _BINS = {"pooled_h": 0, "pooled_w": 0, "spatial_scale": 1.0}
 _OWN_BINS = {"spatial_scale": float, "output_dim": int, "group_size": int}
 _UNPOOLED: dict[str, Any] = {"scale": int, "pad_out_h": 0, "pad_out_w": 0}
 _UNPOOLED |= dict.fromkeys(("scale_h", "scale_w", "upsample_h", "upsample_w"), int)
+_PROPOSED: dict[str, Any] = {"feat_stride": 16, "base_size": 16, "min_size": 16}
+_PROPOSED |= {"pre_nms_topn": 6000, "post_nms_topn": 300, "nms_thresh": 0.7}
+_PROPOSED |= {"ratio": list, "scale": list}
 _SIZE = {"pad_beg": 0, "pad_end": 0, "height": int, "width": int}
 _CONVOLUTION = partial(
     LayerType, blobs=partial(_weight_and_bias, "convolution_param"), block="convolution_param"
@@ -187,6 +190,7 @@ LAYERS = {
         ),
         _FORK("Mish", block="mish_param"),
         _FORK("Permute", opencv=True, fork="ssd"),
+        _FORK("Proposal", block="proposal_param", fields=_PROPOSED),
         _FORK("PixelShuffle", block="pixel_shuffle_param", fields={"upscale_factor": 0}),
         _FORK("PSROIPooling", fork="rfcn", block="psroi_pooling_param", fields=_OWN_BINS),
         _FORK("PriorBox", opencv=True, fork="ssd", fields={"offset_h": list, "offset_w": list}),

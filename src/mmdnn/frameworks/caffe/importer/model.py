@@ -19,7 +19,7 @@ from mmdnn.errors import ShapeError, UsageError
 from mmdnn.frameworks.caffe._layers import LIFTED, layer_type
 from mmdnn.frameworks.caffe._messages import described
 from mmdnn.frameworks.caffe.graph import Layer, Network
-from mmdnn.frameworks.caffe.importer import weights
+from mmdnn.frameworks.caffe.importer import proposals, weights
 from mmdnn.frameworks.caffe.importer.fuse_cut_axes import join_cut_axes
 from mmdnn.frameworks.caffe.importer.fuse_cut_pools import join_cut_pools
 from mmdnn.frameworks.caffe.importer.shapes import reshape
@@ -48,11 +48,13 @@ def to_ir(network: Network, *, static: bool = False) -> ir.Model:
     """
     layers = _needed(network)
     file = network.files.network
-    steps = [(layer.bottoms, layer.tops, layer.type in importer) for layer in layers]
+    steps = [(layer.bottoms, layer.tops, _kind(layer) in importer) for layer in layers]
     read = {name for layer in layers for name in layer.bottoms}
     hint = way_round(steps, sorted({top for _, tops, _ in steps for top in tops} - read))
-    importer.check([(layer.type, layer.name) for layer in layers], file, hint)
+    importer.check([(_kind(layer), layer.name) for layer in layers], file, hint)
     told = weights.check(network, layers)
+    if any(layer.type == "Python" for layer in layers):
+        told.append(proposals.NOTE)
     model = open_where_possible(
         lambda sizes: _NetworkImporter(network, layers, sizes).run(),
         {} if static else _symbols(network),
@@ -63,6 +65,13 @@ def to_ir(network: Network, *, static: bool = False) -> ir.Model:
     if network.left_out:
         told.append(f"Left out, as they judge by labels: {notes.listed(network.left_out)}.")
     return notes.add(model, *told)
+
+
+def _kind(layer: Layer) -> str:
+    """A layer's type; of one in Python, what it runs, but for the one that is known."""
+    if layer.type != "Python" or layer.param().layer == proposals.PYTHON:
+        return layer.type
+    return f"Python ({layer.param().module}.{layer.param().layer})"
 
 
 def _symbols(network: Network) -> dict[int, str]:

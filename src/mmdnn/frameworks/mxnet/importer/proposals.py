@@ -10,6 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet.importer.dtypes import choose
 from mmdnn.frameworks.mxnet.importer.suppression import descending, order, rows_at, suppressed
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.ir import regions
 from mmdnn.ir.builder import Op, known
 
 
@@ -34,7 +35,8 @@ def proposal(
         *("ratios", "feature_stride", "iou_loss"),
     )
     height, width = known(scores, 2), known(scores, 3)
-    anchors = _shifted(_base_anchors(attributes), height, width, p.feature_stride)
+    anchors = regions.anchors(p.feature_stride, p.ratios, p.scales, whole=True)
+    anchors = regions.shifted(anchors, height, width, p.feature_stride)
     if known(scores, 1) * height * width != 2 * len(anchors):
         node.unfit(f"{known(scores, 1)} channels do not fit its scales and ratios")
 
@@ -46,29 +48,6 @@ def proposal(
         return _proposed(op, boxes, score, attributes)
 
     return node.builder.function("Proposal", [scores, shifts, info], attributes, body)
-
-
-def _base_anchors(p: dict[str, Any]) -> np.ndarray:
-    """The anchors of the first cell, [A, 4]."""
-    single = np.float32
-    side = single(p["feature_stride"])
-    middle = single(0.5) * (side - 1)
-    boxes = []
-    for ratio in np.asarray(p["ratios"], single):
-        area = np.floor(side * side / ratio)
-        for scale in np.asarray(p["scales"], single):
-            w = np.floor(np.sqrt(area) + single(0.5)) * scale
-            h = np.floor(w / scale * ratio + single(0.5)) * scale
-            half = single(0.5) * (np.asarray([w, h], single) - 1)
-            boxes.append(np.concatenate([middle - half, middle + half]))
-    return np.asarray(boxes, single)
-
-
-def _shifted(anchors: np.ndarray, height: int, width: int, stride: int) -> np.ndarray:
-    """Those of all cells, [H * W * A, 4]."""
-    columns_, rows = np.meshgrid(np.arange(width), np.arange(height))
-    moves = np.stack([columns_, rows, columns_, rows], -1) * stride
-    return np.reshape(moves[:, :, None] + anchors, (-1, 4)).astype(np.float32)
 
 
 def _candidates(
@@ -87,7 +66,9 @@ def _candidates(
     shifts = op.Reshape(shifts, [0, each, 4, *grid])
     shifts = op.Reshape(op.Transpose(shifts, perm=[0, 3, 4, 1, 2]), [0, -1, 4])
     height, width, scale = op.outputs(3).Split(info, axis=1, num_outputs=3)
-    boxes = op.Add(shifts, anchors) if p["iou_loss"] else _moved(op, shifts, anchors)
+    boxes = (
+        op.Add(shifts, anchors) if p["iou_loss"] else regions.moved(op, shifts, anchors, last=0.5)
+    )
     limits = op.Unsqueeze(op.Sub(op.Concat(width, height, width, height, axis=1), 1.0), [1])
     boxes = op.Max(op.Min(boxes, limits), np.float32(0))
     stride = np.float32(p["feature_stride"])
@@ -98,16 +79,6 @@ def _candidates(
     ]
     score = choose(op, op.Or(*beyond), np.float32(-1), score)
     return _enlarged(op, boxes, score, op.Mul(scale, np.float32(p["rpn_min_size"])))
-
-
-def _moved(op: Op, shifts: ir.Value, anchors: np.ndarray) -> ir.Value:
-    """Anchors moved by fractions of their size, and scaled by exponents."""
-    size = anchors[:, 2:] - anchors[:, :2] + 1
-    middle = anchors[:, :2] + np.float32(0.5) * (size - 1)
-    by, grow = op.outputs(2).Split(shifts, axis=2, num_outputs=2)
-    centre = op.Add(op.Mul(by, size), middle)
-    half = op.Mul(op.Sub(op.Mul(op.Exp(grow), size), 1.0), 0.5)
-    return op.Concat(op.Sub(centre, half), op.Add(centre, half), axis=2)
 
 
 def _enlarged(

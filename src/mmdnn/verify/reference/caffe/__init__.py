@@ -23,6 +23,7 @@ from mmdnn.verify.reference.caffe import (  # noqa: F401 - each enters its layer
     loss,
     normalization,
     pooling,
+    proposals,
     recurrent,
     reduction,
     resize,
