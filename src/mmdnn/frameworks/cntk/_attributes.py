@@ -21,8 +21,6 @@ class Single(float):
     """A number of the type Float; any other `float` is a Double."""
 
 
-CUSTOM = "customAttributes"
-"""The attribute that holds what users add: a dictionary."""
 INTS = frozenset(
     {
         *("beginIndex", "beginIndexVec", "endIndex", "endIndexVec", "sliceStrides"),

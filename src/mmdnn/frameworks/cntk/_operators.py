@@ -54,20 +54,6 @@ DATA_TYPES = {
 """CNTK::DataType; what is not known is 0."""
 BY_DATA_TYPE = {number: kind for kind, number in DATA_TYPES.items()}
 
-ELEMENTS = {
-    "Neg": "Negate",
-    "Exp": "Exp",
-    "Floor": "Floor",
-    "Abs": "Abs",
-    "Sin": "Sin",
-    "Cos": "Cos",
-    "Tan": "Tan",
-    "Sinh": "Sinh",
-    "Cosh": "Cosh",
-    "Asin": "Asin",
-    "Acos": "Acos",
-    "Atan": "Atan",
-    "Asinh": "Asinh",
-    "Atanh": "Atanh",
-}
+_SAME = "Exp Floor Abs Sin Cos Tan Sinh Cosh Asin Acos Atan Asinh Atanh"
+ELEMENTS = {"Neg": "Negate", **{name: name for name in _SAME.split()}}
 """Operators of ONNX that work on each element by itself, and the functions of CNTK that they are."""

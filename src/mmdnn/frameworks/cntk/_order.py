@@ -13,10 +13,6 @@ def components(roots: Iterable[Function], reads: Reads) -> list[list[Function]]:
     """Some functions and all that they need, in an order of dependence; loops come as one component.
 
     (Tarjan 1972, Depth-first search and linear graph algorithms.)
-
-    Args:
-        roots: The functions to begin with.
-        reads: What a function reads.
     """
     index: dict[Function, int] = {}
     low: dict[Function, int] = {}

@@ -219,14 +219,17 @@ class Function:
         """The name for messages and metadata."""
         return self.name or self.uid
 
-    def output(self, index: int = 0) -> Variable:
-        """One of its outputs (`<uid>_Output_<index>`)."""
+    def output(self, index: int = 0, *, like: Variable | None = None) -> Variable:
+        """One of its outputs (`<uid>_Output_<index>`), of the shape, type and axes of another variable."""
         if index not in self._outputs:
             uid = f"{self.uid}_Output_{index}"
             self._outputs[index] = Variable(
                 uid, Kind.OUTPUT, ir.DataType.UNDEFINED, owner=self, index=index, axes=None
             )
-        return self._outputs[index]
+        made = self._outputs[index]
+        if like is not None:
+            made.shape, made.dtype, made.axes = like.shape, like.dtype, like.axes
+        return made
 
     @property
     def results(self) -> list[Variable]:

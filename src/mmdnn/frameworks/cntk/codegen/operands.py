@@ -40,12 +40,7 @@ class Operands:
         self._groups: dict[Function, Group] = {}
 
     def operand(self, variable: Variable, *, numbers: bool) -> Operand:
-        """What stands for a variable that is read.
-
-        Args:
-            variable: It.
-            numbers: Whether a plain number will do for a constant.
-        """
+        """What stands for a variable that is read: for a constant maybe a plain number, if that will do."""
         if variable in self.loose:
             return self.operand(self.loose[variable], numbers=numbers)
         if variable.kind in (Kind.PARAMETER, Kind.CONSTANT) and variable not in self._made:

@@ -15,12 +15,8 @@ UNKNOWN = (-2,)
 def padded(node: Node, place: int, x: Operand, pad: list[bool], value: float | None) -> Operand:
     """An operand with the explicit padding, which CNTK's Python functions do not take.
 
-    Args:
-        node: The function.
-        place: The operand's place.
-        x: The operand.
-        pad: Which axes are padded automatically, so that the explicit padding does not count there.
-        value: What it is padded with; None where that would not be the same.
+    It does not count where an axis is padded automatically. Without a `value` nothing can be padded with
+    that would be the same.
     """
     lower, upper = (list(node.take(name, _NO_PADS)) for name in ("lowerPad", "upperPad"))
     if len(pad) == 1:

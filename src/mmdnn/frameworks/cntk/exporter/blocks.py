@@ -2,26 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from mmdnn.frameworks.cntk._operators import BLOCK, COMBINE
-from mmdnn.frameworks.cntk.exporter.scope import Group, Scope
+from mmdnn.frameworks.cntk._operators import BLOCK, COMBINE, OPERATORS
 from mmdnn.frameworks.cntk.graph import Block, Function, Kind, Variable
+from mmdnn.ir.exporting import ExportedNode
 
 DELAYS = frozenset({"PastValue", "FutureValue"})
+
+LAYERS = frozenset({"BatchNormalization", "Convolution", "Dropout"})
+"""Layers called as the function that they are made of."""
+
+
+@dataclass(eq=False)
+class Group:
+    """Functions that shall be a block.
+
+    Attributes:
+        type: The block's type.
+        outer: The group that the block is in.
+        attributes: The block's.
+        source: Whether the source had this block: nodes of one layer, made one after the other.
+    """
+
+    type: str
+    outer: Group | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    source: bool = False
+
+    @property
+    def depth(self) -> int:
+        """How many groups it is in."""
+        return 0 if self.outer is None else self.outer.depth + 1
+
+
+def was_block(node: ExportedNode) -> bool:
+    """Whether CNTK had a block for it. Some are called as functions are; then the number tells."""
+    type_ = node.source_type
+    if type_ not in OPERATORS or re.fullmatch(r"Block\d+", node.source_layer):
+        return True
+    return type_ in LAYERS and not _is_numbered(node)
+
+
+def was_function(node: ExportedNode, block: str) -> bool:
+    """Whether CNTK had a function for it, and no block of this name."""
+    return not was_block(node) and (_is_numbered(node) or node.source_type != block)
+
+
+def _is_numbered(node: ExportedNode) -> bool:
+    found = re.fullmatch(r"([A-Za-z]+)\d+", node.source_layer)
+    return found is not None and (found[1] in OPERATORS or found[1].startswith(node.source_type))
 
 
 class Assembly:
     """A graph whose groups become blocks.
+
+    Args:
+        groups: The innermost group of each function that is in one.
+        uid: Makes a name that nothing else has.
+        functions: What the graph is of, in order.
+        heads: Its outputs.
 
     Attributes:
         moved: Variables inside blocks that are outputs of these, to the outputs.
     """
 
     def __init__(
-        self, scope: Scope, functions: Iterable[Function], heads: Iterable[Variable]
+        self,
+        groups: Mapping[Function, Group],
+        uid: Callable[[str], str],
+        functions: Iterable[Function],
+        heads: Iterable[Variable],
     ) -> None:
-        self.scope = scope
+        self.uid = uid
         self.heads = set(heads)
         self.moved: dict[Variable, Variable] = {}
         self.members: dict[Group, list[Function]] = {}
@@ -29,7 +85,7 @@ class Assembly:
         self._place: dict[Function, int] = {}
         for place, one in enumerate(functions):
             self._place[one] = place
-            self._belongs(one, scope.groups.get(one))
+            self._belongs(one, groups.get(one))
             for variable in one.inputs:
                 self.readers.setdefault(variable, {})[one] = None
 
@@ -95,20 +151,20 @@ class Assembly:
             return None
         for one in members:
             _rewire(one, arguments)
-        block = Function(BLOCK, self.scope.uid(BLOCK), inputs=[*captured, *arguments])
+        block = Function(BLOCK, self.uid(BLOCK), inputs=[*captured, *arguments])
         block.attributes = group.attributes
         root = self._root(members, outputs)
         block.block = Block(
             group.type,
             root,
             {inner: outer for outer, inner in arguments.items()},
-            self.scope.uid("CompositeFunction"),
+            self.uid("CompositeFunction"),
         )
         self._replace(members, block, outputs)
         return block
 
     def _placeholder(self, outer: Variable) -> Variable:
-        uid = self.scope.uid("Placeholder")
+        uid = self.uid("Placeholder")
         return Variable(uid, Kind.PLACEHOLDER, outer.dtype, outer.shape, outer.axes, outer.name)
 
     def _root(self, members: list[Function], outputs: list[Variable]) -> Function:
@@ -117,7 +173,7 @@ class Assembly:
             assert owner is not None
             if owner.results == outputs:
                 return owner
-        return Function(COMBINE, self.scope.uid(COMBINE), inputs=list(outputs))
+        return Function(COMBINE, self.uid(COMBINE), inputs=list(outputs))
 
     def _replace(self, members: list[Function], block: Function, outputs: list[Variable]) -> None:
         """Put the block in the place of its members."""
@@ -126,8 +182,7 @@ class Assembly:
         for one in members:
             del self._place[one]
         for index, variable in enumerate(outputs):
-            outer = block.output(index)
-            outer.shape, outer.dtype, outer.axes = variable.shape, variable.dtype, variable.axes
+            outer = block.output(index, like=variable)
             self.moved[variable] = outer
             if variable in self.heads:
                 self.heads.add(outer)

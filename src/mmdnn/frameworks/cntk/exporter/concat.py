@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmdnn.frameworks.cntk.exporter.alignment import differ
+from mmdnn.frameworks.cntk.exporter.axes import differ
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import BATCH, FREE
+from mmdnn.ir.exporting import ExportedNode
 
 
 @exporter("Concat", doc=f"{API}/cntk.ops#splice")
-def concat(node: ExportedNode, cntk: Writer, *parts: Operand, axis: int) -> Operand:
+def concat(node: ExportedNode, cntk: CNTK, *parts: Operand, axis: int) -> Operand:
     position = node.front(axis, parts[0].rank)
     kept = [part for part in parts if 0 not in part.shape] or [parts[0]]
     if len(kept) == 1:
@@ -27,7 +28,7 @@ def concat(node: ExportedNode, cntk: Writer, *parts: Operand, axis: int) -> Oper
     return cntk.splice(kept, position)
 
 
-def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Operand]:
+def unified(cntk: CNTK, parts: Sequence[Operand], position: int) -> list[Operand]:
     """Operands of one layout, in which an axis is static."""
     layouts = {part.layout for part in parts}
     if len(layouts) == 1 and parts[0].layout[position] is None:
@@ -47,7 +48,7 @@ def unified(cntk: Writer, parts: Sequence[Operand], position: int) -> list[Opera
 
 @exporter("Split", doc=f"{API}/cntk.ops#slice", unused="num_outputs")
 def split(
-    node: ExportedNode, cntk: Writer, x: Operand, given: Operand | None = None, *, axis: int
+    node: ExportedNode, cntk: CNTK, x: Operand, given: Operand | None = None, *, axis: int
 ) -> list[Operand]:
     x, position = cntk.static(x, axis)
     size, count = cntk.size(x, position), len(node.node.outputs)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
+from mmdnn.frameworks.cntk.exporter.loops import close, delayed, initial
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
-from mmdnn.frameworks.cntk.exporter.nodes import write
+from mmdnn.frameworks.cntk.exporter.model import write
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.sequence import (
     along,
@@ -20,16 +20,15 @@ from mmdnn.frameworks.cntk.exporter.sequence import (
     time_of,
     unpacked,
 )
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
-from mmdnn.tensors import references
+from mmdnn.ir.exporting import ExportedNode
 
 
 @exporter("Scan", doc=f"{API}/cntk.layers.higher_order_layers#Recurrence")
 def scan(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     *inputs: Operand,
     body: ir.Graph,
     num_scan_inputs: int,
@@ -70,9 +69,7 @@ def scan(
     return [*finals, *outputs]
 
 
-def _frames(
-    cntk: Writer, fed: Sequence[Operand], axes: Sequence[int]
-) -> tuple[list[Operand], bool]:
+def _frames(cntk: CNTK, fed: Sequence[Operand], axes: Sequence[int]) -> tuple[list[Operand], bool]:
     """What is scanned, a frame as if it were a sample; and whether time was a static axis."""
     found: list[Operand] = []
     static = False
@@ -92,7 +89,7 @@ def _frames(
     return found, static
 
 
-def _turned(cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
+def _turned(cntk: CNTK, x: Operand, place: int, step: Axis) -> Operand:
     """An operand whose time is static, as a sequence."""
     if BATCH not in x.layout:
         cntk.node.refuse("it has no batch")
@@ -105,7 +102,7 @@ def _turned(cntk: Writer, x: Operand, place: int, step: Axis) -> Operand:
 
 
 def _state(
-    cntk: Writer, place: int, body: ir.Graph, delay: str, like: Operand, initial: Operand
+    cntk: CNTK, place: int, body: ir.Graph, delay: str, like: Operand, initial: Operand
 ) -> Operand:
     """A state as the delay of what it becomes; of several frames, as a delay of as many."""
     inner = body.inputs[place]
@@ -120,14 +117,10 @@ def _state(
     return made if count == 1 else Buffer((), (), made.dtype, origin=cntk.node, oldest=made)
 
 
-def _initial(cntk: Writer, value: ir.Value | None, x: Operand, rank: int) -> Operand:
-    """A state before the first frame; a constant may have a row for each sample, all alike."""
-    constant = constant_behind(value)
-    if constant is not None:
-        array = references.read(constant)
-        if array.ndim == rank and rank and np.any(array != array[:1]):
-            cntk.node.refuse("its initial state is another one for each sample of the batch")
-        return cntk.constant(array[0].copy() if array.ndim == rank and rank else array.copy())
+def _initial(cntk: CNTK, value: ir.Value | None, x: Operand, rank: int) -> Operand:
+    """A state before the first frame."""
+    if (constant := initial(cntk, value, rank)) is not None:
+        return constant
     if isinstance(x, Unknown) or x.layout[:1] != (BATCH,):
         cntk.node.refuse("its initial state does not belong to the samples")
     return x
@@ -143,7 +136,7 @@ def _buffered(state: ir.Value) -> int:
     return size if isinstance(size, int) else 1
 
 
-def _after(cntk: Writer, value: ir.Value, state: Operand, like: Operand) -> Operand:
+def _after(cntk: CNTK, value: ir.Value, state: Operand, like: Operand) -> Operand:
     """What a state becomes."""
     if isinstance(state, Buffer):
         joined = value.producer()
@@ -155,7 +148,7 @@ def _after(cntk: Writer, value: ir.Value, state: Operand, like: Operand) -> Oper
     return _spread(cntk, found, like)
 
 
-def _spread(cntk: Writer, x: Operand, like: Operand) -> Operand:
+def _spread(cntk: CNTK, x: Operand, like: Operand) -> Operand:
     """A result for each frame, also where it is the same for all."""
     if x.axes == like.axes:
         return x
@@ -163,12 +156,12 @@ def _spread(cntk: Writer, x: Operand, like: Operand) -> Operand:
     return reconciled(cntk, x, like, shape)
 
 
-def _final(cntk: Writer, state: Operand, delay: str) -> Operand:
+def _final(cntk: CNTK, state: Operand, delay: str) -> Operand:
     """The state after the last frame."""
-    return end(cntk, along(cntk, state), "FutureValue" if delay == "PastValue" else "PastValue")
+    return end(cntk, along(cntk, state), last=delay == "PastValue")
 
 
-def _result(cntk: Writer, x: Operand, axis: int, like: Operand, static: bool) -> Operand:
+def _result(cntk: CNTK, x: Operand, axis: int, like: Operand, static: bool) -> Operand:
     """[batch, *static] of each frame, with time where the scan has it."""
     x = along(cntk, _spread(cntk, x, like))
     rank = x.rank
@@ -185,7 +178,7 @@ def _result(cntk: Writer, x: Operand, axis: int, like: Operand, static: bool) ->
     return cntk.viewed(x, tuple(rest))
 
 
-def _capture(cntk: Writer, body: ir.Graph, like: Operand) -> None:
+def _capture(cntk: CNTK, body: ir.Graph, like: Operand) -> None:
     """Values from outside that are there once for each sample, there for each of its frames."""
     own = {value for node in body for value in node.outputs} | set(body.inputs)
     for node in body:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.exporter.windows import attributes, counts, fitted, is_auto, laid
-from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.windows import Window
 
 
 @exporter("Conv", doc=f"{API}/cntk.layers.layers#Convolution")
 def conv(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     weight: Operand,
     bias: Operand | None = None,
@@ -40,7 +40,7 @@ def conv(
         return _biased(cntk, _by_group(cntk, x, weight, frame, group), bias)
     said = attributes(frame, weight.shape[1], group) | padding
     plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
-    with cntk.block("Convolution", layer=True) if plain else nullcontext():
+    with cntk.block("Convolution", layer=True, fits=plain):
         return _biased(cntk, _convolved(cntk, x, weight, frame, said), bias)
 
 
@@ -58,13 +58,13 @@ def _is_even(frame: Window) -> bool:
 
 
 def _convolved(
-    cntk: Writer, x: Operand, weight: Operand, frame: Window, said: dict[str, Any]
+    cntk: CNTK, x: Operand, weight: Operand, frame: Window, said: dict[str, Any]
 ) -> Operand:
     shape = (weight.shape[0], *counts(frame))
     return cntk.make("Convolution", weight, x, shape=shape, layout=x.layout, **said)
 
 
-def _by_group(cntk: Writer, x: Operand, weight: Operand, frame: Window, group: int) -> Operand:
+def _by_group(cntk: CNTK, x: Operand, weight: Operand, frame: Window, group: int) -> Operand:
     """Groups of one axis, which MKL refuses, each by itself; the padding is part of the input."""
     channels, outputs = weight.shape[1], weight.shape[0] // group
     position = x.rank - 2
@@ -82,19 +82,14 @@ def _by_group(cntk: Writer, x: Operand, weight: Operand, frame: Window, group: i
     return cntk.splice(parts, position)
 
 
-def _biased(cntk: Writer, y: Operand, bias: Operand | None) -> Operand:
-    if bias is None:
-        return y
-    flat = cntk.unbatched(bias)
-    layout: Layout = (None,) * len(y.shape)
-    column = cntk.reshape(flat, (flat.shape[0], *[1] * (len(y.shape) - 1)), layout)
-    return cntk.Plus(y, column)
+def _biased(cntk: CNTK, y: Operand, bias: Operand | None) -> Operand:
+    return y if bias is None else cntk.Plus(y, cntk.column(bias, len(y.shape) - 1))
 
 
 @exporter("ConvTranspose", doc=f"{API}/cntk.layers.layers#ConvolutionTranspose")
 def conv_transpose(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     weight: Operand,
     bias: Operand | None = None,
@@ -155,7 +150,7 @@ def _open_crop(node: ExportedNode, frame: Window) -> Crop:
     return Crop(tuple(frame.begins), tuple(ends), (FREE,) * len(frame), auto)
 
 
-def _spread(cntk: Writer, weight: Operand, frame: Window) -> tuple[Operand, Window]:
+def _spread(cntk: CNTK, weight: Operand, frame: Window) -> tuple[Operand, Window]:
     """A dilated kernel with its zeros written out: CNTK's transpose forgets the dilation."""
     if max(frame.dilations) == 1:
         return weight, frame
@@ -171,7 +166,7 @@ def _whole(frame: Window) -> list[int]:
 
 
 def _grouped(
-    cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: Crop, group: int
+    cntk: CNTK, x: Operand, weight: Operand, frame: Window, crop: Crop, group: int
 ) -> Operand:
     if group == 1:
         return _transposed(cntk, x, weight, frame, crop)
@@ -184,7 +179,7 @@ def _grouped(
     return cntk.splice(parts, 1)
 
 
-def _transposed(cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
+def _transposed(cntk: CNTK, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
     """By CNTK's automatic padding, or its padding by numbers, or all that is covered, cut afterwards."""
     said = attributes(frame, weight.shape[1]) | {"transpose": True}
     rooms = zip(frame.axes, crop.sizes, strict=True)
@@ -202,7 +197,7 @@ def _transposed(cntk: Writer, x: Operand, weight: Operand, frame: Window, crop: 
     layout: Layout = (BATCH, *[None] * (len(whole) + 1))
     shape = (weight.shape[1], *(crop.sizes if fits else whole))
     plain = not any((*said["lowerPad"], *said["upperPad"]))
-    with cntk.block("ConvolutionTranspose", layer=True) if plain else nullcontext():
+    with cntk.block("ConvolutionTranspose", layer=True, fits=plain):
         y = cntk.make("Convolution", weight, x, shape=shape, layout=layout, **said)
     if fits:
         return y

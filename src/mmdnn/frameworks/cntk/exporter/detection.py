@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.pooling import MAXIMUM
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import BATCH, Shape
+from mmdnn.ir.exporting import ExportedNode
 
 
 @exporter("mmdnn.cntk::ROIPooling", doc=f"{API}/cntk.ops#roipooling")
 def roi_pooling(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     corners: Operand,
     *,

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk._operators import ELEMENTS
-from mmdnn.frameworks.cntk.exporter.guards import log_plus
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula, inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.special import (
@@ -25,10 +25,10 @@ from mmdnn.frameworks.cntk.exporter.special import (
     TRUNCATED,
     polynomial,
 )
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import Axis
-from mmdnn.ir.values import is_nonnegative, is_nonzero, is_positive, producer
+from mmdnn.ir.exporting import ExportedNode
+from mmdnn.ir.values import is_nonnegative, is_nonzero, is_positive
 
 
 def is_whole(value: ir.Value) -> bool:
@@ -48,45 +48,45 @@ BINARY = {"Sub": "Minus", "Mul": "ElementTimes"}
 
 
 @exporter(*ELEMENTS, doc=f"{API}/cntk.ops#exp")
-def unary(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def unary(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     return cntk[ELEMENTS[node.type]](x)
 
 
 @exporter(*SPELLED, doc="https://onnx.ai/onnx/operators/onnx__Round.html")
-def spelled(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def spelled(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     return formula(cntk, SPELLED[node.type], x=x)
 
 
 @exporter(*BINARY, doc=f"{API}/cntk.ops#plus")
-def binary(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def binary(node: ExportedNode, cntk: CNTK, x: Operand, y: Operand) -> Operand:
     return cntk[BINARY[node.type]](x, y)
 
 
 @exporter("Identity", doc=f"{API}/cntk.ops#alias")
-def identity(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def identity(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     """Nothing, unless CNTK's own model had a function for it."""
     own = cntk.is_own and node.source_type in {"NoOp", "Pass", "StopGradient"}
     return cntk[node.source_type](x) if own else x
 
 
 @exporter("Add", doc=f"{API}/cntk.ops#plus")
-def add(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
-    found = log_plus(node.node)
-    return cntk.LogPlus(*map(cntk.operand, found)) if found else cntk.Plus(x, y)
+def add(node: ExportedNode, cntk: CNTK, x: Operand, y: Operand) -> Operand:
+    found = cntk.matched("Add(Max(x, y), Softplus(Neg(Abs(Sub(x, y)))))")
+    return cntk.LogPlus(found["x"], found["y"]) if found else cntk.Plus(x, y)
 
 
 @exporter("Reciprocal", doc=f"{API}/cntk.ops#reciprocal")
-def reciprocal(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def reciprocal(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     return cntk.Reciprocal(x) if is_nonzero(x.value) else inverse(cntk, x)
 
 
-def inverse(cntk: Writer, x: Operand) -> Operand:
+def inverse(cntk: CNTK, x: Operand) -> Operand:
     """The inverse of x as ONNX has it."""
     return formula(cntk, "Select(Equal(x, 0), inf, Reciprocal(x))", x=x)
 
 
 @exporter("Log", doc=f"{API}/cntk.ops#log")
-def log(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def log(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     if is_positive(x.value):
         return cntk.Log(x)
     if is_nonnegative(x.value):
@@ -95,18 +95,17 @@ def log(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("Sqrt", doc=f"{API}/cntk.ops#sqrt")
-def sqrt(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def sqrt(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     """The root of `Relu(x)` is CNTK's root of x."""
-    relu = x.producer("Relu")
-    if relu is not None and relu.inputs[0] is not None:
-        return cntk.Sqrt(cntk.operand(relu.inputs[0]))
+    if found := cntk.matched("Sqrt(Relu(x))"):
+        return cntk.Sqrt(found["x"])
     if is_nonnegative(x.value):
         return cntk.Sqrt(x)
     return formula(cntk, "Select(Less(x, 0), nan, Sqrt(x))", x=x)
 
 
 @exporter("Div", doc=f"{API}/cntk.ops#element_divide")
-def div(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def div(node: ExportedNode, cntk: CNTK, x: Operand, y: Operand) -> Operand:
     if is_whole(node.output):
         return formula(cntk, TRUNCATED, x=x, y=y)
     if is_nonzero(y.value):
@@ -115,7 +114,7 @@ def div(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
 
 
 @exporter("Mod", doc="https://onnx.ai/onnx/operators/onnx__Mod.html")
-def mod(node: ExportedNode, cntk: Writer, x: Operand, y: Operand, *, fmod: int) -> Operand:
+def mod(node: ExportedNode, cntk: CNTK, x: Operand, y: Operand, *, fmod: int) -> Operand:
     """The rest, of the sign of the divisor, or with `fmod` of the dividend."""
     return formula(cntk, REST if fmod else f"(z := {REST}) + Less(z * y, 0) * y", x=x, y=y)
 
@@ -124,7 +123,7 @@ _POWERS = {1.0: "x", 2.0: "x * x", 3.0: "x * x * x"}
 
 
 @exporter("Pow", doc=f"{API}/cntk.ops#pow")
-def pow_(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def pow_(node: ExportedNode, cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """Small whole powers by multiplication, which CNTK's logarithm of a negative number cannot be."""
     numbers = y.numbers() if y.tensor is not None else None
     exponent = float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
@@ -139,7 +138,7 @@ def pow_(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
 
 
 @exporter("Sum", "Mean", doc=f"{API}/cntk.ops#sum")
-def total(node: ExportedNode, cntk: Writer, first: Operand, *rest: Operand) -> Operand:
+def total(node: ExportedNode, cntk: CNTK, first: Operand, *rest: Operand) -> Operand:
     if not rest:
         return first
     with cntk.block(node.type):
@@ -151,36 +150,22 @@ def total(node: ExportedNode, cntk: Writer, first: Operand, *rest: Operand) -> O
 
 
 @exporter("Max", "Min", doc=f"{API}/cntk.ops#element_max")
-def extreme(node: ExportedNode, cntk: Writer, *operands: Operand) -> Operand:
-    clipped = _clipped(cntk)
-    if clipped is not None:
-        return clipped
+def extreme(node: ExportedNode, cntk: CNTK, *operands: Operand) -> Operand:
+    clipped = cntk.is_own and node.source_type == "Clip" and cntk.matched("Min(Max(x, low), high)")
+    if clipped:
+        return cntk.make("Clip", *clipped.values(), shape=clipped["x"].shape)
     made, *rest = operands
     for one in rest:
         made = larger(cntk, made, one) if node.type == "Max" else smaller(cntk, made, one)
     return made
 
 
-def _clipped(cntk: Writer) -> Operand | None:
-    """CNTK's own `Clip` by tensors: Min(Max(x, low), high)."""
-    most = producer(cntk.node.node.inputs[0], "Max")
-    if (
-        not (cntk.is_own and cntk.node.source_type == "Clip")
-        or most is None
-        or cntk.node.type != "Min"
-    ):
-        return None
-    values = [*most.inputs, cntk.node.node.inputs[1]]
-    x, low, high = (cntk.operand(one) for one in values if one is not None)
-    return cntk.make("Clip", x, low, high, shape=x.shape)
-
-
-def larger(cntk: Writer, x: Operand, y: Operand) -> Operand:
+def larger(cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """The larger of two."""
     return inside(cntk, "ElementMax", x, y)
 
 
-def smaller(cntk: Writer, x: Operand, y: Operand) -> Operand:
+def smaller(cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """The smaller of two."""
     return inside(cntk, "ElementMin", x, y)
 
@@ -188,7 +173,7 @@ def smaller(cntk: Writer, x: Operand, y: Operand) -> Operand:
 @exporter("Clip", doc=f"{API}/cntk.ops#clip")
 def clip(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     low: Operand | None = None,
     high: Operand | None = None,
@@ -206,13 +191,13 @@ WIDE = {ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UI
 
 
 @exporter("Cast", doc=f"{API}/cntk.ops#cast", unused="saturate")
-def cast(node: ExportedNode, cntk: Writer, x: Operand, *, to: int) -> Operand:
+def cast(node: ExportedNode, cntk: CNTK, x: Operand, *, to: int) -> Operand:
     """Numbers become whole or truth values by what CNTK has for that; both are floats."""
     own = _own_cast(cntk)
     if own is not None:
         return own
     kind = ir.DataType(to)
-    before = node.node.inputs[0].dtype if node.node.inputs[0] is not None else None
+    before = x.value.dtype if x.value is not None else None
     if kind == ir.DataType.BOOL and before != ir.DataType.BOOL:
         x = formula(cntk, "NotEqual(x, 0)", x=x)
     elif kind.is_integer() and before is not None and before.is_floating_point():
@@ -222,22 +207,17 @@ def cast(node: ExportedNode, cntk: Writer, x: Operand, *, to: int) -> Operand:
     return cntk.cast(x, cntk.scope.kind(kind))
 
 
-def _own_cast(cntk: Writer) -> Operand | None:
+def _own_cast(cntk: CNTK) -> Operand | None:
     """CNTK's `OneHot`, and its product of half numbers, which the IR has in several operators."""
     if not cntk.is_own or cntk.node.source_type not in {"OneHot", "Times"}:
         return None
-    if cntk.node.source_type == "Times":
-        return _half_product(cntk)
-    equal = producer(cntk.node.node.inputs[0], "Equal")
-    wide = producer(equal.inputs[0], "Unsqueeze") if equal else None
-    whole = producer(wide.inputs[0], "Cast") if wide else None
-    floor = producer(whole.inputs[0], "Floor") if whole else None
-    values = [floor.inputs[0], equal.inputs[1], wide.inputs[1]] if equal and wide and floor else []
-    operands = [cntk.operand(value) for value in values if value is not None]
-    return _one_hot(cntk, *operands) if len(operands) == 3 else None
+    if found := cntk.matched("Cast(MatMul(Cast(x), Cast(y)))"):
+        return _half_product(cntk, **found)
+    found = cntk.matched("Cast(Equal(Unsqueeze(Cast(Floor(x)), axes), numbers))")
+    return _one_hot(cntk, **found) if found else None
 
 
-def _one_hot(cntk: Writer, x: Operand, numbers: Operand, axes: Operand) -> Operand | None:
+def _one_hot(cntk: CNTK, x: Operand, axes: Operand, numbers: Operand) -> Operand | None:
     known = numbers.numbers()
     if known is None or not np.array_equal(known.reshape(-1), np.arange(known.size)):
         return None
@@ -255,20 +235,16 @@ def _one_hot(cntk: Writer, x: Operand, numbers: Operand, axes: Operand) -> Opera
     )
 
 
-def _half_product(cntk: Writer) -> Operand | None:
-    product = producer(cntk.node.node.inputs[0], "MatMul")
-    casts = [producer(one, "Cast") for one in product.inputs] if product else []
-    found = [cntk.operand(one.inputs[0]) for one in casts if one is not None and one.inputs[0]]
-    if len(found) != 2 or any(one.dtype != ir.DataType.FLOAT16 for one in found):
+def _half_product(cntk: CNTK, x: Operand, y: Operand) -> Operand | None:
+    if any(one.dtype != ir.DataType.FLOAT16 for one in (x, y)):
         return None
-    x, y = found
     return cntk.times(x, y) if y.is_static and len(y.shape) == 2 else None
 
 
 @exporter("Dropout", doc=f"{API}/cntk.layers.layers#Dropout", unused="seed")
 def dropout(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     ratio: Operand | None = None,
     training: Operand | None = None,
@@ -282,11 +258,11 @@ def dropout(
     if not 0 <= rate < 1:
         node.refuse(f"it drops {rate}")
     with cntk.block("Dropout", layer=True):
-        return cntk.Dropout(x, dropoutRate=rate, rngSeed=cntk.seed(), rngOffset=0)
+        return cntk.Dropout(x, dropoutRate=rate, rngSeed=next(cntk.scope.seeds), rngOffset=0)
 
 
 @exporter("Erf", doc="https://onnx.ai/onnx/operators/onnx__Erf.html")
-def erf(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def erf(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     """The quotient of polynomials by which float32 engines compute it; CNTK has no function for it.
 
     From 4 on erf is 1 in float32. The error is one or two units in the last place.

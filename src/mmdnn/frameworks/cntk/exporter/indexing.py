@@ -7,17 +7,18 @@ import math
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.concat import unified
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.selection import chosen, picked
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import FREE, Axis
+from mmdnn.ir.exporting import ExportedNode
 
 
 @exporter("Gather", doc=f"{API}/cntk.ops#gather")
-def gather(node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axis: int) -> Operand:
+def gather(node: ExportedNode, cntk: CNTK, x: Operand, places: Operand, *, axis: int) -> Operand:
     """Places that are known are slices; CNTK itself gathers along the first axis."""
     if isinstance(x, Unknown):
         return x.oldest if isinstance(x, Buffer) and x.oldest is not None else x
@@ -35,19 +36,19 @@ def gather(node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axi
     return chosen(cntk, x, position, known)
 
 
-def _of_open(cntk: Writer, x: Operand, position: int, places: np.ndarray) -> Operand:
+def _of_open(cntk: CNTK, x: Operand, position: int, places: np.ndarray) -> Operand:
     """Places of an axis of open size: of a slice CNTK would want to know how much it leaves."""
     if places.size == 1:
         begin = int(places.reshape(-1)[0])
         return chosen(cntk, cntk.cut(x, position, begin, begin + 1), position, places * 0)
     if places.min() < 0:
         cntk.node.refuse(f"it counts from the end of axis {position}, whose size is open")
-    return picked(cntk, x, position, cntk.constant(places.astype(x.dtype.numpy())))
+    return picked(cntk, x, position, cntk.constant(places, x))
 
 
 @exporter("Compress", doc="https://onnx.ai/onnx/operators/onnx__Compress.html")
 def compress(
-    node: ExportedNode, cntk: Writer, x: Operand, mask: Operand, *, axis: int | None = None
+    node: ExportedNode, cntk: CNTK, x: Operand, mask: Operand, *, axis: int | None = None
 ) -> Operand:
     """Places that are known; how many others are, CNTK cannot know."""
     places = np.flatnonzero(node.numbers(mask, "mask"))
@@ -59,7 +60,7 @@ def compress(
     return gather(node, cntk, x, cntk.constant(places), axis=axis)
 
 
-def _from_front(cntk: Writer, places: Operand, size: object) -> Operand:
+def _from_front(cntk: CNTK, places: Operand, size: object) -> Operand:
     """Places counted from the front: CNTK gives nothing for negative ones."""
     if not isinstance(size, int) or size == FREE:
         cntk.node.refuse("it may count from the end of an axis whose size is open")
@@ -69,7 +70,7 @@ def _from_front(cntk: Writer, places: Operand, size: object) -> Operand:
 @exporter("OneHot", doc=f"{API}/cntk.ops#one_hot")
 def one_hot(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     places: Operand,
     depth: Operand,
     values: Operand,
@@ -86,9 +87,8 @@ def one_hot(
     place = sum(axis is None for axis in front.layout[:position])
     wide = cntk.reshape(front, (*front.shape[:place], 1, *front.shape[place:]), layout)
     column = np.arange(size).reshape(size, *[1] * (len(wide.shape) - place - 1))
-    flags = cntk.Equal(wide, cntk.constant(column.astype(wide.dtype.numpy())))
-    kind = cntk.scope.kind(node.output.dtype)
-    flags = cntk.cast(flags, kind)
+    flags = cntk.Equal(wide, cntk.constant(column, wide))
+    flags = cntk.cast(flags, cntk.scope.kind(node.output.dtype))
     if (off, on) == (0, 1):
         return flags
     text = "flags * scale" if off == 0 else "flags * scale + off"
@@ -97,23 +97,19 @@ def one_hot(
 
 @exporter("TopK", doc=f"{API}/cntk.ops#top_k", unused="sorted")
 def top_k(
-    node: ExportedNode, cntk: Writer, x: Operand, count: Operand, *, axis: int, largest: int
+    node: ExportedNode, cntk: CNTK, x: Operand, count: Operand, *, axis: int, largest: int
 ) -> list[Operand]:
-    position = node.front(axis, x.rank)
     number = node.ints(count, "count")[0]
-    x = cntk.unbatched(x) if x.layout[position] is not None else x
-    last = len(x.shape) - 1
-    place = x.static(position)
-    order = [*range(place), last, *range(place + 1, last), place] if place != last else []
+    x, position = cntk.static(x, axis)
     with cntk.block("TopK", axis=x.axis(position), numItems=number):
         y = x if largest else cntk.Negate(x)
-        y = cntk.transpose(y, order) if order else y
+        y = cntk.last(y, position)
         shape = (*y.shape[:-1], number)
         made = cntk.make("TopK", y, shape=shape, axis=Axis(0), numItems=number)
         both = [made, cntk.second(made)]
         if node.wants(1) and not (cntk.is_own and node.source_type == "TopK"):
             both[1] = _first_places(cntk, y, made)
-        both = [cntk.transpose(one, order) if order else one for one in both]
+        both = [cntk.last(one, position) for one in both]
         return [both[0] if largest else cntk.Negate(both[0]), both[1]]
 
 
@@ -121,7 +117,7 @@ MOST_COMPARED = 2048
 """Elements among which the places of equal ones are counted, at most."""
 
 
-def _first_places(cntk: Writer, x: Operand, found: Operand) -> Operand:
+def _first_places(cntk: CNTK, x: Operand, found: Operand) -> Operand:
     """The places of elements that have been found, equal ones in their order; CNTK has them in any.
 
     The n-th of equals is the n-th element of this value: matches are counted along the axis.
@@ -129,27 +125,24 @@ def _first_places(cntk: Writer, x: Operand, found: Operand) -> Operand:
     size = cntk.size(x, x.rank - 1)
     if size > MOST_COMPARED:
         cntk.node.refuse(f"CNTK does not order equal elements, and here are {size}")
-    kind = x.dtype.numpy()
     wide = (*found.shape, 1)
     layout = (*found.layout, None)
     values = cntk.reshape(found, wide, layout)
     before = cntk.reshape(found, (*found.shape[:-1], 1, found.shape[-1]), layout)
     count = found.shape[-1]
-    earlier = cntk.ElementTimes(
-        cntk.Equal(values, before), cntk.constant(np.tri(count, k=-1, dtype=kind))
-    )
+    earlier = cntk.ElementTimes(cntk.Equal(values, before), cntk.constant(np.tri(count, k=-1), x))
     number = cntk.reduce("Sum", earlier, [earlier.rank - 1])
     rows = cntk.reshape(x, (*x.shape[:-1], 1, size), layout)
     match = cntk.Equal(values, rows)
-    counted = cntk.times(match, cntk.constant(np.tri(size, k=-1, dtype=kind).T))
+    counted = cntk.times(match, cntk.constant(np.tri(size, k=-1).T, x))
     this = cntk.ElementTimes(match, cntk.Equal(counted, number))
-    places = cntk.ElementTimes(this, cntk.constant(np.arange(size, dtype=kind)))
-    return cntk.squeezed(cntk.reduce("Sum", places, [places.rank - 1]), [places.rank - 1])
+    places = cntk.ElementTimes(this, cntk.constant(np.arange(size), x))
+    return cntk.summed(places)
 
 
 @exporter("GatherElements", doc="https://onnx.ai/onnx/operators/onnx__GatherElements.html")
 def gather_elements(
-    node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, axis: int
+    node: ExportedNode, cntk: CNTK, x: Operand, places: Operand, *, axis: int
 ) -> Operand:
     """Where an element of the axis has the place that is wanted, summed over the axis."""
     position = node.front(axis, x.rank)
@@ -168,26 +161,24 @@ def gather_elements(
     wanted = cntk.transpose(places, [*others, last], flat.layout)
     rows = cntk.reshape(flat, (*flat.shape[:-1], 1, size), (*flat.layout, None))
     columns = cntk.reshape(wanted, (*wanted.shape, 1), (*wanted.layout, None))
-    numbers = cntk.constant(np.arange(size).astype(columns.dtype.numpy()))
-    chosen = cntk.Select(cntk.Equal(columns, numbers), rows, cntk.number(0, rows))
-    total = cntk.squeezed(cntk.reduce("Sum", chosen, [chosen.rank - 1]), [chosen.rank - 1])
+    flags = cntk.Equal(columns, cntk.constant(np.arange(size), columns))
+    chosen = cntk.Select(flags, rows, cntk.number(0, rows))
     back = [*range(last), rank - 1, *range(last, rank - 1)]
-    return cntk.transpose(total, back, x.layout)
+    return cntk.transpose(cntk.summed(chosen), back, x.layout)
 
 
-def _known_from_front(cntk: Writer, x: Operand, places: np.ndarray) -> Operand:
+def _known_from_front(cntk: CNTK, x: Operand, places: np.ndarray) -> Operand:
     """Axes of open size up to the last element that is picked."""
     for axis in range(places.shape[-1]):
         own = places[..., axis]
         if x.shape[axis] == FREE and own.size and own.min() >= 0:
-            rows = np.arange(int(own.max()) + 1, dtype=x.dtype.numpy())
-            x = picked(cntk, x, axis, cntk.constant(rows))
+            x = picked(cntk, x, axis, cntk.constant(np.arange(int(own.max()) + 1), x))
     return x
 
 
 @exporter("GatherND", doc="https://onnx.ai/onnx/operators/onnx__GatherND.html")
 def gather_nd(
-    node: ExportedNode, cntk: Writer, x: Operand, places: Operand, *, batch_dims: int
+    node: ExportedNode, cntk: CNTK, x: Operand, places: Operand, *, batch_dims: int
 ) -> Operand:
     """The indexed axes as one, and places in that."""
     found = places.numbers()
@@ -212,7 +203,7 @@ FAR = (1 << 31) - 1
 @exporter("Slice", doc=f"{API}/cntk.ops#slice")
 def slice_(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     starts: Operand,
     ends: Operand,
@@ -230,7 +221,7 @@ def slice_(
     return x
 
 
-def sliced(cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
+def sliced(cntk: CNTK, x: Operand, position: int, where: slice) -> Operand:
     """A slice as Python has it, of a static axis; backwards by a second one."""
     if x.dims[position] == FREE:
         return _slice_of_open(cntk, x, position, where)
@@ -242,7 +233,7 @@ def sliced(cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
     return x if found.step > 0 or len(found) == 1 else cntk.cut(x, position, 0, len(found), -1)
 
 
-def _slice_of_open(cntk: Writer, x: Operand, position: int, where: slice) -> Operand:
+def _slice_of_open(cntk: CNTK, x: Operand, position: int, where: slice) -> Operand:
     """The last elements of an axis of open size, or elements counted from its front.
 
     Gather gives zeros beyond the end, where Slice stops: so that slices the last one.
@@ -252,9 +243,9 @@ def _slice_of_open(cntk: Writer, x: Operand, position: int, where: slice) -> Ope
         return cntk.cut(x, position, where.start, 0)
     if where.step == 1 and 0 <= where.start < where.stop and not to_end:
         last = cntk.cut(x, position, where.stop - 1, where.stop)
-        rows = np.arange(where.start, where.stop - 1, dtype=x.dtype.numpy())
+        rows = np.arange(where.start, where.stop - 1)
         if not rows.size:
             return last
-        front = picked(cntk, x, position, cntk.constant(rows))
+        front = picked(cntk, x, position, cntk.constant(rows, x))
         return cntk.splice(unified(cntk, [front, last], position), position)
     return cntk.node.refuse(f"the size of axis {position} is open")

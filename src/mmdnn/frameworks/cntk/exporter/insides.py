@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.cntk._blocks import INSIDES, Inside, number, parts
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.writer import Writer
 
 NUMBERS = {"inf": np.inf, "nan": np.nan}
 
@@ -19,7 +19,7 @@ NONE: Mapping[str, float] = MappingProxyType({})
 
 
 def inside(
-    cntk: Writer,
+    cntk: CNTK,
     type_: str,
     *operands: Operand,
     position: int | None = None,
@@ -41,7 +41,7 @@ def inside(
 
 
 def formula(
-    cntk: Writer, text: str, position: int | None = None, /, **named: Operand | float
+    cntk: CNTK, text: str, position: int | None = None, /, **named: Operand | float
 ) -> Operand:
     """What an expression computes of operands and numbers, which are of the first operand's type.
 

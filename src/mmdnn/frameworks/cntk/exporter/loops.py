@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.sequence import outside
-from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import BATCH
+from mmdnn.tensors import references
 
 
 def constant_behind(value: ir.Value | None) -> ir.TensorProtocol | None:
@@ -20,8 +21,29 @@ def constant_behind(value: ir.Value | None) -> ir.TensorProtocol | None:
     return None if value is None else value.const_value
 
 
+def initial(
+    cntk: CNTK, value: ir.Value | None, rank: int, way: int | None = None
+) -> Operand | None:
+    """The constant that a state is before the first frame; None where it is computed.
+
+    It is [batch, *static] of so many axes, all rows alike, or what is repeated to be that; with a `way`
+    directions come first.
+    """
+    constant = constant_behind(value)
+    if constant is None:
+        return None
+    array = references.read(constant)
+    if way is not None and array.ndim == rank + 1:
+        array = array[way]
+    if array.ndim == rank and rank:
+        if np.any(array != array[:1]):
+            cntk.node.refuse("its initial state is another one for each sample of the batch")
+        array = array[0]
+    return cntk.constant(array.copy())
+
+
 def delayed(
-    cntk: Writer,
+    cntk: CNTK,
     delay: str,
     like: Operand,
     initial: Operand,
@@ -29,7 +51,7 @@ def delayed(
     count: int = 1,
 ) -> Operand:
     """A delay of what is made later, and given to it by `close`."""
-    with outside(cntk.scope):
+    with cntk.scope.within(None):
         made = cntk.make(
             delay, like, initial, shape=shape, layout=(BATCH, *[None] * len(shape)), offset=count
         )

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import ExportedNode
 from mmdnn.frameworks.cntk.graph import BATCH, Axis
+from mmdnn.ir.exporting import ExportedNode
 
 
 @dataclass(eq=False)

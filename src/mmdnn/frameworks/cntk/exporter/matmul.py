@@ -6,18 +6,19 @@ import math
 
 import numpy as np
 
-from mmdnn.frameworks.cntk.exporter.alignment import differ
+from mmdnn.frameworks.cntk.exporter.axes import differ
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import BATCH, FREE
 from mmdnn.ir import LAYER
+from mmdnn.ir.exporting import ExportedNode
 
 MOST_PRODUCTS = 64
 """Matrices that are multiplied one by one, at most."""
 
 
-def contracted(cntk: Writer, x: Operand, y: Operand) -> tuple[Operand, Operand]:
+def contracted(cntk: CNTK, x: Operand, y: Operand) -> tuple[Operand, Operand]:
     """A product's operands as CNTK's own layer had them: it flattens its input by itself."""
     maker = x.producer("Flatten", "Reshape")
     first = maker.inputs[0] if maker is not None else None
@@ -39,7 +40,7 @@ def contracted(cntk: Writer, x: Operand, y: Operand) -> tuple[Operand, Operand]:
 @exporter("Gemm", doc=f"{API}/cntk.layers.layers#Dense")
 def gemm(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     y: Operand,
     z: Operand | None = None,
@@ -63,7 +64,7 @@ def gemm(
         return made if z is None or not beta else cntk.Plus(made, scaled(cntk, z, beta))
 
 
-def scaled(cntk: Writer, x: Operand, factor: float) -> Operand:
+def scaled(cntk: CNTK, x: Operand, factor: float) -> Operand:
     """X times a number."""
     if factor == 1:
         return x
@@ -73,14 +74,14 @@ def scaled(cntk: Writer, x: Operand, factor: float) -> Operand:
     return cntk.ElementTimes(x, cntk.number(factor, x))
 
 
-def transposed(cntk: Writer, x: Operand) -> Operand:
+def transposed(cntk: CNTK, x: Operand) -> Operand:
     """The last two axes, static ones, in the other order."""
     rank = len(x.shape)
     return cntk.transpose(x, [*range(rank - 2), rank - 1, rank - 2])
 
 
 @exporter("MatMul", doc=f"{API}/cntk.ops#times")
-def matmul(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
+def matmul(node: ExportedNode, cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """Several matrices are one product where they can be: their axes join rows, or the batch."""
     if y.rank == 1:
         y = cntk.unbatched(y)
@@ -104,7 +105,7 @@ def matmul(node: ExportedNode, cntk: Writer, x: Operand, y: Operand) -> Operand:
     return _several(cntk, x, y)
 
 
-def _turned(cntk: Writer, x: Operand, y: Operand) -> Operand | None:
+def _turned(cntk: CNTK, x: Operand, y: Operand) -> Operand | None:
     """X times the transpose of a matrix, which CNTK has a function for."""
     if len(y.shape) != 2 or len(x.shape) not in (1, 2) or x.tensor is not None:
         return None
@@ -124,14 +125,14 @@ def _turned(cntk: Writer, x: Operand, y: Operand) -> Operand | None:
     return cntk.make("TransposeTimes", before, x, shape=shape, layout=x.layout, outputRank=1)
 
 
-def _left(cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _left(cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """A matrix times several: that of the transposes."""
     if len(y.shape) == 2:
         return cntk.times(x, y, layout=y.layout)
     return transposed(cntk, cntk.times(transposed(cntk, y), transposed(cntk, x)))
 
 
-def _several(cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _several(cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """Matrices of x times those of y, one each."""
     if x.is_batched and y.is_batched and x.rank == y.rank:
         if len(x.shape) == 2:
@@ -149,14 +150,14 @@ def _several(cntk: Writer, x: Operand, y: Operand) -> Operand:
     return _one_by_one(cntk, x, y)
 
 
-def _raised(cntk: Writer, x: Operand, rank: int) -> Operand:
+def _raised(cntk: CNTK, x: Operand, rank: int) -> Operand:
     """The operand with a batch, or without any axis where it would stand."""
     if x.is_batched or x.rank < rank or x.tensor is not None:
         return x
     return cntk.batched(x) if x.dims[0] != 1 else x
 
 
-def _folded(cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _folded(cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """The matrices of a sample become samples, and are samples' again behind the product."""
     leading = x.shape[:-2]
     x, y = (
@@ -167,7 +168,7 @@ def _folded(cntk: Writer, x: Operand, y: Operand) -> Operand:
     return cntk.batched(back)
 
 
-def _one_by_one(cntk: Writer, x: Operand, y: Operand) -> Operand:
+def _one_by_one(cntk: CNTK, x: Operand, y: Operand) -> Operand:
     """Each pair of matrices by itself."""
     if not (x.is_batched or x.is_static) or not (y.is_batched or y.is_static):
         x, y = cntk.unbatched(x), cntk.unbatched(y)
@@ -200,7 +201,7 @@ def _leading(node: ExportedNode, x: Operand, y: Operand) -> tuple[int, ...]:
     return tuple(max(pair) for pair in zip(*rows, strict=True))
 
 
-def _matrix(cntk: Writer, x: Operand, leading: tuple[int, ...], index: int) -> Operand:
+def _matrix(cntk: CNTK, x: Operand, leading: tuple[int, ...], index: int) -> Operand:
     """One of the matrices that an operand has, or its only one."""
     own = (1,) * (len(leading) + 2 - len(x.shape)) + x.shape[:-2]
     first = x.rank - len(x.shape)
@@ -212,10 +213,7 @@ def _matrix(cntk: Writer, x: Operand, leading: tuple[int, ...], index: int) -> O
     return cntk.reshape(x, x.shape[-2:])
 
 
-def along(cntk: Writer, x: Operand, position: int, matrix: np.ndarray) -> Operand:
+def along(cntk: CNTK, x: Operand, position: int, matrix: np.ndarray) -> Operand:
     """An axis multiplied by a constant matrix [size, new size]."""
-    place, last = x.static(position), len(x.shape) - 1
-    order = [*range(place), last, *range(place + 1, last), place] if place != last else []
-    x = cntk.transpose(x, order) if order else x
-    made = cntk.times(x, cntk.constant(matrix.astype(x.dtype.numpy())))
-    return cntk.transpose(made, order) if order else made
+    made = cntk.times(cntk.last(x, position), cntk.constant(matrix, x))
+    return cntk.last(made, position)

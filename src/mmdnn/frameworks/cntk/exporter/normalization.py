@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.cntk._hints import kept
+from mmdnn.frameworks.cntk.exporter.blocks import was_function
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
+from mmdnn.ir.exporting import ExportedNode
 
 TRAINING = {
     "normalizationTimeConstant": 5000.0,
@@ -33,7 +35,7 @@ The count is that of the samples behind them: of 0 training would begin anew at 
 )
 def batch_normalization(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     scale: Operand,
     bias: Operand,
@@ -54,7 +56,7 @@ def batch_normalization(
         return _by_hand(cntk, x, scale, bias, mean, variance, epsilon)
     training = kept(node.node, TRAINING)
     seen = training.pop("count")
-    count = "" if cntk.is_own and node.was_function("BatchNormalization") else "aggregate_count"
+    count = "" if cntk.is_own and was_function(node, "BatchNormalization") else "aggregate_count"
     said: dict[str, Any] = {"spatial": len(x.shape) > 1, "epsilon": epsilon, **training}
     running = [
         _statistic(cntk, mean, "aggregate_mean"),
@@ -68,7 +70,7 @@ def batch_normalization(
 
 
 def _by_hand(
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     scale: Operand,
     bias: Operand,
@@ -76,17 +78,13 @@ def _by_hand(
     variance: Operand,
     epsilon: float,
 ) -> Operand:
-    column = (-1, *[1] * (len(x.shape) - 1))
-    scale, bias, mean, variance = (
-        cntk.reshape(cntk.unbatched(one), (one.shape[0], *column[1:]), (None,) * len(x.shape))
-        for one in (scale, bias, mean, variance)
-    )
-    given = {"x": x, "scale": scale, "bias": bias, "mean": mean, "variance": variance}
+    given = {"scale": scale, "bias": bias, "mean": mean, "variance": variance}
+    given = {name: cntk.column(one, len(x.shape) - 1) for name, one in given.items()}
     text = "(x - mean) * scale / Sqrt(variance + epsilon) + bias"
-    return formula(cntk, text, **given, epsilon=epsilon)
+    return formula(cntk, text, x=x, **given, epsilon=epsilon)
 
 
-def standardized(cntk: Writer, x: Operand, positions: list[int], epsilon: float) -> Operand:
+def standardized(cntk: CNTK, x: Operand, positions: list[int], epsilon: float) -> Operand:
     """(x - mean) / sqrt(variance + epsilon), over some axes."""
     centred = cntk.Minus(x, cntk.reduce("Mean", x, positions))
     variance = cntk.reduce("Mean", cntk.ElementTimes(centred, centred), positions)
@@ -98,13 +96,10 @@ def standardized(cntk: Writer, x: Operand, positions: list[int], epsilon: float)
     "InstanceNormalization", doc="https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html"
 )
 def instance_normalization(
-    node: ExportedNode, cntk: Writer, x: Operand, scale: Operand, bias: Operand, *, epsilon: float
+    node: ExportedNode, cntk: CNTK, x: Operand, scale: Operand, bias: Operand, *, epsilon: float
 ) -> Operand:
     x = cntk.batched(x)
-    column = (scale.shape[0], *[1] * (len(x.shape) - 1))
-    scale, bias = (
-        cntk.reshape(cntk.unbatched(one), column, (None,) * len(column)) for one in (scale, bias)
-    )
+    scale, bias = (cntk.column(one, len(x.shape) - 1) for one in (scale, bias))
     y = standardized(cntk, x, list(range(2, x.rank)), epsilon)
     return cntk.Plus(cntk.ElementTimes(y, scale), bias)
 
@@ -116,7 +111,7 @@ def instance_normalization(
 )
 def layer_normalization(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     scale: Operand,
     bias: Operand | None = None,
@@ -134,7 +129,7 @@ def layer_normalization(
 
 
 @exporter("LpNormalization", doc="https://onnx.ai/onnx/operators/onnx__LpNormalization.html")
-def lp_normalization(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int, p: int) -> Operand:
+def lp_normalization(node: ExportedNode, cntk: CNTK, x: Operand, *, axis: int, p: int) -> Operand:
     x, position = cntk.static(x, axis)
     if p == 1:
         return cntk.divide(x, cntk.reduce("Sum", cntk.Abs(x), [position]))
@@ -144,7 +139,7 @@ def lp_normalization(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int,
 @exporter("LRN", doc=f"{API}/cntk.ops#local_response_normalization")
 def lrn(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     *,
     size: int,
@@ -163,7 +158,7 @@ def lrn(
     return formula(cntk, "x / Pow(sums + bias, beta)", x=x, sums=sums, bias=bias, beta=beta)
 
 
-def _statistic(cntk: Writer, x: Operand, name: str) -> Operand:
+def _statistic(cntk: CNTK, x: Operand, name: str) -> Operand:
     """A constant that keeps running while CNTK trains: with a name, and nobody else's.
 
     What was CNTK's own is as it was.

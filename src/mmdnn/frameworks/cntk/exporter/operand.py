@@ -83,6 +83,11 @@ class Operand:
         sizes = iter(self.shape)
         return tuple(next(sizes) if axis is None else axis for axis in self.layout)
 
+    @property
+    def sizes(self) -> tuple[int, ...] | None:
+        """The sizes of the IR value, `FREE` where open, the dynamic axes' too; None where not known."""
+        return None if self.value is None else sizes(self.value.shape)
+
     def static(self, position: int) -> int:
         """The place among the static axes of an axis of the IR value, which must be static."""
         assert self.layout[position] is None
@@ -105,15 +110,3 @@ class Operand:
 def sizes(shape: ir.Shape | None) -> tuple[int, ...] | None:
     """The sizes of an IR shape, `FREE` where open."""
     return None if shape is None else tuple(d if isinstance(d, int) else FREE for d in shape)
-
-
-def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The static shape that others broadcast to, at their last axes."""
-    rank = max(map(len, shapes), default=0)
-    columns = zip(*[(1,) * (rank - len(shape)) + shape for shape in shapes], strict=True)
-    return tuple(_joint(column) for column in columns)
-
-
-def _joint(column: tuple[int, ...]) -> int:
-    found = [size for size in column if size not in (1, FREE)]
-    return found[0] if found else (FREE if FREE in column else 1)

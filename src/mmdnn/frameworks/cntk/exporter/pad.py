@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
+from mmdnn.ir.exporting import ExportedNode
 
 MODES = {"constant": 0, "reflect": 1}
 """CNTK::PaddingMode."""
@@ -13,7 +14,7 @@ MODES = {"constant": 0, "reflect": 1}
 @exporter("Pad", doc=f"{API}/cntk.ops#pad")
 def pad(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     pads: Operand,
     value: Operand | None = None,
@@ -44,9 +45,7 @@ def pad(
     return x
 
 
-def _surrounded(
-    cntk: Writer, x: Operand, position: int, begin: int, end: int, mode: str
-) -> Operand:
+def _surrounded(cntk: CNTK, x: Operand, position: int, begin: int, end: int, mode: str) -> Operand:
     size = cntk.size(x, position)
     if mode == "edge":
         first, last = cntk.cut(x, position, 0, 1), cntk.cut(x, position, size - 1, size)

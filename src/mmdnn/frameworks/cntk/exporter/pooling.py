@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mmdnn.frameworks.cntk.exporter.elementwise import larger
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.markers import unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.exporter.windows import counts, fitted, laid, overhangs, reaches
-from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Shape
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.windows import Axis, Window
 
 MAXIMUM, AVERAGE = 0, 1
@@ -23,7 +23,7 @@ MAXIMUM, AVERAGE = 0, 1
 
 
 @exporter("MaxPool", doc=f"{API}/cntk.layers.layers#MaxPooling", unused="storage_order")
-def max_pool(node: ExportedNode, cntk: Writer, x: Operand, *, window: Window) -> list[Operand]:
+def max_pool(node: ExportedNode, cntk: CNTK, x: Operand, *, window: Window) -> list[Operand]:
     """Padding never wins, so that more of it than asked for does no harm."""
     places: list[Operand] = []
     if node.wants(1):
@@ -37,7 +37,7 @@ def max_pool(node: ExportedNode, cntk: Writer, x: Operand, *, window: Window) ->
     return [unknown(node), *places]
 
 
-def _maxima(cntk: Writer, x: Operand, window: Window) -> Operand:
+def _maxima(cntk: CNTK, x: Operand, window: Window) -> Operand:
     frame = _checked(cntk.node, window)
     x = cntk.batched(x)
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)):
@@ -45,7 +45,7 @@ def _maxima(cntk: Writer, x: Operand, window: Window) -> Operand:
     return _pooled(cntk, x, frame, MAXIMUM)
 
 
-def _largest(cntk: Writer, x: Operand, frame: Window) -> Operand:
+def _largest(cntk: CNTK, x: Operand, frame: Window) -> Operand:
     """The largest of shifted slices, for one axis after the other; nothing is smaller than the padding."""
     low = float(np.finfo(x.dtype.numpy()).min)
     for position, axis in enumerate(frame.axes, x.rank - len(frame)):
@@ -65,7 +65,7 @@ def _largest(cntk: Writer, x: Operand, frame: Window) -> Operand:
     doc=f"{API}/cntk.layers.layers#MaxUnpooling",
     unused="kernel_shape strides pads",
 )
-def max_unpool(node: ExportedNode, cntk: Writer, x: Operand, *_: Operand) -> Operand:
+def max_unpool(node: ExportedNode, cntk: CNTK, x: Operand, *_: Operand) -> Operand:
     """Numbers go to where the maxima of another operand were, which CNTK finds anew."""
     places = node.node.inputs[1]
     pool = places.producer() if places is not None else None
@@ -93,7 +93,7 @@ def max_unpool(node: ExportedNode, cntk: Writer, x: Operand, *_: Operand) -> Ope
 
 @exporter("AveragePool", doc=f"{API}/cntk.layers.layers#AveragePooling")
 def average_pool(
-    node: ExportedNode, cntk: Writer, x: Operand, *, window: Window, count_include_pad: int
+    node: ExportedNode, cntk: CNTK, x: Operand, *, window: Window, count_include_pad: int
 ) -> Operand:
     """CNTK counts either nothing of the padding, or all that a window covers.
 
@@ -128,7 +128,7 @@ def _checked(node: ExportedNode, frame: Window) -> Window:
 
 
 def _pooled(
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     frame: Window,
     kind: int,
@@ -154,11 +154,7 @@ def _pooled(
     shape = (*x.shape[: len(x.shape) - len(frame)], *counts(frame))
     plain = not (said["includePad"] or ceil)
     plain = plain and not any((*padded["lowerPad"], *padded["upperPad"]))
-    with (
-        cntk.block("AveragePooling" if kind else "MaxPooling", layer=True)
-        if plain
-        else nullcontext()
-    ):
+    with cntk.block("AveragePooling" if kind else "MaxPooling", layer=True, fits=plain):
         y = cntk.make("Pooling", x, shape=shape, **said)
     spelled = not ceil and any(axis.narrow or axis.loose for axis in axes)
     if kind == MAXIMUM or include or not spelled:
@@ -168,7 +164,7 @@ def _pooled(
 
 
 @exporter("GlobalAveragePool", "GlobalMaxPool", doc=f"{API}/cntk.layers.layers#GlobalMaxPooling")
-def global_pool(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def global_pool(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     """A window over all of the input, or, where that is open, a reduction."""
     x = cntk.batched(x)
     kind = MAXIMUM if node.type == "GlobalMaxPool" else AVERAGE
@@ -192,7 +188,7 @@ def global_pool(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
 
 
 @exporter("LpPool", doc="https://onnx.ai/onnx/operators/onnx__LpPool.html")
-def lp_pool(node: ExportedNode, cntk: Writer, x: Operand, *, window: Window, p: int) -> Operand:
+def lp_pool(node: ExportedNode, cntk: CNTK, x: Operand, *, window: Window, p: int) -> Operand:
     """The root of the sum of squares, or the sum of absolutes: an average, times the window's size."""
     if p not in (1, 2):
         node.refuse(f"its power is {p}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.special import ROUNDED
-from mmdnn.frameworks.cntk.exporter.table import ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import exporter
+from mmdnn.ir.exporting import ExportedNode
 
 KINDS = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16)
 
@@ -21,7 +22,7 @@ KINDS = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UIN
 )
 def quantize(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     scale: Operand,
     zero: Operand | None = None,
@@ -48,7 +49,7 @@ def quantize(
 )
 def dequantize(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     scale: Operand,
     zero: Operand | None = None,
@@ -64,8 +65,8 @@ def dequantize(
     return cntk.ElementTimes(x, _column(cntk, scale, x, position))
 
 
-def _column(cntk: Writer, one: Operand, like: Operand, position: int) -> Operand:
+def _column(cntk: CNTK, one: Operand, like: Operand, position: int) -> Operand:
     """A number for each element of an axis, where there are several."""
     if one.rank == 0 or one.shape == (1,):
         return cntk.reshape(one, (), ()) if one.rank else one
-    return cntk.reshape(one, (one.shape[0], *[1] * (like.rank - 1 - position)))
+    return cntk.column(one, like.rank - 1 - position)

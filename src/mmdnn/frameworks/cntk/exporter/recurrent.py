@@ -12,17 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula
-from mmdnn.frameworks.cntk.exporter.loops import close, constant_behind, delayed
+from mmdnn.frameworks.cntk.exporter.loops import close, delayed, initial
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.sequence import along, as_sequence, end, framed, unpacked
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.recurrent import nodes as recurrent
 from mmdnn.ir.recurrent.packing import ONNX, reordered
-from mmdnn.tensors import references
 
 ACTIVATIONS = {"Sigmoid": "StableSigmoid", "Tanh": "Tanh", "Relu": "ReLU"}
 
@@ -69,12 +69,12 @@ class Direction:
     reset_after: bool
 
 
-Step = Callable[[Writer, Direction, Operand, Sequence[Operand]], list[Operand]]
+Step = Callable[[CNTK, Direction, Operand, Sequence[Operand]], list[Operand]]
 """`(cntk, direction, x, states before)` -> states after."""
 
 
 @exporter("LSTM", "GRU", "RNN", doc=f"{LAYERS}#LSTM", unused=" ".join(recurrent.ATTRIBUTES))
-def layer(node: ExportedNode, cntk: Writer, *inputs: Operand | None) -> list[Operand | None]:
+def layer(node: ExportedNode, cntk: CNTK, *inputs: Operand | None) -> list[Operand | None]:
     found = recurrent.read(node.node)
     if found.batch_first:
         node.refuse("its batch is its first axis")
@@ -91,8 +91,8 @@ def layer(node: ExportedNode, cntk: Writer, *inputs: Operand | None) -> list[Ope
 
 
 def _as_sequence(
-    cntk: Writer, x: Operand | None, lengths: Operand | None, backwards: bool
-) -> tuple[Operand, Callable[[Writer, Operand], Operand]]:
+    cntk: CNTK, x: Operand | None, lengths: Operand | None, backwards: bool
+) -> tuple[Operand, Callable[[CNTK, Operand], Operand]]:
     """The input [time, batch, input] as a sequence, and what makes [time, ...] of a result."""
     assert x is not None
     if x.layout[1] == BATCH and x.layout[0] is not None:
@@ -110,7 +110,7 @@ def _as_sequence(
     return as_sequence(cntk, cntk.viewed(x, (BATCH, None, None)), axis, counts), _unpacked
 
 
-def _unpacked(cntk: Writer, y: Operand) -> Operand:
+def _unpacked(cntk: CNTK, y: Operand) -> Operand:
     (made,) = unpacked(cntk, y, 0.0, mask=False)
     return cntk.viewed(made, (None, *_behind(y)))
 
@@ -121,7 +121,7 @@ def _behind(y: Operand) -> tuple[Axis | None, ...]:
 
 
 def _direction(
-    cntk: Writer, found: recurrent.Recurrent, given: Sequence[Operand | None], way: int
+    cntk: CNTK, found: recurrent.Recurrent, given: Sequence[Operand | None], way: int
 ) -> Direction:
     _, w, r, b, _, *states = given
     if w is None or r is None or w.tensor is None or r.tensor is None:
@@ -153,7 +153,7 @@ def _direction(
 
 
 def _biases(
-    cntk: Writer, b: Operand | None, found: recurrent.Recurrent, hidden: int, way: int
+    cntk: CNTK, b: Operand | None, found: recurrent.Recurrent, hidden: int, way: int
 ) -> tuple[Operand | None, Operand | None]:
     """The two biases as one, or apart where a reset gate comes between."""
     if b is None:
@@ -170,7 +170,7 @@ def _biases(
     return cntk.changed(b, f"sum {way}", lambda a: np.add(*halves(a)), (size,)), None
 
 
-def _peepholes(cntk: Writer, p: Operand | None, hidden: int, way: int) -> list[Operand]:
+def _peepholes(cntk: CNTK, p: Operand | None, hidden: int, way: int) -> list[Operand]:
     if p is None:
         return []
 
@@ -183,25 +183,18 @@ def _peepholes(cntk: Writer, p: Operand | None, hidden: int, way: int) -> list[O
     return [part(place) for place in range(3)]
 
 
-def _initial(cntk: Writer, x: Operand | None, place: int, like: Operand, way: int) -> Operand:
+def _initial(cntk: CNTK, x: Operand | None, place: int, like: Operand, way: int) -> Operand:
     """A state before the first frame: a number, a vector, or [batch, hidden]."""
     if x is None:
         return cntk.number(0, like)
-    constant = constant_behind(cntk.node.node.inputs[place])
-    if constant is not None:
-        array = references.read(constant)
-        if array.ndim == 3:
-            array = array[way]
-            if len(array) > 1 and np.any(array != array[:1]):
-                cntk.node.refuse("its initial state is another one for each sample of the batch")
-            array = array[0]
-        return cntk.constant(array.copy())
+    if (constant := initial(cntk, cntk.node.node.inputs[place], 2, way)) is not None:
+        return constant
     if x.layout != (None, BATCH, None):
         cntk.node.refuse("its initial state does not belong to the samples")
     return cntk.viewed(cntk.reshape(cntk.cut(x, 0, way, way + 1), x.shape[1:]), (BATCH, None))
 
 
-def _loop(cntk: Writer, one: Direction, x: Operand, step: Step) -> list[Operand]:
+def _loop(cntk: CNTK, one: Direction, x: Operand, step: Step) -> list[Operand]:
     """The states after each frame, [batch, *hidden] with a sequence axis."""
     before = [delayed(cntk, one.delay, x, initial, (one.hidden,)) for initial in one.initial]
     after = step(cntk, one, x, before)
@@ -210,12 +203,12 @@ def _loop(cntk: Writer, one: Direction, x: Operand, step: Step) -> list[Operand]
     return after
 
 
-def _projected(cntk: Writer, one: Direction, x: Operand) -> Operand:
+def _projected(cntk: CNTK, one: Direction, x: Operand) -> Operand:
     made = cntk.times(x, one.w)
     return made if one.bias is None else cntk.Plus(one.bias, made)
 
 
-def _lstm(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+def _lstm(cntk: CNTK, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h, c), n = states, one.hidden
     gate, squash, hidden = one.functions
     i, o, f = ("i + Pi * c", "o + Po * cell", "f + Pf * c") if one.peepholes else "iof"
@@ -228,7 +221,7 @@ def _lstm(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -
         return [formula(cntk, f"{gate}({o}) * {hidden}(cell)", cell=cell, **given), cell]
 
 
-def _gru(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+def _gru(cntk: CNTK, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h,), n = states, one.hidden
     gate, squash = one.functions
     with cntk.block("GRU"):
@@ -246,7 +239,7 @@ def _gru(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) ->
         return [formula(cntk, text, z=z, h=h, own=own, state=state)]
 
 
-def _held(cntk: Writer, one: Direction, h: Operand, which: slice) -> Operand:
+def _held(cntk: CNTK, one: Direction, h: Operand, which: slice) -> Operand:
     """The product of a state with some gates' weights, and its own bias, if it has any."""
     count = len(range(one.r.shape[1])[which])
     matrix = cntk.changed(one.r, f"{which}", lambda a: a[:, which].copy(), (one.hidden, count))
@@ -257,7 +250,7 @@ def _held(cntk: Writer, one: Direction, h: Operand, which: slice) -> Operand:
     return cntk.Plus(made, bias)
 
 
-def _rnn(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
+def _rnn(cntk: CNTK, one: Direction, x: Operand, states: Sequence[Operand]) -> list[Operand]:
     (h,) = states
     with cntk.block("RNNStep"):
         z = cntk.Plus(_projected(cntk, one, x), cntk.times(h, one.r))
@@ -267,7 +260,7 @@ def _rnn(cntk: Writer, one: Direction, x: Operand, states: Sequence[Operand]) ->
 STEPS: dict[str, Step] = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}
 
 
-def _stacked(cntk: Writer, states: Sequence[Operand]) -> Operand:
+def _stacked(cntk: CNTK, states: Sequence[Operand]) -> Operand:
     """The directions of a state as its first static axis."""
     layout = (BATCH, None, None)
     rows = [cntk.reshape(one, (1, *one.shape), layout) for one in states]
@@ -275,15 +268,11 @@ def _stacked(cntk: Writer, states: Sequence[Operand]) -> Operand:
 
 
 def _final(
-    cntk: Writer, directions: Sequence[Direction], states: Sequence[list[Operand]], place: int
+    cntk: CNTK, directions: Sequence[Direction], states: Sequence[list[Operand]], place: int
 ) -> Operand:
     """[directions, batch, hidden]: the state after the last frame of each sequence."""
     ends = [
-        end(
-            cntk,
-            along(cntk, one[place]),
-            "FutureValue" if way.delay == "PastValue" else "PastValue",
-        )
+        end(cntk, along(cntk, one[place]), last=way.delay == "PastValue")
         for way, one in zip(directions, states, strict=True)
     ]
     made = _stacked(cntk, ends)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
+from mmdnn.ir.exporting import ExportedNode
 
 KINDS = {
     "ReduceSum": "Sum",
@@ -30,7 +31,7 @@ FRACTIONS = {"ReduceMean", "ReduceLogSumExp", "ReduceL2"}
 @exporter(*KINDS, doc=f"{API}/cntk.ops#reduce_sum")
 def reduce(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     axes: Operand | None = None,
     *,
@@ -54,7 +55,7 @@ def reduce(
     return made
 
 
-def reduced(cntk: Writer, how: str, x: Operand, positions: Sequence[int], keep: bool) -> Operand:
+def reduced(cntk: CNTK, how: str, x: Operand, positions: Sequence[int], keep: bool) -> Operand:
     """Static axes reduced, as CNTK's `reduce_sum` and its like do."""
     axes = [x.axis(position) for position in reversed(positions)]
     said: dict[str, Any] = {"axisVec": axes, "reductionKeepDimensions": keep}
@@ -67,7 +68,7 @@ def reduced(cntk: Writer, how: str, x: Operand, positions: Sequence[int], keep: 
 @exporter("ArgMax", "ArgMin", doc=f"{API}/cntk.ops#argmax")
 def arg(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     *,
     axis: int,
@@ -85,10 +86,10 @@ def arg(
 
 @exporter("CumSum", doc="https://onnx.ai/onnx/operators/onnx__CumSum.html")
 def cumsum(
-    node: ExportedNode, cntk: Writer, x: Operand, axis: Operand, *, reverse: int, exclusive: int
+    node: ExportedNode, cntk: CNTK, x: Operand, axis: Operand, *, reverse: int, exclusive: int
 ) -> Operand:
     """A product with a triangle of ones."""
     x, position = cntk.static(x, node.ints(axis, "axis")[0])
     size = cntk.size(x, position)
-    ones = np.tri(size, k=-1 if exclusive else 0, dtype=x.dtype.numpy())
+    ones = np.tri(size, k=-1 if exclusive else 0)
     return along(cntk, x, position, ones if reverse else ones.T)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand, sizes
 from mmdnn.frameworks.cntk.exporter.selection import chosen, repeated_elements
-from mmdnn.frameworks.cntk.exporter.table import ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import exporter
 from mmdnn.frameworks.cntk.graph import FREE
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.resampling import PLACES, Resampling
 
 
@@ -18,7 +19,7 @@ from mmdnn.ir.resampling import PLACES, Resampling
 )
 def resize(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     roi: Operand | None = None,
     scales: Operand | None = None,
@@ -40,7 +41,7 @@ def resize(
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the size of its output is open")
-    if found == sizes(x.value.shape if x.value else None) and FREE not in found:
+    if found == x.sizes and FREE not in found:
         return x
     how = Resampling(
         mode,
@@ -74,7 +75,7 @@ def _stays(node: ExportedNode, position: int, scale: float | None) -> bool:
 
 
 def _copied(
-    node: ExportedNode, cntk: Writer, x: Operand, position: int, scale: float | None
+    node: ExportedNode, cntk: CNTK, x: Operand, position: int, scale: float | None
 ) -> Operand:
     """Each element of an axis of open size as often as a whole scale says."""
     if x.layout[position] is not None or scale is None or scale % 1:

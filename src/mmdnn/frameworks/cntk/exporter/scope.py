@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk.exporter.blocks import Group
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.table import ExportedNode
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Shape, Variable
 from mmdnn.ir import COMPUTED
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.tensors import references
 
 FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.FLOAT16)
@@ -24,28 +26,6 @@ HIDDEN = 100_000
 
 EXACT = 1 << 24
 """Up to here a float holds every integer."""
-
-
-@dataclass(eq=False)
-class Group:
-    """Functions that shall be a block.
-
-    Attributes:
-        type: The block's type.
-        outer: The group that the block is in.
-        attributes: The block's.
-        source: Whether the source had this block: nodes of one layer, made one after the other.
-    """
-
-    type: str
-    outer: Group | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
-    source: bool = False
-
-    @property
-    def depth(self) -> int:
-        """How many groups it is in."""
-        return 0 if self.outer is None else self.outer.depth + 1
 
 
 class Scope:
@@ -58,10 +38,10 @@ class Scope:
         operands: What each IR value is.
         aliases: Functions that only give an output a name.
         sources: The blocks that the source had, by layer and type.
-        seeds: How many seeds of random numbers have been given away.
-        derived: Constants made of others, by what and how.
         symbols: The dynamic axes that open dimensions of the IR are.
         samples: An input with these dynamic axes.
+        seeds: Seeds of random numbers, another one each time.
+        is_own: Whether the IR was made of a CNTK model.
     """
 
     def __init__(self, model: ir.Model) -> None:
@@ -72,69 +52,63 @@ class Scope:
         self.groups: dict[Function, Group] = {}
         self.group: Group | None = None
         self.operands: dict[ir.Value, Operand] = {}
-        self.derived: dict[Any, Operand] = {}
         self.symbols: dict[str, Axis] = {}
         self.samples: dict[tuple[Axis, ...], Operand] = {}
         self.variables: dict[str, Variable] = {}
-        self.seeds = 0
+        self.seeds = count(1)
         self.aliases: set[Function] = set()
-        self._parameters: dict[int, Variable] = {}
-        self._alive: list[ir.TensorProtocol] = []
         self.sources: dict[tuple[str, str], Group] = {}
+        self._parameters: dict[ir.TensorProtocol, Variable] = {}
         self._once: dict[Any, Operand] = {}
-        self._count = _first(model, self.is_own)
+        self._numbers = count(_first(model, self.is_own) + 1)
 
     def uid(self, kind: str) -> str:
         """A name within the file that nothing else has."""
-        self._count += 1
-        return f"{kind}{self._count}"
+        return f"{kind}{next(self._numbers)}"
 
-    def add(self, function: Function, node: ExportedNode) -> None:
-        """Take a function that was made for a node."""
-        self.made[function] = node
-        if self.group is not None:
-            self.groups[function] = self.group
+    @contextmanager
+    def within(self, group: Group | None) -> Iterator[None]:
+        """Functions made here are in this group, or in no block."""
+        outer, self.group = self.group, group
+        try:
+            yield
+        finally:
+            self.group = outer
 
     def once(self, key: object, make: Callable[[], Operand]) -> Operand:
         """What was made under this key, or is made now, outside all blocks."""
         if key not in self._once:
-            group, self.group = self.group, None
-            self._once[key] = make()
-            self.group = group
+            with self.within(None):
+                self._once[key] = make()
         return self._once[key]
 
     def kind(self, dtype: ir.DataType | None) -> ir.DataType:
         """CNTK's type for numbers of an IR type: floats as they are, all else as whole numbers."""
         return dtype if dtype in FLOATS else self.whole
 
-    def kind_of(self, array: np.ndarray) -> ir.DataType:
-        """CNTK's type for an array's numbers."""
-        return self.kind(ir.DataType.from_numpy(array.dtype))
-
     def operand(self, value: ir.Value) -> Operand:
         """What an IR value is; an initializer is a constant."""
         if value not in self.operands:
             tensor = value.const_value
             assert tensor is not None, value.name
-            shape = tuple(int(size) for size in tensor.shape.numpy())
-            kind = self.kind(tensor.dtype)
+            shape = tuple(tensor.shape.numpy())
             layout: Layout = (None,) * len(shape)
-            self.operands[value] = Operand(layout, shape, kind, None, value, tensor)
+            kind = self.kind(tensor.dtype)
+            self.operands[value] = Operand(layout, shape, kind, value=value, tensor=tensor)
         return self.operands[value]
 
     def variable(self, operand: Operand) -> Variable:
         """An operand's variable; constants become parameters when they are first read."""
-        key = id(operand.tensor)
-        if operand.variable is None and key in self._parameters:
-            operand.variable = self._parameters[key]
         if operand.variable is None:
-            assert operand.tensor is not None
-            trained = operand.is_weight and operand.tensor.dtype in FLOATS
-            named = operand.value is not None and COMPUTED not in operand.value.metadata_props
-            name = str(operand.value.name) if operand.value is not None and named else ""
-            operand.variable = self.parameter(name, operand.tensor, operand.dtype, trained=trained)
-            self._parameters[key] = operand.variable
-            self._alive.append(operand.tensor)
+            tensor, value = operand.tensor, operand.value
+            assert tensor is not None
+            if tensor not in self._parameters:
+                trained = operand.is_weight and tensor.dtype in FLOATS
+                named = value is not None and COMPUTED not in value.metadata_props
+                name = str(value.name) if value is not None and named else ""
+                made = self.parameter(name, tensor, operand.dtype, trained=trained)
+                self._parameters[tensor] = made
+            operand.variable = self._parameters[tensor]
         return operand.variable
 
     def parameter(

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
-from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, INFERRED, Axis, Shape
 
 MOST_PARTS = 32
 """Slices that are put side by side instead of gathering, at most."""
 
 
-def chosen(cntk: Writer, x: Operand, position: int, places: np.ndarray) -> Operand:
+def chosen(cntk: CNTK, x: Operand, position: int, places: np.ndarray) -> Operand:
     """Elements of a static axis of known size, by known places that are not negative."""
     flat = places.reshape(-1).astype(np.int64)
     place = x.static(position)
@@ -25,7 +25,7 @@ def chosen(cntk: Writer, x: Operand, position: int, places: np.ndarray) -> Opera
     return cntk.reshape(_flat_chosen(cntk, x, position, flat), shape, layout)
 
 
-def _flat_chosen(cntk: Writer, x: Operand, position: int, flat: np.ndarray) -> Operand:
+def _flat_chosen(cntk: CNTK, x: Operand, position: int, flat: np.ndarray) -> Operand:
     size = cntk.size(x, position)
     times = len(flat) // size
     if times > 1 and np.array_equal(flat, np.repeat(np.arange(size), times)):
@@ -35,7 +35,7 @@ def _flat_chosen(cntk: Writer, x: Operand, position: int, flat: np.ndarray) -> O
         cuts = [_cut(cntk, x, position, part) for part in parts]
         return cuts[0] if len(cuts) == 1 else cntk.splice(cuts, position)
     batched = x.is_batched
-    made = picked(cntk, cntk.unbatched(x), position, cntk.constant(flat.astype(x.dtype.numpy())))
+    made = picked(cntk, cntk.unbatched(x), position, cntk.constant(flat, x))
     return cntk.batched(made) if batched else made
 
 
@@ -54,20 +54,20 @@ def _parts(flat: np.ndarray) -> list[range]:
     return parts
 
 
-def _cut(cntk: Writer, x: Operand, position: int, part: range) -> Operand:
+def _cut(cntk: CNTK, x: Operand, position: int, part: range) -> Operand:
     if part.step > 0:
         return cntk.cut(x, position, part[0], part[-1] + 1, part.step)
     made = cntk.cut(x, position, part[-1], part[0] + 1, -part.step)
     return cntk.cut(made, position, 0, len(part), -1)
 
 
-def repeated_elements(cntk: Writer, x: Operand, position: int, times: int) -> Operand:
+def repeated_elements(cntk: CNTK, x: Operand, position: int, times: int) -> Operand:
     """Each element of a static axis several times."""
     place, size = x.static(position), x.dims[position]
     layout = (*x.layout[: position + 1], None, *x.layout[position + 1 :])
     back = len(x.shape) - 1 - place
     wide = _view(cntk, x, place, 0, (1,), layout)
-    ones = cntk.constant(np.ones((times, *[1] * back), x.dtype.numpy()))
+    ones = cntk.constant(np.ones((times, *[1] * back)), x)
     shape = (*x.shape[: place + 1], times, *x.shape[place + 1 :])
     made = cntk.make("ElementTimes", wide, ones, shape=shape, layout=layout)
     assert isinstance(size, int)
@@ -75,7 +75,7 @@ def repeated_elements(cntk: Writer, x: Operand, position: int, times: int) -> Op
 
 
 def _view(
-    cntk: Writer, x: Operand, place: int, count: int, dims: tuple[int, ...], layout: Layout
+    cntk: CNTK, x: Operand, place: int, count: int, dims: tuple[int, ...], layout: Layout
 ) -> Operand:
     """So many static axes from a place on (behind it, of none) as others; the rest may be open."""
     begin = place + (count == 0)
@@ -86,7 +86,7 @@ def _view(
     return cntk.make("Reshape", x, shape=shape, layout=layout, **said)
 
 
-def picked(cntk: Writer, x: Operand, position: int, places: Operand) -> Operand:
+def picked(cntk: CNTK, x: Operand, position: int, places: Operand) -> Operand:
     """Elements of a static axis, by places that are not negative; CNTK wants no batch beside them."""
     if not x.is_static:
         x, places = cntk.unbatched(x), cntk.unbatched(places)

@@ -7,34 +7,27 @@ dynamic axes; `mmdnn.ir.sequences` says which inputs are such.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.axes import broadcast
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.markers import Inside, Lengths, unknown
-from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
-from mmdnn.frameworks.cntk.exporter.scope import Scope
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.exporter.windows import attributes
-from mmdnn.frameworks.cntk.exporter.writer import Writer
-from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Axis, Shape
+from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, Axis, Shape
 from mmdnn.ir import windows
 from mmdnn.ir.builder import dimensions
+from mmdnn.ir.exporting import ExportedNode
 from mmdnn.tensors import references
 
 DOMAIN = "mmdnn.cntk::"
 
 SEQUENCES = f"{API}/cntk.ops.sequence"
-
-
-def axis_of(symbol: str | None) -> Axis:
-    """The sequence axis of an open dimension of the IR."""
-    if symbol in (None, "time"):
-        return SEQUENCE
-    return Axis(DYNAMIC, str(symbol).removesuffix("_time"), ordered=True)
 
 
 def time_of(x: Operand) -> Axis | None:
@@ -47,39 +40,22 @@ def statics(x: Operand) -> Layout:
     return (None,) * len(x.shape)
 
 
-def framed(cntk: Writer, x: Operand) -> Operand:
+def framed(cntk: CNTK, x: Operand) -> Operand:
     """[batch, *static]: each frame as if it were a sample."""
     return cntk.viewed(x, (BATCH, *statics(x)))
 
 
-def along(cntk: Writer, x: Operand) -> Operand:
+def along(cntk: CNTK, x: Operand) -> Operand:
     """[batch, time, *static] again."""
     axis = time_of(x)
     assert axis is not None
     return cntk.viewed(x, (BATCH, axis, *statics(x)))
 
 
-@contextmanager
-def outside(scope: Scope) -> Iterator[None]:
-    """Functions made here are in no block."""
-    group, scope.group = scope.group, None
-    try:
-        yield
-    finally:
-        scope.group = group
-
-
 def reshaped_along(
-    cntk: Writer, x: Operand, before: ir.Shape | None, after: ir.Shape | None
+    cntk: CNTK, x: Operand, before: ir.Shape | None, after: ir.Shape | None
 ) -> Operand | None:
-    """A reshape that leaves time alone: frames become samples or are frames again, or change inside.
-
-    Args:
-        cntk: To write with.
-        x: What is reshaped.
-        before: Its shape in the IR.
-        after: The shape it takes.
-    """
+    """A reshape that leaves time alone: frames become samples or are frames again, or change inside."""
     axis, found = time_of(x), sizes(after)
     if axis is None or found is None or before is None or after is None:
         return None
@@ -93,7 +69,7 @@ def reshaped_along(
     return cntk.reshape(x, found[leading:], (*x.layout[:leading], *[None] * (len(found) - leading)))
 
 
-def spread(cntk: Writer, x: Operand) -> Operand:
+def spread(cntk: CNTK, x: Operand) -> Operand:
     """A value repeated for each sample, and for each frame, as `reconcile_dynamic_axes` does it."""
     dims = _target(cntk.node.node)
     scope = cntk.scope
@@ -139,7 +115,7 @@ def _dimensions(part: ir.Value | None) -> list[int | str | None]:
     return dims[slice(*(None if end is None else int(end.value) for end in ends))]
 
 
-def reconciled(cntk: Writer, x: Operand, like: Operand, layout: Layout) -> Operand:
+def reconciled(cntk: CNTK, x: Operand, like: Operand, layout: Layout) -> Operand:
     """The operand with another one's dynamic axes."""
     return cntk.make("ReconcileDynamicAxis", x, like, shape=x.shape, layout=layout, axes=like.axes)
 
@@ -151,7 +127,7 @@ def reconciled(cntk: Writer, x: Operand, like: Operand, layout: Layout) -> Opera
     unused="each",
 )
 def delayed(
-    node: ExportedNode, cntk: Writer, x: Operand, initial: Operand, *_: Operand, offset: int
+    node: ExportedNode, cntk: CNTK, x: Operand, initial: Operand, *_: Operand, offset: int
 ) -> Operand:
     return cntk.make(
         node.type.split("_")[0], x, initial, shape=x.shape, layout=x.layout, offset=offset
@@ -159,15 +135,13 @@ def delayed(
 
 
 @exporter(f"{DOMAIN}Inside", doc=f"{SEQUENCES}#future_value")
-def inside(
-    node: ExportedNode, cntk: Writer, x: Operand, lengths: Operand, *, offset: int
-) -> Operand:
+def inside(node: ExportedNode, cntk: CNTK, x: Operand, lengths: Operand, *, offset: int) -> Operand:
     """A mask for what CNTK masks itself."""
     return Inside((), (), x.dtype, origin=node, count=offset)
 
 
 def chosen(
-    cntk: Writer, flags: Operand, axes: Sequence[Axis], scaling: int = 0, added: int = 0
+    cntk: CNTK, flags: Operand, axes: Sequence[Axis], scaling: int = 0, added: int = 0
 ) -> Operand:
     """`cntk.sequence.where`: the frames where something is not 0, so many times and more than before."""
     found: dict[str, Any] = {"newDynamicAxes": list(reversed(axes))}
@@ -177,35 +151,36 @@ def chosen(
     return cntk.make("Where", flags, shape=(), axes=tuple(axes), **found)
 
 
-def gathered(cntk: Writer, x: Operand, places: Operand) -> Operand:
+def gathered(cntk: CNTK, x: Operand, places: Operand) -> Operand:
     """`cntk.sequence.gather`: the frames at these places."""
     packed = cntk.make("PackedIndex", x, places, shape=(), axes=places.axes)
     return cntk.make("GatherPacked", x, packed, shape=x.shape, axes=places.axes)
 
 
-def end(cntk: Writer, x: Operand, delay: str) -> Operand:
+def end(cntk: CNTK, x: Operand, *, last: bool) -> Operand:
     """`cntk.sequence.first` and `last`: the frame that has no neighbour there, [batch, *static]."""
     x = along(cntk, x)
     with cntk.block("Sequence::Slice"):
         zero = cntk.number(0, x)
         flags = cntk.make("ReconcileDynamicAxis", zero, x, shape=(), axes=x.axes)
+        delay = "FutureValue" if last else "PastValue"
         flags = cntk.make(delay, flags, cntk.number(1, x), shape=(), layout=x.layout[:2], offset=1)
         return gathered(cntk, x, chosen(cntk, flags, [BATCH], 0, 1))
 
 
 @exporter(f"{DOMAIN}First", f"{DOMAIN}Last", doc=f"{SEQUENCES}#first")
-def first_or_last(node: ExportedNode, cntk: Writer, x: Operand, *_: Operand) -> Operand:
-    return end(cntk, x, "PastValue" if node.type.startswith("First") else "FutureValue")
+def first_or_last(node: ExportedNode, cntk: CNTK, x: Operand, *_: Operand) -> Operand:
+    return end(cntk, x, last=node.type.startswith("Last"))
 
 
 @exporter(f"{DOMAIN}FirstWhere", doc=f"{SEQUENCES}#where")
-def first_where(node: ExportedNode, cntk: Writer, x: Operand, _: Operand) -> Operand:
+def first_where(node: ExportedNode, cntk: CNTK, x: Operand, _: Operand) -> Operand:
     return chosen(cntk, x, [BATCH], 0, 1)
 
 
 @exporter(f"{DOMAIN}Where", doc=f"{SEQUENCES}#where")
 def where(
-    node: ExportedNode, cntk: Writer, x: Operand, _: Operand, *, axis: str, scaling: int, added: int
+    node: ExportedNode, cntk: CNTK, x: Operand, _: Operand, *, axis: str, scaling: int, added: int
 ) -> list[Operand]:
     step = Axis(DYNAMIC, axis, ordered=True)
     made = chosen(cntk, x, [BATCH, step], scaling, added)
@@ -213,13 +188,13 @@ def where(
 
 
 @exporter(f"{DOMAIN}GatherPacked", doc=f"{SEQUENCES}#gather")
-def gather_packed(node: ExportedNode, cntk: Writer, x: Operand, places: Operand) -> Operand:
+def gather_packed(node: ExportedNode, cntk: CNTK, x: Operand, places: Operand) -> Operand:
     return gathered(cntk, x, places)
 
 
 @exporter(f"{DOMAIN}ScatterPacked", doc=f"{SEQUENCES}#scatter")
 def scatter_packed(
-    node: ExportedNode, cntk: Writer, x: Operand, places: Operand, _: Operand, like: Operand
+    node: ExportedNode, cntk: CNTK, x: Operand, places: Operand, _: Operand, like: Operand
 ) -> Operand:
     packed = cntk.make("PackedIndex", like, places, shape=(), axes=places.axes)
     return cntk.make("ScatterPacked", x, packed, like, shape=x.shape, axes=like.axes)
@@ -227,19 +202,19 @@ def scatter_packed(
 
 @exporter(f"{DOMAIN}BroadcastAs", doc=f"{SEQUENCES}#broadcast_as")
 def broadcast_as(
-    node: ExportedNode, cntk: Writer, x: Operand, like: Operand, *, leading: list[int]
+    node: ExportedNode, cntk: CNTK, x: Operand, like: Operand, *, leading: list[int]
 ) -> Operand:
     return reconciled(cntk, x, like, (*like.layout[: leading[0]], *statics(x)))
 
 
 @exporter(f"{DOMAIN}UnpackSequence", doc=f"{SEQUENCES}#unpack")
 def unpack_sequence(
-    node: ExportedNode, cntk: Writer, x: Operand, _: Operand, *, padding: float
+    node: ExportedNode, cntk: CNTK, x: Operand, _: Operand, *, padding: float
 ) -> list[Operand]:
     return unpacked(cntk, x, padding, mask=len(node.node.outputs) > 1)
 
 
-def unpacked(cntk: Writer, x: Operand, padding: float, *, mask: bool) -> list[Operand]:
+def unpacked(cntk: CNTK, x: Operand, padding: float, *, mask: bool) -> list[Operand]:
     """Time as the first static axis, padded; and, if asked for, which frames are there."""
     made = cntk.make(
         "UnpackSequence",
@@ -259,14 +234,14 @@ def unpacked(cntk: Writer, x: Operand, padding: float, *, mask: bool) -> list[Op
 
 @exporter(f"{DOMAIN}ToSequence", doc=f"{API}/cntk.ops#to_sequence")
 def to_sequence(
-    node: ExportedNode, cntk: Writer, x: Operand, lengths: Operand | None = None, *, axis: str
+    node: ExportedNode, cntk: CNTK, x: Operand, lengths: Operand | None = None, *, axis: str
 ) -> list[Operand]:
     step = Axis(DYNAMIC, axis, ordered=True)
     made = as_sequence(cntk, x, step, lengths)
     return [made, Lengths((BATCH,), (), x.dtype, origin=node, of=step)]
 
 
-def as_sequence(cntk: Writer, x: Operand, axis: Axis, lengths: Operand | None = None) -> Operand:
+def as_sequence(cntk: CNTK, x: Operand, axis: Axis, lengths: Operand | None = None) -> Operand:
     """The first static axis as a sequence, [batch, time, *static]."""
     operands = [x] if lengths is None else [x, lengths]
     return cntk.make(
@@ -280,17 +255,17 @@ def as_sequence(cntk: Writer, x: Operand, axis: Axis, lengths: Operand | None = 
 
 
 @exporter(f"{DOMAIN}ToSequenceLike", doc=f"{API}/cntk.ops#to_sequence_like")
-def to_sequence_like(node: ExportedNode, cntk: Writer, x: Operand, like: Operand) -> Operand:
+def to_sequence_like(node: ExportedNode, cntk: CNTK, x: Operand, like: Operand) -> Operand:
     return cntk.make("ToSequenceLike", x, like, shape=x.shape[1:], axes=like.axes)
 
 
 @exporter(f"{DOMAIN}UnpackBatch", doc=f"{API}/cntk.ops#unpack_batch")
-def unpack_batch(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def unpack_batch(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     return cntk.unbatched(x)
 
 
 @exporter(f"{DOMAIN}ToBatch", doc=f"{API}/cntk.ops#to_batch")
-def to_batch(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
+def to_batch(node: ExportedNode, cntk: CNTK, x: Operand) -> Operand:
     return cntk.batched(x)
 
 
@@ -299,7 +274,7 @@ def to_batch(node: ExportedNode, cntk: Writer, x: Operand) -> Operand:
 )
 def convolution_lengths(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     lengths: Operand,
     *,
     kernel: int,

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.markers import Unknown, unknown
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.sequence import reshaped_along, spread
-from mmdnn.frameworks.cntk.exporter.table import API, ExportedNode, exporter
-from mmdnn.frameworks.cntk.exporter.writer import Writer
+from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import FREE
-from mmdnn.ir import LAYER
+from mmdnn.ir.exporting import ExportedNode
 
 
 @exporter("Reshape", doc=f"{API}/cntk.ops#reshape", unused="allowzero")
-def reshape(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Operand:
+def reshape(node: ExportedNode, cntk: CNTK, x: Operand, target: Operand) -> Operand:
     found = sizes(node.output.shape)
     if found is None:
         node.refuse("the shape it takes is computed while the model runs")
@@ -29,36 +29,29 @@ def reshape(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Op
     return reshaped(cntk, x, found, [] if said is None else [int(i) for i in said])
 
 
-def _over_all(cntk: Writer, x: Operand) -> Operand | None:
+def _over_all(cntk: CNTK, x: Operand) -> Operand | None:
     """CNTK's own functions over all static axes, which the IR flattens for."""
-    maker = x.producer("Softmax", "Hardmax")
-    flat = maker.inputs[0].producer() if maker is not None and maker.inputs[0] is not None else None
-    first = flat.inputs[0] if flat is not None and flat.op_type == "Reshape" else None
-    if not cntk.is_own or maker is None or flat is None or first is None:
+    op = cntk.node.source_type
+    if not cntk.is_own or op not in {"Softmax", "Hardmax"}:
         return None
-    layers = {one.metadata_props.get(LAYER) for one in (maker, flat)}
-    fits = layers == {cntk.node.source_layer} and cntk.node.source_type == maker.op_type
-    if not fits or len(x.shape) != 1 or sizes(cntk.node.output.shape) != sizes(first.shape):
+    found = cntk.matched(f"Reshape({op}(Reshape(x, flat)), shape)")
+    before = found["x"] if found else x
+    if not found or len(x.shape) != 1 or sizes(cntk.node.output.shape) != before.sizes:
         return None
-    before = cntk.operand(first)
-    return cntk.make(maker.op_type, before, shape=before.shape)
+    return cntk.make(op, before, shape=before.shape)
 
 
 @exporter("Flatten", doc=f"{API}/cntk.ops#flatten")
-def flatten(node: ExportedNode, cntk: Writer, x: Operand, *, axis: int) -> Operand:
+def flatten(node: ExportedNode, cntk: CNTK, x: Operand, *, axis: int) -> Operand:
     axis = axis if axis >= 0 else axis + x.rank
     found = sizes(node.output.shape) or (FREE, FREE)
     return reshaped(cntk, x, found, [0, -1] if axis == 1 else [])
 
 
-def reshaped(cntk: Writer, x: Operand, found: Sequence[int], said: Sequence[int]) -> Operand:
+def reshaped(cntk: CNTK, x: Operand, found: Sequence[int], said: Sequence[int]) -> Operand:
     """The elements in another shape; the batch stays the batch where it is the first axis of both.
 
-    Args:
-        cntk: To write with.
-        x: What is reshaped.
-        found: The shape it takes, `FREE` where that is open.
-        said: The shape as ONNX says it, with 0 and -1; empty where it says none.
+    `found` is the shape it takes, `said` how ONNX says it, with 0 and -1; empty where it says none.
     """
     if x.tensor is not None:
         return cntk.reshape(x, found)
@@ -97,7 +90,7 @@ def _closed(before: Sequence[int], after: Sequence[int]) -> list[int]:
 
 
 @exporter("Squeeze", doc=f"{API}/cntk.ops#squeeze")
-def squeeze(node: ExportedNode, cntk: Writer, x: Operand, axes: Operand | None = None) -> Operand:
+def squeeze(node: ExportedNode, cntk: CNTK, x: Operand, axes: Operand | None = None) -> Operand:
     if axes is None:
         positions = [i for i, size in enumerate(x.dims) if size == 1]
     else:
@@ -112,7 +105,7 @@ def squeeze(node: ExportedNode, cntk: Writer, x: Operand, axes: Operand | None =
 
 
 @exporter("Unsqueeze", doc=f"{API}/cntk.ops#expand_dims")
-def unsqueeze(node: ExportedNode, cntk: Writer, x: Operand, axes: Operand) -> Operand:
+def unsqueeze(node: ExportedNode, cntk: CNTK, x: Operand, axes: Operand) -> Operand:
     given = node.ints(axes, "axes")
     rank = x.rank + len(given)
     positions = {node.front(axis, rank) for axis in given}
@@ -124,7 +117,7 @@ def unsqueeze(node: ExportedNode, cntk: Writer, x: Operand, axes: Operand) -> Op
 
 @exporter("Transpose", doc=f"{API}/cntk.ops#transpose")
 def transpose(
-    node: ExportedNode, cntk: Writer, x: Operand, *, perm: list[int] | None = None
+    node: ExportedNode, cntk: CNTK, x: Operand, *, perm: list[int] | None = None
 ) -> Operand:
     """Dynamic axes move by themselves: CNTK does not count them."""
     order = list(range(x.rank))[::-1] if perm is None else perm
@@ -135,7 +128,7 @@ def transpose(
 
 @exporter("DepthToSpace", doc=f"{API}/cntk.ops#depth_to_space")
 def depth_to_space(
-    node: ExportedNode, cntk: Writer, x: Operand, *, blocksize: int, mode: str
+    node: ExportedNode, cntk: CNTK, x: Operand, *, blocksize: int, mode: str
 ) -> Operand:
     block = blocksize
     x = cntk.batched(x)
@@ -150,7 +143,7 @@ def depth_to_space(
 
 
 @exporter("SpaceToDepth", doc=f"{API}/cntk.ops#space_to_depth")
-def space_to_depth(node: ExportedNode, cntk: Writer, x: Operand, *, blocksize: int) -> Operand:
+def space_to_depth(node: ExportedNode, cntk: CNTK, x: Operand, *, blocksize: int) -> Operand:
     block = blocksize
     x = cntk.batched(x)
     depth, height, width = x.shape
@@ -172,23 +165,23 @@ def _times(size: int, by: int) -> int:
 @exporter("Shape", "Size", doc="https://onnx.ai/onnx/operators/onnx__Shape.html")
 def shape(
     node: ExportedNode,
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     *,
     start: int | None = None,
     end: int | None = None,
 ) -> Operand:
     """Only what is known of it before the model runs; CNTK's shapes are no values."""
-    found = sizes(node.node.inputs[0].shape) if node.node.inputs[0] is not None else None
+    found = x.sizes
     if found is None or FREE in found:
         return unknown(node)
     if node.type == "Size":
-        return cntk.constant(np.asarray(math.prod(found), x.dtype.numpy()))
-    return cntk.constant(np.asarray(found[start:end], x.dtype.numpy()))
+        return cntk.constant(np.asarray(math.prod(found)), x)
+    return cntk.constant(np.asarray(found[start:end]), x)
 
 
 @exporter("Expand", doc="https://onnx.ai/onnx/operators/onnx__Expand.html")
-def expand(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Operand:
+def expand(node: ExportedNode, cntk: CNTK, x: Operand, target: Operand) -> Operand:
     """Times ones."""
     found = sizes(node.output.shape)
     if isinstance(target, Unknown):
@@ -199,15 +192,12 @@ def expand(node: ExportedNode, cntk: Writer, x: Operand, target: Operand) -> Ope
     return repeated(cntk, x, found)
 
 
-def repeated(cntk: Writer, x: Operand, found: Sequence[int]) -> Operand:
+def repeated(cntk: CNTK, x: Operand, found: Sequence[int]) -> Operand:
     """The operand broadcast to a shape; what is dynamic in it stays so."""
     lead = len(found) - x.rank
-    before = (
-        cntk.node.node.inputs[0].shape if cntk.node.node.inputs[0] is not None else None
-    ) or ()
     if any(
         axis is not None and size == 1 != found[lead + position]
-        for position, (axis, size) in enumerate(zip(x.layout, before, strict=False))
+        for position, (axis, size) in enumerate(zip(x.layout, x.sizes or (), strict=False))
     ):
         x = cntk.unbatched(x)
     layout: Layout = (None,) * lead + x.layout
@@ -219,13 +209,13 @@ def repeated(cntk: Writer, x: Operand, found: Sequence[int]) -> Operand:
         wanted = [b if a == FREE else a for a, b in zip(wanted, own, strict=True)]
     if FREE in wanted:
         cntk.node.refuse("the shape it takes is open")
-    ones = cntk.constant(np.ones(wanted, x.dtype.numpy()))
+    ones = cntk.constant(np.ones(wanted), x)
     x = cntk.reshape(x, own, layout)
     return cntk.make("ElementTimes", x, ones, shape=tuple(wanted), layout=layout)
 
 
 @exporter("Tile", doc=f"{API}/cntk.ops#splice")
-def tile(node: ExportedNode, cntk: Writer, x: Operand, repeats: Operand) -> Operand:
+def tile(node: ExportedNode, cntk: CNTK, x: Operand, repeats: Operand) -> Operand:
     for axis, count in enumerate(node.ints(repeats, "repeats")):
         if count == 1:
             continue

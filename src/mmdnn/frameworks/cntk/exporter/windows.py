@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmdnn.frameworks.cntk._windows import automatic
+from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.writer import Writer
 from mmdnn.frameworks.cntk.graph import FREE, Shape
 from mmdnn.ir.windows import Axis, Window
 
@@ -88,7 +88,7 @@ def counts(window: Window) -> tuple[int, ...]:
 
 
 def fitted(
-    cntk: Writer,
+    cntk: CNTK,
     x: Operand,
     window: Window,
     leading: int,
@@ -99,14 +99,9 @@ def fitted(
 ) -> tuple[Operand, dict[str, Any]]:
     """The input, cut or padded where CNTK's attributes cannot say it, and the attributes.
 
-    Args:
-        cntk: To write with.
-        x: The input.
-        window: The windows.
-        leading: Static axes before the spatial ones that the attributes speak of.
-        filler: What the padding is as elements of the input.
-        spelled: Whether all padding becomes elements of the input.
-        ceil: Whether windows begin with the input, and the last one may reach behind it.
+    These speak of so many `leading` static axes too. As elements of the input the padding is the `filler`;
+    all of it becomes such where it is `spelled`. With `ceil` windows begin with the input, and the last
+    one may reach behind it.
     """
     axes = [Laid()] * len(window) if ceil else laid(window)
     first = x.rank - len(axes)

@@ -1,33 +1,32 @@
-"""What an exporting function writes with: `cntk.Plus(x, y)` makes a function of CNTK."""
+"""What makes functions of CNTK, blocks of them and constants, for one node."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk._operators import DATA_TYPES
-from mmdnn.frameworks.cntk.exporter.alignment import could_be_batched, joint_layout, ones_beside
+from mmdnn.frameworks.cntk.exporter.blocks import Group, was_function
 from mmdnn.frameworks.cntk.exporter.markers import Unknown
-from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, broadcast, sizes
-from mmdnn.frameworks.cntk.exporter.scope import FLOATS, Group, Scope
-from mmdnn.frameworks.cntk.exporter.table import ExportedNode
-from mmdnn.frameworks.cntk.graph import BATCH, FREE, INFERRED, Axis, Function, Shape, Variable
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
+from mmdnn.frameworks.cntk.exporter.scope import Scope
+from mmdnn.frameworks.cntk.graph import Axis, Function, Shape, Variable
+from mmdnn.ir.exporting import ExportedNode
+from mmdnn.ir.expressions import matched
 from mmdnn.tensors import references
 
 
 class Writer:
-    """Makes functions for one node.
-
-    A function of CNTK's that works on each element is a method: operands broadcast as ONNX says.
-    """
+    """Makes functions for one node."""
 
     def __init__(self, scope: Scope, node: ExportedNode) -> None:
         self.scope = scope
         self.node = node
+        self.is_own = scope.is_own
 
     def make(
         self,
@@ -39,23 +38,19 @@ class Writer:
         axes: tuple[Axis, ...] | None = None,
         **attributes: Any,
     ) -> Operand:
-        """A function; its first output.
+        """A function of operands in CNTK's order; its first output.
 
-        Args:
-            op: The primitive function.
-            operands: What it reads, in CNTK's order.
-            shape: The result's static shape.
-            layout: The result's layout: the first operand's unless given, or `axes` and then static axes.
-            dtype: The result's type: that of what is no constant, unless given.
-            axes: The result's dynamic axes: those of all operands, unless given.
-            attributes: CNTK's attributes.
+        Its static shape is given; its dynamic axes are those of all operands, its type that of what is no
+        constant, and its layout the first operand's, or `axes` and then static axes, unless given.
         """
         for one in operands:
             if isinstance(one, Unknown):
                 one.refuse()
         function = Function(op, self.scope.uid(op), attributes=attributes)
         function.inputs = [self.scope.variable(one) for one in operands]
-        self.scope.add(function, self.node)
+        self.scope.made[function] = self.node
+        if self.scope.group is not None:
+            self.scope.groups[function] = self.scope.group
         leading = next((one for one in operands if one.tensor is None), operands[0])
         variable = function.output()
         variable.shape, variable.dtype = Shape(shape), dtype or leading.dtype
@@ -68,278 +63,53 @@ class Writer:
         """The second output of a function, of the same shape as the first."""
         assert made.variable is not None
         assert made.variable.owner is not None
-        variable = made.variable.owner.output(1)
-        variable.shape, variable.dtype = made.variable.shape, made.dtype
-        variable.axes = made.variable.axes
-        return Operand(made.layout, made.shape, made.dtype, variable)
+        return replace(made, variable=made.variable.owner.output(1, like=made.variable))
 
-    @contextmanager
-    def block(self, type_: str, *, layer: bool = False, **attributes: Any) -> Iterator[None]:
+    def block(
+        self, type_: str, *, layer: bool = False, fits: bool = True, **attributes: Any
+    ) -> AbstractContextManager[None]:
         """Functions made inside become a block of this name, as CNTK's own of that name is one.
 
-        Args:
-            type_: The name.
-            layer: Whether it is a layer, which is in no block that the source had.
-            attributes: The block's.
+        A layer is in no block that the source had; what does not fit is not what such a block is made of.
         """
         outer = self.scope.group
-        told = self.is_own and outer is None and self.node.was_function(type_)
+        told = self.is_own and outer is None and was_function(self.node, type_)
         inside = outer is not None and outer.source and (outer.type == type_ or layer)
-        if not (told or inside):
-            self.scope.group = Group(type_, outer, dict(attributes))
-        try:
-            yield
-        finally:
-            self.scope.group = outer
-
-    @property
-    def is_own(self) -> bool:
-        """Whether the IR was made of a CNTK model."""
-        return self.scope.is_own
-
-    def seed(self) -> int:
-        """A seed of random numbers, another one each time."""
-        self.scope.seeds += 1
-        return self.scope.seeds
-
-    def size(self, x: Operand, position: int) -> int:
-        """The size of a static axis; refused where it is open."""
-        found = x.dims[position]
-        if isinstance(found, Axis) or found == FREE:
-            self.node.refuse(f"the size of axis {position} is open")
-        return found
-
-    def static(self, x: Operand, axis: int) -> tuple[Operand, int]:
-        """The operand with this axis static, and the axis counted from the front."""
-        position = self.node.front(axis, x.rank)
-        return (x if x.layout[position] is None else self.unbatched(x)), position
+        if told or inside or not fits:
+            return self.scope.within(outer)
+        return self.scope.within(Group(type_, outer, dict(attributes)))
 
     def operand(self, value: ir.Value) -> Operand:
         """What an IR value is that has been written before."""
         return self.scope.operand(value)
 
+    def matched(self, expression: str) -> dict[str, Operand] | None:
+        """What an expression's names are, if the node's result is computed as it says."""
+        found = matched(self.node.output, expression)
+        return None if found is None else {name: self.operand(x) for name, x in found.items()}
+
     def number(self, value: float, like: Operand) -> Operand:
         """A scalar, of another operand's type."""
-        return self.constant(np.asarray(value, like.dtype.numpy()))
+        return self.constant(np.asarray(value), like)
 
-    def constant(self, array: np.ndarray) -> Operand:
-        """A small constant."""
-        return Operand(
-            (None,) * array.ndim, array.shape, self.scope.kind_of(array), tensor=ir.tensor(array)
-        )
+    def constant(self, array: np.ndarray, like: Operand | None = None) -> Operand:
+        """A small constant, of another operand's type or its own."""
+        kind = self.scope.kind(ir.DataType.from_numpy(array.dtype)) if like is None else like.dtype
+        tensor = ir.tensor(array if like is None else array.astype(kind.numpy()))
+        return Operand((None,) * array.ndim, array.shape, kind, tensor=tensor)
 
     def changed(
         self, x: Operand, how: str, function: references.Function, shape: Sequence[int]
     ) -> Operand:
-        """A constant made of another one when it is written.
+        """A constant made of another one when it is written; the same, by `how`, is done once."""
+        tensor, shape = x.tensor, tuple(shape)
+        assert tensor is not None
 
-        Args:
-            x: A constant.
-            how: What is done: the same is done once.
-            function: Does it.
-            shape: The result's shape.
-        """
-        assert x.tensor is not None
-        key = (id(x.tensor), how, tuple(shape))
-        if key not in self.scope.derived:
-            tensor = references.lazy(x.tensor, function, shape=shape)
-            made = Operand((None,) * len(shape), tuple(shape), x.dtype, tensor=tensor)
-            made.value = x.value
-            self.scope.derived[key] = made
-        return self.scope.derived[key]
+        def make() -> Operand:
+            lazy = references.lazy(tensor, function, shape=shape)
+            return Operand((None,) * len(shape), shape, x.dtype, value=x.value, tensor=lazy)
 
-    def __getitem__(self, op: str) -> Callable[..., Operand]:
-        made: Callable[..., Operand] = getattr(self, op)
-        return made
-
-    def __getattr__(self, op: str) -> Callable[..., Operand]:
-        def make(*operands: Operand, **attributes: Any) -> Operand:
-            layout, aligned = self.aligned(operands)
-            shape = broadcast(*(one.shape for one in aligned))
-            return self.make(op, *aligned, shape=shape, layout=layout, **attributes)
-
-        return make
-
-    def aligned(self, operands: Sequence[Operand]) -> tuple[Layout, list[Operand]]:
-        """Operands that CNTK broadcasts as ONNX broadcasts these, and the result's layout.
-
-        An axis of size 1 beside a dynamic one is dropped. Where a static axis of another size
-        stands beside the batch, either is made what the other is.
-        """
-        found = list(operands)
-        if joint_layout(found) is None:
-            found = [self.batched(x) if could_be_batched(x, found) else x for x in found]
-        if joint_layout(found) is None:
-            found = [self.unbatched(x) for x in found]
-        layout = joint_layout(found)
-        assert layout is not None
-        rows = ((x, ones_beside(layout, x)) for x in found)
-        return layout, [self.squeezed(x, ones) if ones else x for x, ones in rows]
-
-    def viewed(self, x: Operand, layout: Layout) -> Operand:
-        """The same variable, its axes otherwise named."""
-        return Operand(
-            layout, x.shape, x.dtype, x.variable, x.value if x.tensor else None, x.tensor
-        )
-
-    def reshape(self, x: Operand, shape: Sequence[int], layout: Layout | None = None) -> Operand:
-        """The same elements in another static shape, where at most one size is open."""
-        shape = tuple(shape)
-        found = (None,) * len(shape) if x.is_static else (BATCH, *(None,) * len(shape))
-        layout = found if layout is None else layout
-        if shape == x.shape:
-            return self.viewed(x, layout)
-        if x.tensor is not None and FREE not in shape:
-            return self.changed(x, "shape", lambda array: array.reshape(shape), shape)
-        if (before := self._before(x, shape)) is not None:
-            return Operand(layout, shape, x.dtype, before)
-        if sum(size == FREE for size in shape) > 1:
-            self.node.refuse(f"a shape with several open sizes {list(shape)}")
-        told = Shape(INFERRED if size == FREE else size for size in shape)
-        ends: dict[str, Any] = {"beginAxis": Axis(0), "endAxis": Axis(len(x.shape))}
-        return self.make("Reshape", x, shape=shape, layout=layout, newShape=told, **ends)
-
-    def _before(self, x: Operand, shape: tuple[int, ...]) -> Variable | None:
-        """What an operand was before it was reshaped, if that had this shape."""
-        owner = x.variable.owner if x.variable is not None else None
-        if owner is None or owner.op != "Reshape" or tuple(owner.inputs[0].shape or ()) != shape:
-            return None
-        return owner.inputs[0] if owner.inputs[0].owner is not None else None
-
-    def transpose(self, x: Operand, order: Sequence[int], layout: Layout | None = None) -> Operand:
-        """Static axes in another order; `order` are places among the static axes."""
-        order = list(order)
-        layout = x.layout if layout is None else layout
-        shape = tuple(x.shape[place] for place in order)
-        if order == sorted(order):
-            return self.viewed(x, layout)
-        if x.tensor is not None:
-            return self.changed(
-                x, f"transpose {order}", lambda array: array.transpose(order), shape
-            )
-        last = len(order) - 1
-        moved = [place for place, source in enumerate(order) if place != source]
-        if len(moved) == 2:
-            one, other = (Axis(last - place) for place in moved)
-            axes: dict[str, Any] = {"axis1": one, "axis2": other}
-        else:
-            axes = {"axisVec": [Axis(last - source) for source in reversed(order)]}
-        return self.make("TransposeAxes", x, shape=shape, layout=layout, **axes)
-
-    def squeezed(self, x: Operand, positions: Sequence[int]) -> Operand:
-        """The operand without these axes, static ones of size 1."""
-        gone = {x.static(position) for position in positions}
-        layout = tuple(a for position, a in enumerate(x.layout) if position not in set(positions))
-        shape = tuple(size for place, size in enumerate(x.shape) if place not in gone)
-        return self.reshape(x, shape, layout)
-
-    def batched(self, x: Operand) -> Operand:
-        """The operand with its first axis as CNTK's batch, and no other dynamic axis."""
-        if x.is_batched:
-            return x
-        x = self.unbatched(x)
-        if not x.layout:
-            self.node.refuse("its input has no axes")
-        return self.scope.once(
-            ("ToBatch", x.variable or x, x.layout),
-            lambda: self.make("ToBatch", x, shape=x.shape[1:], axes=(BATCH,)),
-        )
-
-    def unbatched(self, x: Operand) -> Operand:
-        """The operand with all axes static: the batch's too."""
-        if x.is_static:
-            return x
-        if x.axes != (BATCH,):
-            self.node.refuse("it mixes the frames of a sequence with other axes")
-        return self.scope.once(("UnpackBatch", x.variable, x.layout), lambda: self._unpacked(x))
-
-    def _unpacked(self, x: Operand) -> Operand:
-        place = x.layout.index(BATCH)
-        size = (
-            (sizes(x.value.shape) or ())[place] if x.value is not None and x.value.shape else FREE
-        )
-        made = self.make("UnpackBatch", x, shape=(FREE, *x.shape), axes=())
-        if size != FREE:
-            made = self.reshape(made, (size, *x.shape))
-        return self.transpose(made, [*range(1, place + 1), 0, *range(place + 1, x.rank)])
-
-    def cut(self, x: Operand, position: int, start: int, end: int, step: int = 1) -> Operand:
-        """Elements of a static axis; a negative step goes from the last one down to `start`."""
-        size = x.dims[position]
-        if (start, end, step) == (0, size, 1):
-            return x
-        place = x.static(position)
-        count = -(-(end - start) // abs(step))
-        step = step if count > 1 else min(step, 1)  # CNTK wants one that stays inside
-        shape = (*x.shape[:place], count, *x.shape[place + 1 :])
-        if x.tensor is not None:
-            where = (*[slice(None)] * place, slice(start, end, step))
-            return self.changed(x, f"cut {where}", lambda array: array[where], shape)
-        said: dict[str, Any] = {"beginIndex": start, "endIndex": end, "sliceStrides": step}
-        return self.make("Slice", x, shape=shape, axis=x.axis(position), **said)
-
-    def splice(self, parts: Sequence[Operand], position: int) -> Operand:
-        """Operands of one layout side by side."""
-        first = parts[0]
-        place = first.static(position)
-        sizes_ = [one.shape[place] for one in parts]
-        total = FREE if FREE in sizes_ else sum(sizes_)
-        shape = (*first.shape[:place], total, *first.shape[place + 1 :])
-        return self.make("Splice", *parts, shape=shape, axis=first.axis(position))
-
-    def padded(
-        self, x: Operand, around: Mapping[int, tuple[int, int]], value: float = 0, mode: int = 0
-    ) -> Operand:
-        """Elements added before and behind static axes, by CNTK's `pad`."""
-        pairs = [(0, 0)] * len(x.shape)
-        for position, pair in around.items():
-            pairs[x.static(position)] = pair
-        if not any(map(any, pairs)):
-            return x
-        shape = tuple(
-            FREE if size == FREE else size + sum(pair)
-            for size, pair in zip(x.shape, pairs, strict=True)
-        )
-        return self.make(
-            "Pad",
-            x,
-            shape=shape,
-            paddingHead=[pair[0] for pair in reversed(pairs)],
-            paddingFoot=[pair[1] for pair in reversed(pairs)],
-            paddingMode=mode,
-            paddingConstantValue=float(value),
-        )
-
-    def cast(self, x: Operand, kind: ir.DataType) -> Operand:
-        """In another type of floats."""
-        if kind == x.dtype:
-            return x
-        if kind not in FLOATS:
-            self.node.refuse(f"CNTK has no numbers of the type {kind.name}")
-        return self.make("Cast", x, shape=x.shape, dtype=kind, newDataType=DATA_TYPES[kind])
-
-    def divide(self, x: Operand, y: Operand) -> Operand:
-        """A quotient, as CNTK's `element_divide` is."""
-        with self.block("ElementDivide"):
-            return self.ElementTimes(x, self.Reciprocal(y))
-
-    def reduce(self, how: str, x: Operand, positions: Sequence[int]) -> Operand:
-        """Static axes reduced to size 1, by one function."""
-        places = {x.static(position) for position in positions}
-        shape = tuple(1 if place in places else size for place, size in enumerate(x.shape))
-        axes = [x.axis(position) for position in reversed(positions)]
-        said: dict[str, Any] = {"axis": axes[0]} if len(axes) == 1 else {"axisVec": axes}
-        said |= {"reductionOpName": how, "reductionKeepDimensions": True}
-        return self.make("ReduceElements", x, shape=shape, **said)
-
-    def times(self, x: Operand, y: Operand, rank: int = 1, layout: Layout | None = None) -> Operand:
-        """`cntk.times`: the last static axes of x by the first ones of y, of which `rank` remain."""
-        inner = len(y.shape) - rank
-        shape = (*x.shape[: len(x.shape) - inner], *y.shape[inner:])
-        layout = x.layout if layout is None else layout
-        return self.make(
-            "Times", y, x, shape=shape, layout=layout, outputRank=rank, inferInputRankToMap=-1
-        )
+        return self.scope.once((tensor, how, shape), make)
 
 
 def _union(variables: Sequence[Variable]) -> tuple[Axis, ...]:

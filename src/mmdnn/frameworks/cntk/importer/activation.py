@@ -53,13 +53,7 @@ def param_relu(f: ImportedFunction, op: Op, x: Operand, alpha: Operand) -> Opera
 
 
 def over_static(op: Op, x: Operand, function: Callable[[ir.Value, int], ir.Value]) -> ir.Value:
-    """A function of one axis over all static axes together.
-
-    Args:
-        op: The operators.
-        x: The operand.
-        function: The function of a value and the axis.
-    """
+    """A function, of a value and an axis, over all static axes together."""
     if x.rank == 1:
         return function(x.value, x.leading)
     flat = op.Reshape(x.value, [*[0] * x.leading, -1])

@@ -19,13 +19,7 @@ Reshaped = Callable[[ir.Value, tuple[int, ...]], ir.Value | None]
 
 
 def join_biases(graph: ir.Graph, named: Container[ir.Value], reshaped: Reshaped) -> None:
-    """Make `Conv` and `Add` one `Conv`, and `MatMul` and `Add` a `Gemm`.
-
-    Args:
-        graph: The graph; it is changed.
-        named: Values that the user has named.
-        reshaped: Gives a parameter another shape.
-    """
+    """Make `Conv` and `Add` one `Conv`, and `MatMul` and `Add` a `Gemm`; what is `named` stays."""
     for node in list(graph):
         for value, bias in _pairs(node):
             product = value.producer()
@@ -108,12 +102,7 @@ def _join(graph: ir.Graph, product: ir.Node, addition: ir.Node, bias: ir.Value) 
 
 
 def sweep(graph: ir.Graph, derived: Mapping[ir.Value, ir.Value]) -> None:
-    """Remove what nothing reads.
-
-    Args:
-        graph: The graph; it is changed.
-        derived: Parameters that were made of others, which give them their names when they go.
-    """
+    """Remove what nothing reads; parameters that others are `derived` of give them their names."""
     for node in reversed(list(graph)):
         if not any(one.uses() or one.is_graph_output() for one in node.outputs):
             graph.remove(node, safe=True)

@@ -40,15 +40,7 @@ def over(op: Op, flags: ir.Value, x: ir.Value) -> ir.Value:
 
 
 def initial_frames(op: Op, x: ir.Value, initial: ir.Value, count: int, *, each: bool) -> ir.Value:
-    """An initial state as frames: [batch, count, *static].
-
-    Args:
-        op: The operators.
-        x: What it is the beginning, or the end, of.
-        initial: The state.
-        count: How many frames.
-        each: Whether it has a batch axis: one state for each sequence.
-    """
+    """The initial state of x as frames, [batch, count, *static]; `each` sequence may have one of its own."""
     static = dimensions(x)[2:]
     if each:
         initial = op.Unsqueeze(initial, [TIME])
@@ -152,15 +144,7 @@ def last(op: Op, x: ir.Value, lengths: ir.Value) -> ir.Value:
 
 
 def spread(op: Op, x: ir.Value, like: ir.Value, leading: int, own: int) -> ir.Value:
-    """For each sample and frame of another value.
-
-    Args:
-        op: The operators.
-        x: [*its dynamic axes, *static].
-        like: What has all the dynamic axes.
-        leading: How many these are.
-        own: How many `x` has.
-    """
+    """For each sample and frame of another value: that has so many dynamic axes, and x its own first."""
     static = dimensions(x)[own:]
     value = op.Unsqueeze(x, list(range(own, leading))) if own else x
     target = op.Shape(like, start=0, end=leading)

@@ -51,14 +51,9 @@ class Operand:
         """What its first axes are, as `mmdnn.ir.sequences` calls them."""
         return tuple(TIME if axis.ordered else BATCH for axis in self.axes)
 
-    def position(self, axis: Axis, rank: int | None = None) -> int:
-        """The position of a static axis among all of the value's.
-
-        Args:
-            axis: The axis.
-            rank: The static axes that it is counted among, where these are not the operand's own.
-        """
-        return self.leading + axis.position(self.rank if rank is None else rank)
+    def position(self, axis: Axis) -> int:
+        """The position of a static axis among all of the value's."""
+        return self.leading + axis.position(self.rank)
 
 
 def union(operands: Sequence[Operand]) -> tuple[Axis, ...]:
@@ -98,17 +93,8 @@ def widen(op: Op, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
     return op.Unsqueeze(x.value, missing) if missing else x.value
 
 
-def folded(
-    op: Op, x: Operand, function: Callable[[ir.Value], ir.Value], rank: int | None = None
-) -> Operand:
-    """A function of [batch, *static], of an operand with any dynamic axes.
-
-    Args:
-        op: The operators.
-        x: The operand.
-        function: The function; it keeps the first axis.
-        rank: The static axes of what it gives, where they are not as many as it takes.
-    """
+def folded(op: Op, x: Operand, function: Callable[[ir.Value], ir.Value]) -> Operand:
+    """A function of [batch, *static] that keeps the first axis, of an operand with any dynamic axes."""
     if x.leading == 1:
         return Operand(function(x.value), x.axes)
     if not x.leading:

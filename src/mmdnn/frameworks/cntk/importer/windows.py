@@ -33,14 +33,9 @@ def padding(f: ImportedFunction, rank: int) -> list[tuple[int, int] | None]:
 
 
 def windows(f: ImportedFunction, image: Sequence[Dimension], spans: Sequence[int]) -> Window:
-    """Where windows that reach so far, dilation included, lie in an image.
+    """Where windows that reach so far, dilation included, lie in an image of these spatial sizes.
 
     The first ones may begin inside of the image; see `cropped`.
-
-    Args:
-        f: The function.
-        image: Its spatial sizes.
-        spans: How far a window reaches, for each of them.
     """
     rank = len(spans)
     ceil = f.has("ceilOutDim") and f.get("ceilOutDim", bool)

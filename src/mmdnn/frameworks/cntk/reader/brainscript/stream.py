@@ -129,11 +129,7 @@ class Stream:
         return found[0].decode("latin-1")
 
     def marker(self, *wanted: str) -> str:
-        """A section's begin or end.
-
-        Args:
-            wanted: What it is called; older files may have another name.
-        """
+        """A section's begin or end; older files may have another name for it."""
         start = self.at
         found = self.text()
         if found not in wanted:

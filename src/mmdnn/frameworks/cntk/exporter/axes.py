@@ -1,4 +1,7 @@
-"""A model's inputs and outputs: which of their axes are CNTK's batch and sequences, and their names."""
+"""Which axes of an IR value are CNTK's batch and sequences: of inputs, and of what operands broadcast to.
+
+ONNX counts the batch and the time among a value's axes, CNTK does not.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,12 @@ from collections.abc import Iterable, Sequence
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
+from mmdnn.frameworks.cntk.exporter.markers import Lengths
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.scope import Scope
-from mmdnn.frameworks.cntk.exporter.sequence import axis_of
-from mmdnn.frameworks.cntk.exporter.table import ExportedNode
-from mmdnn.frameworks.cntk.exporter.writer import Writer
-from mmdnn.frameworks.cntk.graph import BATCH, Axis, Function, Kind, Shape, Variable
+from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Axis, Kind, Shape, Variable
 from mmdnn.ir import sequences
+from mmdnn.ir.exporting import ExportedNode
 
 Size = int | str | None
 
@@ -86,40 +87,61 @@ def _input(scope: Scope, value: ir.Value, batch: Size) -> Operand:
     return Operand(layout, static, variable.dtype, variable, value)
 
 
-def head(scope: Scope, value: ir.Value) -> Variable:
-    """The variable of an output, a function's own."""
-    operand = scope.operand(value)
-    if isinstance(operand, Unknown):
-        operand.refuse()
-    producer = value.producer() or ir.node("Identity", [value], name=str(value.name))
-    cntk = Writer(scope, ExportedNode(producer))
-    first = value.shape[0] if value.shape else None
-    if operand.is_static and operand.tensor is None and isinstance(first, ir.SymbolicDim):
-        operand = cntk.batched(operand) if operand.layout else operand
-    elif not operand.is_plain:
-        operand = cntk.unbatched(operand)
-    taken = {
-        scope.operands[one].variable
-        for one in scope.model.graph.outputs
-        if one in scope.operands and one is not value
-    }
-    if operand.variable is None or operand.variable.owner is None or operand.variable in taken:
-        operand = cntk.make("NoOp", operand, shape=operand.shape)
-    scope.operands[value] = Operand(
-        operand.layout, operand.shape, operand.dtype, operand.variable, value
+def axis_of(symbol: str | None) -> Axis:
+    """The sequence axis of an open dimension of the IR."""
+    if symbol in (None, "time"):
+        return SEQUENCE
+    return Axis(DYNAMIC, str(symbol).removesuffix("_time"), ordered=True)
+
+
+def joint_layout(operands: Sequence[Operand]) -> Layout | None:
+    """The layout of what these broadcast to; None where an axis is dynamic in one, not in another."""
+    rank = max((one.rank for one in operands), default=0)
+    layout: list[Axis | None] = []
+    for back in range(rank, 0, -1):
+        dims = {one.dims[-back] for one in operands if one.rank >= back}
+        dynamic = {dim for dim in dims if isinstance(dim, Axis)}
+        if len(dynamic) > 1 or (dynamic and not dims <= {1, *dynamic}):
+            return None
+        layout.append(dynamic.pop() if dynamic else None)
+    taken = [axis for axis in layout if axis is not None]
+    return tuple(layout) if len(set(taken)) == len(taken) else None
+
+
+def could_be_batched(one: Operand, others: Sequence[Operand]) -> bool:
+    """Whether it is static and computed, and its first axis stands where another's batch does."""
+    if not one.is_static or one.tensor is not None:
+        return False
+    return any(
+        other.is_batched and other.rank == one.rank and not differ([one, other]) for other in others
     )
-    assert operand.variable is not None
-    return operand.variable
 
 
-def alone(scope: Scope, value: ir.Value, head: Variable) -> Variable:
-    """An output that can have its name: a function of several outputs names none of them."""
-    if head.owner is None or len(head.owner.results) == 1:
-        return head
-    if scope.is_own and str(value.name).startswith(f"{head.owner.type}"):
-        return head
-    alias = Function("NoOp", scope.uid("NoOp"), inputs=[head])
-    made = alias.output()
-    made.shape, made.dtype, made.axes = head.shape, head.dtype, head.axes
-    scope.aliases.add(alias)
-    return made
+def differ(operands: Sequence[Operand]) -> bool:
+    """Whether their first axes are known to be of several sizes: those are no one batch."""
+    firsts = [
+        next(iter((one.sizes if one.is_batched else None) or one.dims), None) for one in operands
+    ]
+    return len({size for size in firsts if isinstance(size, int) and size != FREE}) > 1
+
+
+def ones_beside(layout: Layout, one: Operand) -> list[int]:
+    """The operand's static axes that stand beside dynamic ones of the result."""
+    first = len(layout) - one.rank
+    return [
+        position
+        for position, axis in enumerate(one.layout)
+        if axis is None and layout[first + position] is not None
+    ]
+
+
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The static shape that others broadcast to, at their last axes."""
+    rank = max(map(len, shapes), default=0)
+    columns = zip(*[(1,) * (rank - len(shape)) + shape for shape in shapes], strict=True)
+    return tuple(_joint(column) for column in columns)
+
+
+def _joint(column: tuple[int, ...]) -> int:
+    found = [size for size in column if size not in (1, FREE)]
+    return found[0] if found else (FREE if FREE in column else 1)
