@@ -38,14 +38,9 @@ def gelu(_node: ExportedNode, torch: Writer, x: Variable, *, approximate: str) -
     return torch.call("F.gelu", x, **unless(approximate=(approximate, "none")))
 
 
-@exporter("Elu", doc="Elu")
-def elu(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
-    return torch.call("F.elu", x, **unless(alpha=(alpha, 1.0)))
-
-
-@exporter("Celu", doc="Celu")
-def celu(_node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
-    return torch.call("F.celu", x, **unless(alpha=(alpha, 1.0)))
+@exporter("Elu", "Celu", doc="Elu")
+def elu(node: ExportedNode, torch: Writer, x: Variable, *, alpha: float) -> Code:
+    return torch.call(f"F.{node.type.lower()}", x, **unless(alpha=(alpha, 1.0)))
 
 
 @exporter("Selu", doc="Selu")
@@ -97,14 +92,9 @@ def shrink(node: ExportedNode, torch: Writer, x: Variable, *, bias: float, lambd
     return torch.call("torch.where", below, torch.binary("+", x, bias), outside)
 
 
-@exporter("Softmax", doc="Softmax")
-def softmax(_node: ExportedNode, torch: Writer, x: Variable, *, axis: int) -> Code:
-    return torch.call("F.softmax", x, dim=axis)
-
-
-@exporter("LogSoftmax", doc="LogSoftmax")
-def log_softmax(_node: ExportedNode, torch: Writer, x: Variable, *, axis: int) -> Code:
-    return torch.call("F.log_softmax", x, dim=axis)
+@exporter("Softmax", "LogSoftmax", doc="Softmax")
+def softmax(node: ExportedNode, torch: Writer, x: Variable, *, axis: int) -> Code:
+    return torch.call("F.softmax" if node.type == "Softmax" else "F.log_softmax", x, dim=axis)
 
 
 @exporter("Hardmax", doc="Hardmax")

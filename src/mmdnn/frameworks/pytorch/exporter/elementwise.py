@@ -108,15 +108,10 @@ def extreme(node: ExportedNode, torch: Writer, *xs: Variable) -> Code | Variable
     return reduce(two, xs)
 
 
-@exporter("Sum", doc="Sum")
-def add_all(_node: ExportedNode, torch: Writer, *xs: Variable) -> Code | Variable:
-    return reduce(lambda a, b: torch.binary("+", a, b), xs)  # type: ignore[arg-type, return-value]
-
-
-@exporter("Mean", doc="Mean")
-def mean_of_all(_node: ExportedNode, torch: Writer, *xs: Variable) -> Code | Variable:
-    total = reduce(lambda a, b: torch.binary("+", a, b), xs)  # type: ignore[arg-type, return-value]
-    return total if len(xs) == 1 else torch.binary("/", total, len(xs))
+@exporter("Sum", "Mean", doc="Sum")
+def add_all(node: ExportedNode, torch: Writer, *xs: Variable) -> Code | Variable:
+    total: Any = reduce(lambda a, b: torch.binary("+", a, b), xs)  # type: ignore[arg-type, return-value]
+    return total if node.type == "Sum" or len(xs) == 1 else torch.binary("/", total, len(xs))
 
 
 @exporter("Clip", doc="Clip")
@@ -181,12 +176,8 @@ CASTS = {
 """Types that tensors have a method for."""
 
 
-SATURATING = {
-    "FLOAT8E4M3FN": 448.0, "FLOAT8E4M3FNUZ": 240.0, "FLOAT8E5M2": 57344.0,
-    "FLOAT8E5M2FNUZ": 57344.0,
-}  # fmt: skip
-"""The largest numbers of the eight-bit types (https://onnx.ai/onnx/technical/float8.html)."""
-
+FLOAT8 = {kind for kind in ir.DataType if kind.name.startswith(("FLOAT8E4", "FLOAT8E5"))}
+"""The eight-bit types that saturate (https://onnx.ai/onnx/technical/float8.html)."""
 
 LAST_BEFORE_NAN = 464.0
 """What still rounds to 448 in the type of eight bits that has no infinity; torch saturates there."""
@@ -219,8 +210,8 @@ def converted(
         return x
     if to.name in CASTS:
         return torch.method(x, CASTS[to.name])
-    if saturate and to.name in SATURATING:
-        bound = SATURATING[to.name]
+    if saturate and to in FLOAT8:
+        bound = float(to.max)
         return torch.method(torch.method(x, "clamp", -bound, bound), "to", kind)
     if to == ir.DataType.FLOAT8E4M3FN:
         small = torch.binary("<=", torch.method(x, "abs"), LAST_BEFORE_NAN)

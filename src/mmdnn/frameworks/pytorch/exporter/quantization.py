@@ -8,6 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.exporter.convolution import check, flat_pads
+from mmdnn.frameworks.pytorch.exporter.elementwise import FLOAT8
 from mmdnn.frameworks.pytorch.exporter.table import (
     ExportedNode,
     Writer,
@@ -19,13 +20,8 @@ from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.windows import Window
 from mmdnn.python.expressions import Code
 
-RANGES = {
-    "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767), "UINT16": (0, 65535),
-}  # fmt: skip
-FLOAT8 = {
-    "FLOAT8E4M3FN": 448.0, "FLOAT8E5M2": 57344.0, "FLOAT8E4M3FNUZ": 240.0, "FLOAT8E5M2FNUZ": 57344.0,
-}  # fmt: skip
-"""The largest numbers of the 8-bit floats."""
+INTEGERS = {ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16}
+"""The types of quantised numbers that torch has."""
 
 
 def _spread(
@@ -61,22 +57,28 @@ def quantize(
     if others.get("precision", 0) not in {0, int(scale.dtype or 0)}:
         node.refuse("its division has a precision other than its scale's")
     kind = zero.dtype if zero is not None else ir.DataType(output_dtype or ir.DataType.UINT8)
-    name = kind.name if kind is not None else "?"
     spread = partial(_spread, node, torch, x, axis=axis, block=block_size)
     divided = torch.binary("/", x, spread(scale))
-    if name in FLOAT8:
+    if kind in FLOAT8:
         if not saturate:
             node.refuse("it does not saturate")
         if zero is not None:
             divided = torch.binary("+", divided, torch.method(spread(zero), "float"))
-        clamped = torch.method(divided, "clamp", -FLOAT8[name], FLOAT8[name])
+        clamped = torch.method(divided, "clamp", float(kind.min), float(kind.max))
         return torch.method(clamped, "to", torch_type(node, kind))
-    if name not in RANGES:
-        node.refuse(f"torch has no tensors of {name}")
-    rounded: Any = torch.let("rounded", torch.method(divided, "round"))
-    if zero is not None and not _is_zero(torch, zero):
-        rounded = torch.binary("+", rounded, torch.method(spread(zero), "int"))
-    clamped = torch.method(rounded, "clamp", *RANGES[name])
+    return _rounded(node, torch, divided, kind, None if _is_zero(torch, zero) else spread(zero))
+
+
+def _rounded(
+    node: ExportedNode, torch: Writer, x: Code, kind: ir.DataType | None, zero: Any
+) -> Code:
+    """The nearest integers of a type, counted from a zero point."""
+    if kind not in INTEGERS:
+        node.refuse(f"torch has no tensors of {kind.name if kind is not None else '?'}")
+    rounded: Any = torch.let("rounded", torch.method(x, "round"))
+    if zero is not None:
+        rounded = torch.binary("+", rounded, torch.method(zero, "int"))
+    clamped = torch.method(rounded, "clamp", int(kind.min), int(kind.max))
     return torch.method(clamped, "to", torch_type(node, kind))
 
 
@@ -99,7 +101,7 @@ def dequantize(
 ) -> Code:
     torch_type(node, x.dtype)
     spread = partial(_spread, node, torch, x, axis=axis, block=block_size)
-    float8 = x.dtype is not None and x.dtype.name in FLOAT8
+    float8 = x.dtype in FLOAT8
     wide = "float" if float8 else "int"
     numbers: Any = torch.method(x, wide)
     if not _is_zero(torch, zero):
@@ -111,6 +113,17 @@ def dequantize(
     if wanted and wanted != scale.dtype:
         return torch.method(result, "to", torch_type(node, wanted))
     return result
+
+
+def _with_axes(torch: Writer, x: Variable | None, count: int) -> Any:
+    """A scale or zero point of rows or channels, with so many axes of size 1 behind."""
+    if x is None or x.rank != 1 or x.shape == (1,):
+        return x
+    return (
+        torch.method(x, "unsqueeze", 1)
+        if count == 1
+        else torch.method(x, "reshape", -1, *[1] * count)
+    )
 
 
 def _centred(torch: Writer, x: Variable, zero: Any, zero_is_zero: bool) -> Code:
@@ -131,10 +144,7 @@ def matmul_integer(
 
 
 def _product(torch: Writer, a: Variable, b: Variable, a_zero: Any, b_zero: Any) -> Code:
-    rows: Any = a_zero
-    if a_zero is not None and a_zero.rank == 1 and a_zero.shape != (1,):
-        rows = torch.method(a_zero, "unsqueeze", 1)
-    left = _centred(torch, a, rows, _is_zero(torch, a_zero))
+    left = _centred(torch, a, _with_axes(torch, a_zero, 1), _is_zero(torch, a_zero))
     right = _centred(torch, b, b_zero, _is_zero(torch, b_zero))
     return torch.binary("@", left, right)
 
@@ -144,27 +154,19 @@ def qlinear_matmul(
     node: ExportedNode, torch: Writer, a: Variable, a_scale: Variable, *others: Variable
 ) -> Code:
     a_zero, b, b_scale, b_zero, y_scale, y_zero = others
-    rows: Any = a_scale
-    if a_scale.rank == 1 and a_scale.shape != (1,):
-        rows = torch.method(a_scale, "unsqueeze", 1)
     product = _product(torch, a, b, a_zero, b_zero)
-    return _requantized(node, torch, product, rows, b_scale, y_scale, y_zero)
+    return _requantized(
+        node, torch, product, _with_axes(torch, a_scale, 1), b_scale, y_scale, y_zero
+    )
 
 
 def _requantized(
     node: ExportedNode, torch: Writer, sums: Code, a: Any, b: Any, y: Any, zero: Variable
 ) -> Code:
     """Sums of products as quantised numbers of another scale."""
-    name = zero.dtype.name if zero.dtype is not None else "?"
-    if name not in RANGES:
-        node.refuse(f"its result is of {name}")
     scale = torch.binary("/", torch.binary("*", a, b), y)
     product = torch.binary("*", torch.let("sums", sums), torch.let("scale", scale))
-    rounded: Any = torch.let("rounded", torch.method(product, "round"))
-    if not _is_zero(torch, zero):
-        rounded = torch.binary("+", rounded, torch.method(zero, "int"))
-    clamped = torch.method(rounded, "clamp", *RANGES[name])
-    return torch.method(clamped, "to", torch_type(node, zero.dtype))
+    return _rounded(node, torch, product, zero.dtype, None if _is_zero(torch, zero) else zero)
 
 
 def _convolved(
@@ -178,9 +180,7 @@ def _convolved(
 ) -> Code:
     """The convolution of integers; double precision holds them exactly."""
     count = len(window)
-    columns: Any = w_zero
-    if w_zero is not None and w_zero.rank == 1 and w_zero.shape != (1,):
-        columns = torch.method(w_zero, "reshape", -1, *[1] * (count + 1))
+    columns = _with_axes(torch, w_zero, count + 1)
     image: Any = _centred(torch, x, x_zero, _is_zero(torch, x_zero))
     if any(window.pads):
         image = torch.call("F.pad", image, flat_pads(window.begins, window.ends))
@@ -224,10 +224,8 @@ def qlinear_conv(
     x_zero, w, w_scale, w_zero, y_scale, y_zero, *bias = others
     check(node, window, w)
     sums: Any = _convolved(torch, x, w, x_zero, w_zero, window, group)
-    trailing = [1] * (node.rank(x) - 2)
+    trailing = node.rank(x) - 2
     for each in bias:
-        sums = torch.binary("+", sums, torch.method(each, "reshape", -1, *trailing))
-    columns: Any = w_scale
-    if w_scale.rank == 1 and w_scale.shape != (1,):
-        columns = torch.method(w_scale, "reshape", -1, *trailing)
+        sums = torch.binary("+", sums, torch.method(each, "reshape", -1, *[1] * trailing))
+    columns = _with_axes(torch, w_scale, trailing)
     return _requantized(node, torch, torch.method(sums, "float"), x_scale, columns, y_scale, y_zero)

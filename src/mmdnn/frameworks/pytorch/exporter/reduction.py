@@ -48,7 +48,8 @@ def reduction(operator: str, empty: float | None = None) -> Callable[[Reduction]
             over = _axes(node, torch, x, axes, noop_with_empty_axes)
             options = unless(keepdim=(bool(keepdims), False))
             if over == ():
-                return _elementwise(node, torch, x)
+                each = ELEMENTS.get(node.type)
+                return x if each is None else torch.call(f"torch.{each}", x)
             if empty is not None and _is_empty(node, x):
                 return _filled(node, torch, empty)
             if over is None and options:
@@ -77,15 +78,13 @@ def _axes(node: ExportedNode, torch: Writer, x: Variable, axes: Variable | None,
     return None if x.rank is not None and len(found) == x.rank else found
 
 
-def _elementwise(node: ExportedNode, torch: Writer, x: Variable) -> Code | Variable:
-    """No axes at all: only what is done to each element remains."""
-    if node.type in {"ReduceL1", "ReduceL2"}:
-        return torch.call("torch.abs", x)
-    if node.type == "ReduceLogSum":
-        return torch.call("torch.log", x)
-    if node.type == "ReduceSumSquare":
-        return torch.call("torch.square", x)
-    return x
+ELEMENTS = {
+    "ReduceL1": "abs",
+    "ReduceL2": "abs",
+    "ReduceLogSum": "log",
+    "ReduceSumSquare": "square",
+}
+"""What is done to each element: what remains where there are no axes at all."""
 
 
 def _is_empty(node: ExportedNode, x: Variable) -> bool:
@@ -156,19 +155,16 @@ def reduce_prod(
 
 
 @reduction("ReduceMax", empty=float("-inf"))
-def reduce_max(_node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
-    return torch.method(x, "amax", *_dims(over), **keep)
-
-
 @reduction("ReduceMin", empty=float("inf"))
-def reduce_min(_node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
-    return torch.method(x, "amin", *_dims(over), **keep)
+def reduce_extreme(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+    return torch.method(x, f"a{node.type[-3:].lower()}", *_dims(over), **keep)
 
 
 @reduction("ReduceL1")
-def reduce_l1(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
-    absolute = torch.method(x, "abs")
-    return torch.method(absolute, "sum", *_dims(over), **keep, **_kept(node, x))
+@reduction("ReduceSumSquare")
+def reduce_powers(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
+    powers = torch.method(x, "abs" if node.type == "ReduceL1" else "square")
+    return torch.method(powers, "sum", *_dims(over), **keep, **_kept(node, x))
 
 
 @reduction("ReduceL2")
@@ -180,12 +176,6 @@ def reduce_l2(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Optio
         torch.method(torch.method(x, "double"), "square"), "sum", *_dims(over), **keep
     )
     return torch.method(torch.method(squares, "sqrt"), "to", torch_type(node, x.dtype))
-
-
-@reduction("ReduceSumSquare")
-def reduce_sum_square(node: ExportedNode, torch: Writer, x: Any, over: Axes, keep: Options) -> Code:
-    squares = torch.method(x, "square")
-    return torch.method(squares, "sum", *_dims(over), **keep, **_kept(node, x))
 
 
 @reduction("ReduceLogSum")
