@@ -12,8 +12,8 @@ import onnx_ir as ir
 
 from mmdnn import registry
 from mmdnn.errors import UsageError
+from mmdnn.ir import layout, preprocessing
 from mmdnn.ir import notes as told
-from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
 from mmdnn.outputs import outputs
@@ -41,6 +41,7 @@ class Reading(TypedDict, total=False):
         phase: "test" or "train", for formats whose one file describes both.
         stages: Named stages, for formats that have them (Caffe).
         outputs: Names of the values to end at, instead of the model's own outputs.
+        keep_layout: Whether inputs and outputs keep their axes in the order that they have there.
     """
 
     framework: str | None
@@ -48,6 +49,7 @@ class Reading(TypedDict, total=False):
     phase: str
     stages: Sequence[str]
     outputs: Sequence[str]
+    keep_layout: bool
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Request:
         from mmdnn.verify.feeds import Feed
 
         given = Feed("the user's own", dict(self.inputs)) if self.inputs else None
-        return conversion.Check(self.tolerance, given, self.feeds)
+        return conversion.Check(self.tolerance, given, self.feeds, options=self.options)
 
 
 class Converting(Reading, total=False):
@@ -163,6 +165,7 @@ def _opened(files: Sequence[Path], reading: Mapping[str, Any]) -> Opened:
         phase=reading.get("phase", "test"),
         stages=tuple(reading.get("stages", ())),
         outputs=tuple(reading.get("outputs", ())),
+        keep_layout=reading.get("keep_layout", False),
     )
     return open_model(files, reading.get("framework"), reading.get("input_shapes"), said)
 
@@ -254,7 +257,8 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
             notes = (*notes, *aside)
             if report is not None and not request.keep:
                 report.require()
-        notes = (*told.of(model), *notes)
+        turned = layout.note(model) if to.images_last else ""
+        notes = (*(note for note in told.of(model) if note != turned), *notes)
         why = notes if request.verify else ("--noVerify leaves the comparison out",)
         proofs.require(request.require, report.proof if report is not None else None, why)
     notes = (*notes, *place.said())

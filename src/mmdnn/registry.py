@@ -43,6 +43,7 @@ class Source:
         phase: "test" or "train", for formats whose one file describes both.
         stages: Named stages, for formats that have them (Caffe's NetStateRule).
         outputs: Names of the values to end at; empty for the model's own outputs.
+        keep_layout: Whether inputs and outputs keep their axes in the order that they have there.
     """
 
     network: Path | None = None
@@ -51,6 +52,7 @@ class Source:
     phase: str = "test"
     stages: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    keep_layout: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -90,6 +92,7 @@ class Framework:
         aliases: Other names users know it by.
         writes: Suffixes of the files it writes, the usual one first, e.g. (".onnx",).
         help: Its files in a few words, for lists: "net.prototxt and net.caffemodel".
+        images_last: Whether its images have their channels last.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Framework:
     aliases: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     help: str = ""
+    images_last: bool = False
 
     @property
     def suffix(self) -> str:

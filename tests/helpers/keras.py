@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.keras import arrange, importer, reader
 from mmdnn.frameworks.onnx import engine
+from mmdnn.ir import layout
 from mmdnn.registry import Source
 
 Arrays = dict[str, np.ndarray]
@@ -54,19 +55,17 @@ def convert(source: Source) -> ir.Model:
 
 
 def run(model: ir.Model, feeds: Arrays) -> Arrays:
-    """Every value of a model, by name; a model of one input may call it otherwise."""
+    """Every value of a model, by name, as Keras has it; a model of one input may call it otherwise."""
     inputs = {str(value.name): value.dtype for value in model.graph.inputs}
     if len(inputs) == len(feeds) == 1:
         feeds = dict(zip(inputs, feeds.values(), strict=True))
     types = {name: (kind or ir.DataType.FLOAT).numpy() for name, kind in inputs.items()}
-    return engine.run(
-        model,
-        {
-            n: a if a.dtype.kind in "US" else a.astype(types[n])
-            for n, a in feeds.items()
-            if n in types
-        },
-    )
+    typed = {
+        n: a if a.dtype.kind in "US" else a.astype(types[n]) for n, a in feeds.items() if n in types
+    }
+    known = layout.arrangements(model)
+    found = engine.run(model, {n: known[n].here(a) if n in known else a for n, a in typed.items()})
+    return {n: known[n].source(a) if n in known else a for n, a in found.items()}
 
 
 def differences(wanted: Arrays, found: Arrays, bound: tuple[float, float]) -> Iterator[str]:

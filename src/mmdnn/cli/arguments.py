@@ -133,6 +133,17 @@ def add_source(parser: Parser, group: Any) -> None:
     )
 
 
+def add_layout(parser: Parser, group: Any) -> None:
+    """Add the flag that keeps the order of axes at the inputs and outputs."""
+    parser.flag(
+        group,
+        "--keepLayout",
+        action="store_true",
+        help="inputs and outputs keep the order of their axes (images channels-last or first), instead of "
+        "having that which is usual for the result",
+    )
+
+
 def add_fork(parser: Parser, group: Any) -> None:
     """Add the flag that says which layers a Caffe network may have."""
     parser.flag(
@@ -162,9 +173,12 @@ def options(args: argparse.Namespace, to: str) -> dict[str, str]:
     Raises:
         UsageError: A flag is for another framework.
     """
+    from mmdnn import registry
+
     if args.caffeFork and to != "caffe":
         raise UsageError(f"--caffeFork is for Caffe, and the result is for {to}")
-    return {"fork": args.caffeFork} if args.caffeFork else {}
+    kept = {"keep_layout": "yes"} if args.keepLayout and registry.framework(to).images_last else {}
+    return {"fork": args.caffeFork} if args.caffeFork else kept
 
 
 def add_clobber(parser: Parser, group: Any) -> None:

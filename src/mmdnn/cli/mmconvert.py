@@ -53,6 +53,7 @@ def parser() -> arguments.Parser:
     )
     arguments.add_clobber(made, target)
     arguments.add_fork(made, target)
+    arguments.add_layout(made, target)
     arguments.add_split(made, target)
     check = made.add_argument_group("proof")
     made.flag(check, "--noVerify", action="store_true", help="do not run and compare the two")
@@ -77,7 +78,10 @@ def work(args: Namespace) -> dict[str, Any]:
 
     given = arguments.paths(*args.files, args.inputNetwork, args.inputWeight)
     said = registry.Source(
-        phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
+        phase=args.caffePhase,
+        stages=tuple(args.caffeStage),
+        outputs=tuple(args.dstNodeName),
+        keep_layout=args.keepLayout,
     )
     opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
     named = registry.framework(args.dstFramework) if args.dstFramework else None

@@ -64,6 +64,7 @@ def parser() -> arguments.Parser:
     )
     arguments.add_clobber(made, target)
     arguments.add_fork(made, target)
+    arguments.add_layout(made, target)
     arguments.add_json(made)
     return made
 

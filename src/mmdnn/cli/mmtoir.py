@@ -51,6 +51,7 @@ def parser() -> arguments.Parser:
         help="NAME.pb, NAME.npy and NAME.json are written",
     )
     arguments.add_clobber(made, target)
+    arguments.add_layout(made, target)
     arguments.add_split(made, target)
     arguments.add_refused(made, "--inNodeName", "--darknetStart")
     arguments.add_json(made)
@@ -65,7 +66,10 @@ def work(args: Namespace) -> dict[str, Any]:
 
     given = arguments.paths(*args.files, args.network, args.weights)
     said = registry.Source(
-        phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
+        phase=args.caffePhase,
+        stages=tuple(args.caffeStage),
+        outputs=tuple(args.dstNodeName),
+        keep_layout=args.keepLayout,
     )
     opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
     target = arguments.target(args.dstPath, opened.network, "")

@@ -61,6 +61,7 @@ def parser() -> arguments.Parser:
     made.flag(target, "--noVerify", action="store_true", help="do not run and compare the two")
     proving.add_require(made, target)
     arguments.add_fork(made, target)
+    arguments.add_layout(made, target)
     arguments.add_refused(made, "--dump_tag")
     arguments.add_json(made)
     return made

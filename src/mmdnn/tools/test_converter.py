@@ -152,13 +152,13 @@ def _pictures(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _answers(opened: Opened, images: np.ndarray) -> Answers:
     """What a model's files say, in its own framework where that runs here."""
-    from mmdnn.verify import runners
+    from mmdnn.verify import layouts, runners
     from mmdnn.verify.feeds import Feed
     from mmdnn.verify.tables import inputs
 
     model = opened.model()
     feed = Feed("pictures", {str(inputs(model)[0].name): images})
-    candidates = runners.of_source(opened.framework, opened.source, model)
+    candidates = layouts.of_source(opened.framework, opened.source, model)
     runner, values, notes = runners.first_that_runs(candidates, feed)
     scores = values[str(model.graph.outputs[0].name)]
     return Answers(runner.title, scores.reshape(len(images), -1).argmax(1), notes)

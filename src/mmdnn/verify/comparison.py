@@ -8,12 +8,12 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from mmdnn.errors import Error, UsageError
-from mmdnn.ir import preprocessing
+from mmdnn.ir import layout, preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.shapes import closed
-from mmdnn.verify import decisions, graphs, opinions, run, runners
+from mmdnn.verify import decisions, graphs, layouts, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.conversion import Check
 from mmdnn.verify.proof import level
@@ -65,8 +65,10 @@ def _settled(
     a, b = sides
     own, other = steps
     sizes = {name: closed(shape) for name, shape in a.source.input_shapes.items()}
+    known = layout.arrangements(model)
+    sizes = {name: known[name].shape(s) if s and name in known else s for name, s in sizes.items()}
     said = {name: shape for name, shape in sizes.items() if shape is not None} or None
-    found = run.run_source(runners.of_opened(a, models[0], own), model, said, check.given)
+    found = run.run_source(layouts.of_opened(a, models[0], own), model, said, check.given)
     rename = _rename(models[1], model)
     names = _names(model.graph.outputs)
 
@@ -74,7 +76,7 @@ def _settled(
         return replace(runners.named_by_order(side, names), rename=rename)
 
     target, now, notes = runners.first_that_runs(
-        ((side and as_target(side), note) for side, note in runners.of_opened(b, models[1], other)),
+        ((side and as_target(side), note) for side, note in layouts.of_opened(b, models[1], other)),
         found.feed,
     )
     found = replace(found, notes=(*found.notes, *notes))
@@ -93,8 +95,8 @@ def _settled(
         model=model,
         rerun=lambda side: run.run_source(iter([(side, "")]), model, said, check.given),
         references=(
-            lambda: runners.reference_of(a, own),
-            lambda: (side := runners.reference_of(b, other)) and as_target(side),
+            lambda: layouts.reference_of(a, models[0], own),
+            lambda: (side := layouts.reference_of(b, models[1], other)) and as_target(side),
         ),
     )
     return found, settled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.shapes import closed, slip
-from mmdnn.verify import environments, opinions, run, runners
+from mmdnn.verify import environments, layouts, opinions, run, runners
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed, has_free_batch
 from mmdnn.verify.proof import Proof, Runs, level
@@ -43,12 +43,18 @@ class Check:
         given: Inputs of the user's own, fed first.
         feeds: How many further random inputs are wanted.
         require: What must be proved at least.
+        options: What the target's exporter was told.
     """
 
     tolerance: Tolerance | None = None
     given: Feed | None = None
     feeds: int = 0
     require: Proof | None = None
+    options: Mapping[str, str] | None = None
+
+    def as_written(self, to: Framework, model: ir.Model) -> Callable[[Runner], Runner]:
+        """What makes of a runner of the files written one with the model's own layouts."""
+        return lambda runner: layouts.as_written(runner, to, model, self.options)
 
 
 @contextmanager
@@ -162,18 +168,20 @@ def _settled(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> opinions.Settled:
     """Both sides run and compared, by the reference where an engine disagrees that has one beside it."""
-    found = run.run_source(runners.of_opened(opened, model), model, shapes, check.given)
+    found = run.run_source(layouts.of_opened(opened, model), model, shapes, check.given)
     if shapes is not None:
         found = replace(found, notes=(*found.notes, FIXED))
     fed = replace(found.feed, values=apply(steps, found.feed.values))
-    runner, now, notes = runners.of_result(to, staged, fed)
+    around = check.as_written(to, model)
+    runner, now, notes = runners.of_result(to, staged, fed, around)
     remarks = getattr(to.room("engine"), "remarks", None) if runner.kind is Runs.ENGINE else None
     said = remarks(staged, fed.values) if remarks is not None else ()
     found = replace(found, notes=(*found.notes, *notes, *said))
     names = [str(value.name) for value in model.graph.outputs]
 
     def as_target(runner: Runner) -> Runner:
-        return runners.named_by_order(runners.preprocessed(runner, steps), names)
+        before = (lambda values: apply(steps, values), *runner.before) if steps else runner.before
+        return runners.named_by_order(replace(runner, before=before), names)
 
     target = as_target(runner)
     for step in target.after[len(runner.after) :]:
@@ -198,8 +206,8 @@ def _settled(
         model=model,
         rerun=lambda other: run.run_source(iter([(other, "")]), model, shapes, check.given),
         references=(
-            lambda: runners.reference(opened.framework, opened.source),
-            lambda: (other := runners.reference(to, staged)) and as_target(other),
+            lambda: layouts.reference_of(opened, model),
+            lambda: (other := runners.reference(to, staged)) and as_target(around(other)),
         ),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, MismatchError, MissingExtraError, UnsupportedError, UsageError
+from mmdnn.ir import layout
 from mmdnn.ir.sequences import lengths_name
 from mmdnn.progress import Silent
 from mmdnn.verify.arbiter import WITHIN
@@ -122,7 +123,7 @@ def _given(feed: Feed, given: Feed, model: ir.Model) -> Feed:
             raise UsageError(
                 f"the model has no input '{name}'", hint=f"Its inputs: {', '.join(names)}."
             )
-        values[name] = array.astype(values[name].dtype, copy=False)
+        values[name] = layout.fitting(model, name, array.astype(values[name].dtype, copy=False))
     return Feed(given.kind, values)
 
 

@@ -249,7 +249,10 @@ def of_source(
 
 
 def of_result(
-    framework: registry.Framework, staged: registry.Source, feed: Feed
+    framework: registry.Framework,
+    staged: registry.Source,
+    feed: Feed,
+    around: Callable[[Runner], Runner] = lambda runner: runner,
 ) -> tuple[Runner, Values, tuple[str, ...]]:
     """What runs a result: its framework, its reference, or the files read back where neither can be had.
 
@@ -257,6 +260,7 @@ def of_result(
         framework: For which it was written.
         staged: Its files.
         feed: What it is tried on.
+        around: Makes of what runs the files what takes the feed; see `layouts.as_written`.
 
     Returns:
         The runner, what it gave, and what the user should know about it.
@@ -265,7 +269,7 @@ def of_result(
         MismatchError: The engine is there, and refuses the result.
     """
     try:
-        runner = engine(framework, staged)
+        runner = around(engine(framework, staged))
         found = runner(feed.values)
     except (MissingExtraError, UnsupportedError) as error:
         if not framework.has("importer"):
@@ -279,6 +283,7 @@ def of_result(
         return runner, found, ()
     independent = reference(framework, staged)
     if independent is not None:
+        independent = around(independent)
         try:
             found = independent(feed.values)
         except UnsupportedError as error:
@@ -299,20 +304,6 @@ def _read_back(framework: registry.Framework, staged: registry.Source) -> Runner
     if named is None:
         return runner
     return replace(runner, after=(*runner.after, lambda found: named(staged, found)))
-
-
-def of_opened(
-    opened: Opened, model: ir.Model | None, steps: Steps | None = None
-) -> Iterator[tuple[Runner | None, str]]:
-    """`of_source` of a model's files, fed with what preprocessing makes of the inputs."""
-    for runner, note in of_source(opened.framework, opened.source, model):
-        yield runner and preprocessed(runner, steps or {}), note
-
-
-def reference_of(opened: Opened, steps: Steps | None = None) -> Runner | None:
-    """`reference` of a model's files, fed with what preprocessing makes of the inputs."""
-    runner = reference(opened.framework, opened.source)
-    return runner and preprocessed(runner, steps or {})
 
 
 def first_that_runs(

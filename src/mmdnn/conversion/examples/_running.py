@@ -21,7 +21,7 @@ from mmdnn.ir.builder import shape
 from mmdnn.outputs import outputs
 from mmdnn.progress import Silent
 from mmdnn.shapes import OpenShape
-from mmdnn.verify import runners
+from mmdnn.verify import layouts, runners
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.tables import inputs
 
@@ -121,12 +121,24 @@ def ask(network: Network, folder: Path, fit: Fit, size: Size | None) -> Answer:
     else:
         target = opened.source
     names = [str(output.name) for output in model.graph.outputs]
-    candidates = _named(runners.of_source(network.framework, target, model), names)
+    candidates = _named(_candidates(network, target, model), names)
     runner, values, notes = runners.first_that_runs(candidates, feed)
     found = {name: _first(values[name], len(fed)) for name in names if name in values}
     if not found:
         raise Error(f"{runner.title} gives none of the outputs {', '.join(names)}")
     return Answer(runner.title, found, notes)
+
+
+def _candidates(
+    network: Network, target: registry.Source, model: ir.Model
+) -> Iterator[tuple[runners.Runner | None, str]]:
+    """What may run it, with values as the IR has them."""
+    to = network.framework
+    if target is network.opened.source:
+        yield from layouts.of_source(to, target, model)
+        return
+    for runner, note in runners.of_source(to, target, model):
+        yield runner and layouts.as_written(runner, to, model), note
 
 
 def ask_trusted(network: Network, fit: Fit) -> Answer:

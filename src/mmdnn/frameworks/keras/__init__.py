@@ -61,5 +61,6 @@ FRAMEWORK = Framework(
     extra="keras",
     arrange=arrange,
     aliases=("keras1", "keras2", "keras3", "tf.keras"),
+    images_last=True,
     help="net.keras; net.h5; net.json and net.weights.h5",
 )

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir import values
+from mmdnn.ir import notes, values
 from mmdnn.ir.layout.choice import Choice
 from mmdnn.ir.layout.factors import Factoring
 from mmdnn.ir.layout.functions import DOMAIN, to_functions
@@ -40,7 +41,7 @@ def channels_first(model: ir.Model, *, keep: bool = False) -> ir.Model:
         keep: Whether inputs and outputs stay as they are.
     """
     _Layout(model, model.graph, last=False, keep=keep).rewrite()
-    return model
+    return notes.add(model, note(model))
 
 
 def channels_last(model: ir.Model, *, keep: bool = False) -> ir.Model:
@@ -63,6 +64,37 @@ def arrangements(model: ir.Model) -> dict[str, Arrangement]:
     """By the names of the values that are otherwise than in the source: how they are there."""
     found = {str(value.name): Arrangement.read(value) for value in _values(model.graph)}
     return {name: arrangement for name, arrangement in found.items() if arrangement is not None}
+
+
+def note(model: ir.Model) -> str:
+    """What the user should know of inputs and outputs that are otherwise than in the source, or ""."""
+    known = [v for v in (*model.graph.inputs, *model.graph.outputs) if Arrangement.read(v)]
+    shapes = [f"{v.name} is [{', '.join(str(d) for d in v.shape or ())}]" for v in known]
+    return (
+        f"Images are channels-first now: {notes.listed(shapes)} (--keepLayout keeps them)."
+        if shapes
+        else ""
+    )
+
+
+def fitting(model: ir.Model, name: str, array: np.ndarray) -> np.ndarray:
+    """An input that the user gives as the source has it, as the IR has it."""
+    known = arrangements(model).get(name)
+    value = next(value for value in model.graph.inputs if value.name == name)
+    if known is None or _fits(array, value):
+        return array
+    try:
+        turned = known.here(array)
+    except ValueError:
+        return array
+    return turned if _fits(turned, value) else array
+
+
+def _fits(array: np.ndarray, value: ir.Value) -> bool:
+    dims = list(value.shape or ())
+    return len(dims) == array.ndim and all(
+        not isinstance(dim, int) or dim == size for dim, size in zip(dims, array.shape, strict=True)
+    )
 
 
 def _values(graph: ir.Graph) -> Iterator[ir.Value]:
@@ -219,4 +251,12 @@ def _name_outputs(graph: ir.Graph) -> None:
             graph.outputs[place] = node.outputs[0]
 
 
-__all__ = ["DOMAIN", "LAYOUT", "Arrangement", "arrangements", "channels_first", "channels_last"]
+__all__ = [
+    "DOMAIN",
+    "LAYOUT",
+    "Arrangement",
+    "arrangements",
+    "channels_first",
+    "channels_last",
+    "fitting",
+]

@@ -196,6 +196,10 @@ class Arrangement:
         turned = array.reshape(sizes).transpose(self.perm)
         return np.ascontiguousarray(turned).reshape(_merged(turned.shape, self.groups))
 
+    def shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape here of a value of that shape in the source."""
+        return self.here(np.broadcast_to(np.bool_(False), shape)).shape
+
     def here(self, array: np.ndarray) -> np.ndarray:
         """A value from the source as it is here."""
         flat = [size for each in self.stored for size in each]

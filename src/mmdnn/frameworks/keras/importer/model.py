@@ -16,7 +16,7 @@ from mmdnn.frameworks.keras.importer.table import (
     compute_dtype,
     importer,
 )
-from mmdnn.ir import FRAMEWORK, notes
+from mmdnn.ir import FRAMEWORK, layout, notes
 from mmdnn.ir.builder import NeedsStatic
 from mmdnn.shapes import OpenShape
 
@@ -40,7 +40,7 @@ def to_ir(model: Model) -> ir.Model:
     layers = [one for one in model.network.walk() if one.type not in _HARMLESS]
     importer.check([(one.type, one.name) for one in layers], model.files.network, _CUSTOM)
     try:
-        result = _imported(model)
+        result = layout.channels_first(_imported(model), keep=model.files.keep_layout)
     except NeedsStatic as missing:
         raise _unknown(model, missing) from None
     if not model.unused:
