@@ -207,17 +207,9 @@ LIFTED = frozenset(
         *("Accuracy", "ArgMax", "BatchNorm", "BatchReindex", "Bias", "Concat", "ContrastiveLoss"),
         *("Convolution", "Crop", "Deconvolution", "DummyData", "Eltwise", "Embed", "EuclideanLoss"),
         *("Exp", "Filter", "Flatten", "HingeLoss", "Im2col", "InnerProduct", "LSTMUnit", "Log"),
-        *(
-            "MVN",
-            "MultinomialLogisticLoss",
-            "Normalize",
-            "Parameter",
-            "Pooling",
-            "Power",
-            "Reduction",
-        ),
-        *("SPP", "Scale", "SigmoidCrossEntropyLoss", "Slice", "SoftmaxWithLoss", "Split", "Swish"),
-        "Threshold",
+        *("MVN", "MultinomialLogisticLoss", "Normalize", "Parameter", "Pooling", "Power"),
+        *("Reduction", "SPP", "Scale", "SigmoidCrossEntropyLoss", "Slice", "SoftmaxWithLoss"),
+        *("Split", "Swish", "Threshold"),
     }
 )
 """Types whose nodes may be written as the layer that they were; see `exporter.lifting`."""

@@ -29,18 +29,10 @@ def prior_box(
         node.refuse(
             "its boxes have other offsets down than across, or several; the SSD fork has one"
         )
-    height, width = (None, None) if tuple(image) == picture.shape[2:] else image
-    return caffe.layer(
-        "PriorBox",
-        x,
-        picture,
-        shape=node.shape(),
-        img_h=height,
-        img_w=width,
-        step_h=step[0],
-        step_w=step[1],
-        **fields,
-    )
+    if tuple(image) != picture.shape[2:]:
+        fields |= {"img_h": image[0], "img_w": image[1]}
+    steps = {"step_h": step[0], "step_w": step[1]}
+    return caffe.layer("PriorBox", x, picture, shape=node.shape(), **fields, **steps)
 
 
 @exporter("mmdnn.caffe::DetectionOutput", doc=f"{SSD}/detection_output_layer.cpp")

@@ -161,26 +161,17 @@ FAST_RCNN = "https://github.com/rbgirshick/caffe-fast-rcnn/blob/fast-rcnn/src/ca
 
 
 @importer("ROIPooling", doc=f"{FAST_RCNN}/roi_pooling_layer.cpp")
-def roi_pooling(
-    layer: ImportedLayer,
-    _op: Op,
-    x: ir.Value,
-    rois: ir.Value,
-    *,
-    pooled_h: int,
-    pooled_w: int,
-    spatial_scale: float,
-) -> Any:
+def roi_pooling(layer: ImportedLayer, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """The maximum of each bin of each region, 0 where a bin lies outside the image."""
-    bins, scale = (pooled_h, pooled_w), spatial_scale
+    p = layer.own()
+    bins = p["pooled_h"], p["pooled_w"]
     if min(bins) < 1 or shape(rois)[1:] not in {(5,), (5, 1, 1)}:
         layer.refuse(f"{bins} bins of regions of shape {shape(rois)}")
     size = image_size(layer, x)
-    attributes = {"pooled_h": bins[0], "pooled_w": bins[1], "spatial_scale": scale}
 
     def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, corners = op.outputs(2).Split(op.Reshape(rois, [-1, 5]), [1, 4], axis=1)
-        rounded = regions.rounded(op, op.Mul(corners, scale))
+        rounded = regions.rounded(op, op.Mul(corners, p["spatial_scale"]))
         ends = op.outputs(4).Split(rounded, axis=1, num_outputs=4)
         rows = regions.inside(op, ends[1], ends[3], bins[0], size[0])
         columns = regions.inside(op, ends[0], ends[2], bins[1], size[1])
@@ -190,35 +181,26 @@ def roi_pooling(
         some = regions.some(op, rows, columns)
         return op.Where(some, pooled, np.float32(0))
 
-    return layer.builder.function("ROIPooling", [x, rois], attributes, body)
+    return layer.builder.function("ROIPooling", [x, rois], p, body)
 
 
 R_FCN = "https://github.com/daijifeng001/caffe-rfcn/blob/r-fcn/src/caffe/layers"
 
 
 @importer("PSROIPooling", doc=f"{R_FCN}/psroi_pooling_layer.cu")
-def psroi_pooling(
-    layer: ImportedLayer,
-    _op: Op,
-    x: ir.Value,
-    rois: ir.Value,
-    *,
-    spatial_scale: float | None,
-    output_dim: int | None,
-    group_size: int | None,
-) -> Any:
+def psroi_pooling(layer: ImportedLayer, _op: Op, x: ir.Value, rois: ir.Value) -> Any:
     """The mean of each bin of each region, from channels of its own; 0 where a bin is empty."""
-    scale, depth, group = spatial_scale, output_dim, group_size
+    p = layer.own()
+    scale, depth, group = p.values()
     if not scale or not depth or not group or min(scale, depth, group) < 0:
-        layer.refuse(f"spatial_scale {scale}, output_dim {depth}, group_size {group}")
+        layer.refuse(f"its parameters are {p}")
     if shape(rois)[1:] not in {(5,), (5, 1, 1)} or shape(x)[1:2] != (depth * group**2,):
         layer.refuse(f"regions of shape {shape(rois)} of pictures of shape {shape(x)}")
     image_size(layer, x)
-    attributes = {"spatial_scale": scale, "output_dim": depth, "group_size": group}
 
     def body(op: Op, x: ir.Value, rois: ir.Value) -> ir.Value:
         image, corners = op.outputs(2).Split(op.Reshape(rois, [-1, 5]), [1, 4], axis=1)
         image = op.Squeeze(op.Cast(image, to=ir.DataType.INT64), [1])
         return regions.own_means(op, x, image, corners, scale=scale, bins=group, group=group)
 
-    return layer.builder.function("PSROIPooling", [x, rois], attributes, body)
+    return layer.builder.function("PSROIPooling", [x, rois], p, body)

@@ -71,33 +71,12 @@ def _parameters(layer: ImportedLayer, text: str) -> dict[str, Any]:
     doc="https://github.com/sanghoon/caffe/blob/pva-faster-rcnn/src/caffe/layers/proposal_layer.cpp",
 )
 def proposal(
-    layer: ImportedLayer,
-    _op: Op,
-    scores: ir.Value,
-    shifts: ir.Value,
-    info: ir.Value,
-    *,
-    feat_stride: int,
-    base_size: int,
-    min_size: int,
-    ratio: Any,
-    scale: Any,
-    pre_nms_topn: int,
-    post_nms_topn: int,
-    nms_thresh: float,
+    layer: ImportedLayer, _op: Op, scores: ir.Value, shifts: ir.Value, info: ir.Value
 ) -> Any:
     """Boxes that are too small come last, with the score 0."""
-    said = {
-        "feat_stride": feat_stride,
-        "base_size": base_size,
-        "min_size": min_size,
-        "ratio": _numbers(layer, ratio),
-        "scale": _numbers(layer, scale),
-        "pre_nms_topn": pre_nms_topn,
-        "post_nms_topn": post_nms_topn,
-        "nms_thresh": nms_thresh,
-    }
-    return _proposals(layer, (scores, shifts, info), said, drops=False)
+    p = layer.own()
+    lists = {name: _numbers(layer, p[name]) for name in ("ratio", "scale")}
+    return _proposals(layer, (scores, shifts, info), p | lists, drops=False)
 
 
 def _numbers(layer: ImportedLayer, said: Any) -> list[float]:
@@ -161,12 +140,9 @@ def _large(op: Op, boxes: ir.Value, info: ir.Value, least: int, *, each: bool) -
 
     PVANET's fourth number, where there is one, is the scale across.
     """
-    columns = [3, 2] if each and known(info, 1) > 3 else [2]
-    scale = op.Slice(info, [2], [4 if len(columns) > 1 else 3], [1])
-    scale = op.Gather(scale, [1, 0], axis=1) if len(columns) > 1 else scale
+    places = np.array([3, 2] if each and known(info, 1) > 3 else [2], np.int64)
+    smallest = op.Mul(op.Gather(info, places, axis=1), np.float32(least))
     low, high = op.outputs(2).Split(boxes, axis=1, num_outputs=2)
-    enough = op.GreaterOrEqual(
-        op.Add(op.Sub(high, low), np.float32(1)), op.Mul(scale, np.float32(least))
-    )
+    enough = op.GreaterOrEqual(op.Add(op.Sub(high, low), np.float32(1)), smallest)
     both = op.ReduceMin(op.Cast(enough, to=ir.DataType.INT32), [1], keepdims=0)
     return op.Cast(both, to=ir.DataType.BOOL)

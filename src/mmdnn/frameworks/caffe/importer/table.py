@@ -88,6 +88,10 @@ class ImportedLayer(importing.ImportedLayer):
             self.refuse(f"its {name} is {value}, which is too much")
         return kind(value)
 
+    def own(self) -> dict[str, Any]:
+        """All that a fork's layer says, by name; see `parameter`."""
+        return {name: self.parameter(name) for name in layer_type(self.type).fields}
+
     def given(self, name: str) -> Any:
         """What the file says of a field that `caffe.proto` lacks, as it stands; None where nothing."""
         return self._given.pop(name, None)
