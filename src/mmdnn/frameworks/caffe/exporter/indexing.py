@@ -43,7 +43,7 @@ def slice_(
             cuts[axis] = kept
     if isinstance(x, Constant):
         return _cut_constant(caffe, x, cuts)
-    like = caffe.network.held.get(node.node.metadata_props.get(LIKE, ""))
+    like = caffe.scope.named(node.node.metadata_props.get(LIKE, ""))
     if like is not None and _crops(x, like, cuts):
         offset = [cuts[axis].start if axis in cuts else 0 for axis in range(2, x.rank)]
         offset = offset[:1] if len(set(offset)) == 1 else offset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import onnx_ir as ir
@@ -15,7 +16,7 @@ from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
 from mmdnn.frameworks.caffe.exporter.recurrent import known_view
 from mmdnn.frameworks.caffe.exporter.table import LIFTED, exporter
-from mmdnn.frameworks.caffe.exporter.writer import Operand, Unfinished, Writer
+from mmdnn.frameworks.caffe.exporter.writer import Operand, Scope, Writer
 from mmdnn.frameworks.caffe.graph import Filler, Network
 from mmdnn.ir import FRAMEWORK, LAYER, TYPE
 from mmdnn.ir.exporting import ExportedNode, Refusals
@@ -111,7 +112,7 @@ def _written(
     while lifted.close(model):
         model = _prepared(model)
     exporter.check(model)
-    return NetworkBuilder(model, lifted, forks, opened).run()
+    return _made(model, lifted, forks, opened)
 
 
 def _prepared(model: ir.Model) -> ir.Model:
@@ -122,100 +123,62 @@ def _prepared(model: ir.Model) -> ir.Model:
     return model
 
 
-class NetworkBuilder:
-    """What the functions of the table write into."""
+def _made(
+    model: ir.Model, lifted: Lifted[lifting.Proposal], forks: frozenset[str], fixed: set[str]
+) -> Network:
+    """The network of a canonical model."""
+    scope, refusals = Scope(forks, notes(model, "caffe")), Refusals("Caffe")
+    inputs = [_input(scope, value, str(value.name) in fixed) for value in model.graph.inputs]
+    for node in model.graph:
+        exported = ExportedNode(node)
+        if not refusals.attempt(exported, partial(_node, scope, exported, lifted)):
+            for output in node.outputs:
+                shape = (dim if isinstance(dim, int) else 1 for dim in output.shape or ())
+                scope.operands.setdefault(output, Blob(tuple(shape), value=output))
+    refusals.check()
+    outputs = [(value, _output(scope, value)) for value in model.graph.outputs]
+    return finish(model.graph.name or "network", scope.drafts, inputs, outputs)
 
-    def __init__(
-        self,
-        model: ir.Model,
-        lifted: Lifted[lifting.Proposal],
-        forks: frozenset[str],
-        fixed: set[str],
-    ) -> None:
-        self.model = model
-        self.lifted = lifted
-        self.fixed = fixed
-        self.network = Unfinished(forks, notes(model, "caffe"))
-        self.operands: dict[ir.Value, Operand] = {}
-        self.refusals = Refusals("Caffe")
 
-    def run(self) -> Network:
-        """The network of the whole model."""
-        inputs = [self._input(value) for value in self.model.graph.inputs]
-        for node in self.model.graph:
-            exported = ExportedNode(node)
-            if not self.refusals.attempt(exported, partial(self._node, exported)):
-                for output in node.outputs:
-                    self.operands.setdefault(output, Blob(_known_shape(output), value=output))
-        self.refusals.check()
-        outputs = [(value, self._output(value)) for value in self.model.graph.outputs]
-        return finish(self.model.graph.name or "network", self.network.drafts, inputs, outputs)
+def _helper(scope: Scope, value: ir.Value) -> Writer:
+    """What writes layers that belong to an input or output."""
+    return Writer(scope, ExportedNode(ir.node("Identity", [], name=str(value.name))))
 
-    def _input(self, value: ir.Value) -> Blob:
-        if value.shape is None:
-            raise ShapeError(f"the shape of input '{value.name}' is not known")
-        shape = tuple(int(dim) for dim in value.shape)  # type: ignore[arg-type]
-        input_ = new_layer("Input", {"shape": [{"dim": list(shape)}]})
-        draft = Draft(value.metadata_props.get(LAYER) or str(value.name), input_, [])
-        blob = Blob(shape, draft, value)
-        draft.tops = [blob]
-        self.network.drafts.append(draft)
-        self.operands[value] = blob
-        if str(value.name) in self.fixed:
-            node = ExportedNode(ir.node("Identity", [], name=str(value.name)))
-            self.operands[value] = Writer(self.network, node).reshape(
-                blob, shape, "fixed", dims=shape
-            )
-        self.network.held[str(value.name)] = blob
-        return blob
 
-    def _output(self, value: ir.Value) -> Blob:
-        operand = self.operand(value)
-        if value.dtype not in {ir.DataType.FLOAT, None}:
-            raise UnsupportedError(
-                f"the output '{value.name}' is {value.dtype.name.lower()}, "
-                "and Caffe computes in float32"
-            )
-        if isinstance(operand, Blob):
-            return operand
-        node = ir.node("Identity", [value], name=str(value.name))
-        blob = Writer(self.network, ExportedNode(node)).blob(operand)
-        blob.value = value
-        return blob
+def _input(scope: Scope, value: ir.Value, fixed: bool) -> Blob:
+    if value.shape is None:
+        raise ShapeError(f"the shape of input '{value.name}' is not known")
+    shape = tuple(int(dim) for dim in value.shape)  # type: ignore[arg-type]
+    input_ = new_layer("Input", {"shape": [{"dim": list(shape)}]})
+    draft = Draft(value.metadata_props.get(LAYER) or str(value.name), input_, [])
+    blob = scope.operands[value] = Blob(shape, draft, value)
+    draft.tops = [blob]
+    scope.drafts.append(draft)
+    if fixed:
+        held = _helper(scope, value).reshape(blob, shape, "fixed", dims=shape)
+        scope.operands[value] = held
+    return blob
 
-    def operand(self, value: ir.Value) -> Operand:
-        """The blob or constant that an IR value is."""
-        if value not in self.operands:
-            assert value.const_value is not None, value.name
-            self.operands[value] = Constant(value)
-        return self.operands[value]
 
-    def _node(self, exported: ExportedNode) -> None:
-        node = exported.node
-        inputs = [None if value is None else self.operand(value) for value in node.inputs]
-        results = self._export(exported, inputs)
-        for index, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
-            if result is not None:
-                self._bind(exported, output, result)
-            elif exported.wants(index):
-                exported.refuse(f"its output {index + 1} is used, which Caffe does not have")
+def _output(scope: Scope, value: ir.Value) -> Blob:
+    operand = scope.operand(value)
+    if value.dtype not in {ir.DataType.FLOAT, None}:
+        raise UnsupportedError(
+            f"the output '{value.name}' is {value.dtype.name.lower()}, "
+            "and Caffe computes in float32"
+        )
+    if isinstance(operand, Constant):
+        operand = _helper(scope, value).blob(operand)
+        operand.value = value
+    return operand
 
-    def _export(self, exported: ExportedNode, inputs: list[Operand | None]) -> list[Operand | None]:
-        node, writer = exported.node, Writer(self.network, exported)
-        if node.domain == LIFTED:
-            return list(lifting.write(writer, self.lifted[node], inputs))
-        for value, operand in zip(node.inputs, inputs, strict=True):
-            if isinstance(operand, Blob) and value is not None:
-                _check_type(exported, value)
-        known = known_view(node, inputs[0] if inputs else None)
-        if known is not None:
-            return [known]
-        made = exporter.write(exported, writer, *inputs)
-        if made is None or isinstance(made, (Blob, Constant)):
-            return [made]
-        return list(made)
 
-    def _bind(self, exported: ExportedNode, output: ir.Value, result: Operand) -> None:
+def _node(scope: Scope, exported: ExportedNode, lifted: Lifted[lifting.Proposal]) -> None:
+    node = exported.node
+    results = _results(scope, exported, lifted)
+    for index, (output, result) in enumerate(zip(node.outputs, results, strict=False)):
+        if result is None and exported.wants(index):
+            exported.refuse(f"its output {index + 1} is used, which Caffe does not have")
         if isinstance(result, Blob):
             shape = output.shape
             if shape is not None and shape.is_static() and tuple(shape) != result.shape:
@@ -224,21 +187,29 @@ class NetworkBuilder:
                 )
             if result.value is None and output.dtype in {ir.DataType.FLOAT, None}:
                 result.value = output
-            self.network.held[str(output.name)] = result
-        self.operands[output] = result
+        if result is not None:
+            scope.operands[output] = result
 
 
-def _known_shape(value: ir.Value) -> tuple[int, ...]:
-    return tuple(dim if isinstance(dim, int) else 1 for dim in value.shape or ())
+def _results(
+    scope: Scope, exported: ExportedNode, lifted: Lifted[lifting.Proposal]
+) -> Sequence[Operand | None]:
+    node, writer = exported.node, Writer(scope, exported)
+    inputs = [None if value is None else scope.operand(value) for value in node.inputs]
+    if node.domain == LIFTED:
+        return lifting.write(writer, lifted[node], inputs)
+    for value, operand in zip(node.inputs, inputs, strict=True):
+        if isinstance(operand, Blob) and value is not None:
+            _check_type(exported, value)
+    known = known_view(node, inputs[0] if inputs else None)
+    made = known or exporter.write(exported, writer, *inputs)
+    return [made] if made is None or isinstance(made, (Blob, Constant)) else list(made)
 
 
 def _check_type(exported: ExportedNode, value: ir.Value) -> None:
-    if value.dtype in {ir.DataType.FLOAT, None}:
+    kind = value.dtype
+    if kind is None or kind == ir.DataType.FLOAT:
         return
-    may = TRUTHS if value.dtype == ir.DataType.BOOL else INTEGERS if _is_integer(value) else ()
+    may = TRUTHS if kind == ir.DataType.BOOL else INTEGERS if kind.is_integer() else ()
     if exported.type not in may:
-        exported.refuse(f"its input is {value.dtype.name.lower()}, and Caffe computes in float32")
-
-
-def _is_integer(value: ir.Value) -> bool:
-    return value.dtype is not None and value.dtype.is_integer()
+        exported.refuse(f"its input is {kind.name.lower()}, and Caffe computes in float32")

@@ -152,7 +152,7 @@ def _cont(caffe: Writer, steps: int, streams: int, *, begins: bool) -> Blob:
 def _shared(caffe: Writer, name: str, numbers: list[float], shapes: list[tuple[int, ...]]) -> Blob:
     """Blobs of one number each, one after the other; the same blob whenever they are asked for."""
     key = (name, tuple(numbers), tuple(shapes))
-    known = caffe.network.shared
+    known = caffe.scope.shared
     if key not in known:
         fillers = [{"type": "constant", "value": number} for number in numbers]
         param: dict[str, Any] = {

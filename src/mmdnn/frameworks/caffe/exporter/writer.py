@@ -18,7 +18,7 @@ Operand: TypeAlias = Blob | Constant
 
 
 @dataclass(eq=False)
-class Unfinished:
+class Scope:
     """A network as far as it is written.
 
     Attributes:
@@ -26,27 +26,39 @@ class Unfinished:
         note: What to write down of a node, by its metadata.
         drafts: Its layers, in order.
         shared: Blobs that several layers ask for, by what they are.
-        held: The blobs that are values of the IR, by their names.
+        operands: What holds each value of the IR.
     """
 
     forks: frozenset[str]
     note: Callable[[Mapping[str, str]], str]
     drafts: list[Draft] = field(default_factory=list)
     shared: dict[object, Blob] = field(default_factory=dict)
-    held: dict[str, Blob] = field(default_factory=dict)
+    operands: dict[ir.Value, Operand] = field(default_factory=dict)
+
+    def operand(self, value: ir.Value) -> Operand:
+        """The blob or constant that a value is."""
+        if value not in self.operands:
+            assert value.const_value is not None, value.name
+            self.operands[value] = Constant(value)
+        return self.operands[value]
+
+    def named(self, name: str) -> Blob | None:
+        """The blob that is the value of that name."""
+        found = (x for value, x in self.operands.items() if value.name == name)
+        return next((x for x in found if isinstance(x, Blob)), None)
 
 
 class Writer:
     """What an exporting function writes with."""
 
-    def __init__(self, network: Unfinished, node: ExportedNode) -> None:
-        self.network = network
+    def __init__(self, scope: Scope, node: ExportedNode) -> None:
+        self.scope = scope
         self.node = node
 
     def has(self, type_: str) -> bool:
         """Whether there is such a layer where the result is for."""
         fork = layer_type(type_).fork
-        return not fork or fork in self.network.forks
+        return not fork or fork in self.scope.forks
 
     def layer(
         self, type_: str, *bottoms: Operand, shape: Sequence[int] | None = None, **said: Any
@@ -96,11 +108,11 @@ class Writer:
             list(blobs),
             origin=self.node.source_layer,
             in_place=in_place,
-            note=self.network.note(self.node.node.metadata_props),
+            note=self.scope.note(self.node.node.metadata_props),
             unknown={row.block: unknown} if unknown else {},
         )
         draft.tops = [Blob(tuple(shape), draft) for shape in shapes]
-        self.network.drafts.append(draft)
+        self.scope.drafts.append(draft)
         return draft.tops
 
     def blob(self, x: Operand) -> Blob:
