@@ -30,18 +30,11 @@ def covered(constant: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[i
     return own[0], x[own[0] : own[-1] + 1]
 
 
-def along(
-    node: ExportedNode,
-    caffe: Writer,
-    kind: str,
-    x: Blob,
-    constant: Constant,
-    make: Make | None = None,
-) -> Blob:
+def along(caffe: Writer, kind: str, x: Blob, constant: Constant, make: Make | None = None) -> Blob:
     """A Scale or Bias of x by a constant, its axes found by its shape."""
     found = covered(constant.shape, x.shape)
     if found is None:
-        node.refuse(
+        caffe.node.refuse(
             f"{list(x.shape)} and a constant of {list(constant.shape)}: it would be repeated"
         )
     axis, sizes = found
@@ -55,7 +48,7 @@ def along(
             array = array.reshape(own).astype(np.float32)
             return np.broadcast_to(make(array) if make else array, sizes)
 
-        tensor = constant.derive((kind, node.type), derived, sizes)
+        tensor = constant.derive((kind, caffe.node.type), derived, sizes)
     return caffe.layer(kind, x, blobs=[tensor], axis=axis, num_axes=len(sizes))
 
 
@@ -64,18 +57,16 @@ def _prefers_blob(node: ExportedNode, constant: Constant) -> bool:
     return node.source_type in {"Scale", "Bias"} and constant.is_weight
 
 
-def plus(node: ExportedNode, caffe: Writer, x: Blob, constant: Constant, sign: float = 1.0) -> Blob:
-    number = None if _prefers_blob(node, constant) else caffe.number(constant)
+def plus(caffe: Writer, x: Blob, constant: Constant, sign: float = 1.0) -> Blob:
+    number = None if _prefers_blob(caffe.node, constant) else caffe.number(constant)
     if number is not None and len(constant.shape) <= len(x.shape):
         return caffe.power(x, shift=sign * number)
-    return _with_bias(node, caffe, x, constant, sign) or along(
-        node, caffe, "Bias", x, constant, None if sign == 1 else np.negative
+    return _with_bias(caffe, x, constant, sign) or along(
+        caffe, "Bias", x, constant, None if sign == 1 else np.negative
     )
 
 
-def _with_bias(
-    node: ExportedNode, caffe: Writer, x: Blob, constant: Constant, sign: float
-) -> Blob | None:
+def _with_bias(caffe: Writer, x: Blob, constant: Constant, sign: float) -> Blob | None:
     """The Scale or inner product before it, with this bias, where it has none and covers as much."""
     scale, product = caffe.before(x, "Scale"), caffe.before(x, "InnerProduct")
     maker, found = scale or product, covered(constant.shape, x.shape)
@@ -100,11 +91,11 @@ def _with_bias(
     return y
 
 
-def times(node: ExportedNode, caffe: Writer, x: Blob, constant: Constant) -> Blob:
-    number = None if _prefers_blob(node, constant) else caffe.number(constant)
+def times(caffe: Writer, x: Blob, constant: Constant) -> Blob:
+    number = None if _prefers_blob(caffe.node, constant) else caffe.number(constant)
     if number is not None and len(constant.shape) <= len(x.shape):
         return caffe.power(x, scale=number)
-    return along(node, caffe, "Scale", x, constant)
+    return along(caffe, "Scale", x, constant)
 
 
 def both(caffe: Writer, a: Blob, b: Blob, kind: str) -> Blob | None:
@@ -133,14 +124,12 @@ def _span(y: tuple[int, ...], x: tuple[int, ...]) -> tuple[int, tuple[int, ...]]
     return (axis, sizes) if aligned[axis:end] == sizes else None
 
 
-def repeated(
-    node: ExportedNode, caffe: Writer, x: Blob, shape: tuple[int, ...], suffix: str
-) -> Blob:
+def repeated(caffe: Writer, x: Blob, shape: tuple[int, ...], suffix: str) -> Blob:
     """X broadcast to a shape."""
     x = caffe.reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape, suffix=f"{suffix}_aligned")
     for axis, (size, wanted) in enumerate(zip(x.shape, shape, strict=True)):
         if size != wanted and size != 1:
-            node.refuse(f"{list(x.shape)} cannot be repeated to {list(shape)}")
+            caffe.node.refuse(f"{list(x.shape)} cannot be repeated to {list(shape)}")
         if size != wanted:
             tiled = x.resized(axis, wanted)
             x = caffe.layer(
@@ -149,8 +138,8 @@ def repeated(
     return x
 
 
-def alike(node: ExportedNode, caffe: Writer, *operands: Operand) -> list[Blob]:
+def alike(caffe: Writer, *operands: Operand) -> list[Blob]:
     """Blobs of the shape that they all broadcast to."""
     blobs = [caffe.blob(x) for x in operands]
     shape = np.broadcast_shapes(*(blob.shape for blob in blobs))
-    return [repeated(node, caffe, x, shape, f"repeat{i}") for i, x in enumerate(blobs)]
+    return [repeated(caffe, x, shape, f"repeat{i}") for i, x in enumerate(blobs)]

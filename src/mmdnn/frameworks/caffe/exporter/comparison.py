@@ -47,8 +47,8 @@ def _limit(caffe: Writer, x: Operand, y: Operand) -> float | None:
     return number if fits and number is not None and math.isfinite(number) else None
 
 
-def _difference(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return caffe.sum(*alike(node, caffe, a, b), coeff=[1.0, -1.0], suffix="difference")
+def _difference(caffe: Writer, a: Operand, b: Operand) -> Blob:
+    return caffe.sum(*alike(caffe, a, b), coeff=[1.0, -1.0], suffix="difference")
 
 
 def _with_number(
@@ -63,32 +63,32 @@ def _with_number(
     return None
 
 
-def _greater(node: ExportedNode, caffe: Writer, a: Operand, b: Operand, suffix: str = "") -> Blob:
+def _greater(caffe: Writer, a: Operand, b: Operand, suffix: str = "") -> Blob:
     found = _with_number(caffe, a, b, above, suffix)
-    return found or above(caffe, _difference(node, caffe, a, b), 0.0, suffix)
+    return found or above(caffe, _difference(caffe, a, b), 0.0, suffix)
 
 
 @exporter("Greater", "Less", doc=PAGE)
 def greater(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return _greater(node, caffe, *((a, b) if node.type == "Greater" else (b, a)))
+    return _greater(caffe, *((a, b) if node.type == "Greater" else (b, a)))
 
 
 @exporter("GreaterOrEqual", "LessOrEqual", doc=PAGE)
 def not_less(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     a, b = (a, b) if node.type == "GreaterOrEqual" else (b, a)
     found = _with_number(caffe, a, b, at_least)
-    return found or opposite(caffe, _greater(node, caffe, b, a, "less"))
+    return found or opposite(caffe, _greater(caffe, b, a, "less"))
 
 
 @exporter("Equal", doc=PAGE)
-def equal(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+def equal(_node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     """Neither above nor below."""
     x, y = (b, a) if isinstance(a, Constant) else (a, b)
     limit = _limit(caffe, x, y)
     if limit is not None and isinstance(x, Blob):
         both = at_least(caffe, x, limit, "least"), above(caffe, x, limit, "above")
         return caffe.sum(*both, coeff=[1.0, -1.0])
-    gap = _difference(node, caffe, x, y)
+    gap = _difference(caffe, x, y)
     up = above(caffe, gap, 0.0, "above")
     down = above(caffe, caffe.power(gap, scale=-1.0, suffix="negative"), 0.0, "below")
     return opposite(caffe, caffe.sum(up, down, suffix="unequal"))
@@ -100,19 +100,19 @@ def not_(_node: ExportedNode, caffe: Writer, x: Operand) -> Blob:
 
 
 @exporter("And", doc=f"{TUTORIAL}/eltwise.html")
-def and_(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return caffe.product(*alike(node, caffe, a, b))
+def and_(_node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+    return caffe.product(*alike(caffe, a, b))
 
 
 @exporter("Or", doc=f"{TUTORIAL}/eltwise.html")
-def or_(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    both = alike(node, caffe, a, b)
+def or_(_node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+    both = alike(caffe, a, b)
     return caffe.layer("Eltwise", *both, operation="MAX")
 
 
 @exporter("Xor", doc=f"{TUTORIAL}/absval.html")
-def xor(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
-    return caffe.layer("AbsVal", _difference(node, caffe, a, b))
+def xor(_node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+    return caffe.layer("AbsVal", _difference(caffe, a, b))
 
 
 @exporter("Where", doc=f"{TUTORIAL}/eltwise.html")
@@ -123,9 +123,7 @@ def where(node: ExportedNode, caffe: Writer, truth: Operand, a: Operand, b: Oper
     number -inf: that is the logarithm of 0.
     """
     limits = [caffe.number(x) for x in (a, b)]
-    blobs = alike(
-        node, caffe, truth, *(x for x, n in zip((a, b), limits, strict=True) if n is None)
-    )
+    blobs = alike(caffe, truth, *(x for x, n in zip((a, b), limits, strict=True) if n is None))
     chosen, rest = blobs[0], iter(blobs[1:])
     terms: list[Blob] = []
     for number, side, value in zip(limits, (1, 0), node.node.inputs[1:], strict=True):

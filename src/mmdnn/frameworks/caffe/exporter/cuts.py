@@ -8,7 +8,6 @@ from itertools import accumulate, pairwise
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.writer import Writer
-from mmdnn.ir.exporting import ExportedNode
 
 MOST_PARTS = 64
 """Into so many parts an axis is cut, at most."""
@@ -36,9 +35,7 @@ def joined(caffe: Writer, blobs: Sequence[Blob], axis: int, suffix: str = "") ->
     return caffe.layer("Concat", *blobs, shape=whole, suffix=suffix, axis=axis)
 
 
-def picked(
-    node: ExportedNode, caffe: Writer, x: Blob, axis: int, places: Sequence[int], suffix: str = ""
-) -> Blob:
+def picked(caffe: Writer, x: Blob, axis: int, places: Sequence[int], suffix: str = "") -> Blob:
     """The elements of an axis at these places, in this order, each as often as it is named."""
     runs = list(_runs(places))
     if len(runs) == 1:
@@ -47,7 +44,9 @@ def picked(
     edges = sorted({0, size, *(edge for run in runs for edge in run)})
     count = sum(1 for start, end in runs for edge in edges[:-1] if start <= edge < end)
     if max(count, len(edges)) > MOST_PARTS:
-        node.refuse(f"it takes {count} parts of {size} and puts them together in another order")
+        caffe.node.refuse(
+            f"it takes {count} parts of {size} and puts them together in another order"
+        )
     cut = parts(caffe, x, axis, [b - a for a, b in pairwise(edges)], "parts")
     by_edge = dict(zip(edges, cut, strict=False))
     wanted = [by_edge[e] for start, end in runs for e in edges[:-1] if start <= e < end]

@@ -32,33 +32,33 @@ powers("Reciprocal", power=-1.0)
 
 
 @exporter("Add", doc=f"{TUTORIAL}/eltwise.html")
-def add(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+def add(_node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     a, b = _constant_last(a, b)
     if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
-        return plus(node, caffe, a, b)
+        return plus(caffe, a, b)
     x, y = caffe.blob(a), caffe.blob(b)
-    return both(caffe, x, y, "Bias") or caffe.sum(*alike(node, caffe, x, y))
+    return both(caffe, x, y, "Bias") or caffe.sum(*alike(caffe, x, y))
 
 
 @exporter("Sub", doc=f"{TUTORIAL}/eltwise.html")
-def sub(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+def sub(_node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
-        return plus(node, caffe, a, b, sign=-1.0)
+        return plus(caffe, a, b, sign=-1.0)
     if isinstance(b, Blob) and isinstance(a, Constant) and covered(a.shape, b.shape):
         number = caffe.number(a)
         if number is not None:
             return caffe.power(b, scale=-1.0, shift=number)
-        return plus(node, caffe, caffe.power(b, scale=-1.0, suffix="negative"), a)
-    return caffe.sum(*alike(node, caffe, a, b), coeff=[1.0, -1.0])
+        return plus(caffe, caffe.power(b, scale=-1.0, suffix="negative"), a)
+    return caffe.sum(*alike(caffe, a, b), coeff=[1.0, -1.0])
 
 
 @exporter("Mul", doc=f"{TUTORIAL}/scale.html")
-def mul(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
+def mul(_node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
     a, b = _constant_last(a, b)
     if isinstance(a, Blob) and isinstance(b, Constant) and covered(b.shape, a.shape):
-        return times(node, caffe, a, b)
+        return times(caffe, a, b)
     x, y = caffe.blob(a), caffe.blob(b)
-    return both(caffe, x, y, "Scale") or caffe.product(*alike(node, caffe, x, y))
+    return both(caffe, x, y, "Scale") or caffe.product(*alike(caffe, x, y))
 
 
 @exporter("Div", doc=f"{TUTORIAL}/power.html")
@@ -67,7 +67,7 @@ def div(node: ExportedNode, caffe: Writer, a: Operand, b: Operand) -> Blob:
         number = caffe.number(b)
         if number is not None:
             return caffe.power(a, scale=float(np.float32(1) / np.float32(number)))
-        return along(node, caffe, "Scale", a, b, lambda array: np.float32(1) / array)
+        return along(caffe, "Scale", a, b, lambda array: np.float32(1) / array)
     inverse = caffe.power(caffe.blob(b), power=-1.0, suffix="inverse")
     return mul(node, caffe, a, inverse)
 
@@ -85,14 +85,14 @@ def pow_(node: ExportedNode, caffe: Writer, x: Operand, exponent: Operand) -> Bl
 
 
 @exporter("Sum", doc=f"{TUTORIAL}/eltwise.html")
-def sum_(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
-    blobs = alike(node, caffe, *terms)
+def sum_(_node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
+    blobs = alike(caffe, *terms)
     return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs)
 
 
 @exporter("Mean", doc=f"{TUTORIAL}/eltwise.html")
-def mean(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
-    blobs = alike(node, caffe, *terms)
+def mean(_node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
+    blobs = alike(caffe, *terms)
     share = [1 / len(blobs)] * len(blobs)
     return blobs[0] if len(blobs) == 1 else caffe.sum(*blobs, coeff=share)
 
@@ -104,14 +104,14 @@ def _maximum(caffe: Writer, blobs: list[Blob], suffix: str = "") -> Blob:
 
 
 @exporter("Max", doc=f"{TUTORIAL}/eltwise.html")
-def max_(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
-    return _maximum(caffe, alike(node, caffe, *terms))
+def max_(_node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
+    return _maximum(caffe, alike(caffe, *terms))
 
 
 @exporter("Min", doc=f"{TUTORIAL}/eltwise.html")
-def min_(node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
+def min_(_node: ExportedNode, caffe: Writer, *terms: Operand) -> Blob:
     """The negative of the maximum of the negatives."""
-    blobs = alike(node, caffe, *terms)
+    blobs = alike(caffe, *terms)
     if len(blobs) == 1:
         return blobs[0]
     minus = [caffe.power(x, scale=-1.0, suffix=f"negative{i}") for i, x in enumerate(blobs)]

@@ -52,7 +52,7 @@ def slice_(
         )
     for axis, kept in cuts.items():
         last = axis == list(cuts)[-1]
-        x = _kept(node, caffe, x, axis, kept, "" if last else f"axis{axis}")
+        x = _kept(caffe, x, axis, kept, "" if last else f"axis{axis}")
     return x
 
 
@@ -76,10 +76,10 @@ def _slice(begin: int, stop: int, step: int) -> slice:
     return slice(begin, None if step < 0 and stop < -(1 << 30) else stop, step)
 
 
-def _kept(node: ExportedNode, caffe: Writer, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
+def _kept(caffe: Writer, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
     """Every so many pixels are a Pooling of one pixel; else what is kept is cut out."""
     if len(x.shape) != 4 or axis < 2 or kept.step < 2:
-        return picked(node, caffe, x, axis, kept, suffix)
+        return picked(caffe, x, axis, kept, suffix)
     x = caffe.cut(x, axis, kept[0], kept[-1] - kept[0] + 1, f"{suffix or 'axis'}_from")
     shape = (*x.shape[:axis], len(kept), *x.shape[axis + 1 :])
     return caffe.layer(
@@ -107,7 +107,7 @@ def gather(node: ExportedNode, caffe: Writer, data: Operand, index: Operand, *, 
         places = [int(i) % data.shape[axis] for i in index.array().reshape(-1)]
         if not places:
             node.refuse("it takes nothing")
-        cut = picked(node, caffe, data, axis, places, "" if len(index.shape) == 1 else "rows")
+        cut = picked(caffe, data, axis, places, "" if len(index.shape) == 1 else "rows")
         return cut if len(index.shape) == 1 else caffe.reshape(cut, node.shape())
     if isinstance(data, Blob) and isinstance(index, Blob) and axis == 0 and len(index.shape) == 1:
         return caffe.layer("BatchReindex", data, index, shape=node.shape())
@@ -144,7 +144,7 @@ def gather_elements(
         )
     size = x.shape[axis]
     steps = ir.tensor(-np.arange(size, dtype=np.float32))
-    wide = repeated(node, caffe, index, x.shape, "index")
+    wide = repeated(caffe, index, x.shape, "index")
     gap = caffe.layer("Bias", wide, blobs=[steps], suffix="gap", axis=axis)
     both = at_least(caffe, gap, 0.0, "from"), at_least(caffe, gap, 1.0, "to")
     mask = caffe.sum(*both, coeff=[1.0, -1.0], suffix="mask")

@@ -174,49 +174,49 @@ def along_axis(caffe: Writer, x: Blob, axis: int, matrix: np.ndarray, suffix: st
 @exporter("MatMul", doc=PAGE)
 def matmul(node: ExportedNode, caffe: Writer, x: Operand, y: Operand) -> Blob:
     if isinstance(x, Blob) and isinstance(y, Constant):
-        weight = _matrix(node, caffe, x, y)
+        weight = _matrix(caffe, x, y)
         if len(x.shape) < 2:
             node.refuse(f"a product of {list(x.shape)} and {list(y.shape)}")
         blobs, transpose = stored(node, weight, rows=False)
         return inner_product(caffe, x, blobs, transpose, x.shape[:-1], weight.shape[1])
     if isinstance(x, Constant) and isinstance(y, Blob):
-        weight = _matrix(node, caffe, y, x)
+        weight = _matrix(caffe, y, x)
         if len(y.shape) < 2:
             node.refuse(f"a product of {list(x.shape)} and {list(y.shape)}")
         axis = len(y.shape) - 2
         return mixed(caffe, y, axis, axis + 1, weight.shaped(weight.shape))
     if isinstance(x, Blob) and isinstance(y, Blob):
-        return _both(node, caffe, x, y)
+        return _both(caffe, x, y)
     node.refuse("both its inputs are constant")
     return None
 
 
-def _matrix(node: ExportedNode, caffe: Writer, x: Blob, weight: Constant) -> Constant:
+def _matrix(caffe: Writer, x: Blob, weight: Constant) -> Constant:
     """A constant of two axes that count."""
     if (
         len(weight.shape) < 2
         or set(weight.shape[:-2]) - {1}
         or len(weight.shape) > len(x.shape) + 2
     ):
-        node.refuse(f"a product of {list(x.shape)} and {list(weight.shape)}")
+        caffe.node.refuse(f"a product of {list(x.shape)} and {list(weight.shape)}")
     if len(weight.shape) == 2:
         return weight
     return caffe.constant(weight.shaped(weight.shape[-2:]), weight)
 
 
-def _both(node: ExportedNode, caffe: Writer, x: Blob, y: Blob) -> Blob:
+def _both(caffe: Writer, x: Blob, y: Blob) -> Blob:
     """All products x[i, k] y[k, j], and their sums over k."""
     a = caffe.reshape(x, (1, *x.shape), suffix="row") if len(x.shape) == 1 else x
     b = caffe.reshape(y, (*y.shape, 1), suffix="column") if len(y.shape) == 1 else y
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     (rows, inner), columns = a.shape[-2:], b.shape[-1]
     if np.prod([*lead, rows, inner, columns], dtype=np.int64) > LARGEST:
-        node.refuse(f"a product of {list(x.shape)} and {list(y.shape)}, both computed")
-    a = repeated(node, caffe, a, (*lead, rows, inner), "left")
-    b = repeated(node, caffe, b, (*lead, inner, columns), "right")
+        caffe.node.refuse(f"a product of {list(x.shape)} and {list(y.shape)}, both computed")
+    a = repeated(caffe, a, (*lead, rows, inner), "left")
+    b = repeated(caffe, b, (*lead, inner, columns), "right")
     b = caffe.reshape(b, (*lead, 1, inner, columns), suffix="right_wide")
-    b = repeated(node, caffe, b, (*lead, rows, inner, columns), "right_rows")
+    b = repeated(caffe, b, (*lead, rows, inner, columns), "right_rows")
     products = caffe.layer("Scale", b, a, suffix="products", axis=0)
     ones = ir.tensor(np.ones((1, inner), np.float32))
     place = len(lead) + 1
-    return mixed(caffe, products, place, place + 1, ones, to=node.shape())
+    return mixed(caffe, products, place, place + 1, ones, to=caffe.node.shape())

@@ -50,7 +50,7 @@ def batch_normalization(
         eps=epsilon,
         moving_average_fraction=momentum,
     )
-    return _scaled(node, caffe, y, gamma, beta) if scaled else y
+    return _scaled(caffe, y, gamma, beta) if scaled else y
 
 
 def _factor(mean: Constant) -> ir.TensorProtocol:
@@ -62,7 +62,7 @@ def _differs(constant: Constant, neutral: float) -> bool:
     return constant.is_weight or constant.uniform() != neutral
 
 
-def _scaled(node: ExportedNode, caffe: Writer, y: Blob, gamma: Constant, beta: Constant) -> Blob:
+def _scaled(caffe: Writer, y: Blob, gamma: Constant, beta: Constant) -> Blob:
     shift = _differs(beta, 0.0)
     own = gamma.value.metadata_props.get(LAYER, "")
     blobs = [gamma.shaped(y.shape[1:2]), *([beta.shaped(y.shape[1:2])] if shift else [])]
@@ -70,7 +70,7 @@ def _scaled(node: ExportedNode, caffe: Writer, y: Blob, gamma: Constant, beta: C
         "Scale",
         y,
         blobs=blobs,
-        name=own or node.layer,
+        name=own or caffe.node.layer,
         suffix="" if own else "scale",
         in_place=True,
         bias_term=shift,
@@ -100,33 +100,31 @@ def _normalised(caffe: Writer, x: Blob, rows: int, epsilon: float) -> Blob:
     return caffe.reshape(normal, x.shape, suffix="whole", dims=[-1, *x.shape[1:]])
 
 
-def _affine(
-    node: ExportedNode, caffe: Writer, x: Blob, *operands: Operand | None, channels: bool = False
-) -> Blob:
+def _affine(caffe: Writer, x: Blob, *operands: Operand | None, channels: bool = False) -> Blob:
     """Factors and what is added, for each channel or for the axes that their shapes say."""
     for kind, constant in zip(("Scale", "Bias"), operands, strict=True):
         if constant is None:
             continue
         if not isinstance(constant, Constant):
-            node.refuse("its factors are computed while the model runs")
+            caffe.node.refuse("its factors are computed while the model runs")
         if channels:
             x = caffe.layer(kind, x, blobs=[constant.shaped(x.shape[1:2])], axis=1)
         else:
-            x = along(node, caffe, kind, x, constant)
+            x = along(caffe, kind, x, constant)
     return x
 
 
 @exporter("InstanceNormalization", doc=PAGE)
 def instance_normalization(
-    node: ExportedNode, caffe: Writer, x: Blob, weight: Operand, bias: Operand, *, epsilon: float
+    _node: ExportedNode, caffe: Writer, x: Blob, weight: Operand, bias: Operand, *, epsilon: float
 ) -> Blob:
     y = _normalised(caffe, x, x.shape[0] * x.shape[1], epsilon)
-    return _affine(node, caffe, y, weight, bias, channels=True)
+    return _affine(caffe, y, weight, bias, channels=True)
 
 
 @exporter("GroupNormalization", doc=PAGE, unused="stash_type")
 def group_normalization(
-    node: ExportedNode,
+    _node: ExportedNode,
     caffe: Writer,
     x: Blob,
     weight: Operand,
@@ -136,7 +134,7 @@ def group_normalization(
     num_groups: int,
 ) -> Blob:
     y = _normalised(caffe, x, x.shape[0] * num_groups, epsilon)
-    return _affine(node, caffe, y, weight, bias, channels=True)
+    return _affine(caffe, y, weight, bias, channels=True)
 
 
 @exporter("LayerNormalization", doc=PAGE, unused="stash_type")
@@ -152,7 +150,7 @@ def layer_normalization(
 ) -> Sequence[Blob | None]:
     rows = math.prod(x.shape[: node.axis(x, axis)])
     y = _normalised(caffe, x, rows, epsilon)
-    return [_affine(node, caffe, y, weight, bias), None, None]
+    return [_affine(caffe, y, weight, bias), None, None]
 
 
 @exporter("LRN", doc=f"{TUTORIAL}/lrn.html")

@@ -37,9 +37,7 @@ def pad(
     around = {axis: both for axis, both in around.items() if any(both)}
     if mode != "constant":
         for axis, both in around.items():
-            x = _mirrored(
-                node, caffe, x, axis, both, mode, "" if axis == max(around) else f"pad{axis}"
-            )
+            x = _mirrored(caffe, x, axis, both, mode, "" if axis == max(around) else f"pad{axis}")
         return x
     spatial = rank == 4 and not number and set(around) <= {2, 3}
     if spatial and around and min(min(both) for both in around.values()) >= 0:
@@ -50,19 +48,13 @@ def pad(
 
 
 def _mirrored(
-    node: ExportedNode,
-    caffe: Writer,
-    x: Blob,
-    axis: int,
-    both: tuple[int, int],
-    mode: str,
-    suffix: str,
+    caffe: Writer, x: Blob, axis: int, both: tuple[int, int], mode: str, suffix: str
 ) -> Blob:
     """What is beside an axis is taken from it; `numpy.pad` has the same modes."""
     if min(both) < 0 or (mode != "edge" and max(both) >= x.shape[axis]):
-        node.refuse(f"padding {x.shape[axis]} by {both}, by {mode}")
+        caffe.node.refuse(f"padding {x.shape[axis]} by {both}, by {mode}")
     places = np.pad(np.arange(x.shape[axis]), both, mode=mode)  # type: ignore[call-overload]
-    return picked(node, caffe, x, axis, places.tolist(), suffix)
+    return picked(caffe, x, axis, places.tolist(), suffix)
 
 
 def _zeros_around(caffe: Writer, x: Blob, around: dict[int, tuple[int, int]]) -> Blob:

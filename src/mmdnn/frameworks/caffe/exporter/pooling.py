@@ -85,24 +85,21 @@ def _fit(axes: list[tuple[Axis, int]]) -> list[Fit] | None:
     return None
 
 
-def _pool(
-    node: ExportedNode, caffe: Writer, x: Blob, method: str, window: Window, counts_padding: bool
-) -> Blob:
+def _pool(caffe: Writer, x: Blob, method: str, window: Window, counts_padding: bool) -> Blob:
     if set(window.dilations) != {1}:
-        node.refuse(f"its window is dilated by {window.dilations}")
-    axes = list(zip(window.axes, node.shape()[2:], strict=True))
+        caffe.node.refuse(f"its window is dilated by {window.dilations}")
+    axes = list(zip(window.axes, caffe.node.shape()[2:], strict=True))
     if len(x.shape) == 4:
-        return _pooled(node, caffe, x, method, axes, counts_padding)
+        return _pooled(caffe, x, method, axes, counts_padding)
     if len(x.shape) != 3:
-        node.refuse(f"Caffe pools pictures, and there are {len(x.shape)} axes")
+        caffe.node.refuse(f"Caffe pools pictures, and there are {len(x.shape)} axes")
     axes.append((Axis(1, 1), 1))  # a row of numbers is a picture one pixel wide
     picture = caffe.reshape(x, (*x.shape, 1), suffix="picture")
-    pooled = _pooled(node, caffe, picture, method, axes, counts_padding, suffix="pool")
-    return caffe.reshape(pooled, node.shape())
+    pooled = _pooled(caffe, picture, method, axes, counts_padding, suffix="pool")
+    return caffe.reshape(pooled, caffe.node.shape())
 
 
 def _pooled(
-    node: ExportedNode,
     caffe: Writer,
     x: Blob,
     method: str,
@@ -112,7 +109,7 @@ def _pooled(
 ) -> Blob:
     fits = _fit(axes)
     if fits is None:
-        node.refuse("no padding of Caffe's gives these windows")
+        caffe.node.refuse("no padding of Caffe's gives these windows")
     sizes = tuple(fit.windows for fit in fits)
     counts = tuple(fit.count for fit in fits)
     quotients = _quotients(fits, counts_padding=counts_padding) if method == "AVE" else None
@@ -150,15 +147,15 @@ def _quotients(fits: list[Fit], *, counts_padding: bool) -> np.ndarray | None:
 
 
 @exporter("MaxPool", doc=PAGE, unused="storage_order")
-def max_pool(node: ExportedNode, caffe: Writer, x: Blob, *, window: Window) -> list[Blob | None]:
-    return [_pool(node, caffe, x, "MAX", window, counts_padding=False), None]
+def max_pool(_node: ExportedNode, caffe: Writer, x: Blob, *, window: Window) -> list[Blob | None]:
+    return [_pool(caffe, x, "MAX", window, counts_padding=False), None]
 
 
 @exporter("AveragePool", doc=PAGE)
 def average_pool(
-    node: ExportedNode, caffe: Writer, x: Blob, *, window: Window, count_include_pad: int
+    _node: ExportedNode, caffe: Writer, x: Blob, *, window: Window, count_include_pad: int
 ) -> Blob:
-    return _pool(node, caffe, x, "AVE", window, counts_padding=bool(count_include_pad))
+    return _pool(caffe, x, "AVE", window, counts_padding=bool(count_include_pad))
 
 
 def global_pool(caffe: Writer, x: Blob, method: str, suffix: str = "") -> Blob:
@@ -167,12 +164,7 @@ def global_pool(caffe: Writer, x: Blob, method: str, suffix: str = "") -> Blob:
         rest = math.prod(x.shape[2:])
         x = caffe.reshape(x, (*x.shape[:2], rest, 1), suffix="picture")
     return caffe.layer(
-        "Pooling",
-        x,
-        shape=(*x.shape[:2], 1, 1),
-        suffix=suffix,
-        pool=method,
-        global_pooling=True,
+        "Pooling", x, shape=(*x.shape[:2], 1, 1), suffix=suffix, pool=method, global_pooling=True
     )
 
 

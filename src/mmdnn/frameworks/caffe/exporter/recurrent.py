@@ -50,7 +50,6 @@ def is_spelled_out(node: ir.Node) -> bool:
 class _Layer:
     """One direction of a node."""
 
-    node: ExportedNode
     caffe: Writer
     said: Recurrent
     way: int
@@ -73,7 +72,7 @@ class _Layer:
         backwards = self.said.backwards[self.way]
         x = self._backwards(x, "input") if backwards else x
         exposed = any(state is not None for state in self.states)
-        exposed |= self.said.kind == "RNN" or (ends and self.node.wants(2))
+        exposed |= self.said.kind == "RNN" or (ends and self.caffe.node.wants(2))
         tops = [(steps, streams, self.size)]
         given: list[Blob] = []
         if exposed:
@@ -161,10 +160,7 @@ def _shared(caffe: Writer, name: str, numbers: list[float], shapes: list[tuple[i
         }
         whole = len(shapes) == 1
         tops = caffe.layers(
-            "DummyData",
-            shapes=shapes,
-            name=name if whole else f"{name}_parts",
-            **param,
+            "DummyData", shapes=shapes, name=name if whole else f"{name}_parts", **param
         )
         total = (sum(shape[0] for shape in shapes), *shapes[0][1:])
         known[key] = (
@@ -184,7 +180,7 @@ def recurrent(
     blob, states = caffe.blob(x), rest[4 : 6 if said.kind == "LSTM" else 5]
     known = [None if isinstance(s, Constant) and is_zero(s.value) else s for s in states]
     ends = node.wants(1) or node.wants(2)
-    ways = [_Layer(node, caffe, said, way, weights, known) for way in range(said.ways)]
+    ways = [_Layer(caffe, said, way, weights, known) for way in range(said.ways)]
     made = [way.run(blob, ends) for way in ways]
     last = [joined(caffe, end, 0, "last") for end in zip(*(each for _, each in made), strict=True)]
     steps = None if said.kind == "RNN" else _steps(caffe, [y for y, _ in made])
@@ -222,9 +218,7 @@ def _own_layer(kind: str, weights: int) -> None:
     """The bottoms come first; the weights are in Caffe's own order and shapes."""
 
     @exporter(
-        f"mmdnn.caffe::{kind}",
-        doc=f"{DOXYGEN}/classcaffe_1_1{kind}Layer.html",
-        unused="unbroken",
+        f"mmdnn.caffe::{kind}", doc=f"{DOXYGEN}/classcaffe_1_1{kind}Layer.html", unused="unbroken"
     )
     def function(
         node: ExportedNode,

@@ -20,11 +20,11 @@ from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode
 
-Reduce: TypeAlias = Callable[[ExportedNode, Writer, Blob, list[int]], Blob]
+Reduce: TypeAlias = Callable[[Writer, Blob, list[int]], Blob]
 
 
 def reduces(onnx: str, page: str = "reduction") -> Callable[[Reduce], Reduce]:
-    """Registers a function `(node, caffe, x, axes)` that is told the axes that go: all, if none are given."""
+    """Registers a function `(caffe, x, axes)` that is told the axes that go: all, if none are given."""
 
     def register(reduce: Reduce) -> Reduce:
         @exporter(onnx, doc=f"{TUTORIAL}/{page}.html", unused="keepdims")
@@ -39,29 +39,25 @@ def reduces(onnx: str, page: str = "reduction") -> Callable[[Reduce], Reduce]:
             rank, given = len(x.shape), node.ints(axes, "axes") if axes is not None else []
             if not given and noop_with_empty_axes:
                 node.refuse("it reduces nothing")
-            return reduce(node, caffe, x, sorted({a % rank for a in given}) or list(range(rank)))
+            return reduce(caffe, x, sorted({a % rank for a in given}) or list(range(rank)))
 
         return reduce
 
     return register
 
 
-def _reduced(
-    node: ExportedNode, caffe: Writer, x: Blob, axes: list[int], operation: str, suffix: str = ""
-) -> Blob:
+def _reduced(caffe: Writer, x: Blob, axes: list[int], operation: str, suffix: str = "") -> Blob:
     rank = len(x.shape)
     trailing = [axis for axis in range(axes[0], rank) if axis in axes or x.shape[axis] != 1]
     if trailing != axes:
-        return _summed(node, caffe, x, axes, operation, suffix)
+        return _summed(caffe, x, axes, operation, suffix)
     shape = x.shape[: axes[0]]
-    name = suffix if shape == node.shape() else suffix or "reduced"
+    name = suffix if shape == caffe.node.shape() else suffix or "reduced"
     y = caffe.layer("Reduction", x, shape=shape, suffix=name, axis=axes[0], operation=operation)
-    return caffe.reshape(y, node.shape(), suffix=f"{suffix}_kept" if suffix else "")
+    return caffe.reshape(y, caffe.node.shape(), suffix=f"{suffix}_kept" if suffix else "")
 
 
-def _summed(
-    node: ExportedNode, caffe: Writer, x: Blob, axes: list[int], operation: str, suffix: str
-) -> Blob:
+def _summed(caffe: Writer, x: Blob, axes: list[int], operation: str, suffix: str) -> Blob:
     """Sums of channels, the last ones first: convolutions with ones."""
     if operation == "ASUM":
         x = caffe.layer("AbsVal", x, suffix=f"{suffix}abs")
@@ -74,7 +70,9 @@ def _summed(
         last = (start, end) == blocks[0]
         kept = (*x.shape[:start], *[1] * (end - start), *x.shape[end:])
         name = suffix if last else f"{suffix}axis{start}"
-        x = mixed(caffe, x, start, end, ir.tensor(share), name, node.shape() if last else kept)
+        x = mixed(
+            caffe, x, start, end, ir.tensor(share), name, caffe.node.shape() if last else kept
+        )
     return x
 
 
@@ -91,21 +89,21 @@ reduces("ReduceSumSquare")(partial(_reduced, operation="SUMSQ"))
 
 
 @reduces("ReduceMean")
-def reduce_mean(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
-    if axes == [2, 3] and len(x.shape) == 4 and len(node.shape()) == 4:
+def reduce_mean(caffe: Writer, x: Blob, axes: list[int]) -> Blob:
+    if axes == [2, 3] and len(x.shape) == 4 and len(caffe.node.shape()) == 4:
         return global_pool(caffe, x, "AVE")
-    return _reduced(node, caffe, x, axes, "MEAN")
+    return _reduced(caffe, x, axes, "MEAN")
 
 
 @reduces("ReduceL2")
-def reduce_l2(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
-    return caffe.power(_reduced(node, caffe, x, axes, "SUMSQ", "squares"), power=0.5)
+def reduce_l2(caffe: Writer, x: Blob, axes: list[int]) -> Blob:
+    return caffe.power(_reduced(caffe, x, axes, "SUMSQ", "squares"), power=0.5)
 
 
 @reduces("ReduceMax", "argmax")
-def reduce_max(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
+def reduce_max(caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     """The maximum of a picture by pooling, along one axis by ArgMax, which can give the value."""
-    shape = node.shape()
+    shape = caffe.node.shape()
     if axes == [2, 3] and len(x.shape) == 4:
         if len(shape) == 4:
             return global_pool(caffe, x, "MAX")
@@ -131,10 +129,10 @@ def best(caffe: Writer, x: Blob, axis: int, suffix: str = "", *, value: bool) ->
 
 
 @reduces("ReduceMin", "argmax")
-def reduce_min(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
+def reduce_min(caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     """The negative of the maximum of the negative."""
     negative = caffe.power(x, scale=-1.0, suffix="negative")
-    return caffe.power(reduce_max(node, caffe, negative, axes), scale=-1.0)
+    return caffe.power(reduce_max(caffe, negative, axes), scale=-1.0)
 
 
 @exporter("ArgMax", "ArgMin", doc=f"{TUTORIAL}/argmax.html", unused="keepdims")
@@ -146,34 +144,34 @@ def arg_max(
     if node.type == "ArgMin":
         x = caffe.power(x, scale=-1.0, suffix="negative")
     if not select_last_index:
-        return _first_of_best(node, caffe, x, axis)
+        return _first_of_best(caffe, x, axis)
     kept = x.resized(axis, 1) == node.shape()
     place = best(caffe, x, axis, "" if kept else "place", value=False)
     return caffe.reshape(place, node.shape())
 
 
-def _first_of_best(node: ExportedNode, caffe: Writer, x: Blob, axis: int) -> Blob:
+def _first_of_best(caffe: Writer, x: Blob, axis: int) -> Blob:
     """The maxima numbered n, n - 1, ... from the first place on: the largest number is the first one's."""
     size = x.shape[axis]
-    most = repeated(node, caffe, best(caffe, x, axis, "most", value=True), x.shape, "most")
+    most = repeated(caffe, best(caffe, x, axis, "most", value=True), x.shape, "most")
     gap = caffe.sum(x, most, coeff=[1.0, -1.0], suffix="gap")
     numbers = ir.tensor(np.arange(size, 0, -1, dtype=np.float32))
     marks = at_least(caffe, gap, 0.0, "maxima")
     numbered = caffe.layer("Scale", marks, blobs=[numbers], suffix="numbered", axis=axis)
     first = best(caffe, numbered, axis, "first", value=True)
-    kept = first.shape == node.shape()
+    kept = first.shape == caffe.node.shape()
     place = caffe.power(first, scale=-1.0, shift=float(size), suffix="" if kept else "place")
-    return caffe.reshape(place, node.shape())
+    return caffe.reshape(place, caffe.node.shape())
 
 
 @reduces("ReduceProd", "eltwise")
-def reduce_prod(node: ExportedNode, caffe: Writer, x: Blob, axes: list[int]) -> Blob:
+def reduce_prod(caffe: Writer, x: Blob, axes: list[int]) -> Blob:
     """Each axis cut into parts of size 1, and these multiplied."""
     for axis in axes:
         if x.shape[axis] > MOST_PARTS:
-            node.refuse(f"a product of {x.shape[axis]} parts")
+            caffe.node.refuse(f"a product of {x.shape[axis]} parts")
         if x.shape[axis] > 1:
             x = caffe.product(
                 *parts(caffe, x, axis, [1] * x.shape[axis], f"axis{axis}"), suffix="product"
             )
-    return caffe.reshape(x, node.shape())
+    return caffe.reshape(x, caffe.node.shape())

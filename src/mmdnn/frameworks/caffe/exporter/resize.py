@@ -17,11 +17,7 @@ LARGEST = 1 << 22
 """Elements of the matrix for an axis, at most."""
 
 
-@exporter(
-    "Resize",
-    doc=f"{TUTORIAL}/deconvolution.html",
-    unused="axes extrapolation_value",
-)
+@exporter("Resize", doc=f"{TUTORIAL}/deconvolution.html", unused="axes extrapolation_value")
 def resize(
     node: ExportedNode,
     caffe: Writer,

@@ -32,16 +32,16 @@ def reshape(
     blob, shape = caffe.blob(x), node.shape()
     dims = [int(i) for i in target.array()] if isinstance(target, Constant) else []
     if not dims or allowzero or min(dims) > 0:
-        return _reshaped(node, caffe, blob, shape)
+        return _reshaped(caffe, blob, shape)
     if len(blob.shape) > len(dims) == 2 and dims[0] == 0:
         return caffe.layer("Flatten", blob, shape=shape)
     return caffe.layer("Reshape", blob, shape=shape, param={"shape": {"dim": dims}})
 
 
-def _reshaped(node: ExportedNode, caffe: Writer, x: Operand, shape: tuple[int, ...]) -> Operand:
+def _reshaped(caffe: Writer, x: Operand, shape: tuple[int, ...]) -> Operand:
     if isinstance(x, Constant):
         return caffe.constant(x.shaped(shape), x)
-    if shape == x.shape and not node.node.outputs[0].is_graph_output():
+    if shape == x.shape and not caffe.node.node.outputs[0].is_graph_output():
         return x
     if shape == x.shape:
         return caffe.layer("Split", x)
@@ -53,13 +53,13 @@ def flatten(node: ExportedNode, caffe: Writer, x: Operand, *, axis: int) -> Oper
     axis %= max(x.rank, 1)
     if axis == 1 and len(x.shape) > 1 and isinstance(x, Blob):
         return caffe.layer("Flatten", x, shape=node.shape())
-    return _reshaped(node, caffe, x, node.shape())
+    return _reshaped(caffe, x, node.shape())
 
 
 @exporter("Squeeze", "Unsqueeze", doc=PAGE)
 def squeeze(node: ExportedNode, caffe: Writer, x: Operand, axes: Operand | None = None) -> Operand:
     del axes
-    return _reshaped(node, caffe, x, node.shape())
+    return _reshaped(caffe, x, node.shape())
 
 
 @exporter("Transpose", doc=PAGE)
@@ -73,7 +73,7 @@ def transpose(
         return caffe.constant(x.derive(("perm", *order), lambda a: a.transpose(order), moved), x)
     moved = [axis for axis in order if x.shape[axis] != 1 or axis == 0]
     if moved == sorted(moved):
-        return _reshaped(node, caffe, x, node.shape())
+        return _reshaped(caffe, x, node.shape())
     shape = [x.shape[axis] for axis in order]
     if caffe.has("Permute"):
         return caffe.layer("Permute", x, shape=shape, order=order)
@@ -83,11 +83,11 @@ def transpose(
     last = max(axis for axis, place in enumerate(order) if axis != place)
     channels = _count(x.shape[1 : last + 1])
     if order[0] == 0 and last < len(x.shape) - 1 and channels <= MOST_SHUFFLED:
-        return _shuffled(node, caffe, x, order[1 : last + 1], channels)
+        return _shuffled(caffe, x, order[1 : last + 1], channels)
     return caffe.layer("Permute", x, shape=shape, order=order)
 
 
-def _shuffled(node: ExportedNode, caffe: Writer, x: Blob, order: list[int], channels: int) -> Blob:
+def _shuffled(caffe: Writer, x: Blob, order: list[int], channels: int) -> Blob:
     """Channels in another order: each output is 1 times one input, and 0 times the others."""
     groups, rest = x.shape[1 : len(order) + 1], x.shape[len(order) + 1 :]
     places = np.arange(channels).reshape(groups).transpose([axis - 1 for axis in order]).reshape(-1)
@@ -101,7 +101,7 @@ def _shuffled(node: ExportedNode, caffe: Writer, x: Blob, order: list[int], chan
         kernel_size=[1],
         bias_term=False,
     )
-    return caffe.reshape(y, node.shape())
+    return caffe.reshape(y, caffe.node.shape())
 
 
 def _count(shape: Sequence[int]) -> int:
@@ -130,7 +130,7 @@ def expand(node: ExportedNode, caffe: Writer, x: Operand, target: Operand) -> Bl
         node.refuse("the shape it takes is computed while the model runs")
     blob = caffe.blob(x)
     sizes = tuple(int(size) for size in target.tensor.numpy())
-    return repeated(node, caffe, blob, np.broadcast_shapes(blob.shape, sizes), "repeat")
+    return repeated(caffe, blob, np.broadcast_shapes(blob.shape, sizes), "repeat")
 
 
 @exporter("DepthToSpace", doc=f"{TUTORIAL}/deconvolution.html")
@@ -145,11 +145,7 @@ def depth_to_space(
     else:
         weight = one.reshape(x.shape[1], blocksize, blocksize, count).transpose(0, 3, 1, 2)
     return caffe.layer(
-        "Deconvolution",
-        x,
-        blobs=[_tensor(weight)],
-        shape=node.shape(),
-        **_blocks(count, blocksize),
+        "Deconvolution", x, blobs=[_tensor(weight)], shape=node.shape(), **_blocks(count, blocksize)
     )
 
 
@@ -168,12 +164,7 @@ def space_to_depth(node: ExportedNode, caffe: Writer, x: Blob, *, blocksize: int
 
 
 def _blocks(outputs: int, block: int) -> dict[str, Any]:
-    return {
-        "num_output": outputs,
-        "kernel_size": [block],
-        "stride": [block],
-        "bias_term": False,
-    }
+    return {"num_output": outputs, "kernel_size": [block], "stride": [block], "bias_term": False}
 
 
 def _tensor(array: np.ndarray) -> ir.TensorProtocol:
