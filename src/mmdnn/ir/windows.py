@@ -89,6 +89,11 @@ class Axis:
         return self.start + self.span - self.size
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the last window lies wholly behind the image (a stride larger than the kernel)."""
+        return not self.begin and (self.start or 0) >= (self.size or 0)
+
+    @property
     def may_drop(self) -> bool:
         """Whether, for some size, a last window begins behind the image."""
         return self.ceil and self.end > self.span - self.stride

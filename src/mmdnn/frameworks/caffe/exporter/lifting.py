@@ -15,7 +15,6 @@ from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.table import LIFTED as LIFTED_DOMAIN
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.frameworks.caffe.graph import Filler, Layer, message
-from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
 from mmdnn.ir import PARAMETERS
 from mmdnn.ir.builder import Builder
 from mmdnn.ir.importing import GraphImporter
@@ -62,6 +61,8 @@ class Proposal:
 
     def imported(self, bottoms: Sequence[ir.Value], tops: int) -> tuple[list[ir.Value], Handed]:
         """What the importer makes of it."""
+        from mmdnn.frameworks.caffe.importer.table import ImportedLayer, importer
+
         layer = _Tried(self.message, bottoms, tops, len(self.weights))
         graph = GraphImporter(Builder("mmdnn.caffe", "proposal"), None)
         with graph.builder.layer("proposal", layer.type):

@@ -18,7 +18,6 @@ from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.convolution import crop, window_fields
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Writer
-from mmdnn.frameworks.caffe.importer.pooling import is_empty
 from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.windows import Axis, Window
 
@@ -57,7 +56,7 @@ class Fit:
     @property
     def windows(self) -> int:
         """How many windows Caffe makes."""
-        return 0 if is_empty(self.ours) else self.ours.count or 0
+        return 0 if self.ours.is_empty else self.ours.count or 0
 
     def suits(self, *, exact: bool) -> bool:
         """Whether Caffe makes the windows wanted, exactly or with more behind."""

@@ -31,11 +31,6 @@ def windows(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: boo
     return Axis(size, kernel, stride, begin=pad, end=pad, ceil=ceil, drops=clip)
 
 
-def is_empty(axis: Axis) -> bool:
-    """Whether the last window lies wholly behind the image (a stride larger than the kernel)."""
-    return not axis.begin and (axis.start or 0) >= (axis.size or 0)
-
-
 @importer("Pooling")
 def pooling(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, ...]:
     p = layer.param()
@@ -129,7 +124,7 @@ def pool(
         "kernel_shape": kernel,
         "strides": stride,
         "pads": pads,
-        "ceil_mode": int(any((axis.reach or 0) > axis.end and not is_empty(axis) for axis in axes)),
+        "ceil_mode": int(any((axis.reach or 0) > axis.end and not axis.is_empty for axis in axes)),
     }
     if method == AVE:
         y = op.AveragePool(x, **attributes, count_include_pad=int(any(pads)))
@@ -153,7 +148,7 @@ def _with_empty_windows(
     op: Op, y: ir.Value, axes: list[Axis], value: Callable[[Axis], float]
 ) -> ir.Value:
     """A row or column appended for the window that lies beyond the image; never more than one."""
-    empty = {axis: value(window) for axis, window in enumerate(axes, 2) if is_empty(window)}
+    empty = {axis: value(window) for axis, window in enumerate(axes, 2) if window.is_empty}
     for axis in sorted(empty, key=lambda axis: math.isnan(empty[axis])):
         y = op.Pad(y, [0] * 4 + [int(i == axis) for i in range(4)], empty[axis])
     return y

@@ -12,7 +12,6 @@ from mmdnn.frameworks.mxnet._schema import AUXILIARY, LABELS, PARAMETERS
 from mmdnn.frameworks.mxnet.exporter.table import LIFTED, Array
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.frameworks.mxnet.graph import Entry, Model, Node, Symbol
-from mmdnn.frameworks.mxnet.importer.table import GraphImporter, ImportedNode, importer
 from mmdnn.ir import PARAMETERS as SAID
 from mmdnn.ir.lifting.groups import GiveUp, Group
 from mmdnn.ir.lifting.matching import Handed
@@ -74,6 +73,8 @@ class Proposal:
 
     def imported(self, bottoms: Sequence[ir.Value], tops: int) -> tuple[list[ir.Value], Handed]:
         """What the importer makes of it."""
+        from mmdnn.frameworks.mxnet.importer.table import GraphImporter, ImportedNode, importer
+
         del tops
         graph, handed = GraphImporter(Model(Symbol([], []))), {}
         stand_ins = []

@@ -14,7 +14,6 @@ from mmdnn.frameworks.mxnet.exporter.scope import Scope
 from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode, exporter, text
 from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol, reachable
-from mmdnn.frameworks.mxnet.importer.table import importer
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
 from mmdnn.ir import FRAMEWORK, SAID
 from mmdnn.ir.exporting import Refusals
@@ -36,6 +35,8 @@ def from_ir(model: ir.Model) -> Model:
     adopt(model, "mxnet")
     lifted = lifting.lifted(model)
     if model.metadata_props.get(FRAMEWORK) == "mxnet":
+        from mmdnn.frameworks.mxnet.importer import importer
+
         lifted.lift(model, importer)
     model = exporter.canonical(model)
     exporter.check(model)
