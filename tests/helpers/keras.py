@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,9 @@ class Case:
 
 def case(folder: Path) -> Case:
     info = json.loads((folder / "case.json").read_text())
-    source = arrange([folder / name for name in info["forms"][0]])
-    assert source is not None, folder
+    found = arrange([folder / name for name in info["forms"][0]])
+    assert found is not None, folder
+    source = replace(found, keep_layout=True)
     with np.load(folder / "golden.npz") as data:
         arrays = {name: data[name] for name in data.files}
     count = sum(name.startswith("output/") for name in arrays)

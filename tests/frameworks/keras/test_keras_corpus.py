@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from helpers import SHARED
+from helpers import SHARED, sampled
 
 pytest.importorskip("h5py")
 pytest.importorskip("onnxruntime")
@@ -28,4 +29,13 @@ def test_meets_keras(shared: Path, name: str) -> None:
             corpus.convert(case.source)
         return
     with contextlib.suppress(UnsupportedError):
+        assert corpus.unmet(case) == []
+
+
+@pytest.mark.parametrize("name", sampled(CASES))
+def test_channels_first(shared: Path, name: str) -> None:
+    """Inputs and outputs as other frameworks have them."""
+    case = corpus.case(shared / "corpus" / "keras" / name)
+    case = replace(case, source=replace(case.source, keep_layout=False))
+    with contextlib.suppress(Error):
         assert corpus.unmet(case) == []

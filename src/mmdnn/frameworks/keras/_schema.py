@@ -113,7 +113,7 @@ IGNORED = frozenset(
             "optional",
         ),
         *("dropout_W", "dropout_U", "weights", "build_config", "input_shape", "inp_shape"),
-        *("gptq_unpacked_column_size", "kernel_scale", "batch_size"),
+        *("gptq_unpacked_column_size", "keras1", "kernel_scale", "batch_size"),
     }
 )
 """Parameters that say how a layer is made, trained or run, not what it computes."""

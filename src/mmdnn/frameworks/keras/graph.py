@@ -116,7 +116,7 @@ class Model:
         network: The layers.
         name: The model's name.
         generation: Who has saved it.
-        theano: Whether its kernels are those of Theano, which turns them.
+        theano: Whether its kernels are those of Theano, which turns them; None where nothing tells.
         channels_first: Whether layers that do not say their data format have the channels first.
         files: Where it was read from, and what the user said about it.
         weights: The file with the arrays, None where there is none.
@@ -126,7 +126,7 @@ class Model:
     network: Network
     name: str
     generation: Generation
-    theano: bool = False
+    theano: bool | None = False
     channels_first: bool = False
     files: Source = field(default_factory=Source)
     weights: Path | None = None

@@ -52,7 +52,7 @@ def _log_sigmoid(op: Op, x: Value) -> Value:
 
 
 def _sparsemax(op: Op, x: Value) -> Value:
-    """Martins and Astudillo, 2016: over the last axis."""
+    """As Keras computes it, over the last axis: it adds up sums where the paper takes the last of them."""
     axis = rank(x) - 1
     size = op.Shape(x, start=axis, end=axis + 1)
     ordered, _ = op.outputs(2).TopK(x, size, axis=axis)
@@ -60,9 +60,8 @@ def _sparsemax(op: Op, x: Value) -> Value:
     steps = op.Range(np.int64(1), op.Add(op.Squeeze(size), np.int64(1)), np.int64(1))
     counts = op.Cast(steps, to=x.dtype)
     support = op.Greater(op.Add(op.Mul(counts, ordered), _number(x, 1)), sums)
-    kept = op.Cast(support, to=x.dtype)
-    count = op.ReduceSum(kept, [axis], keepdims=1)
-    total = op.ReduceSum(op.Mul(kept, ordered), [axis], keepdims=1)
+    count = op.ReduceSum(op.Cast(support, to=x.dtype), [axis], keepdims=1)
+    total = op.ReduceSum(op.Where(support, sums, _number(x, 0)), [axis], keepdims=1)
     threshold = op.Div(op.Sub(total, _number(x, 1)), count)
     return op.Relu(op.Sub(x, threshold))
 

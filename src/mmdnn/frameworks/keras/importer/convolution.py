@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mmdnn.frameworks.keras.importer.activation import activated
 from mmdnn.frameworks.keras.importer.layout import several, to_first, to_last
 from mmdnn.frameworks.keras.importer.table import LAYERS, OPS, ImportedNode, Value, importer
@@ -49,13 +47,43 @@ def windows(node: ImportedNode, kernel: Value, strides: Any, dilation: Any) -> d
     }
 
 
-def padding_of(node: ImportedNode, padding: str, spans: Sequence[int]) -> dict[str, Any]:
-    """Paddings as ONNX's attributes: what `same` lacks an even share of is behind."""
+def padding_of(
+    node: ImportedNode, padding: str, spans: Sequence[int], strides: Sequence[int]
+) -> dict[str, Any]:
+    """Paddings as ONNX's attributes: what `same` lacks an even share of is behind.
+
+    Theano pads on both sides alike; `as_many` cuts the windows that are too many.
+    """
     if padding == "causal":
         return {"pads": [span - 1 for span in spans] + [0] * len(spans)}
     if padding not in {"same", "valid"}:
         node.refuse(f"its padding is {padding}")
-    return {"auto_pad": "SAME_UPPER"} if padding == "same" else {}
+    if padding == "valid":
+        return {}
+    if node.graph.model.theano is None:
+        node.refuse("nothing in its file tells Theano, which pads otherwise, from TensorFlow")
+    if node.graph.model.theano:
+        return {"pads": [span // 2 for span in spans] * 2}
+    if all(stride == 1 for stride in strides):
+        totals = [span - 1 for span in spans]
+        before = [total // 2 for total in totals]
+        behind = [total - side for total, side in zip(totals, before, strict=True)]
+        return {"pads": before + behind} if any(totals) else {}
+    return {"auto_pad": "SAME_UPPER"}
+
+
+def as_many(
+    node: ImportedNode, op: Op, y: Value, x: Value, padding: str, strides: Sequence[int]
+) -> Value:
+    """Of Theano's windows over padding that is too much, as many as `same` has; channels first."""
+    if padding != "same" or not node.graph.model.theano:
+        return y
+    axes = list(range(2, rank(x)))
+    sizes = [known(x, axis) for axis in axes]
+    ends = [-(-size // stride) for size, stride in zip(sizes, strides, strict=True)]
+    if all(known(y, axis) == end for axis, end in zip(axes, ends, strict=True)):
+        return y
+    return op.Slice(y, [0] * len(axes), ends, axes)
 
 
 def convolved(
@@ -65,10 +93,11 @@ def convolved(
     window = windows(node, kernel, said["strides"], said["dilation_rate"])
     pairs = zip(window["kernel_shape"], window["dilations"], strict=True)
     spans = [(size - 1) * step + 1 for size, step in pairs]
-    window |= padding_of(node, said["padding"], spans)
+    window |= padding_of(node, said["padding"], spans, window["strides"])
     x = to_first(op, x, said["data_format"])
     inputs = [kernel] if bias is None else [kernel, bias]
     y = op.Conv(x, *inputs, group=said.get("groups", 1), **window)
+    y = as_many(node, op, y, x, said["padding"], window["strides"])
     return to_last(op, y, said["data_format"])
 
 
@@ -195,12 +224,11 @@ def _cut(padding: str, size: int, stride: int, dilation: int, added: int | None)
     """What is cut from the full transposed convolution in front and behind; less than 0: added."""
     span = (size - 1) * dilation + 1
     if added is not None:
-        side = span // 2 if padding == "same" else 0
-        return side, side - added
-    if padding == "valid":
-        return 0, -max(stride - span, 0)
-    total = span - stride
-    return max(total, 0) // 2, total - max(total, 0) // 2
+        total = 2 * (span // 2 if padding == "same" else 0) - added
+    else:
+        total = span - stride if padding == "same" else -max(stride - span, 0)
+    before = max(total, 0) // 2
+    return before, total - before
 
 
 @importer("ops.Conv", doc=f"{OPS}/nn")
@@ -245,41 +273,3 @@ def transposed_operation(
     said = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
     said |= {"output_padding": output_padding, "data_format": data_format}
     return transposed(node, op, x, kernel, None, **said)
-
-
-@importer("LocallyConnected1D", "LocallyConnected2D", doc=CONVOLUTIONS, unused="filters")
-def locally_connected(
-    node: ImportedNode, op: Op, x: Value, *, activation: Any, use_bias: bool, kernel_size: Any,
-    strides: Any, padding: str, data_format: str,
-) -> Value:  # fmt: skip
-    """A dense layer at each place: kernel (places, numbers of a window, filters), bias for each place."""
-    count = rank(x) - 2
-    kernel = node.weight("kernel")
-    if padding != "valid" or rank(kernel) != 3:
-        node.refuse(f"its padding is {padding}, its kernel {list(static(kernel))}")
-    size, step = several(node, kernel_size, count), several(node, strides, count)
-    x = to_first(op, x, data_format)
-    sizes = [known(x, axis) for axis in range(2, count + 2)]
-    known(x, 1)
-    places = [(n - k) // s + 1 for n, k, s in zip(sizes, size, step, strict=True)]
-    patches = _patches(op, x, size, step, places)
-    y = op.Einsum(patches, kernel, equation="npk,pkf->npf")
-    y = op.Reshape(y, [0, *places, -1])
-    if use_bias:
-        y = op.Add(y, node.weight("bias"))
-    if data_format == "channels_first":
-        y = op.Transpose(y, perm=[0, count + 1, *range(1, count + 1)])
-    return activated(node, op, y, activation)
-
-
-def _patches(op: Op, x: Value, size: list[int], step: list[int], places: list[int]) -> Value:
-    """[N, places, numbers of a window], the channels last in each."""
-    count = len(size)
-    grid = [
-        np.add.outer(np.arange(p) * s, np.arange(k))
-        for p, s, k in zip(places, step, size, strict=True)
-    ]
-    for axis, index in enumerate(grid):
-        x = op.Gather(x, index.astype(np.int64), axis=2 + 2 * axis)
-    perm = [0, *range(2, 2 + 2 * count, 2), *range(3, 3 + 2 * count, 2), 1]
-    return op.Reshape(op.Transpose(x, perm=perm), [0, int(np.prod(places)), -1])

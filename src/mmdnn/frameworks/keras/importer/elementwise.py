@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.keras.importer.table import KINDS, LAYERS, OPS, ImportedNode, Value, importer
+from mmdnn.frameworks.keras.importer.dtypes import KINDS
+from mmdnn.frameworks.keras.importer.table import LAYERS, OPS, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, rank
 
 MERGING = f"{LAYERS}/merging_layers"
@@ -262,7 +263,7 @@ IDENTITIES = (
 
 def _identity(node: ImportedNode, op: Op, x: Value, *others: Value) -> Value:
     """What it has is for training."""
-    if node.argument("training") is True:
+    if node.trains:
         node.refuse("it is called with training = True")
     node.taken.update(node.config, node.call_.kwargs)
     return op.Identity(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
 from mmdnn.frameworks.keras.importer.activation import activated
 from mmdnn.frameworks.keras.importer.elementwise import together
@@ -18,6 +19,12 @@ CORE = f"{LAYERS}/core_layers"
 @importer("Dense", "TimeDistributedDense", doc=f"{CORE}/dense", unused="units")
 def dense(node: ImportedNode, op: Op, x: Value, *, activation: Any, use_bias: bool) -> Value:
     """Over the last axis."""
+    if node.has("kernel_scale"):
+        quantized, scale = by_steps(op, x, [rank(x) - 1])
+        y = op.MatMul(quantized, whole(node, op))
+        y = op.Div(y, op.Mul(node.weight("kernel_scale"), scale))
+        y = op.Add(y, node.weight("bias")) if use_bias else y
+        return activated(node, op, y, activation)
     kernel = node.weight("kernel")
     bias = node.weight("bias") if use_bias else None
     if rank(x) == 2:
@@ -28,11 +35,36 @@ def dense(node: ImportedNode, op: Op, x: Value, *, activation: Any, use_bias: bo
     return activated(node, op, y, activation)
 
 
+def whole(node: ImportedNode, op: Op) -> Value:
+    """A quantised kernel's whole numbers, as floats."""
+    one = np.ones((), node.dtype.numpy())
+    return op.DequantizeLinear(node.weight("kernel"), one)
+
+
+def by_steps(op: Op, x: Value, axes: list[int]) -> tuple[Value, Value]:
+    """Numbers in steps of a 127th of the largest over some axes, and steps a unit."""
+    kind = (x.dtype or ir.DataType.FLOAT).numpy()
+    most = op.ReduceMax(op.Abs(x), axes, keepdims=1)
+    scale = op.Div(kind.type(127), op.Add(most, kind.type(1e-7)))
+    low, high = kind.type(-127), kind.type(127)
+    return op.Clip(op.Round(op.Mul(x, scale)), low, high), scale
+
+
 @importer("EinsumDense", doc=f"{CORE}/einsum_dense", unused="output_shape")
 def einsum_dense(
     node: ImportedNode, op: Op, x: Value, *, equation: str, activation: Any, bias_axes: Any
 ) -> Value:
-    y = op.Einsum(x, node.weight("kernel"), equation=_spelled(equation, rank(x)))
+    spelled = _spelled(equation, rank(x))
+    if node.has("kernel_scale"):
+        letters, kernel, _ = spelled.replace("->", ",").split(",")
+        summed = [place for place, letter in enumerate(letters) if letter in kernel]
+        if summed != [rank(x) - 1]:
+            node.refuse(f"its kernel is quantised, and its equation {equation}")
+        quantized, scale = by_steps(op, x, summed)
+        y = op.Einsum(quantized, whole(node, op), equation=spelled)
+        y = op.Div(y, op.Mul(node.weight("kernel_scale"), scale))
+    else:
+        y = op.Einsum(x, node.weight("kernel"), equation=spelled)
     y = op.Add(y, node.weight("bias")) if bias_axes else y
     return activated(node, op, y, activation)
 
@@ -62,6 +94,18 @@ def dot(node: ImportedNode, op: Op, x: Value, y: Value, *, axes: Any, normalize:
     output = left.replace(left[first], "") + right.replace(left[first], "").removeprefix("a")
     found = op.Einsum(x, y, equation=f"{left},{right}->{output}")
     return op.Unsqueeze(found, [1]) if len(output) == 1 else found
+
+
+@importer("Cosine", doc=f"{LAYERS}/merging_layers/dot", unused="normalize")
+def cosine(node: ImportedNode, op: Op, x: Value, y: Value, *, axes: Any) -> Value:
+    """Keras 1's Merge by cos: products of each with itself below the root, whatever axes they have."""
+    xy, xx, yy = (
+        dot(node, op, one, other, axes=axes, normalize=False)
+        for one, other in ((x, y), (x, x), (y, y))
+    )
+    zero = np.zeros((), node.dtype.numpy())
+    length = op.Max(op.Sqrt(op.Max(op.Mul(xx, yy), zero)), np.asarray(1e-7, node.dtype.numpy()))
+    return op.Unsqueeze(op.Div(xy, length), [1])
 
 
 @importer("ops.Matmul", doc=f"{OPS}/numpy")

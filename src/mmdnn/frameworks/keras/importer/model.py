@@ -10,17 +10,11 @@ import onnx_ir as ir
 
 from mmdnn.errors import FormatError, ShapeError, UsageError
 from mmdnn.frameworks.keras.graph import Layer, Model, Tensor
-from mmdnn.frameworks.keras.importer.table import (
-    KINDS,
-    GraphImporter,
-    compute_dtype,
-    importer,
-)
+from mmdnn.frameworks.keras.importer.dtypes import KINDS, compute_dtype
+from mmdnn.frameworks.keras.importer.table import GraphImporter, importer
 from mmdnn.ir import FRAMEWORK, layout, notes
 from mmdnn.ir.builder import NeedsStatic
 from mmdnn.shapes import OpenShape
-
-_HARMLESS = {"InputLayer", "Functional"}
 
 
 def to_ir(model: Model) -> ir.Model:
@@ -30,14 +24,14 @@ def to_ir(model: Model) -> ir.Model:
         model: A model as the reader gives it.
 
     Returns:
-        A model whose values are named as the layers, its data as in Keras.
+        A model whose values are named as the layers, channels first.
 
     Raises:
         UnsupportedError: Layers without an exact counterpart, all listed at once.
         ShapeError: Shapes that do not fit, or that are needed and nothing says.
         FormatError: A weight is missing.
     """
-    layers = [one for one in model.network.walk() if one.type not in _HARMLESS]
+    layers = [one for one in model.network.walk() if not _is_harmless(one)]
     importer.check([(one.type, one.name) for one in layers], model.files.network, _CUSTOM)
     try:
         result = layout.channels_first(_imported(model), keep=model.files.keep_layout)
@@ -46,6 +40,11 @@ def to_ir(model: Model) -> ir.Model:
     if not model.unused:
         return result
     return notes.add(result, f"No layer is called {notes.listed(model.unused)}, as weights are.")
+
+
+def _is_harmless(layer: Layer) -> bool:
+    """Whether no function is needed: a model, an input, or a cell, which the layer around it reads."""
+    return layer.type in {"InputLayer", "Functional"} or layer.type.endswith(("Cell", "RNNCells"))
 
 
 _CUSTOM = "Layers of your own (Lambda, custom classes) are Python code: replace them by Keras's."

@@ -32,10 +32,8 @@ def batch_normalization(
     axes = _axes(node, axis, x)
     if mode == 1:
         return _by_sample(node, op, x, epsilon)
-    if mode == 2 or node.argument("training") is True:
+    if mode == 2 or node.trains:
         return _of_batch(node, op, x, axes, epsilon)
-    if node.argument("training") not in (None, False, 0):
-        node.refuse(f"it is called with training = {node.argument('training')}")
     if len(axes) > 1 or not known(x, axes[0]):
         return _spread_out(node, op, x, axes, epsilon)
     channels = known(x, axes[0])

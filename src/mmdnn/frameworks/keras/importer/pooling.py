@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdnn.frameworks.keras.importer.convolution import padding_of
+from mmdnn.frameworks.keras.importer.convolution import as_many, padding_of
 from mmdnn.frameworks.keras.importer.layout import channel, several, spatial, to_first, to_last
 from mmdnn.frameworks.keras.importer.table import LAYERS, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, known, rank
@@ -45,13 +45,12 @@ def pooled(
     count = rank(x) - 2
     kernel = several(node, size, count)
     step = kernel if strides is None else several(node, strides, count)
-    y = op[kind](
-        to_first(op, x, data_format),
-        kernel_shape=kernel,
-        strides=step,
-        **padding_of(node, padding, kernel),
-    )
-    return to_last(op, y, data_format)
+    x = to_first(op, x, data_format)
+    pads = padding_of(node, padding, kernel, step)
+    if padding == "same" and node.graph.model.theano:
+        pads = {"pads": [max(size - 2 if size % 2 else size - 1, 0) for size in kernel] * 2}
+    y = op[kind](x, kernel_shape=kernel, strides=step, **pads)
+    return to_last(op, as_many(node, op, y, x, padding, step), data_format)
 
 
 @importer(*_types("GlobalMaxPooling"), doc=POOLINGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +13,8 @@ from mmdnn.errors import FormatError
 from mmdnn.frameworks.keras import _schema
 from mmdnn.frameworks.keras.graph import Call, Generation, Layer, Model, Network, Tensor
 from mmdnn.frameworks.keras.importer import masks
+from mmdnn.frameworks.keras.importer.arguments import filled_call, flattened, tensors
+from mmdnn.frameworks.keras.importer.dtypes import compute_dtype
 from mmdnn.ir import importing
 from mmdnn.ir.builder import Builder, Op
 from mmdnn.ir.operators import Entry
@@ -67,7 +69,7 @@ class GraphImporter(importing.GraphImporter):
                     f"it has no call {tensor.call}", layer=layer.name, operator=layer.said
                 )
             call = layer.calls[place]
-            needed = _tensors((call.args, call.kwargs))
+            needed = tensors((call.args, call.kwargs))
             missing = [each for each in needed if each not in values]
             if missing:
                 if len(todo) > MOST_DEPTH:
@@ -76,7 +78,7 @@ class GraphImporter(importing.GraphImporter):
                 continue
             todo.pop()
             name = f"{prefix}{layer.name}" + (f"@{tensor.call}" if tensor.call else "")
-            found = self.call(layer, _filled(call, values), name)
+            found = self.call(layer, filled_call(call, values), name)
             for index, value in enumerate(found):
                 values[Tensor(layer, tensor.call, index)] = value
             if tensor not in values:
@@ -188,11 +190,19 @@ class ImportedNode(importing.ImportedLayer):
         self.taken.add(name)
         return self.call_.kwargs.get(name, default)
 
+    @property
+    def trains(self) -> bool:
+        """Whether it is called as in training; in Keras 3 how the whole model is called goes before that."""
+        said = self.argument("training")
+        return said is not None and bool(said) and self.generation is not Generation.KERAS3
+
     def unread(self) -> dict[str, object]:
         """Parameters and arguments that say something else than the default, and nobody has taken."""
         found: dict[str, object] = {}
         for name, value in {**self.config, **self.call_.kwargs}.items():
-            if name in self.taken or _schema.is_ignored(name) or name == "keras1":
+            if name in self.taken or _schema.is_ignored(name):
+                continue
+            if name == "training" and self.generation is Generation.KERAS3:
                 continue
             default = self._default(name)
             if value is not None and not _same(value, default):
@@ -287,32 +297,9 @@ def _first(network: Network, layer: Layer) -> int:
     if layer.network is None:
         return 0
     reads = [call for other in network.layers for call in other.calls]
-    tensors = [*_tensors([(call.args, call.kwargs) for call in reads]), *network.outputs]
-    most = max((tensor.call for tensor in tensors if tensor.layer is layer), default=0)
+    found = [*tensors([(call.args, call.kwargs) for call in reads]), *network.outputs]
+    most = max((tensor.call for tensor in found if tensor.layer is layer), default=0)
     return 1 if most >= len(layer.calls) else 0
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, Mapping):
-        return [tensor for each in value.values() for tensor in _tensors(each)]
-    if isinstance(value, (list, tuple)):
-        return [tensor for each in value for tensor in _tensors(each)]
-    return []
-
-
-def _filled(call: Call, values: Mapping[Tensor, Any]) -> Call:
-    """A call with values for tensors."""
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return values[value]
-        if isinstance(value, dict):
-            return {key: filled(each) for key, each in value.items()}
-        return [filled(each) for each in value] if isinstance(value, list) else value
-
-    return Call(tuple(map(filled, call.args)), filled(call.kwargs))
 
 
 def _cast(node: ImportedNode, call: Call) -> Call:
@@ -335,26 +322,6 @@ def _cast(node: ImportedNode, call: Call) -> Call:
     return Call(tuple(map(cast, call.args)), {k: cast(v) for k, v in call.kwargs.items()})
 
 
-def compute_dtype(layer: Layer) -> ir.DataType:
-    """What a layer computes in, by its policy: `mixed_float16` keeps its variables in float32."""
-    said = layer.config.get("dtype")
-    if isinstance(said, dict):
-        inner = said.get("config") or {}
-        said = inner.get("source_name") or inner.get("name")
-    name = str(said or "float32").removeprefix("mixed_").partition("_from_")[::2]
-    return KINDS.get(name[1].removeprefix("mixed_") or name[0], ir.DataType.FLOAT)
-
-
-KINDS = {
-    "float32": ir.DataType.FLOAT, "float16": ir.DataType.FLOAT16, "float64": ir.DataType.DOUBLE,
-    "bfloat16": ir.DataType.FLOAT, "int32": ir.DataType.INT32, "int64": ir.DataType.INT64,
-    "int8": ir.DataType.INT8, "int16": ir.DataType.INT16, "uint8": ir.DataType.UINT8,
-    "uint16": ir.DataType.UINT16, "uint32": ir.DataType.UINT32, "uint64": ir.DataType.UINT64,
-    "bool": ir.DataType.BOOL, "string": ir.DataType.STRING,
-}  # fmt: skip
-"""Types by Keras's names; numbers of bfloat16 are computed as float32."""
-
-
 def _is_float(value: Value) -> bool:
     return value.dtype is not None and value.dtype.is_floating_point()
 
@@ -365,15 +332,6 @@ def _same(value: Any, default: Any) -> bool:
     if isinstance(value, list) and not isinstance(default, list):
         return all(each == default for each in value) and default is not None
     return bool(value == default)
-
-
-def flattened(value: Any) -> list[Any]:
-    """The leaves of lists, and of dictionaries in the order of their keys."""
-    if isinstance(value, Mapping):
-        return [leaf for key in sorted(value) for leaf in flattened(value[key])]
-    if isinstance(value, (list, tuple)):
-        return [leaf for each in value for leaf in flattened(each)]
-    return [value]
 
 
 def same(onnx: str, *types: str, doc: str = LAYERS, **attributes: Any) -> None:

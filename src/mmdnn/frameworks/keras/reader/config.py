@@ -71,6 +71,7 @@ class _Config:
 
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
+        self._unnamed = 0
 
     def functional(self, config: Mapping[str, Any]) -> Network:
         """A graph of layers."""
@@ -194,7 +195,7 @@ class _Config:
         if said in MODELS and _is_ours(entry):
             raw = {"layers": raw} if isinstance(raw, list) else raw
             inner = {**entry, "config": raw}
-            layer = Layer("Functional", _name(entry), said=said)
+            layer = Layer("Functional", self._named(entry), said=said)
             layer.network = network(inner, self.generation)
             layer.config = {key: raw.get(key) for key in ("trainable", "dtype") if key in raw}
             return layer
@@ -209,6 +210,13 @@ class _Config:
         layer = Layer(type_, _name(entry), config, said)
         layer.parts = self._parts(layer)
         return layer
+
+    def _named(self, entry: Mapping[str, Any]) -> str:
+        """A model's name; that of a Sequential of Keras 1 is in no file, and is a number."""
+        if self.generation is not Generation.KERAS1 or not isinstance(entry.get("config"), list):
+            return _name(entry)
+        self._unnamed += 1
+        return str(entry.get("name") or f"sequential_{self._unnamed}")
 
     def _parts(self, layer: Layer) -> dict[str, Layer]:
         """The layers that a layer holds."""

@@ -59,7 +59,7 @@ def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if mode in {"dot", "cos"}:
         kept |= {"axes": config.get("dot_axes", -1), "normalize": mode == "cos"}
         kept["keras1"] = True
-    return _MERGES[mode], kept
+    return "Cosine" if mode == "cos" else _MERGES[mode], kept
 
 
 ONLY = ("nb_filter", "border_mode", "W_regularizer", "input_dtype", "inner_activation")

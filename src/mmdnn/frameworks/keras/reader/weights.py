@@ -108,8 +108,8 @@ def _by_layers(model: Model, root: Any, store: Store) -> None:
         ]
     groups = {name: found for name, found in groups.items() if found}
     if model.generation is Generation.KERAS1:
-        first = next((stored[0].name for stored in groups.values()), ":0")
-        model.theano = not first.endswith(":0")
+        first = next((stored[0].name for stored in groups.values()), None)
+        model.theano = None if first is None else not first.endswith(":0")
     layers = {layer.name: layer for layer in model.network.layers}
     if not groups.keys() <= layers.keys():
         weighty = [layer for layer in model.network.layers if list(_slots(layer, model.generation))]
