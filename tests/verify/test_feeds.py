@@ -106,6 +106,20 @@ def test_wide_integers_may_be_lengths():
     assert not any(sizes.modest for sizes in candidates(model_of((6,), dtype=ir.DataType.UINT8)))
 
 
+def test_regions_of_pictures_and_their_numbers():
+    builder = Builder("mmdnn.test")
+    x = builder.input("x", (2, 3, 9, 9))
+    rois = builder.input("rois", (5, 4))
+    numbers = builder.input("numbers", (5,), ir.DataType.INT64)
+    builder.graph.outputs.append(builder.op.RoiAlign(x, rois, numbers))
+    found = kinds(builder.model())
+    assert set(np.unique([values["numbers"] for values in found.values()])) == {0, 1}
+    low, high = np.split(found["random"]["rois"], 2, axis=1)
+    assert (low >= 0).all()
+    assert (low <= high).all()
+    assert (high < 12).all()
+
+
 def test_sizes_that_make_too_much_are_not_tried():
     model = model_of(("n", 64, "h", "w"))
     assert all(64 * size.other**2 <= module.MOST_ELEMENTS for size in candidates(model))

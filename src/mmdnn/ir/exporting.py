@@ -27,6 +27,7 @@ from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.operators import Keywords, Operators, operator, way_round
 from mmdnn.ir.passes.canonical import canonical
 from mmdnn.ir.passes.defaults import defaults
+from mmdnn.ir.passes.expansion import INNER
 from mmdnn.ir.windows import ATTRIBUTES, Window
 
 Test: TypeAlias = Callable[[ir.Node], bool]
@@ -81,7 +82,7 @@ class Exporter(Operators):
         refused = [
             (
                 node.metadata_props.get(TYPE) or operator(node),
-                node.metadata_props.get(LAYER) or node.name or "?",
+                node.metadata_props.get(LAYER) or node.name or str(node.outputs[0].name),
             )
             for node in ir.traversal.RecursiveGraphIterator(model.graph)
             if operator(node) not in self
@@ -95,7 +96,13 @@ class Exporter(Operators):
                 )
                 for node in model.graph
             ]
-            hint = way_round(steps, [str(value.name) for value in model.graph.outputs])
+            inner = {
+                str(value.name)
+                for node in model.graph
+                for value in node.outputs
+                if INNER in value.meta
+            }
+            hint = way_round(steps, [str(value.name) for value in model.graph.outputs], inner)
             raise UnsupportedError.listing(refused, action=self.verb, hint=hint)
 
     def write(self, node: ExportedNode, *arguments: Any) -> Any:

@@ -142,13 +142,16 @@ def load_families(package: str, path: list[str]) -> None:
 
 
 def way_round(
-    steps: Iterable[tuple[Sequence[str], Sequence[str], bool]], outputs: Iterable[str]
+    steps: Iterable[tuple[Sequence[str], Sequence[str], bool]],
+    outputs: Iterable[str],
+    inner: Container[str] = (),
 ) -> str:
     """How to leave out what is not known here: by outputs that do without it, or values before it.
 
     Args:
         steps: Of each layer the values that it reads, those that it makes, and whether it is known.
         outputs: The model's outputs.
+        inner: Values that the user's model has not.
 
     Returns:
         A hint, or "".
@@ -163,7 +166,7 @@ def way_round(
             before.update(dict.fromkeys(name for name in reads if name in made - beyond))
         beyond.update(makes)
     ends = [name for name in outputs if name in made - beyond] or list(before)
-    if not 0 < len(ends) <= MOST_ENDS:
+    if not 0 < len(ends) <= MOST_ENDS or any(name in inner for name in ends):
         return ""
     return f"To leave them out, end the model before them: -node {' '.join(ends)}"
 

@@ -26,13 +26,13 @@ def index_limits(model: ir.Model) -> dict[str, int]:
 
 
 def regions(model: ir.Model) -> list[str]:
-    """Inputs that are rows of a picture's number and two corners in it."""
+    """Inputs that are rows of two corners in a picture, its number maybe before them."""
     return [
         str(value.name)
         for value in inputs(model)
         if value.shape is not None
         and len(value.shape) == 2
-        and value.shape[1] == 5
+        and value.shape[1] in (4, 5)
         and any(place == 1 and "roi" in node.op_type.lower() for node, place in value.uses())
     ]
 
@@ -54,7 +54,14 @@ def pictures(model: ir.Model) -> dict[str, tuple[int, int]]:
 
 
 _PASSING = {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose"}
-_INDEXING = {"Gather", "GatherElements", "GatherND", "OneHot", "NegativeLogLikelihoodLoss"}
+_INDICES = {
+    "Gather": 1,
+    "GatherElements": 1,
+    "GatherND": 1,
+    "NegativeLogLikelihoodLoss": 1,
+    "RoiAlign": 2,
+}
+"""Which input of an operator indexes its first."""
 
 
 def _tables(model: ir.Model, value: ir.Value, seen: set[ir.Value]) -> Iterator[int]:
@@ -63,7 +70,7 @@ def _tables(model: ir.Model, value: ir.Value, seen: set[ir.Value]) -> Iterator[i
         function = model.functions.get(node.op_identifier())
         if function is not None:
             yield from _tables(model, function.inputs[position], seen)
-        elif node.op_type in _INDEXING and (position == 1 or node.op_type == "OneHot"):
+        elif position == _INDICES.get(node.op_type) or node.op_type == "OneHot":
             yield _table_size(node)
         elif node.op_type in _PASSING and position == 0 and node.outputs[0] not in seen:
             seen.add(node.outputs[0])
@@ -78,7 +85,7 @@ def _table_size(node: ir.Node) -> int:
     if node.op_type == "OneHot":
         depth = table.const_value
         return int(depth.numpy().reshape(-1)[0]) if depth is not None else 1
-    fixed = {"GatherND": 0, "NegativeLogLikelihoodLoss": 1}
+    fixed = {"GatherND": 0, "NegativeLogLikelihoodLoss": 1, "RoiAlign": 0}
     axis = fixed[node.op_type] if node.op_type in fixed else integer(node, "axis")
     size = table.shape[axis] if table.shape is not None else 1
     return size if isinstance(size, int) else 1

@@ -106,6 +106,15 @@ def test_groups(opset: int, count: int, known: bool) -> None:
     check(f"float[2,6,4,5] x{inputs} => float y", body, feeds, weights=weights, opset=opset)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_groups_of_one_number(known: bool) -> None:
+    given = {k: v for k, v in statistics(3).items() if k in {"scale", "bias"}}
+    inputs = "" if known else ", float[3] scale, float[3] bias"
+    feeds, weights = ({}, given) if known else (given, {})
+    body = "y = GroupNormalization<num_groups=3>(x, scale, bias)"
+    check(f"float[1,3,1,1] x{inputs} => float y", body, feeds, weights=weights, opset=21)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
 def test_local_responses(size: int) -> None:
     body = f"y = LRN<size={size}, alpha=0.3, beta=0.6, bias=2.0>(x)"

@@ -21,6 +21,8 @@ ONE = [
     "ReduceLogSumExp <keepdims = 0> (x)",
     "MeanVarianceNormalization <axes = [1]> (x)",
     "Clip(x, low, high)",
+    "EyeLike(x)",
+    "EyeLike <k = -1, dtype = 7> (x)",
 ]
 
 

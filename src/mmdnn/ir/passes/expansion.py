@@ -10,15 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
 
 from mmdnn.ir import LAYER, OPSET, TYPE
+from mmdnn.ir.builder import dimensions
 from mmdnn.ir.operators import operator
+from mmdnn.ir.passes.defaults import integer
 from mmdnn.ir.recurrent.nodes import KINDS
+from mmdnn.shapes import closed
 
 _MARK = "expanded_"
+
+INNER = "mmdnn.inner"
+"""In `Value.meta`: the value stands within a body, and the user's model does not have it."""
 
 DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 
@@ -52,7 +59,11 @@ def expand(
             model.functions[function.identifier()] = function
             found = True
     if found:
+        known = {value.name for node in model.graph for value in node.outputs}
         common.InlinePass(lambda function: function.overload.startswith(_MARK))(model)
+        for value in (value for node in model.graph for value in node.outputs):
+            if value.name not in known:
+                value.meta[INNER] = True
     return found
 
 
@@ -63,6 +74,8 @@ def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
         function = equations.definition(node)
         function.opset_imports.clear()
         return function
+    if node.op_type == "EyeLike" and not node.domain:
+        return _eye(node)
     version = opsets.get(node.domain, OPSET if node.domain == "" else 1)
     try:
         schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
@@ -82,6 +95,21 @@ def _function(node: ir.Node, opsets: dict[str, int]) -> ir.Function | None:
         if attribute.type in {ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS}:
             del node.attributes[name]  # the body was built around it
     return function
+
+
+def _eye(node: ir.Node) -> ir.Function | None:
+    """A constant, where the shape that is all it reads is known."""
+    (like,), dtype = node.inputs, node.outputs[0].dtype
+    shape = closed(dimensions(like)) if like is not None and like.shape is not None else None
+    if shape is None or dtype is None or len(shape) != 2:
+        return None
+    k = integer(node, "k")
+    value = ir.LazyTensor(
+        lambda: ir.tensor(np.eye(*shape, k, dtype=dtype.numpy())), dtype, ir.Shape(shape)
+    )
+    constant = ir.node("Constant", [], {"value": value})
+    graph = ir.Graph([ir.val("input")], constant.outputs, nodes=[constant], opset_imports={})
+    return ir.Function("", node.op_type, graph=graph, attributes=[])
 
 
 def _quantize_zeros(function: ir.Function) -> None:

@@ -89,13 +89,11 @@ def instance_normalization(
     *,
     epsilon: float,
 ) -> Code:
-    """A picture of one pixel is its own mean; PyTorch refuses it."""
     options = unless(eps=(epsilon, EPSILON))
     rank = node.rank(x)
     count = (scale.shape or (None,))[0]
-    if rank > 2 and all(size == 1 for size in (x.shape or (None,) * 3)[2:]):
-        column = torch.method(bias, "reshape", (-1, *[1] * (rank - 2)))
-        return torch.binary("+", torch.binary("-", x, x), column)
+    if rank > 2 and _is_pixel(x):
+        return _pixel(torch, x, bias)
     if rank not in {3, 4, 5} or not is_known(scale, bias) or not isinstance(count, int):
         return torch.call("F.instance_norm", x, weight=scale, bias=bias, **options)
     layer = torch.module(
@@ -106,6 +104,16 @@ def instance_normalization(
         tensors={"weight": scale, "bias": bias},
     )
     return layer(x)
+
+
+def _is_pixel(x: Variable) -> bool:
+    return x.shape is not None and all(size == 1 for size in x.shape[2:])
+
+
+def _pixel(torch: Writer, x: Variable, bias: Variable) -> Code:
+    """A picture of one pixel is its own mean; PyTorch refuses it."""
+    column = torch.method(bias, "reshape", (-1, *[1] * ((x.rank or 2) - 2)))
+    return torch.binary("+", torch.binary("-", x, x), column)
 
 
 @exporter("LayerNormalization", doc="LayerNormalization", unused="stash_type")
@@ -186,6 +194,8 @@ def group_normalization(
             node.refuse("the number of its channels is not known")
         return torch.call("F.group_norm", x, groups, scale, bias, **options)
     each = channels // groups
+    if each == 1 and _is_pixel(x):
+        return _pixel(torch, x, bias)
     if is_known(scale, bias):
         weights: Any = (_repeated(w, each) for w in (scale, bias)) if per_group else (scale, bias)
         tensors = dict(zip(("weight", "bias"), weights, strict=True))
