@@ -132,7 +132,7 @@ def same_attributes(one: ir.Node, other: ir.Node) -> bool:
 
 def _counted(node: ir.Node, axis: int, like: int) -> int:
     """An axis counted from that end from which the other one is; OneHot's is of one more."""
-    x = node.inputs[0] if node.op_type != "OneHot" else None
+    x = next(iter(node.inputs), None) if node.op_type != "OneHot" else None
     if x is None or x.shape is None or (axis < 0) == (like < 0):
         return axis
     return axis + rank(x) if axis < 0 else axis - rank(x)

@@ -16,7 +16,6 @@ import onnx_ir as ir
 from mmdnn.errors import ShapeError, UnsupportedError
 from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.builder import shape
-from mmdnn.ir.values import constant
 from mmdnn.shapes import OpenShape
 
 KINDS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
@@ -126,11 +125,6 @@ class Recurrent:
         """Whether it has the usual activations, without a clip and without coupled gates."""
         usual = all(names == KINDS[self.kind] for names in self.names)
         return usual and self.clip is None and not self.coupled
-
-
-def has_fixed_weights(node: ir.Node) -> bool:
-    """Whether its weights and biases are constants."""
-    return all(constant(value) is not None for value in node.inputs[1:4] if value is not None)
 
 
 def read(node: ir.Node) -> Recurrent:

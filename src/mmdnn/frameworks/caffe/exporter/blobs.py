@@ -28,16 +28,12 @@ class Blob:
         maker: The layer that makes it.
         value: The value of the IR that it is; None for what is between a node's layers.
         name: Its name in Caffe, once it has one.
-        flat: Of a recurrent layer's output, the blob of three axes that it is.
-        turned: The same with the axes of directions and streams exchanged.
     """
 
     shape: tuple[int, ...]
     maker: Draft | None = None
     value: ir.Value | None = None
     name: str = ""
-    flat: Blob | None = None
-    turned: Blob | None = None
 
     @property
     def rank(self) -> int:

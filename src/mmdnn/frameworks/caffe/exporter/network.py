@@ -14,7 +14,6 @@ from mmdnn.frameworks.caffe.exporter import lifting
 from mmdnn.frameworks.caffe.exporter.assembly import finish
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.control_flow import MOST_STEPS
-from mmdnn.frameworks.caffe.exporter.recurrent import known_view
 from mmdnn.frameworks.caffe.exporter.table import LIFTED, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Scope, Writer
 from mmdnn.frameworks.caffe.graph import Filler, Network
@@ -201,8 +200,10 @@ def _results(
     for value, operand in zip(node.inputs, inputs, strict=True):
         if isinstance(operand, Blob) and value is not None:
             _check_type(exported, value)
-    known = known_view(node, inputs[0] if inputs else None)
-    made = known or exporter.write(exported, writer, *inputs)
+    view = scope.views.of(node)
+    if view is not None:
+        return [view.flat[0] if view.joined else view.flat[1]]
+    made = exporter.write(exported, writer, *inputs)
     return [made] if made is None or isinstance(made, (Blob, Constant)) else list(made)
 
 

@@ -25,8 +25,9 @@ from mmdnn.frameworks.caffe.exporter.cuts import joined
 from mmdnn.frameworks.caffe.exporter.table import exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode, is_used
-from mmdnn.ir.recurrent.nodes import Recurrent, has_fixed_weights, read
+from mmdnn.ir.recurrent.nodes import Recurrent, read
 from mmdnn.ir.recurrent.packing import ONNX, reordered
+from mmdnn.ir.recurrent.views import Inputs, View, is_plain
 from mmdnn.ir.values import is_zero
 
 DOXYGEN = "https://caffe.berkeleyvision.org/doxygen"
@@ -38,12 +39,11 @@ GATES = {"LSTM": "ifoc", "RNN": "h"}
 @exporter.unfit("LSTM", "RNN")
 def is_spelled_out(node: ir.Node) -> bool:
     """Whether it is more than Caffe's layer does."""
-    said, more = read(node), (*node.inputs[4:5], *node.inputs[7:8])
-    if said.batch_first or not said.is_usual or not has_fixed_weights(node):
+    said = read(node)
+    if not is_plain(node, said) or not said.is_usual:
         return True
-    return any(value is not None for value in more) or (
-        said.kind == "RNN" and is_used(node.outputs[0])
-    )
+    lengths = Inputs.of(node.inputs).lengths is not None
+    return lengths or (said.kind == "RNN" and is_used(node.outputs[0]))
 
 
 @dataclass
@@ -174,10 +174,10 @@ def recurrent(
     node: ExportedNode, caffe: Writer, *operands: Operand | None, **_attributes: Any
 ) -> list[Blob | None]:
     """What `is_spelled_out` leaves: lengths, peepholes and attributes are the usual ones."""
-    said, (x, *rest) = read(node.node), [*operands, *[None] * 7][:8]
-    weights = [each if isinstance(each, Constant) else None for each in rest[:3]]
-    assert x is not None
-    blob, states = caffe.blob(x), rest[4 : 6 if said.kind == "LSTM" else 5]
+    said = read(node.node)
+    given: Inputs[Operand] = Inputs.of(operands)
+    weights = [e if isinstance(e, Constant) else None for e in (given.w, given.r, given.b)]
+    blob, states = caffe.blob(given.x), given.states(said.kind)
     known = [None if isinstance(s, Constant) and is_zero(s.value) else s for s in states]
     ends = node.wants(1) or node.wants(2)
     ways = [_Layer(caffe, said, way, weights, known) for way in range(said.ways)]
@@ -192,26 +192,9 @@ def _steps(caffe: Writer, ways: Sequence[Blob]) -> Blob:
     steps, streams, size = ways[0].shape
     flat = joined(caffe, ways, 2, "both")
     each = [caffe.reshape(y, (steps, 1, streams, size), suffix="way") for y in ways]
-    y = joined(caffe, each, 1, "ways")
-    y.turned = caffe.reshape(flat, (steps, streams, len(ways), size), suffix="turned")
-    y.turned.flat = flat
-    if len(ways) == 1:
-        y.flat = flat
-    return y
-
-
-VIEWS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
-
-
-def known_view(node: ir.Node, x: Operand | None) -> Blob | None:
-    """What a node makes of a recurrent layer's output, where that is there already."""
-    if not isinstance(x, Blob):
-        return None
-    shape = node.outputs[0].shape
-    if node.op_type in VIEWS and x.flat is not None and shape == ir.Shape(x.flat.shape):
-        return x.flat
-    turns = "perm" in node.attributes and list(node.attributes["perm"].as_ints()) == [0, 2, 1, 3]
-    return x.turned if node.op_type == "Transpose" and turns else None
+    apart = caffe.reshape(flat, (steps, streams, len(ways), size), suffix="turned")
+    caffe.scope.views[caffe.node.output] = View((flat, apart), len(ways), size, last=False)
+    return joined(caffe, each, 1, "ways")
 
 
 def _own_layer(kind: str, weights: int) -> None:

@@ -13,6 +13,7 @@ from mmdnn.frameworks.caffe._layers import FORKS, layer_type
 from mmdnn.frameworks.caffe._messages import new_layer
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.ir.exporting import ExportedNode
+from mmdnn.ir.recurrent.views import Views
 
 Operand: TypeAlias = Blob | Constant
 
@@ -27,6 +28,7 @@ class Scope:
         drafts: Its layers, in order.
         shared: Blobs that several layers ask for, by what they are.
         operands: What holds each value of the IR.
+        views: What recurrent layers gave, as they gave it, and with the directions apart.
     """
 
     forks: frozenset[str]
@@ -34,6 +36,7 @@ class Scope:
     drafts: list[Draft] = field(default_factory=list)
     shared: dict[object, Blob] = field(default_factory=dict)
     operands: dict[ir.Value, Operand] = field(default_factory=dict)
+    views: Views[tuple[Blob, Blob]] = field(default_factory=Views)
 
     def operand(self, value: ir.Value) -> Operand:
         """The blob or constant that a value is."""

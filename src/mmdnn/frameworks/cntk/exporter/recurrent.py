@@ -23,6 +23,7 @@ from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.recurrent import nodes as recurrent
 from mmdnn.ir.recurrent.packing import ONNX, reordered
+from mmdnn.ir.recurrent.views import Inputs
 
 ACTIVATIONS = {"Sigmoid": "StableSigmoid", "Tanh": "Tanh", "Relu": "ReLU"}
 
@@ -78,8 +79,8 @@ def layer(node: ExportedNode, cntk: CNTK, *inputs: Operand | None) -> list[Opera
     found = recurrent.read(node.node)
     if found.batch_first:
         node.refuse("its batch is its first axis")
-    given = [*inputs, *[None] * (8 - len(inputs))]
-    x, back = _as_sequence(cntk, given[0], given[4], any(found.backwards))
+    given = Inputs.of(inputs)
+    x, back = _as_sequence(cntk, given.x, given.lengths, any(found.backwards))
     directions = [_direction(cntk, found, given, way) for way in range(found.ways)]
     states = [_loop(cntk, one, framed(cntk, x), STEPS[node.type]) for one in directions]
     y = back(cntk, _stacked(cntk, [one[0] for one in states])) if node.wants(0) else None
@@ -91,10 +92,9 @@ def layer(node: ExportedNode, cntk: CNTK, *inputs: Operand | None) -> list[Opera
 
 
 def _as_sequence(
-    cntk: CNTK, x: Operand | None, lengths: Operand | None, backwards: bool
+    cntk: CNTK, x: Operand, lengths: Operand | None, backwards: bool
 ) -> tuple[Operand, Callable[[CNTK, Operand], Operand]]:
     """The input [time, batch, input] as a sequence, and what makes [time, ...] of a result."""
-    assert x is not None
     if x.layout[1] == BATCH and x.layout[0] is not None:
         if backwards and not isinstance(lengths, Lengths):
             cntk.node.refuse("it goes backwards from the end of the padding")
@@ -121,14 +121,11 @@ def _behind(y: Operand) -> tuple[Axis | None, ...]:
 
 
 def _direction(
-    cntk: CNTK, found: recurrent.Recurrent, given: Sequence[Operand | None], way: int
+    cntk: CNTK, found: recurrent.Recurrent, given: Inputs[Operand], way: int
 ) -> Direction:
-    _, w, r, b, _, *states = given
-    if w is None or r is None or w.tensor is None or r.tensor is None:
+    if any(one and one.tensor is None for one in (given.w, given.r, given.b, given.p)):
         cntk.node.refuse("its weights are computed")
-    if any(one is not None and one.tensor is None for one in (b, given[7])):
-        cntk.node.refuse("its weights are computed")
-    hidden, before, after = r.shape[2], ONNX[found.kind], GATES[found.kind]
+    hidden, before, after = given.r.shape[2], ONNX[found.kind], GATES[found.kind]
 
     def matrix(x: Operand) -> Operand:
         def turn(a: np.ndarray) -> np.ndarray:
@@ -136,17 +133,19 @@ def _direction(
 
         return cntk.changed(x, f"gates {way}", turn, (x.shape[2], x.shape[1]))
 
-    bias, inner = _biases(cntk, b, found, hidden, way)
-    count = 2 if found.kind == "LSTM" else 1
+    bias, inner = _biases(cntk, given.b, found, hidden, way)
     return Direction(
-        matrix(w),
-        matrix(r),
+        matrix(given.w),
+        matrix(given.r),
         bias,
         inner,
-        _peepholes(cntk, given[7], hidden, way),
+        _peepholes(cntk, given.p, hidden, way),
         hidden,
         "FutureValue" if found.backwards[way] else "PastValue",
-        [_initial(cntk, states[i], 5 + i, w, way) for i in range(count)],
+        [
+            _initial(cntk, state, 5 + place, given.w, way)
+            for place, state in enumerate(given.states(found.kind))
+        ],
         [ACTIVATIONS[name] for name in found.names[way]],
         found.reset_after,
     )

@@ -12,7 +12,7 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode
 from mmdnn.frameworks.mxnet.exporter.writer import Writer, write
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node, Symbol, reachable
 
-OF_A_GRAPH = ("values", "derived", "stacks", "joined", "turned", "cuts")
+OF_A_GRAPH = ("values", "derived", "stacks", "views", "cuts")
 """What a scope knows of one graph; in a body it knows other things."""
 
 
@@ -32,7 +32,7 @@ def written(
         the way; and outside, the arrays of those that are not `formal`.
     """
     above = {name: getattr(scope, name) for name in OF_A_GRAPH}
-    vars(scope).update({name: {} for name in OF_A_GRAPH})
+    vars(scope).update({name: type(known)() for name, known in above.items()})
     places: dict[ir.Value, Node] = {}
     for value in [*formal, *_outside(graph), *graph.initializers.values()]:
         if value not in places:

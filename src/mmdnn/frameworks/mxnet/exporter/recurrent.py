@@ -16,7 +16,8 @@ from mmdnn.frameworks.mxnet.exporter.table import Array, ExportedNode, exporter
 from mmdnn.frameworks.mxnet.exporter.writer import Writer
 from mmdnn.frameworks.mxnet.graph import Node
 from mmdnn.ir.exporting import is_used
-from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, has_fixed_weights, read
+from mmdnn.ir.recurrent.nodes import ATTRIBUTES, Recurrent, read
+from mmdnn.ir.recurrent.views import Inputs, View, is_plain
 from mmdnn.ir.values import is_zero
 
 MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu"}
@@ -27,10 +28,10 @@ MODES: dict[tuple[str, ...], str] = {("Tanh",): "rnn_tanh", ("Relu",): "rnn_relu
 def is_spelled_out(node: ir.Node) -> bool:
     """Whether it is more than MXNet's operator does; it is a loop then."""
     said = read(node)
-    if said.batch_first or _mode(said) is None or not has_fixed_weights(node):
+    if not is_plain(node, said) or _mode(said) is None:
         return True
-    lengths, peepholes = (any(v is not None for v in node.inputs[i : i + 1]) for i in (4, 7))
-    return peepholes or (lengths and len(node.outputs) > 2 and is_used(node.outputs[2]))
+    cut = Inputs.of(node.inputs).lengths is not None
+    return cut and len(node.outputs) > 2 and is_used(node.outputs[2])
 
 
 def _mode(said: Recurrent) -> str | None:
@@ -44,31 +45,22 @@ def _mode(said: Recurrent) -> str | None:
 
 
 @exporter("LSTM", "GRU", "RNN", doc="LSTM", unused=" ".join(ATTRIBUTES))
-def recurrent(
-    node: ExportedNode,
-    mx: Writer,
-    x: Array,
-    w: Array,
-    r: Array,
-    b: Array | None = None,
-    *others: Array | None,
-) -> list[Array]:
+def recurrent(node: ExportedNode, mx: Writer, *operands: Array | None) -> list[Array]:
     """One node for a stack of them, if nothing else reads what is between."""
-    lengths, *states = (*others, None, None, None)[:3]
-    said = read(node.node)
-    mode = _mode(said)
+    said, given = read(node.node), Inputs.of(operands)
+    mode, w, r = _mode(said), given.w.constant, given.r.constant
     assert mode is not None
-    assert w.constant is not None
-    assert r.constant is not None
-    stack = Stack(mode, r.constant.shape.numpy()[2], tuple(range(said.ways)), node.layer, x, w)
-    stack.layers.append(Tensors(w.constant, r.constant, None if b is None else b.constant))
-    stack.states.append([_given(each) for each in states])
+    assert w is not None
+    assert r is not None
+    stack = Stack(mode, r.shape.numpy()[2], tuple(range(said.ways)), node.layer, given.x, given.w)
+    stack.layers.append(Tensors(w, r, None if given.b is None else given.b.constant))
+    stack.states.append([_given(each) for each in given.states(said.kind)])
     stack.ends.append(list(node.node.outputs[1 : 1 + stack.count]))
-    if lengths is not None:
-        y, ends = _by_lengths(node, mx, said, stack, lengths)
+    if given.lengths is not None:
+        y, ends = _by_lengths(node, mx, said, stack, given.lengths)
     else:
-        y, ends = _written(node, mx, stack, x, backwards=said.backwards == (True,))
-    return [_laid_out(node, mx, y, said.ways), *ends]
+        y, ends = _written(node, mx, stack, given.x, backwards=said.backwards == (True,))
+    return [_laid_out(node, mx, y, said.ways, stack.size), *ends]
 
 
 @exporter("mmdnn::ProjectedLSTM", doc="LSTM", unused="hidden_size")
@@ -86,14 +78,13 @@ def projected(
     stack.states.append([_given(h), _given(c)])
     stack.ends.append(list(node.node.outputs[1:3]))
     y, ends = _written(node, mx, stack, x, backwards=direction == "reverse")
-    return [_laid_out(node, mx, y, ways), *ends]
+    return [_laid_out(node, mx, y, ways, stack.packing.seen), *ends]
 
 
-def _laid_out(node: ExportedNode, mx: Writer, y: Array, ways: int) -> Array:
+def _laid_out(node: ExportedNode, mx: Writer, y: Array, ways: int, size: int) -> Array:
     """From [T, N, directions * H] to ONNX's axes; what only turns them back finds it as it was."""
     split = mx.Reshape(y, shape=(0, 0, -4, ways, -1))
-    mx.scope.joined[split.entry] = y
-    mx.scope.turned[node.output] = split
+    mx.scope.views[node.output] = View((y, split), ways, size, last=False)
     return mx.transpose(split, axes=(0, 2, 1, 3))
 
 

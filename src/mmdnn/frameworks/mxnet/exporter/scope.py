@@ -12,6 +12,7 @@ from mmdnn.frameworks.mxnet.exporter.table import NAMES, Array, ExportedNode
 from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Node
 from mmdnn.frameworks.mxnet.reader.ndarray import FLAGS
 from mmdnn.ir.lifting.proposals import Lifted
+from mmdnn.ir.recurrent.views import Views
 from mmdnn.tensors import references
 
 FIXED = "_fixed"
@@ -28,8 +29,7 @@ class Scope:
         derived: Parameters made of others, by what and how.
         params: Tensor of each parameter's node.
         stacks: Recurrent layers, by the nodes they have become.
-        joined: What an array is that has its last axis split in two.
-        turned: A recurrent layer's output [T, N, directions, H], by ONNX's [T, directions, N, H].
+        views: What recurrent layers gave, as they gave it, and with the directions apart.
         auxiliary: Which of the parameters are running statistics.
         claimed: Parameters whose shapes MXNet finds out.
         named: Parameters that have their name.
@@ -46,8 +46,7 @@ class Scope:
         self.derived: dict[Any, Array] = {}
         self.params: dict[Node, ir.TensorProtocol] = {}
         self.stacks: dict[Node, Any] = {}
-        self.joined: dict[Entry, Array] = {}
-        self.turned: dict[ir.Value, Array] = {}
+        self.views: Views[tuple[Array, Array]] = Views()
         self.cuts: dict[Entry, tuple[Array, int, int]] = {}
         self.auxiliary: set[Node] = set()
         self.claimed: set[Node] = set()

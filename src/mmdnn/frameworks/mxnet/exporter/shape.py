@@ -23,9 +23,6 @@ def reshape(node: ExportedNode, mx: Writer, x: Array, target: Array, *, allowzer
     if shape is None:
         return _computed(node, mx, x, target)
     target_sizes = [int(size) for size in shape.reshape(-1)]
-    joined = mx.scope.joined.get(x.entry)
-    if joined is not None and _joins(x, target_sizes):
-        return joined
     if x.shape == () and target_sizes == [1]:
         return x
     if is_flattening(node.node) and node.rank(x) > 2:
@@ -33,15 +30,6 @@ def reshape(node: ExportedNode, mx: Writer, x: Array, target: Array, *, allowzer
     if allowzero and 0 in target_sizes:
         node.refuse("a size of 0")
     return mx.Reshape(x, shape=tuple(target_sizes) or (1,))
-
-
-def _joins(x: Array, target: list[int]) -> bool:
-    """Whether this merges the last two of four axes."""
-    dims = x.shape or (None,) * 4
-    last = dims[2] * dims[3] if isinstance(dims[2], int) and isinstance(dims[3], int) else None
-    kept = len(target) == 3 and all(target[i] in {0, dims[i]} for i in (0, 1))
-    free = len(target) == 3 and target[0] == -1 and target[1] == dims[1] and target[2] == last
-    return free or (kept and target[2] in {-1, last})
 
 
 def _computed(node: ExportedNode, mx: Writer, x: Array, target: Array) -> Array:
@@ -105,8 +93,6 @@ def flatten(node: ExportedNode, mx: Writer, x: Array, *, axis: int) -> Array:
 
 @exporter("Transpose", doc="Transpose")
 def transpose(node: ExportedNode, mx: Writer, x: Array, *, perm: list[int] | None = None) -> Array:
-    if perm == [0, 2, 1, 3] and x.value in mx.scope.turned:
-        return mx.scope.turned[x.value]
     return mx.transpose(x, axes=None if perm is None else tuple(perm))
 
 
@@ -127,14 +113,6 @@ def unsqueeze(node: ExportedNode, mx: Writer, x: Array, axes: Array) -> Array:
 def squeeze(node: ExportedNode, mx: Writer, x: Array, axes: Array | None = None) -> Array:
     if node.output_shape() == ():
         return mx.Reshape(x, shape=(1,))
-    turned = mx.scope.turned.get(x.value) if x.value is not None else None
-    if (
-        turned is not None
-        and (x.shape or ())[1] == 1
-        and axes is not None
-        and node.ints(axes, "axes") == [1]
-    ):
-        return mx.scope.joined[turned.entry]
     return mx.squeeze(x, axis=None if axes is None else tuple(node.ints(axes, "axes")))
 
 

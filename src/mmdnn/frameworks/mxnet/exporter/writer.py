@@ -114,7 +114,11 @@ def write(scope: Scope, node: ir.Node) -> None:
     exported = ExportedNode(node)
     mx = Writer(scope, exported)
     inputs = [None if value is None else _operand(mx, value) for value in node.inputs]
-    if node.domain == LIFTED:
+    view = scope.views.of(node)
+    if view is not None:
+        flat, apart = view.flat
+        made = flat if view.joined else apart
+    elif node.domain == LIFTED:
         made = scope.lifted[node].write(mx, [array for array in inputs if array is not None])
     else:
         made = exporter.write(exported, mx, *inputs)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.pytorch.exporter.scope import View
 from mmdnn.frameworks.pytorch.exporter.table import ExportedNode, Writer, exporter
 from mmdnn.frameworks.pytorch.graph import Variable
 from mmdnn.ir.recurrent.nodes import Recurrent, read
 from mmdnn.ir.recurrent.packing import CUDNN, ONNX, reordered
-from mmdnn.ir.values import ints, is_zero
+from mmdnn.ir.recurrent.views import Inputs, View, Views
+from mmdnn.ir.values import is_zero
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
 from mmdnn.tensors.references import lazy
@@ -46,25 +46,28 @@ class Layer:
         return self.said.backwards == (True,)
 
 
-Inputs = Variable | None
-
-
 @exporter("LSTM", doc="LSTM")
-def lstm(node: ExportedNode, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+def lstm(
+    node: ExportedNode, torch: Writer, *inputs: Variable | None, **_attributes: Any
+) -> list[Any]:
     layer = _read(node, *inputs)
     plain = layer.peepholes is None and layer.said.is_usual
     return _write(torch, layer, "nn.LSTM" if plain else None)
 
 
 @exporter("GRU", doc="GRU")
-def gru(node: ExportedNode, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+def gru(
+    node: ExportedNode, torch: Writer, *inputs: Variable | None, **_attributes: Any
+) -> list[Any]:
     layer = _read(node, *inputs)
     plain = layer.said.reset_after and layer.said.is_usual
     return _write(torch, layer, "nn.GRU" if plain else None)
 
 
 @exporter("RNN", doc="RNN")
-def rnn(node: ExportedNode, torch: Writer, *inputs: Inputs, **_attributes: Any) -> list[Any]:
+def rnn(
+    node: ExportedNode, torch: Writer, *inputs: Variable | None, **_attributes: Any
+) -> list[Any]:
     layer = _read(node, *inputs)
     said = layer.said
     if said.clip is None and said.names == [("Relu",)] * said.ways:
@@ -84,16 +87,12 @@ def projected(
     return _write(torch, layer, "nn.LSTM" if dims[1] < dims[2] else None)  # type: ignore[operator]
 
 
-def _read(node: ExportedNode, *inputs: Inputs) -> Layer:
+def _read(node: ExportedNode, *inputs: Variable | None) -> Layer:
     """A node, of the inputs that ONNX lists: those left out are None."""
-    said = read(node.node)
-    x, weight, recurrence, bias, lengths, *states, peepholes = [*inputs, *[None] * 8][:8]
-    assert x is not None
-    assert weight is not None
-    assert recurrence is not None
-    kept = states if said.kind == "LSTM" else states[:1]
-    known = tuple(None if state and is_zero(state.value) else state for state in kept)
-    return Layer(said, x, weight, recurrence, bias, lengths, known, peepholes)
+    said, given = read(node.node), Inputs.of(inputs)
+    states = given.states(said.kind)
+    known = tuple(None if state and is_zero(state.value) else state for state in states)
+    return Layer(said, given.x, given.w, given.r, given.b, given.lengths, known, given.p)
 
 
 def _write(torch: Writer, layer: Layer, type_: str | None, **options: Any) -> list[Any]:
@@ -192,7 +191,7 @@ def _by_module(torch: Writer, layer: Layer, type_: str, options: dict[str, Any])
     if layer.is_reverse:
         y = torch.let("y", torch.method(y, "flip", time))
     ways = layer.said.ways
-    torch.scope.views[torch.node.node.outputs[0]] = View(y, ways, size, layer.batch_first)
+    torch.scope.views[torch.node.output] = View(y, ways, size, layer.batch_first)
     y_code: Any = y
     if ways == 1:
         y_code = torch.method(y, "unsqueeze", 2 if layer.batch_first else 1)
@@ -259,36 +258,12 @@ def _one(way: int, array: np.ndarray) -> np.ndarray:
     return np.asarray(array[way])
 
 
-def turned_back(node: ir.Node, views: dict[ir.Value, View]) -> Variable | Code | None:
-    """Torch's output, where all that a node does is to turn the axes of ONNX's back; else None.
-
-    ONNX has [T, directions, N, H], and with the batch first [N, T, directions, H]; torch has the directions
-    beside each other, [T, N, directions * H]. Exporters put a Squeeze, or a Transpose and a Reshape, behind.
-    """
-    value = node.inputs[0] if node.inputs and not node.domain else None
-    view = views.get(value) if value is not None else None
-    if view is None or value is None:
+def turned_back(node: ir.Node, views: Views[Variable]) -> Variable | Code | None:
+    """Torch's output, where all that a node does is to turn the axes of ONNX's back; else None."""
+    view = views.of(node)
+    if view is None:
         return None
-    if node.op_type == "Transpose" and not view.last and _turns(node):
-        views[node.outputs[0]] = replace(view, last=True)
-        text = f"{{0}}.unflatten(2, ({view.ways}, {view.size}))"
-        return Code(text if view.ways > 1 else "{0}.unsqueeze(2)", (view.flat,))
-    axes = ints(node.inputs[1]) if len(node.inputs) > 1 else None
-    if axes is None:
-        return None
-    squeezes = node.op_type == "Squeeze" and view.ways == 1
-    if squeezes and [axis % 4 for axis in axes] == [2 if view.last else 1]:
+    if view.joined:
         return view.flat
-    joins = node.op_type == "Reshape" and view.last and _joins(value, view, axes)
-    return view.flat if joins else None
-
-
-def _turns(node: ir.Node) -> bool:
-    return list(node.attributes.get_ints("perm", [])) == [0, 2, 1, 3]
-
-
-def _joins(value: ir.Value, view: View, target: Sequence[int]) -> bool:
-    """Whether a target shape merges the last two of four axes."""
-    dims = list(value.shape or [None] * 4)
-    kept = len(target) == 3 and all(target[i] in {0, dims[i]} for i in (0, 1))
-    return kept and target[2] in {-1, view.ways * view.size}
+    text = f"{{0}}.unflatten(2, ({view.ways}, {view.size}))"
+    return Code(text if view.ways > 1 else "{0}.unsqueeze(2)", (view.flat,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
@@ -11,25 +10,9 @@ import onnx_ir as ir
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.graph import Member, Program, Variable
 from mmdnn.ir import LAYER, UNNAMED
+from mmdnn.ir.recurrent.views import Views
 from mmdnn.python.expressions import Code
 from mmdnn.python.statements import Statement
-
-
-@dataclass(frozen=True)
-class View:
-    """A recurrent layer's output, which torch has with other axes.
-
-    Attributes:
-        flat: torch's output.
-        ways: The number of directions.
-        size: The length of the state.
-        last: Whether the directions are the last axis but one, not the second.
-    """
-
-    flat: Variable
-    ways: int
-    size: int
-    last: bool
 
 
 class Scope:
@@ -45,7 +28,7 @@ class Scope:
         self.write = write
         self.variables: dict[ir.Value, Variable] = {}
         self.statements: list[Statement] = []
-        self.views: dict[ir.Value, View] = {}
+        self.views: Views[Variable] = Views()
         self._members: dict[Any, Member] = {}
 
     def variable(self, value: ir.Value) -> Variable:
