@@ -103,6 +103,13 @@ def test_two_bottoms_are_tried_in_either_order() -> None:
         (lambda op, x: op.ReduceSum(op.Mul(x, x), [1]), lambda op, x: op.ReduceSumSquare(x, [1])),
         (lambda op, x: op.ReduceSum(op.Abs(x), [1]), lambda op, x: op.ReduceL1(x, [1])),
         (lambda op, x: op.Pow(x, np.float32(0.5)), lambda op, x: op.Sqrt(x)),
+        (
+            lambda op, x: op.Sub(
+                2,
+                op.ArgMax(op.Slice(x, [-1], [np.iinfo(np.int64).min], [1], [-1]), axis=1),
+            ),
+            lambda op, x: op.ArgMax(x, axis=1, select_last_index=1),
+        ),
         (lambda op, x: op.Pow(x, np.float32(-1)), lambda op, x: op.Reciprocal(x)),
         (
             lambda op, x: op.Mul(x, np.float32(1) / np.float32(255)),
