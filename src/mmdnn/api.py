@@ -12,8 +12,8 @@ import onnx_ir as ir
 
 from mmdnn import registry
 from mmdnn.errors import UsageError
-from mmdnn.ir import layout, preprocessing
 from mmdnn.ir import notes as told
+from mmdnn.ir import preprocessing
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Files, Opened, PathLike, open_model, paths_of
 from mmdnn.outputs import outputs
@@ -257,7 +257,11 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
             notes = (*notes, *aside)
             if report is not None and not request.keep:
                 report.require()
-        turned = layout.note(model) if to.images_last else ""
+        turned = ""
+        if to.images_last:
+            from mmdnn.ir import layout
+
+            turned = layout.note(model)
         notes = (*(note for note in told.of(model) if note != turned), *notes)
         why = notes if request.verify else ("--noVerify leaves the comparison out",)
         proofs.require(request.require, report.proof if report is not None else None, why)
