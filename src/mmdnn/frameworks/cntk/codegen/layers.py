@@ -18,8 +18,7 @@ from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE, expression, signatur
 from mmdnn.frameworks.cntk.codegen.operands import Operands, parameters
 from mmdnn.frameworks.cntk.codegen.recurrent import ACTIVATIONS
 from mmdnn.frameworks.cntk.codegen.table import FUNCTIONS, PRINTERS, Node, each, flags, steps
-from mmdnn.frameworks.cntk.codegen.windows import UNKNOWN
-from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
+from mmdnn.frameworks.cntk.graph import UNKNOWN_SHAPE, Function, Kind, Variable
 from mmdnn.python.expressions import Operand, text
 from mmdnn.python.literals import Raw, native
 from mmdnn.python.templates import Template
@@ -224,7 +223,7 @@ def _pooling(node: Node, core: Node, x: Variable) -> Operand:
     window, pad = tuple(core.take("poolingWindowShape")), flags(core.take("autoPadding"))
     strides = tuple(core.take("strides"))
     if type_.startswith("Global"):
-        whole = window == UNKNOWN or (x.shape is not None and tuple(x.shape[1:]) == window)
+        whole = window == UNKNOWN_SHAPE or (x.shape is not None and tuple(x.shape[1:]) == window)
         plain = whole and steps(strides) is None and not any(pad)
         return node.call(f"layers.{type_}") if plain else None
     spatial = pad[-len(window) :]

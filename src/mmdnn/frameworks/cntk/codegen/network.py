@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.cntk._order import components, is_loop
-from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent, sequences, windows
+from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent
 from mmdnn.frameworks.cntk.codegen.operands import Operands, fed, unbound
 from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement, call, kind, wish
 from mmdnn.frameworks.cntk.codegen.table import PRINTERS, Node
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
 from mmdnn.python.expressions import Operand, member, method
-
-del sequences, windows  # they fill tables
 
 VALUED = {"BatchNormalization", "OptimizedRNNStack", "Convolution", "PackedIndex", "GatherPacked"}
 VALUED |= {"ScatterPacked", "ConvolutionSequenceShape", "TransposeTimes", "EyeLike"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
-from mmdnn.frameworks.cntk.exporter.loops import close, delayed, initial
 from mmdnn.frameworks.cntk.exporter.markers import Buffer, Unknown
 from mmdnn.frameworks.cntk.exporter.model import write
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
@@ -23,6 +23,7 @@ from mmdnn.frameworks.cntk.exporter.sequence import (
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
 from mmdnn.ir.exporting import ExportedNode
+from mmdnn.tensors import references
 
 
 @exporter("Scan", doc=f"{API}/cntk.layers.higher_order_layers#Recurrence")
@@ -189,3 +190,61 @@ def _capture(cntk: CNTK, body: ir.Graph, like: Operand) -> None:
             if found.axes == (BATCH,) and not isinstance(found, Unknown):
                 own.add(value)
                 cntk.scope.operands[value] = reconciled(cntk, found, like, found.layout)
+
+
+def constant_behind(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """The constant that is repeated to be a value."""
+    while value is not None and value.const_value is None:
+        node = value.producer()
+        if node is None or node.op_type not in {"Expand", "Unsqueeze", "Identity"} or node.domain:
+            return None
+        value = node.inputs[0]
+    return None if value is None else value.const_value
+
+
+def initial(
+    cntk: CNTK, value: ir.Value | None, rank: int, way: int | None = None
+) -> Operand | None:
+    """The constant that a state is before the first frame; None where it is computed.
+
+    It is [batch, *static] of so many axes, all rows alike, or what is repeated to be that; with a `way`
+    directions come first.
+    """
+    constant = constant_behind(value)
+    if constant is None:
+        return None
+    array = references.read(constant)
+    if way is not None and array.ndim == rank + 1:
+        array = array[way]
+    if array.ndim == rank and rank:
+        if np.any(array != array[:1]):
+            cntk.node.refuse("its initial state is another one for each sample of the batch")
+        array = array[0]
+    return cntk.constant(array.copy())
+
+
+def delayed(
+    cntk: CNTK,
+    delay: str,
+    like: Operand,
+    initial: Operand,
+    shape: tuple[int, ...],
+    count: int = 1,
+) -> Operand:
+    """A delay of what is made later, and given to it by `close`."""
+    with cntk.scope.within(None):
+        made = cntk.make(
+            delay, like, initial, shape=shape, layout=(BATCH, *[None] * len(shape)), offset=count
+        )
+    assert made.variable is not None
+    made.variable.axes = like.axes
+    made.variable.dtype = made.dtype = like.dtype
+    return made
+
+
+def close(delay: Operand, state: Operand) -> None:
+    """Say what a delay delays."""
+    assert delay.variable is not None
+    assert delay.variable.owner is not None
+    assert state.variable is not None
+    delay.variable.owner.inputs[0] = state.variable

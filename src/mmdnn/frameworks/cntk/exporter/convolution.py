@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mmdnn.frameworks.cntk._windows import automatic
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
-from mmdnn.frameworks.cntk.exporter.windows import attributes, counts, fitted, is_auto, laid
+from mmdnn.frameworks.cntk.exporter.windows import attributes, counts, fitted, laid
 from mmdnn.frameworks.cntk.graph import BATCH, FREE, Shape
 from mmdnn.ir.exporting import ExportedNode
 from mmdnn.ir.windows import Window
@@ -36,8 +38,12 @@ def conv(
         node.refuse(f"its padding {frame.begins} {frame.ends} cuts")
     spelled = max(frame.dilations) > 1 or (group > 1 and (len(frame) == 1 or not _is_even(frame)))
     x, padding = fitted(cntk, x, frame, 1, filler=0, spelled=spelled)
-    if group > 1 and len(frame) == 1:
-        return _biased(cntk, _by_group(cntk, x, weight, frame, group), bias)
+    if group > 1 and len(frame) == 1:  # MKL refuses groups of one axis
+
+        def alone(x: Operand, weight: Operand) -> Operand:
+            return _convolved(cntk, x, weight, frame, attributes(frame, weight.shape[1]))
+
+        return _biased(cntk, _by_group(cntk, x, weight, group, alone), bias)
     said = attributes(frame, weight.shape[1], group) | padding
     plain = group == 1 and not any((*said["lowerPad"], *said["upperPad"]))
     with cntk.block("Convolution", layer=True, fits=plain):
@@ -64,22 +70,21 @@ def _convolved(
     return cntk.make("Convolution", weight, x, shape=shape, layout=x.layout, **said)
 
 
-def _by_group(cntk: CNTK, x: Operand, weight: Operand, frame: Window, group: int) -> Operand:
-    """Groups of one axis, which MKL refuses, each by itself; the padding is part of the input."""
-    channels, outputs = weight.shape[1], weight.shape[0] // group
-    position = x.rank - 2
-    said = attributes(frame, channels)
+def _by_group(
+    cntk: CNTK, x: Operand, weight: Operand, group: int, make: Callable[[Operand, Operand], Operand]
+) -> Operand:
+    """Each group of channels by itself."""
+    if group == 1:
+        return make(x, weight)
+    share, own = x.shape[0] // group, weight.shape[0] // group
     parts = [
-        _convolved(
-            cntk,
-            cntk.cut(x, position, channels * i, channels * (i + 1)),
-            cntk.cut(weight, 0, outputs * i, outputs * (i + 1)),
-            frame,
-            said,
+        make(
+            cntk.cut(x, 1, share * i, share * (i + 1)),
+            cntk.cut(weight, 0, own * i, own * (i + 1)),
         )
         for i in range(group)
     ]
-    return cntk.splice(parts, position)
+    return cntk.splice(parts, 1)
 
 
 def _biased(cntk: CNTK, y: Operand, bias: Operand | None) -> Operand:
@@ -98,12 +103,13 @@ def conv_transpose(
     group: int,
 ) -> Operand:
     """All that the windows cover, and then a cut, where CNTK's own padding is another one."""
-    x = cntk.batched(x)
-    weight = cntk.unbatched(weight)
-    weight, frame = _spread(cntk, weight, window)
-    crop = _open_crop(node, frame) if frame.sizes is None else _crop(frame)
-    made = _grouped(cntk, x, weight, frame, crop, group)
-    return _biased(cntk, made, bias)
+    weight, frame = _spread(cntk, cntk.unbatched(weight), window)
+    crop = _crop(node, frame)
+
+    def alone(x: Operand, weight: Operand) -> Operand:
+        return _transposed(cntk, x, weight, frame, crop)
+
+    return _biased(cntk, _by_group(cntk, cntk.batched(x), weight, group, alone), bias)
 
 
 @dataclass(frozen=True)
@@ -123,31 +129,27 @@ class Crop:
     auto: bool = False
 
 
-def _crop(frame: Window) -> Crop:
-    ends = [axis.end - axis.extra for axis in frame.axes]
-    sizes = [
-        whole - axis.begin - end
-        for whole, axis, end in zip(_whole(frame), frame.axes, ends, strict=True)
-    ]
-    rows = zip(frame.kernel, frame.strides, frame.begins, sizes, frame.sizes or (), strict=True)
-    auto = any((*frame.begins, *ends)) and all(_is_auto(*row) for row in rows)
-    return Crop(tuple(frame.begins), tuple(ends), tuple(sizes), auto)
+def _crop(node: ExportedNode, frame: Window) -> Crop:
+    """What `pads` says; of an open size nothing, or what CNTK cuts by itself.
 
-
-def _is_auto(span: int, stride: int, begin: int, size: int, count: int) -> bool:
-    """Whether CNTK cuts so by itself: a window has room in the output, and strides leave no gaps."""
-    fits = span <= size and (span > 1 or stride == 1)
-    return fits and is_auto(span, stride, begin, size, count)
-
-
-def _open_crop(node: ExportedNode, frame: Window) -> Crop:
-    """What `pads` says, for whatever size: nothing, or what CNTK cuts by itself."""
-    ends = [axis.end - axis.extra for axis in frame.axes]
-    rows = zip(frame.begins, ends, frame.kernel, strict=True)
-    auto = all(begin == (span - 1) // 2 and begin + end == span - 1 for begin, end, span in rows)
-    if any((*frame.begins, *ends)) and not auto:
-        node.refuse("the size of its output is open")
-    return Crop(tuple(frame.begins), tuple(ends), (FREE,) * len(frame), auto)
+    It does so where a window has room in the output, and strides leave no gaps.
+    """
+    begins, ends = tuple(frame.begins), tuple(axis.end - axis.extra for axis in frame.axes)
+    cuts = any((*begins, *ends))
+    rows = list(zip(frame.kernel, begins, ends, frame.axes, strict=True))
+    if frame.sizes is None:
+        auto = all(begin == (n - 1) // 2 and begin + end == n - 1 for n, begin, end, _ in rows)
+        if cuts and not auto:
+            node.refuse("the size of its output is open")
+        return Crop(begins, ends, (FREE,) * len(frame), auto)
+    sizes = tuple((axis.whole or 0) - begin - end for _, begin, end, axis in rows)
+    auto = cuts and all(
+        n <= size
+        and (n > 1 or axis.stride == 1)
+        and (begin, axis.size) == automatic(size, n, axis.stride)
+        for size, (n, begin, _, axis) in zip(sizes, rows, strict=True)
+    )
+    return Crop(begins, ends, sizes, auto)
 
 
 def _spread(cntk: CNTK, weight: Operand, frame: Window) -> tuple[Operand, Window]:
@@ -160,25 +162,6 @@ def _spread(cntk: CNTK, weight: Operand, frame: Window) -> tuple[Operand, Window
     return cntk.changed(weight, f"spread {frame.dilations}", frame.spread, shape), frame.dense
 
 
-def _whole(frame: Window) -> list[int]:
-    """The size of all that the windows cover; `FREE` where open."""
-    return [FREE if axis.whole is None else axis.whole for axis in frame.axes]
-
-
-def _grouped(
-    cntk: CNTK, x: Operand, weight: Operand, frame: Window, crop: Crop, group: int
-) -> Operand:
-    if group == 1:
-        return _transposed(cntk, x, weight, frame, crop)
-    share = x.shape[0] // group
-    parts = []
-    for index in range(group):
-        start, end = index * share, (index + 1) * share
-        own = cntk.cut(weight, 0, start, end)
-        parts.append(_transposed(cntk, cntk.cut(x, 1, start, end), own, frame, crop))
-    return cntk.splice(parts, 1)
-
-
 def _transposed(cntk: CNTK, x: Operand, weight: Operand, frame: Window, crop: Crop) -> Operand:
     """By CNTK's automatic padding, or its padding by numbers, or all that is covered, cut afterwards."""
     said = attributes(frame, weight.shape[1]) | {"transpose": True}
@@ -186,14 +169,12 @@ def _transposed(cntk: CNTK, x: Operand, weight: Operand, frame: Window, crop: Cr
     fits = min(crop.ends) >= 0 and all(size == FREE or axis.span <= size for axis, size in rooms)
     if crop.auto:
         said["autoPadding"] = [*[True] * len(crop.sizes), False]
-        least = [
-            whole - axis.span + 1 for whole, axis in zip(_whole(frame), frame.axes, strict=True)
-        ]
-        if frame.sizes is not None and list(crop.sizes) != least:
+        least = tuple((axis.whole or 0) - axis.span + 1 for axis in frame.axes)
+        if frame.sizes is not None and crop.sizes != least:
             said["outputShape"] = Shape((weight.shape[1], *crop.sizes))
     elif fits:
         said["lowerPad"], said["upperPad"] = Shape((0, *crop.begins)), Shape((0, *crop.ends))
-    whole = _whole(frame)
+    whole = [FREE if axis.whole is None else axis.whole for axis in frame.axes]
     layout: Layout = (BATCH, *[None] * (len(whole) + 1))
     shape = (weight.shape[1], *(crop.sizes if fits else whole))
     plain = not any((*said["lowerPad"], *said["upperPad"]))

@@ -13,9 +13,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk._operators import ELEMENTS
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
-from mmdnn.frameworks.cntk.exporter.insides import formula, inside
-from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.special import (
+from mmdnn.frameworks.cntk.exporter.insides import (
     ERF_BOTTOM,
     ERF_TOP,
     REST,
@@ -23,8 +21,11 @@ from mmdnn.frameworks.cntk.exporter.special import (
     SIGN,
     TOWARDS_ZERO,
     TRUNCATED,
+    formula,
+    inside,
     polynomial,
 )
+from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.ir.exporting import ExportedNode

@@ -6,9 +6,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
-from mmdnn.frameworks.cntk.exporter.insides import formula
+from mmdnn.frameworks.cntk.exporter.insides import ROUNDED, formula
 from mmdnn.frameworks.cntk.exporter.operand import Operand
-from mmdnn.frameworks.cntk.exporter.special import ROUNDED
 from mmdnn.frameworks.cntk.exporter.table import exporter
 from mmdnn.ir.exporting import ExportedNode
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.cntk.exporter.control_flow import close, delayed, initial
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula
-from mmdnn.frameworks.cntk.exporter.loops import close, delayed, initial
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.sequence import along, as_sequence, end, framed, unpacked

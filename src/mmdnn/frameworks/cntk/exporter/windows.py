@@ -43,15 +43,14 @@ def _laid(axis: Axis) -> Laid:
         return _of_open(axis)
     span, begin, upper = axis.span, axis.begin, axis.reach
     padded = begin > 0 or upper > 0
-    if padded and span <= axis.size and is_auto(span, axis.stride, begin, axis.size, axis.count):
+    if (
+        padded
+        and span <= axis.size
+        and (begin, axis.count) == automatic(axis.size, span, axis.stride)
+    ):
         return Laid(auto=True)
     cut = -upper if upper < 0 and (begin > 0 or upper <= -axis.stride) else 0
     return Laid(False, begin, max(upper, 0), cut, narrow=span > axis.size)
-
-
-def is_auto(span: int, stride: int, begin: int, size: int, count: int) -> bool:
-    """Whether CNTK's automatic padding lays so many windows over a size, the first at -`begin`."""
-    return (begin, count) == automatic(size, span, stride)
 
 
 def _of_open(axis: Axis) -> Laid:
@@ -60,7 +59,9 @@ def _of_open(axis: Axis) -> Laid:
     sizes = range(span + stride, span + 2 * stride)
     counts = [(size + begin + end - span) // stride + 1 for size in sizes]
     pairs = zip(sizes, counts, strict=True)
-    if begin + end and all(is_auto(span, stride, begin, *pair) for pair in pairs):
+    if begin + end and all(
+        (begin, count) == automatic(size, span, stride) for size, count in pairs
+    ):
         return Laid(auto=True)
     return Laid(False, begin, end, loose=begin + end > 0)
 

@@ -26,7 +26,7 @@ def join_biases(graph: ir.Graph, named: Container[ir.Value], reshaped: Reshaped)
             if product is None or value in named or not _is_alone(value, graph):
                 continue
             length = _length(product)
-            if length is None or not _fits(product, value, bias, length):
+            if length is None or not _fits(value, bias, length):
                 continue
             vector = reshaped(bias, (length,)) if shape(bias) != (length,) else None
             _join(graph, product, node, bias if vector is None else vector)
@@ -49,32 +49,21 @@ def _is_alone(value: ir.Value, graph: ir.Graph) -> bool:
 
 def _length(product: ir.Node) -> int | None:
     """How many numbers its bias has; None where it can have none."""
-    if product.domain:
-        return None
-    if product.op_type in CONVOLUTIONS and len(product.inputs) == 2:
-        return _known(product.outputs[0], 1)
-    matrices = all(value is not None and _rank(value) == 2 for value in product.inputs)
-    return _known(product.outputs[0], 1) if product.op_type == "MatMul" and matrices else None
+    ranks = {
+        len(value.shape) if value is not None and value.shape else 0 for value in product.inputs
+    }
+    matrices = product.op_type == "MatMul" and ranks == {2}
+    takes = matrices or (product.op_type in CONVOLUTIONS and len(product.inputs) == 2)
+    made = product.outputs[0]
+    return shape(made)[1] if takes and not product.domain and made.shape is not None else None
 
 
-def _rank(value: ir.Value) -> int | None:
-    return None if value.shape is None else len(value.shape)
-
-
-def _known(value: ir.Value, axis: int) -> int | None:
-    return None if value.shape is None else shape(value)[axis]
-
-
-def _fits(product: ir.Node, value: ir.Value, bias: ir.Value, length: int) -> bool:
+def _fits(value: ir.Value, bias: ir.Value, length: int) -> bool:
     """Whether the operand is one number for each channel, and of the product's type."""
     rank, dims = len(shape(value)), shape(bias)
-    wanted = tuple(length if axis == 1 else 1 for axis in range(rank))
-    return (
-        len(dims) <= rank
-        and (1,) * (rank - len(dims)) + dims == wanted
-        and bias.dtype == value.dtype
-        and bias.producer() is None
-    )
+    padded = (1,) * (rank - len(dims)) + dims
+    same = bias.dtype == value.dtype and bias.producer() is None
+    return same and padded == tuple(length if axis == 1 else 1 for axis in range(rank))
 
 
 def _join(graph: ir.Graph, product: ir.Node, addition: ir.Node, bias: ir.Value) -> None:

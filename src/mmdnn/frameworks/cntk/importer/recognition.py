@@ -8,13 +8,16 @@ or from parts of one for all gates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 
 from mmdnn.frameworks.cntk._matching import Bound, Pattern
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.cells import Cell, Gate, Layer, Piece, fits
-from mmdnn.frameworks.cntk.importer.numbers import scalar
+from mmdnn.frameworks.cntk.importer.flat import Flat
 from mmdnn.frameworks.cntk.importer.table import GraphImporter
+from mmdnn.tensors import references
 
 ACTIVATIONS = {
     "Tanh": "Tanh",
@@ -260,3 +263,55 @@ def _span(part: Function) -> tuple[int, int]:
     if not (isinstance(begin, int) and isinstance(end, int) and isinstance(axis, Axis)):
         return 0, 0
     return (begin, end) if axis.index == 0 and stride == 1 and 0 <= begin < end else (0, 0)
+
+
+_MOST = 64
+"""Functions that such a number is computed by at most."""
+
+_FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
+    "Plus": np.add,
+    "Minus": np.subtract,
+    "ElementTimes": np.multiply,
+    "ElementDivide": np.divide,
+    "Exp": np.exp,
+    "Log": np.log,
+    "Negate": np.negative,
+    "Reciprocal": np.reciprocal,
+    "LogPlus": np.logaddexp,
+    "Softplus": lambda x, *_: np.logaddexp(x, 0.0),
+}
+
+
+def scalar(flat: Flat, variable: Variable) -> float | None:
+    """The one number that a variable is, whatever it is fed; None where it is no such thing."""
+    known: dict[Variable, np.ndarray] = {}
+    pending = [flat.resolve(variable)]
+    for _ in range(_MOST):
+        if not pending:
+            break
+        one = pending[-1]
+        reads = flat.reads(one.owner) if one.owner is not None else []
+        missing = [each for each in reads if each not in known]
+        if missing:
+            pending += missing
+            continue
+        made = _value(one, [known[each] for each in reads])
+        if made is None:
+            return None
+        known[one] = made
+        pending.pop()
+    found = known.get(flat.resolve(variable))
+    return None if found is None or not np.isfinite(found) else float(found)
+
+
+def _value(variable: Variable, arguments: list[np.ndarray]) -> np.ndarray | None:
+    owner, tensor = variable.owner, variable.value
+    if owner is None:
+        if tensor is None or int(np.prod(tensor.shape.numpy())) != 1:
+            return None
+        return references.read(tensor).astype(np.float64).reshape(())
+    function = _FUNCTIONS.get(owner.type)
+    if function is None or variable.index or not arguments:
+        return None
+    with np.errstate(all="ignore"):
+        return np.asarray(function(*arguments))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmdnn.errors import UnsupportedError
@@ -46,9 +46,10 @@ _OFFSET = "offset:int32 _:size@1-3 _:size@1-3 _:shape@4 initial:element@2=0.1"
 _SAMPLE = "allowDuplicates:flag numSamples:size _:random_state@16"
 _STACK = "bidirectional:size numLayers:size hiddenSize:size kind:text axis:int32@14"
 _WINDOWS = (
-    "kernel:shape maps:shape strides:shape sharing:flags autoPadding:flags lowerPad:shape"
-    " upperPad:shape kind:int32 layout:int32 _:size transpose:flag@9=False"
-    " outputShape:shape@20=(0,) ceilOutDim:flag@21=False includePad:flag@23=False"
+    "kernel:shape@5 maps:shape@5 strides:shape@5 sharing:flags@5=[True] autoPadding:flags@5=[False]"
+    " lowerPad:shape@5=(0,) upperPad:shape@5=(0,) kind:int32@5 layout:int32@5 _:size@5"
+    " transpose:flag@9=False outputShape:shape@20=(0,) ceilOutDim:flag@21=False"
+    " includePad:flag@23=False"
 )
 
 ROWS = {
@@ -105,14 +106,16 @@ def load(kind: str, name: str, stream: Stream) -> Fields:
     return _values(stream, ROWS.get(kind, ""))
 
 
-def _values(file: Stream, row: str) -> Fields:
+def _values(file: Stream, row: str, version: int | None = None) -> Fields:
+    """What a row says, as in a file of a version: of 0 there is nothing to read."""
+    version = file.version if version is None else version
     found: Fields = {}
     for word in row.split():
         told, _, before = word.partition("=")
         told, _, versions = told.partition("@")
         name, _, type_ = told.partition(":")
         since, _, until = versions.partition("-")
-        if int(since or 1) <= file.version <= int(until or NEWEST):
+        if int(since or 1) <= version <= int(until or NEWEST):
             found[name] = getattr(file, type_)()
         else:
             value = ast.literal_eval(before or "None")
@@ -183,46 +186,31 @@ def _windows(file: Stream) -> Fields:
     return _values(file, _WINDOWS)
 
 
-_PLAIN: Fields = {
-    "sharing": [True],
-    "autoPadding": [False],
-    "lowerPad": Shape((0,)),
-    "upperPad": Shape((0,)),
-    "transpose": False,
-    "outputShape": Shape((0,)),
-    "ceilOutDim": False,
-    "includePad": False,
-}
-"""A convolution's or pooling's fields that files before version 5 do not have."""
-
-
 @node("Convolution", "ConvolutionSequenceShape")
 def _convolution(file: Stream) -> Fields:
     if file.version >= 5:
         return _windows(file) | _values(file, "flat:flag dilation:shape@18=(1,)")
     width, height, *strides = (file.size() for _ in range(4))
     _, layout, pad, _ = file.uint32(), file.uint32(), file.flag(), file.size()
-    return {
-        **_PLAIN,
-        "kernel": file.reversed(width, height, 1),
-        "strides": file.reversed(*strides, 1),
-        "autoPadding": [pad],
-        "layout": layout,
-        "flat": True,
-        "dilation": Shape((1,)),
-    }
+    found = {"autoPadding": [pad], "flat": True, "dilation": Shape((1,))}
+    return _old_windows(file, (width, height), strides, layout) | found
 
 
 @node("MaxPooling", "AveragePooling")
 def _pooling(file: Stream) -> Fields:
     width, layout = file.uint32(), file.uint32()
     height, *strides = (file.size() for _ in range(3))
-    return {
-        **_PLAIN,
-        "kernel": file.reversed(width, height, 1),
-        "strides": file.reversed(*strides, 1),
-        "layout": layout,
+    return _old_windows(file, (width, height), strides, layout)
+
+
+def _old_windows(
+    file: Stream, kernel: Sequence[int], strides: Sequence[int], layout: int
+) -> Fields:
+    """Those of images, as before version 5: there are no other fields."""
+    given = {
+        name: file.reversed(*sizes, 1) for name, sizes in (("kernel", kernel), ("strides", strides))
     }
+    return _values(file, _WINDOWS, 0) | given | {"layout": layout}
 
 
 @node("BatchNormalization")
