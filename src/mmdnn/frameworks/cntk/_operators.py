@@ -57,3 +57,13 @@ BY_DATA_TYPE = {number: kind for kind, number in DATA_TYPES.items()}
 _SAME = "Exp Floor Abs Sin Cos Tan Sinh Cosh Asin Acos Atan Asinh Atanh"
 ELEMENTS = {"Neg": "Negate", **{name: name for name in _SAME.split()}}
 """Operators of ONNX that work on each element by itself, and the functions of CNTK that they are."""
+
+REDUCTIONS = {
+    "Sum": "ReduceSum",
+    "Mean": "ReduceMean",
+    "Max": "ReduceMax",
+    "Min": "ReduceMin",
+    "Prod": "ReduceProd",
+    "LogSum": "ReduceLogSumExp",
+}
+"""What ReduceElements does, and the operators of ONNX that do."""

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from mmdnn.frameworks.cntk.graph import Function, Variable
 
+DELAYS = ("PastValue", "FutureValue")
+"""What reads another frame of its sequence."""
+
 Reads = Callable[[Function], Iterable[Variable]]
 
 
@@ -54,3 +57,13 @@ def components(roots: Iterable[Function], reads: Reads) -> list[list[Function]]:
 def is_loop(component: Sequence[Function], reads: Reads) -> bool:
     """Whether a component of functions reads its own past."""
     return len(component) > 1 or any(one.owner is component[0] for one in reads(component[0]))
+
+
+def step(loop: Sequence[Function], reads: Reads) -> list[list[Function]]:
+    """A loop's functions in the order of one frame: only what a delay reads may come after it."""
+    inside = set(loop)
+
+    def read(function: Function) -> list[Variable]:
+        return [v for v in reads(function) if v.owner in inside and function.op not in DELAYS]
+
+    return components(loop, read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.frameworks.cntk._order import components, is_loop
+from mmdnn.frameworks.cntk._order import components, is_loop, step
 from mmdnn.frameworks.cntk.codegen import blocks, layers, recurrent
 from mmdnn.frameworks.cntk.codegen.operands import Operands, fed, unbound
 from mmdnn.frameworks.cntk.codegen.statements import Assign, Define, Do, Statement, call, kind, wish
@@ -42,7 +42,8 @@ class Network(Operands):
         before, self.nesting = self.nesting, nesting
         for component in components([root], blocks.reads):
             if is_loop(component, blocks.reads):
-                self._loop(into, _within(component), nesting)
+                steps = step(component, lambda function: function.inputs)
+                self._loop(into, [one for inner in steps for one in inner], nesting)
             elif component[0].op != COMBINE:
                 self._function(into, component[0], nesting)
         self.nesting = before
@@ -130,17 +131,6 @@ class Network(Operands):
         if owner is not None and len(owner.results) == 1:
             return found
         return [call("C.combine", found, name=root.name or None)]
-
-
-def _within(loop: list[Function]) -> list[Function]:
-    """A loop's functions: only what a delay reads may come after it."""
-    inside = set(loop)
-
-    def reads(function: Function) -> list[Variable]:
-        read = [] if function.op in recurrent.DELAYS else function.inputs
-        return [one for one in read if one.owner in inside]
-
-    return [function for each in components(loop, reads) for function in each]
 
 
 def _moves(variable: Variable) -> bool:

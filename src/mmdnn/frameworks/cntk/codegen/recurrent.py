@@ -15,6 +15,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.cntk import _blocks
 from mmdnn.frameworks.cntk._catalogue import Catalogue
 from mmdnn.frameworks.cntk._matching import Bound
+from mmdnn.frameworks.cntk._order import DELAYS
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
 from mmdnn.frameworks.cntk.codegen.operands import Operands, parameters
 from mmdnn.frameworks.cntk.codegen.statements import call
@@ -24,7 +25,6 @@ from mmdnn.frameworks.cntk.graph import Function, Kind, Variable
 from mmdnn.python.expressions import Operand
 from mmdnn.python.literals import Raw, native
 
-DELAYS = ("PastValue", "FutureValue")
 STEPS: Catalogue[None] = Catalogue(inner=CATALOGUE)
 ACTIVATIONS = {
     "Tanh": "C.tanh", "ReLU": "C.relu", "StableSigmoid": "C.sigmoid", "Sigmoid": "C.sigmoid",

@@ -15,9 +15,8 @@ from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.scope import Scope
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, SEQUENCE, Axis, Kind, Shape, Variable
 from mmdnn.ir import sequences
+from mmdnn.ir.builder import Dimension, dimensions
 from mmdnn.ir.exporting import ExportedNode
-
-Size = int | str | None
 
 
 def take_inputs(scope: Scope, inputs: Sequence[ir.Value]) -> None:
@@ -35,8 +34,8 @@ def take_inputs(scope: Scope, inputs: Sequence[ir.Value]) -> None:
     scope.samples = {one.axes: one for one in made if one.axes}
 
 
-def _batch(inputs: Iterable[ir.Value]) -> Size:
-    found = [_size(value.shape[0]) for value in inputs if value.shape and not _is_static(value)]
+def _batch(inputs: Iterable[ir.Value]) -> Dimension:
+    found = [dimensions(value)[0] for value in inputs if value.shape and not _is_static(value)]
     return found[0] if found else None
 
 
@@ -45,17 +44,13 @@ def _is_static(value: ir.Value) -> bool:
     return sequences.AXES in value.metadata_props and not sequences.axes_of(value)
 
 
-def _size(dim: int | ir.SymbolicDim) -> Size:
-    return dim if isinstance(dim, int) else dim.value
-
-
-def _take_sequences(scope: Scope, inputs: Sequence[ir.Value], batch: Size) -> None:
+def _take_sequences(scope: Scope, inputs: Sequence[ir.Value], batch: Dimension) -> None:
     """Take note of sequences among the inputs, and of the inputs that are their lengths."""
     if isinstance(batch, str):
         scope.symbols[batch] = BATCH
     ends: dict[str, Axis] = {}
     for value in inputs:
-        symbol = _size(value.shape[1]) if value.shape and len(value.shape) > 1 else None
+        symbol = dimensions(value)[1] if value.shape and len(value.shape) > 1 else None
         if sequences.TIME in sequences.axes_of(value) and isinstance(symbol, str):
             scope.symbols[symbol] = axis_of(symbol)
             ends[str(sequences.lengths_of(value))] = axis_of(symbol)
@@ -67,24 +62,22 @@ def _take_sequences(scope: Scope, inputs: Sequence[ir.Value], batch: Size) -> No
             )
 
 
-def _input(scope: Scope, value: ir.Value, batch: Size) -> Operand:
+def _input(scope: Scope, value: ir.Value, batch: Dimension) -> Operand:
     name = str(value.name)
     shape = sizes(value.shape)
     if shape is None:
         raise UnsupportedError("its number of axes is not known", layer=name)
-    first = value.shape[0] if value.shape else None
-    batched = first is not None and _size(first) == batch and not _is_static(value)
-    layout: Layout = (BATCH, *(None,) * (len(shape) - 1)) if batched else (None,) * len(shape)
-    static = shape[1:] if batched else shape
-    axes: tuple[Axis, ...] = (BATCH,) if batched else ()
-    if batched and sequences.TIME in sequences.axes_of(value):
-        time = scope.symbols[str(_size(list(value.shape or [])[1]))]
-        layout, static, axes = (BATCH, time, *layout[2:]), shape[2:], (BATCH, time)
+    dims = dimensions(value)
+    axes: tuple[Axis, ...] = ()
+    if dims and dims[0] == batch and not _is_static(value):
+        ordered = sequences.TIME in sequences.axes_of(value)
+        axes = (BATCH, scope.symbols[str(dims[1])]) if ordered else (BATCH,)
+    static = shape[len(axes) :]
     variable = Variable(
         scope.uid("Input"), Kind.INPUT, scope.kind(value.dtype), Shape(static), axes, name
     )
     scope.variables[variable.uid] = variable
-    return Operand(layout, static, variable.dtype, variable, value)
+    return Operand((*axes, *[None] * len(static)), static, variable.dtype, variable, value)
 
 
 def axis_of(symbol: str | None) -> Axis:

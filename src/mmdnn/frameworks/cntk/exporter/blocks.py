@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmdnn.frameworks.cntk._operators import BLOCK, COMBINE, OPERATORS
+from mmdnn.frameworks.cntk._order import DELAYS
 from mmdnn.frameworks.cntk.graph import Block, Function, Kind, Variable
 from mmdnn.ir.exporting import ExportedNode
-
-DELAYS = frozenset({"PastValue", "FutureValue"})
 
 LAYERS = frozenset({"BatchNormalization", "Convolution", "Dropout"})
 """Layers called as the function that they are made of."""

@@ -28,7 +28,7 @@ def contracted(cntk: CNTK, x: Operand, y: Operand) -> tuple[Operand, Operand]:
         or maker.metadata_props.get(LAYER) != cntk.node.source_layer
     ):
         return x, y
-    before = cntk.operand(first) if first is not None else x
+    before = cntk.scope.operand(first) if first is not None else x
     count = len(x.shape) - 1
     same = before.shape[:count] == x.shape[:count] and FREE not in before.shape[count:]
     lead = before.rank - len(before.shape)
@@ -112,7 +112,7 @@ def _turned(cntk: CNTK, x: Operand, y: Operand) -> Operand | None:
     maker = y.producer("Transpose")
     own = cntk.is_own and cntk.node.source_type == "TransposeTimes"
     if maker is not None and maker.inputs[0] is not None:
-        before = cntk.operand(maker.inputs[0])
+        before = cntk.scope.operand(maker.inputs[0])
         if before.layout != y.layout or before.shape != y.shape[::-1] or before.tensor is not None:
             return None
     elif own and y.tensor is not None:

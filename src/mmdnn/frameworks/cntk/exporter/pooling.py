@@ -71,7 +71,7 @@ def max_unpool(node: ExportedNode, cntk: CNTK, x: Operand, *_: Operand) -> Opera
     pool = places.producer() if places is not None else None
     if pool is None or pool.op_type != "MaxPool" or pool.inputs[0] is None:
         node.refuse("the places of its maxima are not those of a pooling")
-    like = cntk.operand(pool.inputs[0])
+    like = cntk.scope.operand(pool.inputs[0])
     frame = _checked(node, Window.of(ExportedNode(pool)))
     if max(frame.dilations) > 1 or any(axis.narrow for axis in laid(frame)) or not x.is_batched:
         node.refuse("its windows are not those of CNTK's pooling")

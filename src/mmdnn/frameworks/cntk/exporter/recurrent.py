@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import onnx_ir as ir
@@ -16,7 +17,7 @@ from mmdnn.frameworks.cntk.exporter.control_flow import close, delayed, initial
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula
 from mmdnn.frameworks.cntk.exporter.markers import Lengths, Unknown
-from mmdnn.frameworks.cntk.exporter.operand import Operand
+from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand
 from mmdnn.frameworks.cntk.exporter.sequence import along, as_sequence, end, framed, unpacked
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, Axis
@@ -28,6 +29,9 @@ from mmdnn.ir.recurrent.views import Inputs
 ACTIVATIONS = {"Sigmoid": "StableSigmoid", "Tanh": "Tanh", "Relu": "ReLU"}
 
 LAYERS = f"{API}/cntk.layers.blocks"
+
+BEHIND: Layout = (None, BATCH, None)
+"""A result behind time: directions, batch, hidden."""
 
 GATES = {"LSTM": "icfo", "GRU": "zrh", "RNN": "h"}
 """CNTK's gates in their order."""
@@ -99,7 +103,7 @@ def _as_sequence(
         if backwards and not isinstance(lengths, Lengths):
             cntk.node.refuse("it goes backwards from the end of the padding")
         axis = x.layout[0]
-        return along(cntk, x), lambda cntk, y: cntk.viewed(y, (axis, *_behind(y)))
+        return along(cntk, x), lambda cntk, y: cntk.viewed(y, (axis, *BEHIND))
     x = cntk.unbatched(x) if x.layout[1] is None else x
     if x.is_static:
         x = cntk.batched(cntk.transpose(x, [1, 0, 2]))
@@ -112,12 +116,7 @@ def _as_sequence(
 
 def _unpacked(cntk: CNTK, y: Operand) -> Operand:
     (made,) = unpacked(cntk, y, 0.0, mask=False)
-    return cntk.viewed(made, (None, *_behind(y)))
-
-
-def _behind(y: Operand) -> tuple[Axis | None, ...]:
-    """The layout of a result behind time: directions, batch, hidden."""
-    return (None, BATCH, None)
+    return cntk.viewed(made, (None, *BEHIND))
 
 
 def _direction(
@@ -170,16 +169,13 @@ def _biases(
 
 
 def _peepholes(cntk: CNTK, p: Operand | None, hidden: int, way: int) -> list[Operand]:
+    def take(a: np.ndarray, place: int) -> np.ndarray:
+        return np.array(a[way].reshape(3, hidden)[place])
+
     if p is None:
         return []
-
-    def part(place: int) -> Operand:
-        def take(a: np.ndarray) -> np.ndarray:
-            return np.array(a[way].reshape(3, hidden)[place])
-
-        return cntk.changed(p, f"peephole {way} {place}", take, (hidden,))
-
-    return [part(place) for place in range(3)]
+    parts = [(f"peephole {way} {place}", partial(take, place=place)) for place in range(3)]
+    return [cntk.changed(p, how, function, (hidden,)) for how, function in parts]
 
 
 def _initial(cntk: CNTK, x: Operand | None, place: int, like: Operand, way: int) -> Operand:

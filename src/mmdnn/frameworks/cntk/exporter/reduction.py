@@ -7,23 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from mmdnn.frameworks.cntk._operators import REDUCTIONS
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.ir.exporting import ExportedNode
 
-KINDS = {
-    "ReduceSum": "Sum",
-    "ReduceMean": "Mean",
-    "ReduceMax": "Max",
-    "ReduceMin": "Min",
-    "ReduceProd": "Prod",
-    "ReduceLogSumExp": "LogSum",
-    "ReduceL1": "Sum",
-    "ReduceL2": "Sum",
-    "ReduceSumSquare": "Sum",
-}
+KINDS = {onnx: cntk for cntk, onnx in REDUCTIONS.items()}
+KINDS |= dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceSumSquare"), "Sum")
 FRACTIONS = {"ReduceMean", "ReduceLogSumExp", "ReduceL2"}
 """Those that give fractions of whole numbers."""
 

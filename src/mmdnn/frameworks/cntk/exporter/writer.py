@@ -79,14 +79,10 @@ class Writer:
             return self.scope.within(outer)
         return self.scope.within(Group(type_, outer, dict(attributes)))
 
-    def operand(self, value: ir.Value) -> Operand:
-        """What an IR value is that has been written before."""
-        return self.scope.operand(value)
-
     def matched(self, expression: str) -> dict[str, Operand] | None:
         """What an expression's names are, if the node's result is computed as it says."""
         found = matched(self.node.output, expression)
-        return None if found is None else {name: self.operand(x) for name, x in found.items()}
+        return None if found is None else {name: self.scope.operand(x) for name, x in found.items()}
 
     def number(self, value: float, like: Operand) -> Operand:
         """A scalar, of another operand's type."""

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Axis
-from mmdnn.frameworks.cntk.importer.operand import Operand, union
+from mmdnn.frameworks.cntk.importer.operand import Operand, spread, union
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
 
@@ -26,16 +26,9 @@ def splice(f: ImportedFunction, op: Op, *operands: Operand) -> Operand:
         f.refuse(f"it joins along the axis {axis}")
     rank = max(rank, axis.index + 1)
     place = len(axes) + axis.position(rank)
-    values = [_padded(op, one, axes, rank) for one in operands]
+    values = [spread(op, one, axes, rank) for one in operands]
     values = _repeated(op, values, place, len(axes) + rank)
     return Operand(op.Concat(*values, axis=place), axes)
-
-
-def _padded(op: Op, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
-    """All axes there, those that are missing of size 1."""
-    missing = [place for place, axis in enumerate(axes) if axis not in x.axes]
-    missing += [len(axes) + place for place in range(rank - x.rank)]
-    return op.Unsqueeze(x.value, missing) if missing else x.value
 
 
 def _repeated(op: Op, values: list[ir.Value], place: int, rank: int) -> list[ir.Value]:

@@ -27,8 +27,7 @@ def convolution(f: ImportedFunction, op: Op, w: Operand, x: Operand) -> Operand:
         f.get(name, Shape, default=Shape((1,)))
     spatial = x.rank - 1
     if w.rank == x.rank and not f.get("transpose", bool):
-        one = f.reshaped(w, (1, *sizes(w)))
-        w = Operand(op.Unsqueeze(w.value, [0])) if one is None else one
+        w = f.reshaped(w, (1, *sizes(w)))
     if w.rank != x.rank + 1:
         f.refuse(f"a kernel of {w.rank} axes for an input of {x.rank}")
     kernel = sizes(w)[2:]

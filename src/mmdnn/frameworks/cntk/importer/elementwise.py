@@ -23,6 +23,8 @@ UNARY = {cntk: onnx for onnx, cntk in ELEMENTS.items()} | {
 
 BINARY = {"Plus": "Add", "Minus": "Sub", "ElementTimes": "Mul"}
 
+BLOCKS = {"ElementMax": "Max", "ElementMin": "Min"}
+
 SMALLEST_LOGGED = 1e-37
 
 LOG_OF_SMALLEST = -85.1
@@ -44,9 +46,10 @@ def unary(f: ImportedFunction, op: Op, x: Operand) -> ir.Value:
 
 
 @importer(*BINARY, doc=f"{API}/cntk.ops#plus")
+@block(*BLOCKS, doc=f"{API}/cntk.ops#element_max")
 def binary(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     axes, values = align(op, [x, y])
-    return Operand(op[BINARY[f.function.op]](*values), axes)
+    return Operand(op[(BINARY | BLOCKS)[f.function.type]](*values), axes)
 
 
 @importer("Pow", doc=f"{API}/cntk.ops#pow")
@@ -60,18 +63,6 @@ def power(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
     zero = number(base, 0)
     broken = op.And(op.Equal(base, zero), op.Less(exponent, zero))
     return Operand(op.Where(broken, zero, made), axes)
-
-
-@block("ElementMin", doc=f"{API}/cntk.ops#element_min")
-def element_min(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
-    axes, values = align(op, [x, y])
-    return Operand(op.Min(*values), axes)
-
-
-@block("ElementMax", doc=f"{API}/cntk.ops#element_max")
-def element_max(f: ImportedFunction, op: Op, x: Operand, y: Operand) -> Operand:
-    axes, values = align(op, [x, y])
-    return Operand(op.Max(*values), axes)
 
 
 def _is_nonzero(f: ImportedFunction, x: Operand) -> bool:

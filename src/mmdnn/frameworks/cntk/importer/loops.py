@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, UnsupportedError
+from mmdnn.frameworks.cntk._order import DELAYS, is_loop, step
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.frames import TIME, until
 from mmdnn.frameworks.cntk.importer.operand import Operand
@@ -22,8 +23,6 @@ from mmdnn.frameworks.cntk.importer.recognition import recognized
 from mmdnn.frameworks.cntk.importer.states import state_shape
 from mmdnn.frameworks.cntk.importer.table import GraphImporter, ImportedFunction
 from mmdnn.ir.builder import Builder, Op, dimensions
-
-DELAYS = ("PastValue", "FutureValue")
 
 
 @dataclass
@@ -183,8 +182,8 @@ def _run(
     name = states[0].delay.uid
     with _inside(graph, f"{name}/loop") as body:
         before = [_input(body, f"{name}/state", state.initial) for state in states]
-        frames = [_frame(body, f"{name}/frame", one.value) for one in scanned.values()]
-        flags = [_frame(body, f"{name}/inside", mask) for mask in masks.values()]
+        frames = [_input(body, f"{name}/frame", one.value, frame=True) for one in scanned.values()]
+        flags = [_input(body, f"{name}/inside", mask, frame=True) for mask in masks.values()]
         for variable, value in zip(scanned, frames, strict=True):
             graph.operands[variable] = Operand(value, batch)
         inside = dict(zip(masks, flags, strict=True))
@@ -194,7 +193,7 @@ def _run(
         _import(graph, component)
         after = [_after(graph, body.op, s, v) for s, v in zip(states, before, strict=True)]
         made = [_made(graph, body.op, one, batch) for one in results]
-        _finish(body, [*after, *made])
+        body.graph.outputs.extend([*after, *made])
         loop = body.graph
     inputs = [state.initial for state in states]
     inputs += [one.value for one in scanned.values()] + list(masks.values())
@@ -216,13 +215,9 @@ def _run(
     return dict(zip(results, found, strict=True))
 
 
-def _input(body: Builder, name: str, value: ir.Value) -> ir.Value:
-    dims = dimensions(value)
-    return body.input(body.unique(name), dims, value.dtype or ir.DataType.FLOAT)
-
-
-def _frame(body: Builder, name: str, value: ir.Value) -> ir.Value:
-    dims = [dim for place, dim in enumerate(dimensions(value)) if place != TIME]
+def _input(body: Builder, name: str, value: ir.Value, *, frame: bool = False) -> ir.Value:
+    """What stands for a value inside, or for a frame of it."""
+    dims = [dim for place, dim in enumerate(dimensions(value)) if place != TIME or not frame]
     return body.input(body.unique(name), dims, value.dtype or ir.DataType.FLOAT)
 
 
@@ -245,19 +240,11 @@ def _now(op: Op, state: State, value: ir.Value, inside: dict[int, ir.Value]) -> 
 
 def _import(graph: GraphImporter, component: Sequence[Function]) -> None:
     """The functions of one step, what they read before them."""
-    inner = [one for one in component if one.op not in DELAYS]
-    waiting = list(inner)
-    while waiting:
-        ready = [
-            one
-            for one in waiting
-            if all(v in graph.operands or v.owner is None for v in graph.flat.reads(one))
-        ]
-        if not ready:
+    for inner in step(component, graph.flat.reads):
+        if is_loop(inner, graph.flat.reads) and inner[0].op not in DELAYS:
             raise UnsupportedError("a loop within the loop's own frame")
-        for one in ready:
-            graph.function(one)
-        waiting = [one for one in waiting if one not in ready]
+        if inner[0].op not in DELAYS:
+            graph.function(inner[0])
 
 
 def _after(graph: GraphImporter, op: Op, state: State, before: ir.Value) -> ir.Value:
@@ -287,7 +274,3 @@ def _made(graph: GraphImporter, op: Op, variable: Variable, batch: tuple[Axis, .
     if operand.axes != batch:
         raise UnsupportedError("a part of the loop does not depend on the sample")
     return op.Identity(operand.value)
-
-
-def _finish(body: Builder, outputs: Sequence[ir.Value]) -> None:
-    body.graph.outputs.extend(outputs)

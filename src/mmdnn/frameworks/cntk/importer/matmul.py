@@ -70,7 +70,7 @@ def _product(
     mapped = x.shape[: x.rank - count]
     if x.rank < count or tuple(x.shape[x.rank - count :]) != contracted:
         f.unfit(f"{list(x.shape)} cannot be multiplied with {list(sizes(w))}")
-    matrix = _reshaped(f, op, w, (math.prod(contracted), math.prod(kept)))
+    matrix = f.reshaped(w, (math.prod(contracted), math.prod(kept)))
     axes = union([w, x])
     left = x
     if count != 1:
@@ -96,15 +96,6 @@ def _flattened(op: Op, x: Operand, mapped: int, contracted: tuple[int, ...]) -> 
         if kept == 1 and contracted
         else op.Reshape(x.value, [*[0] * kept, math.prod(contracted)])
     )
-
-
-def _reshaped(f: ImportedFunction, op: Op, w: Operand, shape: tuple[int, int]) -> Operand:
-    if sizes(w) == shape:
-        return w
-    made = f.reshaped(w, shape)
-    if made is not None:
-        return made
-    return Operand(op.Reshape(w.value, [*[0] * w.leading, *shape]), w.axes)
 
 
 def _batched(

@@ -57,11 +57,8 @@ def _vector(f: ImportedFunction, op: Op, x: Operand, size: int) -> ir.Value:
     have = math.prod(sizes(x))
     if have not in (1, size):
         f.unfit(f"{have} parameters for {size} channels")
-    if sizes(x) == (size,):
-        return x.value
     if have == size:
-        made = f.reshaped(x, (size,))
-        return op.Reshape(x.value, [size]) if made is None else made.value
+        return f.reshaped(x, (size,)).value
     made = f.changed(x, "flat", lambda a: np.broadcast_to(a.reshape(-1), size).copy(), (size,))
     return op.Expand(op.Reshape(x.value, [-1]), [size]) if made is None else made.value
 

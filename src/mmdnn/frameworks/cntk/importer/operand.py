@@ -86,8 +86,11 @@ def align(op: Op, operands: Sequence[Operand]) -> tuple[tuple[Axis, ...], list[i
 
 def widen(op: Op, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
     """A value that broadcasts to these dynamic axes and so many static ones."""
-    if not x.axes:
-        return x.value
+    return spread(op, x, axes, rank) if x.axes else x.value
+
+
+def spread(op: Op, x: Operand, axes: tuple[Axis, ...], rank: int) -> ir.Value:
+    """A value with all of these axes, those that are missing of size 1."""
     missing = [place for place, axis in enumerate(axes) if axis not in x.axes]
     missing += [len(axes) + place for place in range(rank - x.rank)]
     return op.Unsqueeze(x.value, missing) if missing else x.value

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from mmdnn.frameworks.cntk._matching import Bound, Pattern
+from mmdnn.frameworks.cntk._order import DELAYS
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.cells import Cell, Gate, Layer, Piece, fits
 from mmdnn.frameworks.cntk.importer.flat import Flat
@@ -55,7 +56,7 @@ class _Reader:
         self.graph = graph
         self.flat = graph.flat
         self.component = set(component)
-        self.delays = {one for one in component if one.op in ("PastValue", "FutureValue")}
+        self.delays = {one for one in component if one.op in DELAYS}
 
     def is_whole(self, cell: Cell) -> bool:
         """Whether the loop has nothing else, and gives nothing but the layer's output.

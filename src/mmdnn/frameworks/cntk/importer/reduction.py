@@ -5,20 +5,12 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import graph
+from mmdnn.frameworks.cntk._operators import REDUCTIONS
 from mmdnn.frameworks.cntk.graph import Axis
 from mmdnn.frameworks.cntk.importer.elementwise import dtype_of, number
 from mmdnn.frameworks.cntk.importer.operand import Operand, align
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, importer
 from mmdnn.ir.builder import Op
-
-REDUCTIONS = {
-    "Sum": "ReduceSum",
-    "Mean": "ReduceMean",
-    "Max": "ReduceMax",
-    "Min": "ReduceMin",
-    "Prod": "ReduceProd",
-    "LogSum": "ReduceLogSumExp",
-}
 
 CHOICES = {"Argmax": "ArgMax", "Argmin": "ArgMin"}
 

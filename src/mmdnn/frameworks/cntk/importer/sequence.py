@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk._matching import Bound
+from mmdnn.frameworks.cntk._order import DELAYS
 from mmdnn.frameworks.cntk.graph import BATCH, Axis, Shape
 from mmdnn.frameworks.cntk.importer import frames
 from mmdnn.frameworks.cntk.importer.operand import Operand, sizes
@@ -142,7 +143,7 @@ def _is_end(bound: Bound) -> bool:
 
 _FLAGS = "{}(ReconcileDynamicAxis(0, x), 1, offset=1)"
 _CHOSEN = f"GatherPacked(x, PackedIndex(x, Where({_FLAGS}, newDynamicAxes=axes)))"
-_FIRST, _LAST = (_CHOSEN.format(delay) for delay in ("PastValue", "FutureValue"))
+_FIRST, _LAST = (_CHOSEN.format(delay) for delay in DELAYS)
 
 
 @block("Sequence::Slice", inside=_FIRST, doc=f"{API}/cntk.sequence#first", check=_is_end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.cntk._order import DELAYS
 from mmdnn.frameworks.cntk.graph import Axis, Function, Variable
 from mmdnn.frameworks.cntk.importer.operand import Operand
 from mmdnn.frameworks.cntk.importer.table import GraphImporter
@@ -86,7 +87,7 @@ class _Search:
 
     def _reads(self, owner: Function) -> list[Variable]:
         reads = self.graph.flat.reads(owner)
-        return reads[:1] if owner.op in ("PastValue", "FutureValue") else reads
+        return reads[:1] if owner.op in DELAYS else reads
 
     def _outside(self, variable: Variable) -> bool:
         if variable.owner in self.inner:

@@ -257,7 +257,11 @@ class ImportedFunction(importing.ImportedLayer):
         made = None if x.axes else self.graph.changed(x.value, how, function, shape, dtype)
         return None if made is None else Operand(made)
 
-    def reshaped(self, x: Operand, shape: tuple[int, ...]) -> Operand | None:
-        """A parameter in another shape of as many numbers, not read for it; see `changed`."""
+    def reshaped(self, x: Operand, shape: tuple[int, ...]) -> Operand:
+        """An operand in another static shape of as many numbers; a parameter is not read for it."""
+        if x.shape == shape:
+            return x
         made = None if x.axes else self.graph.reshaped(x.value, shape)
-        return None if made is None else Operand(made)
+        if made is None:
+            made = self.builder.op.Reshape(x.value, [*[0] * x.leading, *shape])
+        return Operand(made, x.axes)
