@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mmdnn.frameworks.caffe import graph
-from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant, Draft
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode
 
@@ -68,17 +68,15 @@ def plus(caffe: Writer, x: Blob, constant: Constant, sign: float = 1.0) -> Blob:
 
 def _with_bias(caffe: Writer, x: Blob, constant: Constant, sign: float) -> Blob | None:
     """The Scale or inner product before it, with this bias, where it has none and covers as much."""
-    scale, product = caffe.before(x, "Scale"), caffe.before(x, "InnerProduct")
-    maker, found = scale or product, covered(constant.shape, x.shape)
-    if maker is None or found is None or len(maker.blobs) != 1:
+    maker, found = _maker(caffe, x), covered(constant.shape, x.shape)
+    if maker is None or found is None or len(maker.blobs) != 1 or len(maker.bottoms) != 1:
         return None
     axis, sizes = found
     block = graph.block_of(maker.type)
     covers = getattr(maker.message, block)
-    wanted = (
-        (axis, len(sizes)) == (covers.axis, covers.num_axes) if scale else axis == len(x.shape) - 1
-    )
-    if not wanted:
+    if maker.type == "Scale" and (axis, len(sizes)) != (covers.axis, covers.num_axes):
+        return None
+    if maker.type == "InnerProduct" and axis != len(x.shape) - 1:
         return None
     factor = np.float32(sign)
     bias = constant.shaped(sizes)
@@ -89,6 +87,18 @@ def _with_bias(caffe: Writer, x: Blob, constant: Constant, sign: float) -> Blob 
         y.maker.message.CopyFrom(maker.message)
         getattr(y.maker.message, block).bias_term = True
     return y
+
+
+def _maker(caffe: Writer, x: Blob) -> Draft | None:
+    """The Scale or inner product of the same source layer that makes x, for this alone.
+
+    Nodes of models whose nodes are the layers are of one source layer: none.
+    """
+    maker, value = x.maker, x.value
+    if maker is None or maker.origin != caffe.node.source_layer or value is None:
+        return None
+    alone = len(value.uses()) == 1 and not value.is_graph_output()
+    return maker if alone and maker.type in {"Scale", "InnerProduct"} else None
 
 
 def times(caffe: Writer, x: Blob, constant: Constant) -> Blob:

@@ -8,6 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
+from mmdnn.frameworks.caffe.exporter.cuts import cut
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode
@@ -103,7 +104,7 @@ def crop(caffe: Writer, y: Blob, starts: list[int], sizes: tuple[int, ...]) -> B
     ]
     for axis in uncut:
         last = axis == uncut[-1]
-        y = caffe.cut(y, axis, starts[axis - 2], sizes[axis - 2], "" if last else f"cut{axis}")
+        y = cut(caffe, y, axis, starts[axis - 2], sizes[axis - 2], "" if last else f"cut{axis}")
     return y
 
 

@@ -13,6 +13,12 @@ MOST_PARTS = 64
 """Into so many parts an axis is cut, at most."""
 
 
+def cut(caffe: Writer, x: Blob, axis: int, start: int, size: int, suffix: str = "cut") -> Blob:
+    """`size` elements of an axis from `start` on; what is cut off has no use, and is silenced."""
+    edges = sorted({0, start, start + size, x.shape[axis]})
+    return parts(caffe, x, axis, [b - a for a, b in pairwise(edges)], suffix)[edges.index(start)]
+
+
 def parts(caffe: Writer, x: Blob, axis: int, sizes: Sequence[int], suffix: str) -> list[Blob]:
     """An axis cut into parts of these sizes. A larger batch does not fit its Concat: Caffe stops."""
     if len(sizes) == 1:
@@ -39,7 +45,7 @@ def picked(caffe: Writer, x: Blob, axis: int, places: Sequence[int], suffix: str
     """The elements of an axis at these places, in this order, each as often as it is named."""
     runs = list(_runs(places))
     if len(runs) == 1:
-        return caffe.cut(x, axis, places[0], len(places), suffix)
+        return cut(caffe, x, axis, places[0], len(places), suffix)
     size = x.shape[axis]
     edges = sorted({0, size, *(edge for run in runs for edge in run)})
     count = sum(1 for start, end in runs for edge in edges[:-1] if start <= edge < end)
@@ -47,8 +53,8 @@ def picked(caffe: Writer, x: Blob, axis: int, places: Sequence[int], suffix: str
         caffe.node.refuse(
             f"it takes {count} parts of {size} and puts them together in another order"
         )
-    cut = parts(caffe, x, axis, [b - a for a, b in pairwise(edges)], "parts")
-    by_edge = dict(zip(edges, cut, strict=False))
+    pieces = parts(caffe, x, axis, [b - a for a, b in pairwise(edges)], "parts")
+    by_edge = dict(zip(edges, pieces, strict=False))
     wanted = [by_edge[e] for start, end in runs for e in edges[:-1] if start <= e < end]
     return joined(caffe, wanted, axis, suffix)
 

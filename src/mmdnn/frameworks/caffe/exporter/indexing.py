@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
 from mmdnn.frameworks.caffe.exporter.broadcast import repeated
 from mmdnn.frameworks.caffe.exporter.comparison import at_least
-from mmdnn.frameworks.caffe.exporter.cuts import picked
+from mmdnn.frameworks.caffe.exporter.cuts import cut, picked
 from mmdnn.frameworks.caffe.exporter.matmul import mixed
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
@@ -80,7 +80,7 @@ def _kept(caffe: Writer, x: Blob, axis: int, kept: range, suffix: str) -> Blob:
     """Every so many pixels are a Pooling of one pixel; else what is kept is cut out."""
     if len(x.shape) != 4 or axis < 2 or kept.step < 2:
         return picked(caffe, x, axis, kept, suffix)
-    x = caffe.cut(x, axis, kept[0], kept[-1] - kept[0] + 1, f"{suffix or 'axis'}_from")
+    x = cut(caffe, x, axis, kept[0], kept[-1] - kept[0] + 1, f"{suffix or 'axis'}_from")
     shape = (*x.shape[:axis], len(kept), *x.shape[axis + 1 :])
     return caffe.layer(
         "Pooling",

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob
 from mmdnn.frameworks.caffe.exporter.convolution import crop, param_of
-from mmdnn.frameworks.caffe.exporter.cuts import joined, picked
+from mmdnn.frameworks.caffe.exporter.cuts import cut, joined, picked
 from mmdnn.frameworks.caffe.exporter.table import TUTORIAL, exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode
@@ -81,7 +81,7 @@ def _beside(
     caffe: Writer, x: Blob, axis: int, begin: int, end: int, number: float, last: bool
 ) -> Blob:
     size = x.shape[axis]
-    x = caffe.cut(x, axis, max(-begin, 0), size + min(begin, 0) + min(end, 0), f"cut{axis}")
+    x = cut(caffe, x, axis, max(-begin, 0), size + min(begin, 0) + min(end, 0), f"cut{axis}")
     parts = [x]
     for count, place in ((begin, 0), (end, len(parts))):
         if count > 0:

@@ -21,7 +21,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.caffe.exporter.blobs import Blob, Constant
-from mmdnn.frameworks.caffe.exporter.cuts import joined
+from mmdnn.frameworks.caffe.exporter.cuts import cut, joined
 from mmdnn.frameworks.caffe.exporter.table import exporter
 from mmdnn.frameworks.caffe.exporter.writer import Operand, Writer
 from mmdnn.ir.exporting import ExportedNode, is_used
@@ -90,7 +90,7 @@ class _Layer:
             expose_hidden=exposed,
         )
         if ends and not exposed:
-            last = [self.caffe.cut(y, 0, steps - 1, 1, f"{self.suffix}_last".strip("_"))]
+            last = [cut(self.caffe, y, 0, steps - 1, 1, f"{self.suffix}_last".strip("_"))]
         return self._backwards(y, "output") if backwards else y, last
 
     def _blobs(self) -> list[ir.TensorProtocol]:
@@ -126,7 +126,7 @@ class _Layer:
             way = self.way
             tensor = state.derive(("state", way), lambda a: a[way : way + 1], shape)
             return caffe.blob(state if state.shape == shape else caffe.constant(tensor, state))
-        return caffe.cut(state, 0, self.way, 1, f"{self.suffix}_state")
+        return cut(caffe, state, 0, self.way, 1, f"{self.suffix}_state")
 
     def _backwards(self, x: Blob, what: str) -> Blob:
         """The steps from the last to the first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import onnx_ir as ir
@@ -147,18 +146,6 @@ class Writer:
             },
         )
 
-    def before(self, x: Operand, type_: str) -> Draft | None:
-        """The layer that makes x, where it is of that type, of the same source layer, and for this alone.
-
-        Nodes of models whose nodes are the layers are of one source layer: none.
-        """
-        draft = x.maker if isinstance(x, Blob) else None
-        if draft is None or draft.type != type_ or draft.origin != self.node.source_layer:
-            return None
-        value = x.value if isinstance(x, Blob) else None
-        alone = value is not None and len(value.uses()) == 1 and not value.is_graph_output()
-        return draft if alone and len(draft.bottoms) == 1 else None
-
     def constant(self, tensor: ir.TensorProtocol, like: Constant) -> Constant:
         """A constant made of another one."""
         value = ir.Value(name=like.value.name, const_value=tensor)
@@ -202,19 +189,6 @@ class Writer:
         told = list(dims) if dims is not None else _dims(x.shape, shape)
         param = {"shape": {"dim": told}}
         return self.layer("Reshape", x, shape=shape, suffix=suffix, param=param)
-
-    def cut(self, x: Blob, axis: int, start: int, size: int, suffix: str = "cut") -> Blob:
-        """`size` elements of an axis from `start` on; what is cut off has no use, and is silenced."""
-        whole = x.shape[axis]
-        points = [point for point in (start, start + size) if 0 < point < whole]
-        if not points:
-            return x
-        edges = [0, *points, whole]
-        shapes = [x.resized(axis, end - begin) for begin, end in pairwise(edges)]
-        tops = self.layers(
-            "Slice", x, shapes=shapes, suffix=suffix, axis=axis, slice_point=points
-        )  # fmt: skip
-        return tops[edges.index(start)]
 
     def sum(self, *terms: Blob, coeff: Sequence[float] | None = None, suffix: str = "") -> Blob:
         """A sum of blobs of one shape, with coefficients."""
