@@ -68,6 +68,7 @@ VARIABLES: dict[str, str] = {
     "Attention": "scale?use_scale concat_score_weight?concat",
     "AdditiveAttention": "scale?use_scale",
     "SpectralNormalization": "vector_u!",
+    "STFTSpectrogram": "real_kernel?real imag_kernel?imag",
     "Highway": "kernel carry_kernel bias?use_bias carry_bias?use_bias",
     "MaxoutDense": _KERNEL,
     "ParametricSoftplus": "alpha beta",
@@ -79,6 +80,8 @@ _FACTS: Mapping[str, Any] = {
     "int8": lambda c: (c.get("quantized") or "") == "int8",
     "untied": lambda c: not c.get("tie_weights", True),
     "adapted": lambda c: c.get("mean") is None,
+    "real": lambda c: c.get("mode", "log") != "imag",
+    "imag": lambda c: c.get("mode", "log") != "real",
     "concat": lambda c: c.get("score_mode") == "concat",
 }
 """What is said of a variable's presence that is no parameter itself."""

@@ -105,6 +105,19 @@ _binary("ops.Power", onnx="Pow")
 _binary("ops.TrueDivide", "ops.Divide", onnx="Div", floats=True)
 
 
+@importer("ops.AddN", doc=f"{OPS}/numpy")
+def add_n(node: ImportedNode, op: Op, xs: list[Any]) -> Value:
+    """tf.add_n."""
+    return op.Sum(*together(node, op, *xs))
+
+
+@importer("ops.SquaredDifference", doc=f"{OPS}/numpy")
+def squared_difference(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+    """tf.math.squared_difference."""
+    difference = op.Sub(*together(node, op, x1, x2))
+    return op.Mul(difference, difference)
+
+
 @importer("ops.Mod", doc=f"{OPS}/numpy")
 def mod(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
     """With the sign of the divisor."""
@@ -256,7 +269,7 @@ IDENTITIES = (
     *("RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur"),
     *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
     *("RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation"),
-    *("RandomZoom", "RandAugment", "AugMix", "RandomHeight", "RandomWidth"),
+    *("RandomZoom", "RandAugment", "AugMix", "RandomHeight", "RandomWidth", "Solarization"),
 )
 """Layers that do nothing when the network is not trained."""
 

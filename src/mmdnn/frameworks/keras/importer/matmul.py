@@ -109,8 +109,17 @@ def cosine(node: ImportedNode, op: Op, x: Value, y: Value, *, axes: Any) -> Valu
 
 
 @importer("ops.Matmul", doc=f"{OPS}/numpy")
-def matmul(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-    return op.MatMul(*together(node, op, x1, x2))
+def matmul(
+    node: ImportedNode, op: Op, x1: Any, x2: Any, *,
+    transpose_a: bool | None = None, transpose_b: bool | None = None,
+) -> Value:  # fmt: skip
+    """TensorFlow's may exchange the last two axes of each before."""
+    x, y = together(node, op, x1, x2)
+    x, y = (
+        op.Transpose(z, perm=[*range(rank(z) - 2), rank(z) - 1, rank(z) - 2]) if turned else z
+        for z, turned in ((x, transpose_a), (y, transpose_b))
+    )
+    return op.MatMul(x, y)
 
 
 @importer("ops.Dot", doc=f"{OPS}/numpy")

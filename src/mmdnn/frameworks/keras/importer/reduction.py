@@ -100,12 +100,15 @@ def average(node: ImportedNode, op: Op, x: Value, *, axis: Any, weights: Any = N
 
 
 @importer("ops.Argmax", "ops.Argmin", doc=NUMPY)
-def argmax(node: ImportedNode, op: Op, x: Value, *, axis: Any, keepdims: Any) -> Value:
+def argmax(
+    node: ImportedNode, op: Op, x: Value, *, axis: Any, keepdims: Any, output_type: Any = None
+) -> Value:
+    """Keras gives int32, TensorFlow what it is told."""
     name = "ArgMax" if node.layer.type.endswith("max") else "ArgMin"
     if axis is None:
         x, axis = op.Reshape(x, [-1]), 0
     found = op[name](x, axis=int(axis), keepdims=int(bool(keepdims)))
-    return op.Cast(found, to=KINDS["int32"])
+    return op.Cast(found, to=KINDS[str(output_type or "int32")])
 
 
 @importer("ops.Cumsum", doc=NUMPY, unused="dtype")

@@ -66,7 +66,7 @@ def reshape_operation(node: ImportedNode, op: Op, x: Value, *, newshape: Any) ->
     return reshaped(op, x, target, batch=False)
 
 
-@importer("ops.Transpose", doc=f"{OPS}/numpy")
+@importer("ops.Transpose", doc=f"{OPS}/numpy", unused="conjugate")
 def transpose(node: ImportedNode, op: Op, x: Value, *, axes: Any) -> Value:
     perm = list(range(rank(x)))[::-1] if axes is None else [node.axis(int(a), x) for a in axes]
     return op.Transpose(x, perm=perm)

@@ -152,7 +152,9 @@ class ImportedNode(importing.ImportedLayer):
     graph: GraphImporter
 
     def __init__(self, layer: Layer, call: Call, path: str, graph: GraphImporter) -> None:
-        super().__init__(path, layer.said or layer.type, graph)
+        super().__init__(
+            path, layer.type if layer.is_operation else layer.said or layer.type, graph
+        )
         self.layer = layer
         self.call_ = call
         self.path = path
@@ -220,7 +222,8 @@ class ImportedNode(importing.ImportedLayer):
         for name in positional[len(given) :]:
             if name not in self.call_.kwargs:
                 break
-            given.append(self.argument(name))
+            value = self.argument(name)
+            given.append(self.constant(value) if isinstance(value, np.ndarray) else value)
         return super().call(entry, given)
 
     def weight(self, name: str, *, dtype: ir.DataType | None = None) -> Value:

@@ -17,7 +17,7 @@ import numpy as np
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.keras import _schema
 from mmdnn.frameworks.keras.graph import Call, Generation, Layer, Network, Tensor
-from mmdnn.frameworks.keras.reader import keras1
+from mmdnn.frameworks.keras.reader import keras1, operations
 
 MODELS = {"Model", "Functional", "Sequential", "Network"}
 RENAMED = {
@@ -90,7 +90,10 @@ class _Config:
                 args, kwargs = self.value(node["args"]), self.value(node.get("kwargs") or {})
             else:
                 args, kwargs = self._node(node, layers)
-            layer.calls.append(Call(tuple(_resolved(args, layers)), _resolved(kwargs, layers)))
+            call = Call(tuple(_resolved(args, layers)), _resolved(kwargs, layers))
+            if layer.type.startswith("tf."):
+                layer.type, call = operations.operation(layer.type.removeprefix("tf."), call)
+            layer.calls.append(call)
         if layer.type == "InputLayer":
             layer.calls[:] = [Call()]
 
@@ -297,11 +300,11 @@ def _is_ours(entry: Mapping[str, Any]) -> bool:
     return not isinstance(module, str) or module.split(".")[0] in {"keras", "tf_keras", "builtins"}
 
 
-def _type(entry: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def _type(entry: Mapping[str, Any], config: dict[str, Any]) -> str:
     """What a layer is called here."""
     said, module = entry["class_name"], str(entry.get("module") or "")
     if said in {"TFOpLambda", "SlicingOpLambda"}:
-        return f"tf.{config.get('function')}"
+        return f"tf.{config.pop('function', None)}"
     if not _is_ours(entry):
         return str(entry.get("registered_name") or said)
     bare = not module and "trainable" not in config and said in _schema.table()["operations"]
