@@ -43,11 +43,12 @@ def integer(node: ir.Node, name: str) -> int:
 
 def defaults(node: ir.Node) -> Mapping[str, ir.Attr]:
     """The defaults of a node's operator; none for a local function, whose nodes say everything."""
-    return _of_schema(node.op_type, node.version or OPSET, node.domain)
+    return of_schema(node.op_type, node.version or OPSET, node.domain)
 
 
 @cache
-def _of_schema(op_type: str, version: int, domain: str) -> Mapping[str, ir.Attr]:
+def of_schema(op_type: str, version: int = OPSET, domain: str = "") -> Mapping[str, ir.Attr]:
+    """The defaults of an operator; none for one that there is not."""
     try:
         schema = onnx.defs.get_schema(op_type, version, domain)
     except onnx.defs.SchemaError:

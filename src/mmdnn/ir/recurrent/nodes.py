@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
 from mmdnn.errors import ShapeError, UnsupportedError
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import LAYER, OPSET, TYPE
 from mmdnn.ir.builder import shape
+from mmdnn.ir.passes.defaults import of_schema
 from mmdnn.shapes import OpenShape
 
 KINDS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
@@ -23,36 +25,18 @@ KINDS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN":
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
-ACTIVATIONS: dict[str, tuple[float | None, ...]] = {
-    "Sigmoid": (),
-    "Tanh": (),
-    "Relu": (),
-    "Softsign": (),
-    "Softplus": (),
-    "Affine": (None, None),
-    "LeakyRelu": (0.01,),
-    "ThresholdedRelu": (None,),
-    "ScaledTanh": (None, None),
-    "HardSigmoid": (0.2, 0.5),
-    "Elu": (1.0,),
+ACTIVATIONS = {
+    **dict.fromkeys(("Sigmoid", "Tanh", "Relu", "Softsign", "Softplus"), ()),
+    **dict.fromkeys(("LeakyRelu", "ThresholdedRelu", "Elu"), ("alpha",)),
+    **dict.fromkeys(("Affine", "ScaledTanh", "HardSigmoid"), ("alpha", "beta")),
 }
-"""The activation functions, with the defaults of alpha and beta; None where engines disagree on it."""
+"""The activation functions and their parameters, whose defaults are those of the operators of these names."""
 
-TYPES = {
-    "activation_alpha": ir.AttributeType.FLOATS,
-    "activation_beta": ir.AttributeType.FLOATS,
-    "activations": ir.AttributeType.STRINGS,
-    "clip": ir.AttributeType.FLOAT,
-    "direction": ir.AttributeType.STRING,
-    "hidden_size": ir.AttributeType.INT,
-    "input_forget": ir.AttributeType.INT,
-    "layout": ir.AttributeType.INT,
-    "linear_before_reset": ir.AttributeType.INT,
-}
-ATTRIBUTES = tuple(TYPES)
+NO_DEFAULT = "ThresholdedRelu"
+"""The function on whose default engines disagree."""
 
-ONLY = {"input_forget": "LSTM", "linear_before_reset": "GRU"}
-"""Attributes that one of the operators alone has."""
+SCHEMAS = {kind: onnx.defs.get_schema(kind, OPSET).attributes for kind in KINDS}
+ATTRIBUTES = tuple(dict.fromkeys(name for schema in SCHEMAS.values() for name in schema))
 
 INPUTS = (
     ("X", "TNC", True),
@@ -157,9 +141,10 @@ def read(node: ir.Node) -> Recurrent:
 
 
 def _value(node: ir.Node, name: str, attribute: ir.Attr) -> Any:
-    if name not in TYPES or node.op_type in {*KINDS} - {ONLY.get(name, node.op_type)}:
+    schema = SCHEMAS.get(node.op_type, SCHEMAS["LSTM"])
+    if name not in schema:
         refuse(node, f"its attribute {name} is unknown")
-    if attribute.type != TYPES[name]:
+    if attribute.type.value != getattr(schema[name].type, "value", None):
         refuse(node, f"its attribute {name} is of type {attribute.type.name.lower()}")
     return attribute.value
 
@@ -233,10 +218,11 @@ def _activation(node: ir.Node, name: str, given: list[list[float]]) -> Activatio
     if title is None:
         refuse(node, f"the activation {name} is unknown")
     numbers = []
-    for word, values, default in zip(("alpha", "beta"), given, ACTIVATIONS[title], strict=False):
-        if not values and default is None:
+    usual = {} if title == NO_DEFAULT else of_schema(title)
+    for word, values in zip(ACTIVATIONS[title], given, strict=False):
+        if not values and word not in usual:
             refuse(node, f"its activation {name} has no {word}")
-        numbers.append(_decimal(values.pop(0)) if values else float(default or 0))
+        numbers.append(_decimal(values.pop(0) if values else usual[word].as_float()))
     return Activation(title, *numbers)
 
 
