@@ -17,17 +17,19 @@ change the result.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.operators import Keywords, Operators, operator, way_round
 from mmdnn.ir.passes.canonical import canonical
 from mmdnn.ir.passes.defaults import defaults
 from mmdnn.ir.passes.expansion import INNER
+from mmdnn.ir.values import READABLE, constant, numbers, producer
 from mmdnn.ir.windows import ATTRIBUTES, Window
 
 Test: TypeAlias = Callable[[ir.Node], bool]
@@ -147,6 +149,42 @@ class Input(Protocol):
 
     def numbers(self) -> np.ndarray | None:
         """The numbers of a small constant; None for what is not constant, or not small."""
+
+
+class Held:
+    """An operand that holds a value of the IR: what is known of that.
+
+    Attributes:
+        value: It; None for an intermediate result.
+    """
+
+    value: ir.Value | None
+    readable: ClassVar[int] = READABLE
+
+    @property
+    def shape(self) -> Dimensions | None:
+        """Its dimensions: sizes, names, or None; None as a whole where not even the rank is known."""
+        if self.value is None or self.value.shape is None:
+            return None
+        return dimensions(self.value)
+
+    @property
+    def rank(self) -> int | None:
+        """The number of its axes, where that is known."""
+        return None if self.shape is None else len(self.shape)
+
+    @property
+    def constant(self) -> ir.TensorProtocol | None:
+        """The tensor, where the value is an initializer."""
+        return constant(self.value)
+
+    def numbers(self) -> np.ndarray | None:
+        """The numbers of a constant of `readable` bytes at most; None for anything else."""
+        return numbers(self.value, self.readable)
+
+    def producer(self, *types: str) -> ir.Node | None:
+        """The node that makes it, if it is one of these operators."""
+        return producer(self.value, *types)
 
 
 class ExportedNode:

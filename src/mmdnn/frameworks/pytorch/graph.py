@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Dimensions, dimensions
-from mmdnn.ir.values import constant, numbers
+from mmdnn.ir.exporting import Held
 from mmdnn.python.statements import Statement
 
 TORCH_TYPES = {
@@ -32,7 +30,7 @@ FOLDABLE = 1 << 20
 
 
 @dataclass(eq=False)
-class Variable:
+class Variable(Held):
     """A value in `forward`.
 
     Attributes:
@@ -46,11 +44,7 @@ class Variable:
     value: ir.Value | None = None
     aliases: list[ir.Value] = field(default_factory=list)
     derived: dict[Any, ir.TensorProtocol] = field(default_factory=dict)
-
-    @property
-    def constant(self) -> ir.TensorProtocol | None:
-        """The tensor, where the value is an initializer."""
-        return constant(self.value)
+    readable: ClassVar[int] = FOLDABLE
 
     def changed(
         self, how: Any, change: Callable[[ir.TensorProtocol], ir.TensorProtocol]
@@ -60,22 +54,6 @@ class Variable:
         if how not in self.derived:
             self.derived[how] = change(self.constant)
         return self.derived[how]
-
-    def numbers(self) -> np.ndarray | None:
-        """The numbers of a small constant; None for what is not constant, or not small."""
-        return numbers(self.value, FOLDABLE)
-
-    @property
-    def shape(self) -> Dimensions | None:
-        """Its dimensions: sizes, names, or None; None as a whole where not even the rank is known."""
-        if self.value is None or self.value.shape is None:
-            return None
-        return dimensions(self.value)
-
-    @property
-    def rank(self) -> int | None:
-        """How many dimensions it has, where that is known."""
-        return None if self.shape is None else len(self.shape)
 
     @property
     def dtype(self) -> ir.DataType | None:

@@ -24,8 +24,7 @@ from mmdnn.frameworks.mxnet.graph import Entry
 from mmdnn.frameworks.mxnet.reader import ndarray
 from mmdnn.ir import COMPUTED, exporting
 from mmdnn.ir.builder import Dimensions, dimensions
-from mmdnn.ir.exporting import Exporter
-from mmdnn.ir.values import constant, numbers, producer
+from mmdnn.ir.exporting import Exporter, Held
 
 LIFTED = "mmdnn.mxnet.lifted"
 """The domain of nodes that are operators of MXNet as they were; see `lifting`."""
@@ -38,7 +37,7 @@ NAMES = {dtype: name for dtype, name in ndarray.NAMES.items() if name != "bfloat
 
 
 @dataclass(eq=False)
-class Array:
+class Array(Held):
     """A value in the symbol.
 
     Attributes:
@@ -52,23 +51,6 @@ class Array:
     dtype: ir.DataType | None = None
 
     @property
-    def shape(self) -> Dimensions | None:
-        """Its dimensions: sizes, names, or None; None as a whole where not even the rank is known."""
-        if self.value is None or self.value.shape is None:
-            return None
-        return dimensions(self.value)
-
-    @property
-    def rank(self) -> int | None:
-        """The number of its axes, where that is known."""
-        return None if self.shape is None else len(self.shape)
-
-    @property
-    def constant(self) -> ir.TensorProtocol | None:
-        """The tensor, where the value is an initializer."""
-        return constant(self.value)
-
-    @property
     def is_weight(self) -> bool:
         """Whether it is an initializer that the source had, not one computed here."""
         return (
@@ -76,14 +58,6 @@ class Array:
             and self.value is not None
             and COMPUTED not in self.value.metadata_props
         )
-
-    def producer(self, *types: str) -> ir.Node | None:
-        """The node that makes it, if it is one of these operators."""
-        return producer(self.value, *types)
-
-    def numbers(self) -> np.ndarray | None:
-        """The numbers of a small constant; None for what is not constant, or not small."""
-        return numbers(self.value)
 
 
 class ExportedNode(exporting.ExportedNode):
