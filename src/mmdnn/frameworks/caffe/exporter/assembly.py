@@ -35,40 +35,39 @@ def finish(
         inputs: The tops of its Input layers.
         outputs: The IR's outputs, and the blobs that hold them.
     """
-    needed = _needed(drafts, [blob for _, blob in outputs])
+    held = {blob for _, blob in outputs}
+    needed = _needed(drafts, held)
     needed += _separated(needed, outputs)
-    _silence(needed, {id(blob) for _, blob in outputs})
-    needed = _inputs_together(needed)
-    _Names(needed, {id(blob) for _, blob in outputs}).give()
+    _silence(needed, held)
+    _Names(needed, held).give()
     layers = [_layer(draft) for draft in needed]
     _share(layers)
     return Network(name, layers, {blob.name: blob.shape for blob in inputs}, Source())
 
 
-def _needed(drafts: list[Draft], outputs: list[Blob]) -> list[Draft]:
-    wanted = {id(blob) for blob in outputs}
-    kept = []
+def _needed(drafts: list[Draft], outputs: set[Blob]) -> list[Draft]:
+    wanted, kept = set(outputs), []
     for draft in reversed(drafts):
-        if draft.type == "Input" or any(id(top) in wanted for top in draft.tops):
+        if draft.type == "Input" or wanted.intersection(draft.tops):
             kept.append(draft)
-            wanted.update(id(bottom) for bottom in draft.bottoms)
+            wanted.update(draft.bottoms)
     return kept[::-1]
 
 
-def _readers(drafts: Sequence[Draft]) -> dict[int, list[Draft]]:
-    found: dict[int, list[Draft]] = {}
+def _readers(drafts: Sequence[Draft]) -> dict[Blob, list[Draft]]:
+    found: dict[Blob, list[Draft]] = {}
     for draft in drafts:
         for bottom in draft.bottoms:
-            found.setdefault(id(bottom), []).append(draft)
+            found.setdefault(bottom, []).append(draft)
     return found
 
 
 def _separated(drafts: list[Draft], outputs: Sequence[tuple[ir.Value, Blob]]) -> list[Draft]:
     """A Split for each output that is read too, or that is an output twice, or an input's other name."""
     readers, splits = _readers(drafts), []
-    times = Counter(id(blob) for _, blob in outputs)
+    times = Counter(blob for _, blob in outputs)
     for value, blob in outputs:
-        alone = times[id(blob)] == 1 and not readers.get(id(blob))
+        alone = times[blob] == 1 and not readers.get(blob)
         if alone and (blob.value is value or blob.maker is None or blob.maker.type != "Input"):
             blob.value = value
             continue
@@ -81,36 +80,22 @@ def _separated(drafts: list[Draft], outputs: Sequence[tuple[ir.Value, Blob]]) ->
     return splits
 
 
-def _silence(drafts: list[Draft], outputs: set[int]) -> None:
+def _silence(drafts: list[Draft], outputs: set[Blob]) -> None:
     readers = _readers(drafts)
     idle = [
         top
         for draft in drafts
         for top in draft.tops
-        if id(top) not in readers and id(top) not in outputs and draft.type != "Split"
+        if top not in readers and top not in outputs and draft.type != "Split"
     ]
     if idle:
         drafts.append(Draft("silence", new_layer("Silence"), idle))
 
 
-def _inputs_together(drafts: list[Draft]) -> list[Draft]:
-    """Inputs that were the tops of one layer are again."""
-    layers: dict[str, Draft] = {}
-    kept = []
-    for draft in drafts:
-        first = layers.setdefault(draft.name, draft) if draft.type == "Input" else draft
-        if first is draft:
-            kept.append(draft)
-            continue
-        first.message.input_param.shape.extend(draft.message.input_param.shape)
-        first.tops += draft.tops
-    return kept
-
-
 class _Names:
     """Names for layers and blobs, each once but for blobs that are changed in place."""
 
-    def __init__(self, drafts: Sequence[Draft], outputs: set[int]) -> None:
+    def __init__(self, drafts: Sequence[Draft], outputs: set[Blob]) -> None:
         self.drafts = drafts
         self.outputs = outputs
         self.readers = _readers(drafts)
@@ -134,7 +119,7 @@ class _Names:
         top = draft.tops[place]
         if top.value is not None:
             return _blob_name(top)
-        readers = self.readers.get(id(top), [])
+        readers = self.readers.get(top, [])
         if len(readers) == 1 and readers[0].in_place:
             return readers[0].tops[0].name
         name = draft.name if len(draft.tops) == 1 else f"{draft.name}_{place}"
@@ -160,7 +145,7 @@ class _Names:
 
     def _unshared(self, blob: Blob) -> bool:
         """Whether one layer alone reads a blob, and whatever it shares memory with."""
-        if len(self.readers.get(id(blob), ())) != 1 or id(blob) in self.outputs:
+        if len(self.readers.get(blob, ())) != 1 or blob in self.outputs:
             return False
         maker = blob.maker
         if maker is None or not layer_type(maker.type).view:

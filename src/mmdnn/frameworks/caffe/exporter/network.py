@@ -145,14 +145,18 @@ def _helper(scope: Scope, value: ir.Value) -> Writer:
 
 
 def _input(scope: Scope, value: ir.Value, fixed: bool) -> Blob:
+    """A top of an Input layer: of the same one where they were one layer's."""
     if value.shape is None:
         raise ShapeError(f"the shape of input '{value.name}' is not known")
     shape = tuple(int(dim) for dim in value.shape)  # type: ignore[arg-type]
-    input_ = new_layer("Input", {"shape": [{"dim": list(shape)}]})
-    draft = Draft(value.metadata_props.get(LAYER) or str(value.name), input_, [])
+    name = value.metadata_props.get(LAYER) or str(value.name)
+    draft = next((d for d in scope.drafts if (d.type, d.name) == ("Input", name)), None)
+    if draft is None:
+        draft = Draft(name, new_layer("Input"), [])
+        scope.drafts.append(draft)
+    draft.message.input_param.shape.add().dim.extend(shape)
     blob = scope.operands[value] = Blob(shape, draft, value)
-    draft.tops = [blob]
-    scope.drafts.append(draft)
+    draft.tops.append(blob)
     if fixed:
         held = _helper(scope, value).reshape(blob, shape, "fixed", dims=shape)
         scope.operands[value] = held
