@@ -94,7 +94,7 @@ def open_model(
     }
     if not opened.readable:
         return replace(opened, source=replace(source, input_shapes=wanted))
-    native = chosen.room("reader").read(source)
+    native = chosen.room("reader").read(replace(source, outputs=()))
     importer = chosen.room("importer") if chosen.has("importer") else None
     known = getattr(importer, "input_shapes", shapes.of_inputs)(native)
     return Opened(chosen, replace(source, input_shapes=shapes.resolved(wanted, known)))

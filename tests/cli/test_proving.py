@@ -69,6 +69,31 @@ def test_inputs_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "no input 'z'" in capsys.readouterr().err
 
 
+SIDES = {
+    "two.onnx": """<ir_version: 10, opset_import: ["": 22]>
+        g (float[1,3] a, float[1,3] b) => (float[1,3] s) { t = Tanh(a) s = Add(t, b) }""",
+    "two.prototxt": """input: "a" input_shape { dim: 1 dim: 3 } input: "b" input_shape { dim: 1 dim: 3 }
+        layer { name: "t" type: "TanH" bottom: "a" top: "t" }
+        layer { name: "s" type: "Eltwise" bottom: "t" bottom: "b" top: "s" }
+        layer { name: "o" type: "Odd" bottom: "s" top: "o" }""",
+}
+
+
+@pytest.mark.parametrize("source", SIDES)
+@pytest.mark.parametrize("target", ["end.onnx", "end.prototxt"])
+def test_an_end_that_needs_one_input_is_proved(
+    here: Path, capsys: pytest.CaptureFixture[str], source: str, target: str
+) -> None:
+    if source.endswith("onnx"):
+        onnx.save(onnx.parser.parse_model(SIDES[source]), source)
+    else:
+        Path(source).write_text(SIDES[source])
+    assert mmconvert.main([source, "-om", target, "-node", "t", "--json"]) == 0
+    assert result(capsys)["proof"] in {"engines", "reference"}
+    said = ["--inputShape", "a:[1,3]", "b:[1,3]"]
+    assert mmconvert.main([source, "-om", target, "-node", "t", *said]) == 0
+
+
 def test_a_difference_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mmcompare.main(["net.onnx", "other.onnx", "--json"]) == 1
     found = result(capsys)

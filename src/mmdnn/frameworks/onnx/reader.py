@@ -21,7 +21,7 @@ def read(source: Source) -> ir.Model:
 
     Args:
         source: The file, and what the user said: `input_shapes` settle open dimensions, `outputs`
-            end the graph at these values.
+            end the graph at these values, without inputs that none of them needs.
 
     Raises:
         FormatError: It is no valid model, or its external data is not there.
@@ -42,6 +42,9 @@ def read(source: Source) -> ir.Model:
     if source.outputs:
         _end_at(model, source.outputs)
     _settle(model, source.input_shapes)
+    if source.outputs:
+        graph = model.graph
+        graph.inputs[:] = [v for v in graph.inputs if v.uses() or v.is_graph_output()]
     return model
 
 

@@ -47,23 +47,39 @@ class Pass:
             ShapeError: Shapes that do not fit a layer.
             UsageError: An input is not fed.
         """
-        layers = self.network.layers
+        layers, wanted = self.network.layers, self.network.files.outputs
         known = {"Input", *FUNCTIONS}
         unknown = [f"'{each.name}' ({each.type})" for each in layers if each.type not in known]
-        if unknown:
+        if unknown and not wanted:
             raise UnsupportedError(
                 f"the reference does not know the layers {', '.join(dict.fromkeys(unknown))}",
                 file=self.network.files.network,
             )
         with np.errstate(all="ignore"):
             for layer in layers:
-                self._layer(layer)
-        return self._named()
+                if wanted and (layer.type not in known or self._lacks(layer)):
+                    self._forget(layer)
+                else:
+                    self._layer(layer)
+        found = self._named()
+        for name in wanted:
+            if name not in found:
+                raise UnsupportedError(f"the reference does not get to '{name}'")
+        return found
+
+    def _lacks(self, layer: Layer) -> bool:
+        """Whether it needs what was not fed: where the network ends before it, nothing needs it."""
+        return not self.blobs.keys() >= set(layer.bottoms)
+
+    def _forget(self, layer: Layer) -> None:
+        for top in layer.tops:
+            self.blobs.pop(top, None)
 
     def _layer(self, layer: Layer) -> None:
         if layer.type == "Input":
             for top in layer.tops:
-                self._write(layer, top, self._fed(layer, top), None)
+                if top in self.feeds or not self.network.files.outputs:
+                    self._write(layer, top, self._fed(layer, top), None)
             return
         entry, step = FUNCTIONS[layer.type], Step(layer, self.folder)
         bottoms = [self._blob(layer, name) for name in layer.bottoms]
