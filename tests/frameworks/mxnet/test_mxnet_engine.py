@@ -13,6 +13,8 @@ pytest.importorskip("onnxruntime")
 from helpers.mxnet import corpus
 from mmdnn.errors import MissingExtraError, ShapeError
 from mmdnn.frameworks.mxnet import engine, exporter, importer, reader, writer
+from mmdnn.frameworks.mxnet.graph import VARIABLE, Entry, Model, Node, Symbol
+from mmdnn.ir import notes
 from mmdnn.ir.builder import Builder
 from mmdnn.registry import Source
 from mmdnn.verify import environments, isolated
@@ -116,3 +118,18 @@ def test_a_number_that_is_fed_has_one_element(tmp_path: Path, python: str) -> No
     feeds = {"x": np.array([[1, -2, 3]], np.float32), "s": np.array(1.5, np.float32)}
     made = Source(network=tmp_path / "net-symbol.json", weights=tmp_path / "net-0000.params")
     np.testing.assert_array_equal(engine.run(made, feeds)["y"], [[1.5, -3, 4.5]])
+
+
+def test_a_label_that_is_computed_is_not_fed(tmp_path: Path, python: str) -> None:
+    """As of `SoftmaxOutput(x, Reshape(label, shape=(-1,)))`; the model has no such input."""
+    del python
+    data, label = Node(VARIABLE, "data", {"__shape__": "(0, 3)"}), Node(VARIABLE, "label")
+    flat = Node("Reshape", "flat", {"shape": "(-1,)"}, [Entry(label)])
+    loss = Node("SoftmaxOutput", "softmax", {}, [Entry(data), Entry(flat)])
+    symbol = Symbol([data, label, flat, loss], [Entry(loss)])
+    source = Source(*writer.write(Model(symbol), tmp_path / "net"))
+    model = importer.to_ir(reader.read(source))
+    assert [value.name for value in model.graph.inputs] == ["data"]
+    assert notes.of(model) == ("Left out, as only training reads them: label.",)
+    found = engine.run(source, {"data": np.ones((2, 3), np.float32)})
+    np.testing.assert_allclose(found["softmax_output"], np.full((2, 3), 1 / 3), rtol=1e-6)

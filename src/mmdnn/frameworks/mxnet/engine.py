@@ -7,6 +7,7 @@ what `mmdnn.verify.environments` finds ("mmengine install mxnet" makes it).
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,9 @@ from typing import TypeAlias
 import numpy as np
 
 from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError, UnsupportedError
+from mmdnn.frameworks.mxnet._schema import LABELS, canonical
 from mmdnn.frameworks.mxnet._values import renamed
+from mmdnn.frameworks.mxnet.graph import VARIABLE
 from mmdnn.frameworks.mxnet.reader import archive, files, ndarray
 from mmdnn.names import take
 from mmdnn.registry import Source
@@ -129,9 +132,22 @@ def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
     return isolated.Job(feeds, lambda folder: _prepare(source, folder), said)
 
 
+def _with_labels(symbol: bytes) -> bytes:
+    """A symbol whose labels are variables, also where it computes them of others: they are not fed."""
+    found = json.loads(symbol)
+    nodes, labels, read = found["nodes"], set[int](), {head[0] for head in found["heads"]}
+    for node in nodes:
+        for place, (index, *_) in enumerate(node["inputs"]):
+            (labels if LABELS.get(canonical(node["op"])) == place else read).add(index)
+    computed = [index for index in labels - read if nodes[index]["op"] != VARIABLE]
+    for index in computed:
+        nodes[index] = {"op": VARIABLE, "name": nodes[index]["name"], "inputs": []}
+    return json.dumps(found).encode() if computed else symbol
+
+
 def _prepare(source: Source, folder: Path) -> None:
     symbol, weights = files(source)
-    (folder / "net-symbol.json").write_bytes(symbol)
+    (folder / "net-symbol.json").write_bytes(_with_labels(symbol))
     if weights is None:
         return
     path, start, size = weights

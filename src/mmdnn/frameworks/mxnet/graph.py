@@ -18,6 +18,7 @@ from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.mxnet import _attributes
 from mmdnn.frameworks.mxnet._outputs import OUTPUTS
 from mmdnn.frameworks.mxnet._schema import (
+    LABELS,
     PARAMETERS,
     Operator,
     canonical,
@@ -105,6 +106,11 @@ class Node:
             ) from None
 
     @property
+    def read(self) -> list[Entry]:
+        """What its outputs depend on: its inputs, without the label that only training reads."""
+        return [e for place, e in enumerate(self.inputs) if place != LABELS.get(self.type)]
+
+    @property
     def params(self) -> dict[str, str]:
         """The operator's parameters among the attributes, not what users attach to nodes."""
         return {key: text for key, text in self.attrs.items() if not is_hidden(key)}
@@ -131,8 +137,8 @@ class Node:
         return f"{self.name}_{output}" if self.name else output
 
 
-def reachable(heads: Iterable[Node]) -> list[Node]:
-    """What the heads depend on, inputs before what reads them."""
+def reachable(heads: Iterable[Node], *, labels: bool = True) -> list[Node]:
+    """What the heads depend on, inputs before what reads them; without labels, at inference."""
     order: dict[Node, None] = {}
     todo = [(node, False) for node in reversed(list(heads))]
     while todo:
@@ -143,7 +149,8 @@ def reachable(heads: Iterable[Node]) -> list[Node]:
             order[node] = None
             continue
         todo.append((node, True))
-        todo += [(entry.node, False) for entry in reversed(node.inputs)]
+        read = node.inputs if labels else node.read
+        todo += [(entry.node, False) for entry in reversed(read)]
     return list(order)
 
 

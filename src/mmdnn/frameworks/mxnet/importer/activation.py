@@ -8,8 +8,8 @@ import onnx_ir as ir
 from mmdnn.frameworks.mxnet._rows import ACTIVATIONS
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
 from mmdnn.frameworks.mxnet.importer.elementwise import named_unary, register_unary
-from mmdnn.frameworks.mxnet.importer.sizes import flat, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, same
+from mmdnn.ir.axes import flat, reshape
 from mmdnn.ir.builder import Op, known, rank
 
 

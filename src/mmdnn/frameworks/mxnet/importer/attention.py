@@ -7,8 +7,8 @@ import math
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import Size, product, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.ir.axes import Size, product, reshape, transpose
 from mmdnn.ir.builder import Op, known
 
 

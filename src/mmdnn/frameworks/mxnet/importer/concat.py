@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.sizes import at_least, at_least_three, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
+from mmdnn.ir.axes import at_least, at_least_three, reshape
 from mmdnn.ir.builder import Op, dimensions, known, rank
 from mmdnn.tensors import references
 

@@ -11,8 +11,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import Size, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, Ints, importer
+from mmdnn.ir.axes import Size, reshape, transpose
 from mmdnn.ir.builder import Op, dimensions, known, rank
 
 

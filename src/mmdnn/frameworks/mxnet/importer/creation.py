@@ -13,8 +13,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry, Node, reachable
 from mmdnn.frameworks.mxnet.importer.dtypes import array, named
-from mmdnn.frameworks.mxnet.importer.sizes import joined, vector
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
+from mmdnn.ir.axes import joined, vector
 from mmdnn.ir.builder import Op, dimensions, known, rank
 
 

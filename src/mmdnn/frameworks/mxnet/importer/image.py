@@ -7,8 +7,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST
-from mmdnn.frameworks.mxnet.importer.sizes import transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, Floats, ImportedNode, importer
+from mmdnn.ir.axes import transpose
 from mmdnn.ir.builder import Op, known, rank
 
 

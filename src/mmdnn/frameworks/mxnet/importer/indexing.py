@@ -13,9 +13,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import along, backwards, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer
 from mmdnn.ir import LIKE
+from mmdnn.ir.axes import along, backwards, reshape, transpose
 from mmdnn.ir.builder import Op, dimensions, known, rank
 
 FARTHEST = np.iinfo(np.int64)
@@ -261,7 +261,7 @@ def topk(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value | tuple[ir.Value, 
     p = node.p
     dtype = named(p.dtype)
     flattened = p.axis is None
-    y, axis = along(node, op, x)
+    y, axis = along(node, op, x, node.p.axis)
     values, places = _sorted(op, y, axis, p.k, not p.is_ascend)
     if p.ret_typ == "mask":
         zeros = op.Sub(y, y)
@@ -293,7 +293,7 @@ def argsort(node: ImportedNode, op: Op, x: ir.Value, *, dtype: str) -> ir.Value:
 
 
 def _ordered(node: ImportedNode, op: Op, x: ir.Value) -> tuple[ir.Value, ir.Value]:
-    y, axis = along(node, op, x)
+    y, axis = along(node, op, x, node.p.axis)
     return _sorted(op, y, axis, 0, not node.p.is_ascend)
 
 

@@ -13,8 +13,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, choose
 from mmdnn.frameworks.mxnet.importer.matmul import scaled, turned
-from mmdnn.frameworks.mxnet.importer.sizes import Size, backwards, reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
+from mmdnn.ir.axes import Size, backwards, reshape, transpose
 from mmdnn.ir.builder import Builder, Op, dimensions, known, rank
 
 Step = Callable[[Op, ir.Value, ir.Value], ir.Value]

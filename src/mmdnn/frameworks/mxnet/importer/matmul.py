@@ -6,7 +6,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.convolution import check_filters
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import (
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
+from mmdnn.ir.axes import (
     Size,
     flat,
     joined,
@@ -15,7 +16,6 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     transpose,
     vector,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
 from mmdnn.ir.builder import Op, known, rank
 from mmdnn.tensors import references
 

@@ -50,9 +50,12 @@ def to_ir(model: Model, *, static: bool = False) -> ir.Model:
         {} if static else inputs_outputs.symbols(model),
         lambda missing: inputs_outputs.unknown(model, missing),
     )
-    if not model.unused:
-        return result
-    return notes.add(result, f"No variable is called {notes.listed(model.unused)}, as arrays are.")
+    told = []
+    if model.unused:
+        told.append(f"No variable is called {notes.listed(model.unused)}, as arrays are.")
+    if model.labels:
+        told.append(f"Left out, as only training reads them: {notes.listed(model.labels)}.")
+    return notes.add(result, *told)
 
 
 def _way(order: Sequence[Node], heads: Sequence[Entry]) -> str:
@@ -67,7 +70,7 @@ def _way(order: Sequence[Node], heads: Sequence[Entry]) -> str:
 
 def _needed(symbol: Symbol, heads: list[Entry]) -> list[Node]:
     """The nodes that outputs depend on, in order."""
-    found = set(reachable(head.node for head in heads))
+    found = set(reachable((head.node for head in heads), labels=False))
     return [node for node in symbol.nodes if node in found]
 
 

@@ -10,9 +10,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._values import UNUSED
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import moved
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer, same
 from mmdnn.ir import COMPUTED
+from mmdnn.ir.axes import moved
 from mmdnn.ir.builder import Op, known, rank
 
 MOMENTUM = 0.9

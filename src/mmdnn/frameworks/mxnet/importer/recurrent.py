@@ -16,8 +16,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet._rows import RECURRENT
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.ir.axes import reshape
 from mmdnn.ir.builder import Op, dimensions, known
 from mmdnn.ir.recurrent.packing import Packing
 from mmdnn.ir.recurrent.projection import projected_lstm

@@ -12,8 +12,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.comparison import truth
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose, named
-from mmdnn.frameworks.mxnet.importer.sizes import along, reshape
 from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, importer
+from mmdnn.ir.axes import along, reshape
 from mmdnn.ir.builder import Op, rank
 
 Axes = list[int]
@@ -144,7 +144,7 @@ def argmax_channel(_node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
 
 @importer("_np_cumsum", doc=f"{NN}.cumsum")
 def cumsum(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
-    x, axis = along(node, op, cast(op, x, named(node.p.dtype)))
+    x, axis = along(node, op, cast(op, x, named(node.p.dtype)), node.p.axis)
     return op.CumSum(x, np.int64(axis))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array
-from mmdnn.frameworks.mxnet.importer.sizes import reshape, transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.ir.axes import reshape, transpose
 from mmdnn.ir.builder import Op, known
 
 

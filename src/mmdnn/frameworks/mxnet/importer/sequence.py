@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.importer.dtypes import array, cast, choose
 from mmdnn.frameworks.mxnet.importer.indexing import FARTHEST, INT, size_of
-from mmdnn.frameworks.mxnet.importer.sizes import transpose
 from mmdnn.frameworks.mxnet.importer.table import NN, ImportedNode, importer
+from mmdnn.ir.axes import transpose
 from mmdnn.ir.builder import Op, dimensions, rank
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.sizes import (
+from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer, same
+from mmdnn.ir import SAID
+from mmdnn.ir.axes import (
     Size,
     along,
     at_least,
@@ -21,8 +23,6 @@ from mmdnn.frameworks.mxnet.importer.sizes import (
     transpose,
     vector,
 )
-from mmdnn.frameworks.mxnet.importer.table import NN, NP, ImportedNode, Ints, importer, same
-from mmdnn.ir import SAID
 from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known, rank
 
 KEEP, INFER, REST, MERGE, SPLIT, SKIP = "keep", "infer", "rest", "merge", "split", "skip"
@@ -231,7 +231,7 @@ def tile(node: ImportedNode, op: Op, x: ir.Value, *, reps: Ints) -> ir.Value:
 @importer("repeat", doc=f"{NN}.repeat")
 def repeat(node: ImportedNode, op: Op, x: ir.Value) -> ir.Value:
     """Each element; without an axis of the flattened array."""
-    x, axis = along(node, op, x)
+    x, axis = along(node, op, x, node.p.axis)
     after = op.Unsqueeze(x, [axis + 1])
     counts = [1] * rank(after)
     counts[axis + 1] = node.p.repeats

@@ -111,7 +111,7 @@ class GraphImporter(importing.GraphImporter):
         todo = [entry.node]
         while todo:
             node = todo[-1]
-            missing = [e.node for e in node.inputs if (e.node, 0) not in self.values]
+            missing = [e.node for e in node.read if (e.node, 0) not in self.values]
             missing = [other for other in missing if not other.is_variable]
             if missing:
                 todo += missing
@@ -155,8 +155,7 @@ class GraphImporter(importing.GraphImporter):
         wanted = max((i + 1 for (n, i) in self._uses if n is node), default=1)
         imported = ImportedNode(node, self, wanted)
         with self.errors_of(imported), self.builder.layer(node.name or node.op, node.type):
-            labels = self.model.labels
-            inputs = [self.value(entry) for entry in node.inputs if entry.node.name not in labels]
+            inputs = [self.value(entry) for entry in node.read]
             outputs = imported.call(importer.entry(node.type), inputs)
             for index, value in enumerate(outputs):
                 self._name(node, index, value)

@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UsageError
-from mmdnn.frameworks.mxnet._schema import AUXILIARY, LABELS
-from mmdnn.frameworks.mxnet.graph import Model, Node, Symbol, reachable
+from mmdnn.frameworks.mxnet._schema import AUXILIARY
+from mmdnn.frameworks.mxnet.graph import Model, Symbol, reachable
 from mmdnn.frameworks.mxnet.reader import archive, inputs, ndarray, symbol
 from mmdnn.registry import Source
 from mmdnn.shapes import OpenShape
@@ -77,8 +77,10 @@ def _model(
     weights: Path | None,
 ) -> Model:
     params, states = _by_name(arrays)
-    needed = set(reachable(head.node for head in graph.heads))
+    heads = [head.node for head in graph.heads]
+    every, needed = (set(reachable(heads, labels=labels)) for labels in (True, False))
     names = [node.name for node in graph.variables if node in needed]
+    others = (node.name for node in graph.variables if node in every - needed)
     model = Model(
         graph,
         params=params,
@@ -86,15 +88,13 @@ def _model(
         numpy=arrays.numpy,
         files=source,
         weights=weights,
-        labels=_labels(graph, needed),
+        labels=tuple(name for name in dict.fromkeys(others) if name not in names),
     )
     free = [name for name in dict.fromkeys(names) if name not in params]
     model.unused = tuple(n for n in params if n not in {v.name for v in graph.walk()})
     model.needed = inputs.needed(model, free)
     shapes = inputs.shapes(model, free)
-    for name in free:
-        if name not in model.labels:
-            model.inputs[name] = said.get(name, shapes.get(name))
+    model.inputs = {name: said.get(name, shapes.get(name)) for name in free}
     for name, shape in source.shapes_of(model.inputs).items():
         if any(isinstance(size, int) and size < 0 for size in shape):
             raise FormatError(f"the shape {list(shape)} of input '{name}'", file=source.network)
@@ -126,18 +126,3 @@ def _auxiliary(graph: Symbol) -> set[str]:
         for entry in node.inputs[-len(AUXILIARY[node.type]) :]
         if entry.node.is_variable
     }
-
-
-def _labels(graph: Symbol, needed: set[Node]) -> tuple[str, ...]:
-    """Variables that nothing but loss layers read, and those only while training."""
-    labels: dict[str, None] = {}
-    read = {head.node.name for head in graph.heads}
-    for node in graph.operators:
-        if node not in needed:
-            continue
-        for place, entry in enumerate(node.inputs):
-            if entry.node.is_variable and LABELS.get(node.type) == place:
-                labels[entry.node.name] = None
-            elif entry.node.is_variable:
-                read.add(entry.node.name)
-    return tuple(name for name in labels if name not in read)

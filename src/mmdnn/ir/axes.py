@@ -1,6 +1,7 @@
-"""Shapes of which parts may be open: reshaping, and sizes as values.
+"""Axes of values on their way into the IR: reshaped, joined, moved and put in, where sizes may be open.
 
-A size in a target is a number, or the axes of a value whose sizes are multiplied.
+A size in a target is a number, or the axes of a value whose sizes are multiplied: `[(0,), (1, 2)]` keeps the
+first axis and joins the next two, whether their sizes are known or not.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.mxnet.importer.table import ImportedNode
 from mmdnn.ir.builder import Dimension, Op, dimensions, rank
+from mmdnn.ir.importing import ImportedLayer
 
 Size: TypeAlias = "int | tuple[int, ...]"
 """A number, or axes whose sizes are multiplied."""
@@ -116,10 +117,9 @@ def flat(op: Op, x: ir.Value, start: int = 1) -> ir.Value:
     return reshape(op, x, [*((axis,) for axis in range(start)), tuple(range(start, axes))])
 
 
-def along(node: ImportedNode, op: Op, x: ir.Value) -> tuple[ir.Value, int]:
-    """A value and the axis that its node names; flattened, and 0, where it names none."""
-    axis = node.p.axis
-    return (flat(op, x, 0), 0) if axis is None else (x, node.axis(axis, x))
+def along(layer: ImportedLayer, op: Op, x: ir.Value, axis: int | None) -> tuple[ir.Value, int]:
+    """A value and the axis that a layer names; flattened, and 0, where it names none."""
+    return (flat(op, x, 0), 0) if axis is None else (x, layer.axis(axis, x))
 
 
 def backwards(op: Op, x: ir.Value, axes: Sequence[int]) -> ir.Value:
