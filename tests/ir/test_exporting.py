@@ -12,7 +12,7 @@ from mmdnn import registry
 from mmdnn.errors import UnsupportedError
 from mmdnn.ir import LAYER, OPSET, TYPE
 from mmdnn.ir.builder import Builder
-from mmdnn.ir.exporting import WINDOW, ExportedNode, Exporter, Refusals, shortest
+from mmdnn.ir.exporting import WINDOW, ExportedNode, Exporter, Held, Refusals, shortest
 from mmdnn.ir.operators import Entry
 from mmdnn.ir.passes.defaults import LEFT_OUT
 
@@ -217,3 +217,16 @@ def test_refusals_are_told_together() -> None:
     assert "layer 'r1' (Relu): no" in str(caught.value)
     assert "layer 'r2' (Relu): its sizes do not fit (3 for 4)" in str(caught.value)
     assert "mmlist caffe" in str(caught.value)
+
+
+def test_a_weight_is_a_constant_that_no_source_code_holds() -> None:
+    class Operand(Held):
+        def __init__(self, value: ir.Value | None) -> None:
+            self.value = value
+
+    builder = Builder("test")
+    weight = builder.initializer("w", ir.tensor(np.ones(3, np.float32)))
+    assert Operand(weight).is_weight
+    assert not Operand(builder.constant([1.0, 2.0])).is_weight
+    assert not Operand(builder.input("x", [3])).is_weight
+    assert not Operand(None).is_weight

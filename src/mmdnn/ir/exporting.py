@@ -23,7 +23,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
-from mmdnn.ir import LAYER, TYPE
+from mmdnn.ir import COMPUTED, LAYER, TYPE
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.operators import Keywords, Operators, operator, way_round
 from mmdnn.ir.passes.canonical import canonical
@@ -177,6 +177,12 @@ class Held:
     def constant(self) -> ir.TensorProtocol | None:
         """The tensor, where the value is an initializer."""
         return constant(self.value)
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether it is a constant that was learned: no number that the source's own code holds."""
+        value = self.value if self.constant is not None else None
+        return value is not None and COMPUTED not in value.metadata_props
 
     def numbers(self) -> np.ndarray | None:
         """The numbers of a constant of `readable` bytes at most; None for anything else."""

@@ -12,11 +12,8 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.caffe import _notes
 from mmdnn.frameworks.caffe.graph import Unknown
-from mmdnn.ir import COMPUTED
+from mmdnn.ir.exporting import Held
 from mmdnn.tensors import references
-
-SMALL = 1 << 20
-"""Elements of a constant that is looked at, at most."""
 
 
 @dataclass(eq=False)
@@ -80,7 +77,7 @@ class Draft:
 
 
 @dataclass(eq=False)
-class Constant:
+class Constant(Held):
     """An initializer, by reference."""
 
     value: ir.Value
@@ -107,22 +104,15 @@ class Constant:
         """The number of its elements."""
         return math.prod(self.shape)
 
-    @property
-    def is_weight(self) -> bool:
-        """Whether it was learned: it is no number that the source's own code holds."""
-        return COMPUTED not in self.value.metadata_props
-
     def array(self) -> np.ndarray:
         """Its numbers; for small ones only."""
         return references.read(self.tensor)
 
-    numbers = array
-
     def uniform(self) -> float | None:
         """The number that all its elements are, where they are one and few enough to be read."""
-        if not 0 < self.size <= SMALL:
+        array = self.numbers()
+        if array is None or not array.size:
             return None
-        array = self.array()
         first = array.reshape(-1)[0]
         return float(first) if (array == first).all() else None
 

@@ -22,7 +22,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.mxnet.graph import Entry
 from mmdnn.frameworks.mxnet.reader import ndarray
-from mmdnn.ir import COMPUTED, exporting
+from mmdnn.ir import exporting
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.exporting import Exporter, Held
 
@@ -49,15 +49,6 @@ class Array(Held):
     entry: Entry
     value: ir.Value | None = None
     dtype: ir.DataType | None = None
-
-    @property
-    def is_weight(self) -> bool:
-        """Whether it is an initializer that the source had, not one computed here."""
-        return (
-            self.constant is not None
-            and self.value is not None
-            and COMPUTED not in self.value.metadata_props
-        )
 
 
 class ExportedNode(exporting.ExportedNode):
