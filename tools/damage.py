@@ -26,7 +26,6 @@ import numpy as np
 
 from mmdnn.errors import Error
 from mmdnn.opening import open_model
-from mmdnn.registry import Source
 
 SECONDS, TIMES, MORE = 10, 4, 300 << 20
 ASIDE = {"case.json", "golden.npz"}
@@ -77,7 +76,7 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
 def read(files: list[Path]) -> str:
     """What reading and importing does, in a word and the reason."""
     try:
-        open_model(files, None, None, Source()).model()
+        open_model(files).model()
     except Error as error:
         return f"refused {type(error).__name__}"
     except MemoryError:

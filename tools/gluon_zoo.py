@@ -101,7 +101,7 @@ def outcomes(folder: Path, pixels: int) -> Iterator[tuple[str, Outcome]]:
     """What becomes of a network's conversion to each framework."""
     files = [folder / "net-symbol.json", folder / "net-0000.params"]
     shapes = {"data": (3, pixels, pixels)}
-    opened = opening.open_model(files, "mxnet", shapes, registry.Source())
+    opened = opening.open_model(files, "mxnet", shapes)
     model = opened.model()
     own = iter([(runners.engine(opened.framework, opened.source), "")])
     found = verification.run_source(own, model)

@@ -69,9 +69,9 @@ class Opened:
 
 def open_model(
     files: Sequence[Path],
-    framework: str | None,
-    input_shapes: Mapping[str, Sequence[int | str | None]] | None,
-    said: Source,
+    framework: str | None = None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    said: Source = Source(),  # noqa: B008 - it never changes
 ) -> Opened:
     """Find out whose files these are, and which is which.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from mmdnn.errors import UsageError
 
 if TYPE_CHECKING:
+    from mmdnn.opening import Opened
     from mmdnn.shapes import Given
 
 NOT_HERE = {
@@ -131,6 +132,19 @@ def add_source(parser: Parser, group: Any) -> None:
         metavar="STAGE",
         help="the stages for which a Caffe network's rules are applied",
     )
+
+
+def opened(args: argparse.Namespace, files: Sequence[Path], framework: str | None) -> Opened:
+    """A model's files, to be read as these flags say."""
+    from mmdnn import opening, registry
+
+    said = registry.Source(
+        phase=args.caffePhase,
+        stages=tuple(args.caffeStage),
+        outputs=tuple(args.dstNodeName),
+        keep_layout=getattr(args, "keepLayout", False),
+    )
+    return opening.open_model(files, framework, shapes(args.inputShape), said)
 
 
 def add_layout(parser: Parser, group: Any) -> None:

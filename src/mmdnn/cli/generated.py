@@ -88,9 +88,9 @@ def _others(code: Path, weights: Path | None, named: list[Path]) -> Iterator[Pat
 
 
 def _opened(path: Path) -> Opened:
-    from mmdnn import opening, registry
+    from mmdnn import opening
 
-    return opening.open_model([path], None, None, registry.Source())
+    return opening.open_model([path])
 
 
 def _read(code: Path) -> str:

@@ -65,7 +65,6 @@ def parser() -> arguments.Parser:
 def work(args: Namespace) -> dict[str, Any]:
     """Compare, and print the table."""
     from mmdnn import api, opening, progress
-    from mmdnn.registry import Source
     from mmdnn.verify import proof
     from mmdnn.verify.compare import Tolerance
 
@@ -77,7 +76,7 @@ def work(args: Namespace) -> dict[str, Any]:
         input_shapes=arguments.shapes(args.inputShape),
         trust=args.trust,
         tolerance=Tolerance(args.atol, args.rtol),
-        inputs=proving.inputs(args, lambda: opening.open_model(a, args.aFramework, None, Source())),
+        inputs=proving.inputs(args, lambda: opening.open_model(a, args.aFramework)),
         feeds=args.feeds,
         progress=progress.bars(),
     )

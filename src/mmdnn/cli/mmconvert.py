@@ -72,18 +72,12 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Convert, verify, and say what was made."""
-    from mmdnn import api, opening, progress, registry
+    from mmdnn import api, progress, registry
     from mmdnn.cli import words
     from mmdnn.ir import preprocessing
 
     given = arguments.paths(*args.files, args.inputNetwork, args.inputWeight)
-    said = registry.Source(
-        phase=args.caffePhase,
-        stages=tuple(args.caffeStage),
-        outputs=tuple(args.dstNodeName),
-        keep_layout=args.keepLayout,
-    )
-    opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
+    opened = arguments.opened(args, given, args.srcFramework)
     named = registry.framework(args.dstFramework) if args.dstFramework else None
     target = arguments.target(args.outputModel, opened.network, named.suffix if named else "")
     to = named or registry.writer_of(target)

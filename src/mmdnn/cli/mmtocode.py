@@ -83,7 +83,7 @@ def work(args: Namespace) -> dict[str, Any]:
         )
     codegen = to.room("codegen")
     files = arguments.paths(args.IRModelPath, args.IRWeightPath)
-    model = opening.open_model(files, "onnx", None, registry.Source()).model()
+    model = opening.open_model(files, "onnx").model()
     command.say(args, f"Parse file [{args.IRModelPath}] with binary format successfully.")
     target = arguments.target(args.dstModelPath, Path(args.IRModelPath), ".py")
     options = arguments.options(args, to.name)

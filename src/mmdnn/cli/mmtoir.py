@@ -60,18 +60,12 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Read, write the IR, and say so."""
-    from mmdnn import opening, progress, registry, saving
+    from mmdnn import progress, saving
     from mmdnn.ir import notes, preprocessing
     from mmdnn.outputs import outputs
 
     given = arguments.paths(*args.files, args.network, args.weights)
-    said = registry.Source(
-        phase=args.caffePhase,
-        stages=tuple(args.caffeStage),
-        outputs=tuple(args.dstNodeName),
-        keep_layout=args.keepLayout,
-    )
-    opened = opening.open_model(given, args.srcFramework, arguments.shapes(args.inputShape), said)
+    opened = arguments.opened(args, given, args.srcFramework)
     target = arguments.target(args.dstPath, opened.network, "")
     with outputs(opened.source.files, clobber=not args.noClobber) as place:
         model, steps = opened.model(), None

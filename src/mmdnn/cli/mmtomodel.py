@@ -82,7 +82,7 @@ def work(args: Namespace) -> dict[str, Any]:
         weights = Path(args.inputWeight) if args.inputWeight else None
         opened = generated.opened(network, weights, to, options)
     else:
-        opened = opening.open_model(given, None, None, registry.Source())
+        opened = opening.open_model(given)
     request = api.Request(
         verify=not args.noVerify, options=options, progress=progress.bars(), require=args.require,
         clobber=not args.noClobber,

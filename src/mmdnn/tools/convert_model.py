@@ -56,13 +56,9 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Convert, verify, and say what was made."""
-    from mmdnn import api, opening, progress, registry
+    from mmdnn import api, progress, registry
 
-    said = registry.Source(
-        phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
-    )
-    files = [Path(args.prototxt), Path(args.caffemodel)]
-    opened = opening.open_model(files, "caffe", arguments.shapes(args.inputShape), said)
+    opened = arguments.opened(args, [Path(args.prototxt), Path(args.caffemodel)], "caffe")
     target = Path(f"{args.output_prefix}-symbol.json")
     request = api.Request(verify=not args.noVerify, progress=progress.bars())
     convert = partial(api.convert_opened, opened, registry.framework("mxnet"), request=request)

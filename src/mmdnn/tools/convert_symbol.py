@@ -41,15 +41,11 @@ def parser() -> arguments.Parser:
 
 def work(args: Namespace) -> dict[str, Any]:
     """Convert the structure, and say what was made."""
-    from mmdnn import opening, registry
     from mmdnn.outputs import outputs
     from mmdnn.tools import standins
 
     structure, target = Path(args.prototxt), Path(args.output)
-    said = registry.Source(
-        phase=args.caffePhase, stages=tuple(args.caffeStage), outputs=tuple(args.dstNodeName)
-    )
-    opened = opening.open_model([structure], "caffe", arguments.shapes(args.inputShape), said)
+    opened = arguments.opened(args, [structure], "caffe")
     text = standins.converted(lambda value: _text(opened.source, value), structure)
     with outputs([structure]) as place:
         place(target).write_text(text, encoding="utf-8")

@@ -118,10 +118,10 @@ def _converted(opened: Opened, options: dict[str, str], *, split: bool) -> tuple
 
 def _open(symbol: Path, shapes: dict[str, Given]) -> Opened:
     """The symbol with the parameters beside it; of several epochs', the last."""
-    from mmdnn import opening, registry
+    from mmdnn import opening
 
     files = [symbol, *_epochs(symbol)[-1:]]
-    return opening.open_model(files, "mxnet", shapes, registry.Source())
+    return opening.open_model(files, "mxnet", shapes)
 
 
 def _epochs(symbol: Path) -> list[Path]:

@@ -107,17 +107,17 @@ def checkpoint(prefix: str, epoch: int) -> tuple[Path, Path]:
 
 def _open(files: tuple[Path, Path], given: Network) -> Opened:
     """The checkpoint, its inputs of the sizes that the prototxt says."""
-    from mmdnn import opening, registry
+    from mmdnn import opening
     from mmdnn.shapes import of_inputs
 
-    opened = opening.open_model(files, "mxnet", None, registry.Source())
+    opened = opening.open_model(files, "mxnet")
     names = of_inputs(opened.framework.room("reader").read(opened.source))
     wanted = {
         name if name in names else str(place or ""): shape
         for place, (name, shape) in enumerate(given.inputs.items())
         if shape is not None
     }
-    return opening.open_model(files, "mxnet", wanted, registry.Source())
+    return opening.open_model(files, "mxnet", wanted)
 
 
 def _require_same(given: Network, made: Network, file: Path) -> None:

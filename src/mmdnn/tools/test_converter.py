@@ -79,14 +79,13 @@ def work(args: Namespace) -> dict[str, Any]:
 
     prototxt, caffemodel, data = _files(Path(args.data))
     images, labels = _pictures(data)
-    said = registry.Source()
-    source = opening.open_model([prototxt, caffemodel], "caffe", None, said)
+    source = opening.open_model([prototxt, caffemodel], "caffe")
     with tempfile.TemporaryDirectory(prefix="mmdnn-") as folder:
         target = Path(folder, "digits-symbol.json")
         made = api.convert_opened(
             source, registry.framework("mxnet"), target, api.Request(verify=False)
         )
-        result = opening.open_model(made.paths, "mxnet", None, said)
+        result = opening.open_model(made.paths, "mxnet")
         before, after = (_answers(opened, images) for opened in (source, result))
     different = int(np.count_nonzero(before.labels != after.labels))
     found: dict[str, Any] = {"ok": different == 0, "pictures": len(labels), "different": different}

@@ -90,7 +90,7 @@ def find(framework: str, network: Path | None, weights: Path | None, *, trust: b
         if not path.exists():
             raise UsageError("there is no such file", file=path)
     whose = "onnx" if _is_ir(files) else to.name
-    return Network(to, opening.open_model(files, whose, None, registry.Source()), files)
+    return Network(to, opening.open_model(files, whose), files)
 
 
 def _is_ir(files: Sequence[Path]) -> bool:
@@ -182,7 +182,7 @@ def _model(network: Network, size: Size | None) -> tuple[ir.Model, opening.Opene
     source = opened.source
     files = [path for path in (source.network, source.weights) if path is not None]
     shape = {"": (3, height, width)}
-    told = opening.open_model(files, opened.framework.name, shape, registry.Source())
+    told = opening.open_model(files, opened.framework.name, shape)
     return told.model(), told
 
 

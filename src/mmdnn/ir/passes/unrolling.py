@@ -12,10 +12,12 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.ir import COMPUTED, LAYER
-from mmdnn.ir.passes.folding import LIMIT
 from mmdnn.ir.recurrent import scans
+from mmdnn.ir.values import numbers
 from mmdnn.names import take
-from mmdnn.tensors import references
+
+LIMIT = 1 << 18
+"""Bytes of a constant that is looked at, at most."""
 
 
 def unroll(model: ir.Model, most: int) -> bool:
@@ -70,7 +72,8 @@ class _Unrolled:
         self.steps = steps
         self.scan = scans.read(node)
         self.body = self.scan.body
-        self.zeros = {value for value in node.inputs if _is_zero(value)}
+        known = {value: numbers(value, LIMIT) for value in node.inputs}
+        self.zeros = {value for value, array in known.items() if not (array is None or array.any())}
 
     def write(self) -> None:
         """Put the steps where the scan is."""
@@ -122,12 +125,10 @@ class _Unrolled:
             return given[0]
         if node.op_type == "Add" and len(self.zeros.intersection(given)) == 1:
             return self._if_whole(node, given, 1 if given[0] in self.zeros else 0)
-        condition = given[0].const_value if node.op_type == "Where" and given[0] else None
-        if condition is None or condition.size > LIMIT:
+        condition = numbers(given[0], LIMIT) if node.op_type == "Where" else None
+        if condition is None or (condition.any() and not condition.all()):
             return None
-        numbers = references.read(condition)
-        uniform = numbers.all() or not numbers.any()
-        return self._if_whole(node, given, 1 if numbers.all() else 2) if uniform else None
+        return self._if_whole(node, given, 1 if condition.all() else 2)
 
     @staticmethod
     def _if_whole(node: ir.Node, given: Sequence[ir.Value | None], place: int) -> ir.Value | None:
@@ -138,10 +139,9 @@ class _Unrolled:
 
     def _cut(self, x: ir.Value, axis: int) -> list[ir.Value]:
         """Each step's part. The steps are cut out of rows, where an axis follows that makes these."""
-        tensor, dims, name = x.const_value, list(x.shape or ()), f"{self.name}/{x.name}"
+        array, dims, name = numbers(x, LIMIT), list(x.shape or ()), f"{self.name}/{x.name}"
         axis %= max(len(dims), 1)
-        if tensor is not None and not x.is_graph_input() and tensor.size <= LIMIT:
-            array = references.read(tensor)
+        if array is not None:
             return [
                 self._constant(array.take(step, axis), f"{name}/{step}")
                 for step in range(self.steps)
@@ -216,10 +216,10 @@ class _Unrolled:
         self.graph.insert_before(self.node, node)
         return list(node.outputs)
 
-    def _ints(self, numbers: Sequence[Any]) -> ir.Value:
-        name = f"{self.name}/{'x'.join(map(str, numbers))}"
+    def _ints(self, sizes: Sequence[Any]) -> ir.Value:
+        name = f"{self.name}/{'x'.join(map(str, sizes))}"
         known = self.graph.initializers.get(name)
-        return self._constant(np.asarray(numbers, np.int64), name) if known is None else known
+        return self._constant(np.asarray(sizes, np.int64), name) if known is None else known
 
     def _constant(self, array: np.ndarray, name: str) -> ir.Value:
         tensor = ir.tensor(np.ascontiguousarray(array), name=name)
@@ -234,11 +234,6 @@ class _Unrolled:
         self.taken.update(self.graph.initializers)
         value.name = take(str(value.name), self.taken)
         self.graph.register_initializer(value)
-
-
-def _is_zero(value: ir.Value | None) -> bool:
-    tensor = None if value is None or value.is_graph_input() else value.const_value
-    return tensor is not None and tensor.size <= LIMIT and not references.read(tensor).any()
 
 
 def _makes_zeros(node: ir.Node, zero: Sequence[bool]) -> bool:
