@@ -191,7 +191,7 @@ def options(args: argparse.Namespace, to: str) -> dict[str, str]:
 
     if args.caffeFork and to != "caffe":
         raise UsageError(f"--caffeFork is for Caffe, and the result is for {to}")
-    kept = {"keep_layout": "yes"} if args.keepLayout and registry.framework(to).images_last else {}
+    kept = {"keep_layout": "yes"} if registry.framework(to).images_last and args.keepLayout else {}
     return {"fork": args.caffeFork} if args.caffeFork else kept
 
 
