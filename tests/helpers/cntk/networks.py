@@ -208,10 +208,10 @@ def make_many(names, folder):
     import pytest
 
     from mmdnn.errors import MissingExtraError
-    from mmdnn.frameworks.cntk import engine
+    from mmdnn.verify import environments
 
     try:
-        python = engine.interpreter()
+        python = environments.interpreter("cntk")
     except MissingExtraError as error:
         pytest.skip(f"CNTK is not installed: {error.message}")
     command = [python, "-W", "ignore", __file__, str(folder), *names]

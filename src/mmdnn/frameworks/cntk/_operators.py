@@ -58,6 +58,11 @@ _SAME = "Exp Floor Abs Sin Cos Tan Sinh Cosh Asin Acos Atan Asinh Atanh"
 ELEMENTS = {"Neg": "Negate", **{name: name for name in _SAME.split()}}
 """Operators of ONNX that work on each element by itself, and the functions of CNTK that they are."""
 
+COMPARISONS = {
+    name: name.replace("Or", "")
+    for name in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")
+}
+
 REDUCTIONS = {
     "Sum": "ReduceSum",
     "Mean": "ReduceMean",

@@ -65,27 +65,15 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
 
 def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
-    """Run models one after the other in as few processes as possible; see `run`.
-
-    Returns:
-        For each what `run` would return or raise.
+    """What `run` would return or raise for each, in as few processes as possible.
 
     Raises:
         MissingExtraError: There is no CNTK.
     """
-    command = [interpreter(), "-W", "ignore", str(RUNNER)]
+    command = [environments.interpreter("cntk"), "-W", "ignore", str(RUNNER)]
     asked = [_job(*job) for job in jobs]
     answers = isolated.run(command, asked, missing=MISSING, timeout=TIMEOUT)
     return [_values(answer, *job) for answer, job in zip(answers, jobs, strict=True)]
-
-
-def interpreter() -> str:
-    """The Python that has CNTK.
-
-    Raises:
-        MissingExtraError: There is none.
-    """
-    return environments.interpreter("cntk")
 
 
 def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from mmdnn.frameworks.cntk._operators import COMPARISONS
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula, inside
 from mmdnn.frameworks.cntk.exporter.markers import Inside
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.ir.exporting import ExportedNode
-
-COMPARISONS = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")
 
 GUARDED = {
     "Reciprocal(x)": "Where(Equal(x, 0), 0, Reciprocal(x))",
@@ -23,7 +22,7 @@ GUARDED = {
 
 @exporter(*COMPARISONS, doc=f"{API}/cntk.ops#less")
 def comparison(node: ExportedNode, cntk: CNTK, x: Operand, y: Operand) -> Operand:
-    return cntk[node.type.replace("Or", "")](x, y)
+    return cntk[COMPARISONS[node.type]](x, y)
 
 
 @exporter("IsNaN", doc=f"{API}/cntk.ops#not_equal")

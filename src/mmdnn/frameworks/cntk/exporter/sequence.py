@@ -23,7 +23,7 @@ from mmdnn.frameworks.cntk.graph import BATCH, DYNAMIC, FREE, Axis, Shape
 from mmdnn.ir import windows
 from mmdnn.ir.builder import dimensions
 from mmdnn.ir.exporting import ExportedNode
-from mmdnn.tensors import references
+from mmdnn.ir.sizes import Dim, trace
 
 DOMAIN = "mmdnn.cntk::"
 
@@ -94,25 +94,12 @@ def spread(cntk: CNTK, x: Operand) -> Operand:
 
 def _target(node: ir.Node) -> list[int | str | None]:
     """The shape that an Expand takes: numbers, and the names of open dimensions that it reads."""
-    value = node.inputs[1]
-    producer = value.producer() if value is not None else None
-    parts = [value] if producer is None or producer.op_type != "Concat" else producer.inputs
-    found = [dim for part in parts for dim in _dimensions(part)]
-    (output,) = node.outputs
-    said = dimensions(output) if output.shape is not None else ()
-    return found if len(found) == len(said) or not said else list(said)
-
-
-def _dimensions(part: ir.Value | None) -> list[int | str | None]:
-    producer = part.producer() if part is not None else None
-    if part is not None and part.const_value is not None:
-        return [int(size) for size in references.read(part.const_value).reshape(-1)]
-    if producer is None or producer.op_type != "Shape" or producer.inputs[0] is None:
-        return [None]
-    x = producer.inputs[0]
-    dims = list(dimensions(x)) if x.shape is not None else []
-    ends = [producer.attributes.get(name) for name in ("start", "end")]
-    return dims[slice(*(None if end is None else int(end.value) for end in ends))]
+    found, (output,) = trace(node.inputs[1]), node.outputs
+    said = list(dimensions(output)) if output.shape is not None else []
+    if found is None or (said and len(found) != len(said)):
+        return said
+    names = [dimensions(one.value)[one.axis] if isinstance(one, Dim) else one for one in found]
+    return [one if isinstance(one, int | str) else None for one in names]
 
 
 def reconciled(cntk: CNTK, x: Operand, like: Operand, layout: Layout) -> Operand:

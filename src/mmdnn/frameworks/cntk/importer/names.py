@@ -37,10 +37,8 @@ class Names:
         seen = self._outermost(variable)
         name = self._outputs.get(seen) or _own(seen)
         taken = seen not in self._outputs and name in self._outputs.values()
-        return name if name and not taken and self._free(seen, name) else seen.uid
-
-    def _free(self, variable: Variable, name: str) -> bool:
-        return variable in self._outputs or name in self._unique
+        free = seen in self._outputs or name in self._unique
+        return name if name and not taken and free else seen.uid
 
     def _outermost(self, variable: Variable) -> Variable:
         while variable in self._outer:

@@ -158,13 +158,11 @@ class _Reader:
 
     def unscaled(self, variable: Variable) -> tuple[Variable, float]:
         """What a variable is a multiple of, by a number that the model always has, and the number."""
-        found = _SCALED.match(variable, self.flat)
-        while found is not None:
-            for factor, x in (("factor", "x"), ("x", "factor")):
-                number = scalar(self.flat, found[factor])
-                if number is not None:
-                    return found[x], number
-            break
+        found = _SCALED.match(variable, self.flat) or Bound()
+        for factor, x in (("factor", "x"), ("x", "factor")) if found else ():
+            number = scalar(self.flat, found[factor])
+            if number is not None:
+                return found[x], number
         return variable, 1.0
 
 

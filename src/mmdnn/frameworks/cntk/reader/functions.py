@@ -35,11 +35,11 @@ def model(found: Dictionary) -> Model:
     if "primitive_functions" not in found or "root" not in found:
         raise FormatError("no functions in it: this is not a model of CNTK 2")
     inputs: dict[str, Variable] = {}
-    for one in _dictionaries(found, "inputs"):
+    for one in _several(found, "inputs", dict):
         variable = _variable(one)
         if inputs.setdefault(variable.uid, variable) is not variable:
             raise FormatError("there are two variables of this uid", layer=variable.uid)
-    described = _dictionaries(found, "primitive_functions")
+    described = _several(found, "primitive_functions", dict)
     files = _File(inputs, described)
     files.connect(described)
     root = files.function(_get(found, "root", str))
@@ -69,7 +69,7 @@ class _File:
         """Give every function its inputs, and every block its inside."""
         for one in described:
             function = self.function(_get(one, "uid", str))
-            function.inputs = [self.variable(uid) for uid in _texts(one, "inputs")]
+            function.inputs = [self.variable(uid) for uid in _several(one, "inputs", str)]
             if function.op == graph.BLOCK:
                 function.block = self.block(one)
         _check_nesting(self.functions.values())
@@ -89,8 +89,8 @@ class _File:
 
     def block(self, found: Dictionary) -> Block:
         composite = _get(found, "block_function_composite", dict)
-        keys = _texts(found, "block_function_composite_arguments_map_keys")
-        values = _texts(found, "block_function_composite_arguments_map_values")
+        keys = _several(found, "block_function_composite_arguments_map_keys", str)
+        values = _several(found, "block_function_composite_arguments_map_values", str)
         if len(keys) != len(values):
             raise FormatError("a block has placeholders without arguments")
         arguments = {
@@ -191,15 +191,8 @@ def _get(found: Dictionary, key: str, kind: type[_T]) -> _T:
     return value
 
 
-def _dictionaries(found: Dictionary, key: str) -> list[Dictionary]:
+def _several(found: Dictionary, key: str, kind: type[_T]) -> list[_T]:
     values = _get(found, key, list)
-    if not all(isinstance(one, dict) for one in values):
-        raise FormatError(f"'{key}' is not what it should be")
-    return [one for one in values if isinstance(one, dict)]
-
-
-def _texts(found: Dictionary, key: str) -> list[str]:
-    values = _get(found, key, list)
-    if not all(isinstance(one, str) for one in values):
+    if not all(isinstance(one, kind) for one in values):
         raise FormatError(f"'{key}' is not what it should be", layer=str(found.get("uid", "")))
-    return [one for one in values if isinstance(one, str)]
+    return values
