@@ -13,9 +13,8 @@ import onnx_ir as ir
 import pytest
 
 from mmdnn.errors import MissingExtraError
-from mmdnn.frameworks.cntk import codegen, graph
+from mmdnn.frameworks.cntk import codegen, engine, graph
 from mmdnn.frameworks.cntk.graph import Attribute, Block, Function, Kind, Model, Shape, Variable
-from mmdnn.verify import environments
 
 PROGRAM = Path(__file__).with_name("generated_program.py")
 AXIS = graph.Axis(0)
@@ -24,7 +23,7 @@ AXIS = graph.Axis(0)
 def interpreter() -> str:
     """The Python that has CNTK; the test is skipped where there is none."""
     try:
-        return environments.interpreter("cntk")
+        return engine.interpreter()
     except MissingExtraError as error:
         pytest.skip(str(error))
 

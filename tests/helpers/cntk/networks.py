@@ -208,10 +208,10 @@ def make_many(names, folder):
     import pytest
 
     from mmdnn.errors import MissingExtraError
-    from mmdnn.verify import environments
+    from mmdnn.frameworks.cntk import engine
 
     try:
-        python = environments.interpreter("cntk")
+        python = engine.interpreter()
     except MissingExtraError as error:
         pytest.skip(f"CNTK is not installed: {error.message}")
     command = [python, "-W", "ignore", __file__, str(folder), *names]

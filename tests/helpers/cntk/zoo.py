@@ -12,7 +12,7 @@ import pytest
 
 from helpers import ROOT
 from mmdnn.errors import MissingExtraError
-from mmdnn.verify import environments
+from mmdnn.frameworks.cntk import engine
 
 PROGRAM = ROOT / "tools" / "cntk_models.py"
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
@@ -31,7 +31,7 @@ def build(folder: Path, jobs: Jobs) -> dict[str, Path]:
     The test is skipped where there is no CNTK.
     """
     try:
-        python = environments.interpreter("cntk")
+        python = engine.interpreter()
     except MissingExtraError as error:
         pytest.skip(f"CNTK is not installed: {error.message}")
     (folder / "job.json").write_text(json.dumps(jobs))

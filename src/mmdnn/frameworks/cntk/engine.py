@@ -70,10 +70,19 @@ def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
     Raises:
         MissingExtraError: There is no CNTK.
     """
-    command = [environments.interpreter("cntk"), "-W", "ignore", str(RUNNER)]
+    command = [interpreter(), "-W", "ignore", str(RUNNER)]
     asked = [_job(*job) for job in jobs]
     answers = isolated.run(command, asked, missing=MISSING, timeout=TIMEOUT)
     return [_values(answer, *job) for answer, job in zip(answers, jobs, strict=True)]
+
+
+def interpreter() -> str:
+    """The Python that has CNTK.
+
+    Raises:
+        MissingExtraError: There is none.
+    """
+    return environments.interpreter("cntk")
 
 
 def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:

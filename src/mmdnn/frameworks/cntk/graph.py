@@ -250,16 +250,6 @@ class Function:
             return 1
         return OPERATORS[self.op].outputs if self.op in OPERATORS else 1
 
-    def attribute(self, name: str) -> Attribute:
-        """One of its attributes.
-
-        Raises:
-            FormatError: It has no such one.
-        """
-        if name not in self.attributes:
-            raise FormatError(f"it has no attribute {name}", layer=self.label, operator=self.type)
-        return self.attributes[name]
-
 
 @dataclass(eq=False)
 class Model:

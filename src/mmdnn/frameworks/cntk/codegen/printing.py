@@ -22,7 +22,7 @@ from mmdnn.frameworks.cntk.codegen.statements import (
 from mmdnn.frameworks.cntk.codegen.weights import Group, Weight, weights_of
 from mmdnn.frameworks.cntk.graph import Function
 from mmdnn.python import expressions
-from mmdnn.python.expressions import Call, Operand, member
+from mmdnn.python.expressions import Call, Operand, member, text
 from mmdnn.python.layout import lay_out
 from mmdnn.python.literals import Raw, string
 from mmdnn.python.names import numbered
@@ -67,11 +67,6 @@ class Scope:
             return self.names[one]
         name = self.names[one.owner]
         return member(Raw(name), f"outputs[{one.index}]") if one.owner in self.several else name
-
-
-def text(x: Operand, scope: Scope) -> str:
-    """An operand on one line."""
-    return expressions.text(x, scope)
 
 
 def lines(head: str, x: Operand, scope: Scope, indent: int) -> list[str]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
-from mmdnn.errors import UnsupportedError
+from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk._catalogue import parts
 from mmdnn.frameworks.cntk.codegen.statements import call
@@ -80,9 +80,11 @@ class Node:
             FormatError: It has no such one, and there is no default.
         """
         if name in self._left or default is MISSING:
-            found = self.function.attribute(name)
             self._left.pop(name, None)
-            return found
+            if name not in self.function.attributes:
+                label, type_ = self.function.label, self.function.type
+                raise FormatError(f"it has no attribute {name}", layer=label, operator=type_)
+            return self.function.attributes[name]
         return default
 
     def only(self, **expected: Any) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mmdnn.frameworks.cntk.codegen.blocks import CATALOGUE
-from mmdnn.frameworks.cntk.codegen.printing import Scope, text
+from mmdnn.frameworks.cntk.codegen.printing import Scope
 from mmdnn.frameworks.cntk.codegen.table import Node
 from mmdnn.frameworks.cntk.graph import Axis, Function, Kind, Model, Variable
-from mmdnn.python.expressions import Operand
+from mmdnn.python.expressions import Operand, text
 from mmdnn.python.layout import lay_out
 from mmdnn.python.literals import Raw
 

@@ -88,11 +88,6 @@ class Assembly:
             for variable in one.inputs:
                 self.readers.setdefault(variable, {})[one] = None
 
-    @property
-    def functions(self) -> list[Function]:
-        """Those outside blocks, what is read before what reads it."""
-        return sorted(self._place, key=self._place.__getitem__)
-
     def run(self) -> None:
         """Make the blocks, inner ones first."""
         groups = {group: None for one in self.members for group in _chain(one)}

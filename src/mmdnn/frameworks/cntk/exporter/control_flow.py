@@ -41,10 +41,7 @@ def scan(
     count = len(inputs) - num_scan_inputs
     results = len(body.outputs) - count
     fed, made = inputs[count:], body.outputs[count:]
-    back = [
-        *(scan_input_directions or [0] * len(fed)),
-        *(scan_output_directions or [0] * results),
-    ]
+    back = [*(scan_input_directions or [0] * len(fed)), *(scan_output_directions or [0] * results)]
     if len(set(back)) > 1:
         node.refuse("it goes forwards and backwards at once")
     frames, static = _frames(cntk, fed, scan_input_axes or [0] * len(fed))
@@ -61,7 +58,8 @@ def scan(
     for state, now in zip(states, after, strict=True):
         close(state.oldest if isinstance(state, Buffer) and state.oldest else state, now)
     finals = [
-        _final(cntk, now, delay) if node.wants(place) else None for place, now in enumerate(after)
+        end(cntk, along(cntk, now), last=delay == "PastValue") if node.wants(place) else None
+        for place, now in enumerate(after)
     ]
     outputs = [
         _result(cntk, scope.operand(value), axis, like, static)
@@ -157,11 +155,6 @@ def _spread(cntk: CNTK, x: Operand, like: Operand) -> Operand:
     return reconciled(cntk, x, like, shape)
 
 
-def _final(cntk: CNTK, state: Operand, delay: str) -> Operand:
-    """The state after the last frame."""
-    return end(cntk, along(cntk, state), last=delay == "PastValue")
-
-
 def _result(cntk: CNTK, x: Operand, axis: int, like: Operand, static: bool) -> Operand:
     """[batch, *static] of each frame, with time where the scan has it."""
     x = along(cntk, _spread(cntk, x, like))
@@ -224,12 +217,7 @@ def initial(
 
 
 def delayed(
-    cntk: CNTK,
-    delay: str,
-    like: Operand,
-    initial: Operand,
-    shape: tuple[int, ...],
-    count: int = 1,
+    cntk: CNTK, delay: str, like: Operand, initial: Operand, shape: tuple[int, ...], count: int = 1
 ) -> Operand:
     """A delay of what is made later, and given to it by `close`."""
     with cntk.scope.within(None):

@@ -79,8 +79,7 @@ def _by_group(
     share, own = x.shape[0] // group, weight.shape[0] // group
     parts = [
         make(
-            cntk.cut(x, 1, share * i, share * (i + 1)),
-            cntk.cut(weight, 0, own * i, own * (i + 1)),
+            cntk.cut(x, 1, share * i, share * (i + 1)), cntk.cut(weight, 0, own * i, own * (i + 1))
         )
         for i in range(group)
     ]

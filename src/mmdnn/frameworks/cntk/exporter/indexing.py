@@ -69,13 +69,7 @@ def _from_front(cntk: CNTK, places: Operand, size: object) -> Operand:
 
 @exporter("OneHot", doc=f"{API}/cntk.ops#one_hot")
 def one_hot(
-    node: ExportedNode,
-    cntk: CNTK,
-    places: Operand,
-    depth: Operand,
-    values: Operand,
-    *,
-    axis: int,
+    node: ExportedNode, cntk: CNTK, places: Operand, depth: Operand, values: Operand, *, axis: int
 ) -> Operand:
     """1 where a place equals its number; anything beyond the depth is nowhere."""
     size = node.ints(depth, "depth")[0]

@@ -29,9 +29,7 @@ The count is that of the samples behind them: of 0 training would begin anew at 
 
 
 @exporter(
-    "BatchNormalization",
-    doc=f"{API}/cntk.layers.layers#BatchNormalization",
-    unused="momentum",
+    "BatchNormalization", doc=f"{API}/cntk.layers.layers#BatchNormalization", unused="momentum"
 )
 def batch_normalization(
     node: ExportedNode,
@@ -138,14 +136,7 @@ def lp_normalization(node: ExportedNode, cntk: CNTK, x: Operand, *, axis: int, p
 
 @exporter("LRN", doc=f"{API}/cntk.ops#local_response_normalization")
 def lrn(
-    node: ExportedNode,
-    cntk: CNTK,
-    x: Operand,
-    *,
-    size: int,
-    alpha: float,
-    beta: float,
-    bias: float,
+    node: ExportedNode, cntk: CNTK, x: Operand, *, size: int, alpha: float, beta: float, bias: float
 ) -> Operand:
     """The channels' sums of squares are a product with a band of ones."""
     x = cntk.batched(x)

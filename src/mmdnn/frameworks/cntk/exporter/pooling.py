@@ -61,9 +61,7 @@ def _largest(cntk: CNTK, x: Operand, frame: Window) -> Operand:
 
 
 @exporter(
-    "MaxUnpool",
-    doc=f"{API}/cntk.layers.layers#MaxUnpooling",
-    unused="kernel_shape strides pads",
+    "MaxUnpool", doc=f"{API}/cntk.layers.layers#MaxUnpooling", unused="kernel_shape strides pads"
 )
 def max_unpool(node: ExportedNode, cntk: CNTK, x: Operand, *_: Operand) -> Operand:
     """Numbers go to where the maxima of another operand were, which CNTK finds anew."""
@@ -127,14 +125,7 @@ def _checked(node: ExportedNode, frame: Window) -> Window:
     return frame
 
 
-def _pooled(
-    cntk: CNTK,
-    x: Operand,
-    frame: Window,
-    kind: int,
-    *,
-    include: bool = False,
-) -> Operand:
+def _pooled(cntk: CNTK, x: Operand, frame: Window, kind: int, *, include: bool = False) -> Operand:
     """Where padding has to be elements of the input, and does not count, it is taken out of the average."""
     low = float(np.finfo(x.dtype.numpy()).min)
     before = x

@@ -59,13 +59,7 @@ def reduced(cntk: CNTK, how: str, x: Operand, positions: Sequence[int], keep: bo
 
 @exporter("ArgMax", "ArgMin", doc=f"{API}/cntk.ops#argmax")
 def arg(
-    node: ExportedNode,
-    cntk: CNTK,
-    x: Operand,
-    *,
-    axis: int,
-    keepdims: int,
-    select_last_index: int,
+    node: ExportedNode, cntk: CNTK, x: Operand, *, axis: int, keepdims: int, select_last_index: int
 ) -> Operand:
     """The place of the first of equals; of the last, counted from the other end."""
     (x, position), last = cntk.static(x, axis), select_last_index

@@ -13,9 +13,7 @@ from mmdnn.ir.resampling import PLACES, Resampling
 
 
 @exporter(
-    "Resize",
-    doc="https://onnx.ai/onnx/operators/onnx__Resize.html",
-    unused="extrapolation_value",
+    "Resize", doc="https://onnx.ai/onnx/operators/onnx__Resize.html", unused="extrapolation_value"
 )
 def resize(
     node: ExportedNode,

@@ -52,10 +52,9 @@ def along(cntk: CNTK, x: Operand) -> Operand:
     return cntk.viewed(x, (BATCH, axis, *statics(x)))
 
 
-def reshaped_along(
-    cntk: CNTK, x: Operand, before: ir.Shape | None, after: ir.Shape | None
-) -> Operand | None:
+def reshaped_along(cntk: CNTK, x: Operand) -> Operand | None:
     """A reshape that leaves time alone: frames become samples or are frames again, or change inside."""
+    before, after = x.value.shape if x.value is not None else None, cntk.node.output.shape
     axis, found = time_of(x), sizes(after)
     if axis is None or found is None or before is None or after is None:
         return None
@@ -108,10 +107,7 @@ def reconciled(cntk: CNTK, x: Operand, like: Operand, layout: Layout) -> Operand
 
 
 @exporter(
-    f"{DOMAIN}PastValue",
-    f"{DOMAIN}FutureValue",
-    doc=f"{SEQUENCES}#past_value",
-    unused="each",
+    f"{DOMAIN}PastValue", f"{DOMAIN}FutureValue", doc=f"{SEQUENCES}#past_value", unused="each"
 )
 def delayed(
     node: ExportedNode, cntk: CNTK, x: Operand, initial: Operand, *_: Operand, offset: int

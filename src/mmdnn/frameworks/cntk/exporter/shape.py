@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import onnx_ir as ir
 
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.markers import Unknown, unknown
@@ -14,6 +13,7 @@ from mmdnn.frameworks.cntk.exporter.operand import Layout, Operand, sizes
 from mmdnn.frameworks.cntk.exporter.sequence import reshaped_along, spread
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.frameworks.cntk.graph import FREE
+from mmdnn.ir.builder import dimensions
 from mmdnn.ir.exporting import ExportedNode
 
 
@@ -55,11 +55,7 @@ def reshaped(cntk: CNTK, x: Operand, found: Sequence[int], said: Sequence[int]) 
     """
     if x.tensor is not None:
         return cntk.reshape(x, found)
-    first = cntk.node.node.inputs[0]
-    made = reshaped_along(
-        cntk, x, first.shape if first is not None else None, cntk.node.output.shape
-    )
-    if made is not None:
+    if (made := reshaped_along(cntk, x)) is not None:
         return made
     if x.is_batched and len(found) and _keeps_batch(cntk.node, x, found, said):
         return cntk.reshape(x, _closed(x.shape, found[1:]))
@@ -74,10 +70,8 @@ def _keeps_batch(node: ExportedNode, x: Operand, found: Sequence[int], said: Seq
     if said[:1] == [0]:
         return True
     value, made = node.node.inputs[0], node.output
-    names = [one.shape[0] for one in (value, made) if one is not None and one.shape is not None]
-    same = len(names) == 2 and names[0] == names[1] and names[0] is not None
-    named = not isinstance(names[0], ir.SymbolicDim) or names[0].value is not None
-    return same and named
+    names = [dimensions(one)[0] for one in (value, made) if one is not None and one.shape]
+    return len(names) == 2 and names[0] == names[1] and names[0] is not None
 
 
 def _closed(before: Sequence[int], after: Sequence[int]) -> list[int]:
@@ -164,12 +158,7 @@ def _times(size: int, by: int) -> int:
 
 @exporter("Shape", "Size", doc="https://onnx.ai/onnx/operators/onnx__Shape.html")
 def shape(
-    node: ExportedNode,
-    cntk: CNTK,
-    x: Operand,
-    *,
-    start: int | None = None,
-    end: int | None = None,
+    node: ExportedNode, cntk: CNTK, x: Operand, *, start: int | None = None, end: int | None = None
 ) -> Operand:
     """Only what is known of it before the model runs; CNTK's shapes are no values."""
     found = x.sizes

@@ -40,9 +40,7 @@ for _type, _names in SAME.items():
 
 
 @block(
-    "PReLU",
-    doc=f"{API}/cntk.ops#param_relu",
-    check=lambda bound: bound["alpha"].value is not None,
+    "PReLU", doc=f"{API}/cntk.ops#param_relu", check=lambda bound: bound["alpha"].value is not None
 )
 def param_relu(f: ImportedFunction, op: Op, x: Operand, alpha: Operand) -> Operand:
     """The slope broadcasts to the input; ONNX's may have no more axes than that."""

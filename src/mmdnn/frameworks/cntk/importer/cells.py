@@ -113,7 +113,9 @@ class Layer:
                 self._matrix([gate.w for gate in cell.gates], "W"),
                 self._matrix([gate.r for gate in cell.gates], "R"),
                 self._bias(),
-                self._lengths(x) if backwards else None,
+                op.Cast(self.graph.lengths(x.sequence), to=ir.DataType.INT32)
+                if backwards and x.sequence is not None
+                else None,
                 self._initial(cell.hidden, x),
             ]
             if cell.cell is not None:
@@ -184,10 +186,6 @@ class Layer:
             return ir.tensor(np.concatenate(parts).reshape(shape), dtype=dtype)
 
         return self.graph.root.weight(name, ir.LazyTensor(compute, dtype, ir.Shape(shape)))
-
-    def _lengths(self, x: Operand) -> ir.Value:
-        assert x.sequence is not None
-        return self.op.Cast(self.graph.lengths(x.sequence), to=ir.DataType.INT32)
 
     def _initial(self, delay: Function, x: Operand) -> ir.Value | None:
         """[1, batch, hidden]; None for zeros."""

@@ -102,11 +102,7 @@ def unpooling(f: ImportedFunction, op: Op, x: Operand, like: Operand) -> Operand
     found = windows(f, like.shape[1:], kernel)
     if min(found.begins) < 0 or len(kernel) != like.rank - 1:
         f.refuse("its windows begin inside the image")
-    given = {
-        "kernel_shape": kernel,
-        "strides": found.strides,
-        "pads": found.pads,
-    }
+    given = {"kernel_shape": kernel, "strides": found.strides, "pads": found.pads}
     _, places = op.outputs(2).MaxPool(like.value, **given)
     made = op.MaxUnpool(x.value, places, op.Shape(like.value), **given)
     made.shape = like.value.shape

@@ -148,12 +148,9 @@ _FIRST, _LAST = (_CHOSEN.format(delay) for delay in DELAYS)
 
 @block("Sequence::Slice", inside=_FIRST, doc=f"{API}/cntk.sequence#first", check=_is_end)
 def first(f: ImportedFunction, op: Op, x: Operand) -> Operand:
-    (made,) = _local(f, "First", [x.value], _first)
+    zero = np.array(0, np.int64)
+    (made,) = _local(f, "First", [x.value], lambda op, x: op.Gather(x, zero, axis=frames.TIME))
     return Operand(made, x.axes[:1])
-
-
-def _first(op: Op, x: ir.Value) -> ir.Value:
-    return op.Gather(x, np.array(0, np.int64), axis=frames.TIME)
 
 
 @block("Sequence::Slice", inside=_LAST, doc=f"{API}/cntk.sequence#last", check=_is_end)

@@ -23,13 +23,8 @@ def read(source: Source) -> Model:
     try:
         model = _read(path)
     except Error as error:
-        raise type(error)(
-            error.message,
-            file=error.file or path,
-            layer=error.layer,
-            operator=error.operator,
-            hint=error.hint,
-        ) from None
+        error.file = error.file or path
+        raise
     model.files = source
     return model
 

@@ -11,7 +11,7 @@ network is trained and judged by, unless there is nothing else.
 
 from __future__ import annotations
 
-from mmdnn.errors import Error, FormatError, UnsupportedError
+from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import COMBINE, Function, Kind, Model, Variable
 from mmdnn.frameworks.cntk.reader.brainscript import layers, leaves, network, shapes, table
@@ -132,12 +132,12 @@ class _Graph:
             inputs = [self.variable(one) for one in node.inputs]
             try:
                 table.make(Making(node, function, inputs, self.free))
-            except UnsupportedError as error:
+            except (FormatError, UnsupportedError) as error:
+                error.layer, error.operator = function.label, node.kind
+                if isinstance(error, FormatError):
+                    raise
                 function.op, function.inputs = node.kind, inputs
-                if node in needed:
-                    refused.append(_said(error, node, function))
-            except FormatError as error:
-                raise _said(error, node, function) from None
+                refused += [error] if node in needed else []
         if len(refused) == 1:
             raise refused[0]
         if refused:
@@ -147,11 +147,6 @@ class _Graph:
     def free(self, uid: str) -> str:
         """A uid that nothing has."""
         return take(uid, self.uids)
-
-
-def _said(error: Error, node: Node, function: Function) -> Error:
-    """The error with the node at fault."""
-    return type(error)(error.message, layer=function.label, operator=node.kind, hint=error.hint)
 
 
 __all__ = ["CRITERIA", "layers", "model", "shapes"]

@@ -127,9 +127,7 @@ def _node(file: Stream) -> Node:
         return Node(kind, name, file.precision, fields.load(kind, name, file))
     except (FormatError, UnsupportedError) as error:
         error.layer, error.operator = name, kind
-        raise type(error)(
-            error.message, file=error.file, layer=name, operator=kind, hint=error.hint
-        ) from None
+        raise
 
 
 def _named(file: Stream, known: dict[str, Node]) -> Node:

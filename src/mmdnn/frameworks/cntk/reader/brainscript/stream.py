@@ -18,11 +18,7 @@ from mmdnn.frameworks.cntk import graph
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.tensors import references
 
-PRECISIONS = {
-    "float": ir.DataType.FLOAT,
-    "double": ir.DataType.DOUBLE,
-    "half": ir.DataType.FLOAT16,
-}
+PRECISIONS = {"float": ir.DataType.FLOAT, "double": ir.DataType.DOUBLE, "half": ir.DataType.FLOAT16}
 _LONGEST = 1 << 16
 _ELEMENTS = {ir.DataType.FLOAT: "<f", ir.DataType.DOUBLE: "<d", ir.DataType.FLOAT16: "<e2x"}
 """How one number stands in files; half floats are written as the int that their bits are."""
