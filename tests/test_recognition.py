@@ -38,12 +38,14 @@ def _tar() -> bytes:
     [
         (LFS, "is a Git LFS pointer, not the file itself.*git lfs pull fetches it .12 MB."),
         (b"\n<!DOCTYPE html>\n<html>", "is a web page, not a model"),
+        (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code>', "is a web page, not a model"),
+        ("name: 'n'".encode("utf-16"), "is text in UTF-16.*Save it as UTF-8"),
         (gzip.compress(b"x"), r"is compressed \(gzip\)"),
         (_zip("net.prototxt", "net.caffemodel"), r"is compressed \(zip\)"),
         (_tar(), r"is compressed \(tar\)"),
         (b"BZh91AY", r"is compressed \(bzip2\)"),
     ],
-    ids=["lfs", "page", "gzip", "zip", "tar", "bzip2"],
+    ids=["lfs", "page", "denied", "wide", "gzip", "zip", "tar", "bzip2"],
 )
 def test_no_models(name: str, data: bytes, words: str, tmp_path: Path) -> None:
     if name == "n.model" and data.startswith(b"PK"):

@@ -6,6 +6,7 @@ any reader sees it. So are formats that are not read yet, and what to do about t
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import zipfile
@@ -16,7 +17,9 @@ from mmdnn.errors import Error, FormatError, UnsupportedError, UsageError
 
 HEAD = 1 << 12
 _LFS = b"version https://git-lfs.github.com/spec/"
-_PAGE = (b"<!doctype html", b"<html", b"<head")
+_PAGE = (b"<!doctype html", b"<html", b"<head", b"<error>")
+_DECLARED = re.compile(rb"<\?xml[^>]*>\s*")
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PACKED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
@@ -73,7 +76,7 @@ def check(path: Path) -> None:
     """Refuse what is no file of any model.
 
     Raises:
-        FormatError: It is a pointer of Git LFS, a web page, or packed.
+        FormatError: It is a pointer of Git LFS, a web page, packed, or UTF-16.
         UnsupportedError: It is a folder of a format not read yet.
         UsageError: It is not there, or no file.
     """
@@ -95,7 +98,9 @@ def check(path: Path) -> None:
             file=path,
             hint=f"In its repository: git lfs pull fetches it{known}.",
         )
-    if head.lstrip().lower().startswith(_PAGE):
+    if head.startswith(_WIDE):
+        raise FormatError("is text in UTF-16", file=path, hint="Save it as UTF-8.")
+    if _DECLARED.sub(b"", head.lstrip().removeprefix(codecs.BOM_UTF8)).lower().startswith(_PAGE):
         raise FormatError(
             "is a web page, not a model",
             file=path,

@@ -94,6 +94,21 @@ def test_an_end_that_needs_one_input_is_proved(
     assert mmconvert.main([source, "-om", target, "-node", "t", *said]) == 0
 
 
+def test_a_byte_order_mark_is_no_obstacle_to_engines(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = Path("two.prototxt")
+    text.write_text(SIDES["two.prototxt"].replace("dim: 3", "dim: 3 dim: 4 dim: 5"), "utf-8-sig")
+    assert mmconvert.main(["two.prototxt", "-om", "end.onnx", "-node", "s", "--json"]) == 0
+    assert result(capsys)["proof"] in {"engines", "reference"}
+    assert mmconvert.main(["net.onnx", "-df", "mxnet", "-om", "net", "--noVerify"]) == 0
+    symbol = Path("net-symbol.json")
+    symbol.write_text(symbol.read_text(), "utf-8-sig")
+    capsys.readouterr()
+    assert mmconvert.main(["net-symbol.json", "-om", "back.onnx", "--json"]) == 0
+    assert result(capsys)["proof"] in {"engines", None}
+
+
 def test_a_difference_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mmcompare.main(["net.onnx", "other.onnx", "--json"]) == 1
     found = result(capsys)

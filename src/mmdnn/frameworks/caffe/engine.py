@@ -12,12 +12,14 @@ own.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from mmdnn import registry
 from mmdnn.errors import Error, MissingExtraError, UnsupportedError
 from mmdnn.frameworks.caffe import _trust as trust
 from mmdnn.frameworks.caffe.graph import Layer, Network
@@ -104,9 +106,12 @@ def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
     names = {path: f"net{place}{path.suffix}" for place, path in enumerate(source.files)}
 
     def prepare(folder: Path) -> None:
-        """Links of plain names: where the locale is C, OpenCV ends at others."""
+        """Links of plain names, for OpenCV ends at others in the locale C; it knows no byte order mark."""
         for path, name in names.items():
-            isolated.link(path, folder / name)
+            if registry.head(path, 3) == codecs.BOM_UTF8:
+                (folder / name).write_bytes(path.read_bytes()[3:])
+            else:
+                isolated.link(path, folder / name)
 
     return isolated.Job(floats, prepare, {"files": list(names.values())})
 

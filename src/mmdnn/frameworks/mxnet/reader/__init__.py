@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import onnx_ir as ir
@@ -52,7 +53,7 @@ def read(source: Source) -> Model:
 
 
 def files(source: Source) -> tuple[bytes, Place | None]:
-    """The symbol file's text, and where the parameters lie: file, first byte, number of bytes.
+    """The symbol file's text without a byte order mark, and where the parameters lie.
 
     Raises:
         FormatError: They are in an archive that is damaged.
@@ -66,7 +67,7 @@ def files(source: Source) -> tuple[bytes, Place | None]:
         text = source.network.read_bytes()
     if source.weights is not None:
         place = Place(source.weights, 0, source.weights.stat().st_size)
-    return text, place
+    return text.removeprefix(codecs.BOM_UTF8), place
 
 
 def _model(
