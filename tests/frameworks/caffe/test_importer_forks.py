@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from helpers.caffe.one_layer import blobs, evaluate, model, normal, run
 from mmdnn.errors import Error, UnsupportedError
-from mmdnn.frameworks.caffe import importer, reader
+from mmdnn.frameworks.caffe import engine, importer, reader
 from mmdnn.registry import Source
+from mmdnn.verify.reference import caffe as reference
 
 
 def _layer(kind: str, bottoms: str = "x", more: str = "") -> str:
@@ -391,3 +392,21 @@ def test_waifu2x_enlarges_a_picture(shared):
     cubic = cubic.transpose(2, 0, 1)[None, :, 26:-26, 26:-26]
     errors = [np.square(image - wanted).mean() for image in (large, cubic)]
     assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("top", ["x", "y"])
+def test_dropout_may_scale_when_it_is_used(top, tmp_path):
+    text = 'layer { name: "p" type: "Power" bottom: "d" top: "x" }\n'
+    text += f'layer {{ name: "l" type: "Dropout" bottom: "x" top: "{top}" dropout_param '
+    text += "{ dropout_ratio: 0.25 scale_train: false } }"
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 3 dim: 4 } } }\n'
+        + text
+    )
+    fed = {"d": normal(3, 4)}
+    found = evaluate(importer.to_ir(reader.read(Source(path))), fed)[top]
+    np.testing.assert_allclose(found, fed["d"] * 0.75, rtol=1e-6)
+    np.testing.assert_allclose(reference.run(Source(path), fed)[top], fed["d"] * 0.75, rtol=1e-6)
+    with pytest.raises(UnsupportedError, match="it ignores scale_train"):
+        engine.run(Source(path), fed)

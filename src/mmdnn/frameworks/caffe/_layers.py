@@ -118,7 +118,7 @@ LAYERS = {
         _NEURON("BatchNorm", blobs=_fixed(("", 0.0), ("", 0.0), ("", 0.0)), forks=(5,)),
         _NEURON("Bias", blobs=_bias, opencv=False),
         _NEURON("Clip", opencv=False),
-        _NEURON("Dropout"),
+        _NEURON("Dropout", fields={"scale_train": 1}),
         _NEURON("ELU", (Onnx("Elu", {"alpha": "alpha"}),)),
         _NEURON("Exp", (Onnx("Exp"),), "elementwise"),
         _NEURON("Log", (Onnx("Log"),), "elementwise", opencv=False),

@@ -156,6 +156,7 @@ CONDITIONS: dict[str, Check] = {
     "Convolution": _CONVOLUTION,
     "ConvolutionDepthwise": _CONVOLUTION,
     "Deconvolution": _all(_undilated, _CONVOLUTION),
+    "Dropout": lambda layer: "it ignores scale_train" if layer.unknown else "",
     "Eltwise": _not_in_place,
     "Flatten": _leading_axis,
     "InnerProduct": _all(_stored_weights, _leading_axis, _set("transpose", "it ignores transpose")),

@@ -161,10 +161,13 @@ def clip(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
 
 
 @importer("Dropout")
-def dropout(layer: ImportedLayer, op: Op, x: ir.Value) -> ir.Value:
+def dropout(layer: ImportedLayer, op: Op, x: ir.Value, *, scale_train: int) -> ir.Value:
+    """Fast R-CNN's fork may scale what is kept when the network is used, not when it is trained."""
     if layer.layer.phase == "TRAIN":
         layer.refuse("in phase TRAIN it is random")
-    return op.Dropout(x, layer.param().dropout_ratio)
+    ratio = layer.param().dropout_ratio
+    y = op.Dropout(x, ratio)
+    return y if scale_train else op.Mul(y, np.float32(1 - ratio))
 
 
 @importer("ReLU6", doc=f"{YOLO}/relu6_layer.cpp")

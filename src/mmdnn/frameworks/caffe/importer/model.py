@@ -226,7 +226,7 @@ class _NetworkImporter(GraphImporter):
         self._name(name, writer, value)
         if name not in layer.bottoms:
             self.memory[name] = self.memory[layer.bottoms[0]] if _shares(layer) else name
-        elif value is not before and layer.type != "Dropout":
+        elif value is not before and (layer.type != "Dropout" or layer.unknown):
             self._change_views(layer, name)
 
     def _name(self, name: str, writer: str, value: ir.Value) -> None:

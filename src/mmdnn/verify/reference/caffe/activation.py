@@ -112,10 +112,11 @@ def swish(step: Step, x: Array) -> Array:
 
 @computes("Dropout", over=[0])
 def dropout(step: Step, x: Array) -> Array:
-    """Nothing, outside of training."""
+    """Nothing, outside of training; but for what rbgirshick/caffe-fast-rcnn has not scaled there."""
     if step.layer.phase == "TRAIN":
         step.refuse("what it drops in training is random")
-    return x
+    scaled = step.fork("dropout_param", scale_train=True)["scale_train"]
+    return x if scaled else x * (1 - step.p.dropout_ratio)
 
 
 @computes("ReLU6", over=[0])
