@@ -50,6 +50,7 @@ class Check:
     given: Feed | None = None
     feeds: int = 0
     require: Proof | None = None
+    shapes: Mapping[str, tuple[int, ...]] | None = None
     options: Mapping[str, str] | None = None
 
     def as_written(self, to: Framework, model: ir.Model) -> Callable[[Runner], Runner]:
@@ -130,17 +131,17 @@ def verified(
 
 
 def _settled_somewhere(
-    opened: Opened, model: ir.Model, to: Framework, staged: Source, **how: Any
+    opened: Opened, model: ir.Model, to: Framework, staged: Source, *, check: Check, **how: Any
 ) -> opinions.Settled:
     """Both sides compared; at the sizes of the result's files, where it takes no others."""
     try:
-        return _settled(opened, model, to, staged, **how)
+        return _settled(opened, model, to, staged, check=check, **how)
     except (MismatchError, ShapeError) as error:
         compared = isinstance(error, MismatchError) and error.report is not None
         shapes = None if compared else _fixed(model, to, staged)
         if shapes is None:
             raise
-    return _settled(opened, model, to, staged, shapes=shapes, **how)
+    return _settled(opened, model, to, staged, check=replace(check, shapes=shapes), **how)
 
 
 def _fixed(model: ir.Model, to: Framework, staged: Source) -> dict[str, tuple[int, ...]] | None:
@@ -165,18 +166,17 @@ def _settled(
     steps: Steps,
     check: Check,
     progress: Silent,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> opinions.Settled:
     """Both sides run and compared, by the reference where an engine disagrees that has one beside it."""
-    found = run.run_source(layouts.of_opened(opened, model), model, shapes, check.given)
-    if shapes is not None:
-        found = replace(found, notes=(*found.notes, FIXED))
+    asked = model, check.shapes, check.given
+    found = run.run_source(layouts.of_opened(opened, model), *asked)
     fed = replace(found.feed, values=apply(steps, found.feed.values))
     around = check.as_written(to, model)
     runner, now, notes = runners.of_result(to, staged, fed, around)
     remarks = getattr(to.room("engine"), "remarks", None) if runner.kind is Runs.ENGINE else None
     said = remarks(staged, fed.values) if remarks is not None else ()
-    found = replace(found, notes=(*found.notes, *notes, *said))
+    told = (FIXED,) if check.shapes is not None else ()
+    found = replace(found, notes=(*found.notes, *told, *notes, *said))
     names = [str(value.name) for value in model.graph.outputs]
 
     def as_target(runner: Runner) -> Runner:
@@ -204,7 +204,7 @@ def _settled(
         target,
         compare,
         model=model,
-        rerun=lambda other: run.run_source(iter([(other, "")]), model, shapes, check.given),
+        rerun=lambda other: run.run_source(iter([(other, "")]), *asked),
         references=(
             lambda: layouts.reference_of(opened, model),
             lambda: (other := runners.reference(to, staged)) and as_target(around(other)),
