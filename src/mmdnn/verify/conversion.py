@@ -173,9 +173,8 @@ def _settled(
     fed = replace(found.feed, values=apply(steps, found.feed.values))
     around = check.as_written(to, model)
     runner, now, notes = runners.of_result(to, staged, fed, around)
-    remarks = getattr(to.room("engine"), "remarks", None) if runner.kind is Runs.ENGINE else None
-    said = remarks(staged, fed.values) if remarks is not None else ()
     told = (FIXED,) if check.shapes is not None else ()
+    said = _remarks(to, staged, fed) if runner.kind is Runs.ENGINE else ()
     found = replace(found, notes=(*found.notes, *told, *notes, *said))
     names = [str(value.name) for value in model.graph.outputs]
 
@@ -189,15 +188,8 @@ def _settled(
 
     def compare(source: run.Found, result: Runner) -> Report:
         given = now if source is found and result is target else None
-        return run.verify(
-            source,
-            result,
-            model,
-            tolerance=check.tolerance,
-            progress=progress,
-            more=check.feeds,
-            now=given,
-        )
+        how: Any = {"tolerance": check.tolerance, "progress": progress, "more": check.feeds}
+        return run.verify(source, result, model, now=given, **how)
 
     return opinions.settle(
         found,
@@ -210,6 +202,12 @@ def _settled(
             lambda: (other := runners.reference(to, staged)) and as_target(around(other)),
         ),
     )
+
+
+def _remarks(to: Framework, staged: Source, feed: Feed) -> Sequence[str]:
+    """What the engine says of the result besides."""
+    remarks = getattr(to.room("engine"), "remarks", None)
+    return remarks(staged, feed.values) if remarks is not None else ()
 
 
 def _hint(source: Framework, reading: Runs, to: Framework, writing: Runs) -> str:
