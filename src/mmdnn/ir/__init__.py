@@ -25,6 +25,9 @@ COMPUTED = "mmdnn.computed"
 LIKE = "mmdnn.like"
 """On a Slice: the name of the value whose sizes it cuts to, which is not read otherwise."""
 
+FIXED = "mmdnn.fixed"
+"""Marks initializers that are not trained."""
+
 PARAMETERS = "mmdnn.parameters"
 """Of a node: what the files say of its layer, as its framework writes that; see `ir.lifting`."""
 

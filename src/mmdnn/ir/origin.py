@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import onnx_ir as ir
 
@@ -47,12 +48,37 @@ class Origin:
     def of(cls, text: str) -> Origin | None:
         """What such a text says; None for any other."""
         try:
-            found = cls(**{"type": "", **json.loads(text)})
-        except (ValueError, TypeError, RecursionError):
+            found = cls(**{"type": "", **parsed(text)})
+        except TypeError:
             return None
         kinds = {field.name: int if field.name == "place" else str for field in fields(cls)}
         usual = all(type(getattr(found, name)) is kind for name, kind in kinds.items())
         return found if usual else None
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """What JSON of a file says by name; nothing where it is anything else."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def describe(value: ir.Value, said: Mapping[str, bool | int | float]) -> None:
+    """Note on the node that makes a value what its layer's parameters are besides."""
+    node = value.producer()
+    if node is not None and said:
+        node.metadata_props[PARAMETERS] = json.dumps(dict(sorted(said.items())))
+
+
+def described(node: ir.Node, like: Mapping[str, Any]) -> dict[str, Any]:
+    """Of these parameters what was noted, of these types; else what is given."""
+    found = parsed(node.metadata_props.get(PARAMETERS, ""))
+    return {
+        name: found[name] if type(found.get(name)) is type(value) else value
+        for name, value in like.items()
+    }
 
 
 def notes(model: ir.Model, target: str) -> Callable[[Mapping[str, str]], str]:

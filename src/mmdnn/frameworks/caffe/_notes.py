@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmdnn.ir.origin import parsed
 from mmdnn.tensors.wire import LEN, encode
 
 FIELD = 20250
@@ -28,7 +29,7 @@ class Note:
     """What is known of a layer.
 
     Attributes:
-        origin: Framework, place, type and name of the layer that it was.
+        origin: The text of the layer's `Origin`.
         weights: What its blobs were called; "" for what was none.
         computed: The places of blobs that were no weights.
     """
@@ -58,11 +59,10 @@ def packed(found: Note) -> bytes:
 def unpacked(data: Any) -> Note | None:
     """What a file says; None for anything that is not ours."""
     try:
-        said = json.loads(bytes(data).decode("utf-8", "surrogateescape"))
-        origin, weights = said["origin"], said.get("weights", [])
-        computed = frozenset(int(place) for place in said.get("computed", []))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        said = parsed(bytes(data).decode("utf-8", "surrogateescape"))
+        origin, weights = said["origin"], tuple(said.get("weights", ()))
+        computed = frozenset(int(place) for place in said.get("computed", ()))
+    except (ValueError, KeyError, TypeError):
         return None
-    if not isinstance(origin, str) or not all(isinstance(name, str) for name in weights):
-        return None
-    return Note(origin, tuple(weights), computed)
+    usual = all(isinstance(name, str) for name in (origin, *weights))
+    return Note(origin, weights, computed) if usual else None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mmdnn.frameworks.mxnet.graph import Node, Symbol
+from mmdnn.ir.origin import parsed
 
 VALUES = "mmdnn_values"
 """The graph's attribute."""
@@ -61,10 +62,9 @@ def called(symbol: Symbol) -> dict[tuple[Node, int], str]:
 def _said(attrs: Mapping[str, Any]) -> dict[str, Any]:
     try:
         kind, text = attrs[VALUES]
-        said = json.loads(text)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return parsed(text) if kind == "str" else {}
+    except (ValueError, KeyError, TypeError):
         return {}
-    return said if kind == "str" and isinstance(said, dict) else {}
 
 
 def _names(said: Mapping[str, Any]) -> dict[str, list[str]]:

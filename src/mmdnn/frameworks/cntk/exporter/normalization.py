@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mmdnn.frameworks.cntk._hints import kept
 from mmdnn.frameworks.cntk.exporter.blocks import was_function
 from mmdnn.frameworks.cntk.exporter.functions import CNTK
 from mmdnn.frameworks.cntk.exporter.insides import formula
@@ -14,6 +13,7 @@ from mmdnn.frameworks.cntk.exporter.matmul import along
 from mmdnn.frameworks.cntk.exporter.operand import Operand
 from mmdnn.frameworks.cntk.exporter.table import API, exporter
 from mmdnn.ir.exporting import ExportedNode
+from mmdnn.ir.origin import described
 
 TRAINING = {
     "normalizationTimeConstant": 5000.0,
@@ -52,7 +52,7 @@ def batch_normalization(
     x = cntk.batched(x)
     if any(one.tensor is None for one in (scale, bias, mean, variance)):
         return _by_hand(cntk, x, scale, bias, mean, variance, epsilon)
-    training = kept(node.node, TRAINING)
+    training = described(node.node, TRAINING)
     seen = training.pop("count")
     count = "" if cntk.is_own and was_function(node, "BatchNormalization") else "aggregate_count"
     said: dict[str, Any] = {"spatial": len(x.shape) > 1, "epsilon": epsilon, **training}

@@ -14,9 +14,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.cntk import graph
-from mmdnn.frameworks.cntk._hints import FIXED
 from mmdnn.frameworks.cntk.graph import FREE, Axis, Variable
-from mmdnn.ir import COMPUTED
+from mmdnn.ir import COMPUTED, FIXED
 from mmdnn.ir.values import READABLE, producer
 from mmdnn.tensors import references
 

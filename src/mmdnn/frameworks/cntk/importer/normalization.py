@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.cntk._hints import keep
 from mmdnn.frameworks.cntk._matching import Bound
 from mmdnn.frameworks.cntk.graph import Shape
 from mmdnn.frameworks.cntk.importer.operand import Operand, folded, sizes
 from mmdnn.frameworks.cntk.importer.table import API, ImportedFunction, block, importer
 from mmdnn.ir.builder import Op
+from mmdnn.ir.origin import describe
 from mmdnn.tensors import references
 
 
@@ -31,7 +31,7 @@ def batch_normalization(
     def normalize(value: Any) -> Any:
         inner = op.Reshape(value, [0, -1]) if flat else value
         made = op.BatchNormalization(inner, *parameters, epsilon=epsilon)
-        keep(made, _training(f, *count))
+        describe(made, _training(f, *count))
         return op.Reshape(made, [-1, *sizes(x)]) if flat else made
 
     return folded(op, x, normalize)

@@ -11,13 +11,12 @@ import onnx_ir as ir
 
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.cntk._blocks import INSIDES
-from mmdnn.frameworks.cntk._hints import FIXED
 from mmdnn.frameworks.cntk._matching import Bound, Pattern
 from mmdnn.frameworks.cntk.graph import Attribute, Axis, Function, Model, Variable
 from mmdnn.frameworks.cntk.importer.flat import Flat, Named, blocks
 from mmdnn.frameworks.cntk.importer.names import Names
 from mmdnn.frameworks.cntk.importer.operand import Operand, union
-from mmdnn.ir import importing, sequences
+from mmdnn.ir import FIXED, importing, sequences
 from mmdnn.ir.builder import Builder
 from mmdnn.ir.operators import Entry, Keywords
 from mmdnn.tensors import references

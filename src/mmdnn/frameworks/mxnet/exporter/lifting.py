@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from mmdnn.ir import PARAMETERS as SAID
 from mmdnn.ir.lifting.groups import GiveUp, Group
 from mmdnn.ir.lifting.matching import Handed
 from mmdnn.ir.lifting.proposals import Lifted
-from mmdnn.ir.origin import recorded
+from mmdnn.ir.origin import parsed, recorded
 
 
 @dataclass(eq=False)
@@ -44,10 +43,7 @@ class Proposal:
         Raises:
             GiveUp: That is no operator's, or does not fit the group.
         """
-        try:
-            said = json.loads(text)
-        except RecursionError:
-            raise GiveUp from None
+        said = parsed(text)
         node = Node(said["op"], "proposal", {key: str(text) for key, text in said["attrs"].items()})
         if "target_shape" in node.attrs:
             raise GiveUp  # MXNet's library for CPUs has no means for it
