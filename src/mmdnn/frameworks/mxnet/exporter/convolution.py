@@ -37,13 +37,14 @@ def named(mx: Writer, weight: Array, bias: Array | None) -> tuple[Array, ...]:
     return given if bias is None else (*given, mx.weight(bias, "bias"))
 
 
-def _laid(window: Window, pads: list[int]) -> dict[str, tuple[int, ...] | None]:
+def _laid(window: Window, pads: list[int], group: int) -> dict[str, int | tuple[int, ...] | None]:
     """Windows for MXNet; padding is that of both sides."""
     return {
         "kernel": tuple(window.kernel),
         "stride": per_axis(window.strides, 1),
         "dilate": per_axis(window.dilations, 1),
         "pad": per_axis(pads, 0),
+        "num_group": group if group != 1 else None,
     }
 
 
@@ -67,9 +68,8 @@ def conv(
     return mx.Convolution(
         x,
         *named(mx, weight, bias),
-        **_laid(window, begins),
+        **_laid(window, begins, group),
         num_filter=filters,
-        num_group=group if group != 1 else None,
         no_bias=True if bias is None else None,
     )
 
@@ -93,10 +93,9 @@ def conv_transpose(
     y = mx.Deconvolution(
         x,
         *named(mx, weight, bias),
-        **_laid(window, pads),
+        **_laid(window, pads, group),
         adj=per_axis(adj, 0),
         num_filter=per_group * group,
-        num_group=group if group != 1 else None,
         no_bias=bias is None,
     )
     return pad(node, mx, y, [0, 0, *begins], [0, 0, *ends])
