@@ -68,6 +68,7 @@ VARIABLES: dict[str, str] = {
     "Attention": "scale?use_scale concat_score_weight?concat",
     "AdditiveAttention": "scale?use_scale",
     "SpectralNormalization": "vector_u!",
+    "LayerScale": "gamma",
     "STFTSpectrogram": "real_kernel?real imag_kernel?imag",
     "Highway": "kernel carry_kernel bias?use_bias carry_bias?use_bias",
     "MaxoutDense": _KERNEL,

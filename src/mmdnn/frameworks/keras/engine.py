@@ -26,7 +26,13 @@ MISSING = MissingExtraError("keras", "keras")
 MISSING_OLD = MissingExtraError("keras==2.2.4", hint="mmengine install keras-old")
 _CODE = {"Lambda"}
 """Layers that are Python code, which is not run."""
-_OTHERWISE = {"LocallyConnected1D", "LocallyConnected2D", "ThresholdedReLU", "ConvLSTM2D", "SpectralNormalization"}
+_OTHERWISE = {
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "ThresholdedReLU",
+    "ConvLSTM2D",
+    "SpectralNormalization",
+}
 """Layers of tf.keras that Keras 3 has not, or computes otherwise."""
 
 Job: TypeAlias = tuple[Source, Mapping[str, np.ndarray]]
@@ -92,7 +98,9 @@ def _check(model: Model) -> None:
     other = [layer for layer in layers if _is_other(layer)]
     if model.generation is Generation.TF and other:
         raise UnsupportedError(
-            "Keras 3 computes it otherwise than tf.keras", layer=other[0].name, operator=other[0].said
+            "Keras 3 computes it otherwise than tf.keras",
+            layer=other[0].name,
+            operator=other[0].said,
         )
 
 
@@ -103,7 +111,9 @@ def _is_other(layer: Layer) -> bool:
 
 def _job(model: Model, source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
     assert source.network is not None
-    first = any(layer.config.get("data_format") == "channels_first" for layer in model.network.walk())
+    first = any(
+        layer.config.get("data_format") == "channels_first" for layer in model.network.walk()
+    )
     torch = first and importlib.util.find_spec("torch") is not None
     suffixes = [".json" if path.suffix == ".json" else path.suffix for path in source.files]
     name = "model.h5" if suffixes[0] in {".hdf5", ".h5"} else f"model{suffixes[0]}"
@@ -129,6 +139,12 @@ def _values(
         return dict(feeds) | {name: answer.arrays[f"arr_{index}"] for index, name in names}
     if not answer.stage:
         return FormatError(f"Keras {answer.reason}", file=source.network)
-    lacks = ("NHWC", "could not be deserialized", "Could not locate", "not supported", "Unrecognized")
+    lacks = (
+        "NHWC",
+        "could not be deserialized",
+        "Could not locate",
+        "not supported",
+        "Unrecognized",
+    )
     kind = UnsupportedError if any(word in answer.reason for word in lacks) else ShapeError
     return kind(f"Keras refuses it: {answer.reason}", file=source.network)

@@ -262,6 +262,16 @@ def cast(node: ImportedNode, op: Op, x: Value, *, dtype: str) -> Value:
     return op.Cast(x, to=KINDS[dtype])
 
 
+@importer(
+    "LayerScale",
+    doc="https://keras.io/api/applications/convnext",
+    unused="init_values projection_dim",
+)
+def layer_scale(node: ImportedNode, op: Op, x: Value) -> Value:
+    """ConvNeXt's: a number for each channel."""
+    return op.Mul(x, node.weight("gamma"))
+
+
 IDENTITIES = (
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout"),
     *("GaussianDropout", "GaussianNoise", "ActivityRegularization", "Identity", "CutMix", "MixUp"),

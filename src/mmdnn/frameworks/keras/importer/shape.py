@@ -43,11 +43,17 @@ def reshaped(op: Op, x: Value, target: Sequence[int], *, batch: bool) -> Value:
         total = int(np.prod(np.asarray(sizes[1:], np.int64)))
         rest = int(np.prod([size for size in target if size != -1]))
         target = [total // rest if size == -1 else size for size in target] if rest else target
-    if not batch:
-        return op.Reshape(x, list(target))
-    if -1 in target:
-        return op.Reshape(x, [0, *target])
-    return op.Reshape(x, [-1, *target])
+    if (
+        batch
+        and [s for s in sizes[1:] if s != 1] == [s for s in target if s != 1]
+        and -1 not in target
+    ):
+        ones = [axis for axis, size in enumerate(sizes) if axis and size == 1]
+        new = [axis for axis, size in enumerate(target, 1) if size == 1]
+        if not ones or not new:
+            x = op.Squeeze(x, ones) if ones else x
+            return op.Unsqueeze(x, new) if new else x
+    return op.Reshape(x, [0, *target] if batch else list(target))
 
 
 @importer("Permute", doc=f"{RESHAPING}/permute")
