@@ -2,10 +2,10 @@
 
     python _keras.py FOLDER [FOLDER ...]
 
-A folder holds `model.keras`, or `model.h5`, or `model.json` with `weights`, `in.npz` with the inputs as `arr_0`,
-..., and `job.json`: {"inputs": [names], "file": the model's, "weights": theirs or "", "backend": of Keras 3}. It
-gets `out.npz` with every layer's outputs, and `out.json` with their names; or `error.json` with Keras's reason.
-It needs nothing but Keras and runs in Python 3.6 and newer.
+A folder holds the model's files, `in.npz` with the inputs as `arr_0`, ..., and `job.json`: {"inputs":
+[names], "file": the model's, "weights": theirs or "", "backend": of Keras 3}. It gets `out.npz` with every
+layer's outputs, and `out.json` with their names; or `error.json` with Keras's reason. It needs nothing but
+Keras and runs in Python 3.6 and newer.
 """
 
 import json
@@ -47,7 +47,7 @@ def calls(model: Any) -> Any:
         found = [node for node in layer._inbound_nodes if id(node) in own]
         first = layer._inbound_nodes.index(found[0]) if found and not new else 0
         for index, node in enumerate(found, first):
-            name = layer.name + ("@%d" % index if index else "")
+            name = layer.name + (f"@{index}" if index else "")
             yield name, layer, flat(node.input_tensors), flat(node.output_tensors)
 
 
@@ -55,7 +55,7 @@ def compute(keras: Any, model: Any, feeds: Any, prefix: str) -> Any:
     """Arrays by names: what each call gives, models inside included."""
     model = getattr(model, "_functional", None) or getattr(model, "model", None) or model
     inputs = flat(model.inputs)
-    wanted = {}
+    wanted: Any = {}
     found = list(calls(model))
     for _, _, reads, gives in found:
         wanted.update((id(tensor), tensor) for tensor in reads + gives)
@@ -67,7 +67,7 @@ def compute(keras: Any, model: Any, feeds: Any, prefix: str) -> Any:
     for name, layer, reads, gives in found:
         arrays = [values[id(tensor)] for tensor in gives]
         for index, array in enumerate(arrays):
-            named[prefix + name + (".%d" % index if len(arrays) > 1 else "")] = array
+            named[prefix + name + (f".{index}" if len(arrays) > 1 else "")] = array
         if hasattr(layer, "layers") and hasattr(layer, "inputs") and reads:
             named.update(compute(keras, layer, [values[id(t)] for t in reads], prefix + name + "/"))
     return named
@@ -92,7 +92,7 @@ def run(keras: Any, folder: str) -> None:
     try:
         model = load(keras, folder, job)
         with np.load(os.path.join(folder, "in.npz")) as arrays:
-            feeds = [arrays["arr_%d" % index] for index in range(len(job["inputs"]))]
+            feeds = [arrays[f"arr_{index}"] for index in range(len(job["inputs"]))]
         names = [tensor.name.split(":")[0] for tensor in flat(model.inputs or [])]
         given = dict(zip(job["inputs"], feeds))  # noqa: B905
         feeds = [given[name] for name in names] if set(names) == set(given) else feeds

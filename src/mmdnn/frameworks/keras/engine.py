@@ -1,8 +1,8 @@
 """Running Keras's own files: in Keras 3 here, in Keras 2.2 in an environment of its own.
 
-Keras 3 reads its own files, and those of tf.keras where it computes the same; Keras 2.2.4 runs what Keras 2 has
-saved ("mmengine install keras-old" makes its environment). What no engine runs, the IR stands in for. Both run
-through `_keras.py`, in another process.
+Keras 3 reads its own files, and those of tf.keras where it computes the same; Keras 2.2.4 runs what Keras 2
+has saved ("mmengine install keras-old" makes its environment). What no engine runs, the IR stands in for.
+Both run through `_keras.py`, in another process.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ MISSING_OLD = MissingExtraError("keras==2.2.4", hint="mmengine install keras-old
 _CODE = {"Lambda"}
 """Layers that are Python code, which is not run."""
 _OTHERWISE = {
-    "LocallyConnected1D",
-    "LocallyConnected2D",
-    "ThresholdedReLU",
-    "ConvLSTM2D",
+    *("LocallyConnected1D", "LocallyConnected2D", "ThresholdedReLU", "ConvLSTM2D"),
     "SpectralNormalization",
 }
 """Layers of tf.keras that Keras 3 has not, or computes otherwise."""
