@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import onnx_ir as ir
 import pytest
 
@@ -38,6 +40,19 @@ def _levels(count: int, often: int) -> ir.Model:
 def test_what_is_used_as_people_do_passes() -> None:
     functions.check(_levels(1000, 1))
     functions.check(_levels(12, 2))
+
+
+def test_levels_are_inlined_from_the_inside_out() -> None:
+    model = _levels(8, 3)
+    begun = time.process_time()
+    functions.inline(model, lambda function: function.name != "f1")
+    assert time.process_time() - begun < 5
+    assert [node.op_type for node in model.graph] == ["f1"] * 3**6
+    assert len({node.outputs[0].name for node in model.graph}) == 3**6
+    assert list(model.functions) == [("local", "f1", "")]
+    deep = _levels(100, 1)
+    functions.inline(deep, lambda _: True)
+    assert [node.op_type for node in deep.graph] == ["Relu"]
 
 
 @pytest.mark.parametrize(("levels", "often"), [(12, 10), (30, 2), (500, 2)])

@@ -27,6 +27,7 @@ from mmdnn.ir.passes.branches import take_branch
 from mmdnn.ir.passes.defaults import add_defaults
 from mmdnn.ir.passes.expansion import expand
 from mmdnn.ir.passes.folding import fold, fold_sizes
+from mmdnn.ir.passes.functions import inline
 from mmdnn.ir.passes.inference import infer
 from mmdnn.ir.passes.recurrent import drop_idle_inputs
 from mmdnn.ir.passes.reshapes import skip_returns
@@ -52,7 +53,7 @@ def canonical(
         unfit: Which nodes of known operators are expanded all the same.
     """
     model = model.clone()
-    common.InlinePass(lambda function: operator(function) not in (keep or ()))(model)
+    inline(model, lambda function: operator(function) not in (keep or ()))
     common.RemoveUnusedFunctionsPass()(model)  # type: ignore[no-untyped-call]
     opset = model.opset_imports.get("", OPSET)
     add_defaults(model)
