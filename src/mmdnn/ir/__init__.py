@@ -10,6 +10,9 @@ IR_VERSION = 10
 FUNCTION_DOMAIN = "mmdnn"
 """Local functions live in `mmdnn.<framework>`; their bodies are standard ONNX."""
 
+CHANNELS_LAST = "mmdnn.channels_last"
+"""Local functions that are operators of ONNX, with images channels-last; see `ir.layout`."""
+
 FRAMEWORK = "mmdnn.framework"
 """Of a model: the framework that it was read from."""
 

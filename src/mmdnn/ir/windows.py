@@ -15,6 +15,8 @@ from typing import Any, NoReturn, Protocol, TypeVar
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.ir import CHANNELS_LAST
+
 T = TypeVar("T")
 
 ATTRIBUTES = frozenset(
@@ -171,7 +173,9 @@ class Window:
             node.refuse(f"its padding ({mode}) depends on the size of its input, which is open")
         count, x = len(said["kernel_shape"]), node.node.inputs[0]
         shape = x.shape if x is not None else None
-        sizes = [dim if isinstance(dim, int) else None for dim in shape or ()][-count:]
+        last = node.node.domain == CHANNELS_LAST
+        spatial = (shape or ())[1:-1] if last else (shape or ())[-count:]
+        sizes = [dim if isinstance(dim, int) else None for dim in spatial]
         kernel = said["kernel_shape"]
         axes = map(
             Axis,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from helpers import random_graphs
 from helpers.graphs import model, operators, outputs
-from mmdnn.ir import layout
+from mmdnn.ir import CHANNELS_LAST, layout
 from mmdnn.ir.builder import Builder
 from mmdnn.ir.layout.choice import Choice
 from mmdnn.ir.layout.order import Arrangement, ordered
@@ -156,7 +156,7 @@ def test_there_and_back() -> None:
     last = layout.channels_last(canonical(first))
     assert count(last) == 0
     domains = {node.op_type.split("_")[0]: node.domain for node in last.graph}
-    assert domains["Conv"] == layout.DOMAIN
+    assert domains["Conv"] == CHANNELS_LAST
     assert domains["Add"] == ""
     np.testing.assert_array_equal(outputs(last, X)[0], outputs(network(), X)[0])
 

@@ -22,9 +22,9 @@ import onnx_ir as ir
 from mmdnn.ir import notes, values
 from mmdnn.ir.layout.choice import Choice
 from mmdnn.ir.layout.factors import Factoring
-from mmdnn.ir.layout.functions import DOMAIN, to_functions
+from mmdnn.ir.layout.functions import to_functions
+from mmdnn.ir.layout.operators import Otherwise, rules
 from mmdnn.ir.layout.operators import channels_last as rule_channels_last
-from mmdnn.ir.layout.operators import rules
 from mmdnn.ir.layout.order import LAYOUT, Arrangement, arranged_tensor, plain
 from mmdnn.ir.layout.rewrite import Rewriter
 from mmdnn.ir.layout.rules import Boundary, Port, Rule
@@ -47,8 +47,8 @@ def channels_first(model: ir.Model, *, keep: bool = False) -> ir.Model:
 def channels_last(model: ir.Model, *, keep: bool = False) -> ir.Model:
     """Choose the order of every value, for operators over images whose channels are the last axis.
 
-    Those operators become functions of the domain `mmdnn.channels_last`. What is recorded of orders is
-    relative to the model given.
+    Those operators become functions of the domain `mmdnn.channels_last`, recurrent ones too, whose batch
+    comes first then. What is recorded of orders is relative to the model given.
 
     Args:
         model: A model in canonical form; it is changed in place, and returned.
@@ -220,8 +220,9 @@ class _Layout:
         writer.finish()
         self._clean()
         if self.last:
-            bound = (node for node in self.nodes if self.rules[node][0].bound)
-            to_functions(self.model, bound)
+            firsts = {node: self.rules[node][0] for node in self.nodes}
+            others = {n: r.orders for n, r in firsts.items() if isinstance(r, Otherwise)}
+            to_functions(self.model, others)
 
     def _clean(self) -> None:
         """Take out the Transposes that were looked through, and weights that nothing reads."""
@@ -252,7 +253,6 @@ def _name_outputs(graph: ir.Graph) -> None:
 
 
 __all__ = [
-    "DOMAIN",
     "LAYOUT",
     "Arrangement",
     "arrangements",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mmdnn.ir.layout.cut import Cut
-from mmdnn.ir.layout.order import Order, is_known
+from mmdnn.ir.layout.order import Order, axes_of, is_known, is_whole
 from mmdnn.ir.layout.rules import Boundary, Mode, Port, Rule
 
 PROPOSALS = 64
@@ -56,7 +56,8 @@ class Choice:
                     self._readers[port.value].append(End(number, place))
         sizes = {value: _size(value) for value in self._makers}
         most = sum(sizes.values()) * max(map(len, self._readers.values()), default=1) + 1
-        self._weights = {value: most + size for value, size in sizes.items()}
+        least = len(rules) + 1  # more than all modes together, where each counts 1
+        self._weights = {value: least * (most + size) for value, size in sizes.items()}
 
     def improve(self) -> None:
         """Take what is best of each proposal, until none makes it better."""
@@ -71,8 +72,8 @@ class Choice:
                     self.modes, least, better = modes, cost, True
 
     def cost(self, modes: Sequence[Mode]) -> int:
-        """What is transposed: the number first, then the size."""
-        total = 0
+        """What is transposed: the number first, then the size; then how many nodes see axes in parts."""
+        total = sum(map(_is_split, modes))
         for value, weight in self._weights.items():
             made = self._order(self._makers[value], modes)
             wanted = {self._order(end, modes) for end in self._readers[value]}
@@ -86,32 +87,37 @@ class Choice:
         return self._port(end).made(modes[end.rule][end.port])
 
     def _proposals(self) -> list[dict[int, Mode]]:
-        """From those whose mode is given, the operators over images first."""
-        seeds = sorted(range(len(self.rules)), key=lambda number: not self.rules[number].bound)
+        """From those whose mode is given, the operators over images first; then where these meet."""
+        numbers = sorted(range(len(self.rules)), key=lambda number: not self.rules[number].bound)
+        seeds = deque((number, self.rules[number].first) for number in numbers)
         found: list[dict[int, Mode]] = []
-        for seed in seeds:
-            mode = self.rules[seed].first
-            if any(each.get(seed) == mode for each in found) or len(found) == PROPOSALS:
-                continue
-            found.append(self._followed(seed, mode))
+        while seeds and len(found) < PROPOSALS:
+            seed, mode = seeds.popleft()
+            if not any(each.get(seed) == mode for each in found):
+                proposal, others = self._followed(seed, mode)
+                found.append(proposal)
+                seeds += others
         return found
 
-    def _followed(self, seed: int, mode: Mode) -> dict[int, Mode]:
-        """The modes that follow from one."""
+    def _followed(self, seed: int, mode: Mode) -> tuple[dict[int, Mode], list[tuple[int, Mode]]]:
+        """The modes that follow from one; and those that do too, of nodes that have another already."""
         images, found, todo = self.rules[seed].bound, {seed: mode}, deque([seed])
+        others: list[tuple[int, Mode]] = []
         while todo:
             number = todo.popleft()
             for place, port in enumerate(self.rules[number].ports):
                 order = port.made(found[number][place])
                 for end in self._around(port.value):
-                    if end.rule in found:
-                        continue
                     follower = self._port(end)
                     new = self.rules[end.rule].follow(end.port, follower.seen(order))
-                    if new is not None and self._is_possible(end.rule, new, images=images):
+                    if new is None or not self._is_possible(end.rule, new, images=images):
+                        continue
+                    if end.rule not in found:
                         found[end.rule] = new
                         todo.append(end.rule)
-        return found
+                    elif found[end.rule] != new:
+                        others.append((end.rule, new))
+        return found, others
 
     def _is_possible(self, number: int, mode: Mode, *, images: bool) -> bool:
         ports = self.rules[number].ports
@@ -129,6 +135,12 @@ class Choice:
         nodes = {
             number: cut.node() for number, mode in proposal.items() if mode != self.modes[number]
         }
+        for number, node in nodes.items():
+            now, then = _is_split(self.modes[number]), _is_split(proposal[number])
+            if then > now:
+                cut.edge(cut.SOURCE, node, 1)
+            elif now > then:
+                cut.edge(node, cut.SINK, 1)
         touched = {port.value: None for number in nodes for port in self.rules[number].ports}
         for value in touched:
             if value in self._makers:
@@ -196,6 +208,11 @@ class Choice:
             cut.edge(middle, node, cut.INFINITE)
         if take:
             cut.edge(cut.SOURCE if begin is None else begin, middle, weight)
+
+
+def _is_split(mode: Mode) -> bool:
+    """Whether an axis lies with its parts in another row."""
+    return any(not is_whole(order, axis) for order in mode for axis in axes_of(order))
 
 
 def _size(value: ir.Value) -> int:

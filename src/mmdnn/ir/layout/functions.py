@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import onnx_ir as ir
 
+from mmdnn.ir import CHANNELS_LAST as DOMAIN
 from mmdnn.ir.builder import Builder, function_of
 from mmdnn.names import take
 
-DOMAIN = "mmdnn.channels_last"
+Orders: TypeAlias = Mapping[int, Sequence[int]]
+"""How the axes of inputs (0, 1, ...) and outputs (-1, -2, ...) lie, those of ONNX's own operator."""
 
 
-def to_functions(model: ir.Model, nodes: Iterable[ir.Node]) -> None:
-    """Make calls of such functions of nodes whose first input and output are channels-last already."""
+def to_functions(model: ir.Model, nodes: Mapping[ir.Node, Orders]) -> None:
+    """Make calls of such functions of nodes whose inputs and outputs lie so already."""
     made: dict[str, str] = {}
     taken = {name for domain, name, _ in model.functions if domain == DOMAIN}
-    for node in nodes:
+    for node, orders in nodes.items():
         key = _key(node)
         if key not in made:
             number = sum(each.partition("_")[0] == node.op_type for each in taken)
             made[key] = take(f"{node.op_type}_{number + 1}" if number else node.op_type, taken)
-            function = _function(node, made[key])
+            function = _function(node, made[key], orders)
             model.functions[function.identifier()] = function
             model.graph.opset_imports[DOMAIN] = 1
         node.op_type, node.domain, node.version = made[key], DOMAIN, 1
@@ -34,7 +37,7 @@ def _key(node: ir.Node) -> str:
     return repr((node.op_type, attributes, types))
 
 
-def _function(node: ir.Node, name: str) -> ir.Function:
+def _function(node: ir.Node, name: str, orders: Orders) -> ir.Function:
     inner = Builder(DOMAIN, name)
     parameters: list[ir.Value | None] = []
     for place, value in enumerate(node.inputs):
@@ -43,13 +46,16 @@ def _function(node: ir.Node, name: str) -> ir.Function:
             continue
         parameter = inner.input(f"input_{place}", [])
         parameter.type, parameter.shape = value.type, value.shape
+        order = orders.get(place)
+        if order is not None:
+            back = sorted(range(len(order)), key=list(order).__getitem__)
+            parameter = inner.op.Transpose(parameter, perm=back)
         parameters.append(parameter)
-    x = parameters[0]
-    rank = len(x.shape or ()) if x is not None else 0
-    first = inner.op.Transpose(x, perm=[0, rank - 1, *range(1, rank - 1)])
     attributes = {key: attribute.value for key, attribute in node.attributes.items()}
-    made = inner.node(node.op_type, [first, *parameters[1:]], attributes, outputs=len(node.outputs))
-    rank = len(node.outputs[0].shape or ())
-    last = inner.op.Transpose(made[0], perm=[0, *range(2, rank), 1])
-    inner.graph.outputs.extend([last, *made[1:]])
+    made = inner.node(node.op_type, parameters, attributes, outputs=len(node.outputs))
+    turned = [
+        inner.op.Transpose(value, perm=orders[-1 - place]) if -1 - place in orders else value
+        for place, value in enumerate(made)
+    ]
+    inner.graph.outputs.extend(turned)
     return function_of(inner.graph, DOMAIN, name, attributes)

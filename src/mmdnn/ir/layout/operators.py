@@ -307,22 +307,40 @@ def _matmul(node: ir.Node, ports: list[Port], rank: int) -> list[Rule] | None:
     return [Rowwise(node, ports)]
 
 
+RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
+"""Operators over sequences, whose first axis is the time, and their second the batch."""
+
+
 def channels_last(node: ir.Node, ports: list[Port]) -> Rule | None:
-    """The rule of an operator that is to be written channels-last; None for others."""
-    ranks = {port.rank for port in ports if port.place in (0, -1)}
-    if node.domain or node.op_type not in BOUND or len(ranks) != 1 or max(ranks) < 3:
+    """The rule of an operator that is to be written otherwise; None for others.
+
+    Images are to be channels-last, sequences to have the batch first.
+    """
+    ranks = [port.rank for port in ports if port.place in (0, -1)]
+    if node.domain or len(ranks) != 2:
         return None
-    return ChannelsLast(node, ports, bound=True)
+    if node.op_type in BOUND and ranks[0] == ranks[1] > 2:
+        order = [0, *range(2, ranks[0]), 1]
+        return Otherwise(node, ports, {0: order, -1: order})
+    if node.op_type in RECURRENT and ranks == [3, 4]:
+        return Otherwise(node, ports, {0: [1, 0, 2], -1: [2, 0, 1, 3]})
+    return None
 
 
-class ChannelsLast(Rule):
-    """An operator over images whose channels are the last axis."""
+class Otherwise(Rule):
+    """An operator that is written with other orders of axes.
+
+    Attributes:
+        orders: By places of inputs and outputs: how their axes are to lie.
+    """
+
+    def __init__(self, node: ir.Node, ports: list[Port], orders: dict[int, list[int]]) -> None:
+        super().__init__(node, ports, bound=node.op_type in BOUND)
+        self.orders = orders
 
     @property
     def first(self) -> Mode:
         return tuple(
-            ordered(port.factors, [0, *range(2, port.rank), 1])
-            if port.place in (0, -1)
-            else port.usual
+            ordered(port.factors, self.orders.get(port.place, range(port.rank)))
             for port in self.ports
         )

@@ -12,6 +12,7 @@ from mmdnn.ir import COMPUTED, LAYER
 from mmdnn.ir.layout.order import (
     LAYOUT,
     Arrangement,
+    Atom,
     Factors,
     Order,
     axes_of,
@@ -93,6 +94,8 @@ class Rewriter:
             result = self._reshape(result, here, factors, before, origin, apart=True)
         made = self._insert("Transpose", [result], before, origin, {"perm": perm})
         if split:
+            dims = [self._dim(value, atom) for atom in here]
+            result.shape, made.shape = ir.Shape(dims), ir.Shape([dims[place] for place in perm])
             made = self._reshape(made, wanted, factors, before, origin, apart=False)
         made.type = value.type
         made.shape = _shape(value.shape, wanted)
@@ -101,6 +104,15 @@ class Rewriter:
             made.metadata_props.update(view.metadata_props)
             _exchange(made, view)
         return made
+
+    def _dim(self, value: ir.Value, atom: Atom) -> int | ir.SymbolicDim:
+        """The size of a part of an axis."""
+        axis, part = atom
+        known = self.factors[value][axis]
+        size = known[part]
+        if isinstance(size, int) or len(known) > 1 or value.shape is None:
+            return size if isinstance(size, int) else ir.SymbolicDim(size)
+        return value.shape[axis]
 
     def _view(self, value: ir.Value, order: Order) -> ir.Value | None:
         """What a Transpose gave of a value in just that order."""
@@ -178,7 +190,8 @@ class Rewriter:
     def tensor(self, value: ir.Value, tensor: ir.TensorProtocol) -> ir.Value:
         """Another weight in place of one, by its name where nothing else reads that."""
         name = str(value.name)
-        if len(value.uses()) == 1 and not value.is_graph_output():
+        own = self.graph.initializers.get(name) is value
+        if own and len(value.uses()) == 1 and not value.is_graph_output():
             value.name = take(f"{name}_before", self.names)
         else:
             name = take(name, self.names)
