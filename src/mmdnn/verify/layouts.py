@@ -51,7 +51,17 @@ def _as_read(runner: Runner, framework: Framework, model: ir.Model | None) -> Ru
     own = model is not None and model.metadata_props.get(FRAMEWORK) == framework.name
     if model is None or not own or runner.kind is Runs.IR:
         return runner
-    return _arranged(runner, layout.arrangements(model))
+    known = layout.arrangements(model)
+    if not known:
+        return runner
+
+    def fed(values: Feeds) -> Feeds:
+        return {name: known[name].source(x) if name in known else x for name, x in values.items()}
+
+    def here(values: Values) -> Values:
+        return {name: _turned(known.get(name), "here", x) for name, x in values.items()}
+
+    return replace(runner, before=(*runner.before, fed), after=(here, *runner.after))
 
 
 def as_written(
@@ -67,25 +77,23 @@ def as_written(
     """
     if not framework.images_last or runner.kind is Runs.IR:
         return runner
-    return _arranged(runner, framework.room("exporter").arrangements(model, **(options or {})))
-
-
-def _arranged(runner: Runner, known: Mapping[str, Arrangement]) -> Runner:
-    if not known:
-        return runner
+    written = framework.room("exporter").from_ir(model, **(options or {}))
+    known: Mapping[str, Arrangement] = written.arrangements
+    own = {theirs: ours for ours, theirs in written.values.items()}
 
     def fed(values: Feeds) -> Feeds:
-        return {k: known[k].source(x) if k in known else x for k, x in values.items()}
+        return {own.get(k, k): known[k].here(x) if k in known else x for k, x in values.items()}
 
-    def here(values: Values) -> Values:
-        return {name: _here(known.get(name), array) for name, array in values.items()}
+    def back(values: Values) -> Values:
+        named = {written.values.get(name, name): array for name, array in values.items()}
+        return {name: _turned(known.get(name), "source", x) for name, x in named.items()}
 
-    return replace(runner, before=(*runner.before, fed), after=(*runner.after, here))
+    return replace(runner, before=(*runner.before, fed), after=(back, *runner.after))
 
 
-def _here(known: Arrangement | None, array: np.ndarray) -> np.ndarray:
+def _turned(known: Arrangement | None, how: str, array: np.ndarray) -> np.ndarray:
     """The value; as it stands where it has another shape, which the comparison says."""
     try:
-        return array if known is None else known.here(array)
+        return array if known is None else getattr(known, how)(array)
     except ValueError:
         return array

@@ -61,6 +61,7 @@ FRAMEWORK = Framework(
     extra="keras",
     arrange=arrange,
     aliases=("keras1", "keras2", "keras3", "tf.keras"),
+    writes=(".keras", ".h5", ".hdf5"),
     images_last=True,
     help="net.keras; net.h5; net.json and net.weights.h5",
 )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import onnx_ir as ir
 
+from mmdnn.ir.layout import Arrangement
 from mmdnn.registry import Source
 
 
@@ -121,6 +122,8 @@ class Model:
         files: Where it was read from, and what the user said about it.
         weights: The file with the arrays, None where there is none.
         unused: Names of arrays that no layer has.
+        values: Of a model that was made of an IR: the names of its values, by those of layers.
+        arrangements: How those values are in Keras, by their names.
     """
 
     network: Network
@@ -131,3 +134,5 @@ class Model:
     files: Source = field(default_factory=Source)
     weights: Path | None = None
     unused: tuple[str, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+    arrangements: dict[str, Arrangement] = field(default_factory=dict)
