@@ -186,6 +186,10 @@ FORMULAS: dict[str, Callable[[Op, Value], Value]] = {
     "Deg2rad": lambda op, x: op.Mul(x, number(x, np.pi / 180)),
     "Rad2deg": lambda op, x: op.Mul(x, number(x, 180 / np.pi)),
     "Erfc": lambda op, x: op.Sub(number(x, 1), op.Erf(x)),
+    "Cbrt": lambda op, x: op.Mul(op.Sign(x), op.Pow(op.Abs(x), number(x, 1 / 3))),
+    "Angle": lambda op, x: op.Where(op.Less(x, number(x, 0)), number(x, np.pi), number(x, 0)),
+    "Signbit": lambda op, x: op.Less(op.Div(number(x, 1), x), number(x, 0)),
+    **dict.fromkeys(("Positive", "Conjugate", "Real"), lambda op, x: op.Identity(x)),
     "Sinc": lambda op, x: _sinc(op, op.Mul(x, number(x, np.pi))),
 }
 
@@ -197,7 +201,7 @@ def _sinc(op: Op, x: Value) -> Value:
 
 
 def _registered(name: str) -> None:
-    floats = name not in {"Square", "Trunc"}
+    floats = name not in {"Square", "Trunc", "Positive", "Conjugate", "Real"}
 
     @importer(f"ops.{name}", doc=f"{OPS}/numpy")
     def function(node: ImportedNode, op: Op, x: Value) -> Value:
@@ -235,12 +239,34 @@ def arctan2(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
     return op.Where(on_axis, half, turned)
 
 
-@importer("ops.Logaddexp", doc=f"{OPS}/numpy")
-def logaddexp(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-    x, y = together(node, op, x1, x2, floats=True)
-    most = op.Max(x, y)
-    less = op.Neg(op.Abs(op.Sub(x, y)))
-    return op.Add(most, op.Log(op.Add(op.Exp(less), number(x, 1))))
+def _log_sum(op: Op, x: Value, y: Value, base: float = np.e) -> Value:
+    """The logarithm of what two logarithms add up to."""
+    less = op.Mul(op.Abs(op.Sub(x, y)), number(x, -np.log(base)))
+    more = op.Mul(op.Log(op.Add(op.Exp(less), number(x, 1))), number(x, 1 / np.log(base)))
+    return op.Add(op.Max(x, y), more)
+
+
+PAIRS: dict[str, Callable[[Op, Value, Value], Value]] = {
+    "Fmod": lambda op, x, y: op.Mod(x, y, fmod=1),
+    "Fmax": lambda op, x, y: op.Where(op.IsNaN(x), y, op.Where(op.IsNaN(y), x, op.Max(x, y))),
+    "Fmin": lambda op, x, y: op.Where(op.IsNaN(x), y, op.Where(op.IsNaN(y), x, op.Min(x, y))),
+    "Hypot": lambda op, x, y: op.Sqrt(op.Add(op.Mul(x, x), op.Mul(y, y))),
+    "Logaddexp": _log_sum,
+    "Logaddexp2": lambda op, x, y: _log_sum(op, x, y, 2),
+    "Heaviside": lambda op, x, y: op.Where(
+        op.Equal(x, number(x, 0)), y, op.Max(op.Sign(x), number(x, 0))
+    ),
+}
+
+
+def _pair(name: str) -> None:
+    @importer(f"ops.{name}", doc=f"{OPS}/numpy")
+    def function(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+        return PAIRS[name](op, *together(node, op, x1, x2, floats=True))
+
+
+for _type in PAIRS:
+    _pair(_type)
 
 
 @importer("ops.NanToNum", doc=f"{OPS}/numpy")

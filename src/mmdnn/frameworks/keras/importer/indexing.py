@@ -160,6 +160,48 @@ def diagonal(node: ImportedNode, op: Op, x: Value, *, offset: int, axis1: int, a
     return op.Transpose(y, perm=[*range(1, rank(y)), 0])
 
 
+@importer("ops.Trace", doc=NUMPY)
+def trace(node: ImportedNode, op: Op, x: Value, *, offset: int, axis1: int, axis2: int) -> Value:
+    found = diagonal(node, op, x, offset=offset, axis1=axis1, axis2=axis2)
+    return op.ReduceSum(found, [-1], keepdims=0)
+
+
+@importer("ops.Rot90", doc=NUMPY)
+def rot90(node: ImportedNode, op: Op, x: Value, *, k: int, axes: Any) -> Value:
+    """From the first axis towards the second, a quarter at a time."""
+    one, other = (node.axis(int(axis), x) for axis in axes)
+    perm = list(range(rank(x)))
+    perm[one], perm[other] = other, one
+    for _ in range(int(k) % 4):
+        x = op.Transpose(_flipped(op, x, [other]), perm=perm)
+    return op.Identity(x)
+
+
+@importer("ops.Digitize", doc=NUMPY)
+def digitize(node: ImportedNode, op: Op, x: Value, bins: Any) -> Value:
+    return op.Cast(below(op, x, bins), to=KINDS["int32"])
+
+
+def below(op: Op, x: Value, edges: Any) -> Value:
+    """How many edges are not above a number."""
+    x = (
+        x
+        if x.dtype is not None and x.dtype.is_floating_point()
+        else op.Cast(x, to=KINDS["float32"])
+    )
+    if not isinstance(edges, Value):
+        edges = np.asarray(edges, (x.dtype or ir.DataType.FLOAT).numpy())
+    above = op.GreaterOrEqual(op.Unsqueeze(x, [rank(x)]), edges)
+    return op.ReduceSum(op.Cast(above, to=KINDS["int64"]), [rank(x)], keepdims=0)
+
+
+@importer("ops.MultiHot", doc=f"{OPS}/nn", unused="sparse axis")
+def multi_hot(node: ImportedNode, op: Op, x: Value, *, num_classes: int, dtype: Any) -> Value:
+    kind = KINDS.get(str(dtype or "float32"), ir.DataType.FLOAT).numpy()
+    axis = 1 if rank(x) > 1 else 0
+    return op.ReduceMax(hot(op, x, int(num_classes), -1, kind), [axis], keepdims=0)
+
+
 @importer("ops.ZerosLike", "ops.OnesLike", doc=NUMPY)
 def zeros_like(node: ImportedNode, op: Op, x: Value, *, dtype: Any) -> Value:
     kind = KINDS.get(str(dtype), x.dtype) if dtype else x.dtype

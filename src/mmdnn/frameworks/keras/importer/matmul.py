@@ -158,6 +158,20 @@ def einsum(node: ImportedNode, op: Op, *operands: Value, subscripts: str) -> Val
     return op.Einsum(*operands, equation=subscripts)
 
 
+@importer("ops.Inner", "ops.Vdot", doc=f"{OPS}/numpy")
+def inner(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+    """Over the last axis of both; Vdot's are vectors."""
+    x, y = together(node, op, x1, x2)
+    if node.layer.type == "ops.Vdot":
+        x, y = op.Reshape(x, [-1]), op.Reshape(y, [-1])
+    return _tensordot(op, x, y, [rank(x) - 1], [rank(y) - 1])
+
+
+@importer("ops.Det", doc=f"{OPS}/linalg")
+def det(node: ImportedNode, op: Op, x: Value) -> Value:
+    return op.Det(x)
+
+
 @importer("ops.Outer", doc=f"{OPS}/numpy")
 def outer(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
     x, y = together(node, op, x1, x2)

@@ -170,6 +170,16 @@ def batch_norm(
     return y if offset is None else op.Add(y, spread(offset))
 
 
+@importer("ops.LayerNorm", doc=f"{OPS}/nn", unused="rms_scaling")
+def layer_norm(
+    node: ImportedNode, op: Op, x: Value, gamma: Any = None, beta: Any = None, *,
+    axis: Any, epsilon: float,
+) -> Value:  # fmt: skip
+    y = standardized(op, x, _axes(node, axis, x), 1e-7 if epsilon is None else epsilon)
+    y = y if gamma is None else op.Mul(y, gamma)
+    return y if beta is None else op.Add(y, beta)
+
+
 @importer("ops.RMSNorm", doc=f"{OPS}/nn")
 def rms_norm(
     node: ImportedNode, op: Op, x: Value, scale: Any = None, *, axis: Any, epsilon: float

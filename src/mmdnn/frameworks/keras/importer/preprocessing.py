@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.keras.importer.dtypes import KINDS
 from mmdnn.frameworks.keras.importer.elementwise import number
-from mmdnn.frameworks.keras.importer.indexing import hot
+from mmdnn.frameworks.keras.importer.indexing import below, hot
 from mmdnn.frameworks.keras.importer.table import LAYERS, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, known, rank
 
@@ -87,22 +87,11 @@ def discretization(
     """How many boundaries are not above a number."""
     if bin_boundaries is None:
         node.refuse("it has no boundaries: it was not adapted")
-    x = (
-        x
-        if x.dtype is not None and x.dtype.is_floating_point()
-        else op.Cast(x, to=KINDS["float32"])
-    )
-    edges = np.asarray(bin_boundaries, (x.dtype or ir.DataType.FLOAT).numpy())
-    above = op.GreaterOrEqual(op.Unsqueeze(x, [rank(x)]), edges)
-    count = op.ReduceSum(op.Cast(above, to=KINDS["int64"]), [rank(x)], keepdims=0)
-    said = node.config.get("dtype")
-    kind = (
-        KINDS["int32"]
-        if said in (None, "int32", "float32")
-        else KINDS.get(str(said), KINDS["int64"])
-    )
-    count = op.Cast(count, to=kind) if output_mode == "int" else count
-    return coded(node, op, count, output_mode, len(edges) + 1)
+    count = below(op, x, bin_boundaries)
+    if output_mode == "int":
+        said = str(node.config.get("dtype") or "int32")
+        return op.Cast(count, to=KINDS.get(said.replace("float32", "int32"), KINDS["int64"]))
+    return coded(node, op, count, output_mode, len(bin_boundaries) + 1)
 
 
 @importer(

@@ -43,6 +43,24 @@ for _name, _onnx in {
 _reduction("Mean", "ReduceMean", floats=True)
 
 
+def _without_nan(name: str, onnx: str, fill: float) -> None:
+    @importer(f"ops.{name}", doc=NUMPY)
+    def function(node: ImportedNode, op: Op, x: Value, *, axis: Any, keepdims: Any) -> Value:
+        y = op.Where(op.IsNaN(x), number(x, fill), x)
+        found = reduced(node, op, onnx, y, axis, keepdims)
+        if name != "Nanmean":
+            return found
+        count = reduced(node, op, onnx, op.Not(op.IsNaN(x)), axis, keepdims)
+        return op.Div(found, op.Cast(count, to=x.dtype))
+
+
+_without_nan("Nansum", "ReduceSum", 0)
+_without_nan("Nanmean", "ReduceSum", 0)
+_without_nan("Nanprod", "ReduceProd", 1)
+_without_nan("Nanmax", "ReduceMax", -np.inf)
+_without_nan("Nanmin", "ReduceMin", np.inf)
+
+
 @importer("ops.Prod", doc=NUMPY, unused="dtype")
 def prod(node: ImportedNode, op: Op, x: Value, *, axis: Any, keepdims: Any) -> Value:
     return reduced(node, op, "ReduceProd", x, axis, keepdims)
@@ -128,13 +146,10 @@ def moments(node: ImportedNode, op: Op, x: Value, *, axes: Any, keepdims: Any) -
 @importer("ops.Norm", doc=f"{OPS}/linalg")
 def norm(node: ImportedNode, op: Op, x: Value, *, ord: Any, axis: Any, keepdims: Any) -> Value:  # noqa: A002
     axes = axes_of(node, axis, x)
-    kinds = {
-        None: "ReduceL2",
-        2: "ReduceL2",
-        1: "ReduceL1",
-        "fro": "ReduceL2",
-        "euclidean": "ReduceL2",
-    }
+    if ord == "inf" or (isinstance(ord, float) and np.isinf(ord)):
+        return op.ReduceMax(op.Abs(x), axes, keepdims=int(bool(keepdims)))
+    lengths = dict.fromkeys((None, 2, "fro", "euclidean"), "ReduceL2")
+    kinds: dict[Any, str] = {**lengths, 1: "ReduceL1"}
     if ord not in kinds or (ord not in (None, "fro") and len(axes) > 1):
         node.refuse(f"its order is {ord}")
     return op[kinds[ord]](x, axes, keepdims=int(bool(keepdims)))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.keras.importer.convolution import padding_of
-from mmdnn.frameworks.keras.importer.elementwise import number
+from mmdnn.frameworks.keras.importer.elementwise import arctan2, number
 from mmdnn.frameworks.keras.importer.layout import FIRST
 from mmdnn.frameworks.keras.importer.table import LAYERS, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, known, rank
@@ -55,7 +55,7 @@ def _by_mode(node: ImportedNode, op: Op, mode: str, parts: dict[str, Value]) -> 
     if mode == "stft":
         return op.Concat(parts["real"], parts["imag"], axis=2)
     if mode == "angle":
-        node.refuse("its mode is angle")
+        return arctan2(node, op, parts["imag"], parts["real"])
     power = op.Add(*(op.Mul(part, part) for part in parts.values()))
     if mode == "psd":
         middle = op.Slice(power, [1], [-1], [2])
