@@ -34,9 +34,9 @@ from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Source
 from mmdnn.verify import conversion
+from mmdnn.verify.check import Check
 from mmdnn.verify.compare import difference
 from mmdnn.verify.comparison import compared
-from mmdnn.verify.conversion import Check
 from mmdnn.verify.feeds import Feeds, Filler, Sizes
 from mmdnn.verify.kinds import KINDS
 from mmdnn.verify.report import Report

@@ -24,7 +24,7 @@ from mmdnn.verify import proof as proofs
 from mmdnn.verify.proof import Proof
 
 if TYPE_CHECKING:
-    from mmdnn.verify import conversion
+    from mmdnn.verify.check import Check
     from mmdnn.verify.compare import Tolerance
     from mmdnn.verify.report import Report
 
@@ -66,6 +66,7 @@ class Request:
         require: What must be proved at least: "engines", "reference" or "written".
         inputs: Inputs of one's own to compare with, by name.
         feeds: How many further random inputs are wanted.
+        closely: Whether the report is to show elements of each layer, and what was fed.
         clobber: Whether files that are there already are replaced, else refused.
         progress: Told how far the work is.
     """
@@ -79,17 +80,18 @@ class Request:
     require: Proof | str | None = None
     inputs: Mapping[str, np.ndarray] | None = None
     feeds: int = 0
+    closely: bool = False
     clobber: bool = True
     progress: Silent = field(default_factory=Silent)
 
     @property
-    def check(self) -> conversion.Check:
+    def check(self) -> Check:
         """How it is to be proved."""
-        from mmdnn.verify import conversion
+        from mmdnn.verify.check import Check
         from mmdnn.verify.feeds import Feed
 
         given = Feed("the user's own", dict(self.inputs)) if self.inputs else None
-        return conversion.Check(self.tolerance, given, self.feeds, options=self.options)
+        return Check(self.tolerance, given, self.feeds, options=self.options, closely=self.closely)
 
 
 class Converting(Reading, total=False):
@@ -105,6 +107,7 @@ class Converting(Reading, total=False):
     require: Proof | str | None
     inputs: Mapping[str, np.ndarray] | None
     feeds: int
+    closely: bool
     clobber: bool
     progress: Silent
 
@@ -286,6 +289,7 @@ class Comparing(TypedDict, total=False):
         tolerance: What floats may differ by.
         inputs: Inputs of one's own to compare with, by the first model's names.
         feeds: How many further random inputs are wanted.
+        closely: Whether the report is to show elements of each layer, and what was fed.
         progress: Told how far the work is.
     """
 
@@ -297,6 +301,7 @@ class Comparing(TypedDict, total=False):
     tolerance: Tolerance | None
     inputs: Mapping[str, np.ndarray] | None
     feeds: int
+    closely: bool
     progress: Silent
 
 
@@ -325,12 +330,14 @@ def compare(a: Files, b: Files, **asked: Unpack[Comparing]) -> Report:
     ]
     for side in two:
         _check_trust(side, trust=asked.get("trust", False))
-    from mmdnn.verify import comparison, conversion
+    from mmdnn.verify import comparison
+    from mmdnn.verify.check import Check
     from mmdnn.verify.feeds import Feed
 
     given = Feed("the user's own", dict(asked.get("inputs") or {}))
     fed = given if given.values else None
-    check = conversion.Check(asked.get("tolerance"), fed, asked.get("feeds", 0))
+    more, closely = asked.get("feeds", 0), asked.get("closely", False)
+    check = Check(asked.get("tolerance"), fed, more, closely=closely)
     steps, progress = asked.get("steps"), asked.get("progress")
     return comparison.compared(two[0], two[1], check, steps=steps, progress=progress)
 

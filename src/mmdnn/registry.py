@@ -192,6 +192,11 @@ def detect(files: Sequence[Path]) -> tuple[Framework, Source] | None:
     return None
 
 
+def belongs(files: Sequence[Path]) -> bool:
+    """Whether these are all the files of one model of a framework."""
+    return any(each.arrange(files) is not None for each in _candidates())
+
+
 def check_one_of_a_kind(files: Sequence[Path], framework: Framework) -> None:
     """Refuse files that would be a model's if there were one less of a kind.
 

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from mmdnn import MismatchError
+from mmdnn.cli.layers import show
 from mmdnn.verify.compare import Difference
 from mmdnn.verify.proof import Proof
 from mmdnn.verify.report import Layer, Report
@@ -105,9 +106,9 @@ def test_the_table():
         layer("b", BAD, "fc"),
         layer("c", BAD, verdict=Verdict.CARRIED),
     ]
-    report(*layers, notes=("a note",)).show(Console(file=out, width=120))
+    show(report(*layers, notes=("a note",)), Console(file=out, width=130))
     text = out.getvalue()
     assert "conv[1]" in text
     assert "fc: b" in text
-    assert "1.00e-06" in text
+    assert "1.0e-06" in text
     assert all(word in text for word in ("yes", "no", "carried", "a note", "10.0%"))

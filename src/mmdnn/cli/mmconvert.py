@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from mmdnn.cli import arguments, command, proving
+from mmdnn.errors import MismatchError, UsageError
 
 EXAMPLES = """
   mmconvert net.prototxt net.caffemodel -om net.onnx
@@ -59,6 +60,7 @@ def parser() -> arguments.Parser:
     made.flag(check, "--noVerify", action="store_true", help="do not run and compare the two")
     proving.add(made, check)
     proving.add_require(made, check)
+    proving.add_report(made, check)
     made.flag(
         check,
         "--keep",
@@ -76,6 +78,8 @@ def work(args: Namespace) -> dict[str, Any]:
     from mmdnn.cli import words
     from mmdnn.ir import preprocessing
 
+    if args.report and args.noVerify:
+        raise UsageError("--report shows the comparison, and --noVerify leaves it out")
     given = arguments.paths(*args.files, args.inputNetwork, args.inputWeight)
     opened = arguments.opened(args, given, args.srcFramework)
     named = registry.framework(args.dstFramework) if args.dstFramework else None
@@ -90,10 +94,16 @@ def work(args: Namespace) -> dict[str, Any]:
         require=args.require,
         inputs=proving.inputs(args, lambda: opened),
         feeds=args.feeds,
+        closely=bool(args.report),
         clobber=not args.noClobber,
         progress=progress.bars(),
     )
-    result = api.convert_opened(opened, to, target, request)
+    try:
+        result = api.convert_opened(opened, to, target, request)
+    except MismatchError as error:
+        proving.write_report(args, error.report)
+        raise
+    proving.write_report(args, result.report)
     command.say(args, *words.saved(to, result.paths, target, words.temporaries()), words.REMOVED)
     if result.preprocessing is not None:
         command.say(args, *preprocessing.sentences(result.preprocessing))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mmdnn.api import Result
     from mmdnn.opening import Opened
+    from mmdnn.verify.report import Report
 
 
 def add(parser: Parser, group: Any) -> None:
@@ -43,6 +44,29 @@ def add(parser: Parser, group: Any) -> None:
         metavar="N",
         help="compare on so many further random inputs",
     )
+
+
+def add_report(parser: Parser, group: Any) -> None:
+    """Add the flag that writes what was found as a page."""
+    parser.flag(
+        group,
+        "--report",
+        metavar="FILE.html",
+        help="write what was found as one page, with plots and every layer, to be opened in a browser",
+    )
+
+
+def write_report(args: Namespace, report: Report | None) -> None:
+    """Write the page that was asked for."""
+    if not args.report or report is None:
+        return
+    from mmdnn.outputs import outputs
+    from mmdnn.verify.page import page
+
+    with outputs() as place:
+        text = page(report)
+        place(args.report).write_bytes(text.encode("utf-8", "backslashreplace"))
+    command.say(args, f"The report is saved as [{args.report}].")
 
 
 def add_require(parser: Parser, group: Any, then: str = "end with 3, and leave nothing") -> None:

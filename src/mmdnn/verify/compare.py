@@ -56,6 +56,9 @@ class Difference:
         excess: Which part of what is allowed the worst element uses; infinite for what no tolerance
             covers, such as shapes.
         rms: Root mean square of the source's finite values.
+        mean: Mean of the error, the target's value less the source's, among elements finite on both
+            sides.
+        variance: Its variance.
     """
 
     reason: str = ""
@@ -64,6 +67,8 @@ class Difference:
     cosine: float = 1.0
     excess: float = 0.0
     rms: float = 0.0
+    mean: float = 0.0
+    variance: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -99,7 +104,7 @@ def difference(
 def apart(reason: str) -> Difference:
     """A difference that no tolerance covers."""
     nan = float("nan")
-    return Difference(reason, nan, nan, nan, float("inf"))
+    return Difference(reason, nan, nan, nan, float("inf"), mean=nan, variance=nan)
 
 
 def is_float(array: np.ndarray) -> bool:
@@ -113,14 +118,16 @@ def _exact(source: np.ndarray, target: np.ndarray) -> Difference:
         return Difference()
     numbers = source.dtype.kind in "iub"
     place = _place(wrong)
-    gap = np.abs(source.astype(float) - target.astype(float)) if numbers else wrong.astype(float)
+    gap = target.astype(float) - source.astype(float) if numbers else wrong.astype(float)
     return Difference(
         f"{int(wrong.sum())} of {source.size} elements differ, first at {place}: "
         f"{source[place]!s} became {target[place]!s}",
-        max_abs=float(gap.max()),
+        max_abs=float(np.abs(gap).max()),
         max_rel=float("inf"),
         cosine=_Sums(source.astype(float), target.astype(float)).cosine if numbers else 0.0,
         excess=float("inf"),
+        mean=float(gap.mean()),
+        variance=float(gap.var()),
     )
 
 
@@ -134,10 +141,13 @@ class _Sums:
         count: How many there are.
         errors: The largest error of each block.
         relative: The largest error relative to the source's element.
+        gaps: The sum of the errors, with their signs.
+        squares: The sum of their squares.
     """
 
     def __init__(self, source: np.ndarray, target: np.ndarray) -> None:
         self.source = self.target = self.product = self.relative = 0.0
+        self.gaps = self.squares = 0.0
         self.count = 0
         self.errors: list[float] = []
         for _, was, now in _blocks(source, target):
@@ -153,9 +163,12 @@ class _Sums:
         self.target += sums[1]
         self.product += sums[2]
         self.count += was.size
-        error = np.abs(was - now)
+        gap = now - was
+        error = np.abs(gap)
         self.errors.append(float(error.max(initial=0.0)))
         if self.errors[-1]:
+            self.gaps += float(np.sum(gap).real)
+            self.squares += _dot(error, error)
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 error /= np.abs(was)
             self.relative = max(self.relative, float(error[np.isfinite(error)].max(initial=0.0)))
@@ -163,6 +176,14 @@ class _Sums:
     @property
     def error(self) -> float:
         return max(self.errors, default=0.0)
+
+    @property
+    def mean(self) -> float:
+        return self.gaps / self.count if self.count else 0.0
+
+    @property
+    def variance(self) -> float:
+        return max(self.squares / self.count - self.mean**2, 0.0) if self.count else 0.0
 
     @property
     def rms(self) -> float:
@@ -201,7 +222,8 @@ def _close(source: np.ndarray, target: np.ndarray, tolerance: Tolerance) -> Diff
         was, now = (_wide(np.asarray(array[place]))[()] for array in (source, target))
         gap = abs(was - now)
         reason = f"off by {gap:.3g} at {where}: {was:.7g} became {now:.7g}"
-    return Difference(reason, sums.error, sums.relative, sums.cosine, excess, sums.rms)
+    figures = (sums.error, sums.relative, sums.cosine, excess, sums.rms, sums.mean, sums.variance)
+    return Difference(reason, *figures)
 
 
 def _unraveled(place: int, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:

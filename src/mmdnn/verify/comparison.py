@@ -14,8 +14,8 @@ from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.shapes import closed
 from mmdnn.verify import decisions, graphs, layouts, opinions, run, runners
+from mmdnn.verify.check import Check
 from mmdnn.verify.compare import Tolerance
-from mmdnn.verify.conversion import Check
 from mmdnn.verify.proof import level
 from mmdnn.verify.report import Report
 from mmdnn.verify.runners import Runner
@@ -87,9 +87,8 @@ def _settled(
             source,
             result,
             model,
-            tolerance=check.tolerance,
+            check,
             progress=progress,
-            more=check.feeds,
             now=now if source is found and result is target else None,
         ),
         model=model,

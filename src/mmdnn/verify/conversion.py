@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from mmdnn.progress import Silent
 from mmdnn.registry import Framework, Source
 from mmdnn.shapes import closed, slip
 from mmdnn.verify import environments, layouts, opinions, run, runners
-from mmdnn.verify.compare import Tolerance
+from mmdnn.verify.check import Check
 from mmdnn.verify.feeds import Feed, has_free_batch
-from mmdnn.verify.proof import Proof, Runs, level
+from mmdnn.verify.proof import Runs, level
 from mmdnn.verify.report import Report
 from mmdnn.verify.runners import Runner
 
@@ -32,30 +32,6 @@ SOURCE_CODE = (
 FIXED = "The result takes no other batch than its files say, and is compared with that."
 
 Verdict = tuple[Report | None, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """How a conversion is to be proved.
-
-    Attributes:
-        tolerance: What floats may differ by.
-        given: Inputs of the user's own, fed first.
-        feeds: How many further random inputs are wanted.
-        require: What must be proved at least.
-        options: What the target's exporter was told.
-    """
-
-    tolerance: Tolerance | None = None
-    given: Feed | None = None
-    feeds: int = 0
-    require: Proof | None = None
-    shapes: Mapping[str, tuple[int, ...]] | None = None
-    options: Mapping[str, str] | None = None
-
-    def as_written(self, to: Framework, model: ir.Model) -> Callable[[Runner], Runner]:
-        """What makes of a runner of the files written one with the model's own layouts."""
-        return lambda runner: layouts.as_written(runner, to, model, self.options)
 
 
 @contextmanager
@@ -171,7 +147,10 @@ def _settled(
     asked = model, check.shapes, check.given
     found = run.run_source(layouts.of_opened(opened, model), *asked)
     fed = replace(found.feed, values=apply(steps, found.feed.values))
-    around = check.as_written(to, model)
+
+    def around(runner: Runner) -> Runner:
+        return layouts.as_written(runner, to, model, check.options)
+
     runner, now, notes = runners.of_result(to, staged, fed, around)
     told = (FIXED,) if check.shapes is not None else ()
     said = _remarks(to, staged, fed) if runner.kind is Runs.ENGINE else ()
@@ -188,8 +167,7 @@ def _settled(
 
     def compare(source: run.Found, result: Runner) -> Report:
         given = now if source is found and result is target else None
-        how: Any = {"tolerance": check.tolerance, "progress": progress, "more": check.feeds}
-        return run.verify(source, result, model, now=given, **how)
+        return run.verify(source, result, model, check, progress=progress, now=given)
 
     return opinions.settle(
         found,

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmdnn.errors import MismatchError
+from mmdnn.verify.closeup import Closeup
 from mmdnn.verify.compare import Difference
 from mmdnn.verify.proof import WORDS, Proof
 from mmdnn.verify.verdicts import Verdict
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-
 LEAST = 0.001
 """A smaller part of the tolerance is not told from another."""
+
+FIGURES = {
+    "max": "{:.1e}",
+    "mean": "{:.1e}",
+    "variance": "{:.1e}",
+    "relative": "{:.1e}",
+    "cosine": "{:.7f}",
+    "tolerance": "{:.1%}",
+}
+"""What is told of each layer's error, and how it is written."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Layer:
         verdict: What is known of it.
         why: Why the verdict is not a plain yes, in words.
         is_output: Whether it is an output of the model.
+        closeup: Its elements there, where that was asked for.
     """
 
     value: str
@@ -46,6 +54,27 @@ class Layer:
     verdict: Verdict = Verdict.YES
     why: str = ""
     is_output: bool = False
+    closeup: Closeup | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, and its value's where that is another."""
+        return self.value if self.name in ("", self.value) else f"{self.name}: {self.value}"
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Its error by the names of `FIGURES`; mean and variance are of errors with their signs."""
+        gap = self.difference
+        found = (gap.max_abs, gap.mean, gap.variance, gap.max_rel, gap.cosine, gap.excess)
+        return dict(zip(FIGURES, found, strict=True))
+
+    @property
+    def written(self) -> dict[str, str]:
+        """Its figures in a few digits; a dash for what is no number."""
+        return {
+            name: FIGURES[name].format(x) if math.isfinite(x) else "-"
+            for name, x in self.figures.items()
+        }
 
     def __str__(self) -> str:
         name = self.name if self.name == self.value else f"{self.name}, value '{self.value}'"
@@ -71,6 +100,7 @@ class Report:
         faults: Differences that stand in no layer: outputs that one side lacks, nodes whose difference an
             input to them shows.
         hint: The one command that would prove more; "" where there is none.
+        picture: The first picture that was fed, as PNG, where that was asked for.
     """
 
     source: str
@@ -85,6 +115,7 @@ class Report:
     differences: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     hint: str = ""
+    picture: bytes = b""
 
     @property
     def ok(self) -> bool:
@@ -187,8 +218,11 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report as plain types for `json.dumps`; what is not finite becomes a string."""
         plain = asdict(self)
+        del plain["picture"]
         for layer, found in zip(plain["layers"], self.layers, strict=True):
             layer["ok"] = found.verdict is not Verdict.NO
+            if found.closeup is None:
+                del layer["closeup"]
         first = self.first_fault
         figures = {
             "ok": self.ok,
@@ -202,37 +236,8 @@ class Report:
         }
         return dict(_plain(figures | plain))
 
-    def show(self, console: Console) -> None:
-        """Print the table of all layers, and the summary."""
-        from rich.table import Table
-
-        table = Table(title=f"{self.source} and {self.target}", title_justify="left")
-        for heading in ("layer", "type", "shape"):
-            table.add_column(heading, overflow="fold")
-        for heading in ("max abs", "tolerance", "cosine", "agrees"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for layer in self.layers:
-            table.add_row(*_row(layer), style=_STYLES.get(layer.verdict))
-        console.print(table)
-        for note in (*self.notes, *self.differences):
-            console.print(note, markup=False, highlight=False)
-        style = "bold red" if not self.ok else "green" if self.proof else "yellow"
-        console.print(self.summary(), style=style, markup=False, highlight=False, soft_wrap=True)
-
 
 _OPEN = frozenset({Verdict.UNTESTED, Verdict.UNDECIDED})
-_STYLES = {Verdict.NO: "bold red", Verdict.UNDECIDED: "yellow", Verdict.UNTESTED: "yellow"}
-
-
-def _row(layer: Layer) -> list[Any]:
-    from rich.text import Text
-
-    found = layer.difference
-    name = layer.value if layer.name in ("", layer.value) else f"{layer.name}: {layer.value}"
-    shape = "x".join(map(str, layer.shape)) or "scalar"
-    used = f"{found.excess:.1%}" if math.isfinite(found.excess) else "-"
-    figures = [f"{found.max_abs:.2e}", used, f"{found.cosine:.7f}"]
-    return [Text(name), Text(layer.type), shape, *figures, str(layer.verdict)]
 
 
 def _count(layers: tuple[Layer, ...]) -> str:

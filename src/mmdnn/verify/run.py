@@ -14,7 +14,7 @@ from mmdnn.ir import layout
 from mmdnn.ir.sequences import lengths_name
 from mmdnn.progress import Silent
 from mmdnn.verify.arbiter import WITHIN
-from mmdnn.verify.compare import Tolerance
+from mmdnn.verify.check import Check
 from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds, how_to_size
 from mmdnn.verify.proof import Runs
 from mmdnn.verify.report import Layer, Report
@@ -22,6 +22,7 @@ from mmdnn.verify.runners import NothingRunsError, Runner, sentence
 from mmdnn.verify.spill import spilled
 from mmdnn.verify.tables import inputs
 from mmdnn.verify.tally import Tally
+from mmdnn.verify.thumbnail import thumbnail
 from mmdnn.verify.verdicts import Verdict
 
 Arrays = Mapping[str, np.ndarray]
@@ -131,10 +132,9 @@ def verify(
     found: Found,
     target: Runner,
     model: ir.Model,
+    check: Check = Check(),  # noqa: B008 - it never changes
     *,
-    tolerance: Tolerance | None = None,
     progress: Silent | None = None,
-    more: int = 0,
     now: Arrays | None = None,
 ) -> Report:
     """Run the target on what the source is run on, and compare every layer both know.
@@ -143,20 +143,19 @@ def verify(
         found: The source, which runs.
         target: What runs the other model.
         model: The source's IR: the order of the layers, their names, its outputs.
-        tolerance: For floats.
+        check: How they are compared.
         progress: Told of each run.
-        more: How many further random feeds are wanted.
         now: What the target gave for the source's first feed, where it has run on it.
 
     Raises:
         MismatchError: The target cannot be run on what the source takes.
     """
-    comparison = _Comparison(found, target, model, tolerance)
+    comparison = _Comparison(found, target, model, check)
     begun = time.monotonic()
     comparison.coverage.add(found.values)
     first = next(target.each([found.feed.values])) if now is None else now
     comparison.add(found.feed, spilled(found.values), first)
-    todo = comparison.usual(more)
+    todo = comparison.usual(check.feeds)
     refused = comparison.run(todo, progress or Silent())
     if any(feed.is_batch for feed in refused):
         comparison.run(comparison.one_by_one(), progress or Silent())
@@ -167,14 +166,13 @@ def verify(
 class _Comparison:
     """Two models that run, fed with the same."""
 
-    def __init__(
-        self, found: Found, target: Runner, model: ir.Model, tolerance: Tolerance | None
-    ) -> None:
+    def __init__(self, found: Found, target: Runner, model: ir.Model, check: Check) -> None:
         self.found = found
         self.target = target
         self.model = model
         overwrites = found.runner.overwrites or target.overwrites
-        self.tally = Tally(model, tolerance, overwrites=overwrites)
+        self.closely = check.closely
+        self.tally = Tally(model, check.tolerance, overwrites=overwrites, closely=self.closely)
         self.coverage = self.tally.coverage
         self.varying = self.coverage.varying
         self.only: tuple[set[str], set[str]] = (set(), set())
@@ -256,6 +254,7 @@ class _Comparison:
         """What was found."""
         layers = self.tally.layers()
         known = {layer.value for layer in layers}
+        picture = thumbnail(self.found.feed.values) if self.closely else b""
         lost = [name for name in self.tally.outputs if name in self.only[0] - known]
         return Report(
             source=self.found.runner.title,
@@ -266,6 +265,7 @@ class _Comparison:
             only_target=tuple(sorted(self.only[1])),
             notes=tuple(dict.fromkeys((*self.notes, *map(_inner, filter(_is_inner, layers))))),
             faults=tuple(f"the result does not have the output '{name}'" for name in lost),
+            picture=picture,
         )
 
 

@@ -12,6 +12,7 @@ from mmdnn.ir import LAYER, TYPE
 from mmdnn.ir.sequences import lengths_name
 from mmdnn.verify import padding
 from mmdnn.verify.arbiter import Judgement, judge, origin
+from mmdnn.verify.closeup import closeup
 from mmdnn.verify.compare import Difference, Tolerance, difference
 from mmdnn.verify.coverage import Coverage
 from mmdnn.verify.exact import Exact
@@ -30,14 +31,18 @@ class Tally:
         model: The IR: the order of the layers, their names, its outputs.
         tolerance: For floats.
         overwrites: Whether an engine may give values as they were when it had written over them.
+        closely: Whether the elements of each layer are looked at, where it is worst.
 
     Attributes:
         coverage: What the inputs exercised.
         worst: The worst of each value so far.
     """
 
-    def __init__(self, model: ir.Model, tolerance: Tolerance | None, *, overwrites: bool) -> None:
+    def __init__(
+        self, model: ir.Model, tolerance: Tolerance | None, *, overwrites: bool, closely: bool
+    ) -> None:
         self.model = model
+        self.closely = closely
         self.tolerance = tolerance
         self.overwrites = overwrites
         self.strict = tolerance in (None, Tolerance())
@@ -90,7 +95,7 @@ class Tally:
             found = Judgement(Verdict.NO, gap.reason or f"cosine {gap.cosine:.4f}")
         layer = self._layer(name, was[name], gap, feed, found)
         if name not in self.worst or _rank(layer) > _rank(self.worst[name]):
-            self.worst[name] = layer
+            self._keep(layer, was[name], now[name])
 
     def _blame(self, name: str, sides: tuple[Arrays, Arrays], feed: Feed, *, deep: bool) -> None:
         """Find the layer that began what this one amplified."""
@@ -100,7 +105,11 @@ class Tally:
         value, why = begun
         was, now = (side[value] for side in sides)
         gap = difference(was, now, self.tolerance)
-        self.worst[value] = self._layer(value, was, gap, feed, Judgement(Verdict.NO, why))
+        self._keep(self._layer(value, was, gap, feed, Judgement(Verdict.NO, why)), was, now)
+
+    def _keep(self, layer: Layer, was: np.ndarray, now: np.ndarray) -> None:
+        seen = closeup(np.asarray(was), np.asarray(now)) if self.closely else None
+        self.worst[layer.value] = replace(layer, closeup=seen)
 
     def _layer(
         self, name: str, value: np.ndarray, gap: Difference, feed: Feed, found: Judgement
