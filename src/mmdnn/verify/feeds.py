@@ -276,14 +276,12 @@ def _indices(
 def _regions(drawn: np.ndarray, fed: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows of two corners, maybe behind a picture's number: of the first one, inside and beside it."""
     side = max((array.shape[-1] for array in fed.values() if array.ndim == 4), default=16)
-    ahead = drawn.shape[1] - 4
+    ahead = drawn.shape[-1] - 4
     with np.errstate(all="ignore"):
-        corners = side * (np.abs(np.nan_to_num(drawn[:, ahead:].astype(np.float64))) % 1.25)
-    low, high = (
-        np.minimum(corners[:, :2], corners[:, 2:]),
-        np.maximum(corners[:, :2], corners[:, 2:]),
-    )
-    return np.concatenate([np.zeros((len(drawn), ahead)), low, high], 1).astype(drawn.dtype)
+        corners = side * (np.abs(np.nan_to_num(drawn[..., ahead:].astype(np.float64))) % 1.25)
+    pairs = np.sort(corners.reshape(*drawn.shape[:-1], 2, 2), axis=-2)
+    numbers = np.zeros((*drawn.shape[:-1], ahead))
+    return np.concatenate([numbers, pairs.reshape(corners.shape)], -1).astype(drawn.dtype)
 
 
 def _fill(

@@ -31,8 +31,8 @@ def regions(model: ir.Model) -> list[str]:
         str(value.name)
         for value in inputs(model)
         if value.shape is not None
-        and len(value.shape) == 2
-        and value.shape[1] in (4, 5)
+        and len(value.shape) in (2, 3)
+        and value.shape[-1] in (4, 5)
         and any(place == 1 and "roi" in node.op_type.lower() for node, place in value.uses())
     ]
 

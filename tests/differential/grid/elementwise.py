@@ -30,7 +30,7 @@ BOUNDED: dict[str, Any] = {
     "Acos": lambda x: np.tanh(x) * 0.9,
     "Asin": lambda x: np.tanh(x) * 0.9,
     "Atanh": lambda x: np.tanh(x) * 0.9,
-    "Acosh": lambda x: np.abs(x) + 1.2,
+    "Acosh": lambda x: x + 1.2,
     "Log": lambda x: np.abs(x) + 0.1,
     "Sqrt": np.abs,
     "Reciprocal": lambda x: np.abs(x) + 0.5,

@@ -38,7 +38,7 @@ def is_whole(value: ir.Value) -> bool:
 
 
 SPELLED = {
-    "Acosh": "Log(x + Sqrt((x - 1) * (x + 1)))",
+    "Acosh": "Select(Less(x, 1), nan, Log(x + Sqrt((x - 1) * (x + 1))))",
     "Ceil": "-Floor(-x)",
     "Round": ROUNDED,
     "Sign": SIGN,
