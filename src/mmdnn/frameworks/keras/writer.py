@@ -18,7 +18,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import MissingExtraError
-from mmdnn.frameworks.keras import _legacy, _schema
+from mmdnn.frameworks.keras import _legacy, _schema, codegen
 from mmdnn.frameworks.keras.graph import Call, Layer, Model, Network, Tensor
 from mmdnn.frameworks.keras.reader.config import numbered
 from mmdnn.tensors import references
@@ -35,25 +35,37 @@ MODULES = {
 
 
 def write(
-    model: Model, target: Path, *, progress: Callable[[int], None] = lambda _size: None
+    model: Model,
+    target: Path,
+    *,
+    weights: Path | None = None,
+    progress: Callable[[int], None] = lambda _size: None,
 ) -> list[Path]:
-    """Write a model's file.
+    """Write a model's file, or its source code with the weights.
 
     Args:
         model: The network; its arrays are read one by one.
-        target: A path that ends with `.keras`, `.h5` or `.hdf5`.
+        target: A path that ends with `.keras`, `.h5` or `.hdf5`, or `.py`.
+        weights: The weights' file for a `.py`; beside it, with `.weights.h5`, unless given.
         progress: Told of the bytes of each array.
 
     Returns:
-        The file.
+        The files, the main one first.
 
     Raises:
         MissingExtraError: h5py is not installed.
+        UnsupportedError: The file cannot hold such a network.
     """
     try:
         import h5py
     except ImportError:
         raise MissingExtraError("h5py", "keras") from None
+    if target.suffix == ".py":
+        stored = weights or target.with_suffix(".weights.h5")
+        target.write_text(codegen.source(model, weights=stored.name), encoding="utf-8")
+        with h5py.File(stored, "w") as store:
+            _store(model.network, store, progress)
+        return [target, stored]
     if target.suffix.lower() != ".keras":
         with h5py.File(target, "w") as file:
             _legacy.write(model, file, progress)
@@ -67,8 +79,8 @@ def write(
             for name, data in texts.items():
                 archive.writestr(_member(name), json.dumps(data))
             member = archive.open(_member(arrays.name), "w", force_zip64=True)
-            with member, arrays.open("rb") as stored:
-                shutil.copyfileobj(stored, member, 1 << 22)
+            with member, arrays.open("rb") as data_set:
+                shutil.copyfileobj(data_set, member, 1 << 22)
     return [target]
 
 

@@ -112,4 +112,5 @@ def hardmax(node: ExportedNode, keras: Writer, x: Array, *, axis: int) -> Array:
         node.refuse("the size of the axis is not known")
     largest = keras.ops.Argmax(x, axis=front)
     kind = keras.named(x.dtype) if x.dtype is not None else None
-    return keras.ops.OneHot(largest, num_classes=size, axis=front, dtype=kind)
+    said = front if front < node.rank(x) - 1 else -1
+    return keras.ops.OneHot(largest, num_classes=size, axis=said, dtype=kind)

@@ -55,11 +55,23 @@ def unary(node: ExportedNode, keras: Writer, x: Array) -> Array:
 def binary(node: ExportedNode, keras: Writer, a: Array, b: Array) -> Array:
     if node.type == "Add" and (dense := _bias_of(node, keras, a, b) or _bias_of(node, keras, b, a)):
         return dense
+    if node.type in _MERGES and _merges(a, b):
+        return keras.layer(_BINARY[node.type], [a, b])
     if node.type == "Pow" and b.dtype != a.dtype and a.dtype is not None:
         number = keras.number(b)
         power = number if number is not None else keras.cast(keras.tensor(b), a.dtype)
         return keras.ops.Power(a, power)
     return keras.ops[_BINARY[node.type]](*operands(keras, a, b))
+
+
+_MERGES = {"Add", "Mul", "Sub", "Max", "Min", "Sum", "Mean"}
+"""Operators that are layers too, of tensors of one rank with a batch."""
+
+
+def _merges(*xs: Array) -> bool:
+    ranks = {x.rank for x in xs}
+    floats = all(x.tensor is not None and _is_float(x) for x in xs)
+    return floats and len(ranks) == 1 and (ranks.pop() or 0) > 1
 
 
 def operands(keras: Writer, a: Array, b: Array) -> list[object]:
@@ -115,6 +127,8 @@ _SEVERAL = {"Max": "Maximum", "Min": "Minimum", "Sum": "Add", "Mean": "Add"}
 
 @exporter(*_SEVERAL, doc="Sum")
 def several(node: ExportedNode, keras: Writer, *xs: Array) -> Array:
+    if len(xs) > 1 and _merges(*xs):
+        return keras.layer("Average" if node.type == "Mean" else _SEVERAL[node.type], list(xs))
     total = xs[0]
     for x in xs[1:]:
         total = keras.ops[_SEVERAL[node.type]](*operands(keras, total, x))

@@ -104,7 +104,9 @@ def one_hot(
     whole = keras.cast(indices, ir.DataType.INT32)
     front = keras.ops.Where(keras.ops.Less(whole, 0), keras.ops.Add(whole, count), whole)
     kind = keras.named(node.output.dtype or ir.DataType.FLOAT)
-    made = keras.ops.OneHot(front, num_classes=count, axis=node.front(axis, rank), dtype=kind)
+    place = node.front(axis, rank)
+    said = place if place < rank - 1 else -1
+    made = keras.ops.OneHot(front, num_classes=count, axis=said, dtype=kind)
     if (off, on) == (0, 1):
         return made
     return keras.ops.Add(keras.ops.Multiply(made, on - off), off)

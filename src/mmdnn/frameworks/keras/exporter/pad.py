@@ -13,6 +13,9 @@ Pads = Sequence[tuple[int, int]]
 
 def said(pads: Pads) -> Any:
     """Padding as a layer's parameter."""
+    numbers = {number for each in pads for number in each}
+    if len(numbers) == 1:
+        return numbers.pop()
     return [list(each) for each in pads] if len(pads) > 1 else list(pads[0])
 
 

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.keras.exporter.table import Array, ExportedNode, exporter, image
 from mmdnn.frameworks.keras.exporter.writer import Writer
 from mmdnn.ir.builder import Dimensions, dimensions
-from mmdnn.ir.sizes import is_of, trace
+from mmdnn.ir.sizes import Size, is_of, trace
 
 
 @exporter("Reshape", doc="Reshape", unused="allowzero")
@@ -94,18 +94,34 @@ def unsqueeze(node: ExportedNode, keras: Writer, x: Array, axes: Array) -> Array
 
 @exporter("Expand", doc="Expand")
 def expand(node: ExportedNode, keras: Writer, x: Array, _shape: Array) -> Array:
-    """By a product with ones: what is open is the input's own size."""
-    shape = _dims(node, 0)
-    rank = node.rank(x)
+    """By a sum with zeros, or a product with ones: what is open is the input's own size, or another's."""
+    shape, rank = _dims(node, 0), node.rank(x)
     padded = [*[1] * (len(shape) - rank), *(x.shape or ())]
+    wanted = trace(node.node.inputs[1])
+    kind = x.dtype or ir.DataType.FLOAT
+    if wanted is not None and len(wanted) == len(shape):
+        first = node.node.inputs[0]
+        own = [old == new for old, new in zip(padded, shape, strict=True)]
+        grows = [1 if same else size for same, size in zip(own, wanted, strict=True)]
+        if first is not None and any(not isinstance(size, int) for size in grows):
+            return _grown(keras, x, grows, kind)
     ones = [1 if old == new else new for old, new in zip(padded, shape, strict=True)]
     sizes = [size for size in ones if isinstance(size, int)]
     if len(sizes) < len(ones):
         node.refuse("it grows to a size that is not known")
     if x.dtype == ir.DataType.BOOL:
         return keras.ops.LogicalAnd(x, np.ones(sizes, np.bool_))
-    kind = (x.dtype or ir.DataType.FLOAT).numpy()
-    return keras.ops.Multiply(x, np.ones(sizes, kind))
+    return keras.ops.Multiply(x, np.ones(sizes, kind.numpy()))
+
+
+def _grown(keras: Writer, x: Array, sizes: list[Size], kind: ir.DataType) -> Array:
+    whole = ir.DataType.INT32 if kind == ir.DataType.BOOL else kind
+    zeros = keras.zeros(sizes, whole)
+    known = np.zeros([size if isinstance(size, int) else 1 for size in sizes], whole.numpy())
+    larger = keras.ops.Add(zeros, known) if known.size > 1 else zeros
+    if kind == ir.DataType.BOOL:
+        return keras.ops.LogicalOr(x, keras.ops.Cast(larger, dtype="bool"))
+    return keras.ops.Add(larger, x)
 
 
 @exporter("Tile", doc="Tile")

@@ -10,12 +10,17 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import UnsupportedError
+from mmdnn.frameworks.keras import _schema
 from mmdnn.frameworks.keras.exporter.table import NAMES, Array, ExportedNode, exporter
 from mmdnn.frameworks.keras.graph import Call, Layer, Tensor
 from mmdnn.ir import IR_VERSION, OPSET
 from mmdnn.ir.exporting import shortest
+from mmdnn.ir.sizes import Dim, Size, trace
 from mmdnn.names import take
 from mmdnn.tensors import references
+
+_CALLED = {"ops.Pad": ("constant_values",)}
+"""Parameters that an operation is called with, not made with."""
 
 LARGEST = 1 << 21
 """Elements of a constant that is written into the config, at most."""
@@ -109,12 +114,26 @@ class Writer:
     ) -> Array:
         """A layer or operation, called; its first output."""
         said = {name: value for name, value in config.items() if value is not None}
+        if not any(map(_is_computed, args)):
+            return self._folded(type_.removeprefix("ops."), args, said)
         layer = Layer(type_, "", said, type_.removeprefix("ops."), weights=dict(weights or {}))
-        layer.calls.append(Call(tuple(self._argument(each) for each in args)))
+        kwargs = {name: said.pop(name) for name in _CALLED.get(type_, ()) if name in said}
+        layer.calls.append(Call(tuple(self._argument(each) for each in args), kwargs))
         self.scope.layers.append(layer)
         self.scope.makers[layer] = self.node
         kind = next((x.dtype for x in args if isinstance(x, Array)), None)
         return Array(Tensor(layer), dtype=kind)
+
+    def _folded(self, name: str, args: Sequence[Any], config: Mapping[str, Any]) -> Array:
+        """What an operation gives of constants alone: Keras's networks have no such nodes."""
+        function = getattr(np, _schema.snake(name), None)
+        known = [x.numbers() if isinstance(x, Array) else x for x in args]
+        if function is None or any(x is None for x in known):
+            self.node.refuse("it is computed of constants alone")
+        array = np.asarray(function(*known, **config))
+        value = ir.Value(const_value=ir.tensor(array), shape=ir.Shape(array.shape))
+        value.type = ir.TensorType(ir.DataType.from_numpy(array.dtype))
+        return Array.of(value)
 
     def outputs(self, first: Array, count: int) -> list[Array]:
         """All outputs of a layer."""
@@ -132,7 +151,8 @@ class Writer:
 
     def _constant(self, x: Array) -> Any:
         tensor = x.constant
-        assert tensor is not None
+        if tensor is None:
+            self.node.refuse("it reads the size of a tensor, which Keras's networks do not have")
         if tensor.size > LARGEST:
             self.node.refuse(f"a constant of {tensor.size:,} numbers that no layer holds")
         return tensor
@@ -145,6 +165,21 @@ class Writer:
         if like is None:
             self.node.refuse("it depends on no input")
         return self.ops.Copy(x)
+
+    def zeros(self, sizes: Sequence[Size], kind: ir.DataType) -> Array | None:
+        """Zeros of sizes of which one is that of an axis of a tensor; None where all are numbers."""
+        opens = [place for place, size in enumerate(sizes) if not isinstance(size, int)]
+        if not opens:
+            return None
+        size = sizes[opens[0]]
+        if len(opens) > 1 or not isinstance(size, Dim) or size.value not in self.scope.values:
+            self.node.refuse("it grows to sizes that are not those of one tensor's axis")
+        x = self.scope.values[size.value]
+        key = tuple(slice(None) if axis == size.axis else slice(1) for axis in range(x.rank or 0))
+        flat = self.ops.Cast(self.ops.ZerosLike(self.ops.GetItem(x, key)), dtype=self.named(kind))
+        return self.ops.Reshape(
+            flat, newshape=[-1 if p == opens[0] else 1 for p in range(len(sizes))]
+        )
 
     def number(self, x: Array | None) -> float | int | bool | None:
         """The number that a constant without axes is, as Python writes it."""
@@ -173,6 +208,13 @@ class Writer:
     def zeros_like(self, shape: Sequence[int], kind: np.dtype | type = np.float32) -> np.ndarray:
         """Zeros, as a constant."""
         return np.zeros(shape, kind)
+
+
+def _is_computed(x: Any) -> bool:
+    """Whether there is a tensor among arguments."""
+    if isinstance(x, (list, tuple)):
+        return any(map(_is_computed, x))
+    return isinstance(x, Array) and x.tensor is not None
 
 
 def _computed(node: ExportedNode) -> list[np.ndarray]:
@@ -204,7 +246,9 @@ def write(scope: Scope, node: ir.Node) -> None:
     exported = ExportedNode(node)
     keras = Writer(scope, exported)
     inputs = [None if value is None else scope.array(value) for value in node.inputs]
-    if node.inputs and all(x is None or x.tensor is None for x in inputs):
+    if not any(value.is_graph_output() for value in node.outputs) and all(map(trace, node.outputs)):
+        return  # sizes, which whoever reads them finds out for himself
+    if node.inputs and all(x is None or x.constant is not None for x in inputs):
         for output, known in zip(node.outputs, _computed(exported), strict=True):
             output.const_value = ir.tensor(known, name=output.name)
         return
