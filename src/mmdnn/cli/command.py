@@ -17,6 +17,8 @@ from mmdnn.cli.arguments import Parser
 from mmdnn.errors import Error, MismatchError
 
 Work = Callable[[Namespace], dict[str, Any]]
+WAITING = "PASSIVE"
+"""How the threads of engines wait for work: asleep, where they would else use up the other cores."""
 
 
 class Failed(Exception):  # noqa: N818 - not a mistake: the work is done and its answer is no
@@ -36,6 +38,7 @@ def run(parser: Parser, work: Work, argv: list[str] | None) -> int:
         argv: The arguments, or None for those of the process.
     """
     _fill_closed()
+    os.environ.setdefault("OMP_WAIT_POLICY", WAITING)
     args = parser.parse(argv)
     try:
         result, code = _result(work, args)

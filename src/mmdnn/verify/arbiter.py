@@ -15,15 +15,17 @@ that agrees on another kind is *carried* (`mmdnn.verify.tally`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from mmdnn.verify.bands import Band, bands
 from mmdnn.verify.compare import ALIKE, Difference, is_float
 from mmdnn.verify.exact import Exact, wide
+from mmdnn.verify.spill import only
 from mmdnn.verify.verdicts import Verdict
 
 Arrays = Mapping[str, np.ndarray]
@@ -63,21 +65,21 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
         gap: How far the two are apart.
     """
     known = (was.keys() & now.keys()) - {name}
-    if not exact.is_local(name, _Only(was, known)) and any(
+    if not exact.is_local(name, only(was, known)) and any(
         _overflows(side[read])
-        for read in exact.reads(name, _Only(was, known))
+        for read in exact.reads(name, only(was, known))
         for side in (was, now)
     ):
         return Judgement(
             Verdict.UNDECIDED, "it was fed with numbers whose squares float32 cannot hold"
         )
-    ours = _off(exact, name, _Only(was, known), was[name])
-    theirs = _off(exact, name, _Only(now, known), now[name])
+    ours = _off(exact, name, only(was, known), was[name], gap.place)
+    theirs = _off(exact, name, only(now, known), now[name], gap.place)
     if ours is None or theirs is None:
         if gap.ok or _bearable(gap):
             return Judgement(Verdict.UNDECIDED, "it cannot be computed in float64 here")
         return Judgement(Verdict.NO, gap.reason)
-    if theirs <= 1 < ours and _is_within(exact, name, _Only(was, known), was[name]):
+    if theirs <= 1 < ours and _is_within(exact, name, only(was, known), was[name], gap.place):
         return Judgement(Verdict.UNDECIDED, f"{gap.reason or f'cosine {gap.cosine:.4f}'}; {WITHIN}")
     if theirs > 1 or ours > 1:
         who = "the result" if theirs >= ours else "the source's engine"
@@ -113,14 +115,14 @@ def origin(
     todo, seen = [name], {name}
     while todo:
         value = todo.pop()
-        for read in sorted(exact.reads(value, _Only(was, known - {value})) - seen):
+        for read in sorted(exact.reads(value, only(was, known - {value})) - seen):
             seen.add(read)
             if np.array_equal(was[read], now[read], equal_nan=is_float(was[read])):
                 continue
-            if not deep and not exact.is_local(read, _Only(now, known - {read})):
+            if not deep and not exact.is_local(read, only(now, known - {read})):
                 continue
             todo.append(read)
-            off = _off(exact, read, _Only(now, known - {read}), now[read])
+            off = _off(exact, read, only(now, known - {read}), now[read])
             if off is not None and off > BEGUN:
                 times = (
                     "more than any rounding" if np.isinf(off) else f"{off:.3g} times the rounding"
@@ -136,73 +138,82 @@ def _overflows(array: np.ndarray) -> bool:
     return bool(max(abs(float(np.nanmin(array))), abs(float(np.nanmax(array)))) > SQUARES)
 
 
-class _Only(Mapping[str, np.ndarray]):
-    """Some of a mapping's arrays, each read when it is asked for."""
-
-    def __init__(self, values: Arrays, names: set[str]) -> None:
-        self._values, self._names = values, names
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
 def _bearable(gap: Difference) -> bool:
     return gap.cosine >= ALIKE and gap.max_abs <= CARRIED * gap.rms
 
 
-def _is_within(exact: Exact, name: str, known: Arrays, found: np.ndarray) -> bool:
+def _is_within(
+    exact: Exact, name: str, known: Arrays, found: np.ndarray, place: tuple[int, ...]
+) -> bool:
     """Whether the numbers that engines hold within one operator explain it."""
-    off = _off(exact, name, known, found, within=True)
+    off = _off(exact, name, known, found, place, within=True)
     return off is not None and off <= 1
 
 
 def _off(
-    exact: Exact, name: str, known: Arrays, found: np.ndarray, *, within: bool = False
+    exact: Exact,
+    name: str,
+    known: Arrays,
+    found: np.ndarray,
+    place: tuple[int, ...] = (),
+    *,
+    within: bool = False,
 ) -> float | None:
-    """How many times what rounding explains an output is off its layer in float64."""
-    right = exact.value(name, known)
+    """How many times what rounding explains an output is off its layer in float64.
+
+    Of a large picture some bands are looked at: the one with the `place`, where it is worst, and others.
+    """
+    parts = bands(found.shape, place)
+    if parts:
+        offs = [_part_off(exact, name, known, part.of(found), within, part) for part in parts]
+        if None not in offs:
+            return max(off for off in offs if off is not None)
+    return _part_off(exact, name, known, found, within)
+
+
+def _part_off(
+    exact: Exact,
+    name: str,
+    known: Arrays,
+    found: np.ndarray,
+    within: bool,
+    band: Band | None = None,
+) -> float | None:
+    right = exact.value(name, known, band=band)
     if right is None:
         return None
     if right.shape != found.shape:
         return float("inf")
     local = exact.is_local(name, known)
     runs = RUNS if right.size >= 64 and not local else FEW
-    trials = [
-        exact.value(name, known, np.random.default_rng(seed), within=within) for seed in range(runs)
-    ]
-    changed = [t for t in trials if t is not None and t.shape == right.shape]
-    if not is_float(found):
-        wrong = right.astype(found.dtype) != found
-        for trial in changed:
-            wrong &= trial == right
-        return float("inf") if wrong.any() else 0.0
-    return _excess(right, wide(found), changed, _eps(found.dtype), local=local)
+    trials = (
+        exact.value(name, known, np.random.default_rng(seed), within=within, band=band)
+        for seed in range(runs)
+    )
+    changed = (t for t in trials if t is not None and t.shape == right.shape)
+    if is_float(found):
+        return _excess(right, wide(found), changed, _eps(found.dtype), local=local)
+    wrong = right.astype(found.dtype) != found
+    for trial in changed:
+        wrong &= trial == right
+    return float("inf") if wrong.any() else 0.0
 
 
 def _excess(
-    right: np.ndarray, found: np.ndarray, changed: list[np.ndarray], eps: float, *, local: bool
+    right: np.ndarray, found: np.ndarray, changed: Iterable[np.ndarray], eps: float, *, local: bool
 ) -> float:
     finite = np.isfinite(right) & np.isfinite(found)
     strange = ~finite & (right != found) & ~(np.isnan(right) & np.isnan(found))
-    for trial in changed:
-        strange &= np.isfinite(trial) == np.isfinite(right)
-    beyond = np.abs(right) > float(np.finfo(np.float32).max)
-    if (strange & ~beyond).any():
-        return float("inf")
+    noise = np.zeros(right.shape)
     with np.errstate(invalid="ignore", over="ignore"):
-        error = np.where(finite, np.abs(right - found), 0.0)
-        noise = np.zeros(right.shape)
         for trial in changed:
+            strange &= np.isfinite(trial) == np.isfinite(right)
             moved = np.abs(trial - right)
-            noise = np.maximum(noise, np.where(np.isfinite(moved), moved, 0.0))
+            np.maximum(noise, moved, out=noise, where=np.isfinite(moved))
+        beyond = np.abs(right) > float(np.finfo(np.float32).max)
+        if (strange & ~beyond).any():
+            return float("inf")
+        error = np.where(finite, np.abs(right - found), 0.0)
         spread = np.sqrt(np.mean(noise**2)) if noise.size and not local else 0.0
     size = np.where(finite, np.abs(right), 0.0)
     tiny = 4 * float(np.finfo(np.float32).tiny)  # engines may flush what is smaller to zero

@@ -59,6 +59,7 @@ class Difference:
         mean: Mean of the error, the target's value less the source's, among elements finite on both
             sides.
         variance: Its variance.
+        place: Where the worst element is; empty where none differs.
     """
 
     reason: str = ""
@@ -69,6 +70,7 @@ class Difference:
     rms: float = 0.0
     mean: float = 0.0
     variance: float = 0.0
+    place: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -216,14 +218,14 @@ def _close(source: np.ndarray, target: np.ndarray, tolerance: Tolerance) -> Diff
     floor = max(tolerance.absolute, narrow) * max(1.0, sums.rms)
     relative = max(tolerance.relative, narrow)
     excess, worst = _excess(source, target, sums.errors, floor, relative)
+    place, where = _unraveled(worst, source.shape)
     reason = ""
     if excess > 1:
-        place, where = _unraveled(worst, source.shape)
         was, now = (_wide(np.asarray(array[place]))[()] for array in (source, target))
         gap = abs(was - now)
         reason = f"off by {gap:.3g} at {where}: {was:.7g} became {now:.7g}"
     figures = (sums.error, sums.relative, sums.cosine, excess, sums.rms, sums.mean, sums.variance)
-    return Difference(reason, *figures)
+    return Difference(reason, *figures, place=where)
 
 
 def _unraveled(place: int, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:

@@ -19,6 +19,7 @@ from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.proof import level
 from mmdnn.verify.report import Report
 from mmdnn.verify.runners import Runner
+from mmdnn.verify.spill import Chain
 from mmdnn.verify.tables import inputs
 
 
@@ -109,7 +110,7 @@ def _with_graphs(
         comparison, matcher = graphs.compare(a, b)
     except Error:
         return report
-    seen = {**found.values, **found.feed.values}
+    seen = Chain(found.feed.values, found.values)
     found_out = [
         decisions.decide(matcher, pair, seen, check.tolerance) for pair in comparison.pairs
     ]

@@ -19,6 +19,7 @@ from mmdnn.ir import OPSET
 from mmdnn.ir.passes.defaults import add_defaults
 from mmdnn.ir.passes.windows import spell_window
 from mmdnn.verify import rounding
+from mmdnn.verify.bands import EXACT, Band, Bands
 from mmdnn.verify.rounding import moved
 from mmdnn.verify.strided import OPERATORS, TooLargeError
 
@@ -28,22 +29,7 @@ SLOW = {"Resize": 1 << 16, "GridSample": 1 << 15, "RoiAlign": 1 << 14, "DeformCo
 SLOW |= dict.fromkeys(("Col2Im", "MaxUnpool", "LpPool", "NonMaxSuppression"), 1 << 16)
 """Operators that the evaluator walks element by element, and how many elements they may have."""
 RANDOM = ("Random", "Bernoulli", "Multinomial")
-LOCAL = frozenset(
-    {"Abs", "Add", "Clip", "Concat", "Div", "Gather", "Identity", "LeakyRelu", "Max", "MaxPool"}
-    | {"Min", "Mul", "Neg", "PRelu", "Relu", "Reshape", "Slice", "Sub", "Transpose", "Where"}
-    | {
-        "And",
-        "Equal",
-        "Greater",
-        "GreaterOrEqual",
-        "IsInf",
-        "IsNaN",
-        "Less",
-        "LessOrEqual",
-        "Not",
-        "Or",
-    }
-)
+LOCAL = EXACT | {"Concat", "Gather", "MaxPool", "Reshape", "Slice", "Transpose"}
 """Operators that round no element by the size of others."""
 
 
@@ -73,6 +59,7 @@ class Exact:
         rng: np.random.Generator | None = None,
         *,
         within: bool = False,
+        band: Band | None = None,
     ) -> np.ndarray | None:
         """A value, from the nearest values before it that are known.
 
@@ -81,22 +68,34 @@ class Exact:
             known: What an engine computed before it, inputs included, by name.
             rng: To change what is read by about four units in the last place of a float32.
             within: Whether what engines hold within one operator is changed as well, see `rounding`.
+            band: Which part of it is wanted, of a picture.
 
         Returns:
             Its array, floats as float64; None where it cannot be computed: something before it is not known,
-            random, or too large for this.
+            random, or too large for this, or the band depends on more than bands.
         """
         value = self.values.get(name)
         if value is None or value.producer() is None:
             return None
         found: dict[ir.Value, Any] = {}
+
+        def run(
+            node: ir.Node, inputs: Sequence[Any], outer: Mapping[ir.Value, Any] | None = None
+        ) -> list[Any]:
+            results = evaluate(node, inputs, self.opset, outer)
+            if rng is None:
+                return results
+            return rounding.within(node, inputs, results, rng, every=within)
+
+        def read(one: ir.Value | None, part: Band | None = None) -> Any:
+            return self._read(one, known, found, rng, part)
+
         try:
+            if band is not None:
+                return Bands(known, read, run).computed(value, band)
             for node in self._slice(value, known):
-                inputs = [self._read(v, known, found, rng) for v in node.inputs]
-                outer = {v: self._read(v, known, found, rng) for v in captured(node)}
-                results = evaluate(node, inputs, self.opset, outer)
-                if rng is not None:
-                    results = rounding.within(node, inputs, results, rng, every=within)
+                outer = {v: read(v) for v in captured(node)}
+                results = run(node, [read(v) for v in node.inputs], outer)
                 found.update(zip(node.outputs, results, strict=False))
         except (KeyError, TooLargeError):
             return None
@@ -137,18 +136,21 @@ class Exact:
         known: Arrays,
         found: dict[ir.Value, Any],
         rng: np.random.Generator | None,
+        band: Band | None,
     ) -> Any:
         if value is None:
             return None
         if value in found:
             return found[value]
         if str(value.name) in known:
-            return moved(wide(np.asarray(known[str(value.name)])), rng)
-        if value.const_value is None:
+            array = np.asarray(known[str(value.name)])
+        elif value.const_value is None:
             raise KeyError(value.name)
-        if value not in self._weights:
-            self._weights[value] = wide(value.const_value.numpy())
-        return moved(self._weights[value], rng)
+        else:
+            if value not in self._weights:
+                self._weights[value] = wide(value.const_value.numpy())
+            array = self._weights[value]
+        return moved(wide(array if band is None else band.of(array)), rng)
 
 
 def evaluate(

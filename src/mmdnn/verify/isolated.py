@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from mmdnn.errors import Error, MissingExtraError
+from mmdnn.verify.spill import Values
 
 TIMEOUT = 600
 """Seconds after which a program is taken to hang."""
@@ -107,7 +108,7 @@ def run(
         return [_answer(folder, ends[folder]) for folder in folders]
 
 
-def only(found: Sequence[dict[str, np.ndarray] | Error]) -> dict[str, np.ndarray]:
+def only(found: Sequence[Mapping[str, np.ndarray] | Error]) -> Mapping[str, np.ndarray]:
     """The one thing that was found.
 
     Raises:
@@ -172,5 +173,5 @@ def _answer(folder: Path, end: str) -> Answer | Failure:
     if (folder / "error.json").is_file():
         return Failure(**json.loads((folder / "error.json").read_text()))
     with np.load(folder / "out.npz", allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
+        found = Values(arrays)
     return Answer(json.loads((folder / "out.json").read_text()), found)

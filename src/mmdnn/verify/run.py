@@ -19,7 +19,7 @@ from mmdnn.verify.feeds import Feed, Filler, Sizes, candidates, extras, feeds, h
 from mmdnn.verify.proof import Runs
 from mmdnn.verify.report import Layer, Report
 from mmdnn.verify.runners import NothingRunsError, Runner, sentence
-from mmdnn.verify.spill import spilled
+from mmdnn.verify.spill import Chain, only
 from mmdnn.verify.tables import inputs
 from mmdnn.verify.tally import Tally
 from mmdnn.verify.thumbnail import thumbnail
@@ -154,7 +154,7 @@ def verify(
     begun = time.monotonic()
     comparison.coverage.add(found.values)
     first = next(target.each([found.feed.values])) if now is None else now
-    comparison.add(found.feed, spilled(found.values), first)
+    comparison.add(found.feed, found.values, first)
     todo = comparison.usual(check.feeds)
     refused = comparison.run(todo, progress or Silent())
     if any(feed.is_batch for feed in refused):
@@ -205,7 +205,7 @@ class _Comparison:
                 continue
             self.coverage.add(found)
             taken.append(feed)
-            results.append(spilled(self._kept(found)))
+            results.append(self._kept(found))
         pairs = progress.each(
             list(zip(taken, results, strict=True)), f"running {self.target.title}"
         )
@@ -217,7 +217,7 @@ class _Comparison:
     def _kept(self, values: Arrays) -> Arrays:
         """What depends on the inputs; what an engine says of its lengths with it."""
         said = {lengths_name(name) for name in self.varying}
-        return {name: values[name] for name in values.keys() & (self.varying | said)}
+        return only(values, values.keys() & (self.varying | said))
 
     def search(self, seconds: float) -> None:
         """Try further kinds of inputs, while something is left unexercised."""
@@ -243,7 +243,7 @@ class _Comparison:
             raise MismatchError(
                 f"the source runs with the input '{feed.kind}', the result does not: {now}"
             ) from now
-        now = spilled(_as_whole(now, was) if self.target.floats else now)
+        now = _as_whole(now, was) if self.target.floats else now
         self.only[0].update(was.keys() - now.keys())
         if not self.feeds:
             self.only[1].update(now.keys() - was.keys())
@@ -277,13 +277,14 @@ def _inner(layer: Layer) -> str:
     return f"{layer}: {layer.why} (input: {layer.feed})"
 
 
-def _as_whole(now: Arrays, was: Arrays) -> dict[str, np.ndarray]:
+def _as_whole(now: Arrays, was: Arrays) -> Arrays:
     """Floats that are whole, in the type of the source's integers and truth values."""
-    found = dict(now)
+    found = {}
     for name in now.keys() & was.keys():
         kind, array = was[name].dtype, now[name]
         if kind.kind in "iub" and array.dtype.kind == "f" and np.isfinite(array).all():
             with np.errstate(invalid="ignore"):
                 whole = array.astype(kind)
-            found[name] = whole if np.array_equal(whole, array) else array
-    return found
+            if np.array_equal(whole, array):
+                found[name] = whole
+    return Chain(found, now)

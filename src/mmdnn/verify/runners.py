@@ -23,6 +23,7 @@ from mmdnn.ir.preprocessing import Steps, apply
 from mmdnn.opening import Opened
 from mmdnn.verify.feeds import Feed, Feeds
 from mmdnn.verify.proof import Runs
+from mmdnn.verify.spill import View
 
 Values: TypeAlias = Mapping[str, np.ndarray]
 Run: TypeAlias = Callable[[Feeds], Values]
@@ -68,7 +69,7 @@ class Runner:
     floats: bool = False
     overwrites: bool = False
 
-    def __call__(self, values: Feeds) -> dict[str, np.ndarray]:
+    def __call__(self, values: Feeds) -> Values:
         """Run on inputs named as on the other side, giving outputs named as there.
 
         Raises:
@@ -83,7 +84,7 @@ class Runner:
             raise Error(f"{self.title} failed: {reason}") from error
         return self._named(values, result)
 
-    def each(self, feeds: Sequence[Feeds]) -> Iterator[dict[str, np.ndarray] | Error]:
+    def each(self, feeds: Sequence[Feeds]) -> Iterator[Values | Error]:
         """Run on several sets of inputs, together where that is better; what came out, or the error."""
         together = (
             self.many is not None
@@ -107,11 +108,11 @@ class Runner:
             fed = step(fed)
         return fed
 
-    def _named(self, values: Feeds, result: Values) -> dict[str, np.ndarray]:
+    def _named(self, values: Feeds, result: Values) -> Values:
         for step in self.after:
             result = step(result)
-        named = {self.rename.get(name, name): value for name, value in result.items()}
-        return {name: value for name, value in named.items() if name not in values}
+        names = {self.rename.get(name, name): name for name in result}
+        return View(result, {name: own for name, own in names.items() if name not in values})
 
 
 def engine(framework: registry.Framework, source: registry.Source) -> Runner:
@@ -203,7 +204,7 @@ def named_by_order(runner: Runner, outputs: Sequence[str]) -> Runner:
         if not result.keys().isdisjoint(outputs):
             return result
         names = {f"output_{index}": name for index, name in enumerate(outputs)}
-        return {names.get(name, name): value for name, value in result.items()}
+        return View(result, {names.get(name, name): name for name in result})
 
     return replace(runner, after=(*runner.after, renamed))
 

@@ -16,6 +16,8 @@ from mmdnn.ir.passes.windows import same_padding, shared
 
 MOST_WORK = 4e9
 """Multiplications of one convolution that are done at most: beyond that it takes minutes."""
+COLUMNS = 1 << 20
+"""Numbers under a kernel that are looked at together."""
 
 
 class TooLargeError(Exception):
@@ -71,16 +73,13 @@ def _conv(node: ir.Node, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = No
     if np.prod(view.shape[2 : 2 + rank]) * x.shape[0] * w.size > MOST_WORK:
         raise TooLargeError("Conv")
     each, into = x.shape[1] // group, w.shape[0] // group
-    taps = range(2 + rank, 2 + 2 * rank)
-    parts = [
-        np.tensordot(
-            view[:, g * each : (g + 1) * each],
-            w[g * into : (g + 1) * into],
-            ((1, *taps), tuple(range(1, 2 + rank))),
-        )
-        for g in range(group)
-    ]
-    y = np.moveaxis(np.concatenate(parts, -1), -1, 1)
+    axes = (1, *range(2 + rank, 2 + 2 * rank)), tuple(range(1, 2 + rank))
+    y = np.empty((x.shape[0], w.shape[0], *view.shape[2 : 2 + rank]))
+    rows = max(1, COLUMNS * y.shape[2] // max(view[:, :each].size, 1))
+    for g, row in itertools.product(range(group), range(0, y.shape[2], rows)):
+        own, others = slice(g * into, (g + 1) * into), slice(g * each, (g + 1) * each)
+        part = np.tensordot(view[:, others, row : row + rows], w[own], axes)
+        y[:, own, row : row + rows] = np.moveaxis(part, -1, 1)
     return y if b is None else y + b.reshape(-1, *[1] * rank)
 
 

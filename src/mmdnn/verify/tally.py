@@ -18,6 +18,7 @@ from mmdnn.verify.coverage import Coverage
 from mmdnn.verify.exact import Exact
 from mmdnn.verify.feeds import Feed
 from mmdnn.verify.report import Layer
+from mmdnn.verify.spill import Chain
 from mmdnn.verify.tables import inputs
 from mmdnn.verify.verdicts import Verdict
 
@@ -82,18 +83,19 @@ class Tally:
         return self.order.get(name, len(self.order))
 
     def _value(self, name: str, was: Arrays, now: Arrays, feed: Feed) -> None:
-        gap = difference(was[name], now[name], self.tolerance)
+        value = was[name]
+        gap = difference(value, now[name], self.tolerance)
         found = Judgement(Verdict.YES)
         if gap.ok and not (self.strict and gap.doubtful and gap.rms > 0):
             self.agreed.add(name)
         elif name in self.makers:
-            sides = _Fed(feed.values, was), _Fed(feed.values, now)
+            sides = Chain(feed.values, was), Chain(feed.values, now)
             found = judge(self.exact, name, *sides, gap)
             if found.verdict is not Verdict.NO:
                 self._blame(name, sides, feed, deep=found.verdict is Verdict.UNDECIDED)
         else:
             found = Judgement(Verdict.NO, gap.reason or f"cosine {gap.cosine:.4f}")
-        layer = self._layer(name, was[name], gap, feed, found)
+        layer = self._layer(name, value, gap, feed, found)
         if name not in self.worst or _rank(layer) > _rank(self.worst[name]):
             self._keep(layer, was[name], now[name])
 
@@ -163,23 +165,6 @@ class Tally:
                         yield output
                     else:
                         todo.append(output)
-
-
-class _Fed(Mapping[str, np.ndarray]):
-    """What was fed, then what came out."""
-
-    def __init__(self, feeds: Arrays, values: Arrays) -> None:
-        self._parts = (feeds, values)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        feeds, values = self._parts
-        return feeds[name] if name in feeds else values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**dict.fromkeys(self._parts[0]), **dict.fromkeys(self._parts[1])})
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 class _Trimmed(Mapping[str, np.ndarray]):

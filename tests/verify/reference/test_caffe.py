@@ -83,6 +83,7 @@ def test_it_shares_no_code_with_the_importer():
             "mmdnn.frameworks.caffe",
             "mmdnn.frameworks.caffe.graph",
             "mmdnn.frameworks.caffe.reader.weights",
+            "mmdnn.verify.spill",
             "mmdnn.verify.reference.caffe",
         )
         assert all(name in allowed or name.startswith(allowed[-1]) for name in ours), path

@@ -182,8 +182,6 @@ def check_output(layer: Layer, array: np.ndarray, source: Source) -> None:
     Raises:
         UnsupportedError: It does.
     """
-    if layer.type not in FOUR_AXES:
-        return
     reason = f"with {array.ndim} axes" if array.ndim != 4 else ""
     if not reason and layer.type.startswith("Convolution"):
         narrow = 1 in array.shape[2:] and _is_depthwise(layer)

@@ -25,6 +25,7 @@ from mmdnn.frameworks.caffe import _trust as trust
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.registry import Source
 from mmdnn.verify import environments, isolated
+from mmdnn.verify.spill import Chain, View
 
 TITLE = "OpenCV's dnn"
 OVERWRITES = True
@@ -34,10 +35,11 @@ TIMEOUT = 600
 """Seconds after which OpenCV is taken to hang."""
 MISSING = MissingExtraError("opencv-python-headless", "caffe")
 
-Job: TypeAlias = tuple[Source, Mapping[str, np.ndarray]]
+Arrays: TypeAlias = Mapping[str, np.ndarray]
+Job: TypeAlias = tuple[Source, Arrays]
 
 
-def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run(source: Source, feeds: Arrays) -> Arrays:
     """Run a network and return every layer's output.
 
     Args:
@@ -56,7 +58,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     return isolated.only(run_many([(source, feeds)]))
 
 
-def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
+def run_many(jobs: Sequence[Job]) -> list[Arrays | Error]:
     """Run networks one after the other in as few processes as possible.
 
     Returns:
@@ -101,7 +103,7 @@ def _trusted(source: Source) -> Network | Error:
     return network
 
 
-def _job(source: Source, feeds: Mapping[str, np.ndarray]) -> isolated.Job:
+def _job(source: Source, feeds: Arrays) -> isolated.Job:
     floats = {name: array.astype(np.float32) for name, array in feeds.items()}
     names = {path: f"net{place}{path.suffix}" for place, path in enumerate(source.files)}
 
@@ -120,25 +122,29 @@ def _values(
     network: Network,
     answer: isolated.Answer | isolated.Failure,
     source: Source,
-    feeds: Mapping[str, np.ndarray],
-) -> dict[str, np.ndarray] | Error:
+    feeds: Arrays,
+) -> Arrays | Error:
     if isinstance(answer, isolated.Failure):
         how = "refuses it: " if answer.stage else ""
         return UnsupportedError(f"OpenCV {how}{answer.reason}", file=source.network)
-    outputs: dict[str, list[np.ndarray]] = {}
+    outputs: dict[str, list[str]] = {}
     for index, layer in enumerate(answer.says):
-        outputs.setdefault(layer, []).append(answer.arrays[f"arr_{index}"])
+        outputs.setdefault(layer, []).append(f"arr_{index}")
     images = next((len(array) for array in feeds.values() if array.ndim), 1)
     try:
-        return dict(feeds) | _by_value(network, outputs, source, images)
+        return Chain(*_by_value(network, answer.arrays, outputs, source, images), feeds)
     except Error as error:
         return error
 
 
 def _by_value(
-    network: Network, outputs: Mapping[str, list[np.ndarray]], source: Source, images: int
-) -> dict[str, np.ndarray]:
-    """OpenCV's outputs, which go by layer, under the names of the blobs."""
+    network: Network,
+    arrays: Arrays,
+    outputs: Mapping[str, list[str]],
+    source: Source,
+    images: int,
+) -> tuple[dict[str, np.ndarray], View]:
+    """OpenCV's outputs, which go by layer, under the names of the blobs; detections apart."""
     layers = [layer for layer in network.layers if layer.type != "Input"]
     named = {layer.name: _opencv_names(layer, outputs) for layer in layers}
     unknown = set(outputs).difference(*named.values())
@@ -149,17 +155,18 @@ def _by_value(
         )
     last = {top: layer for layer in layers for top in layer.tops}
     overwritten = trust.overwritten_views(layers)
-    values = {}
+    names: dict[str, str] = {}
+    detections: dict[str, np.ndarray] = {}
     for layer in layers:
-        arrays = [array for name in named[layer.name] for array in outputs.get(name, ())]
-        for top, array in zip(layer.tops, arrays, strict=False):
-            trust.check_output(layer, array, source)
-            if last[top] is layer and top not in overwritten:
-                values[top] = array
-    for layer in layers:
-        if layer.type == "DetectionOutput":
-            values |= _as_caffe(layer.tops[0], values.pop(layer.tops[0]), images)
-    return values
+        keys = [key for name in named[layer.name] for key in outputs.get(name, ())]
+        for top, key in zip(layer.tops, keys, strict=False):
+            if layer.type in trust.FOUR_AXES:
+                trust.check_output(layer, arrays[key], source)
+            if layer.type == "DetectionOutput":
+                detections |= _as_caffe(top, arrays[key], images)
+            elif last[top] is layer and top not in overwritten:
+                names[top] = key
+    return detections, View(arrays, names)
 
 
 def _as_caffe(name: str, detections: np.ndarray, images: int) -> dict[str, np.ndarray]:
@@ -179,7 +186,7 @@ def _as_caffe(name: str, detections: np.ndarray, images: int) -> dict[str, np.nd
     return {name: rows.reshape(1, 1, -1, 7)}
 
 
-def _opencv_names(layer: Layer, outputs: Mapping[str, list[np.ndarray]]) -> list[str]:
+def _opencv_names(layer: Layer, outputs: Mapping[str, list[str]]) -> list[str]:
     """What OpenCV calls a layer: convolutions go by their tops, one layer for each."""
     by_top = layer.type.startswith("Convolution") and set(layer.tops) <= outputs.keys()
     return layer.tops if by_top else [layer.name]

@@ -18,8 +18,10 @@ import numpy as np
 from mmdnn.errors import Error, FormatError, MissingExtraError, ShapeError, UnsupportedError
 from mmdnn.frameworks.cntk import BRAINSCRIPT, reader, writer
 from mmdnn.frameworks.cntk.reader.brainscript.loading import is_understood
+from mmdnn.ir.sequences import lengths_name
 from mmdnn.registry import Source
 from mmdnn.verify import environments, isolated
+from mmdnn.verify.spill import Chain, View
 
 TITLE = "CNTK 2.7"
 FLOATS_ONLY = True
@@ -42,7 +44,7 @@ REFUSALS: dict[str, tuple[type[Error], str]] = {
 Job = tuple[Source, Mapping[str, np.ndarray]]
 
 
-def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run(source: Source, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """Run a model and return what every function computes, inside blocks too.
 
     Args:
@@ -64,7 +66,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     return isolated.only(run_many([(source, feeds)]))
 
 
-def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
+def run_many(jobs: Sequence[Job]) -> list[Mapping[str, np.ndarray] | Error]:
     """What `run` would return or raise for each, in as few processes as possible.
 
     Raises:
@@ -114,17 +116,17 @@ def _translated(source: Source, target: Path) -> bool:
 
 def _values(
     answer: isolated.Answer | isolated.Failure, source: Source, feeds: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray] | Error:
+) -> Mapping[str, np.ndarray] | Error:
     if isinstance(answer, isolated.Failure):
         if not answer.stage:
             return FormatError(f"CNTK {answer.reason}", file=source.network)
         kind, text = REFUSALS[answer.stage]
         kind = UnsupportedError if any(x in answer.reason for x in LACKS) else kind
         return kind(text + answer.reason, file=source.network)
-    found = dict(feeds)
+    places = {}
     for index, names in enumerate(answer.says):
         for name in names:
-            found[name] = answer.arrays[f"v{index}"]
+            places[name] = f"v{index}"
             if f"l{index}" in answer.arrays:
-                found[f"{name}.lengths"] = answer.arrays[f"l{index}"]
-    return found
+                places[lengths_name(name)] = f"l{index}"
+    return Chain(View(answer.arrays, places), feeds)

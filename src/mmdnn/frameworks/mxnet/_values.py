@@ -16,6 +16,7 @@ import numpy as np
 
 from mmdnn.frameworks.mxnet.graph import Node, Symbol
 from mmdnn.ir.origin import parsed
+from mmdnn.verify.spill import Chain, View
 
 VALUES = "mmdnn_values"
 """The graph's attribute."""
@@ -23,7 +24,7 @@ UNUSED = "mmdnn.mxnet.unused"
 """Of an IR value, in `meta`: the tensor that the file has in its place, and MXNet does not use."""
 
 
-def renamed(symbol: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def renamed(symbol: bytes, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """A run's arrays by the source's names too, where the symbol says them.
 
     Args:
@@ -33,14 +34,16 @@ def renamed(symbol: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, np.nda
     try:
         said = _said(json.loads(symbol)["attrs"])
     except (ValueError, KeyError, TypeError):
-        return dict(arrays)
-    found = dict(arrays)
+        return arrays
+    own = dict.fromkeys(arrays)
+    places = {name: name for name in own}
     for output, names in _names(said).items():
-        known = next((name for name in (output, *names) if name in arrays), None)
+        known = next((name for name in (output, *names) if name in own), None)
         if known is not None:
-            found |= dict.fromkeys(names, arrays[known])
+            places |= dict.fromkeys(names, known)
+    found = View(arrays, places)
     scalars = [name for name in said.get("scalars", ()) if name in found and found[name].size == 1]
-    return found | {name: found[name].reshape(()) for name in scalars}
+    return Chain({name: found[name].reshape(()) for name in scalars}, found)
 
 
 def called(symbol: Symbol) -> dict[tuple[Node, int], str]:

@@ -24,6 +24,7 @@ from mmdnn.frameworks.mxnet.reader import archive, files, ndarray
 from mmdnn.names import take
 from mmdnn.registry import Source
 from mmdnn.verify import environments, isolated
+from mmdnn.verify.spill import Chain, View
 
 TITLE = "MXNet 1.9"
 RUNNER = Path(__file__).with_name("_mxnet.py")
@@ -36,7 +37,7 @@ LACKS = ("could not create a descriptor", "could not create a primitive", "not s
 Job: TypeAlias = tuple[Source, Mapping[str, np.ndarray]]
 
 
-def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run(source: Source, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """Run a model and return every operator's outputs.
 
     Args:
@@ -56,7 +57,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     return isolated.only(run_many([(source, feeds)]))
 
 
-def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
+def run_many(jobs: Sequence[Job]) -> list[Mapping[str, np.ndarray] | Error]:
     """Run models one after the other in as few processes as possible.
 
     Returns:
@@ -87,15 +88,15 @@ def remarks(source: Source, feeds: Mapping[str, np.ndarray]) -> tuple[str, ...]:
 
 def _values(
     answer: isolated.Answer | isolated.Failure, source: Source, feeds: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray] | Error:
+) -> Mapping[str, np.ndarray] | Error:
     if isinstance(answer, isolated.Failure):
         if not answer.stage:
             return FormatError(f"MXNet {answer.reason}", file=source.network)
         kind = UnsupportedError if any(x in answer.reason for x in LACKS) else ShapeError
         return kind(f"MXNet refuses it: {answer.reason}", file=source.network)
     names = _numbered(answer.says, feeds)
-    found = {name: answer.arrays[f"arr_{index}"] for index, name in enumerate(names)}
-    return dict(feeds) | named(source, found)
+    found = View(answer.arrays, {name: f"arr_{index}" for index, name in enumerate(names)})
+    return Chain(named(source, found), feeds)
 
 
 def _numbered(names: Sequence[str], feeds: Collection[str]) -> list[str]:
@@ -108,7 +109,7 @@ def _numbered(names: Sequence[str], feeds: Collection[str]) -> list[str]:
     return found
 
 
-def named(source: Source, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def named(source: Source, found: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """What a run gave, by the names of the model that the files were converted from too."""
     return renamed(files(source)[0], found)
 

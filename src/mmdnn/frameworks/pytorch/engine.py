@@ -15,8 +15,9 @@ from mmdnn.frameworks.pytorch import codegen
 from mmdnn.frameworks.pytorch.graph import Program
 from mmdnn.frameworks.pytorch.writer.weights import LAYERS, import_torch, instantiate, read_layers
 from mmdnn.registry import Source
+from mmdnn.verify.spill import Values
 
-Arrays = dict[str, np.ndarray]
+Arrays = Mapping[str, np.ndarray]
 
 FOREIGN = frozenset(
     {"bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"}
@@ -103,7 +104,7 @@ class _Recorder:
 
     def __init__(self, layers: dict[str, Any]) -> None:
         self.layers = layers
-        self.kept: Arrays = {}
+        self.kept = Values()
         self.paths: dict[Any, str] = {}
 
     def __call__(self, module: Any, index: int, value: Any) -> Any:
@@ -129,7 +130,7 @@ class _Recorder:
     def run(self, module: Any, feeds: Mapping[str, np.ndarray]) -> Arrays:
         """Run a module that is watched; what it gave by name."""
         torch = import_torch()
-        self.kept = {}
+        self.kept = Values()
         names = self.layers.get("inputs", list(feeds))
         with torch.no_grad():
             results = module(*[as_tensor(feeds[name]) for name in names])

@@ -49,7 +49,7 @@ def layer_map(program: Program, recorded: str, variables: list[Variable]) -> Map
 
 
 def instrument(text: str, classes: Mapping[str, Any]) -> ast.Module:
-    """The syntax tree of a source file, with the marked expressions recorded."""
+    """The syntax tree of a source file: marked expressions are recorded, what was read is let go of."""
     tree = ast.parse(text)
     for name, function in _forwards(tree).items():
         nodes = list(ast.walk(function))
@@ -57,8 +57,30 @@ def instrument(text: str, classes: Mapping[str, Any]) -> ast.Module:
         if known is not None and known["nodes"] == len(nodes):
             for position, index in known["marks"]:
                 setattr(nodes[position], MARK, index)
+        _let_go(function)
     wrapped: ast.Module = _Wrap().visit(tree)
     return ast.fix_missing_locations(wrapped)
+
+
+def _let_go(function: ast.FunctionDef) -> None:
+    """Delete variables behind the statement that reads them last: a large network's do not all fit."""
+    kinds = (ast.FunctionDef, ast.Lambda)
+    if any(isinstance(node, kinds) for part in function.body for node in ast.walk(part)):
+        return
+    last: dict[str, int] = {}
+    own: set[str] = set()
+    for place, statement in enumerate(function.body):
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        last |= {node.id: place for node in names}
+        if isinstance(statement, ast.Assign):
+            own |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    body: list[ast.stmt] = []
+    for place, statement in enumerate(function.body):
+        body.append(statement)
+        done = sorted(name for name in own if last[name] == place)
+        if done and not isinstance(statement, ast.Return):
+            body.append(ast.Delete([ast.Name(name, ast.Del()) for name in done]))
+    function.body = body
 
 
 def _inside_sequences(program: Program) -> dict[str, list[str]]:

@@ -31,10 +31,10 @@ from mmdnn.verify.reference.caffe import (  # noqa: F401 - each enters its layer
 )
 from mmdnn.verify.reference.caffe.network import Pass
 
-Run: TypeAlias = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+Run: TypeAlias = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 
-def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run(source: Source, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """Run a network and return every blob.
 
     Args:

@@ -16,18 +16,16 @@ import numpy as np
 from mmdnn.errors import Error, FormatError, ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.caffe.graph import Layer, Network
 from mmdnn.verify.reference.caffe.layer import FUNCTIONS, Array, Entry, Step
+from mmdnn.verify.spill import Values, View
 
 
 @dataclass(eq=False)
 class _Blob:
-    """A blob: the memory it is in, and its values in time, each with the layer that made it."""
+    """A blob: the memory it is in, its shape, and its values in time: the layer that made it, and its key."""
 
     memory: int
-    history: list[tuple[str, Array]] = field(default_factory=list)
-
-    @property
-    def value(self) -> Array:
-        return self.history[-1][1]
+    shape: tuple[int, ...]
+    history: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Pass:
@@ -38,8 +36,9 @@ class Pass:
         self.folder = network.files.network.parent if network.files.network else Path()
         self.feeds = feeds
         self.blobs: dict[str, _Blob] = {}
+        self.values = Values()
 
-    def run(self) -> dict[str, np.ndarray]:
+    def run(self) -> View:
         """Every blob's values, by the names that `mmdnn.verify.reference.caffe.run` describes.
 
         Raises:
@@ -85,7 +84,7 @@ class Pass:
         bottoms = [self._blob(layer, name) for name in layer.bottoms]
         self._check_over(step, entry)
         try:
-            given = entry.function(step, *(blob.value.astype(np.float64) for blob in bottoms))
+            given = entry.function(step, *map(self._value, bottoms))
         except Error as error:
             error.layer, error.operator = error.layer or layer.name, error.operator or layer.type
             raise
@@ -100,6 +99,14 @@ class Pass:
         memory = bottoms[0].memory if step.shares else None
         for name, array in zip(layer.tops, tops, strict=False):
             self._write(layer, name, array, memory)
+
+    def _value(self, blob: _Blob) -> Array:
+        return self.values[blob.history[-1][1]].astype(np.float64)
+
+    def _keep(self, array: Array) -> str:
+        key = str(len(self.values))
+        self.values[key] = array
+        return key
 
     def _fed(self, layer: Layer, top: str) -> Array:
         if top not in self.feeds:
@@ -129,29 +136,28 @@ class Pass:
             self.blobs.pop(name, None)
             while memory is None and any(blob.memory == number for blob in self.blobs.values()):
                 number += 1
-            self.blobs[name] = _Blob(number, [*before, (layer.name, value)])
+            self.blobs[name] = _Blob(
+                number, value.shape, [*before, (layer.name, self._keep(value))]
+            )
             return
         own = self.blobs[name]
         for blob in self.blobs.values():
-            if blob is own:
-                blob.history.append((layer.name, value))
-            elif blob.memory == own.memory:
-                blob.history.append((layer.name, value.reshape(blob.value.shape)))
+            if blob.memory == own.memory:
+                blob.history.append((layer.name, self._keep(value.reshape(blob.shape))))
 
-    def _named(self) -> dict[str, np.ndarray]:
-        return {
-            name: value
+    def _named(self) -> View:
+        names = {
+            name: key
             for blob, found in self.blobs.items()
-            for name, value in _names(blob, found.history, blob in self.network.inputs)
+            for name, key in _names(blob, found.history, blob in self.network.inputs)
         }
+        return View(self.values, names)
 
 
-def _names(
-    blob: str, history: Sequence[tuple[str, Array]], is_input: bool
-) -> list[tuple[str, Array]]:
+def _names(blob: str, history: Sequence[tuple[str, str]], is_input: bool) -> list[tuple[str, str]]:
     """The last value has the blob's name, those before `<blob>@<layer>`; of an input it is the first."""
     plain = 0 if is_input else len(history) - 1
     return [
-        (blob if place == plain else f"{blob}@{layer}", value)
-        for place, (layer, value) in enumerate(history)
+        (blob if place == plain else f"{blob}@{layer}", key)
+        for place, (layer, key) in enumerate(history)
     ]
