@@ -31,6 +31,17 @@ NETWORKS = {
     "an average of pads": lambda op, x: op.AveragePool(
         x, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1
     ),
+    "a transpose": lambda op, x: op.ConvTranspose(
+        x, weights(4, 5, 4, 2), weights(5), pads=[1, 0, 1, 1], strides=[2, 2]
+    ),
+    "a transpose that is dilated and padded": lambda op, x: op.ConvTranspose(
+        x,
+        weights(4, 5, 3, 2),
+        dilations=[2, 1],
+        strides=[3, 1],
+        output_padding=[2, 0],
+        pads=[1, 0, 0, 0],
+    ),
     "a chain": lambda op, x: op.Relu(
         op.Add(op.BatchNormalization(op.Relu(x), *(abs(weights(4)) for _ in range(4))), x)
     ),

@@ -28,7 +28,7 @@ EACH = EXACT | frozenset(
     | {"Selu", "Sigmoid", "Softplus", "Softsign", "Sqrt", "Tanh"}
 )
 """Operators of each row by itself."""
-WINDOWS = frozenset({"AveragePool", "Conv", "MaxPool"})
+WINDOWS = frozenset({"AveragePool", "Conv", "ConvTranspose", "MaxPool"})
 
 Read: TypeAlias = "Callable[[ir.Value | None, Band | None], Any]"
 Run: TypeAlias = Callable[[ir.Node, Sequence[Any]], Sequence[Any]]
@@ -101,18 +101,21 @@ class Bands:
         """Rows under a kernel's rows; the pad is where the picture ends."""
         x = node.inputs[0]
         height = self._height(x)
-        if x is None or height is None or "pads" not in node.attributes or _is_ceil(node):
+        if x is None or height is None or not _is_plain(node):
             return None
         weights = [self.read(v, None) for v in node.inputs[1:]]
-        kernel = weights[0].shape[2] if node.op_type == "Conv" else _ints(node, "kernel_shape")[0]
-        stride, dilation, pads = (_ints(node, name) for name in ("strides", "dilations", "pads"))
-        first = band.start * stride[0] - pads[0]
-        last = (band.stop - 1) * stride[0] - pads[0] + (kernel - 1) * dilation[0] + 1
-        part = self.computed(x, Band(band.picture, max(first, 0), min(last, height)))
+        kernel = weights[0].shape[2] if weights else _ints(node, "kernel_shape")[0]
+        reach = (kernel - 1) * _ints(node, "dilations")[0] + 1
+        turned = node.op_type == "ConvTranspose"
+        first, last, before, after = (_over if turned else _under)(node, band, reach, height)
+        part = self.computed(x, Band(band.picture, first, last))
         if part is None or part.ndim != 4:
             return None
-        pads = [max(-first, 0), pads[1], max(last - height, 0), pads[3]]
-        attributes = {**node.attributes, "pads": ir.AttrInt64s("pads", pads)}
+        pads = _ints(node, "pads")
+        changed = {"pads": [max(before, 0), pads[1], max(after, 0), pads[3]]}
+        if turned:
+            changed["output_padding"] = [max(-after, 0), _ints(node, "output_padding")[1]]
+        attributes = {**node.attributes, **{k: ir.AttrInt64s(k, v) for k, v in changed.items()}}
         cut = ir.Node("", node.op_type, [], attributes.values(), num_outputs=1)
         return np.asarray(self.run(cut, [part, *weights])[0])
 
@@ -129,8 +132,27 @@ def _joins_channels(node: ir.Node) -> bool:
     return node.op_type == "Concat" and node.attributes["axis"].as_int() in (1, -3)
 
 
-def _is_ceil(node: ir.Node) -> bool:
-    return "ceil_mode" in node.attributes and bool(node.attributes["ceil_mode"].as_int())
+def _under(node: ir.Node, band: Band, reach: int, height: int) -> tuple[int, int, int, int]:
+    """The rows under a kernel's places: the first, behind the last, and the pads before and after them."""
+    stride, pad = _ints(node, "strides")[0], _ints(node, "pads")[0]
+    first = band.start * stride - pad
+    last = (band.stop - 1) * stride - pad + reach
+    return max(first, 0), min(last, height), -first, last - height
+
+
+def _over(node: ir.Node, band: Band, reach: int, height: int) -> tuple[int, int, int, int]:
+    """The same for a kernel that is laid over each row: pads cut off what it makes."""
+    stride, pad = _ints(node, "strides")[0], _ints(node, "pads")[0]
+    begin, end = band.start + pad, band.stop + pad
+    first = max(-((reach - 1 - begin) // stride), 0)
+    last = min((end - 1) // stride + 1, height)
+    return first, last, begin - first * stride, (last - 1) * stride + reach - end
+
+
+def _is_plain(node: ir.Node) -> bool:
+    """Whether its windows are said in full, and none reaches beyond the pads."""
+    ceil = "ceil_mode" in node.attributes and node.attributes["ceil_mode"].as_int()
+    return "pads" in node.attributes and "output_shape" not in node.attributes and not ceil
 
 
 def _ints(node: ir.Node, name: str) -> list[int]:

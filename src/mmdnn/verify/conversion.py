@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from mmdnn import saving
@@ -20,7 +21,8 @@ from mmdnn.registry import Framework, Source
 from mmdnn.shapes import closed, slip
 from mmdnn.verify import environments, layouts, opinions, run, runners
 from mmdnn.verify.check import Check
-from mmdnn.verify.feeds import Feed, has_free_batch
+from mmdnn.verify.compare import Tolerance
+from mmdnn.verify.feeds import Feed, Filler, candidates, has_free_batch
 from mmdnn.verify.proof import Runs, level
 from mmdnn.verify.report import Report
 from mmdnn.verify.runners import Runner
@@ -29,6 +31,8 @@ SOURCE_CODE = (
     "The source code itself is not run: compared is the model file that is made of the same graph."
 )
 
+NATURAL = ("random", "half zeros", "ties", "large", "tiny", "zeros")
+"""Kinds of inputs that decide about a node that was told something else."""
 FIXED = "The result takes no other batch than its files say, and is compared with that."
 
 Verdict = tuple[Report | None, tuple[str, ...]]
@@ -102,7 +106,7 @@ def verified(
         hint=_hint(opened.framework, reading, to, writing),
     )
     if not steps:
-        report = _with_graph(report, model, to, staged)
+        report = _with_graph(report, model, to, staged, check)
     return report, report.notes
 
 
@@ -196,17 +200,37 @@ def _hint(source: Framework, reading: Runs, to: Framework, writing: Runs) -> str
     return ""
 
 
-def _with_graph(report: Report, model: ir.Model, to: Framework, staged: Source) -> Report:
-    """The report, with what reading the result back and comparing the graphs tells."""
+def _with_graph(
+    report: Report, model: ir.Model, to: Framework, staged: Source, check: Check
+) -> Report:
+    """The report, with what reading the result back and comparing the graphs tells.
+
+    A node that was told something else is at fault where any input of the model shows it.
+    """
     if not to.has("reader"):
         return report
-    from mmdnn.verify import graphs
+    from mmdnn.verify import decisions, graphs
 
     try:
         back = Opened(to, staged).model()
-        comparison, _ = graphs.compare(model, back)
+        comparison, matcher = graphs.compare(model, back)
     except Error:
         return report
+    shown: dict[graphs.Pair, str] = {}
+    if check.tolerance in (None, Tolerance()):
+        for pair in comparison.pairs:
+            found = pair.alike and decisions.reached(matcher, pair, _natural(model, check))
+            if found and found.shown:
+                shown[pair] = f"{pair}; on inputs of the model: {found.shown}"
     return replace(
-        report, same_graph=comparison.same, differences=tuple(map(str, comparison.pairs))
+        report,
+        same_graph=comparison.same,
+        faults=(*report.faults, *shown.values()),
+        differences=tuple(str(pair) for pair in comparison.pairs if pair not in shown),
     )
+
+
+def _natural(model: ir.Model, check: Check) -> Iterator[Mapping[str, np.ndarray]]:
+    """Inputs such as a model gets."""
+    filler, sizes = Filler(model, check.shapes), candidates(model)[0]
+    return (filler.feed(kind, sizes).values for kind in NATURAL)

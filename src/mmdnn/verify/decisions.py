@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,13 @@ from mmdnn.verify.kinds import KINDS
 
 TRIED = ("random", "half zeros", "constant", "ties", "large", "huge", "tiny", "very tiny", "zeros")
 """What is fed to nodes that differ."""
+PATIENCE = 5.0
+"""Seconds that are spent on what the inputs of a model show."""
 SMALL = 64
 """The elements of a constant whose numbers are fed, too."""
+
+
+Fed = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,50 @@ def decide(
     known = _leaves_seen(matcher, pair, seen)
     feeds = [] if known is None else [_fed(pair, known, kind) for kind in (None, *TRIED)]
     feeds += [] if known is None else _aimed(pair, known)
-    for mine, theirs in feeds:
-        one = matcher.exact[0].value(str(pair.a.name), mine)
-        other = matcher.exact[1].value(str(pair.b.name), theirs)
-        if one is None or other is None:
-            continue
-        tried += 1
-        gap = difference(one, other, tolerance)
-        if not gap.ok or (gap.doubtful and gap.rms > 0):
-            return Decision(pair, gap.reason or f"cosine {gap.cosine:.4f}", tried)
+    for fed in feeds:
+        shown = _shown(matcher, pair, fed, tolerance)
+        tried += shown is not None
+        if shown:
+            return Decision(pair, shown, tried)
     return Decision(pair, "", tried)
 
 
-Fed = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+def reached(
+    matcher: Matcher,
+    pair: Pair,
+    feeds: Iterable[Mapping[str, np.ndarray]],
+    tolerance: Tolerance | None = None,
+) -> Decision:
+    """Search for inputs of the model that show two nodes' difference, in float64, for a limited time.
+
+    Args:
+        matcher: As `compare` gave it.
+        pair: What differs.
+        feeds: Inputs of the model, by name.
+        tolerance: What floats may differ by.
+    """
+    tried, begun = 0, time.monotonic()
+    for feed in feeds:
+        known = _leaves_seen(matcher, pair, feed)
+        if known is None or time.monotonic() - begun > PATIENCE:
+            break
+        shown = _shown(matcher, pair, _fed(pair, known, None), tolerance)
+        tried += shown is not None
+        if shown:
+            return Decision(pair, shown, tried)
+    return Decision(pair, "", tried)
+
+
+def _shown(matcher: Matcher, pair: Pair, fed: Fed, tolerance: Tolerance | None) -> str | None:
+    """How two nodes differ on these inputs, "" where they agree; None where they cannot be computed."""
+    one = matcher.exact[0].value(str(pair.a.name), fed[0])
+    other = matcher.exact[1].value(str(pair.b.name), fed[1])
+    if one is None or other is None:
+        return None
+    gap = difference(one, other, tolerance)
+    if gap.ok and not (gap.doubtful and gap.rms > 0):
+        return ""
+    return gap.reason or f"cosine {gap.cosine:.4f}"
 
 
 def _aimed(pair: Pair, known: Sequence[np.ndarray]) -> list[Fed]:

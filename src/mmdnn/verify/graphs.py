@@ -42,12 +42,14 @@ class Pair:
         b: Its counterpart in the other.
         what: What differs, in words: "epsilon 1e-05 became 1e-12".
         leaves: Values before them that are the same in both, as pairs.
+        alike: Whether the two are one operator on the same data: only what it was told differs.
     """
 
     a: ir.Value
     b: ir.Value
     what: str
     leaves: tuple[tuple[ir.Value, ir.Value], ...] = ()
+    alike: bool = False
 
     def __str__(self) -> str:
         node = self.a.producer()
@@ -189,7 +191,7 @@ class Matcher:
             other = theirs.get(self._data(0, node))
             if other is not None and len(other.outputs) == len(node.outputs):
                 a, b = node.outputs[0], other.outputs[0]
-                return Pair(a, b, _what(node, other), self._leaves(a, b))
+                return Pair(a, b, _what(node, other), self._leaves(a, b), alike=True)
         return None
 
     def _data(self, side: int, node: ir.Node) -> tuple[Any, ...]:
