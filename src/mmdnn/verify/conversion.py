@@ -219,7 +219,7 @@ def _with_graph(
     shown: dict[graphs.Pair, str] = {}
     if check.tolerance in (None, Tolerance()):
         for pair in comparison.pairs:
-            found = pair.alike and decisions.reached(matcher, pair, _natural(model, check))
+            found = pair.told and decisions.reached(matcher, pair, _natural(model, check))
             if found and found.shown:
                 shown[pair] = f"{pair}; on inputs of the model: {found.shown}"
     return replace(

@@ -42,14 +42,15 @@ class Pair:
         b: Its counterpart in the other.
         what: What differs, in words: "epsilon 1e-05 became 1e-12".
         leaves: Values before them that are the same in both, as pairs.
-        alike: Whether the two are one operator on the same data: only what it was told differs.
+        told: Whether the two are one operator on the same data that was told other numbers, as an epsilon
+            is one: nothing behind it can make that good.
     """
 
     a: ir.Value
     b: ir.Value
     what: str
     leaves: tuple[tuple[ir.Value, ir.Value], ...] = ()
-    alike: bool = False
+    told: bool = False
 
     def __str__(self) -> str:
         node = self.a.producer()
@@ -191,7 +192,9 @@ class Matcher:
             other = theirs.get(self._data(0, node))
             if other is not None and len(other.outputs) == len(node.outputs):
                 a, b = node.outputs[0], other.outputs[0]
-                return Pair(a, b, _what(node, other), self._leaves(a, b), alike=True)
+                return Pair(
+                    a, b, _what(node, other), self._leaves(a, b), told=_is_told(node, other)
+                )
         return None
 
     def _data(self, side: int, node: ir.Node) -> tuple[Any, ...]:
@@ -298,6 +301,16 @@ def _what(a: ir.Node, b: ir.Node) -> str:
         if change:
             found.append(f"its input {place + 1} {change}")
     return "; ".join(found) or "it reads its inputs in another order"
+
+
+def _is_told(a: ir.Node, b: ir.Node) -> bool:
+    """Whether all that differs between two nodes of one operator are numbers it is told."""
+    names = {*a.attributes, *b.attributes}
+    pairs = [(a.attributes.get(name), b.attributes.get(name)) for name in names]
+    differ = [(x, y) for x, y in pairs if x is None or y is None or _attribute(x) != _attribute(y)]
+    same = not any(_constants(x, y) for x, y in zip(a.inputs, b.inputs, strict=False))
+    floats = all(x and y and x.type == y.type == ir.AttributeType.FLOAT for x, y in differ)
+    return bool(differ) and floats and same
 
 
 def _constants(a: ir.Value | None, b: ir.Value | None) -> str:

@@ -20,6 +20,7 @@ from mmdnn.frameworks.keras import reader
 from mmdnn.frameworks.keras.graph import Generation, Layer, Model
 from mmdnn.registry import Source
 from mmdnn.verify import environments, isolated
+from mmdnn.verify.spill import Chain, View
 
 RUNNER = Path(__file__).with_name("_keras.py")
 MISSING = MissingExtraError("keras", "keras")
@@ -35,7 +36,7 @@ _OTHERWISE = {
 Job: TypeAlias = tuple[Source, Mapping[str, np.ndarray]]
 
 
-def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run(source: Source, feeds: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """Run a model and return every layer's output.
 
     Args:
@@ -54,7 +55,7 @@ def run(source: Source, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     return isolated.only(run_many([(source, feeds)]))
 
 
-def run_many(jobs: Sequence[Job]) -> list[dict[str, np.ndarray] | Error]:
+def run_many(jobs: Sequence[Job]) -> list[Mapping[str, np.ndarray] | Error]:
     """Run models one after the other in as few processes as possible.
 
     Returns:
@@ -130,10 +131,10 @@ def _prepare(source: Source, folder: Path, said: Mapping[str, str]) -> None:
 
 def _values(
     answer: isolated.Answer | isolated.Failure, source: Source, feeds: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray] | Error:
+) -> Mapping[str, np.ndarray] | Error:
     if isinstance(answer, isolated.Answer):
-        names = enumerate(answer.says)
-        return dict(feeds) | {name: answer.arrays[f"arr_{index}"] for index, name in names}
+        names = {name: f"arr_{index}" for index, name in enumerate(answer.says)}
+        return Chain(View(answer.arrays, names), feeds)
     if not answer.stage:
         return FormatError(f"Keras {answer.reason}", file=source.network)
     lacks = (
