@@ -13,7 +13,7 @@ from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.registry import Source
 from mmdnn.verify import conversion
-from mmdnn.verify.conversion import Check
+from mmdnn.verify.check import Check
 
 
 def model(epsilon, *, rectified=False):
