@@ -60,10 +60,6 @@ def test_no_models(name: str, data: bytes, words: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("net.pb", b"\x0a\x20\x0a\x01x\x12\x0bPlaceholder", "TensorFlow models.*--graphdef"),
-        ("saved_model.pb", b"\x08\x01\x12", "TensorFlow models.*--saved-model"),
-        ("net.ckpt-100.meta", b"\x0a\x20", "TensorFlow models.*--checkpoint"),
-        ("net.ckpt.data-00000-of-00001", b"\0", "TensorFlow models.*--checkpoint"),
         ("net.bin", b"\x1c\0\0\0TFL3\0\0", "TensorFlow Lite models.*--tflite"),
         ("net.pth", _zip("net/data.pkl", "net/data/0"), "PyTorch models.*torch.onnx.export"),
         ("net.bin", _zip("net/data.pkl", "net/data/0"), "PyTorch models.*holds weights"),
@@ -82,7 +78,7 @@ def test_formats_that_are_not_read_yet(name: str, data: bytes, words: str, tmp_p
         mmdnn.load(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["TensorFlow", "tf", "darknet", "coreml"])
+@pytest.mark.parametrize("name", ["darknet", "coreml"])
 def test_their_frameworks_by_name(name: str, tmp_path: Path) -> None:
     (tmp_path / "net").write_bytes(b"x")
     with pytest.raises(UnsupportedError, match="are not read yet"):
@@ -92,9 +88,9 @@ def test_their_frameworks_by_name(name: str, tmp_path: Path) -> None:
 def test_folders(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder"):
         mmdnn.load(tmp_path)
-    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12")
-    with pytest.raises(UnsupportedError, match="--saved-model"):
-        mmdnn.load(tmp_path)
+    (tmp_path / "net.mlpackage").mkdir()
+    with pytest.raises(UnsupportedError, match="Core ML models are not read yet"):
+        mmdnn.load(tmp_path / "net.mlpackage")
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "m.prototxt", "m.params", "m.model", "m.pb", "m.mar"])

@@ -42,6 +42,8 @@ class Reading(TypedDict, total=False):
         stages: Named stages, for formats that have them (Caffe).
         outputs: Names of the values to end at, instead of the model's own outputs.
         keep_layout: Whether inputs and outputs keep their axes in the order that they have there.
+        start_nodes: Names of the nodes to begin at, instead of the model's own inputs (TensorFlow).
+        signature: Which of a SavedModel's signatures (TensorFlow).
     """
 
     framework: str | None
@@ -50,6 +52,8 @@ class Reading(TypedDict, total=False):
     stages: Sequence[str]
     outputs: Sequence[str]
     keep_layout: bool
+    start_nodes: Sequence[str]
+    signature: str
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,8 @@ def _opened(files: Sequence[Path], reading: Mapping[str, Any]) -> Opened:
         stages=tuple(reading.get("stages", ())),
         outputs=tuple(reading.get("outputs", ())),
         keep_layout=reading.get("keep_layout", False),
+        inputs=tuple(reading.get("start_nodes", ())),
+        signature=reading.get("signature", ""),
     )
     return open_model(files, reading.get("framework"), reading.get("input_shapes"), said)
 

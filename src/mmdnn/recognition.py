@@ -33,22 +33,11 @@ _ZIPPED = {".mar", ".model", ".pt", ".pt2", ".pth", ".keras", ".npz", ".mlpackag
 """Suffixes of models that are zip archives."""
 _TAR, _TAR_AT = b"ustar", 257
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_NODE = b"\x0a"
-"""The field that a TensorFlow graph begins with."""
 _PICKLED = (b"\x80\x02", b"\x80\x04", b"\x80\x05")
 
 _TF2ONNX = "Where TensorFlow is installed: python -m tf2onnx.convert"
 _EXPORT = "In Python: torch.onnx.export(model, example_input, 'net.onnx'); that is read here."
 FORMATS = {
-    "tensorflow": (
-        "TensorFlow",
-        f"{_TF2ONNX} --graphdef {{file}} --inputs X:0 --outputs Y:0 --output net.onnx",
-    ),
-    "savedmodel": ("TensorFlow", f"{_TF2ONNX} --saved-model {{folder}} --output net.onnx"),
-    "checkpoint": (
-        "TensorFlow",
-        f"{_TF2ONNX} --checkpoint {{stem}}.meta --inputs X:0 --outputs Y:0 --output net.onnx",
-    ),
     "tflite": ("TensorFlow Lite", f"{_TF2ONNX} --tflite {{file}} --output net.onnx"),
     "pytorch": ("PyTorch", _EXPORT),
     "state": (
@@ -62,13 +51,12 @@ FORMATS = {
     ),
 }
 """Formats that are not read yet: whose they are, and the way round."""
-ALIASES = {"tf": "tensorflow", "torch": "pytorch", "mlmodel": "coreml", "yolo": "darknet"}
+ALIASES = {"torch": "pytorch", "mlmodel": "coreml", "yolo": "darknet"}
 _SUFFIXES = {
     ".h5": "keras", ".hdf5": "keras", ".keras": "keras", ".tflite": "tflite", ".lite": "tflite",
-    ".meta": "checkpoint", ".ckpt": "checkpoint", ".index": "checkpoint", ".pth": "state",
-    ".pt": "pytorch", ".pt2": "pytorch", ".ptl": "pytorch", ".safetensors": "state", ".py": "pytorch",
+    ".pth": "state", ".pt": "pytorch", ".pt2": "pytorch", ".ptl": "pytorch", ".py": "pytorch",
+    ".safetensors": "state",
     ".mlmodel": "coreml", ".mlpackage": "coreml", ".cfg": "darknet", ".weights": "darknet",
-    ".pb": "tensorflow", ".pbtxt": "tensorflow",
 }  # fmt: skip
 
 
@@ -81,6 +69,8 @@ def check(path: Path) -> None:
         UsageError: It is not there, or no file.
     """
     if path.is_dir():
+        if is_saved_model(path):
+            return
         found = of([path])
         raise found or UsageError("is a folder: give the model's files", file=path)
     if not path.exists():
@@ -145,29 +135,26 @@ def unread(kind: str, path: Path | None = None) -> UnsupportedError | None:
     )
 
 
+def is_saved_model(folder: Path) -> bool:
+    """Whether a folder is a model of TensorFlow, as which it may be given."""
+    return any((folder / f"saved_model.{suffix}").is_file() for suffix in ("pb", "pbtxt"))
+
+
 def _kind(path: Path) -> str:
     """The format of a file or folder, by what is in it, then by its name; or ""."""
     if path.is_dir():
-        return (
-            "savedmodel" if (path / "saved_model.pb").is_file() else _SUFFIXES.get(path.suffix, "")
-        )
+        return _SUFFIXES.get(path.suffix, "")
     head = _head(path)
-    if path.name == "saved_model.pb":
-        return "savedmodel"
     if head[4:8] == b"TFL3":
         return "tflite"
     if head.startswith(_ZIP):
         return _zipped(path)
     if head.startswith(_HDF5):
         return "keras"
-    if path.name == "checkpoint" or re.search(r"\.(ckpt-\d+|data-\d+-of-\d+)$", path.name):
-        return "checkpoint"
     if re.match(rb"\s*(#[^\n]*\n\s*)*\[net(work)?\]", head):
         return "darknet"
     if head.startswith(_PICKLED) and path.suffix.lower() not in (".pkl", ".npy"):
         return "state"
-    if path.suffix == ".pb" and not head.startswith(_NODE):
-        return ""
     return _SUFFIXES.get(path.suffix.lower(), "")
 
 

@@ -18,7 +18,7 @@ from types import ModuleType
 
 from mmdnn.errors import UsageError
 
-OURS = ("caffe", "cntk", "keras", "mxnet", "onnx", "pytorch")
+OURS = ("caffe", "cntk", "keras", "mxnet", "onnx", "pytorch", "tensorflow")
 ROOMS = ("graph", "reader", "writer", "importer", "exporter", "codegen", "engine")
 
 
@@ -44,6 +44,8 @@ class Source:
         stages: Named stages, for formats that have them (Caffe's NetStateRule).
         outputs: Names of the values to end at; empty for the model's own outputs.
         keep_layout: Whether inputs and outputs keep their axes in the order that they have there.
+        inputs: Names of the values to begin at, for formats that can (TensorFlow); empty for its own.
+        signature: Which of its signatures, for formats that have them.
     """
 
     network: Path | None = None
@@ -53,6 +55,8 @@ class Source:
     stages: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     keep_layout: bool = False
+    inputs: tuple[str, ...] = ()
+    signature: str = ""
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mmdnn.shapes import Given
 
 NOT_HERE = {
-    "--inNodeName": ("-inode", "TensorFlow models are not read yet; it names their input nodes"),
     "--dump_tag": ("", "TensorFlow models are not written yet; it tags a SavedModel"),
     "--darknetStart": ("", "Darknet models are not read yet; it says where their weights begin"),
 }
@@ -118,6 +117,22 @@ def add_source(parser: Parser, group: Any) -> None:
     )
     parser.flag(
         group,
+        "-inode",
+        "--inNodeName",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="names of the nodes to begin at, instead of a TensorFlow model's own inputs",
+    )
+    parser.flag(
+        group,
+        "--signature",
+        default="",
+        metavar="NAME",
+        help="which signature of a TensorFlow SavedModel is read (default serving_default)",
+    )
+    parser.flag(
+        group,
         "--caffePhase",
         type=phase,
         default="test",
@@ -143,6 +158,8 @@ def opened(args: argparse.Namespace, files: Sequence[Path], framework: str | Non
         stages=tuple(args.caffeStage),
         outputs=tuple(args.dstNodeName),
         keep_layout=getattr(args, "keepLayout", False),
+        inputs=tuple(args.inNodeName),
+        signature=args.signature,
     )
     return opening.open_model(files, framework, shapes(args.inputShape), said)
 

@@ -67,7 +67,7 @@ def parser() -> arguments.Parser:
         action="store_true",
         help="leave a result that disagrees in its place, for a closer look",
     )
-    arguments.add_refused(made, "--inNodeName", "--dump_tag", "--darknetStart")
+    arguments.add_refused(made, "--dump_tag", "--darknetStart")
     arguments.add_json(made)
     return made
 

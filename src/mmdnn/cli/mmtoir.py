@@ -53,7 +53,7 @@ def parser() -> arguments.Parser:
     arguments.add_clobber(made, target)
     arguments.add_layout(made, target)
     arguments.add_split(made, target)
-    arguments.add_refused(made, "--inNodeName", "--darknetStart")
+    arguments.add_refused(made, "--darknetStart")
     arguments.add_json(made)
     return made
 
