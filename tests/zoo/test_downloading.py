@@ -240,7 +240,7 @@ def test_checksums_in_addresses(server, tmp_path, monkeypatch):
     right = hashlib.sha256(MODEL).hexdigest()[:8]
     for digest, good in ((right, True), ("00000000", False)):
         file = zoo.File(address(server, f"torch/net-{digest}.pth"), "net.pth")
-        assert file.sha256 == digest
+        assert file.checksum == ("sha256", digest)
         made = zoo.Model("pytorch", "net", (file,), "")
         if not good:
             (tmp_path / "net.pth").unlink()
@@ -266,8 +266,8 @@ def test_a_folder_that_is_no_folder(server, tmp_path):
 
 
 def test_the_catalogue():
-    assert zoo.frameworks() == ["caffe", "cntk", "mxnet", "pytorch"]
-    assert len(zoo.CATALOGUE) == 14 + 8 + 16 + 21
+    assert zoo.frameworks() == ["caffe", "cntk", "keras", "mxnet", "pytorch"]
+    assert len(zoo.CATALOGUE) == 14 + 8 + 9 + 16 + 21
     for framework in zoo.frameworks():
         names = [made.name for made in zoo.models(framework)]
         assert len(set(names)) == len(names)
@@ -276,8 +276,9 @@ def test_the_catalogue():
     for made in zoo.CATALOGUE:
         for file in made.files:
             assert file.url.startswith(("http://", "https://"))
-            assert bool(file.sha256) == (made.framework == "pytorch")
-        assert made.saved.format(name="x", files="y").endswith(".")
+            kinds = {"pytorch": "sha256", "keras": "md5", "caffe": "sha1"}
+            assert not file.checksum[1] or file.checksum[0] == kinds[made.framework]
+        assert made.saved.format(name="x", files="y").endswith(("y.", "in y"))
 
 
 @pytest.mark.parametrize(
@@ -306,6 +307,14 @@ def test_the_catalogue():
                 "http://data.mxnet.io/models/imagenet/inception-bn/Inception-BN-0126.params",
             ],
         ),
+        (
+            "keras",
+            "resnet50",
+            [
+                "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+                "resnet50_weights_tf_dim_ordering_tf_kernels.h5"
+            ],
+        ),
         ("torch", "resnet18", ["https://download.pytorch.org/models/resnet18-5c106cde.pth"]),
     ],
 )
@@ -317,8 +326,8 @@ def test_names_that_are_not_there():
     with pytest.raises(UsageError, match=r"Unknown pretrained model name \[resnet5\].") as caught:
         zoo.model("cntk", "resnet5")
     assert "Did you mean resnet50?" in str(caught.value)
-    with pytest.raises(UsageError, match="keras models cannot be read yet"):
-        zoo.models("keras")
+    with pytest.raises(UsageError, match="tensorflow models cannot be read yet"):
+        zoo.models("tensorflow")
     with pytest.raises(UsageError, match="no pre-trained models for 'fortran'"):
         zoo.models("fortran")
 

@@ -42,7 +42,12 @@ def test_the_documented_list(capsys):
 
 @pytest.mark.parametrize(
     ("framework", "some"),
-    [("caffe", "'vgg16'"), ("mxnet", "'imagenet1k-resnet-50'"), ("pytorch", "'resnet101'")],
+    [
+        ("caffe", "'vgg16'"),
+        ("keras", "'densenet'"),
+        ("mxnet", "'imagenet1k-resnet-50'"),
+        ("pytorch", "'resnet101'"),
+    ],
 )
 def test_other_lists(framework, some, capsys):
     code, out, _ = call(capsys, f"-f {framework}")
@@ -109,7 +114,7 @@ def test_an_unknown_name(capsys):
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        ("-f keras", 1, "keras models cannot be read yet"),
+        ("-f tensorflow", 1, "tensorflow models cannot be read yet"),
         ("-f fortran", 1, "no pre-trained models for 'fortran'"),
         ("-n resnet50", 2, "--framework"),
         ("-f cntk -n resnet50 --mirror ftp://x", 1, "is no address of HTTP or HTTPS"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
@@ -91,8 +92,9 @@ def work(args: Namespace) -> dict[str, Any]:
     open_ = [file.name for file in model.files if file.is_open and not args.mirror]
     plain = ", ".join(open_)
     unchecked = f"Not checked: nothing public says what {plain} must be, and it came over HTTP."
-    command.warn(args, *filter(None, [model.note, unchecked if open_ else ""]))
-    result: dict[str, Any] = {"ok": True, "model": model.name, "files": files, "note": model.note}
+    note = "" if files == [os.path.join(args.path, model.built)] else model.note
+    command.warn(args, *filter(None, [note, unchecked if open_ else ""]))
+    result: dict[str, Any] = {"ok": True, "model": model.name, "files": files, "note": note}
     if args.image:
         result |= _look(model, files, args)
     return result

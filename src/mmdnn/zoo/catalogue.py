@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmdnn.errors import UsageError
 
@@ -23,22 +23,29 @@ class File:
         url: Where it is.
         name: What it is called when it is saved.
         sha1: Its SHA-1, or "" where it is not known.
+        md5: Its MD5, or "".
     """
 
     url: str
     name: str
     sha1: str = ""
+    md5: str = ""
 
     @property
-    def sha256(self) -> str:
-        """What its SHA-256 begins with, where its address says so as torch.hub's do; else ""."""
+    def checksum(self) -> tuple[str, str]:
+        """The hash that is known of it ("md5", "sha1", "sha256"), and what it begins with; else "".
+
+        An address as torch.hub's says what the SHA-256 begins with.
+        """
+        if self.sha1 or self.md5:
+            return ("sha1", self.sha1) if self.sha1 else ("md5", self.md5)
         found = re.search(r"-([0-9a-f]{8})\.pth$", self.url)
-        return found[1] if found else ""
+        return "sha256", found[1] if found else ""
 
     @property
     def is_open(self) -> bool:
         """Whether it comes unprotected, and nothing says what it must be."""
-        return not (self.url.startswith("https:") or self.sha1 or self.sha256)
+        return not (self.url.startswith("https:") or self.checksum[1])
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,8 @@ class Model:
         name: What it is called here.
         files: Its files, the structure first.
         saved: What is said once it is there; {name} is the model's, {files} those it is saved in.
-        note: What the user should know of it.
+        note: What the user should know of it; where its network is built, of its files alone.
+        builder: What builds its network in `keras.applications`, where the file holds weights alone.
     """
 
     framework: str
@@ -58,6 +66,12 @@ class Model:
     files: tuple[File, ...]
     saved: str
     note: str = ""
+    builder: str = ""
+
+    @property
+    def built(self) -> str:
+        """The name of the file with network and weights, where that is built."""
+        return f"imagenet_{self.name}.h5" if self.builder else ""
 
 
 _BVLC = "https://raw.githubusercontent.com/BVLC/caffe/master/models"
@@ -71,6 +85,7 @@ _REDTAIL = "https://raw.githubusercontent.com/NVIDIA-AI-IOT/redtail/master/model
 _CNTK = "https://www.cntk.ai/Models"
 _MXNET = "http://data.mxnet.io/models"
 _TORCH = "https://download.pytorch.org/models"
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 _CAFFE_FILES = {
     "alexnet": (f"{_BVLC}/bvlc_alexnet/deploy.prototxt", f"{_BERKELEY}/bvlc_alexnet.caffemodel"),
@@ -194,6 +209,46 @@ _TORCH_HASHES = {
     "vgg19_bn": "vgg19_bn-c79401a0",
 }
 
+_KERAS_ENDING = "weights_tf_dim_ordering_tf_kernels.h5"
+_KERAS_FILES = {
+    "inception_v3": (
+        "InceptionV3",
+        f"inception_v3/inception_v3_{_KERAS_ENDING}",
+        "9a0d58056eeedaa3f26cb7ebd46da564",
+    ),
+    "vgg16": ("VGG16", f"vgg16/vgg16_{_KERAS_ENDING}", "64373286793e3c8b2b4e3219cbf3544b"),
+    "vgg19": ("VGG19", f"vgg19/vgg19_{_KERAS_ENDING}", "cbe5617147190e668d6c5d5026f83318"),
+    "resnet50": (
+        "ResNet50",
+        f"resnet/resnet50_{_KERAS_ENDING}",
+        "2cb95161c43110f7111970584f804107",
+    ),
+    "mobilenet": ("MobileNet", "mobilenet/mobilenet_1_0_224_tf.h5", ""),
+    "xception": (
+        "Xception",
+        f"xception/xception_{_KERAS_ENDING}",
+        "0a58e3b7378bc2990ea3b43d5981f1f6",
+    ),
+    "inception_resnet_v2": (
+        "InceptionResNetV2",
+        f"inception_resnet_v2/inception_resnet_v2_{_KERAS_ENDING}",
+        "e693bd0210a403b3192acc6073ad2e96",
+    ),
+    "densenet": (
+        "DenseNet201",
+        f"densenet/densenet201_{_KERAS_ENDING}",
+        "1ceb130c1ea1b78c3bf6114dbdfd8807",
+    ),
+    "nasnet": ("NASNetLarge", "nasnet/NASNet-large.h5", "11577c9a518f0070763c2b964a382f17"),
+}
+"""Name to what builds the network in keras.applications, its weights and their MD5, which Keras 3.15's
+sources have (keras/src/applications). The old tool's yolo2 was on a host that is gone."""
+
+_WEIGHTS = (
+    "The file holds the weights alone: the network is code of keras.applications. With Keras here "
+    "(pip install 'mmdnn[keras]'), the same command makes {built} of both."
+)
+
 _STATE_DICT = (
     "The file holds the weights alone (a state dict), as torchvision publishes them: the network is "
     "torchvision's code, and PyTorch files are not read here yet."
@@ -217,6 +272,10 @@ def _all() -> Iterator[Model]:
             for end in ("-symbol.json", f"-{epoch:04}.params")
         )
         yield Model("mxnet", name, files, "MXNet Model {name} saved as {files}.")
+    for name, (builder, path, md5) in _KERAS_FILES.items():
+        file = File(f"{_KERAS}/{path}", path.rsplit("/", 1)[1], md5=md5)
+        model = Model("keras", name, (file,), "Keras model {name} is saved in {files}", "", builder)
+        yield replace(model, note=_WEIGHTS.format(built=model.built))
     for name, stem in _TORCH_HASHES.items():
         file = File(f"{_TORCH}/{stem}.pth", f"imagenet_{name}.pth")
         yield Model(
@@ -232,8 +291,8 @@ def _kept(url: str) -> File:
 CATALOGUE = tuple(_all())
 """Every model, in the order in which they are listed."""
 
-_ALIASES = {"torch": "pytorch"}
-_NOT_YET = ("keras", "tensorflow", "tf", "darknet", "coreml")
+_ALIASES = {"torch": "pytorch", "tf.keras": "keras"}
+_NOT_YET = ("tensorflow", "tf", "darknet", "coreml")
 """What the old tool downloaded for, besides."""
 
 

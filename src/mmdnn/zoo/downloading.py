@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from mmdnn.errors import Error, FormatError, UsageError
 from mmdnn.outputs import outputs
+from mmdnn.zoo import applications
 from mmdnn.zoo.catalogue import File, Model
 
 LIMIT = 1 << 32
@@ -24,6 +26,7 @@ LIMIT = 1 << 32
 PATIENCE = 60.0
 """Seconds that a server may be silent."""
 BLOCK = 1 << 16
+NAMES = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
 _HTML = (b"<!doctype html", b"<html")
 _GONE = (
     "Several of the old hosts are gone. If you have the file elsewhere, on a server or in a folder that you "
@@ -56,6 +59,9 @@ def download(
 ) -> list[str]:
     """Bring a model's files into a folder; those that are there already are taken as they are.
 
+    Where files hold weights alone and Keras is here, which has their network, the file is written that
+    holds both.
+
     Args:
         model: One of the catalogue.
         folder: Where they go; it is made.
@@ -71,7 +77,21 @@ def download(
         FormatError: What it sends is not the file.
     """
     told = told or Told()
+    if model.builder and applications.installed():
+        return [_built(model, os.fspath(folder), mirror, told)]
     return [_one(file, os.fspath(folder), mirror, told) for file in model.files]
+
+
+def _built(model: Model, folder: str, mirror: str, told: Told) -> str:
+    path = os.path.join(folder, model.built)
+    if os.path.isfile(path):
+        told.existing(path)
+        return path
+    with outputs() as place, tempfile.TemporaryDirectory(prefix="mmdnn-") as aside:
+        target = place(path)
+        (weights,) = (_one(file, aside, mirror, told) for file in model.files)
+        applications.build(model.builder, Path(weights), target)
+    return path
 
 
 def _one(file: File, folder: str, mirror: str, told: Told) -> str:
@@ -91,11 +111,11 @@ def _one(file: File, folder: str, mirror: str, told: Told) -> str:
 
 
 def _fetch(url: str, target: Path, file: File, told: Told) -> None:
-    checksum, kind = (file.sha1, "SHA-1") if file.sha1 else (file.sha256, "SHA-256")
+    kind, checksum = file.checksum
     try:
         with _opener().open(url, timeout=PATIENCE) as answer, target.open("wb") as out:
             total = _announced(answer, url)
-            digest = hashlib.sha1(usedforsecurity=False) if file.sha1 else hashlib.sha256()
+            digest = hashlib.new(kind, usedforsecurity=False)
             count = 0
             while block := answer.read(BLOCK):
                 if not count:
@@ -122,7 +142,9 @@ def _fetch(url: str, target: Path, file: File, told: Told) -> None:
     if not count:
         raise FormatError(f"{url} is empty")
     if not digest.hexdigest().startswith(checksum):
-        raise FormatError(f"{url} is damaged or another file: its {kind} is {digest.hexdigest()}")
+        raise FormatError(
+            f"{url} is damaged or another file: its {NAMES[kind]} is {digest.hexdigest()}"
+        )
     told.end(count)
 
 

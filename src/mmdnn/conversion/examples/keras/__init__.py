@@ -1,0 +1,1 @@
+"""Trying networks that were converted to Keras."""
