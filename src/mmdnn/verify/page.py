@@ -68,7 +68,7 @@ def _heading(name: str) -> str:
 
 
 def _row(place: int, layer: Layer) -> str:
-    shape = "x".join(map(str, layer.shape)) or "scalar"
+    shape = "x<wbr>".join(map(str, layer.shape)) or "scalar"
     size = math.prod(layer.shape)
     cells = [
         _cell("name", "", place, _name(layer)),
