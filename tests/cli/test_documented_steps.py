@@ -178,6 +178,10 @@ def test_other_weights_are_not_taken_for_the_codes_own(generated, capsys, here):
         "code-0000.params: holds other weights than net.pb has, which code.py was made from" in err
     )
     assert not list(here.glob("out*"))
+    for suffix in ("pb", "npy"):
+        (here / f"epoch2.{suffix}").write_bytes((here / f"net.{suffix}").read_bytes())
+    assert "of none of epoch2.pb, net.pb, each of which gives code.py" in call(capsys, line)[2]
+    (here / "epoch2.pb").unlink()
     code, _, err = call(capsys, "mmtomodel -f mxnet -in code.py -iw none.params -o out")
     assert code == 1
     assert "none.params: there is no such file" in err

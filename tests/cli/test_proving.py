@@ -109,6 +109,13 @@ def test_a_byte_order_mark_is_no_obstacle_to_engines(
     assert result(capsys)["proof"] in {"engines", None}
 
 
+def test_a_batch_that_only_one_side_fixes(here: Path) -> None:
+    text = TEXT.replace("1,3,4,5] x", "N,3,4,5] x").replace("1,3,4,5] y", "N,3,4,5] y")
+    onnx.save(onnx.parser.parse_model(text), "open.onnx")
+    assert mmcompare.main(["open.onnx", "net.onnx", "--json"]) == 0
+    assert mmcompare.main(["net.onnx", "open.onnx", "--json"]) == 0
+
+
 def test_a_difference_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mmcompare.main(["net.onnx", "other.onnx", "--json"]) == 1
     found = result(capsys)

@@ -46,6 +46,7 @@ def opened(
     meaning = _read(code)
     named = _named(code, weights)
     errors: list[Error] = []
+    fitting: list[str] = []
     for path in (*named, *_others(code, weights, named)):
         try:
             found = _opened(path)
@@ -55,10 +56,17 @@ def opened(
         else:
             if not same:
                 continue
+            fitting.append(str(path))
             try:
                 return _with_weights(found, code, weights, to, options)
             except UsageError as error:
                 errors.append(error)
+    if len(fitting) > 1:
+        raise UsageError(
+            f"holds the weights of none of {', '.join(fitting)}, each of which gives {code}",
+            file=weights,
+            hint=f"Save the model from {to.title}, where the code runs.",
+        )
     if errors:
         raise errors[0]
     if named:

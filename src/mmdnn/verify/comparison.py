@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import onnx_ir as ir
 
 from mmdnn.errors import Error, UsageError
 from mmdnn.ir import layout, preprocessing
+from mmdnn.ir.builder import dimensions
 from mmdnn.ir.preprocessing import Steps
 from mmdnn.opening import Opened
 from mmdnn.progress import Silent
@@ -68,9 +69,10 @@ def _settled(
     sizes = {name: closed(shape) for name, shape in a.source.input_shapes.items()}
     known = layout.arrangements(model)
     sizes = {name: known[name].shape(s) if s and name in known else s for name, s in sizes.items()}
-    said = {name: shape for name, shape in sizes.items() if shape is not None} or None
-    found = run.run_source(layouts.of_opened(a, models[0], own), model, said, check.given)
+    said = {name: shape for name, shape in sizes.items() if shape is not None}
     rename = _rename(models[1], model)
+    said = (_fixed(models[1], model, rename) | said) or None
+    found = run.run_source(layouts.of_opened(a, models[0], own), model, said, check.given)
     names = _names(model.graph.outputs)
 
     def as_target(side: Runner) -> Runner:
@@ -100,6 +102,26 @@ def _settled(
         ),
     )
     return found, settled
+
+
+def _fixed(
+    other: ir.Model | None, model: ir.Model, rename: Mapping[str, str]
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of inputs that the other model does not leave open, where they fit what the model does."""
+    found: dict[str, tuple[int, ...]] = {}
+    if other is None or other is model or layout.arrangements(other):
+        return found
+    theirs = {rename.get(str(each.name), str(each.name)): each for each in inputs(other)}
+    for value in inputs(model):
+        name = str(value.name)
+        shape = closed(dimensions(theirs[name])) if name in theirs else None
+        mine = dimensions(value)
+        fits = shape is not None and len(shape) == len(mine)
+        if shape is None or not fits or closed(mine) is not None:
+            continue
+        if all(one == size for one, size in zip(mine, shape, strict=True) if isinstance(one, int)):
+            found[name] = shape
+    return found
 
 
 def _with_graphs(
