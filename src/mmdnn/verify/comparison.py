@@ -69,9 +69,9 @@ def _settled(
     sizes = {name: closed(shape) for name, shape in a.source.input_shapes.items()}
     known = layout.arrangements(model)
     sizes = {name: known[name].shape(s) if s and name in known else s for name, s in sizes.items()}
-    said = {name: shape for name, shape in sizes.items() if shape is not None}
     rename = _rename(models[1], model)
-    said = (_fixed(models[1], model, rename) | said) or None
+    fixed = _fixed(models[1], model, rename)
+    said = fixed | {name: shape for name, shape in sizes.items() if shape is not None} or None
     found = run.run_source(layouts.of_opened(a, models[0], own), model, said, check.given)
     names = _names(model.graph.outputs)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +172,18 @@ def test_nodes_come_in_order(tmp_path: Path) -> None:
         "MatMul",
         "Relu",
     ]
+
+
+def test_nothing_is_said_of_a_damaged_file_but_the_error(
+    tmp_path: Path,
+) -> None:
+    path = saved(tmp_path / "net.onnx", weight(raw_data=W.tobytes()))
+    path.write_bytes(path.read_bytes().replace(b"\n\x01x", b"\n\x01q", 1))
+    program = f"import mmdnn; mmdnn.load({str(path)!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert "is used and nothing makes it" in done.stderr
 
 
 def test_shapes_and_outputs_that_the_user_says(tmp_path: Path) -> None:

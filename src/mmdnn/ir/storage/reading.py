@@ -7,6 +7,7 @@ it lies: https://onnx.ai/onnx/repo-docs/ExternalData.html.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ from mmdnn.tensors.wire import Carved, Mapped, Path_, Piece, carve
 
 if TYPE_CHECKING:
     import onnx
+
+logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
+"""What it remarks on damaged files is for those who listen; the user gets an error."""
 
 D = ir.DataType
 _MALFORMED = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
