@@ -139,6 +139,7 @@ def _values(
         return FormatError(f"Keras {answer.reason}", file=source.network)
     lacks = (
         "NHWC",
+        "OpKernel",
         "could not be deserialized",
         "Could not locate",
         "not supported",

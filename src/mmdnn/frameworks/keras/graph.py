@@ -117,6 +117,7 @@ class Model:
         network: The layers.
         name: The model's name.
         generation: Who has saved it.
+        version: Of Keras, as the file says it.
         theano: Whether its kernels are those of Theano, which turns them; None where nothing tells.
         channels_first: Whether layers that do not say their data format have the channels first.
         files: Where it was read from, and what the user said about it.
@@ -129,6 +130,7 @@ class Model:
     network: Network
     name: str
     generation: Generation
+    version: str = ""
     theano: bool | None = False
     channels_first: bool = False
     files: Source = field(default_factory=Source)

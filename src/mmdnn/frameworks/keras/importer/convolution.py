@@ -8,7 +8,7 @@ from typing import Any
 from mmdnn.frameworks.keras.importer.activation import activated
 from mmdnn.frameworks.keras.importer.layout import several, to_first, to_last
 from mmdnn.frameworks.keras.importer.table import LAYERS, OPS, ImportedNode, Value, importer
-from mmdnn.ir.builder import Op, known, rank, static
+from mmdnn.ir.builder import Op, known, rank, shape, static
 from mmdnn.tensors import references
 
 CONVOLUTIONS = f"{LAYERS}/convolution_layers"
@@ -48,7 +48,7 @@ def windows(node: ImportedNode, kernel: Value, strides: Any, dilation: Any) -> d
 
 
 def padding_of(
-    node: ImportedNode, padding: str, spans: Sequence[int], strides: Sequence[int]
+    node: ImportedNode, padding: str, spans: Sequence[int], strides: Sequence[int], x: Value
 ) -> dict[str, Any]:
     """Paddings as ONNX's attributes: what `same` lacks an even share of is behind.
 
@@ -64,11 +64,16 @@ def padding_of(
         node.refuse("nothing in its file tells Theano, which pads otherwise, from TensorFlow")
     if node.graph.model.theano:
         return {"pads": [span // 2 for span in spans] * 2}
-    if all(stride == 1 for stride in strides):
-        totals = [span - 1 for span in spans]
-        before = [total // 2 for total in totals]
-        behind = [total - side for total, side in zip(totals, before, strict=True)]
-        return {"pads": before + behind} if any(totals) else {}
+    totals = [
+        span - 1 if stride == 1 else 0 if span == 1 else None if size is None
+        else max((-(-size // stride) - 1) * stride + span - size, 0)
+        for size, span, stride in zip(shape(x)[2:], spans, strides, strict=True)
+    ]  # fmt: skip
+    known_ones = [total for total in totals if total is not None]
+    if len(known_ones) == len(totals):
+        before = [total // 2 for total in known_ones]
+        behind = [total - side for total, side in zip(known_ones, before, strict=True)]
+        return {"pads": before + behind} if any(known_ones) else {}
     return {"auto_pad": "SAME_UPPER"}
 
 
@@ -93,8 +98,8 @@ def convolved(
     window = windows(node, kernel, said["strides"], said["dilation_rate"])
     pairs = zip(window["kernel_shape"], window["dilations"], strict=True)
     spans = [(size - 1) * step + 1 for size, step in pairs]
-    window |= padding_of(node, said["padding"], spans, window["strides"])
     x = to_first(op, x, said["data_format"])
+    window |= padding_of(node, said["padding"], spans, window["strides"], x)
     inputs = [kernel] if bias is None else [kernel, bias]
     y = op.Conv(x, *inputs, group=said.get("groups", 1), **window)
     y = as_many(node, op, y, x, said["padding"], window["strides"])
@@ -138,10 +143,10 @@ def depthwise(node: ImportedNode, op: Op, kernel: Value) -> tuple[Value, int]:
     count = rank(kernel)
     *window, channels, multiplier = static(kernel)
     perm = [count - 2, count - 1, *range(count - 2)]
-    shape = (channels * multiplier, 1, *window)
+    sizes = (channels * multiplier, 1, *window)
     turned = permuted(node, op, kernel, perm)
-    made = node.graph.reshaped(turned, shape) if turned.const_value is not None else None
-    return made if made is not None else op.Reshape(turned, list(shape)), channels
+    made = node.graph.reshaped(turned, sizes) if turned.const_value is not None else None
+    return made if made is not None else op.Reshape(turned, list(sizes)), channels
 
 
 @importer(

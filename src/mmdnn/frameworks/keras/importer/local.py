@@ -31,7 +31,7 @@ def locally_connected(
     outputs = (filters, *counts) if first else (*counts, filters)
 
     def matrix(array: np.ndarray) -> np.ndarray:
-        pairs = _pairs(windows, channels, filters, first=first)
+        pairs = _pairs(windows, sizes, channels, filters, first=first)
         shape = (int(np.prod(inputs)), int(np.prod(outputs)))
         if implementation == 2:
             kept = np.zeros(shape, array.dtype)
@@ -74,13 +74,17 @@ def _windows(
 
 
 def _pairs(
-    windows: list[list[list[tuple[int, int]]]], channels: int, filters: int, *, first: bool
+    windows: list[list[list[tuple[int, int]]]],
+    sizes: Sequence[int],
+    channels: int,
+    filters: int,
+    *,
+    first: bool,
 ) -> np.ndarray:
     """(output, input) of each weight, as the weights of the first form lie: place, window, filter."""
     grids = np.meshgrid(*(np.arange(len(rows)) for rows in windows), indexing="ij")
     places = np.stack([grid.reshape(-1) for grid in grids], axis=1)
     counts = [len(rows) for rows in windows]
-    sizes = [1 + max(at for row in rows for _, at in row) for rows in windows]
     found = []
     for number, place in enumerate(places):
         rows = [windows[axis][i] for axis, i in enumerate(place)]

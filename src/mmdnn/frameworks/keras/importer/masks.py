@@ -49,6 +49,8 @@ def follow(
     inputs: Sequence[Any],
     outputs: Sequence[Any],
     named: Sequence[Any],
+    *,
+    strict: bool,
 ) -> None:
     """Give a layer's outputs their masks: those that its function has said, or its inputs'."""
     for before, after in zip(outputs, named, strict=True):
@@ -65,8 +67,8 @@ def follow(
     found = [masks.get(value) for value in values]
     if layer.type in _MERGES:
         known = [mask for mask in found if mask is not None]
-        if len(known) < len(found):
-            return  # one that counts everywhere makes all of it count
+        if not known or (strict and len(known) < len(found)):
+            return  # in Keras 3, one that counts everywhere makes all of it count
         mask = known[0]
         for other in known[1:]:
             mask = mask if other is mask else op.And(mask, other)

@@ -37,6 +37,16 @@ def to_ir(model: Model) -> ir.Model:
         result = layout.channels_first(_imported(model), keep=model.files.keep_layout)
     except NeedsStatic as missing:
         raise _unknown(model, missing) from None
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+    ) as error:
+        problem = f"its config does not fit together ({error})"
+        raise FormatError(problem, file=model.files.network) from error
     if not model.unused:
         return result
     return notes.add(result, f"No layer is called {notes.listed(model.unused)}, as weights are.")

@@ -46,7 +46,7 @@ def pooled(
     kernel = several(node, size, count)
     step = kernel if strides is None else several(node, strides, count)
     x = to_first(op, x, data_format)
-    pads = padding_of(node, padding, kernel, step)
+    pads = padding_of(node, padding, kernel, step, x)
     if padding == "same" and node.graph.model.theano:
         pads = {"pads": [max(size - 2 if size % 2 else size - 1, 0) for size in kernel] * 2}
     y = op[kind](x, kernel_shape=kernel, strides=step, **pads)

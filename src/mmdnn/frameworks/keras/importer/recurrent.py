@@ -67,9 +67,11 @@ class Run:
         return y, last, [state for each in found for state in each]
 
     def _is_reversed(self, cells: Sequence[Cell]) -> bool:
-        """Keras 2 counts the states of stacked cells from the top."""
+        """Keras 2 counts the states of stacked cells from the top, until 2.2.3."""
         cell = self.layer.parts["cell"]
-        said = cell.config.get("reverse_state_order", self.node.generation is Generation.KERAS2)
+        version = [int(part) for part in self.node.graph.model.version.split(".") if part.isdigit()]
+        old = self.node.generation is Generation.KERAS2 and version < [2, 2, 3]
+        said = cell.config.get("reverse_state_order", old and bool(version))
         return bool(said) and len(cells) > 1
 
     def _by_cell(self, cells: Sequence[Cell], states: Sequence[Value]) -> list[list[Value]]:

@@ -39,7 +39,7 @@ def stft_spectrogram(
                     (known(node.weight(f"{name}_kernel"), 2), 1, frame_length),
                 )
             )  # fmt: skip
-            pads = padding_of(node, padding, [frame_length], [step])
+            pads = padding_of(node, padding, [frame_length], [step], flat)
             y = op.Conv(flat, kernel, strides=[step], **pads)
             parts[name] = op.Reshape(y, [-1, channels, known(y, 1), known(y, 2)])
     y = _by_mode(node, op, mode, parts)

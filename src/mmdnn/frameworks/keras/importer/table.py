@@ -104,7 +104,8 @@ class GraphImporter(importing.GraphImporter):
             inputs = [node.constant(x) if isinstance(x, np.ndarray) else x for x in inputs]
             outputs = node.call(importer.entry(layer.type), inputs)
             found = [self._named(value, name, i, len(outputs)) for i, value in enumerate(outputs)]
-            masks.follow(self.masks, layer, self.builder.op, inputs, outputs, found)
+            strict = self.model.generation is Generation.KERAS3
+            masks.follow(self.masks, layer, self.builder.op, inputs, outputs, found, strict=strict)
             return found
 
     def _model(self, network: Network, call: Call, name: str) -> list[Any]:

@@ -16,8 +16,8 @@ import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, MissingExtraError, UsageError
 from mmdnn.frameworks.keras.graph import Generation, Model
-from mmdnn.frameworks.keras.reader import config, hdf5, keras1, older, weights
-from mmdnn.frameworks.keras.reader.hdf5 import Store
+from mmdnn.frameworks.keras.reader import config, keras1, older, weights
+from mmdnn.frameworks.keras.reader.hdf5 import Node, Store
 from mmdnn.registry import Source
 from mmdnn.tensors import archive
 
@@ -59,6 +59,8 @@ def read(source: Source) -> Model:
             model = _whole(path, source)
     except RecursionError:
         raise FormatError("it is nested too deeply", file=path) from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise FormatError(f"its config is damaged ({error})", file=path) from error
     except Error as error:
         error.file = error.file or path
         raise
@@ -72,24 +74,25 @@ def _archive(path: Path, source: Source) -> Model:
         said = _json(file.text(_METADATA)) if _METADATA in file.members else {}
         place = file.place(_WEIGHTS)
         model = _model(data, source, str(said.get("keras_version") or "3"), "")
-    return _loaded(model, Store(place), path)
+    store = Store(place)
+    return _loaded(model, store, store.root(), path)
 
 
 def _whole(path: Path, source: Source) -> Model:
     store = Store.of(path)
-    with store.opened() as root:
-        text = hdf5.text(root.attrs.get("model_config"))
-        if not text:
-            raise FormatError(
-                "it holds weights and no architecture",
-                hint="Give the model's json as well: model.to_json().",
-            )
-        version, backend = (hdf5.text(root.attrs.get(k)) for k in ("keras_version", "backend"))
-        model = _model(_json(text.encode()), source, version, backend)
-        group = hdf5.member(root, "model_weights")
-        model.weights = path
-        if group is not None:
-            weights.load(model, group, store)
+    root = store.root()
+    text = root.attrs.get("model_config")
+    if not text:
+        raise FormatError(
+            "it holds weights and no architecture",
+            hint="Give the model's json as well: model.to_json().",
+        )
+    version, backend = (root.attrs.get(key, "") for key in ("keras_version", "backend"))
+    model = _model(_json(text.encode()), source, version, backend)
+    model.weights = path
+    group = root.member("model_weights")
+    if group is not None:
+        weights.load(model, group, store)
     return model
 
 
@@ -105,17 +108,15 @@ def _texts(path: Path, source: Source) -> Model:
     if stores.suffix == ".json":
         return _shards(_model(data, source, version, backend), stores)
     store = Store.of(stores)
-    with store.opened() as root:
-        version = version or hdf5.text(root.attrs.get("keras_version"))
-        backend = backend or hdf5.text(root.attrs.get("backend"))
-    return _loaded(_model(data, source, version, backend), store, stores)
+    root = store.root()
+    version = version or root.attrs.get("keras_version", "")
+    backend = backend or root.attrs.get("backend", "")
+    return _loaded(_model(data, source, version, backend), store, root, stores)
 
 
-def _loaded(model: Model, store: Store, path: Path) -> Model:
+def _loaded(model: Model, store: Store, root: Node, path: Path) -> Model:
     model.weights = path
-    with store.opened() as root:
-        inner = hdf5.member(root, "model_weights") if "model_weights" in root else None
-        weights.load(model, root if inner is None else inner, store)
+    weights.load(model, root.member("model_weights") or root, store)
     return model
 
 
@@ -125,6 +126,7 @@ def _shards(model: Model, index: Path) -> Model:
     if not isinstance(places, dict):
         raise FormatError("it has no weight_map", file=index)
     model.weights = index
+    roots: dict[Path, tuple[Store, Node | None]] = {}
 
     def variables(path: str) -> dict[str, ir.TensorProtocol]:
         found: dict[str, ir.TensorProtocol] = {}
@@ -133,11 +135,10 @@ def _shards(model: Model, index: Path) -> Model:
             shard = index.parent / Path(str(name)).name
             if not shard.is_file():
                 raise UsageError("there is no such file", file=shard)
-            store = Store.of(shard)
-            with store.opened() as root:
-                group = hdf5.member(root, path)
-                if group is not None:
-                    found |= weights.tensors(group, store)
+            store, root = roots.setdefault(shard, (Store.of(shard), None))
+            roots[shard] = store, (root := root or store.root())
+            group = root.member(path)
+            found |= {} if group is None else weights.tensors(group, store)
         return dict(
             sorted(found.items(), key=lambda item: int(item[0]) if item[0].isdigit() else 0)
         )
@@ -156,6 +157,7 @@ def _model(data: Mapping[str, Any], source: Source, version: str, backend: str) 
         network,
         str(name or "model"),
         generation,
+        version,
         theano=backend == "theano",
         channels_first="channels_first" in formats and "channels_last" not in formats,
         files=source,

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import onnx_ir as ir
 
 from mmdnn.frameworks.keras import _schema
 from mmdnn.frameworks.keras.graph import Generation, Layer, Model, Network
-from mmdnn.frameworks.keras.reader import hdf5, keras1
+from mmdnn.frameworks.keras.reader import keras1
 from mmdnn.frameworks.keras.reader.config import numbered
-from mmdnn.frameworks.keras.reader.hdf5 import Store
+from mmdnn.frameworks.keras.reader.hdf5 import Node, Store
 
 Variables: TypeAlias = Callable[[str], dict[str, ir.TensorProtocol]]
 """The arrays in the group of that path, by their keys."""
@@ -41,7 +41,7 @@ class Stored(NamedTuple):
     tensor: ir.TensorProtocol
 
 
-def load(model: Model, root: Any, store: Store) -> None:
+def load(model: Model, root: Node, store: Store) -> None:
     """Give a model's layers the arrays of a file.
 
     Raises:
@@ -52,18 +52,18 @@ def load(model: Model, root: Any, store: Store) -> None:
         return
 
     def variables(path: str) -> dict[str, ir.TensorProtocol]:
-        group = hdf5.member(root, path)
+        group = root.member(path)
         return {} if group is None else tensors(group, store)
 
     by_tree(model.network, variables)
 
 
-def tensors(group: Any, store: Store) -> dict[str, ir.TensorProtocol]:
+def tensors(group: Node, store: Store) -> dict[str, ir.TensorProtocol]:
     """The arrays of a group, those with numbers in order."""
     keys = sorted(
-        group.keys(), key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0)
+        group.members, key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0)
     )
-    return {key: store.tensor(hdf5.member(group, key), f"{group.name}/{key}") for key in keys}
+    return {key: store.tensor(group.member(key), key) for key in keys}
 
 
 def by_tree(network: Network, variables: Variables, path: str = "") -> None:
@@ -96,14 +96,14 @@ def _written(layer: Layer, variables: Variables, path: str) -> bool:
     return bool(variables(f"{path}/vars"))
 
 
-def _by_layers(model: Model, root: Any, store: Store) -> None:
+def _by_layers(model: Model, root: Node, store: Store) -> None:
     """The older layout: by the order of names, and of layers."""
     groups: dict[str, list[Stored]] = {}
-    for name in hdf5.names(root, "layer_names"):
-        group = hdf5.member(root, name)
-        labels = [] if group is None else hdf5.names(group, "weight_names")
+    for name in root.names("layer_names"):
+        group = root.member(name)
+        labels = [] if group is None else group.names("weight_names")
         groups[name] = [
-            Stored(label, store.tensor(hdf5.member(group, label), f"{name}/{label}"))
+            Stored(label, store.tensor(group and group.member(label), f"{name}/{label}"))
             for label in labels
         ]
     groups = {name: found for name, found in groups.items() if found}
