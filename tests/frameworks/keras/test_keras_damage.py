@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
 from pathlib import Path
@@ -91,10 +92,8 @@ def test_odd_parameters(tmp_path: Path, layer: int, key: int, value: Any) -> Non
     inner[list(inner)[key % len(inner)]] = value
     (tmp_path / "net.json").write_text(json.dumps(odd))
     saved(tmp_path / "net.h5")
-    try:
+    with contextlib.suppress(Error):
         importer.to_ir(reader.read(Source(tmp_path / "net.json", tmp_path / "net.h5")))
-    except Error:
-        pass
 
 
 def test_a_library_that_ends_its_process(tmp_path: Path) -> None:
