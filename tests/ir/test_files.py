@@ -141,6 +141,18 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, weights, words) 
     assert caught.value.file == two[1]
 
 
+def test_single_numbers_are_weights_too(tmp_path: Path) -> None:
+    for name, slope in (("a", 0.5), ("b", 4.0)):
+        builder = Builder("mmdnn.test")
+        x = builder.input("x", (2,))
+        y = builder.op.Mul(x, builder.weight("slope", ir.tensor(np.float32(slope))))
+        builder.graph.outputs.append(y)
+        write_ir(builder.model(), tmp_path / name)
+    model = read_ir(tmp_path / "a.pb", tmp_path / "b.npy")
+    (slope,) = (value.const_value.numpy() for value in model.graph.initializers.values())
+    assert slope == 4
+
+
 def test_weights_beside_an_onnx_file_are_its_own(tmp_path: Path) -> None:
     one = _other(tmp_path, "one", 1)
     model = tmp_path / "net.onnx"

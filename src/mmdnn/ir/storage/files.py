@@ -208,10 +208,10 @@ def read_fields(path: Path) -> dict[str, Field]:
 
 
 def _is_weight(value: ir.Value | None, tensor: ir.TensorProtocol) -> bool:
-    """Big tensors, and named floats that are no single number and decide no shape."""
+    """Big tensors, and named floats that decide no shape."""
     if tensor.nbytes >= SMALL:
         return True
-    if value is None or not tensor.dtype.is_floating_point() or not len(tensor.shape):
+    if value is None or not tensor.dtype.is_floating_point():
         return False
     return tensor.size > 0 and not any(node.op_type in SHAPING for node, _ in value.uses())
 
