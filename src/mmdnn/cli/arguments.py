@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,6 +134,13 @@ def add_source(parser: Parser, group: Any) -> None:
     )
     parser.flag(
         group,
+        "--customLayers",
+        default="",
+        metavar="FILE",
+        help="Python code of yours, which is run: it says what Keras layers of your own compute",
+    )
+    parser.flag(
+        group,
         "--caffePhase",
         type=phase,
         default="test",
@@ -153,6 +161,8 @@ def opened(args: argparse.Namespace, files: Sequence[Path], framework: str | Non
     """A model's files, to be read as these flags say."""
     from mmdnn import opening, registry
 
+    if args.customLayers:
+        _run(Path(args.customLayers))
     said = registry.Source(
         phase=args.caffePhase,
         stages=tuple(args.caffeStage),
@@ -162,6 +172,21 @@ def opened(args: argparse.Namespace, files: Sequence[Path], framework: str | Non
         signature=args.signature,
     )
     return opening.open_model(files, framework, shapes(args.inputShape), said)
+
+
+def _run(file: Path) -> None:
+    """Run a file of the user's, which registers what it defines.
+
+    Raises:
+        UsageError: It is not there, or fails.
+    """
+    if not file.is_file():
+        raise UsageError("there is no such file", file=file)
+    try:
+        runpy.run_path(str(file))
+    except Exception as error:
+        problem = f"it fails: {type(error).__name__}: {error}"
+        raise UsageError(problem, file=file) from error
 
 
 def add_layout(parser: Parser, group: Any) -> None:

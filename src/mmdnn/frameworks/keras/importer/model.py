@@ -57,7 +57,10 @@ def _is_harmless(layer: Layer) -> bool:
     return layer.type in {"InputLayer", "Functional"} or layer.type.endswith(("Cell", "RNNCells"))
 
 
-_CUSTOM = "Layers of your own (Lambda, custom classes) are Python code: replace them by Keras's."
+_CUSTOM = (
+    "Layers of your own (Lambda, custom classes) are Python code, which is not run: replace them by Keras's, "
+    "or say what they compute with --customLayers file.py (docs/custom-layers.md)."
+)
 
 
 def input_shapes(model: Model) -> dict[str, OpenShape | None]:

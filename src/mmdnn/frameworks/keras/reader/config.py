@@ -296,7 +296,9 @@ def numbered(classes: list[str]) -> list[str]:
 
 def _is_ours(entry: Mapping[str, Any]) -> bool:
     """Whether a class is Keras's own, not one of the user's with the same name."""
-    module = entry.get("module")
+    module, registered = entry.get("module"), str(entry.get("registered_name") or "")
+    if ">" in registered and not registered.startswith("keras"):
+        return False
     return not isinstance(module, str) or module.split(".")[0] in {"keras", "tf_keras", "builtins"}
 
 

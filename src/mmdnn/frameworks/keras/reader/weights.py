@@ -82,8 +82,9 @@ def _key(layer: Layer) -> str:
 
 def _own(layer: Layer, variables: Variables, path: str) -> None:
     arrays = list(variables(f"{path}/vars").values())
-    for (name, _), tensor in zip(_schema.variables(layer), arrays, strict=False):
-        layer.weights[name] = tensor
+    known = [name for name, _ in _schema.variables(layer)]
+    names = known or [str(place) for place in range(len(arrays))]
+    layer.weights.update(zip(names, arrays, strict=False))
     if layer.network is not None:
         by_tree(layer.network, variables, path)
     for key, part in layer.parts.items():
