@@ -156,6 +156,13 @@ def poolings_of_windows_larger_than_the_image(rng: np.random.Generator) -> Itera
             for kernel, strides in (([2, 3], [3, 3]), ([3, 4], [3, 2]), ([2, 3], [2, 1])):
                 said = {"kernel_shape": kernel, "strides": strides, "pads": pads, **more}
                 yield Case(kind, [picture(rng, 3, (1, 2), "")], {"ceil_mode": 1, **said})
+    for kind, more in kinds:
+        said = {"kernel_shape": [2, 3, 2], "pads": [0, 1, 1] * 2, "strides": [3, 3, 3], **more}
+        for ceil in (0, 1):
+            yield Case(kind, [picture(rng, 3, (4, 9, 1), "")], {"ceil_mode": ceil, **said})
+    said = {"pads": [1, 1, 1, 1], "strides": [3, 1]}
+    w = weight(normal(rng, 2, 3, 1, 1))
+    yield Case("Conv", [picture(rng, 3, (1, 1), ""), w, weight(normal(rng, 2))], said)
 
 
 @family

@@ -63,6 +63,7 @@ REFUSED: dict[str, Build] = {
     "max_ceil_padded": pool("MaxPool", 3, 2, 1, ceil_mode=1),
     "flat": lambda op, x: op.Gather(x, np.int64([-1, 0]), axis=2),
     "cut": lambda op, x: op.Slice(x, [1], [-1], [2]),
+    "squeezed": lambda op, x: op.Squeeze(x),
     "joined": lambda op, x: op.Concat(x, weight(2, 3, 5, 5), axis=1),
     "deconv_uneven": lambda op, x: op.ConvTranspose(x, weight(3, 4, 3, 3), pads=[1, 0, 0, 1]),
 }

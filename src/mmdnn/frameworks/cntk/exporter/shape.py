@@ -86,6 +86,8 @@ def _closed(before: Sequence[int], after: Sequence[int]) -> list[int]:
 @exporter("Squeeze", doc=f"{API}/cntk.ops#squeeze")
 def squeeze(node: ExportedNode, cntk: CNTK, x: Operand, axes: Operand | None = None) -> Operand:
     if axes is None:
+        if any(not isinstance(size, int) or size == FREE for size in x.dims):
+            node.refuse("axes of its input are open: which have one element only a run tells")
         positions = [i for i, size in enumerate(x.dims) if size == 1]
     else:
         positions = [node.front(axis, x.rank) for axis in node.ints(axes, "axes")]

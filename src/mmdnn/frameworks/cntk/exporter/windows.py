@@ -108,10 +108,15 @@ def fitted(
     first = x.rank - len(axes)
     for position, axis in enumerate(axes, first):
         if axis.cut:
-            x = cntk.cut(x, position, 0, cntk.size(x, position) - axis.cut)
+            left = cntk.size(x, position) - axis.cut
+            if left < 1:
+                cntk.node.refuse("its windows lie in the padding alone")
+            x = cntk.cut(x, position, 0, left)
     if spelled or any(axis.loose or axis.narrow for axis in axes):
-        rows = zip(axes, window.begins, window.ends, strict=True)
-        pads = [(begin, end if axis.auto else axis.upper) for axis, begin, end in rows]
+        pads = [
+            (own.begin, max(own.end, own.reach or 0) if axis.auto else axis.upper)
+            for axis, own in zip(axes, window.axes, strict=True)
+        ]
         x = cntk.padded(x, dict(enumerate(pads, first)), filler)
         axes = [Laid()] * len(axes)
     return x, {

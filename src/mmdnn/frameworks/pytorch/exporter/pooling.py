@@ -78,7 +78,9 @@ def average_pool(
     include = bool(count_include_pad)
     pads = flat_pads(window.begins, window.ends)
     plain = count in {1, 2, 3} and set(window.dilations) == {1}
-    narrow = count == 3 and any(axis.room < 0 for axis in window.axes)  # torch refuses these
+    narrow = count == 3 and any(
+        axis.size is not None and axis.size < axis.kernel for axis in window.axes
+    )
     if plain and _fits(window) and not narrow:
         options |= unless(
             padding=(pair(window.begins), 0),
