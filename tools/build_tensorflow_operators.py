@@ -17,7 +17,6 @@ import numpy as np
 TARGET = Path(__file__).parent.parent / "src/mmdnn/frameworks/tensorflow/operators.json"
 OMITTED = (
     "Dataset",
-    "Grad",
     "Tpu",
     "TPU",
     "XLA",

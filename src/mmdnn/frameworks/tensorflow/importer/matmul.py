@@ -36,6 +36,6 @@ def sparse_matmul(
     return op.MatMul(_turned(node, op, a, transpose_a), _turned(node, op, b, transpose_b))
 
 
-@importer("Einsum", doc=f"{RAW}/Einsum")
+@importer("Einsum", doc=f"{RAW}/Einsum", unused="N")
 def einsum(node: ImportedNode, op: Op, *inputs: Value, equation: str) -> Value:
     return op.Einsum(*inputs, equation=equation.replace(" ", ""))

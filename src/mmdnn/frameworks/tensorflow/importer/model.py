@@ -68,11 +68,36 @@ def _nodes(model: Model) -> Iterator[tuple[Node, str]]:
             continue
         seen.add((graph.name, name))
         node = graph.nodes[name]
-        called = [body for _, body in model.called(node)]
+        called = _called(model, graph, node)
         if node.op not in {ARGUMENT, *CALLS, *model.functions}:
             yield node, f"{graph.name}/{name}" if graph.name else name
         todo += [(graph, ref.node) for ref in node.inputs]
         todo += [(body, ref.node) for body in called for ref in body.results]
+
+
+def _called(model: Model, graph: Graph, node: Node) -> list[Graph]:
+    """The functions that a node may call: of two branches the one that is taken, where that is known."""
+    found = dict(model.called(node))
+    if "then_branch" in found:
+        truth = _constant(graph, node.inputs[0])
+        if truth is not None and graph is model.graph:
+            return [found["then_branch" if truth else "else_branch"]]
+        return [found["then_branch"], found["else_branch"]]
+    return [body for _, body in model.called(node)]
+
+
+def _constant(graph: Graph, ref: Ref) -> bool | None:
+    """The truth value that a node gives, where it does not depend on inputs."""
+    node = graph.nodes[ref.node]
+    if node.op == "Const":
+        tensor = node.attributes.get("value")
+        return bool(tensor.numpy().any()) if tensor is not None and tensor.size == 1 else None
+    if node.op in {"Identity", "PlaceholderWithDefault", "StopGradient"}:
+        return _constant(graph, node.inputs[0])
+    if node.op == "LogicalNot":
+        inner = _constant(graph, node.inputs[0])
+        return None if inner is None else not inner
+    return None
 
 
 def _imported(model: Model) -> ir.Model:
@@ -196,7 +221,7 @@ class _Run:
             found = layer.call(importer.entry(node.op), inputs)
         for place, value in enumerate(found):
             fresh = isinstance(value, ir.Value) and value.producer() is not None
-            if fresh and value not in self.graph.named:
+            if fresh and value not in self.graph.named and not layer.is_synthetic:
                 self.graph.rename(value, str(Ref(layer.name, place)))
         return found
 

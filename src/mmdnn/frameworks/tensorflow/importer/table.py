@@ -22,6 +22,9 @@ importer = importing.Importer("TensorFlow")
 
 Value: TypeAlias = ir.Value
 
+SYNTHETIC = "_synthetic"
+"""The attribute of nodes that are none of the file's."""
+
 
 class FoldingBuilder(Builder):
     """A builder that computes what is known: shapes, and the numbers that are made of them."""
@@ -127,6 +130,11 @@ class ImportedNode(importing.ImportedLayer):
         self.path = path
         self.within = within
         self.taken: set[str] = set()
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether it is none of the file's, so that its values are named by those that read them."""
+        return bool(self.node.attributes.get(SYNTHETIC))
 
     def parameter(self, name: str) -> Any:
         """An attribute, or its default."""

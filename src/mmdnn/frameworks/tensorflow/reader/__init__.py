@@ -14,9 +14,8 @@ from typing import Any
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UsageError
-from mmdnn.frameworks.tensorflow.graph import Given, Graph, Model, Ref, dtype, schema
+from mmdnn.frameworks.tensorflow.graph import Given, Graph, Model, Ref, schema
 from mmdnn.frameworks.tensorflow.reader import bundle, graphs, saved_model, variables
-from mmdnn.frameworks.tensorflow.reader.attributes import shape_of
 from mmdnn.registry import Source
 from mmdnn.tensors.wire import Mapped, Path_, Piece, Tree, carve
 
@@ -203,6 +202,3 @@ def _reached(graph: Graph, ends: Iterable[Ref], given: Iterable[Given]) -> set[s
             if name not in starts:
                 todo += [ref.node for ref in graph.nodes[name].inputs]
     return found
-
-
-__all__ = ["dtype", "read", "shape_of"]

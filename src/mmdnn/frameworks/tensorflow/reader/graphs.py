@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmdnn.errors import FormatError
-from mmdnn.frameworks.tensorflow.graph import ARGUMENT, Call, Graph, Node, Ref, operators
+from mmdnn.frameworks.tensorflow.graph import ARGUMENT, Graph, Node, Ref, operators
 from mmdnn.frameworks.tensorflow.reader.attributes import NOWHERE, TENSOR, Place, attribute
 from mmdnn.tensors.wire import Path_, Piece, Tree
 
@@ -157,15 +157,3 @@ def _count(node: Node, attribute: str) -> int:
     """How many outputs an attribute says: a number, or a list of types."""
     value = node.attributes.get(attribute, 1)
     return len(value) if isinstance(value, list) else int(value)
-
-
-def calls(node: Node) -> list[str]:
-    """The functions that a node's attributes name."""
-    found = []
-    for value in node.attributes.values():
-        found += [
-            c.function
-            for c in (value if isinstance(value, list) else [value])
-            if isinstance(c, Call)
-        ]
-    return found
