@@ -10,6 +10,7 @@ import numpy as np
 
 from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.keras import _schema
+from mmdnn.frameworks.keras._order import ordered
 from mmdnn.frameworks.keras.graph import Layer, Model, Tensor
 from mmdnn.tensors import references
 
@@ -29,7 +30,8 @@ def write(model: Model, file: Any, progress: Callable[[int], None]) -> None:
     Raises:
         UnsupportedError: There are operations, or layers, that such files cannot hold; all are listed.
     """
-    refused = [(layer.said, layer.name) for layer in model.network.layers if not _is_plain(layer)]
+    layers = ordered(model.network)
+    refused = [(layer.said, layer.name) for layer in layers if not _is_plain(layer)]
     if refused:
         hint = "Keras keeps operations in .keras files only: end the name with .keras."
         raise UnsupportedError.listing(refused, action="written into .h5 files", hint=hint)
@@ -38,8 +40,8 @@ def write(model: Model, file: Any, progress: Callable[[int], None]) -> None:
         group.attrs["backend"] = np.bytes_("tensorflow")
     file.attrs["model_config"] = np.bytes_(json.dumps(_config(model)))
     root = file["model_weights"]
-    _names(root, "layer_names", [layer.name for layer in model.network.layers])
-    for layer in model.network.layers:
+    _names(root, "layer_names", [layer.name for layer in layers])
+    for layer in layers:
         group = root.create_group(layer.name)
         cell = Layer(_schema.CELLS.get(layer.type, layer.type), layer.name, layer.config)
         names = [name for name, _ in _schema.variables(cell) if name in layer.weights]
@@ -54,7 +56,14 @@ def write(model: Model, file: Any, progress: Callable[[int], None]) -> None:
 def _is_plain(layer: Layer) -> bool:
     several = isinstance(layer.config.get("axis"), list)
     tensors = any(isinstance(x, Tensor) for call in layer.calls for x in call.kwargs.values())
-    return not layer.is_operation and not several and not tensors and layer.type not in _NEW
+    hard = "hard_sigmoid" in layer.config.values()  # another line in Keras 2
+    return (
+        not layer.is_operation
+        and not hard
+        and not several
+        and not tensors
+        and layer.type not in _NEW
+    )
 
 
 def _config(model: Model) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def _config(model: Model) -> dict[str, Any]:
         "class_name": "Model",
         "config": {
             "name": model.name,
-            "layers": [_layer(layer) for layer in network.layers],
+            "layers": [_layer(layer) for layer in ordered(network)],
             "input_layers": [_place(tensor) for tensor in network.inputs],
             "output_layers": [_place(tensor) for tensor in network.outputs],
         },
@@ -77,7 +86,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
     nodes = [[[*_place(tensor), {}] for tensor in flat]] if flat else []
     return {
         "class_name": layer.type,
-        "config": {"name": layer.name, "trainable": True, **config},
+        "config": {"name": layer.name, **config},
         "name": layer.name,
         "inbound_nodes": nodes,
     }

@@ -19,6 +19,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import MissingExtraError
 from mmdnn.frameworks.keras import _legacy, _schema, codegen
+from mmdnn.frameworks.keras._order import ordered
 from mmdnn.frameworks.keras.graph import Call, Layer, Model, Network, Tensor
 from mmdnn.frameworks.keras.reader.config import numbered
 from mmdnn.tensors import references
@@ -98,7 +99,7 @@ def config(model: Model) -> dict[str, Any]:
         "config": {
             "name": model.name,
             "trainable": True,
-            "layers": [_layer(layer) for layer in network.layers],
+            "layers": [_layer(layer) for layer in ordered(network)],
             "input_layers": [_place(tensor) for tensor in network.inputs],
             "output_layers": [_place(tensor) for tensor in network.outputs],
         },
@@ -158,7 +159,7 @@ def _argument(x: Any) -> Any:
 
 def _store(network: Network, root: Any, progress: Callable[[int], None]) -> None:
     """Arrays by classes and numbers, in the order of the layers."""
-    layers = [layer for layer in network.layers if not layer.is_operation]
+    layers = [layer for layer in ordered(network) if not layer.is_operation]
     for key, layer in zip(numbered([layer.type for layer in layers]), layers, strict=True):
         group = root.create_group(f"layers/{key}")
         own = group.create_group("vars")

@@ -80,9 +80,10 @@ class Source:
     def lines(self) -> list[str]:
         """The functions, line by line."""
         network = self.model.network
-        blocks = Blocks(self.model)
-        statements = [self._statement(layer) for layer in network.layers]
         outputs = [self._variable(tensor) for tensor in network.outputs]
+        made = [self._statement(layer) for layer in network.layers]
+        blocks = Blocks(made, outputs, Variable(Layer("", "x"), 0))
+        statements = blocks.fold()
         inputs = [self._variable(tensor) for tensor in network.inputs]
 
         def name(inlined: list[Statement]) -> dict[Any, str]:
@@ -92,17 +93,16 @@ class Source:
         arranged, names = arrange(
             statements, outputs, name, movable=lambda s: s.node.is_operation and len(s.targets) == 1
         )
-        arranged = blocks.folded(arranged)
         printer = Printer(names.__getitem__)
         ends = [names[value] for value in (*inputs, *outputs)]
         first, last = ends[: len(inputs)], ends[len(inputs) :]
-        made = f"keras.Model({_row(first)}, {_row(last)}, name={literal(self.model.name)})"
+        result = f"keras.Model({_row(first)}, {_row(last)}, name={literal(self.model.name)})"
         return [
-            *blocks.lines(),
+            *blocks.lines(_wish),
             "def network():",
             docstring("The model, its weights not set.", 4),
             *printer.lines(arranged, INDENT),
-            *lay_out(f"{INDENT}return {made}"),
+            *lay_out(f"{INDENT}return {result}"),
         ]
 
     def _variable(self, tensor: Tensor) -> Variable:

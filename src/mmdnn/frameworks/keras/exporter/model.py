@@ -46,7 +46,8 @@ def from_ir(model: ir.Model, *, keep_layout: str = "") -> Model:
     _name(scope)
     inputs = [scope.values[value].tensor for value in model.graph.inputs]
     network = Network([], [t for t in inputs if t is not None], outputs)
-    network.layers = ordered(network)
+    used = set(ordered(network))
+    network.layers = [layer for layer in scope.layers if layer in used]
     made = Model(network, _identifier(model), Generation.KERAS3)
     made.values = _values(scope)
     made.arrangements = layout.arrangements(model)
@@ -76,9 +77,15 @@ def _input(scope: Scope, value: ir.Value) -> Array:
 def _output(scope: Scope, value: ir.Value) -> Tensor:
     """An output; one that is an input, or another output, has an operation of its own."""
     array, node = scope.array(value), value.producer()
+    if array.tensor is None and array.constant is not None:
+        nodes = [node] if node is not None else list(scope.model.graph)
+        if not nodes or not scope.model.graph.inputs:
+            raise UnsupportedError("it depends on no input", layer=str(value.name))
+        array = Writer(scope, ExportedNode(nodes[0])).tensor(array)
+        scope.values[value] = Array.of(value, array.tensor)
     if array.tensor is None:
         raise UnsupportedError(
-            "it is a constant, and Keras has no such outputs", layer=str(value.name)
+            "it is a size, and Keras's networks have no such values", layer=str(value.name)
         )
     if array.tensor.layer.type == "InputLayer" and node is not None:
         array = Writer(scope, ExportedNode(node)).ops.Copy(array)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from mmdnn.frameworks.keras.exporter.table import Array, ExportedNode, Inputs, exporter
 from mmdnn.frameworks.keras.exporter.writer import Writer
 
@@ -57,7 +59,18 @@ def cut(keras: Writer, x: Array, cuts: Pads) -> Array:
     return keras.ops.GetItem(x, key)
 
 
-MODES = {"reflect": "reflect", "edge": "edge", "wrap": "wrap", "constant": "constant"}
+def by_places(node: ExportedNode, keras: Writer, x: Array, pads: Pads, mode: str) -> Array:
+    """Elements taken again, by their places: TensorFlow knows no "edge" and no "wrap"."""
+    for axis, (begin, end) in enumerate(pads):
+        size = (x.shape or ())[axis] if (begin, end) != (0, 0) else 1
+        if not isinstance(size, int):
+            node.refuse(f'padding of mode "{mode}", along an axis whose size is not known')
+        if (begin, end) != (0, 0):
+            places = np.pad(np.arange(size, dtype=np.int32), (max(begin, 0), max(end, 0)), mode)  # type: ignore[call-overload]
+            shape = x.shape
+            x = keras.ops.Take(x, places[max(-begin, 0) : len(places) + min(end, 0)], axis=axis)
+            x.shape = shape
+    return x
 
 
 @exporter("Pad", doc="Pad")
@@ -77,13 +90,13 @@ def pad(
     found = [(0, 0)] * rank
     for place, axis in enumerate(chosen):
         found[axis] = (widths[place], widths[place + len(widths) // 2])
-    if mode == "wrap":
-        node.refuse("Keras does not pad by what is at the other end")
     number = 0.0 if value is None else keras.number(value)
     if number is None:
         node.refuse("what it pads with is computed while the model runs")
     if not any(any(each) for each in found):
         return keras.ops.Copy(x)
+    if mode in {"edge", "wrap"}:
+        return by_places(node, keras, x, found, mode)
     if mode != "constant" and min(min(each) for each in found) < 0:
         node.refuse("it cuts, and pads by what is there")
     return padded(node, keras, x, found, number, mode)

@@ -22,6 +22,9 @@ from mmdnn.tensors import references
 _CALLED = {"ops.Pad": ("constant_values",)}
 """Parameters that an operation is called with, not made with."""
 
+_JOINED = {ir.DataType.BOOL: "LogicalOr"}
+"""What leaves a constant as it is, with a zero."""
+
 LARGEST = 1 << 21
 """Elements of a constant that is written into the config, at most."""
 
@@ -158,13 +161,17 @@ class Writer:
         return tensor
 
     def tensor(self, x: Array) -> Array:
-        """An array; a constant among them as one that is computed, which layers want."""
+        """A tensor; a constant as one that is computed of an input, as all tensors of a network are."""
         if x.tensor is not None:
             return x
         like = next((a for a in self.scope.values.values() if a.tensor is not None), None)
-        if like is None:
+        if like is None or x.constant is None:
             self.node.refuse("it depends on no input")
-        return self.ops.Copy(x)
+        zero = self.ops.Sum(self.ops.ZerosLike(self.ops.Cast(like, dtype="float32")))
+        kind = x.constant.dtype
+        made = self.ops[_JOINED.get(kind, "Add")](x, self.ops.Cast(zero, dtype=self.named(kind)))
+        made.dtype = kind
+        return made
 
     def zeros(self, sizes: Sequence[Size], kind: ir.DataType) -> Array | None:
         """Zeros of sizes of which one is that of an axis of a tensor; None where all are numbers."""
