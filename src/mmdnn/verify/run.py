@@ -28,6 +28,8 @@ from mmdnn.verify.verdicts import Verdict
 Arrays = Mapping[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
 
+TOGETHER = 256 << 20
+"""Bytes of a run's values up to which several inputs are fed as one batch."""
 PATIENCE = 1.0
 """Seconds that searching for further inputs may take at least; else as long as the usual ones took."""
 
@@ -184,8 +186,9 @@ class _Comparison:
         sizes, shapes = self.found.sizes, self.found.shapes
         kinds = [f"random {place}" for place in range(1, more + 1)]
         filler = Filler(self.model, shapes)
+        batches = sum(array.nbytes for array in self.found.values.values()) < TOGETHER
         return [
-            *list(feeds(self.model, sizes, shapes))[1:],
+            *list(feeds(self.model, sizes, shapes, batches=batches))[1:],
             *(filler.feed(kind, sizes) for kind in kinds),
         ]
 
