@@ -10,6 +10,7 @@ import onnx_ir as ir
 from mmdnn.errors import FormatError
 from mmdnn.frameworks.tensorflow.importer.table import (
     RAW,
+    Complex,
     ImportedNode,
     Value,
     as_type,
@@ -22,9 +23,12 @@ from mmdnn.ir.values import numbers
 
 
 @importer("Const", doc=f"{RAW}/Const")
-def const(node: ImportedNode, op: Op, *, value: Any) -> Value:
+def const(node: ImportedNode, op: Op, *, value: Any) -> Value | Complex:
     if value is None:
         raise FormatError("it has no value", layer=node.name, operator=node.type)
+    if value.dtype in {ir.DataType.COMPLEX64, ir.DataType.COMPLEX128}:
+        array = value.numpy()
+        return Complex(*(node.builder.constant(part) for part in (array.real, array.imag)))
     return node.graph.once(
         (id(node.node), "const"), lambda: node.graph.root.initializer(node.name, value)
     )

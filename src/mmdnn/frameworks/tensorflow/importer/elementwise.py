@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.tensorflow.importer.table import (
     RAW,
+    Complex,
     ImportedNode,
     Value,
     importer,
@@ -19,12 +20,12 @@ from mmdnn.ir.builder import Op
 
 same(
     {
-        "Abs": "Abs", "Neg": "Neg", "Exp": "Exp", "Log": "Log", "Sqrt": "Sqrt", "Sign": "Sign",
+        "Abs": "Abs", "Neg": "Neg", "Log": "Log", "Sqrt": "Sqrt", "Sign": "Sign",
         "Floor": "Floor", "Ceil": "Ceil", "Round": "Round", "Rint": "Round", "Erf": "Erf",
         "Reciprocal": "Reciprocal", "Inv": "Reciprocal", "Sin": "Sin", "Cos": "Cos", "Tan": "Tan",
         "Asin": "Asin", "Acos": "Acos", "Atan": "Atan", "Sinh": "Sinh", "Cosh": "Cosh",
         "Asinh": "Asinh", "Acosh": "Acosh", "Atanh": "Atanh",
-        "Add": "Add", "AddV2": "Add", "Sub": "Sub", "Mul": "Mul", "Pow": "Pow", "RealDiv": "Div",
+        "Add": "Add", "AddV2": "Add", "Sub": "Sub", "Pow": "Pow", "RealDiv": "Div",
         "Maximum": "Max", "Minimum": "Min",
         "BitwiseAnd": "BitwiseAnd", "BitwiseOr": "BitwiseOr", "BitwiseXor": "BitwiseXor",
         "Invert": "BitwiseNot",
@@ -55,6 +56,23 @@ def add_n(node: ImportedNode, op: Op, *inputs: Value) -> Value:
     for x in inputs[1:]:
         total = op.Add(total, x)
     return total
+
+
+@importer("Mul", doc=f"{RAW}/Mul")
+def mul(node: ImportedNode, op: Op, a: Any, b: Any) -> Any:
+    if not isinstance(a, Complex):
+        return op.Mul(a, b)
+    ac, bd = op.Mul(a.real, b.real), op.Mul(a.imaginary, b.imaginary)
+    ad, bc = op.Mul(a.real, b.imaginary), op.Mul(a.imaginary, b.real)
+    return Complex(op.Sub(ac, bd), op.Add(ad, bc))
+
+
+@importer("Exp", doc=f"{RAW}/Exp")
+def exp(node: ImportedNode, op: Op, x: Any) -> Any:
+    if not isinstance(x, Complex):
+        return op.Exp(x)
+    size = op.Exp(x.real)
+    return Complex(op.Mul(size, op.Cos(x.imaginary)), op.Mul(size, op.Sin(x.imaginary)))
 
 
 @importer("Square", doc=f"{RAW}/Square")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     vector,
 )
 from mmdnn.ir import axes as axes_of
-from mmdnn.ir.builder import Op, known, rank
-from mmdnn.ir.strided import Masks, sliced
+from mmdnn.ir.builder import Op, known, rank, static
+from mmdnn.ir.strided import Masks, sliced, slices
 from mmdnn.ir.values import is_nonnegative, numbers
 
 
@@ -128,8 +129,12 @@ def one_hot(
     count = value_of(op, int64(op, depth))
     if not is_nonnegative(indices):
         places = op.Where(op.Less(places, np.int64(0)), count, places)
-    both = [op.Reshape(each, [1]) for each in (off, on)]
-    return op.OneHot(places, op.Reshape(count, [1]), op.Concat(*both, axis=0), axis=axis)
+    length = op.Reshape(count, [1])
+    if on.dtype in {ir.DataType.FLOAT, ir.DataType.INT64}:
+        both = [op.Reshape(each, [1]) for each in (off, on)]
+        return op.OneHot(places, length, op.Concat(*both, axis=0), axis=axis)
+    hot = op.OneHot(places, length, np.asarray([0, 1], np.int64), axis=axis)
+    return op.Where(op.Cast(hot, to=ir.DataType.BOOL), on, off)
 
 
 def _top(op: Op, x: Value, k: Value | np.ndarray, sorted_: bool) -> list[Value]:
@@ -227,6 +232,28 @@ def bound(node: ImportedNode, op: Op, edges: Value, x: Value, *, out_type: Any) 
     before = op[compare](op.Unsqueeze(edges, [1]), op.Unsqueeze(x, [2]))
     count = op.ReduceSum(op.Cast(before, to=ir.DataType.INT64), [2], keepdims=0)
     return as_type(op, count, out_type or ir.DataType.INT32)
+
+
+@importer("TensorStridedSliceUpdate", doc=f"{RAW}/TensorStridedSliceUpdate")
+def strided_slice_update(
+    node: ImportedNode, op: Op, x: Value, begin: Value, end: Value, strides: Value, value: Value, *,
+    begin_mask: int, end_mask: int, ellipsis_mask: int, new_axis_mask: int, shrink_axis_mask: int,
+) -> Value:  # fmt: skip
+    """The elements of a slice, replaced."""
+    masks = Masks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+    bounds = node.ints(begin, "its begin"), node.ints(end, "its end")
+    what = slices(rank(x), *bounds, node.ints(strides, "its steps"), masks)
+    sizes = static(x)
+    index: list[Any] = [slice(None)] * len(sizes)
+    for axis, first, last, step in zip(what.axes, what.starts, what.ends, what.steps, strict=True):
+        assert first is not None
+        assert last is not None
+        index[axis] = slice(first, None if step < 0 and last < -sizes[axis] else last, step)
+    places = np.arange(math.prod(sizes)).reshape(sizes)[tuple(index)]
+    shape = places.squeeze(tuple(what.shrunk)).shape
+    values = op.Reshape(op.Expand(value, np.asarray(shape, np.int64)), [-1])
+    y = op.ScatterElements(op.Reshape(x, [-1]), places.reshape(-1), values)
+    return op.Reshape(y, np.asarray(sizes, np.int64))
 
 
 _SEGMENTS = {"Sum": "add", "Max": "max", "Min": "min", "Prod": "mul"}

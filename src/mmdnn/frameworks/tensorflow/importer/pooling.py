@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import onnx_ir as ir
+
 from mmdnn.frameworks.tensorflow.importer.convolution import pads_of
 from mmdnn.frameworks.tensorflow.importer.table import (
     RAW,
     ImportedNode,
     Value,
+    as_type,
     importer,
     spatial,
     to_first,
     to_last,
 )
-from mmdnn.ir.builder import Op, rank
+from mmdnn.ir.builder import Op, known, rank
 
 
 def _pooled(
@@ -72,6 +76,27 @@ def max_pool_v2(
 ) -> Value:
     said = node.ints(ksize), node.ints(strides), padding, data_format, ()
     return _pooled(node, op, "MaxPool", x, said)
+
+
+@importer("MaxPoolWithArgmax", doc=f"{RAW}/MaxPoolWithArgmax")
+def max_pool_with_argmax(
+    node: ImportedNode, op: Op, x: Value, *, ksize: Any, strides: Any, padding: str,
+    Targmax: Any, include_batch_in_index: bool,
+) -> list[Value]:  # fmt: skip
+    """Places count rows, columns and channels; ONNX's count the batch, channels, rows and columns."""
+    _, height, width, channels = (known(x, axis) if axis else 0 for axis in range(4))
+    first = to_first(op, x, "NHWC")
+    window: dict[str, list[int]] = {"kernel_shape": ksize[1:3], "strides": strides[1:3]}
+    pads = pads_of(node, first, ksize[1:3], strides[1:3], padding, [], "NHWC")
+    y, places = op.outputs(2).MaxPool(first, **window, **pads)
+    area = np.int64(height * width)
+    within = op.Mul(op.Mod(places, area), np.int64(channels))
+    index = op.Add(within, np.arange(channels, dtype=np.int64).reshape(1, -1, 1, 1))
+    if include_batch_in_index:
+        whole = np.int64(height * width * channels)
+        index = op.Add(index, op.Mul(op.Div(places, whole), whole))
+    index = as_type(op, to_last(op, index, "NHWC"), Targmax or ir.DataType.INT64)
+    return [to_last(op, y, "NHWC"), index]
 
 
 @importer("MaxPool3D", doc=f"{RAW}/MaxPool3D")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnx_ir as ir
 from mmdnn.frameworks.tensorflow.graph import Graph, Model, Node, operators
 from mmdnn.ir import importing, values
 from mmdnn.ir.builder import Builder, NeedsStatic, Op, rank
+from mmdnn.ir.operators import Entry
 from mmdnn.ir.passes import folding
 from mmdnn.ir.passes.inference import infer_named
 from mmdnn.ir.sizes import Dim, Size, Term, trace
@@ -24,6 +26,14 @@ Value: TypeAlias = ir.Value
 
 SYNTHETIC = "_synthetic"
 """The attribute of nodes that are none of the file's."""
+
+
+@dataclass(frozen=True)
+class Complex:
+    """A tensor of complex numbers: their real parts, and their imaginary ones."""
+
+    real: Value
+    imaginary: Value
 
 
 class FoldingBuilder(Builder):
@@ -112,6 +122,37 @@ class GraphImporter(importing.GraphImporter):
         self.weights: dict[Any, Value] = {}
 
 
+PARTS = frozenset(
+    {
+        *(
+            "Add",
+            "AddV2",
+            "Sub",
+            "Neg",
+            "Sum",
+            "Mean",
+            "Reshape",
+            "Transpose",
+            "ExpandDims",
+            "Squeeze",
+        ),
+        *(
+            "StridedSlice",
+            "Slice",
+            "Pad",
+            "Tile",
+            "Pack",
+            "Unpack",
+            "Split",
+            "ConcatV2",
+            "GatherV2",
+        ),
+        *("ReverseV2", "Identity"),
+    }
+)
+"""Operators that do to complex numbers what they do to each part."""
+
+
 class ImportedNode(importing.ImportedLayer):
     """A node on its way in.
 
@@ -155,6 +196,16 @@ class ImportedNode(importing.ImportedLayer):
                 found[name] = value
         return found
 
+    def call(self, entry: Entry, inputs: Sequence[Any]) -> list[Any]:
+        """What a function of the table makes of the node; of complex numbers, part by part."""
+        if self.type not in PARTS or not any(isinstance(x, Complex) for x in inputs):
+            return super().call(entry, inputs)
+        parts = [
+            super(ImportedNode, self).call(entry, [getattr(x, part, x) for x in inputs])
+            for part in ("real", "imaginary")
+        ]
+        return [Complex(*pair) for pair in zip(*parts, strict=True)]
+
     def numbers(self, value: Value, what: str = "one of its inputs") -> np.ndarray:
         """The numbers of a constant.
 
@@ -163,6 +214,8 @@ class ImportedNode(importing.ImportedLayer):
             UnsupportedError: It is computed from the model's inputs.
         """
         found = values.numbers(value)
+        if found is None:
+            found = _evaluated(value, DEPTH)
         if found is None:
             open_ = _open(trace(value))
             if open_:
@@ -177,6 +230,29 @@ class ImportedNode(importing.ImportedLayer):
     def constant(self, data: Any, like: Value) -> Value:
         """Numbers in the type of a value."""
         return self.builder.constant(data, (like.dtype or ir.DataType.FLOAT).numpy())
+
+
+def _evaluated(value: Value | None, depth: int) -> np.ndarray | None:
+    """Numbers that are made of constants by arithmetic of floats, which is not folded."""
+    known = values.numbers(value)
+    node = value.producer() if value is not None and known is None and depth else None
+    if node is None or node.domain or node.op_type not in _ARITHMETIC:
+        return known
+    parts = [_evaluated(each, depth - 1) for each in node.inputs]
+    arrays = [part for part in parts if part is not None]
+    return _ARITHMETIC[node.op_type](node, *arrays) if len(arrays) == len(parts) else None
+
+
+DEPTH = 12
+"""Operators that are looked back through, at most."""
+_ARITHMETIC: dict[str, Callable[..., np.ndarray]] = {
+    "Add": lambda _node, a, b: a + b,
+    "Sub": lambda _node, a, b: a - b,
+    "Mul": lambda _node, a, b: a * b,
+    "Div": lambda _node, a, b: a / b if a.dtype.kind == "f" else np.asarray(np.fix(a / b), a.dtype),
+    "Cast": lambda node, a: a.astype(ir.DataType(node.attributes["to"].as_int()).numpy()),
+    "Concat": lambda node, *arrays: np.concatenate(arrays, node.attributes["axis"].as_int()),
+}
 
 
 def _open(sizes: list[Size] | None) -> list[str]:

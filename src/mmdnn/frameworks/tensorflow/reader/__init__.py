@@ -149,13 +149,31 @@ def _ends(model: Model) -> Model:
             model.inputs[node.name] = Given(Ref(node.name), kind, shape)
     read = {ref.node for node in graph.nodes.values() for ref in node.inputs}
     used = read | {name for node in graph.nodes.values() for name in node.controls}
-    ends = [n for n in graph.nodes.values() if n.name not in used and not _is_sink(n.op)]
-    if not ends:
-        ends = [n for n in graph.nodes.values() if n.name not in read and not _is_sink(n.op)]
+    training = _trains(graph)
+    ends = [n for n in graph.nodes.values() if n.name not in read | training and not _is_sink(n.op)]
+    ends = [node for node in ends if node.name not in used] or ends
     model.outputs = {node.name: Ref(node.name) for node in ends}
     if not ends and not model.files.outputs:
         raise FormatError("it has no outputs", hint="Say where it ends with -node.")
     return _chosen(model)
+
+
+def _trains(graph: Graph) -> set[str]:
+    """The nodes that gradients and what is made of them are."""
+    readers: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        for ref in node.inputs:
+            readers.setdefault(ref.node, []).append(node.name)
+    todo = [
+        n.name for n in graph.nodes.values() if "Grad" in n.op or "gradients" in n.name.split("/")
+    ]
+    found: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += readers.get(name, [])
+    return found
 
 
 def _is_sink(op: str) -> bool:
