@@ -52,7 +52,8 @@ def finished(builder: FoldingBuilder, outputs: Sequence[Value]) -> ir.Graph:
 def truth(node: ImportedNode, op: Op, x: Value) -> Value:
     """A condition as a scalar: numbers are true that are not 0."""
     true = x if x.dtype == ir.DataType.BOOL else op.Not(op.Equal(x, node.constant(0, x)))
-    return op.Reshape(true, np.zeros(0, np.int64)) if rank(true) else true
+    scalar = true.shape is not None and not rank(true)
+    return true if scalar else op.Reshape(true, np.zeros(0, np.int64))
 
 
 @importer("If", "StatelessIf", doc=f"{RAW}/If", unused="output_shapes _synthetic")

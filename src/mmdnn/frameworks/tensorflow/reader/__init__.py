@@ -7,14 +7,15 @@ saved_model.pb, variables/     a SavedModel of TensorFlow 1 or 2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
 from mmdnn.errors import Error, FormatError, UsageError
-from mmdnn.frameworks.tensorflow.graph import Given, Graph, Model, Ref, schema
+from mmdnn.frameworks.tensorflow.graph import Given, Graph, Model, Node, Ref, schema
 from mmdnn.frameworks.tensorflow.reader import bundle, graphs, saved_model, variables
 from mmdnn.registry import Source
 from mmdnn.tensors.wire import Mapped, Path_, Piece, Tree, carve
@@ -147,27 +148,43 @@ def _ends(model: Model) -> Model:
             shape = node.attributes.get("shape")
             kind = node.attributes.get("dtype") or ir.DataType.FLOAT
             model.inputs[node.name] = Given(Ref(node.name), kind, shape)
-    read = {ref.node for node in graph.nodes.values() for ref in node.inputs}
-    used = read | {name for node in graph.nodes.values() for name in node.controls}
-    training = _trains(graph)
-    ends = [n for n in graph.nodes.values() if n.name not in read | training and not _is_sink(n.op)]
-    ends = [node for node in ends if node.name not in used] or ends
-    model.outputs = {node.name: Ref(node.name) for node in ends}
-    if not ends and not model.files.outputs:
+    model.outputs = {name: Ref(name) for name in _results(graph, model.inputs)}
+    if not model.outputs and not model.files.outputs:
         raise FormatError("it has no outputs", hint="Say where it ends with -node.")
-    return _chosen(model)
+    return _chosen(model, signed=False)
 
 
-def _trains(graph: Graph) -> set[str]:
-    """The nodes that gradients and what is made of them are."""
+def _results(graph: Graph, inputs: Iterable[str]) -> list[str]:
+    """What nobody reads and is made of inputs, but for losses and what training makes, if there is more."""
+    nodes = graph.nodes.values()
+    read = {ref.node for node in nodes for ref in node.inputs}
+    used = read | {name for node in nodes for name in node.controls}
+    trains = _behind(
+        graph, (n.name for n in nodes if "Grad" in n.op or "gradients" in n.name.split("/"))
+    )
+    fed = _behind(graph, inputs) or set(graph.nodes)
+    ends = [n for n in nodes if n.name in fed - read - trains and not _is_sink(n.op)]
+    steps: list[Callable[[Node], bool]] = [
+        lambda node: node.name not in used,
+        lambda node: not _HIDDEN.search(node.name),
+        lambda node: not _LOSSES.search(node.name),
+    ]
+    for step in steps:
+        ends = [node for node in ends if step(node)] or ends
+    return [node.name for node in ends]
+
+
+_HIDDEN = re.compile(r"(^|/)(switch_[tf]|pred_id|assert\w*|save)(/|$)")
+_LOSSES = re.compile(r"(^|/)\w*(loss|accuracy|metrics|evaluation)\w*(/|$)", re.IGNORECASE)
+
+
+def _behind(graph: Graph, names: Iterable[str]) -> set[str]:
+    """These nodes, and those that are made of them."""
     readers: dict[str, list[str]] = {}
     for node in graph.nodes.values():
         for ref in node.inputs:
             readers.setdefault(ref.node, []).append(node.name)
-    todo = [
-        n.name for n in graph.nodes.values() if "Grad" in n.op or "gradients" in n.name.split("/")
-    ]
-    found: set[str] = set()
+    todo, found = list(names), set[str]()
     while todo:
         name = todo.pop()
         if name not in found:
@@ -180,8 +197,8 @@ def _is_sink(op: str) -> bool:
     return op in _SINKS or any(part in op for part in _SINK_PARTS)
 
 
-def _chosen(model: Model) -> Model:
-    """With the inputs and outputs that the user said."""
+def _chosen(model: Model, *, signed: bool = True) -> Model:
+    """With the inputs and outputs that the user said; of those without a signature only what is needed."""
     if model.files.outputs:
         model.outputs = dict(_named(model, model.files.outputs))
     for name, ref in _named(model, model.files.inputs):
@@ -191,7 +208,7 @@ def _chosen(model: Model) -> Model:
     model.inputs = {
         name: given
         for name, given in model.inputs.items()
-        if given.ref.node in needed or not model.files.outputs
+        if given.ref.node in needed or (signed and not model.files.outputs)
     }
     return model
 
