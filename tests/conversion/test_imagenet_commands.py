@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 import mmdnn
-from helpers import picture_network
+from helpers import picture_network, skip_without_engine
 from mmdnn import registry
 from mmdnn.cli import mmtocode, mmtoir
 from mmdnn.conversion.examples import _preprocessing
-from mmdnn.errors import MissingExtraError
 
 pytest.importorskip("onnxruntime")
 cv2 = pytest.importorskip("cv2")
@@ -52,14 +51,6 @@ def call(framework, line, capsys):
         code = stop.code
     out, err = capsys.readouterr()
     return code, out, err
-
-
-def skip_without_engine(framework):
-    try:
-        engine = registry.framework(framework).room("engine")
-        getattr(engine, "interpreter", lambda: None)()
-    except (MissingExtraError, ModuleNotFoundError) as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from zlib import crc32
 
+import pytest
+
+from mmdnn import registry
+from mmdnn.errors import MissingExtraError
+
 ROOT = Path(__file__).parents[2]
 """The checkout."""
 
@@ -25,3 +30,12 @@ SAMPLE = 4
 def sampled(names: Iterable[str]) -> list[str]:
     """Names of cases: the same part of them every time, or all."""
     return [name for name in names if ALL or crc32(name.encode()) % SAMPLE == 0]
+
+
+def skip_without_engine(framework: str) -> None:
+    """Skip the test where the framework cannot run anything."""
+    try:
+        engine = registry.framework(framework).room("engine")
+        getattr(engine, "interpreter", lambda: None)()
+    except (MissingExtraError, ModuleNotFoundError) as error:
+        pytest.skip(str(error))

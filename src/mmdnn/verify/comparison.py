@@ -15,6 +15,7 @@ from mmdnn.opening import Opened
 from mmdnn.progress import Silent
 from mmdnn.shapes import closed
 from mmdnn.verify import decisions, graphs, layouts, opinions, run, runners
+from mmdnn.verify.alignment import aligned
 from mmdnn.verify.check import Check
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.proof import level
@@ -69,20 +70,20 @@ def _settled(
     sizes = {name: closed(shape) for name, shape in a.source.input_shapes.items()}
     known = layout.arrangements(model)
     sizes = {name: known[name].shape(s) if s and name in known else s for name, s in sizes.items()}
-    rename = _rename(models[1], model)
-    fixed = _fixed(models[1], model, rename)
+    alignment = aligned(models[1], model)
+    fixed = _fixed(models[1], model, alignment.names)
     said = fixed | {name: shape for name, shape in sizes.items() if shape is not None} or None
     found = run.run_source(layouts.of_opened(a, models[0], own), model, said, check.given)
     names = _names(model.graph.outputs)
 
     def as_target(side: Runner) -> Runner:
-        return replace(runners.named_by_order(side, names), rename=rename)
+        return replace(runners.named_by_order(side, names), rename=alignment.names)
 
     target, now, notes = runners.first_that_runs(
         ((side and as_target(side), note) for side, note in layouts.of_opened(b, models[1], other)),
         found.feed,
     )
-    found = replace(found, notes=(*found.notes, *notes))
+    found = replace(found, notes=(*found.notes, *alignment.notes, *notes))
     settled = opinions.settle(
         found,
         target,
@@ -182,19 +183,6 @@ def _preprocessing(
     one, other = (preprocessing.recorded(each) if each is not None else {} for each in models)
     other = said or other
     return (None, None) if one == other else (one, other)
-
-
-def _rename(model: ir.Model | None, onto: ir.Model) -> dict[str, str]:
-    """A model's inputs and outputs to those of another: by name, else by order."""
-    if model is None:
-        return {}
-    pairs: dict[str, str] = {}
-    ends = ((inputs(model), inputs(onto)), (model.graph.outputs, onto.graph.outputs))
-    for own, other in ends:
-        names, theirs = _names(own), _names(other)
-        if set(names) != set(theirs) and len(names) == len(theirs):
-            pairs |= {name: new for name, new in zip(names, theirs, strict=True) if name != new}
-    return pairs
 
 
 def _names(values: Sequence[ir.Value]) -> list[str]:

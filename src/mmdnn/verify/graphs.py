@@ -91,7 +91,7 @@ class Matcher:
         """Classes of all values, and what differs."""
         pairs: list[Pair] = []
         while len(pairs) < MOST:
-            self._classify()
+            self.classify()
             pair = self._next()
             if pair is None:
                 break
@@ -102,7 +102,8 @@ class Matcher:
         a, _ = self.models
         return Comparison(tuple(pairs), len(a.graph))
 
-    def _classify(self) -> None:
+    def classify(self) -> None:
+        """Give every value of both its class."""
         for side, model in enumerate(self.models):
             found: dict[ir.Value, int] = {}
             self.classes[side] = found
