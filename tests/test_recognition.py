@@ -60,7 +60,6 @@ def test_no_models(name: str, data: bytes, words: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("net.bin", b"\x1c\0\0\0TFL3\0\0", "TensorFlow Lite models.*--tflite"),
         ("net.pth", _zip("net/data.pkl", "net/data/0"), "PyTorch models.*torch.onnx.export"),
         ("net.bin", _zip("net/data.pkl", "net/data/0"), "PyTorch models.*holds weights"),
         ("net.pt", _zip("net/data.pkl", "net/constants.pkl"), "PyTorch models"),

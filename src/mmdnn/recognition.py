@@ -35,10 +35,8 @@ _TAR, _TAR_AT = b"ustar", 257
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PICKLED = (b"\x80\x02", b"\x80\x04", b"\x80\x05")
 
-_TF2ONNX = "Where TensorFlow is installed: python -m tf2onnx.convert"
 _EXPORT = "In Python: torch.onnx.export(model, example_input, 'net.onnx'); that is read here."
 FORMATS = {
-    "tflite": ("TensorFlow Lite", f"{_TF2ONNX} --tflite {{file}} --output net.onnx"),
     "pytorch": ("PyTorch", _EXPORT),
     "state": (
         "PyTorch",
@@ -53,7 +51,7 @@ FORMATS = {
 """Formats that are not read yet: whose they are, and the way round."""
 ALIASES = {"torch": "pytorch", "mlmodel": "coreml", "yolo": "darknet"}
 _SUFFIXES = {
-    ".h5": "keras", ".hdf5": "keras", ".keras": "keras", ".tflite": "tflite", ".lite": "tflite",
+    ".h5": "keras", ".hdf5": "keras", ".keras": "keras",
     ".pth": "state", ".pt": "pytorch", ".pt2": "pytorch", ".ptl": "pytorch", ".py": "pytorch",
     ".safetensors": "state",
     ".mlmodel": "coreml", ".mlpackage": "coreml", ".cfg": "darknet", ".weights": "darknet",
@@ -145,8 +143,6 @@ def _kind(path: Path) -> str:
     if path.is_dir():
         return _SUFFIXES.get(path.suffix, "")
     head = _head(path)
-    if head[4:8] == b"TFL3":
-        return "tflite"
     if head.startswith(_ZIP):
         return _zipped(path)
     if head.startswith(_HDF5):

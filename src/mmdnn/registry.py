@@ -18,7 +18,7 @@ from types import ModuleType
 
 from mmdnn.errors import UsageError
 
-OURS = ("caffe", "cntk", "keras", "mxnet", "onnx", "pytorch", "tensorflow")
+OURS = ("caffe", "cntk", "keras", "mxnet", "onnx", "pytorch", "tensorflow", "tflite")
 ROOMS = ("graph", "reader", "writer", "importer", "exporter", "codegen", "engine")
 
 

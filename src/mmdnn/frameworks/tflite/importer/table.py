@@ -1,0 +1,344 @@
+"""The table of TensorFlow Lite's operators, and what an importing function is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx_ir as ir
+
+from mmdnn.frameworks.tflite import _schema
+from mmdnn.frameworks.tflite.graph import Model, Operator, Quantization, Subgraph, Tensor
+from mmdnn.ir import importing, values
+from mmdnn.ir.builder import Builder, NeedsStatic, Op, rank
+from mmdnn.ir.folding import FoldingBuilder, open_sizes
+from mmdnn.ir.operators import Entry
+from mmdnn.ir.sizes import trace
+from mmdnn.tensors import references
+
+DOC = "https://www.tensorflow.org/mlir/tfl_ops"
+
+importer = importing.Importer("TensorFlow Lite")
+"""Registers a function `(node, op, *inputs) -> output or outputs` for an operator."""
+
+Value: TypeAlias = ir.Value
+
+_WITHOUT_EFFECT = {
+    "asymmetric_quantize_inputs", "quantized_bias_type", "fused_activation_function",
+}  # fmt: skip
+"""Options of the quantised kernels, or that say again what tensors say."""
+_MOVES = {
+    "RESHAPE", "TRANSPOSE", "GATHER", "GATHER_ND", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "SQUEEZE",
+    "EXPAND_DIMS", "PACK", "UNPACK", "CONCATENATION", "TILE", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE",
+    "REVERSE_V2", "BROADCAST_TO", "EMBEDDING_LOOKUP", "REVERSE_SEQUENCE", "RESIZE_NEAREST_NEIGHBOR",
+    "MIRROR_PAD", "DYNAMIC_UPDATE_SLICE", "IF", "WHILE", "SCATTER_ND",
+}  # fmt: skip
+"""Operators that only move numbers, whatever these stand for, where all are quantised alike."""
+_RECURRENT = {
+    "LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "RNN", "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN",
+}  # fmt: skip
+"""Operators whose activation is one of their parts."""
+_HYBRID = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "EMBEDDING_LOOKUP", *_RECURRENT}
+"""Operators that have kernels for floats with weights of int8."""
+BOUNDS = {"RELU": (0.0, None), "RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0)}
+
+
+class GraphImporter(importing.GraphImporter):
+    """A subgraph on its way in.
+
+    Attributes:
+        model: The whole model.
+        subgraph: The subgraph.
+        prefix: What the names of its values begin with.
+        tensors: Values by the numbers of tensors.
+    """
+
+    root: Builder
+
+    def __init__(
+        self,
+        model: Model,
+        subgraph: Subgraph,
+        prefix: str = "",
+        builder: Builder | None = None,
+    ) -> None:
+        super().__init__(builder or FoldingBuilder("mmdnn.tflite"), model.files.network)
+        self.model = model
+        self.subgraph = subgraph
+        self.prefix = prefix
+        self.tensors: dict[int, Value] = {}
+
+    def body(self, number: int, prefix: str) -> GraphImporter:
+        """Another subgraph, as the body of an operator."""
+        subgraph = self.model.subgraphs[number]
+        builder = FoldingBuilder("mmdnn.tflite", self.builder.unique(f"{prefix}{subgraph.name}"))
+        builder._names = self.builder._names
+        inner = GraphImporter(self.model, subgraph, prefix, builder)
+        inner.root, inner.sources = self.root, self.sources
+        return inner
+
+    def value(self, number: int) -> Value | None:
+        """A tensor as it stands, integers where it is quantised; None where nothing gives it."""
+        tensor = self.subgraph.tensors[number]
+        if number not in self.tensors and tensor.data is not None:
+            self.tensors[number] = self.root.initializer(f"{self.prefix}{tensor.name}", tensor.data)
+        return self.tensors.get(number)
+
+    def real(self, op: Op, value: Value, how: Quantization) -> Value:
+        """The numbers that a quantised value stands for."""
+        return self.once((value, "real"), lambda: dequantized(self, op, value, how))
+
+
+class ImportedNode(importing.ImportedLayer):
+    """An operator on its way in.
+
+    Attributes:
+        operator: The operator of the native graph.
+        graph: What it is a part of.
+        given: Its inputs as they stand.
+    """
+
+    graph: GraphImporter
+    parameter_is = "option"
+
+    def __init__(self, operator: Operator, name: str, graph: GraphImporter) -> None:
+        super().__init__(name, operator.type, graph)
+        self.operator = operator
+        self.taken: set[str] = set()
+        self.given: list[Value | None] = []
+
+    def tensor(self, place: int) -> Tensor | None:
+        """The tensor that an input is."""
+        inputs = self.operator.inputs
+        number = inputs[place] if place < len(inputs) else None
+        return None if number is None else self.graph.subgraph.tensors[number]
+
+    @property
+    def results(self) -> list[Tensor]:
+        """The tensors that its outputs are."""
+        return [self.graph.subgraph.tensors[number] for number in self.operator.outputs]
+
+    def parameter(self, name: str) -> Any:
+        """An option, or its default."""
+        self.taken.add(name)
+        default = _schema.defaults(self.operator.table).get(name)
+        value = self.operator.options.get(name, default)
+        if name == "padding":
+            if not 0 <= value < len(_schema.PADDINGS):
+                self.refuse(f"its padding is number {value}")
+            return _schema.PADDINGS[value]
+        return 0 if value is None and not name.endswith("shape") else value
+
+    def unread(self) -> Mapping[str, object]:
+        """Options that are not the default and that nobody has taken."""
+        known = _schema.defaults(self.operator.table)
+        return {
+            name: value
+            for name, value in self.operator.options.items()
+            if name not in self.taken | _WITHOUT_EFFECT and not np.array_equal(value, known[name])
+        }
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves integers, whatever they stand for."""
+        if self.type not in _MOVES:
+            return False
+        tensors = [self.tensor(place) for place in range(len(self.operator.inputs))]
+        how = {t.quantization for t in [*tensors, *self.results] if is_quantized(t) and t}
+        first = next(iter(how), None)
+        return first is None or all(first.same(each) for each in how)
+
+    def call(self, entry: Entry, inputs: Sequence[Any]) -> list[Any]:
+        """What a function of the table makes of it: activation and quantisation are looked after."""
+        self.given, op = list(inputs), self.builder.op
+        moves = self.moves or self.type in {"QUANTIZE", "DEQUANTIZE"}
+        reals = [x if moves else self.real(place) for place, x in enumerate(self.given)]
+        fused = 0 if self.type in _RECURRENT else self.parameter("fused_activation_function")
+        found = super().call(entry, reals)
+        if fused:
+            found[0] = activated(self, op, found[0], fused)
+        if not moves:
+            pairs = zip(found, self.results, strict=False)
+            found = [quantized(self, op, value, tensor) for value, tensor in pairs]
+        return found
+
+    def real(self, place: int) -> Value | None:
+        """An input as the numbers that it stands for."""
+        value, tensor = self.given[place], self.tensor(place)
+        if value is None or tensor is None or not is_quantized(tensor):
+            return value
+        if self.type in _HYBRID and tensor.dtype == ir.DataType.UINT8 and not self._has_integers:
+            value = self._signed(value, tensor)
+        assert tensor.quantization is not None
+        return self.graph.real(self.builder.op, value, tensor.quantization)
+
+    @property
+    def _has_integers(self) -> bool:
+        """Whether it computes with integers: what it reads and gives is quantised."""
+        return any(
+            tensor.quantization is not None and is_quantized(tensor) for tensor in self.results
+        )
+
+    def _signed(self, value: Value, tensor: Tensor) -> Value:
+        """Weights of a kernel for floats, which are of int8 although the file says uint8."""
+        held, how = tensor.data, tensor.quantization
+        if not isinstance(held, ir.ExternalTensor) or how is None or how.zero_point.any():
+            self.refuse(f"its weights '{tensor.name}' are of uint8, and its input of floats")
+        found = references.external(
+            held.path,
+            held.offset or 0,
+            held.nbytes,
+            ir.DataType.INT8,
+            held.shape.numpy(),
+            tensor.name,
+        )
+        return self.graph.once(
+            (value, "signed"), lambda: self.graph.root.initializer(str(value.name), found)
+        )
+
+    def numbers(self, value: Value, what: str = "one of its inputs") -> np.ndarray:
+        """The numbers of a constant.
+
+        Raises:
+            NeedsStatic: It depends on sizes that are open.
+            UnsupportedError: It is computed from the model's inputs.
+        """
+        found = values.numbers(value)
+        if found is None:
+            open_ = open_sizes(trace(value))
+            if open_:
+                raise NeedsStatic(self.name, open_)
+            self.refuse(f"{what} is computed")
+        return found
+
+    def ints(self, value: Value, what: str = "one of its inputs") -> list[int]:
+        """The numbers of a constant, as a list."""
+        return [int(number) for number in self.numbers(value, what).reshape(-1)]
+
+
+_QUANTIZED = {
+    ir.DataType.INT4, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.INT32,
+    ir.DataType.INT64,
+}  # fmt: skip
+
+
+def is_quantized(tensor: Tensor | None) -> bool:
+    """Whether its integers stand for other numbers."""
+    return tensor is not None and tensor.quantization is not None and tensor.dtype in _QUANTIZED
+
+
+def dequantized(graph: GraphImporter, op: Op, value: Value, how: Quantization) -> Value:
+    """The numbers that integers stand for; long ones, which are biases, in one step."""
+    if value.dtype == ir.DataType.INT64:
+        scale = how.scale.astype(np.float64)
+
+        def wide(array: np.ndarray) -> np.ndarray:
+            return np.asarray(array * scale, np.float32)
+
+        changed = graph.changed(value, "real", wide, dtype=ir.DataType.FLOAT)
+        return changed or op.Mul(op.Cast(value, to=ir.DataType.FLOAT), how.scale[0])
+    return op.DequantizeLinear(value, *_scales(graph, value.dtype, how), axis=_axis(how))
+
+
+def _axis(how: Quantization) -> int | None:
+    return how.axis if len(how.scale) > 1 else None
+
+
+def _scales(graph: GraphImporter, dtype: ir.DataType | None, how: Quantization) -> list[Any]:
+    """Scale and zero point as inputs; the latter is left out for int32, which has none."""
+    shape = () if len(how.scale) == 1 else (-1,)
+    kind = dtype or ir.DataType.INT8
+    scale = how.scale.reshape(shape)
+    if kind == ir.DataType.INT32:
+        return [scale]
+    zero = ir.tensor(how.zero_point.reshape(shape).astype(kind.numpy()), dtype=kind)
+    return [scale, graph.builder.initializer(graph.builder.unique("zero_point"), zero)]
+
+
+def quantized(node: ImportedNode, op: Op, value: Value, tensor: Tensor) -> Value:
+    """Numbers as the integers that a tensor holds, where it does."""
+    how, floats = tensor.quantization, value.dtype is not None and value.dtype.is_floating_point()
+    if how is None or not is_quantized(tensor) or not floats:
+        return value
+    if tensor.dtype not in (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16):
+        node.refuse(f"it gives quantised numbers of {tensor.dtype}")
+    return op.QuantizeLinear(value, *_scales(node.graph, tensor.dtype, how), axis=_axis(how))
+
+
+def activated(node: ImportedNode, op: Op, x: Value, number: int) -> Value:
+    """What a fused activation makes of an operator's result."""
+    name = _schema.named("activations", number)
+    if name not in BOUNDS:
+        node.refuse(f"its fused activation is {name or number}")
+    if x.dtype is None or not x.dtype.is_floating_point():
+        low, high = BOUNDS[name]
+        kind = (x.dtype or ir.DataType.INT32).numpy()
+        y = op.Max(x, np.asarray(low, kind))
+        return y if high is None else op.Min(y, np.asarray(high, kind))
+    if name == "RELU":
+        return op.Relu(x)
+    return op.Clip(x, *(np.asarray(bound, x.dtype.numpy()) for bound in BOUNDS[name]))
+
+
+def permuted(node: ImportedNode, op: Op, x: Value, perm: Sequence[int]) -> Value:
+    """A weight with its axes in ONNX's order; where it is a constant, when it is written."""
+    producer = values.producer(x, "DequantizeLinear")
+    if producer is not None and producer.inputs[0] is not None:
+        held = producer.inputs[0]
+        if values.constant(held) is None:
+            return op.Transpose(x, perm=list(perm))
+        axis = producer.attributes.get_int("axis", 0)
+        scales = [value for value in producer.inputs[1:] if value is not None]
+        channels = rank(scales[0]) == 1
+        turned = permuted(node, op, held, perm)
+        return op.DequantizeLinear(turned, *scales, axis=perm.index(axis) if channels else None)
+    tensor = values.constant(x)
+    if tensor is None:
+        return op.Transpose(x, perm=list(perm))
+
+    def initializer() -> Value:
+        made = references.permuted(tensor, perm)
+        value = node.graph.root.initializer(str(x.name), made, like=x)
+        node.graph.sources[value] = x
+        return value
+
+    if list(perm) == list(range(len(perm))):
+        return x
+    return node.graph.once((x, "permuted", tuple(perm)), initializer)
+
+
+def as_type(op: Op, x: Value, kind: ir.DataType | None) -> Value:
+    """A value in a type; as it is where it has it."""
+    return x if kind is None or x.dtype == kind else op.Cast(x, to=kind)
+
+
+def is_float(x: Value) -> bool:
+    """Whether its numbers are floats."""
+    return x.dtype is not None and x.dtype.is_floating_point()
+
+
+def like(data: Any, x: Value) -> np.ndarray:
+    """Numbers in the type of a value."""
+    return np.asarray(data, (x.dtype or ir.DataType.FLOAT).numpy())
+
+
+def first(op: Op, x: Value) -> Value:
+    """An image with its channels behind the batch."""
+    count = rank(x)
+    return op.Transpose(x, perm=[0, count - 1, *range(1, count - 1)])
+
+
+def last(op: Op, x: Value) -> Value:
+    """What `first` gave, as it was."""
+    return op.Transpose(x, perm=[0, *range(2, rank(x)), 1])
+
+
+def same(table: Mapping[str, str], **attributes: Any) -> None:
+    """Register operators that are one of ONNX's as they stand, by TensorFlow Lite's name."""
+    for name in table:
+
+        @importer(name, doc=DOC)
+        def function(node: ImportedNode, op: Op, *inputs: Value) -> Value:
+            return op[table[node.type]](*inputs, **attributes)
