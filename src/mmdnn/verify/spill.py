@@ -12,7 +12,7 @@ from io import FileIO
 
 import numpy as np
 
-LARGE = 16 << 20
+LARGE = 4 << 20
 """Bytes beyond which the values of a run are not kept in memory."""
 
 
