@@ -60,10 +60,8 @@ def test_no_models(name: str, data: bytes, words: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("net.pth", _zip("net/data.pkl", "net/data/0"), "PyTorch models.*torch.onnx.export"),
+        ("net.pth", _zip("net/data.pkl", "net/data/0"), "PyTorch models.*torch.export"),
         ("net.bin", _zip("net/data.pkl", "net/data/0"), "PyTorch models.*holds weights"),
-        ("net.pt", _zip("net/data.pkl", "net/constants.pkl"), "PyTorch models"),
-        ("net.pt2", _zip("serialized_exported_program.json"), "PyTorch models"),
         ("net.tar", b"\x80\x02\x8a\nl\xfc\x9cF", "PyTorch models"),
         ("net.py", b"import torch", "PyTorch models"),
         ("net.mlmodel", b"\x08\x01\x12\0\xa2\x1f\0", "Core ML models"),

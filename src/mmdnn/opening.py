@@ -40,7 +40,7 @@ class Opened:
     @property
     def readable(self) -> bool:
         """Whether it can become an IR."""
-        return self.framework.has("reader")
+        return self.framework.can_read(self.network)
 
     def model(self) -> ir.Model:
         """Read the files and bring them to the IR.

@@ -35,20 +35,23 @@ _TAR, _TAR_AT = b"ustar", 257
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PICKLED = (b"\x80\x02", b"\x80\x04", b"\x80\x05")
 
-_EXPORT = "In Python: torch.onnx.export(model, example_input, 'net.onnx'); that is read here."
+_EXPORT = "In Python: torch.export.save(torch.export.export(model, inputs), 'net.pt2'); that is read here."
 FORMATS = {
-    "pytorch": ("PyTorch", _EXPORT),
+    "pytorch": ("PyTorch models are not read from their source code", _EXPORT),
     "state": (
-        "PyTorch",
+        "PyTorch models are not read from their weights alone",
         f"The file holds weights; the network is Python code. Load them there. {_EXPORT}",
     ),
-    "coreml": ("Core ML", "Save ONNX from the framework that the model was made in."),
+    "coreml": (
+        "Core ML models are not read yet",
+        "Save ONNX from the framework that the model was made in.",
+    ),
     "darknet": (
-        "Darknet",
+        "Darknet models are not read yet",
         "A port of the network to PyTorch can load the weights and save ONNX: torch.onnx.export.",
     ),
 }
-"""Formats that are not read yet: whose they are, and the way round."""
+"""Formats that are not read: what to say of them, and the way round."""
 ALIASES = {"torch": "pytorch", "mlmodel": "coreml", "yolo": "darknet"}
 _SUFFIXES = {
     ".h5": "keras", ".hdf5": "keras", ".keras": "keras",
@@ -124,13 +127,11 @@ def unread(kind: str, path: Path | None = None) -> UnsupportedError | None:
     known = FORMATS.get(ALIASES.get(kind.lower(), kind.lower()))
     if known is None:
         return None
-    title, hint = known
+    message, hint = known
     folder = path.parent if path is not None and path.is_file() else path
     words = {"file": path or "net", "folder": folder or "folder"}
     stem = str(path).removesuffix(path.suffix) if path is not None else "net"
-    return UnsupportedError(
-        f"{title} models are not read yet", file=path, hint=hint.format(**words, stem=stem)
-    )
+    return UnsupportedError(message, file=path, hint=hint.format(**words, stem=stem))
 
 
 def is_saved_model(folder: Path) -> bool:

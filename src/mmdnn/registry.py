@@ -94,6 +94,7 @@ class Framework:
         extra: The extra of `mmdnn` that installs its engine, or "" where none is needed.
         arrange: Sorts files into a `Source`, or returns None where they are not this framework's.
         aliases: Other names users know it by.
+        executes: Suffixes of the files that are code, and could be read by executing them only.
         writes: Suffixes of the files it writes, the usual one first, e.g. (".onnx",).
         help: Its files in a few words, for lists: "net.prototxt and net.caffemodel".
         images_last: Whether its images have their channels last.
@@ -105,6 +106,7 @@ class Framework:
     extra: str
     arrange: Callable[[Sequence[Path]], Source | None]
     aliases: tuple[str, ...] = ()
+    executes: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     help: str = ""
     images_last: bool = False
@@ -125,6 +127,10 @@ class Framework:
                 f"{self.title} has no {name} here", hint="'mmlist' shows what is supported."
             )
         return importlib.import_module(f"{self.package}.{name}")
+
+    def can_read(self, path: Path) -> bool:
+        """Whether a file of its can become an IR."""
+        return self.has("reader") and path.suffix.lower() not in self.executes
 
     def has(self, name: str) -> bool:
         """Whether the framework has this room."""

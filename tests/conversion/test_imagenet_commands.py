@@ -192,7 +192,7 @@ def test_code_is_never_executed(here, capsys):
 
 def test_trusted_code_runs_where_it_cannot_be_read(here, capsys):
     pytest.importorskip("torch")
-    if registry.framework("pytorch").has("reader"):
+    if registry.framework("pytorch").can_read(Path("net.py")):
         pytest.skip("PyTorch's files are read")
     mmdnn.save(picture_network.build(), here / "torch" / "net.py")
     line = "-n torch/net.py -w torch/net.safetensors -p torch -i picture.png --size 16"

@@ -8,6 +8,7 @@ when it is unpacked is refused.
 from __future__ import annotations
 
 import atexit
+import io
 import shutil
 import struct
 import tempfile
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmdnn.errors import FormatError
 
@@ -47,11 +48,12 @@ class Place(NamedTuple):
 
 
 class Archive:
-    """An open archive; see `opened`."""
+    """An open archive; see `opened`. One that is a part of a file begins at `start` there."""
 
-    def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
+    def __init__(self, path: Path, file: zipfile.ZipFile, start: int = 0) -> None:
         self.path = path
         self._file = file
+        self._start = start
         self.members = {info.filename: info for info in file.infolist() if not info.is_dir()}
         if len(self.members) > MOST_MEMBERS:
             raise FormatError(f"{len(self.members)} files in an archive", file=path)
@@ -73,9 +75,9 @@ class Archive:
         info = self._checked(name)
         if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
             with self.path.open("rb") as raw:
-                raw.seek(info.header_offset)
+                raw.seek(self._start + info.header_offset)
                 _, label, extra = _LOCAL.unpack(raw.read(_LOCAL.size))
-            start = info.header_offset + _LOCAL.size + label + extra
+            start = self._start + info.header_offset + _LOCAL.size + label + extra
             return Place(self.path, start, info.file_size)
         if info.compress_type != _DEFLATED:
             raise FormatError(f"{name} is packed in a way not known here", file=self.path)
@@ -105,6 +107,51 @@ def opened(path: Path) -> Iterator[Archive]:
             yield Archive(path, file)
     except DAMAGED as error:
         raise FormatError(f"it cannot be unpacked: {error}", file=path) from None
+
+
+@contextmanager
+def opened_within(place: Place) -> Iterator[Archive]:
+    """An archive that is a part of a file.
+
+    Raises:
+        FormatError: It is none, or is damaged.
+    """
+    try:
+        with _Part(place) as part, zipfile.ZipFile(part) as file:
+            yield Archive(place.path, file, place.start)
+    except DAMAGED as error:
+        raise FormatError(f"it cannot be unpacked: {error}", file=place.path) from None
+
+
+class _Part(io.RawIOBase):
+    """A part of a file, as a file."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._file = place.path.open("rb")
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = max(offset + (0, self._at, self._place.size)[whence], 0)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._place.start + self._at)
+        wanted = min(len(buffer), max(self._place.size - self._at, 0))
+        data = self._file.read(wanted)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 @cache

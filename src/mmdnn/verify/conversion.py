@@ -207,7 +207,7 @@ def _with_graph(
 
     A node that was told something else is at fault where any input of the model shows it.
     """
-    if not to.has("reader"):
+    if not Opened(to, staged).readable:
         return report
     from mmdnn.verify import decisions, graphs
 

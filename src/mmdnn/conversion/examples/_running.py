@@ -83,7 +83,7 @@ def find(framework: str, network: Path | None, weights: Path | None, *, trust: b
         code = network.with_name(f"{network.name}.py")
         network = code if code.is_file() else network
     files = tuple(path for path in (network, weights) if path is not None)
-    if network is not None and network.suffix == ".py" and (to.has("reader") or not trust):
+    if network is not None and network.suffix == ".py" and (to.can_read(network) or not trust):
         to.room("codegen")
         return Network(to, generated.opened(network, weights, to), files, code=True)
     for path in files:

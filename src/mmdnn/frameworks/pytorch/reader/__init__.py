@@ -1,0 +1,36 @@
+"""Reading PyTorch's files without torch: exported programs and TorchScript."""
+
+from __future__ import annotations
+
+from mmdnn.errors import FormatError, UnsupportedError
+from mmdnn.frameworks.pytorch._programs import Exported, Script
+from mmdnn.frameworks.pytorch.reader import exported, script
+from mmdnn.registry import Source
+from mmdnn.tensors import archive
+
+__all__ = ["read"]
+
+
+def read(source: Source) -> Exported | Script:
+    """What a file holds.
+
+    Raises:
+        FormatError: It is damaged.
+        UnsupportedError: It holds no network, or one that is Python code.
+    """
+    if source.network is None:
+        raise FormatError("there is no file")
+    with archive.opened(source.network) as found:
+        try:
+            names = {name.rpartition("/")[2] for name in found.members}
+            if "constants.pkl" in names or any("/code/" in name for name in found.members):
+                return script.read(found, source)
+            if "data.pkl" in names:
+                raise UnsupportedError(
+                    "holds weights; the network is Python code",
+                    file=source.network,
+                    hint="In Python: torch.export.save(torch.export.export(model, inputs), 'net.pt2').",
+                )
+            return exported.read(found, source)
+        except (KeyError, TypeError, AttributeError, *archive.DAMAGED) as error:
+            raise FormatError(f"it is damaged: {error}", file=source.network) from None
