@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.tflite.importer.model import result, run
+from mmdnn.frameworks.tflite.importer.model import result_of, run
 from mmdnn.frameworks.tflite.importer.table import DOC, GraphImporter, ImportedNode, Value, importer
 from mmdnn.ir.builder import Dimensions, Op, dimensions
 
@@ -19,7 +19,7 @@ def _run(node: ImportedNode, graph: GraphImporter, inputs: Sequence[Value]) -> l
         node.unfit(f"a subgraph of {len(numbers)} inputs is given {len(inputs)}")
     graph.tensors.update(zip(numbers, inputs, strict=True))
     run(graph)
-    return [result(graph, number) for number in graph.subgraph.outputs]
+    return [result_of(graph, number) for number in graph.subgraph.outputs]
 
 
 def _finished(graph: GraphImporter, outputs: Sequence[Value]) -> ir.Graph:

@@ -9,7 +9,6 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.tflite.importer.table import DOC, ImportedNode, Value, importer, like
 from mmdnn.ir.builder import Op, dimensions
-from mmdnn.ir.folding import FoldingBuilder
 
 
 @importer("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", doc=DOC)
@@ -63,8 +62,7 @@ class _Soft:
         """The places of what is left and its scores, the best first."""
         first, second = op.Slice(boxes, [0], [2], [1]), op.Slice(boxes, [2], [4], [1])
         corners = op.Concat(op.Min(first, second), op.Max(first, second), axis=1)
-        body = FoldingBuilder("mmdnn.tflite", node.builder.unique(f"{node.name}/best"))
-        body._names = node.builder._names
+        body = node.graph.loop(f"{node.name}/best")
         name = body.unique(f"{node.name}/left")
         body.input(body.unique(f"{node.name}/step"), [], ir.DataType.INT64)
         body.input(body.unique(f"{node.name}/going"), [], ir.DataType.BOOL)

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from mmdnn.errors import FormatError, ShapeError, UnsupportedError, UsageError
 from mmdnn.frameworks.tflite.graph import Model, Operator, Subgraph
 from mmdnn.frameworks.tflite.importer.table import GraphImporter, ImportedNode, Value, importer
-from mmdnn.ir import FRAMEWORK, layout
+from mmdnn.ir import FRAMEWORK, layout, notes
 from mmdnn.ir.builder import NeedsStatic
 from mmdnn.ir.folding import prune
 from mmdnn.shapes import OpenShape
@@ -38,9 +38,21 @@ def to_ir(model: Model) -> ir.Model:
     """
     importer.check(_operators(model, model.subgraphs[0], 0), model.files.network)
     try:
-        return layout.channels_first(_imported(model), keep=model.files.keep_layout)
+        result = layout.channels_first(_imported(model), keep=model.files.keep_layout)
+        return notes.add(result, _states(model))
     except NeedsStatic as missing:
         raise _unknown(model, missing) from None
+
+
+def _states(model: Model) -> str:
+    """What the user should know of states, or ""."""
+    states = [tensor.name for tensor in model.subgraphs[0].tensors if tensor.is_variable]
+    if not states:
+        return ""
+    return (
+        f"The states {notes.listed(states)} are zero at the beginning of each run: the interpreter "
+        "keeps them from one run to the next until its variables are reset."
+    )
 
 
 def _operators(model: Model, subgraph: Subgraph, depth: int) -> Iterator[tuple[str, str]]:
@@ -94,7 +106,9 @@ def _imported(model: Model) -> ir.Model:
     run(graph)
     outputs = graph.builder.graph.outputs
     for number in _ends(model):
-        value, name = result(graph, number), subgraph.tensors[number].name
+        value, name = result_of(graph, number), subgraph.tensors[number].name
+        if subgraph.tensors[number].dtype in (ir.DataType.COMPLEX64, ir.DataType.COMPLEX128):
+            raise UnsupportedError(f"the output '{name}' is of complex numbers", file=graph.file)
         fresh = value.producer() is not None and value not in outputs and value.const_value is None
         if not fresh:
             if value.name == name and value not in outputs and not value.is_graph_input():
@@ -126,7 +140,7 @@ def _ends(model: Model) -> list[int]:
     return [known[name] for name in wanted]
 
 
-def result(graph: GraphImporter, number: int) -> Value:
+def result_of(graph: GraphImporter, number: int) -> Value:
     """A tensor that an operator or the caller wants.
 
     Raises:

@@ -42,6 +42,8 @@ _RECURRENT = {
 """Operators whose activation is one of their parts."""
 _HYBRID = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "EMBEDDING_LOOKUP", *_RECURRENT}
 """Operators that have kernels for floats with weights of int8."""
+_COMPLEX = {"RFFT2D", "COMPLEX_ABS", "REAL", "IMAG"}
+_COMPLEX_TYPES = {ir.DataType.COMPLEX64, ir.DataType.COMPLEX128}
 BOUNDS = {"RELU": (0.0, None), "RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0)}
 
 
@@ -73,11 +75,15 @@ class GraphImporter(importing.GraphImporter):
     def body(self, number: int, prefix: str) -> GraphImporter:
         """Another subgraph, as the body of an operator."""
         subgraph = self.model.subgraphs[number]
-        builder = FoldingBuilder("mmdnn.tflite", self.builder.unique(f"{prefix}{subgraph.name}"))
-        builder._names = self.builder._names
-        inner = GraphImporter(self.model, subgraph, prefix, builder)
+        inner = GraphImporter(self.model, subgraph, prefix, self.loop(f"{prefix}{subgraph.name}"))
         inner.root, inner.sources = self.root, self.sources
         return inner
+
+    def loop(self, name: str) -> FoldingBuilder:
+        """A body of our own; its values have names of their own in the whole graph."""
+        builder = FoldingBuilder("mmdnn.tflite", self.builder.unique(name))
+        builder._names = self.builder._names
+        return builder
 
     def value(self, number: int) -> Value | None:
         """A tensor as it stands, integers where it is quantised; None where nothing gives it."""
@@ -153,6 +159,7 @@ class ImportedNode(importing.ImportedLayer):
     def call(self, entry: Entry, inputs: Sequence[Any]) -> list[Any]:
         """What a function of the table makes of it: activation and quantisation are looked after."""
         self.given, op = list(inputs), self.builder.op
+        self._check_complex()
         moves = self.moves or self.type in {"QUANTIZE", "DEQUANTIZE"}
         reals = [x if moves else self.real(place) for place, x in enumerate(self.given)]
         fused = 0 if self.type in _RECURRENT else self.parameter("fused_activation_function")
@@ -173,6 +180,38 @@ class ImportedNode(importing.ImportedLayer):
             value = self._signed(value, tensor)
         assert tensor.quantization is not None
         return self.graph.real(self.builder.op, value, tensor.quantization)
+
+    def stored(self, place: int) -> ir.TensorProtocol | None:
+        """A weight as floats, changed when it is written; None where it is absent.
+
+        Raises:
+            UnsupportedError: It is computed.
+        """
+        tensor = self.tensor(place)
+        if tensor is None:
+            return None
+        held = values.constant(self.given[place])
+        if held is None:
+            self.refuse(f"its weight '{tensor.name}' is computed")
+        if is_float(self.given[place]):
+            return held
+        how = tensor.quantization
+        if how is None or len(how.scale) != 1:
+            self.refuse(f"its weight '{tensor.name}' is quantised by channel, or not at all")
+        signed = tensor.dtype == ir.DataType.UINT8 and not self._has_integers
+
+        def real(array: np.ndarray) -> np.ndarray:
+            numbers = array.view(np.int8) if signed else array
+            return np.asarray((numbers - how.zero_point) * how.scale.astype(np.float64), np.float32)
+
+        return references.lazy(held, real, dtype=ir.DataType.FLOAT)
+
+    def _check_complex(self) -> None:
+        """Complex numbers are pairs here, which few operators take as such."""
+        read = [self.tensor(place) for place in range(len(self.operator.inputs))]
+        for tensor in read if self.type not in _COMPLEX else []:
+            if tensor is not None and tensor.dtype in _COMPLEX_TYPES:
+                self.refuse("it computes with complex numbers")
 
     @property
     def _has_integers(self) -> bool:
@@ -268,18 +307,26 @@ def quantized(node: ImportedNode, op: Op, value: Value, tensor: Tensor) -> Value
 
 
 def activated(node: ImportedNode, op: Op, x: Value, number: int) -> Value:
-    """What a fused activation makes of an operator's result."""
+    """What a fused activation makes of an operator's result; kernels that fuse TANH leave it out."""
     name = _schema.named("activations", number)
+    if name == "TANH":
+        node.refuse("its fused activation is TANH")
+    return clipped(node, op, x, name or str(number))
+
+
+def clipped(node: ImportedNode, op: Op, x: Value, name: str) -> Value:
+    """An activation by its name."""
+    if name == "NONE":
+        return x
+    if name == "TANH":
+        return op.Tanh(x)
     if name not in BOUNDS:
-        node.refuse(f"its fused activation is {name or number}")
-    if x.dtype is None or not x.dtype.is_floating_point():
-        low, high = BOUNDS[name]
-        kind = (x.dtype or ir.DataType.INT32).numpy()
-        y = op.Max(x, np.asarray(low, kind))
-        return y if high is None else op.Min(y, np.asarray(high, kind))
-    if name == "RELU":
-        return op.Relu(x)
-    return op.Clip(x, *(np.asarray(bound, x.dtype.numpy()) for bound in BOUNDS[name]))
+        node.refuse(f"its activation is {name}")
+    low, high = BOUNDS[name]
+    if not is_float(x):
+        y = op.Max(x, like(low, x))
+        return y if high is None else op.Min(y, like(high, x))
+    return op.Relu(x) if high is None else op.Clip(x, like(low, x), like(high, x))
 
 
 def permuted(node: ImportedNode, op: Op, x: Value, perm: Sequence[int]) -> Value:
@@ -314,9 +361,9 @@ def as_type(op: Op, x: Value, kind: ir.DataType | None) -> Value:
     return x if kind is None or x.dtype == kind else op.Cast(x, to=kind)
 
 
-def is_float(x: Value) -> bool:
+def is_float(x: Value | None) -> bool:
     """Whether its numbers are floats."""
-    return x.dtype is not None and x.dtype.is_floating_point()
+    return x is not None and x.dtype is not None and x.dtype.is_floating_point()
 
 
 def like(data: Any, x: Value) -> np.ndarray:
