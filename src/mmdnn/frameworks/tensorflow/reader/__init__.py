@@ -36,7 +36,7 @@ _SINKS = frozenset(
             "ShardedFilename",
         ),
         *("MergeV2Checkpoints", "Placeholder", "Print", "ScalarSummary", "HistogramSummary"),
-        *("MergeSummary", "VarIsInitializedOp", "IsVariableInitialized", "Exit", "Merge"),
+        *("MergeSummary", "VarIsInitializedOp", "IsVariableInitialized"),
         *("CheckNumerics", "LoopCond", "ControlTrigger", "Switch", "RefSwitch", "PlaceholderV2"),
     }
 )
