@@ -41,6 +41,18 @@ def test_one_layer(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "All of its 60 elements are the same." in capsys.readouterr().out
 
 
+def test_one_layer_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert mmcompare.main(["a.onnx", "b.onnx", "--layer", "k", "--json"]) == 1
+    (layer,) = json.loads(capsys.readouterr().out)["layers"]
+    assert layer["value"] == "k"
+    places = layer["closeup"]["places"]
+    assert places[0]["error"] == layer["difference"]["max_abs"]
+    assert mmcompare.main(["a.onnx", "b.onnx", "--report", "r.html", "--json"]) == 1
+    layers = json.loads(capsys.readouterr().out)["layers"]
+    assert [layer["value"] for layer in layers] == ["h", "k", "y"]
+    assert all("closeup" not in layer for layer in layers)
+
+
 def test_a_layer_that_is_not_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mmcompare.main(["a.onnx", "a.onnx", "--layer", "kk"]) == 1
     said = capsys.readouterr().err

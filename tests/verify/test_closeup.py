@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmdnn.verify.closeup import LARGEST, LEAST, MOST, closeup
-from mmdnn.verify.compare import difference
+from mmdnn.verify.compare import BLOCK, difference
 
 
 def test_worst_places_come_first_and_equal_ones_are_left_out():
@@ -15,6 +15,15 @@ def test_worst_places_come_first_and_equal_ones_are_left_out():
         ((0, 1, 4), "0.0", "2.0", 2.0),
     ]
     assert (sum(seen.counts), seen.counts[0], seen.size) == (120, 118, 120)
+
+
+def test_blocks_make_no_difference():
+    was, now = np.zeros(3 * BLOCK + 5), np.zeros(3 * BLOCK + 5)
+    now[[1, BLOCK, 2 * BLOCK + 7, 3 * BLOCK + 4]] = 5, 7, np.inf, 6
+    seen = closeup(was, now)
+    assert [place.index[0] for place in seen.places] == [2 * BLOCK + 7, BLOCK, 3 * BLOCK + 4, 1]
+    assert sum(seen.counts) == seen.size == was.size
+    assert seen.counts[0] == was.size - 4
 
 
 def test_ten_places_are_kept():

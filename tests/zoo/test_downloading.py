@@ -326,7 +326,7 @@ def test_names_that_are_not_there():
     with pytest.raises(UsageError, match=r"Unknown pretrained model name \[resnet5\].") as caught:
         zoo.model("cntk", "resnet5")
     assert "Did you mean resnet50?" in str(caught.value)
-    with pytest.raises(UsageError, match="tensorflow models cannot be read yet"):
+    with pytest.raises(UsageError, match="tensorflow models are not offered yet"):
         zoo.models("tensorflow")
     with pytest.raises(UsageError, match="no pre-trained models for 'fortran'"):
         zoo.models("fortran")

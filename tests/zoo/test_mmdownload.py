@@ -114,7 +114,7 @@ def test_an_unknown_name(capsys):
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        ("-f tensorflow", 1, "tensorflow models cannot be read yet"),
+        ("-f tensorflow", 1, "tensorflow models are not offered yet"),
         ("-f fortran", 1, "no pre-trained models for 'fortran'"),
         ("-n resnet50", 2, "--framework"),
         ("-f cntk -n resnet50 --mirror ftp://x", 1, "is no address of HTTP or HTTPS"),

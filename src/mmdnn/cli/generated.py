@@ -43,14 +43,15 @@ def opened(
         FormatError: The code is no Python.
         UsageError: The representation is not there, or gives other code or other weights.
     """
-    meaning = _read(code)
+    meaning, names = _read(code)
+    names |= {weights.name} if weights is not None else set()
     named = _named(code, weights)
     errors: list[Error] = []
     fitting: list[str] = []
     for path in (*named, *_others(code, weights, named)):
         try:
             found = _opened(path)
-            same = meaning in _meanings(found, weights, to, options)
+            same = meaning in _meanings(found, names, to, options)
         except Error as error:
             errors += [error] if path in named else []
         else:
@@ -101,24 +102,28 @@ def _opened(path: Path) -> Opened:
     return opening.open_model([path])
 
 
-def _read(code: Path) -> str:
+def _read(code: Path) -> tuple[str, set[str]]:
+    """What the code means, and the files that are defaults of its functions: it may load its weights."""
     if not code.is_file():
         raise UsageError("there is no such file", file=code)
     try:
-        return _meaning(code.read_text(encoding="utf-8-sig"))
+        text = code.read_text(encoding="utf-8-sig")
+        defaults = (each for n in ast.walk(ast.parse(text)) for each in getattr(n, "defaults", ()))
+        known = {node.value for node in defaults if isinstance(node, ast.Constant)}
+        return _meaning(text), {name for name in known if isinstance(name, str) and "." in name}
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise FormatError(f"is no Python source: {error}", file=code) from None
 
 
 def _meanings(
-    found: Opened, weights: Path | None, to: Framework, options: Mapping[str, str] | None
+    found: Opened, names: set[str], to: Framework, options: Mapping[str, str] | None
 ) -> Iterator[str]:
-    """What the representation gives as source code; it may name the file of its weights."""
+    """What the representation gives as source code; it may name the file of its weights, one of these."""
     native = to.room("exporter").from_ir(found.model(), **(options or {}))
     source = to.room("codegen").source
     yield _meaning(source(native))
-    if weights is not None and "weights" in inspect.signature(source).parameters:
-        yield _meaning(source(native, weights=weights.name))
+    if "weights" in inspect.signature(source).parameters:
+        yield from (_meaning(source(native, weights=name)) for name in sorted(names))
 
 
 def _meaning(text: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import difflib
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mmdnn.errors import UsageError
-from mmdnn.verify.report import FIGURES, Layer, Report
+from mmdnn.verify.report import FIGURES, Layer, Report, plain
 from mmdnn.verify.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -97,6 +99,11 @@ def show_one(layer: Layer, console: Console) -> None:
             Text(str(list(place.index))), place.source, place.target, f"{place.error:.2e}"
         )
     console.print(table)
+
+
+def to_json(shown: Sequence[Layer]) -> list[dict[str, Any]]:
+    """Layers with their worst places, as plain types; what is not finite becomes a string."""
+    return [dict(plain(asdict(layer))) for layer in shown]
 
 
 def write_csv(report: Report, file: TextIO) -> None:

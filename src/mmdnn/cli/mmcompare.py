@@ -92,15 +92,15 @@ def work(args: Namespace) -> dict[str, Any]:
         closely=bool(args.report or args.layer),
         progress=progress.bars(),
     )
-    _show(args, report)
+    shown = _show(args, report)
     if not report.ok:
-        raise command.Failed(report.to_json())
+        raise command.Failed(shown)
     proof.require(args.require, report.proof, report.notes)
-    return report.to_json()
+    return shown
 
 
-def _show(args: Namespace, report: Report) -> None:
-    """Print and write what was asked for."""
+def _show(args: Namespace, report: Report) -> dict[str, Any]:
+    """Print and write what was asked for; what `--json` prints."""
     from mmdnn.cli import layers
 
     shown = layers.named(report, args.layer) if args.layer else []
@@ -116,6 +116,8 @@ def _show(args: Namespace, report: Report) -> None:
         with outputs() as place, place(args.csv).open("w", encoding="utf-8", newline="") as file:
             layers.write_csv(report, file)
     proving.write_report(args, report)
+    found = report.to_json()
+    return found | {"layers": layers.to_json(shown)} if args.layer else found
 
 
 def _two(args: Namespace) -> tuple[list[Path], list[Path]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdnn.verify.compare import blocks
+
 MOST = 10
 """Places that are kept."""
 LEAST, LARGEST = -12, 4
@@ -59,21 +61,23 @@ def closeup(source: np.ndarray, target: np.ndarray) -> Closeup | None:
         return None
     if {source.dtype.kind, target.dtype.kind} & set("SUT"):
         return None
-    error = _errors(source, target)
+    edges = [10.0**power for power in range(LEAST, LARGEST + 1)]
+    counts = np.zeros(len(edges) + 1, int)
+    worst = np.zeros(0), np.zeros(0, int)
+    for start, was, now in blocks(source, target):
+        error = _errors(was, now)
+        counts += np.bincount(np.digitize(error[error > 0], edges), minlength=len(counts))
+        worst = _worst(*worst, error, start)
     places = tuple(
-        _place(source, target, int(place), float(error[place]))
-        for place in _worst(error)
-        if error[place]
+        _place(source, target, int(place), float(error))
+        for error, place in zip(*worst, strict=True)
+        if error
     )
-    bins = np.array([0.0, *(10.0**power for power in range(LEAST, LARGEST + 1))])
-    counts = np.bincount(np.digitize(error[error > 0], bins[1:]), minlength=len(bins))
-    return Closeup(places, (int((error == 0).sum()), *map(int, counts)), error.size)
+    return Closeup(places, (source.size - int(counts.sum()), *map(int, counts)), source.size)
 
 
-def _errors(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Absolute errors, flat; infinite where one is no number and the other is something else."""
-    wide = np.complex128 if "c" in (source.dtype.kind, target.dtype.kind) else np.float64
-    was, now = (array.reshape(-1).astype(wide) for array in (source, target))
+def _errors(was: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Absolute errors; infinite where one is no number and the other is something else."""
     with np.errstate(invalid="ignore", over="ignore"):
         error: np.ndarray = np.abs(now - was)
     error[(was == now) | (np.isnan(was) & np.isnan(now))] = 0.0
@@ -81,13 +85,15 @@ def _errors(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return error
 
 
-def _worst(error: np.ndarray) -> np.ndarray:
-    """The places of the largest, in falling order."""
+def _worst(
+    known: np.ndarray, places: np.ndarray, error: np.ndarray, start: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The largest so far with their places, the largest first, those of another block with them."""
     count = min(MOST, error.size)
-    if not count:
-        return np.zeros(0, int)
     found = np.argpartition(error, error.size - count)[-count:]
-    return np.asarray(found[np.argsort(-error[found], kind="stable")])
+    errors = np.concatenate([known, error[found]])
+    order = np.argsort(-errors, kind="stable")[:MOST]
+    return errors[order], np.concatenate([places, found + start])[order]
 
 
 def _place(source: np.ndarray, target: np.ndarray, place: int, error: float) -> Place:

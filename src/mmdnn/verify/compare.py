@@ -152,7 +152,7 @@ class _Sums:
         self.gaps = self.squares = 0.0
         self.count = 0
         self.errors: list[float] = []
-        for _, was, now in _blocks(source, target):
+        for _, was, now in blocks(source, target):
             self._add(was, now)
 
     def _add(self, was: np.ndarray, now: np.ndarray) -> None:
@@ -236,7 +236,7 @@ def _unraveled(place: int, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]
 
 def _strange(source: np.ndarray, target: np.ndarray) -> int | None:
     """The first element that is NaN or infinite on one side and something else on the other."""
-    for start, was, now in _blocks(source, target):
+    for start, was, now in blocks(source, target):
         finite = np.isfinite(was) & np.isfinite(now)
         wrong = ~finite & (was != now) & ~(np.isnan(was) & np.isnan(now))
         if wrong.any():
@@ -249,7 +249,7 @@ def _excess(
 ) -> tuple[float, int]:
     """Which part of what is allowed the worst element uses, and which element that is."""
     most, worst = 0.0, 0
-    for (start, was, now), largest in zip(_blocks(source, target), errors, strict=True):
+    for (start, was, now), largest in zip(blocks(source, target), errors, strict=True):
         if largest <= most * floor:
             continue
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -261,8 +261,8 @@ def _excess(
     return most, worst
 
 
-def _blocks(source: np.ndarray, target: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Both values piece by piece, as float64 (or complex128), flat."""
+def blocks(source: np.ndarray, target: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Both values piece by piece, as float64 (or complex128), flat; where each piece begins."""
     was, now = source.reshape(-1), target.reshape(-1)
     for start in range(0, was.size, BLOCK):
         piece = slice(start, start + BLOCK)

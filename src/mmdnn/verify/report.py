@@ -216,13 +216,15 @@ class Report:
             raise MismatchError("the two models have no value of the same name to compare")
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain types for `json.dumps`; what is not finite becomes a string."""
-        plain = asdict(self)
-        del plain["picture"]
-        for layer, found in zip(plain["layers"], self.layers, strict=True):
+        """The report, without pictures and single elements, as types that `json.dumps` takes.
+
+        What is not finite becomes a string.
+        """
+        whole = asdict(self)
+        del whole["picture"]
+        for layer, found in zip(whole["layers"], self.layers, strict=True):
             layer["ok"] = found.verdict is not Verdict.NO
-            if found.closeup is None:
-                del layer["closeup"]
+            del layer["closeup"]
         first = self.first_fault
         figures = {
             "ok": self.ok,
@@ -234,7 +236,7 @@ class Report:
             "max_rel": self.max_rel,
             "cosine": self.cosine,
         }
-        return dict(_plain(figures | plain))
+        return dict(plain(figures | whole))
 
 
 _OPEN = frozenset({Verdict.UNTESTED, Verdict.UNDECIDED})
@@ -248,11 +250,12 @@ def _largest(numbers: list[float]) -> float:
     return max(numbers, key=lambda x: math.inf if math.isnan(x) else x, default=0.0)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it; what is not finite as a string."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

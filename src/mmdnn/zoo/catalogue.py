@@ -313,7 +313,7 @@ def models(framework: str) -> list[Model]:
         return found
     known = f"There are models for {', '.join(frameworks())}."
     if wanted in _NOT_YET:
-        raise UsageError(f"{framework} models cannot be read yet, so none are offered", hint=known)
+        raise UsageError(f"{framework} models are not offered yet", hint=known)
     raise UsageError(f"there are no pre-trained models for '{framework}'", hint=known)
 
 
