@@ -14,21 +14,6 @@ from mmdnn.ir.builder import Op
 NUMPY = f"{OPS}/numpy"
 
 
-def _compared(name: str, onnx: str, *, negated: bool = False) -> None:
-    @importer(f"ops.{name}", doc=NUMPY)
-    def function(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-        found = op[onnx](*together(node, op, x1, x2))
-        return op.Not(found) if negated else found
-
-
-for _name, _onnx in {
-    "Equal": "Equal", "Greater": "Greater", "GreaterEqual": "GreaterOrEqual", "Less": "Less",
-    "LessEqual": "LessOrEqual",
-}.items():  # fmt: skip
-    _compared(_name, _onnx)
-_compared("NotEqual", "Equal", negated=True)
-
-
 def truth(node: ImportedNode, op: Op, x: Any) -> Value:
     """Whether numbers are not zero."""
     x = x if isinstance(x, Value) else node.builder.constant(np.asarray(x))
@@ -57,18 +42,3 @@ def where(node: ImportedNode, op: Op, condition: Value, x1: Any, x2: Any) -> Val
         return op.Where(truth(node, op, condition), *together(node, op, x1, x2))
     kind = np.float32 if isinstance(x1, float) or isinstance(x2, float) else np.int32
     return op.Where(truth(node, op, condition), np.asarray(x1, kind), np.asarray(x2, kind))
-
-
-@importer("ops.Isnan", doc=NUMPY)
-def isnan(node: ImportedNode, op: Op, x: Value) -> Value:
-    return op.IsNaN(x)
-
-
-@importer("ops.Isinf", doc=NUMPY)
-def isinf(node: ImportedNode, op: Op, x: Value) -> Value:
-    return op.IsInf(x)
-
-
-@importer("ops.Isfinite", doc=NUMPY)
-def isfinite(node: ImportedNode, op: Op, x: Value) -> Value:
-    return op.Not(op.Or(op.IsNaN(x), op.IsInf(x)))

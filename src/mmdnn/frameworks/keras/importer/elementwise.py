@@ -38,15 +38,15 @@ def together(node: ImportedNode, op: Op, *values: Any, floats: bool = False) -> 
         values: Tensors, arrays, lists and numbers.
         floats: Whether the result is of floats even for integers.
     """
-    made = [node.builder.constant(np.asarray(v)) if isinstance(v, list) else v for v in values]
-    kinds = [v.dtype for v in made if isinstance(v, Value) and v.dtype is not None]
-    kind = promoted(kinds)
-    fraction = any(isinstance(v, float) for v in made)
+    kinds = [v.dtype for v in values if isinstance(v, Value) and v.dtype is not None]
+    numbers = [np.asarray(v) for v in values if not isinstance(v, Value)]
+    kind = promoted(kinds) if kinds else ir.DataType.FLOAT
+    fraction = any(each.dtype.kind == "f" for each in numbers)
     if not kind.is_floating_point() and (floats or fraction):
         kind = ir.DataType.FLOAT
-    if kind == ir.DataType.BOOL and any(type(v) is int for v in made):
+    if kind == ir.DataType.BOOL and any(each.dtype.kind == "i" for each in numbers):
         kind = ir.DataType.INT32
-    return [_as(node, op, v, kind) for v in made]
+    return [_as(node, op, v, kind) for v in values]
 
 
 def _as(node: ImportedNode, op: Op, value: Any, kind: ir.DataType) -> Value:
@@ -90,38 +90,10 @@ def average(node: ImportedNode, op: Op, *inputs: Value) -> Value:
     return op.Div(found, float(len(values)))
 
 
-def _binary(*types: str, onnx: str, floats: bool = False) -> None:
-    @importer(*types, doc=f"{OPS}/numpy")
-    def function(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-        return op[onnx](*together(node, op, x1, x2, floats=floats))
-
-
-_binary("ops.Add", onnx="Add")
-_binary("ops.Subtract", onnx="Sub")
-_binary("ops.Multiply", onnx="Mul")
-_binary("ops.Maximum", onnx="Max")
-_binary("ops.Minimum", onnx="Min")
-_binary("ops.Power", onnx="Pow")
-_binary("ops.TrueDivide", "ops.Divide", onnx="Div", floats=True)
-
-
 @importer("ops.AddN", doc=f"{OPS}/numpy")
 def add_n(node: ImportedNode, op: Op, xs: list[Any]) -> Value:
     """tf.add_n."""
     return op.Sum(*together(node, op, *xs))
-
-
-@importer("ops.SquaredDifference", doc=f"{OPS}/numpy")
-def squared_difference(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-    """tf.math.squared_difference."""
-    difference = op.Sub(*together(node, op, x1, x2))
-    return op.Mul(difference, difference)
-
-
-@importer("ops.Mod", doc=f"{OPS}/numpy")
-def mod(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-    """With the sign of the divisor."""
-    return modulo(op, *together(node, op, x1, x2))
 
 
 def modulo(op: Op, x: Value, y: Value) -> Value:
@@ -134,35 +106,11 @@ def modulo(op: Op, x: Value, y: Value) -> Value:
     return op.Where(off, op.Add(rest, y), rest)
 
 
-@importer("ops.FloorDivide", doc=f"{OPS}/numpy")
-def floor_divide(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-    x, y = together(node, op, x1, x2)
-    return floored(op, x, y)
-
-
 def floored(op: Op, x: Value, y: Value) -> Value:
     """Python's `//`."""
     if x.dtype is not None and x.dtype.is_floating_point():
         return op.Floor(op.Div(x, y))
     return op.Div(op.Sub(x, op.Mod(x, y)), y)
-
-
-def _unary(onnx: str, *types: str, floats: bool = True) -> None:
-    @importer(*types, doc=f"{OPS}/numpy")
-    def function(node: ImportedNode, op: Op, x: Value) -> Value:
-        return op[onnx](*together(node, op, x, floats=floats))
-
-
-for _onnx, _types in {
-    "Abs": "Absolute Abs", "Neg": "Negative", "Sign": "Sign", "Ceil": "Ceil", "Floor": "Floor",
-}.items():  # fmt: skip
-    _unary(_onnx, *(f"ops.{name}" for name in _types.split()), floats=False)
-for _onnx, _types in {
-    "Exp": "Exp", "Log": "Log", "Sqrt": "Sqrt", "Erf": "Erf", "Sin": "Sin", "Cos": "Cos", "Tan": "Tan",
-    "Asin": "Arcsin", "Acos": "Arccos", "Atan": "Arctan", "Sinh": "Sinh", "Cosh": "Cosh",
-    "Asinh": "Arcsinh", "Acosh": "Arccosh", "Atanh": "Arctanh", "Reciprocal": "Reciprocal",
-}.items():  # fmt: skip
-    _unary(_onnx, *(f"ops.{name}" for name in _types.split()))
 
 
 def number(x: Value, value: float) -> Any:
@@ -174,7 +122,37 @@ def _scaled_log(op: Op, x: Value, base: float) -> Value:
     return op.Mul(op.Log(x), number(x, 1 / np.log(base)))
 
 
-FORMULAS: dict[str, Callable[[Op, Value], Value]] = {
+PLAIN = {
+    "Absolute": "Abs", "Abs": "Abs", "Negative": "Neg", "Sign": "Sign", "Ceil": "Ceil", "Floor": "Floor",
+    **dict.fromkeys(("Positive", "Conjugate", "Real", "StopGradient"), "Identity"),
+    **{name: name for name in ("Exp", "Log", "Sqrt", "Erf", "Sin", "Cos", "Tan", "Sinh", "Cosh")},
+    **{f"Arc{name}": f"A{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "Reciprocal": "Reciprocal", "Isnan": "IsNaN", "Isinf": "IsInf", "Add": "Add", "Subtract": "Sub",
+    "Multiply": "Mul", "Maximum": "Max", "Minimum": "Min", "Power": "Pow", "TrueDivide": "Div",
+    "Divide": "Div", "Equal": "Equal", "Greater": "Greater", "GreaterEqual": "GreaterOrEqual",
+    "Less": "Less", "LessEqual": "LessOrEqual",
+}  # fmt: skip
+"""Operations of one or two tensors that are ONNX's as they stand."""
+_KEPT = {
+    *(
+        "Absolute",
+        "Abs",
+        "Negative",
+        "Sign",
+        "Ceil",
+        "Floor",
+        "Positive",
+        "Conjugate",
+        "Real",
+        "Square",
+    ),
+    *("Trunc", "StopGradient", "Add", "Subtract", "Multiply", "Maximum", "Minimum", "Power", "Mod"),
+    *("FloorDivide", "SquaredDifference", "Equal", "NotEqual", "Greater", "GreaterEqual", "Less"),
+    "LessEqual",
+}
+"""Operations that give integers for integers, or truth values; the others give floats."""
+
+FORMULAS: dict[str, Callable[..., Value]] = {
     "Square": lambda op, x: op.Mul(x, x),
     "Rsqrt": lambda op, x: op.Reciprocal(op.Sqrt(x)),
     "Log1p": lambda op, x: op.Log(op.Add(x, number(x, 1))),
@@ -189,7 +167,6 @@ FORMULAS: dict[str, Callable[[Op, Value], Value]] = {
     "Cbrt": lambda op, x: op.Mul(op.Sign(x), op.Pow(op.Abs(x), number(x, 1 / 3))),
     "Angle": lambda op, x: op.Where(op.Less(x, number(x, 0)), number(x, np.pi), number(x, 0)),
     "Signbit": lambda op, x: op.Less(op.Div(number(x, 1), x), number(x, 0)),
-    **dict.fromkeys(("Positive", "Conjugate", "Real"), lambda op, x: op.Identity(x)),
     "Sinc": lambda op, x: _sinc(op, op.Mul(x, number(x, np.pi))),
 }
 
@@ -198,18 +175,6 @@ def _sinc(op: Op, x: Value) -> Value:
     zero = op.Equal(x, number(x, 0))
     safe = op.Where(zero, number(x, 1), x)
     return op.Where(zero, number(x, 1), op.Div(op.Sin(safe), safe))
-
-
-def _registered(name: str) -> None:
-    floats = name not in {"Square", "Trunc", "Positive", "Conjugate", "Real"}
-
-    @importer(f"ops.{name}", doc=f"{OPS}/numpy")
-    def function(node: ImportedNode, op: Op, x: Value) -> Value:
-        return FORMULAS[name](op, *together(node, op, x, floats=floats))
-
-
-for _type in FORMULAS:
-    _registered(_type)
 
 
 @importer("ops.Round", doc=f"{OPS}/numpy")
@@ -246,7 +211,12 @@ def _log_sum(op: Op, x: Value, y: Value, base: float = np.e) -> Value:
     return op.Add(op.Max(x, y), more)
 
 
-PAIRS: dict[str, Callable[[Op, Value, Value], Value]] = {
+PAIRS: dict[str, Callable[..., Value]] = {
+    "Mod": modulo,
+    "FloorDivide": floored,
+    "NotEqual": lambda op, x, y: op.Not(op.Equal(x, y)),
+    "SquaredDifference": lambda op, x, y: op.Mul(op.Sub(x, y), op.Sub(x, y)),
+    "Isfinite": lambda op, x: op.Not(op.Or(op.IsNaN(x), op.IsInf(x))),
     "Fmod": lambda op, x, y: op.Mod(x, y, fmod=1),
     "Fmax": lambda op, x, y: op.Where(op.IsNaN(x), y, op.Where(op.IsNaN(y), x, op.Max(x, y))),
     "Fmin": lambda op, x, y: op.Where(op.IsNaN(x), y, op.Where(op.IsNaN(y), x, op.Min(x, y))),
@@ -259,14 +229,38 @@ PAIRS: dict[str, Callable[[Op, Value, Value], Value]] = {
 }
 
 
-def _pair(name: str) -> None:
-    @importer(f"ops.{name}", doc=f"{OPS}/numpy")
-    def function(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
-        return PAIRS[name](op, *together(node, op, x1, x2, floats=True))
+def _registered(name: str, formula: Callable[..., Value], count: int) -> None:
+    floats = name not in _KEPT
+
+    def one(node: ImportedNode, op: Op, x: Any) -> Value:
+        return formula(op, *together(node, op, x, floats=floats))
+
+    def two(node: ImportedNode, op: Op, x1: Any, x2: Any) -> Value:
+        return formula(op, *together(node, op, x1, x2, floats=floats))
+
+    importer(f"ops.{name}", doc=f"{OPS}/numpy")(one if count == 1 else two)
 
 
-for _type in PAIRS:
-    _pair(_type)
+_TWO = {
+    "Add",
+    "Sub",
+    "Mul",
+    "Max",
+    "Min",
+    "Pow",
+    "Div",
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+}
+for _name, _onnx in PLAIN.items():
+    _count = 2 if _onnx in _TWO or _onnx == "LessOrEqual" else 1
+    _registered(_name, lambda op, *x, o=_onnx: op[o](*x), _count)
+for _name, _formula in FORMULAS.items():
+    _registered(_name, _formula, 1)
+for _name, _formula in PAIRS.items():
+    _registered(_name, _formula, 1 if _name == "Isfinite" else 2)
 
 
 @importer("ops.NanToNum", doc=f"{OPS}/numpy")
@@ -319,11 +313,6 @@ def _identity(node: ImportedNode, op: Op, x: Value, *others: Value) -> Value:
 
 
 importer(*IDENTITIES, doc=f"{LAYERS}/regularization_layers")(_identity)
-
-
-@importer("ops.StopGradient", doc=f"{OPS}/core")
-def stop_gradient(node: ImportedNode, op: Op, x: Value) -> Value:
-    return op.Identity(x)
 
 
 @importer("Rescaling", doc=f"{LAYERS}/preprocessing_layers", unused="mask")

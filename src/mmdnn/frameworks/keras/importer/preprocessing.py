@@ -106,14 +106,16 @@ def lookup(
     """Places in a vocabulary, behind one for the mask and those for what is not known."""
     if not isinstance(vocabulary, list):
         node.refuse("its vocabulary is in a file of its own")
-    if node.layer.type == "StringLookup" and (num_oov_indices > 1 or salt is not None):
-        node.refuse("its unknown texts are hashed")
-    masked = mask_token is not None and output_mode == "int"
-    tokens = [token for token in vocabulary if token not in _special(node, masked, vocabulary)]
-    front = int(masked) + int(num_oov_indices)
+    hashed = node.layer.type == "StringLookup" and num_oov_indices > 1
+    if hashed or salt is not None or oov_method not in (None, "floormod"):
+        node.refuse("what it does not know is hashed")
+    mask = mask_token if output_mode == "int" else None
+    special = [token for token in (mask_token, node.config.get("oov_token")) if token is not None]
+    tokens = [token for place, token in enumerate(vocabulary) if place > 1 or token not in special]
+    front = int(mask is not None) + int(num_oov_indices)
     if invert:
         return _inverted(node, op, x, tokens, front, mask_token)
-    places = _places(node, op, x, tokens, front, masked, mask_token, int(num_oov_indices))
+    places = _places(node, op, x, tokens, mask, int(num_oov_indices))
     if output_mode == "int":
         kind = node.config.get("dtype")
         return op.Cast(places, to=KINDS["int32" if kind == "int32" else "int64"])
@@ -129,44 +131,33 @@ def lookup(
     return op.Mul(coded(node, op, places, "count", count), weights)
 
 
-def _special(node: ImportedNode, masked: bool, vocabulary: list[Any]) -> list[Any]:
-    """The mask and the word for what is unknown, which a vocabulary may name itself, in front."""
-    said = [node.config.get("mask_token"), node.config.get("oov_token")]
-    return [token for token in said if token is not None and token in vocabulary[:2]]
-
-
 def _places(
-    node: ImportedNode, op: Op, x: Value, tokens: list[Any], front: int, masked: bool,
-    mask_token: Any, unknown: int,
-) -> Value:  # fmt: skip
+    node: ImportedNode, op: Op, x: Value, tokens: list[Any], mask: Any, unknown: int
+) -> Value:
     """Where each element is among the tokens; what is not there is at one of the places before."""
     texts = node.layer.type == "StringLookup"
-    kind = object if texts else np.int64
-    x = x if texts or x.dtype == ir.DataType.INT64 else op.Cast(x, to=ir.DataType.INT64)
-    known_tokens = np.asarray([str(t) if texts else int(t) for t in tokens], kind)
-    same = op.Equal(op.Unsqueeze(x, [rank(x)]), _tensor(node, known_tokens, texts))
+    integers = ir.DataType.INT64
+    x = x if texts or x.dtype == integers else op.Cast(x, to=integers)
+    front, axis = int(mask is not None) + unknown, [rank(x)]
+    same = op.Cast(op.Equal(op.Unsqueeze(x, axis), _tensor(node, tokens)), to=integers)
     numbers = np.arange(front, front + len(tokens), dtype=np.int64)
-    where = op.ReduceSum(
-        op.Mul(op.Cast(same, to=ir.DataType.INT64), numbers), [rank(x)], keepdims=0
-    )
-    found = op.ReduceMax(op.Cast(same, to=ir.DataType.INT32), [rank(x)], keepdims=0)
-    first: Any = np.int64(masked)
+    where = op.ReduceSum(op.Mul(same, numbers), axis, keepdims=0)
+    found = op.ReduceMax(same, axis, keepdims=0)
+    first: Any = np.int64(mask is not None)
     if unknown > 1:
         first = op.Add(op.Mod(x, np.int64(unknown)), first)
     y = op.Where(op.Cast(found, to=ir.DataType.BOOL), where, first)
-    if masked:
-        token = np.asarray(str(mask_token) if texts else int(mask_token), kind)
-        y = op.Where(op.Equal(x, _tensor(node, token, texts)), np.int64(0), y)
-    return y
+    if mask is None:
+        return y
+    return op.Where(op.Equal(x, op.Squeeze(_tensor(node, [mask]), [0])), np.int64(0), y)
 
 
-def _tensor(node: ImportedNode, array: np.ndarray, texts: bool) -> Any:
-    if not texts:
-        return array
-    name = node.builder.unique(f"{node.path}/tokens")
-    tensor = ir.StringTensor(
-        [str(t).encode() for t in array.reshape(-1)], shape=ir.Shape(array.shape), name=name
-    )
+def _tensor(node: ImportedNode, tokens: list[Any]) -> Value:
+    """Tokens as a constant: texts, or integers."""
+    if node.layer.type != "StringLookup":
+        return node.builder.constant(np.asarray([int(token) for token in tokens], np.int64))
+    name, texts = node.builder.unique(f"{node.path}/tokens"), [str(t).encode() for t in tokens]
+    tensor = ir.StringTensor(texts, shape=ir.Shape([len(texts)]), name=name)
     return node.builder.initializer(name, tensor)
 
 
@@ -174,14 +165,9 @@ def _inverted(
     node: ImportedNode, op: Op, x: Value, tokens: list[Any], front: int, mask_token: Any
 ) -> Value:
     """The tokens at places; where there are none, the word for what is unknown."""
-    oov = node.config.get("oov_token")
-    texts = node.layer.type == "StringLookup"
     masks = [mask_token] if mask_token is not None else []
-    whole = [*masks, *[oov] * (front - len(masks)), *tokens]
-    if texts:
-        table = _tensor(node, np.asarray(whole, object), True)
-    else:
-        table = node.builder.constant(np.asarray(whole, np.int64))
+    whole = [*masks, *[node.config.get("oov_token")] * (front - len(masks)), *tokens]
+    table = _tensor(node, whole)
     inside = op.And(op.Less(x, number(x, len(whole))), op.GreaterOrEqual(x, number(x, 0)))
     place = number(x, max(front - 1, 0))
     return op.Gather(table, op.Where(inside, x, place))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from mmdnn.frameworks.keras.importer import masks
 from mmdnn.frameworks.keras.importer.arguments import filled_call, flattened, tensors
 from mmdnn.frameworks.keras.importer.dtypes import compute_dtype
 from mmdnn.ir import importing
-from mmdnn.ir.builder import Builder, Op
+from mmdnn.ir.builder import Builder
 from mmdnn.ir.operators import Entry
 
 API = "https://keras.io/api"
@@ -336,14 +336,3 @@ def _same(value: Any, default: Any) -> bool:
     if isinstance(value, list) and not isinstance(default, list):
         return all(each == default for each in value) and default is not None
     return bool(value == default)
-
-
-def same(onnx: str, *types: str, doc: str = LAYERS, **attributes: Any) -> None:
-    """Register layers or operations of one input that are one of ONNX's operators as they stand."""
-
-    @importer(*types, doc=doc)
-    def function(node: ImportedNode, op: Op, x: Value) -> Value:
-        return op[onnx](x, **attributes)
-
-
-Function: TypeAlias = Callable[..., Value]
