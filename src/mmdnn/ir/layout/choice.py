@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import onnx_ir as ir
 
@@ -20,8 +21,24 @@ from mmdnn.ir.layout.cut import Cut
 from mmdnn.ir.layout.order import Order, axes_of, is_known, is_whole
 from mmdnn.ir.layout.rules import Boundary, Mode, Port, Rule
 
+T = TypeVar("T")
+
 PROPOSALS = 64
 """Proposals that are tried, at most."""
+
+
+class Again(Generic[T]):
+    """What an iterator gives, made when it is first asked for, and given again."""
+
+    def __init__(self, items: Iterator[T]) -> None:
+        self.made: list[T] = []
+        self.items = items
+
+    def __iter__(self) -> Iterator[T]:
+        yield from list(self.made)
+        for item in self.items:
+            self.made.append(item)
+            yield item
 
 
 @dataclass(frozen=True)
@@ -60,16 +77,18 @@ class Choice:
         self._weights = {value: least * (most + size) for value, size in sizes.items()}
 
     def improve(self) -> None:
-        """Take what is best of each proposal, until none makes it better."""
-        proposals = self._proposals()
-        least, better = self.cost(self.modes), True
-        while better and least:
+        """Take what is best of each proposal, until none makes it better or nothing is transposed."""
+        none = min(self._weights.values(), default=0)
+        least, better, proposals = self.cost(self.modes), True, Again(self._proposals())
+        while better and least >= none:
             better = False
             for proposal in proposals:
                 modes = self._mixed(proposal)
                 cost = self.cost(modes)
                 if cost < least:
                     self.modes, least, better = modes, cost, True
+                if least < none:
+                    return
 
     def cost(self, modes: Sequence[Mode]) -> int:
         """What is transposed: the number first, then the size; then how many nodes see axes in parts."""
@@ -86,23 +105,26 @@ class Choice:
     def _order(self, end: End, modes: Sequence[Mode] | Mapping[int, Mode]) -> Order:
         return self._port(end).made(modes[end.rule][end.port])
 
-    def _proposals(self) -> list[dict[int, Mode]]:
-        """From those whose mode is given, the operators over images first; then where these meet."""
-        numbers = sorted(range(len(self.rules)), key=lambda number: not self.rules[number].bound)
-        seeds = deque((number, self.rules[number].first) for number in numbers)
+    def _proposals(self) -> Iterator[dict[int, Mode]]:
+        """From all operators over images together; then from each with a mode, and where these meet."""
+        numbers = range(len(self.rules))
+        images = {n: self.rules[n].first for n in numbers if self.rules[n].bound}
+        seeds = deque([images] if images else [])
+        seeds += ({n: self.rules[n].first} for n in sorted(numbers, key=lambda n: n not in images))
         found: list[dict[int, Mode]] = []
         while seeds and len(found) < PROPOSALS:
-            seed, mode = seeds.popleft()
-            if not any(each.get(seed) == mode for each in found):
-                proposal, others = self._followed(seed, mode)
+            seed = seeds.popleft()
+            if not any(each.items() >= seed.items() for each in found):
+                proposal, others = self._followed(seed)
                 found.append(proposal)
                 seeds += others
-        return found
+                yield proposal
 
-    def _followed(self, seed: int, mode: Mode) -> tuple[dict[int, Mode], list[tuple[int, Mode]]]:
-        """The modes that follow from one; and those that do too, of nodes that have another already."""
-        images, found, todo = self.rules[seed].bound, {seed: mode}, deque([seed])
-        others: list[tuple[int, Mode]] = []
+    def _followed(self, seed: dict[int, Mode]) -> tuple[dict[int, Mode], list[dict[int, Mode]]]:
+        """The modes that follow from some; and those that do too, of nodes that have another already."""
+        images = any(self.rules[number].bound for number in seed)
+        found, todo = dict(seed), deque(seed)
+        others: list[dict[int, Mode]] = []
         while todo:
             number = todo.popleft()
             for place, port in enumerate(self.rules[number].ports):
@@ -116,7 +138,7 @@ class Choice:
                         found[end.rule] = new
                         todo.append(end.rule)
                     elif found[end.rule] != new:
-                        others.append((end.rule, new))
+                        others.append({end.rule: new})
         return found, others
 
     def _is_possible(self, number: int, mode: Mode, *, images: bool) -> bool:

@@ -70,7 +70,7 @@ _MERGES = {"Add", "Mul", "Sub", "Max", "Min", "Sum", "Mean"}
 
 def _merges(*xs: Array) -> bool:
     ranks = {x.rank for x in xs}
-    floats = all(x.tensor is not None and _is_float(x) for x in xs)
+    floats = all(x.tensor is not None and is_float(x) for x in xs)
     return floats and len(ranks) == 1 and (ranks.pop() or 0) > 1
 
 
@@ -159,10 +159,11 @@ def cast(node: ExportedNode, keras: Writer, x: Array, *, to: int) -> Array:
 
 @exporter("Identity", doc="Identity")
 def identity(node: ExportedNode, keras: Writer, x: Array) -> Array:
-    return keras.layer("Activation", x, activation="linear") if _is_float(x) else keras.ops.Copy(x)
+    return keras.layer("Activation", x, activation="linear") if is_float(x) else keras.ops.Copy(x)
 
 
-def _is_float(x: Array) -> bool:
+def is_float(x: Array) -> bool:
+    """Whether it is a tensor of floats."""
     return x.tensor is not None and x.dtype is not None and x.dtype.is_floating_point()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from mmdnn.frameworks.keras.exporter.elementwise import is_float
 from mmdnn.frameworks.keras.exporter.table import Array, ExportedNode, Inputs, exporter
 from mmdnn.frameworks.keras.exporter.writer import Writer
 
@@ -19,6 +20,7 @@ _ROWS = {
     "ReduceSumSquare": "Sum",
     "ReduceLogSum": "Sum",
 }
+_POOLS = {"ReduceMean": "Average", "ReduceMax": "Max"}
 _BEFORE = {"ReduceL1": "Absolute", "ReduceL2": "Square", "ReduceSumSquare": "Square"}
 _BEHIND = {"ReduceL2": "Sqrt", "ReduceLogSum": "Log"}
 
@@ -43,6 +45,9 @@ def reduction(
         return keras.ops["Any" if node.type == "ReduceMax" else "All"](
             x, axis=said, keepdims=bool(keepdims)
         )
+    pool = _POOLS.get(node.type)
+    if pool and is_float(x) and said == list(range(1, node.rank(x) - 1)) and len(said) <= 3:
+        return keras.layer(f"Global{pool}Pooling{len(said)}D", x, keepdims=bool(keepdims) or None)
     if node.type in _BEFORE:
         x = keras.ops[_BEFORE[node.type]](x)
     y = keras.ops[_ROWS[node.type]](x, axis=said, keepdims=bool(keepdims))

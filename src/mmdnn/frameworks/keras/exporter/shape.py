@@ -7,6 +7,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.keras.exporter.elementwise import is_float
 from mmdnn.frameworks.keras.exporter.table import Array, ExportedNode, exporter, image
 from mmdnn.frameworks.keras.exporter.writer import Writer
 from mmdnn.ir.builder import Dimensions, dimensions
@@ -81,6 +82,9 @@ def squeeze(node: ExportedNode, keras: Writer, x: Array, axes: Array | None = No
         return keras.ops.GetItem(
             x, tuple(0 if axis in said else slice(None) for axis in range(node.rank(x)))
         )
+    sizes = _dims(node, 0)[1:]
+    if sizes and is_float(x) and all(isinstance(size, int) for size in sizes):
+        return keras.layer("Reshape", x, target_shape=list(sizes))
     return keras.ops.Squeeze(x, axis=said if len(said) > 1 else said[0])
 
 
@@ -89,6 +93,9 @@ def unsqueeze(node: ExportedNode, keras: Writer, x: Array, axes: Array) -> Array
     places = node.ints(axes, "axes")
     rank = node.rank(x) + len(places)
     said = sorted(node.front(axis, rank) for axis in places)
+    sizes = _dims(node, 0)[1:]
+    if said[0] and is_float(x) and all(isinstance(size, int) for size in sizes):
+        return keras.layer("Reshape", x, target_shape=list(sizes))
     return keras.ops.ExpandDims(x, axis=said if len(said) > 1 else said[0])
 
 
