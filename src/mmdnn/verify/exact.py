@@ -101,8 +101,7 @@ class Exact:
             return None
         except Exception:  # noqa: BLE001 - the evaluator raises whatever numpy does
             return None
-        result = found[value]
-        return result if isinstance(result, np.ndarray) else None
+        return found[value] if isinstance(found[value], np.ndarray) else None
 
     def is_local(self, name: str, known: Arrays) -> bool:
         """Whether `value` only does what is rounded for each element by itself, in every engine."""
