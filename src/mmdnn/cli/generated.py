@@ -62,22 +62,29 @@ def opened(
                 return _with_weights(found, code, weights, to, options)
             except UsageError as error:
                 errors.append(error)
+    if errors and len(fitting) <= 1:
+        raise errors[0]
+    raise _refusal(code, weights, named, fitting, to)
+
+
+def _refusal(
+    code: Path, weights: Path | None, named: list[Path], fitting: list[str], to: Framework
+) -> UsageError:
+    """Why there is nothing that the code was made from."""
     if len(fitting) > 1:
-        raise UsageError(
+        return UsageError(
             f"holds the weights of none of {', '.join(fitting)}, each of which gives {code}",
             file=weights,
             hint=f"Save the model from {to.title}, where the code runs.",
         )
-    if errors:
-        raise errors[0]
     if named:
-        raise UsageError(
+        return UsageError(
             f"was changed after it was generated, or is of another model than {named[0]}; it would have "
             "to be run to become a model file",
             file=code,
             hint="Save the model from Python, or give the unchanged NAME.pb in place of the code.",
         )
-    raise UsageError(
+    return UsageError(
         f"is source code, which would have to be run; the intermediate representation it was made "
         f"from, {(weights or code).with_suffix('.pb')}, is not there",
         file=code,
