@@ -202,7 +202,8 @@ class _Sums:
 def _dot(one: np.ndarray, other: np.ndarray) -> float:
     """Their inner product; not by BLAS, whose threads wait for those of the engines."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return float(np.sum(one * np.conj(other)).real)
+        mate = np.conj(other) if other.dtype.kind == "c" else other
+        return float(np.sum(one * mate).real)
 
 
 def _close(source: np.ndarray, target: np.ndarray, tolerance: Tolerance) -> Difference:
