@@ -10,14 +10,9 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.tensorflow.graph import Call, Graph, Ref
 from mmdnn.frameworks.tensorflow.importer.lists import TensorList
-from mmdnn.frameworks.tensorflow.importer.table import (
-    RAW,
-    FoldingBuilder,
-    ImportedNode,
-    Value,
-    importer,
-)
+from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, dimensions, rank
+from mmdnn.ir.folding import FoldingBuilder
 from mmdnn.ir.values import number
 
 

@@ -12,12 +12,12 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     ImportedNode,
     Value,
     importer,
-    int64,
     spatial,
     to_first,
     to_last,
 )
 from mmdnn.ir.builder import Op, dimensions, known, rank, static
+from mmdnn.ir.folding import int64
 from mmdnn.ir.sizes import trace
 from mmdnn.tensors import references
 
@@ -162,7 +162,12 @@ def _transposed(
     places = spatial(list(range(count)), data_format)
     wanted = [sizes[place] if sizes is not None else None for place in places]
     if all(isinstance(each, int) for each in wanted):
-        pads = _cuts(node, x, spans, window["strides"], wanted, padding, explicit, data_format)
+        sides = None
+        if padding == "EXPLICIT":
+            sides = [spatial(list(explicit)[side::2], data_format) for side in (0, 1)]
+        elif padding == "VALID":
+            sides = [[0] * (count - 2)] * 2
+        pads = _cuts(node, x, spans, window["strides"], wanted, sides)
         y = op.ConvTranspose(x, weight, **window, **pads)
         return to_last(op, y, data_format)
     if padding == "EXPLICIT":
@@ -172,17 +177,16 @@ def _transposed(
 
 
 def _cuts(
-    node: ImportedNode, x: Value, spans: Any, strides: Any, wanted: Any,
-    padding: str, explicit: Any, data_format: str,
-) -> dict[str, Any]:  # fmt: skip
+    node: ImportedNode, x: Value, spans: Any, strides: Any, wanted: Any, sides: Any
+) -> dict[str, Any]:
+    """What is cut off on both sides: as it is said, or what a convolution of this size would pad."""
     before, after, extra = [], [], []
-    sides = [spatial(list(explicit)[side::2], data_format) for side in (0, 1)]
     for axis, (span, stride, size) in enumerate(zip(spans, strides, wanted, strict=True)):
         whole = (known(x, axis + 2) - 1) * stride + span
-        if padding == "EXPLICIT":
+        if sides is not None:
             first, last = sides[0][axis], sides[1][axis]
         else:
-            total = max(whole - size, 0) if padding == "SAME" else 0
+            total = max(whole - size, 0)
             first, last = total // 2, total - total // 2
         rest = size - (whole - first - last)
         if rest < 0 or rest >= max(stride, 1):

@@ -15,10 +15,9 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     Value,
     as_type,
     importer,
-    int64,
-    vector,
 )
 from mmdnn.ir.builder import Op
+from mmdnn.ir.folding import int64, vector
 from mmdnn.ir.values import numbers
 
 

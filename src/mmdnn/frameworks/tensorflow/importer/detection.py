@@ -8,8 +8,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.tensorflow.importer.indexing import value_of
-from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, importer, int64
+from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, known, static
+from mmdnn.ir.folding import int64
 from mmdnn.ir.values import number
 
 
@@ -57,10 +58,11 @@ def non_max_suppression_v4(
 
 @importer("NonMaxSuppressionV5", doc=f"{RAW}/NonMaxSuppressionV5")
 def non_max_suppression_v5(
-    node: ImportedNode, op: Op, boxes: Value, scores: Value, most: Value, iou: Value, least: Value,
-    sigma: Value, *, pad_to_max_output_size: bool,
+    node: ImportedNode, op: Op, boxes: Value, scores: Value, *said: Value,
+    pad_to_max_output_size: bool,
 ) -> list[Value]:  # fmt: skip
     """Without a sigma the scores stay as they are."""
+    most, iou, least, sigma = said
     if number(sigma) != 0:
         node.refuse("it lowers scores (soft_nms_sigma)")
     found = _kept(op, boxes, scores, _scalar(op, most), _one(op, iou), _one(op, least))
@@ -74,10 +76,11 @@ def non_max_suppression_v5(
 
 @importer("CombinedNonMaxSuppression", doc=f"{RAW}/CombinedNonMaxSuppression")
 def combined_non_max_suppression(
-    node: ImportedNode, op: Op, boxes: Value, scores: Value, per_class: Value, total: Value,
-    iou: Value, least: Value, *, pad_per_class: bool, clip_boxes: bool,
+    node: ImportedNode, op: Op, boxes: Value, scores: Value, *said: Value,
+    pad_per_class: bool, clip_boxes: bool,
 ) -> list[Value]:  # fmt: skip
     """Of each picture the best of all classes, each class by itself."""
+    per_class, total, iou, least = said
     batch, count, classes = static(scores)
     shared = known(boxes, 2) == 1
     size = node.ints(per_class)[0]

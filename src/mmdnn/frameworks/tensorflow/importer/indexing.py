@@ -14,12 +14,11 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     Value,
     as_type,
     importer,
-    int64,
     is_float,
-    vector,
 )
 from mmdnn.ir import axes as axes_of
 from mmdnn.ir.builder import Op, known, rank, static
+from mmdnn.ir.folding import int64, vector
 from mmdnn.ir.strided import Masks, sliced, slices
 from mmdnn.ir.values import is_nonnegative, numbers
 

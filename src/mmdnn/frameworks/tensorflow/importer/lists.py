@@ -13,14 +13,9 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.tensorflow.importer.indexing import value_of
-from mmdnn.frameworks.tensorflow.importer.table import (
-    RAW,
-    ImportedNode,
-    Value,
-    importer,
-    int64,
-)
+from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, rank
+from mmdnn.ir.folding import int64
 from mmdnn.ir.sizes import trace
 from mmdnn.ir.values import numbers
 

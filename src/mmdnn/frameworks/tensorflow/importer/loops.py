@@ -23,15 +23,9 @@ from mmdnn.frameworks.tensorflow.importer.control_flow import (
 )
 from mmdnn.frameworks.tensorflow.importer.iterations import Iterations
 from mmdnn.frameworks.tensorflow.importer.lists import TensorList
-from mmdnn.frameworks.tensorflow.importer.table import (
-    RAW,
-    FoldingBuilder,
-    ImportedNode,
-    Value,
-    as_type,
-    importer,
-)
+from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, as_type, importer
 from mmdnn.ir.builder import Op, rank
+from mmdnn.ir.folding import FoldingBuilder
 from mmdnn.ir.sizes import trace
 from mmdnn.ir.values import number
 

@@ -18,6 +18,7 @@ from mmdnn.frameworks.tensorflow.importer.frames import structured
 from mmdnn.frameworks.tensorflow.importer.table import GraphImporter, ImportedNode, importer
 from mmdnn.ir import FRAMEWORK, layout
 from mmdnn.ir.builder import Builder, NeedsStatic
+from mmdnn.ir.folding import prune
 from mmdnn.shapes import OpenShape
 
 MOST_NODES = 1 << 21
@@ -128,28 +129,8 @@ def _imported(model: Model) -> ir.Model:
         if value.name != name:
             graph.builder.rename(value, name)
         outputs.append(value)
-    _settle(graph.builder.graph)
+    prune(graph.builder.graph)
     return graph.builder.model(**{FRAMEWORK: "tensorflow"})
-
-
-def _settle(graph: ir.Graph) -> None:
-    """Known values become initializers, and nodes that nobody reads go."""
-    for node in reversed(list(graph)):
-        for attribute in node.attributes.values():
-            if attribute.type == ir.AttributeType.GRAPH:
-                _settle(attribute.as_graph())
-        for value in node.outputs:
-            if value.const_value is not None and value.uses() and not value.is_graph_output():
-                fresh = ir.Value(name=value.name, type=value.type, shape=value.shape)
-                fresh.const_value = value.const_value
-                value.name = f"{value.name}~"
-                value.replace_all_uses_with(fresh)
-                graph.register_initializer(fresh)
-        if not any(value.uses() or value.is_graph_output() for value in node.outputs):
-            graph.remove(node, safe=True)
-    for name, value in list(graph.initializers.items()):
-        if not value.uses() and not value.is_graph_output():
-            del graph.initializers[name]
 
 
 class _Run:

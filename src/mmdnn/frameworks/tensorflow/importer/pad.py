@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, importer, int64
+from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op
+from mmdnn.ir.folding import int64
 
 
 def pads(op: Op, paddings: Value) -> Value | np.ndarray:

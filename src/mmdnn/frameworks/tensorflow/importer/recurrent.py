@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
 from mmdnn.frameworks.tensorflow.importer.indexing import value_of
-from mmdnn.frameworks.tensorflow.importer.table import (
-    RAW,
-    FoldingBuilder,
-    ImportedNode,
-    Value,
-    importer,
-    int64,
-)
+from mmdnn.frameworks.tensorflow.importer.table import RAW, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, dimensions, known
+from mmdnn.ir.folding import FoldingBuilder, int64
 from mmdnn.ir.recurrent.packing import reordered
 from mmdnn.ir.values import number
 
@@ -73,38 +68,33 @@ class Cell:
 
 @importer("LSTMBlockCell", doc=f"{RAW}/LSTMBlockCell")
 def lstm_block_cell(
-    node: ImportedNode, op: Op, x: Value, c: Value, h: Value, w: Value, wci: Value, wcf: Value,
-    wco: Value, b: Value, *, forget_bias: float, cell_clip: float, use_peephole: bool,
+    node: ImportedNode, op: Op, x: Value, c: Value, h: Value, *weights: Value,
+    forget_bias: float, cell_clip: float, use_peephole: bool,
 ) -> list[Value]:  # fmt: skip
-    peepholes = (wci, wcf, wco) if use_peephole else None
-    cell = Cell(w, b, peepholes, GATES[node.type], forget_bias, cell_clip)
-    return cell.step(node, op, x, c, h)
+    return _cell(node, weights, forget_bias, cell_clip, use_peephole).step(node, op, x, c, h)
+
+
+def _cell(
+    node: ImportedNode, weights: Sequence[Value], forget: float, clip: float, peephole: bool
+) -> Cell:
+    """The weights are w, the peepholes of i, f and o, and b."""
+    if len(weights) != 5:
+        node.unfit(f"it has {len(weights)} weights")
+    w, i, f, o, b = weights
+    return Cell(w, b, (i, f, o) if peephole else None, GATES[node.type], forget, clip)
 
 
 @importer("BlockLSTM", "BlockLSTMV2", doc=f"{RAW}/BlockLSTM")
 def block_lstm(
-    node: ImportedNode, op: Op, steps: Value, x: Value, c: Value, h: Value, w: Value, wci: Value,
-    wcf: Value, wco: Value, b: Value, *, cell_clip: float, use_peephole: bool,
+    node: ImportedNode, op: Op, steps: Value, x: Value, c: Value, h: Value, *weights: Value,
+    cell_clip: float, use_peephole: bool,
 ) -> list[Value]:  # fmt: skip
     """What comes after the last step is 0. ONNX's LSTM where only the results are read."""
-    forget = 0.0
-    if node.type == "BlockLSTM":
-        forget = float(node.parameter("forget_bias"))
-    peepholes = (wci, wcf, wco) if use_peephole else None
-    cell = Cell(w, b, peepholes, GATES[node.type], forget, cell_clip)
-    readers = [
-        n for n in node.within.nodes.values() if any(r.node == node.node.name for r in n.inputs)
-    ]
-    read = {r.output for n in readers for r in n.inputs if r.node == node.node.name}
-    ends = [*node.within.results, *node.graph.model.outputs.values()]
-    read |= {ref.output for ref in ends if ref.node == node.node.name}
-    whole = number(steps) == known(x, 0) if isinstance(dimensions(x)[0], int) else False
-    if (
-        read <= {_RESULT}
-        and cell.clip <= 0
-        and w.const_value is not None
-        and b.const_value is not None
-    ):
+    forget = float(node.parameter("forget_bias")) if node.type == "BlockLSTM" else 0.0
+    cell = _cell(node, weights, forget, cell_clip, use_peephole)
+    whole = isinstance(dimensions(x)[0], int) and number(steps) == known(x, 0)
+    fixed = cell.w.const_value is not None and cell.b.const_value is not None
+    if _read(node) <= {_RESULT} and cell.clip <= 0 and fixed:
         y = _lstm(node, op, cell, (x, c, h), None if whole else steps)
         return [y] * _OUTPUTS
     found = _scanned(node, op, cell, x, c, h)
@@ -113,6 +103,13 @@ def block_lstm(
     count = op.Range(np.int64(0), op.Squeeze(op.Shape(x, start=0, end=1)), np.int64(1))
     seen = op.Unsqueeze(op.Less(count, value_of(op, int64(op, steps))), [1, 2])
     return [op.Where(seen, y, node.constant(0, x)) for y in found]
+
+
+def _read(node: ImportedNode) -> set[int]:
+    """The numbers of a node's outputs that are read."""
+    reads = [ref for each in node.within.nodes.values() for ref in each.inputs]
+    reads += [*node.within.results, *node.graph.model.outputs.values()]
+    return {ref.output for ref in reads if ref.node == node.node.name}
 
 
 def _lstm(
@@ -169,10 +166,9 @@ def _scanned(node: ImportedNode, op: Op, cell: Cell, x: Value, c: Value, h: Valu
 
 
 @importer("GRUBlockCell", doc=f"{RAW}/GRUBlockCell")
-def gru_block_cell(
-    node: ImportedNode, op: Op, x: Value, h: Value, w_ru: Value, w_c: Value, b_ru: Value, b_c: Value
-) -> list[Value]:
+def gru_block_cell(node: ImportedNode, op: Op, x: Value, h: Value, *weights: Value) -> list[Value]:
     """The reset gate multiplies the state before the product."""
+    w_ru, w_c, b_ru, b_c = weights
     gates = op.Sigmoid(op.Add(op.MatMul(op.Concat(x, h, axis=1), w_ru), b_ru))
     r, u = op.outputs(2).Split(gates, axis=1, num_outputs=2)
     both = op.Concat(x, op.Mul(r, h), axis=1)

@@ -12,9 +12,9 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     as_type,
     importer,
     is_float,
-    vector,
 )
 from mmdnn.ir.builder import Op
+from mmdnn.ir.folding import vector
 from mmdnn.ir.values import ints
 
 _REDUCTIONS = {

@@ -15,12 +15,12 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     Value,
     as_type,
     importer,
-    int64,
     is_float,
     to_first,
     to_last,
 )
 from mmdnn.ir.builder import Op, known
+from mmdnn.ir.folding import int64
 from mmdnn.ir.resampling import Resampling
 from mmdnn.ir.sizes import trace
 

@@ -13,12 +13,11 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     Value,
     as_type,
     importer,
-    int64,
     to_first,
     to_last,
-    vector,
 )
 from mmdnn.ir.builder import Op, dimensions, rank
+from mmdnn.ir.folding import int64, vector
 from mmdnn.ir.values import ints
 
 

@@ -11,11 +11,10 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.tensorflow.graph import Graph, Model, Node, operators
 from mmdnn.ir import importing, values
-from mmdnn.ir.builder import Builder, NeedsStatic, Op, rank
+from mmdnn.ir.builder import NeedsStatic, Op, rank
+from mmdnn.ir.folding import FoldingBuilder, open_sizes
 from mmdnn.ir.operators import Entry
-from mmdnn.ir.passes import folding
-from mmdnn.ir.passes.inference import infer_named
-from mmdnn.ir.sizes import Dim, Size, Term, trace
+from mmdnn.ir.sizes import trace
 
 RAW = "https://www.tensorflow.org/api_docs/python/tf/raw_ops"
 
@@ -36,82 +35,11 @@ class Complex:
     imaginary: Value
 
 
-class FoldingBuilder(Builder):
-    """A builder that computes what is known: shapes, and the numbers that are made of them."""
-
-    def node(
-        self,
-        op_type: str,
-        inputs: Sequence[Any],
-        attributes: Mapping[str, Any],
-        *,
-        domain: str = "",
-        outputs: int = 1,
-    ) -> tuple[Value, ...]:
-        """Append a node; what it gives is a constant as well where that is known."""
-        made = super().node(op_type, inputs, attributes, domain=domain, outputs=outputs)
-        node = made[0].producer()
-        if domain or node is None:
-            return made
-        targets = [value.const_value for value in node.inputs[1:2] if value is not None]
-        found = folding.fold(node)
-        if found is None:
-            found = folding.fold_sizes(node)
-        if found is not None:
-            tensor = found if not isinstance(found, np.ndarray) else ir.tensor(found)
-            made[0].const_value = tensor
-            made[0].shape = ir.Shape(tensor.shape.numpy())
-        if node.op_type == "Reshape" and not targets[0] and values.constant(node.inputs[1]):
-            infer_named(node)
-        _size(node)
-        return made
-
-
-_SIZED = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0}
-"""Where the operators that make a value of a shape read that."""
-
-
-def _size(node: ir.Node) -> None:
-    """The dimensions of a value whose shape is computed, as far as they are known."""
-    y, place = node.outputs[0], _SIZED.get(node.op_type)
-    if place is None or len(node.inputs) <= place:
-        return
-    sizes = trace(node.inputs[place])
-    if sizes is None:
-        target = node.inputs[place]
-        length = target.shape[0] if target is not None and target.shape is not None else None
-        if y.shape is None and isinstance(length, int):
-            y.shape = ir.Shape([None] * length)
-        return
-    dims: list[Any] = [_dim(size) for size in sizes]
-    if node.op_type == "Expand":
-        x = node.inputs[0]
-        if x is None or x.shape is None or len(x.shape) > len(dims):
-            return
-        own = [1] * (len(dims) - len(x.shape)) + list(x.shape)
-        dims = [b if a == 1 else a for a, b in zip(own, dims, strict=True)]
-    if y.shape is None or any(not isinstance(d, int) for d in y.shape):
-        before = list(y.shape) if y.shape is not None else [None] * len(dims)
-        if len(before) == len(dims):
-            y.shape = ir.Shape(
-                [b if isinstance(b, int) else d for b, d in zip(before, dims, strict=True)]
-            )
-
-
-def _dim(size: Size) -> Any:
-    if isinstance(size, int):
-        return size if size >= 0 else None
-    if isinstance(size, Dim) and size.value.shape is not None:
-        return size.value.shape[size.axis]
-    return None
-
-
 class GraphImporter(importing.GraphImporter):
     """A graph on its way in.
 
     Attributes:
         model: The whole model.
-        weights: Constants and variables that are initializers, by where they stand.
         run: Imports outputs of a graph of nodes, some of them being known.
     """
 
@@ -119,35 +47,13 @@ class GraphImporter(importing.GraphImporter):
         super().__init__(FoldingBuilder("mmdnn.tensorflow"), model.files.network)
         self.model = model
         self.run = run
-        self.weights: dict[Any, Value] = {}
 
 
 PARTS = frozenset(
     {
-        *(
-            "Add",
-            "AddV2",
-            "Sub",
-            "Neg",
-            "Sum",
-            "Mean",
-            "Reshape",
-            "Transpose",
-            "ExpandDims",
-            "Squeeze",
-        ),
-        *(
-            "StridedSlice",
-            "Slice",
-            "Pad",
-            "Tile",
-            "Pack",
-            "Unpack",
-            "Split",
-            "ConcatV2",
-            "GatherV2",
-        ),
-        *("ReverseV2", "Identity"),
+        *("Add", "AddV2", "Sub", "Neg", "Sum", "Mean", "Reshape", "Transpose", "Squeeze", "Slice"),
+        *("ExpandDims", "StridedSlice", "Pad", "Tile", "Pack", "Unpack", "Split", "ConcatV2"),
+        *("GatherV2", "ReverseV2", "Identity"),
     }
 )
 """Operators that do to complex numbers what they do to each part."""
@@ -217,7 +123,7 @@ class ImportedNode(importing.ImportedLayer):
         if found is None:
             found = _evaluated(value, DEPTH)
         if found is None:
-            open_ = _open(trace(value))
+            open_ = open_sizes(trace(value))
             if open_:
                 raise NeedsStatic(self.name, open_)
             self.refuse(f"{what} is computed")
@@ -253,34 +159,6 @@ _ARITHMETIC: dict[str, Callable[..., np.ndarray]] = {
     "Cast": lambda node, a: a.astype(ir.DataType(node.attributes["to"].as_int()).numpy()),
     "Concat": lambda node, *arrays: np.concatenate(arrays, node.attributes["axis"].as_int()),
 }
-
-
-def _open(sizes: list[Size] | None) -> list[str]:
-    """The names of the open dimensions that sizes are made of."""
-    found: list[str] = []
-    for size in sizes or []:
-        if isinstance(size, Dim):
-            dim = size.value.shape[size.axis] if size.value.shape is not None else None
-            found += [dim.value] if isinstance(dim, ir.SymbolicDim) and dim.value else []
-        elif isinstance(size, Term):
-            found += _open([size.left, size.right])
-    return found
-
-
-def int64(op: Op, x: Value) -> Value | np.ndarray:
-    """Integers as ONNX wants them: shapes, axes, indices."""
-    known = values.numbers(x) if x.dtype != ir.DataType.INT64 else None
-    if known is not None and known.size <= folding.LIMIT:
-        return known.astype(np.int64)
-    return x if x.dtype == ir.DataType.INT64 else op.Cast(x, to=ir.DataType.INT64)
-
-
-def vector(op: Op, x: Value) -> Value | np.ndarray:
-    """Integers as ONNX wants them, one axis of them."""
-    found = int64(op, x)
-    if isinstance(found, np.ndarray):
-        return found.reshape(-1)
-    return found if rank(found) == 1 else op.Reshape(found, [-1])
 
 
 def as_type(op: Op, x: Value, kind: ir.DataType | None) -> Value:

@@ -86,7 +86,10 @@ def _v2(index: Path, prefix: Path) -> dict[str, ir.TensorProtocol]:
             found[name] = _stored(entry, shard, name)
     for name, entry in parts.items():
         kind, shape = dtype(entry.dtype), _sizes(entry.shape, index)
-        pieces = [(_slices(s, shape), found[_key(name, s, shape)]) for s in entry.slices]
+        keys = [_key(name, each, shape) for each in entry.slices]
+        if not found.keys() >= set(keys):
+            raise FormatError(f"a part of '{name}' is nowhere", file=index)
+        pieces = [(_slices(s, shape), found[k]) for s, k in zip(entry.slices, keys, strict=True)]
         found[name] = _joined(pieces, kind, shape, name)
     for shard in set(places.values()):
         if not shard.is_file():
@@ -153,7 +156,7 @@ def _key(name: str, message: Any, shape: Sequence[int]) -> str:
     for extent in message.extent:
         whole = not extent.WhichOneof("has_length")
         data += _signed(0 if whole else extent.start) + _signed(-1 if whole else extent.length)
-    return data.replace(b"\0\0\1", b"\0\0\1").decode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _increasing(value: int) -> bytes:
