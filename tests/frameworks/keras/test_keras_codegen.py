@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import numpy as np
+import onnx_ir as ir
 import pytest
 
 pytest.importorskip("h5py")
@@ -79,3 +81,18 @@ def test_weights_stand_beside_the_source(tmp_path: Path) -> None:
     written = writer.write(native, tmp_path / "net.py")
     assert [path.name for path in written] == ["net.py", "net.weights.h5"]
     assert 'def load(weights="net.weights.h5"):' in written[0].read_text()
+
+
+def test_what_repeats_is_a_function() -> None:
+    before = parsed("""g (float[batch,3,4,4] x, float[3,3,1,1] w) => (c_relu) {
+        a_conv = Conv(x, w)       a_relu = Relu(a_conv)
+        b_conv = Conv(a_relu, w)  b_relu = Relu(b_conv)
+        c_conv = Conv(b_relu, w)  c_relu = Relu(c_conv)
+    }""")
+    value = before.graph.inputs.pop()
+    value.const_value = ir.tensor(np.ones((3, 3, 1, 1), np.float32), name=value.name)
+    before.graph.register_initializer(value)
+    text = codegen.source(exporter.from_ir(before))
+    assert "def conv_relu(x, name):" in text
+    assert 'h = conv_relu(h, "b_")' in text
+    assert 'name=name + "conv"' in text

@@ -15,7 +15,7 @@ from typing import Any
 from mmdnn.frameworks.keras import _schema
 from mmdnn.frameworks.keras.graph import Layer
 from mmdnn.python import pieces, repeats
-from mmdnn.python.expressions import call
+from mmdnn.python.expressions import Call, call
 from mmdnn.python.layout import INDENT, lay_out
 from mmdnn.python.literals import Raw, docstring
 from mmdnn.python.names import variable as identifier
@@ -81,7 +81,15 @@ class Blocks:
             rows = pieces.chains(self._steps(), self._uses(), length, _begins)
             self._replace(repeats.repeated(rows, OFTEN["row"], signatures), signatures)
         self._replace(repeats.repeated(self._cells(), OFTEN["cell"], signatures), signatures)
+        self._settle()
         return self.statements
+
+    def _settle(self) -> None:
+        """Write calls of the functions as people do: without keywords, and without what is the default."""
+        parameters = {block.name: block.parameters for block in self.found}
+        for one in [*self.statements, *(each for block in self.found for each in block.body)]:
+            if isinstance(one.code, Call) and one.code.function in parameters:
+                one.code = repeats.settled(one.code, parameters[one.code.function])
 
     def _steps(self) -> list[Step | None]:
         return [
@@ -142,7 +150,7 @@ class Blocks:
         calls = {}
         for place, piece in enumerate(group):
             values_ = {one.name: Raw(one.values[place]) for one in given}
-            made = repeats.settled(call(name, piece.entry, **values_), given)
+            made = call(name, piece.entry, **values_)
             last = piece.steps[-1].statement
             calls[piece.start] = (piece.stop, Statement(last.targets, made, node=last.node))
         return calls
@@ -152,15 +160,25 @@ class Blocks:
         for block in self.found:
             declared = ", ".join(["x", *(one.declared for one in block.parameters)])
             yield from lay_out(f"def {block.name}({declared}):")
-            kinds = [one.node.said for one in block.body if isinstance(one.node, Layer)]
-            yield docstring(f"{', '.join(dict.fromkeys(kinds))}.", 4)
+            yield docstring(self._about(block), 4)
             end = block.body[-1].targets[0]
             taken = {"layers", "ops", *(one.name for one in block.parameters)}
-            names = name_variables(block.body, [block.x], [end], wish, taken, ("x",))
+            names = name_variables(block.body, [block.x], [end], wish, taken, ("x", "h"))
             printer = Printer(names.__getitem__)
             yield from printer.lines(block.body[:-1], INDENT)
             yield from printer.result(block.body[-1], INDENT)
             yield from ("", "")
+
+    def _about(self, block: Block) -> str:
+        """What a function is, in words."""
+        kinds = [one.node.said for one in block.body if isinstance(one.node, Layer)]
+        inner = {each.name for each in self.found}
+        called = any(
+            isinstance(one.code, Call) and one.code.function in inner for one in block.body
+        )
+        if not called and len(kinds) <= LONGEST:
+            return f"{', '.join(kinds)}."
+        return "A residual block." if "Add" in kinds else "A block."
 
 
 def _is_input(statement: Statement) -> bool:
@@ -175,7 +193,7 @@ def _begins(step: Step) -> bool:
 def _wish(piece: Piece) -> str:
     """What a function is called: by its layers, or a block where they are many."""
     kinds = [step.statement.node.said for step in piece.steps]
-    short = {"BatchNormalization": "bn", "Add": "add"}
+    short = {"BatchNormalization": "bn"}
     if len(kinds) > LONGEST:
         return "block"
     return "_".join(short.get(kind, re.sub(r"\d?D", "", kind).lower()) for kind in kinds)
