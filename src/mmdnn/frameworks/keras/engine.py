@@ -115,10 +115,12 @@ def _job(model: Model, source: Source, feeds: Mapping[str, np.ndarray]) -> isola
     torch = first and importlib.util.find_spec("torch") is not None
     suffixes = [".json" if path.suffix == ".json" else path.suffix for path in source.files]
     name = "model.h5" if suffixes[0] in {".hdf5", ".h5"} else f"model{suffixes[0]}"
-    new = source.weights is not None and source.weights.name.endswith(".weights.h5")
+    weights = "" if source.weights is None else "weights.h5"
+    if source.weights is not None and source.weights.name.endswith((".weights.h5", ".json")):
+        weights = source.weights.name  # those of Keras 3 are told by it, and shards by their list
     said = {
         "file": name,
-        "weights": "" if source.weights is None else "net.weights.h5" if new else "weights.h5",
+        "weights": weights,
         "backend": "torch" if torch else "tensorflow",
     }
     return isolated.Job(feeds, lambda folder: _prepare(source, folder, said), said)
@@ -127,6 +129,11 @@ def _job(model: Model, source: Source, feeds: Mapping[str, np.ndarray]) -> isola
 def _prepare(source: Source, folder: Path, said: Mapping[str, str]) -> None:
     for path, name in zip(source.files, (said["file"], said["weights"]), strict=False):
         isolated.link(path, folder / name)
+    if said["weights"].endswith(".json") and source.weights is not None:
+        stem = source.weights.name.removesuffix(".weights.json")
+        for path in source.weights.parent.glob("*.weights.h5"):
+            if path.name.startswith(f"{stem}_"):
+                isolated.link(path, folder / path.name)
 
 
 def _values(

@@ -282,6 +282,12 @@ def cast(node: ImportedNode, op: Op, x: Value, *, dtype: str) -> Value:
     return op.Cast(x, to=KINDS[dtype])
 
 
+@importer("CustomScaleLayer", doc="https://keras.io/api/applications/inceptionresnetv2")
+def custom_scale(node: ImportedNode, op: Op, x: Value, y: Value, *, scale: float) -> Value:
+    """InceptionResNetV2's."""
+    return op.Add(x, op.Mul(y, number(y, scale)))
+
+
 @importer(
     "LayerScale",
     doc="https://keras.io/api/applications/convnext",
