@@ -32,7 +32,10 @@ def run(program: Exported, graph: GraphImporter) -> list[Tensor]:
     specs = program.signature["input_specs"]
     graph.reserve(node["name"] for node in program.graph["nodes"] if node.get("name"))
     shapes = program.files.shapes_of(_user_inputs(program))
-    for name, spec in zip(names, specs, strict=True):
+    users_first = sorted(
+        zip(names, specs, strict=True), key=lambda pair: "user_input" not in pair[1]
+    )
+    for name, spec in users_first:
         (kind, said), *_ = spec.items()
         runner.values[name] = _input(program, graph, kind, said, name, shapes)
     runner.nodes()

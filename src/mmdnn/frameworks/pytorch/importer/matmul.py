@@ -76,7 +76,24 @@ def addmm(
 
 @importer("einsum", doc=f"{TORCH}.einsum", unused="path")
 def einsum(node: ImportedCall, op: Op, equation: str, operands: list[Value]) -> Value:
-    return op.Einsum(*operands, equation=equation.replace(" ", ""))
+    """Dots stand for other numbers of axes in each operand, counted from the last."""
+    equation = equation.replace(" ", "")
+    inputs, arrow, output = equation.partition("->")
+    if "..." in equation:
+        free = [
+            c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in equation
+        ]
+        terms = inputs.split(",")
+        counts = [rank(x) - len(t.replace("...", "")) for t, x in zip(terms, operands, strict=True)]
+        dots = "".join(free[: max(counts)])
+        terms = [
+            t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, counts, strict=True)
+        ]
+        if not arrow:
+            letters = sorted(c for c in set(inputs) if c.isalpha() and inputs.count(c) == 1)
+            output = "..." + "".join(letters)
+        return op.Einsum(*operands, equation=f"{','.join(terms)}->{output.replace('...', dots)}")
+    return op.Einsum(*operands, equation=equation)
 
 
 @importer("linalg_multi_dot", "chain_matmul", doc=f"{TORCH}.linalg.multi_dot")

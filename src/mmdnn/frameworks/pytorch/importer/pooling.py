@@ -108,12 +108,16 @@ def _max(
     if ceil:
         windows = _windows(x, kernel, stride, padding, dilation, ceil)
         pads = padding + [w.behind for w in windows]
-    attributes = {
+    attributes: dict[str, Any] = {
         "kernel_shape": kernel, "strides": stride, "pads": pads,
         "dilations": dilation if set(dilation) != {1} else None,
     }  # fmt: skip
     alone = rank(x) == count + 1
     x = op.Unsqueeze(x, [0]) if alone else x
+    if not indices and any(p >= k for p, k in zip(pads, kernel * 2, strict=True)):
+        ends = [0, 0, *pads[:count], 0, 0, *pads[count:]]
+        x = op.Pad(x, np.asarray(ends, np.int64), like(x, -np.inf))
+        attributes["pads"] = None
     if not indices:
         found = [op.MaxPool(x, **attributes)]
     else:

@@ -89,7 +89,7 @@ def call(graph: GraphImporter, name: str, args: Sequence[Any], kwargs: Mapping[s
     ):
         return _python(graph, name, args)
     if known and len(known) == len(tensors):
-        found = _counted(graph, name, args)
+        found = _counted(graph, name, args, kwargs.get("rounding_mode"))
         if found is not None:
             return found
     return graph.call(name, list(args), dict(kwargs))
@@ -128,7 +128,9 @@ _COUNTED: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def _counted(graph: GraphImporter, name: str, args: Sequence[Any]) -> Counted | None:
+def _counted(
+    graph: GraphImporter, name: str, args: Sequence[Any], rounding: str | None = None
+) -> Counted | None:
     """Arithmetic of tensors whose numbers are known; None where it is not known here."""
     operands = [each.number if isinstance(each, Counted) else each for each in args]
     if name == "to":
@@ -139,6 +141,9 @@ def _counted(graph: GraphImporter, name: str, args: Sequence[Any]) -> Counted | 
         return None
     if name in {"add", "sub", "rsub"}:
         operands = operands[:2] if operands[2:] in ([], [1]) else []
+    if name == "div" and len(operands) == 2 and rounding is not None:
+        found = (np.floor if rounding == "floor" else np.trunc)(np.divide(*operands))
+        return Counted(graph, found.astype(_common(operands)))
     if name == "div" and len(operands) == 2:
         if all(np.asarray(each).dtype.kind == "i" for each in operands):
             return None
@@ -172,6 +177,14 @@ def number(graph: GraphImporter, value: Any, kind: type) -> Any:
         target = {int: dtypes.INT64, float: dtypes.DOUBLE, bool: dtypes.BOOL}[kind]
         return value if value.dtype == target else graph.builder.op.Cast(value, to=target)
     return kind(value)
+
+
+def implied(graph: GraphImporter, tensor: Tensor, kind: str) -> Any:
+    """A tensor that code takes for a number."""
+    if kind == "number":
+        return _item(graph, tensor)
+    kinds = {"int": int, "float": float, "bool": bool}
+    return number(graph, tensor, kinds[kind]) if kind in kinds else tensor
 
 
 def _item(graph: GraphImporter, tensor: Any) -> Any:

@@ -68,10 +68,11 @@ def _given(program: Script, graph: GraphImporter) -> list[Any]:
     samples: list[Any] = list(program.samples)
     names: list[str] = []
     forms = []
+    count = max(len(program.files.input_shapes) - len(arguments) + 1, 1)
     for place, argument in enumerate(arguments):
         sample = samples[place] if place < len(samples) else None
         text = ast.unparse(argument.annotation) if argument.annotation is not None else "Tensor"
-        forms.append(_form(argument.arg, text, sample, names))
+        forms.append(_form(argument.arg, text, sample, names, count))
     said = program.files.shapes_of(names)
     given: list[Any] = []
     for place, form in enumerate(forms):
@@ -87,7 +88,7 @@ def _given(program: Script, graph: GraphImporter) -> list[Any]:
     return given
 
 
-def _form(name: str, text: str, sample: Any, names: list[str]) -> Any:
+def _form(name: str, text: str, sample: Any, names: list[str], count: int) -> Any:
     """A leaf (name, sample) for a tensor, a tuple of forms for a tuple."""
     text = (
         text.removeprefix("Optional[").removesuffix("]") if text.startswith("Optional[") else text
@@ -95,11 +96,11 @@ def _form(name: str, text: str, sample: Any, names: list[str]) -> Any:
     if text.startswith(("Tuple[", "List[Tensor")) or isinstance(sample, (tuple, list)):
         items = _split(text[text.index("[") + 1 : -1]) if "[" in text else []
         if text.startswith("List"):
-            items = ["Tensor"] * (len(sample) if isinstance(sample, (list, tuple)) else 1)
+            items = ["Tensor"] * (len(sample) if isinstance(sample, (list, tuple)) else count)
         parts = list(sample) if isinstance(sample, (tuple, list)) else [None] * len(items)
         kind = list if text.startswith("List") else tuple
         return kind(
-            _form(f"{name}_{i}", t, s, names)
+            _form(f"{name}_{i}", t, s, names, count)
             for i, (t, s) in enumerate(zip(items, parts, strict=False))
         )
     if text not in {"Tensor"}:
@@ -489,7 +490,8 @@ class Frame:
 
     def _builtin(self, name: str, node: ast.Call) -> Any:
         if name in {"annotate", "unchecked_cast"}:
-            return self.value(node.args[1])
+            value, kind = self.value(node.args[1]), ast.unparse(node.args[0])
+            return scalars.implied(self.graph, value, kind) if isinstance(value, Tensor) else value
         if name == "uninitialized":
             return Nothing()
         args, _ = self._arguments(node)

@@ -54,11 +54,13 @@ def unpack(
     padding_value: Any,
     total_length: int,
 ) -> list[Value]:
-    if total_length is not None and total_length > 0:
-        node.refuse("its length is said")
     x = data.padded
     inside = op.Less(op.Unsqueeze(_steps(op, x, 0), [1]), op.Unsqueeze(data.lengths, [0]))
     mask = op.Unsqueeze(inside, list(range(2, rank(x))))
     y = op.Where(mask, x, like(x, padding_value))
+    if total_length is not None and total_length != -1:
+        missing = op.Sub(np.asarray([total_length], np.int64), op.Shape(x, start=0, end=1))
+        zeros = np.zeros(rank(x), np.int64)
+        y = op.Pad(y, op.Concat(zeros, missing, zeros[1:], axis=0), like(x, padding_value))
     y = op.Transpose(y, perm=[1, 0, *range(2, rank(y))]) if batch_first else y
     return [y, op.Identity(data.lengths)]
