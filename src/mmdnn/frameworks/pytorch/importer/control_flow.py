@@ -5,10 +5,10 @@ What a body writes to tensors from outside becomes an output of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
@@ -17,7 +17,7 @@ from mmdnn.errors import UnsupportedError
 from mmdnn.frameworks.pytorch.importer.aliases import Tensor, recorded
 from mmdnn.frameworks.pytorch.importer.dtypes import BOOL, DOUBLE, FLOAT, INT64
 from mmdnn.frameworks.pytorch.importer.table import GraphImporter
-from mmdnn.ir.builder import Builder, dimensions, rank
+from mmdnn.ir.builder import Builder, dimensions
 
 Values = list[Any]
 
@@ -132,46 +132,36 @@ def branch(
     if len(runs[0].leaves) != len(runs[1].leaves):
         raise UnsupportedError("two branches give other numbers of tensors", file=graph.file)
     changed = list({**runs[0].written, **runs[1].written})
-    changed = [tensor for tensor in changed if not isinstance(tensor, Nothing)]
     pairs = list(zip(runs[0].values, runs[1].values, strict=True))
-    same = [_is_same(a, b) for a, b in pairs]
-    graphs, kinds = (
-        [],
-        [
-            a if not isinstance(a, Nothing) else b
-            for a, b in zip(runs[0].leaves, runs[1].leaves, strict=True)
-        ],
-    )
-    outputs: list[list[ir.Value]] = []
-    for place, each in enumerate(runs):
-        with each.body.inside():
-            found = [
-                as_value(
-                    graph,
-                    each.values[i]
-                    if not isinstance(each.values[i], Nothing)
-                    else _idle(graph, pairs[i][1 - place]),
-                )
-                for i in range(len(pairs))
-                if not same[i]
-            ]
-            found += [each.written.get(tensor, tensor.value) for tensor in changed]
-            outputs.append(found)
-            graphs.append(each.body.finish(found))
+    differ = [place for place, pair in enumerate(pairs) if not _is_same(*pair)]
+    outputs = [_outputs(graph, each, runs[1 - i], differ, changed) for i, each in enumerate(runs)]
+    graphs = [each.body.finish(found) for each, found in zip(runs, outputs, strict=True)]
+    results: Sequence[ir.Value] = ()
     if outputs[0]:
         results = graph.builder.op.outputs(len(outputs[0])).If(
             test, then_branch=graphs[0], else_branch=graphs[1]
         )
         _typed(results, outputs)
-    else:
-        results = ()
-    fresh = iter(results)
-    leaves = [
-        runs[0].leaves[i] if same[i] else _wrapped(kinds[i], next(fresh)) for i in range(len(pairs))
-    ]
-    for tensor, value in zip(changed, fresh, strict=True):
+    leaves = list(runs[0].leaves)
+    for place, value in zip(differ, results, strict=False):
+        kind = leaves[place] if not isinstance(leaves[place], Nothing) else runs[1].leaves[place]
+        leaves[place] = _wrapped(kind, value)
+    for tensor, value in zip(changed, results[len(differ) :], strict=True):
         tensor.write(graph.builder.op, value)
     return rebuilt(runs[0].structure, iter(leaves))
+
+
+def _outputs(
+    graph: GraphImporter, own: Run, other: Run, differ: Sequence[int], changed: Sequence[Tensor]
+) -> list[ir.Value]:
+    """What a branch gives; something in the place of what it never sets."""
+    with own.body.inside():
+        found = []
+        for place in differ:
+            leaf = own.values[place]
+            leaf = _idle(graph, other.values[place]) if isinstance(leaf, Nothing) else leaf
+            found.append(as_value(graph, leaf))
+        return found + [own.written.get(tensor, tensor.value) for tensor in changed]
 
 
 def _idle(graph: GraphImporter, other: Any) -> Any:
@@ -209,12 +199,55 @@ def _typed(results: Sequence[ir.Value], outputs: Sequence[Sequence[ir.Value]]) -
         )
 
 
+Step: TypeAlias = "Callable[[ir.Value, Any], tuple[Any, Any, Sequence[Any]]]"
+"""Of a step's number and what is carried: whether to go on, what is carried on, what is kept of each step."""
+
+
+@dataclass
+class Attempt:
+    """A loop's body, made for some shapes of what is carried.
+
+    Attributes:
+        body: The body.
+        more: Whether to go on.
+        ends: What is carried on.
+        stacked: What is kept of each step.
+        written: What it has written to outer tensors.
+    """
+
+    body: Body
+    more: ir.Value
+    ends: list[ir.Value]
+    stacked: list[ir.Value]
+    written: dict[Tensor, ir.Value]
+
+
+def _attempt(
+    graph: GraphImporter, carried: Any, begin: Sequence[ir.Value], shapes: Sequence[Any],
+    written: Sequence[Tensor], step: Step,
+) -> Attempt:  # fmt: skip
+    body = Body(graph)
+    leaves = flattened(carried)
+    with recorded() as journal, body.inside():
+        number = body.input(INT64, [])
+        body.input(BOOL, [])
+        dims = [*shapes, *(_dims(tensor.value) for tensor in written)]
+        inputs = [body.input(v.dtype or FLOAT, d) for v, d in zip(begin, dims, strict=True)]
+        for tensor, value in zip(written, inputs[len(leaves) :], strict=True):
+            journal.note(tensor, written=True)
+            tensor.value = value
+        given = [_wrapped(leaf, value) for leaf, value in zip(leaves, inputs, strict=False)]
+        more, after, kept = step(number, rebuilt(carried, iter(given)))
+        ends = [as_value(graph, leaf) for leaf in flattened(after)]
+        ends = [_cast(graph, end, value) for end, value in zip(ends, begin, strict=False)]
+        flag = as_value(graph, True if more is None else more)
+        stacked = [as_value(graph, each) for each in kept]
+        changed = {tensor: tensor.value for tensor in journal.written if tensor in journal.before}
+    return Attempt(body, flag, ends, stacked, changed)
+
+
 def loop(
-    graph: GraphImporter,
-    count: Any,
-    test: ir.Value | None,
-    carried: Any,
-    step: Callable[[ir.Value, Any], tuple[Any, Any, Sequence[Any]]],
+    graph: GraphImporter, count: Any, test: ir.Value | None, carried: Any, step: Step
 ) -> tuple[Any, list[ir.Value]]:
     """A Loop.
 
@@ -223,62 +256,41 @@ def loop(
         count: How often at most; None: as long as the test is true.
         test: Whether to begin at all.
         carried: A structure that goes from step to step.
-        step: Of the step's number and the structure: whether to go on, the next structure, and what is
-            kept of each step.
+        step: What a step makes of it.
 
     Returns:
         The last structure, and what was kept, stacked.
     """
     leaves = flattened(carried)
     start = [as_value(graph, leaf) for leaf in leaves]
-    shapes: list[Any] = [None if v.shape is None else list(dimensions(v)) for v in start]
+    shapes: list[Any] = [_dims(value) for value in start]
     written: list[Tensor] = []
-    for _attempt in range(_ATTEMPTS):
-        body = Body(graph)
-        with recorded() as journal, body.inside():
-            number = body.input(INT64, [])
-            going = body.input(BOOL, [])
-            begin = [*start, *(tensor.value for tensor in written)]
-            dims = [*shapes[: len(start)], *(_dims(tensor.value) for tensor in written)]
-            inputs = [body.input(v.dtype or FLOAT, d) for v, d in zip(begin, dims, strict=True)]
-            for tensor, value in zip(written, inputs[len(start) :], strict=True):
-                journal.note(tensor, written=True)
-                tensor.value = value
-            given = rebuilt(
-                carried, iter([_wrapped(k, v) for k, v in zip(leaves, inputs, strict=False)])
-            )
-            more, after, kept = step(number, given)
-            ends = [as_value(graph, leaf) for leaf in flattened(after)]
-            ends = [_cast(graph, e, b) for e, b in zip(ends, start, strict=True)]
-            more = as_value(graph, True if more is None else more)
-            stacked = [as_value(graph, each) for each in kept]
-            changed = [tensor for tensor in journal.written if tensor in journal.before]
-            finals = [tensor.value for tensor in changed]
-        del going
-        widened = [_common(a, _dims(b)) for a, b in zip(shapes, ends, strict=True)]
-        if widened == shapes and set(changed) == set(written):
+    for _ in range(_ATTEMPTS):
+        begin = [*start, *(tensor.value for tensor in written)]
+        made = _attempt(graph, carried, begin, shapes, written, step)
+        widened = [_common(a, _dims(b)) for a, b in zip(shapes, made.ends, strict=True)]
+        if widened == shapes and set(made.written) == set(written):
             break
-        shapes, written = widened, changed
+        shapes, written = widened, list(made.written)
     else:
         raise UnsupportedError("the sizes of a loop's values do not settle", file=graph.file)
-    order = [finals[changed.index(tensor)] for tensor in written]
-    with body.inside():
-        inner = body.finish([more, *ends, *order, *stacked])
-    total = None if count is None else as_value(graph, count)
-    begin = [*start, *(tensor.value for tensor in written)]
-    results = graph.builder.op.outputs(len(begin) + len(stacked)).Loop(
-        total, test if test is not None else None, *begin, body=inner
+    finals = [made.written[tensor] for tensor in written]
+    with made.body.inside():
+        inner = made.body.finish([made.more, *made.ends, *finals, *made.stacked])
+    results = graph.builder.op.outputs(len(begin) + len(made.stacked)).Loop(
+        None if count is None else as_value(graph, count), test, *begin, body=inner
     )
-    for result, value, dim in zip(results, begin, [*shapes, *map(_dims, order)], strict=False):
+    steps = count if isinstance(count, int) else None
+    rows = [None if v.shape is None else [steps, *dimensions(v)] for v in made.stacked]
+    like = [*begin, *made.stacked]
+    for result, value, dims in zip(
+        results, like, [*shapes, *map(_dims, finals), *rows], strict=True
+    ):
         result.type = ir.TensorType(value.dtype or FLOAT)
-        result.shape = None if dim is None else ir.Shape(dim)
-    for result, value in zip(results[len(begin) :], stacked, strict=True):
-        result.type = ir.TensorType(value.dtype or FLOAT)
-        steps = count if isinstance(count, int) else None
-        result.shape = None if value.shape is None else ir.Shape([steps, *dimensions(value)])
+        result.shape = None if dims is None else ir.Shape(dims)
     for tensor, value in zip(written, results[len(start) :], strict=False):
         tensor.write(graph.builder.op, value)
-    last = [_wrapped(k, v) for k, v in zip(leaves, results, strict=False)]
+    last = [_wrapped(leaf, value) for leaf, value in zip(leaves, results, strict=False)]
     return rebuilt(carried, iter(last)), list(results[len(begin) :])
 
 
@@ -297,94 +309,3 @@ def _common(a: list[Any] | None, b: list[Any] | None) -> list[Any] | None:
     if a is None or b is None or len(a) != len(b):
         return None
     return [x if x == y else None for x, y in zip(a, b, strict=True)]
-
-
-def higher_order(runner: Any, name: str, args: Sequence[Any], node: Mapping[str, Any]) -> Any:
-    """What an operator gives that runs graphs.
-
-    Raises:
-        UnsupportedError: It is not known here.
-    """
-    if name not in _HIGHER:
-        raise UnsupportedError(f"{name} is not read from PyTorch", file=runner.graph.file)
-    return _HIGHER[name](runner, *args)
-
-
-def _cond(runner: Any, test: Any, then: Any, otherwise: Any, operands: Sequence[Any] = ()) -> Any:
-    graph = runner.graph
-    if not isinstance(test, (Tensor, ir.Value)):
-        return runner.inner(then if test else otherwise, operands)
-    flag = test.read(graph.builder.op) if isinstance(test, Tensor) else test
-    flag = graph.builder.op.Reshape(flag, np.zeros(0, np.int64)) if rank(flag) else flag
-    return branch(
-        graph, flag, lambda: runner.inner(then, operands), lambda: runner.inner(otherwise, operands)
-    )
-
-
-def _while(
-    runner: Any, test: Any, body: Any, carried: Sequence[Any], more: Sequence[Any] = ()
-) -> Any:
-    graph = runner.graph
-
-    def truth(now: Sequence[Any]) -> Any:
-        (found,) = runner.inner(test, [*now, *more])
-        value = as_value(graph, found)
-        return graph.builder.op.Reshape(value, np.zeros(0, np.int64)) if rank(value) else value
-
-    def step(_number: ir.Value, now: Any) -> tuple[Any, Any, Sequence[Any]]:
-        after = runner.inner(body, [*now, *more])
-        return truth(after), after, ()
-
-    last, _ = loop(graph, None, truth(carried), list(carried), step)
-    return last
-
-
-def _scan(
-    runner: Any, combine: Any, init: Sequence[Any], xs: Sequence[Any], more: Sequence[Any] = ()
-) -> Any:
-    """Over the first axis."""
-    graph = runner.graph
-    op = graph.builder.op
-    data = [x.read(op) for x in xs]
-
-    def step(number: ir.Value, now: Any) -> tuple[Any, Any, Sequence[Any]]:
-        rows = [Tensor(graph.builder.op.Gather(x, number, axis=0)) for x in data]
-        found = runner.inner(combine, [*now, *rows, *more])
-        return None, found[: len(init)], found[len(init) :]
-
-    last, stacked = loop(graph, _length(op, data[0]), None, list(init), step)
-    return [*last, *(Tensor(value) for value in stacked)]
-
-
-def _length(op: Any, x: ir.Value) -> Any:
-    dim = dimensions(x)[0]
-    return dim if isinstance(dim, int) else op.Squeeze(op.Shape(x, start=0, end=1), [0])
-
-
-def _map(runner: Any, function: Any, xs: Sequence[Any], more: Sequence[Any] = ()) -> Any:
-    graph = runner.graph
-    op = graph.builder.op
-    data = [x.read(op) for x in xs]
-
-    def step(number: ir.Value, now: Any) -> tuple[Any, Any, Sequence[Any]]:
-        rows = [Tensor(graph.builder.op.Gather(x, number, axis=0)) for x in data]
-        return None, now, runner.inner(function, [*rows, *more])
-
-    _, stacked = loop(graph, _length(op, data[0]), None, [], step)
-    return [Tensor(value) for value in stacked]
-
-
-def _inlined(runner: Any, *args: Any) -> Any:
-    """A graph within a graph, where gradients or autocast are switched."""
-    place = next(i for i, each in enumerate(args) if isinstance(each, dict))
-    return runner.inner(args[place], args[place + 1 :])
-
-
-_HIGHER: dict[str, Callable[..., Any]] = {
-    "cond": _cond,
-    "while_loop": _while,
-    "scan": _scan,
-    "map_impl": _map,
-    "wrap_with_set_grad_enabled": _inlined,
-    "wrap_with_autocast": _inlined,
-}

@@ -15,7 +15,7 @@ from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.pytorch._programs import Exported
 from mmdnn.frameworks.pytorch.importer import control_flow, numbers
 from mmdnn.frameworks.pytorch.importer.aliases import Tensor
-from mmdnn.frameworks.pytorch.importer.control_flow import higher_order
+from mmdnn.frameworks.pytorch.importer.higher_order import higher_order
 from mmdnn.frameworks.pytorch.importer.table import GraphImporter, importer
 from mmdnn.frameworks.pytorch.reader.exported import dtype
 from mmdnn.ir.builder import Dimension

@@ -107,7 +107,7 @@ def take(node: ImportedCall, op: Op, x: Value, index: Value) -> Value:
     return op.Gather(op.Reshape(x, [-1]), index)
 
 
-def _indices(node: ImportedCall, op: Op, given: Sequence[Value | None]) -> list[Value | None]:
+def as_places(node: ImportedCall, op: Op, given: Sequence[Value | None]) -> list[Value | None]:
     """Truth values as the places where they are."""
     found: list[Value | None] = []
     for each in given:
@@ -119,7 +119,7 @@ def _indices(node: ImportedCall, op: Op, given: Sequence[Value | None]) -> list[
     return found
 
 
-def _places(op: Op, x: Value, given: Sequence[Value | None]) -> tuple[list[int], Value]:
+def side_by_side(op: Op, x: Value, given: Sequence[Value | None]) -> tuple[list[int], Value]:
     """The axes that have indices, and these side by side: [..., how many]."""
     named = [axis for axis, each in enumerate(given) if each is not None]
     indices = [cast(op, given[axis], INT64) for axis in named]
@@ -134,74 +134,26 @@ def _places(op: Op, x: Value, given: Sequence[Value | None]) -> tuple[list[int],
     return named, op.Concat(*columns, axis=-1) if len(columns) > 1 else columns[0]
 
 
-def _order(count: int, named: Sequence[int]) -> list[int]:
+def first_of_all(count: int, named: Sequence[int]) -> list[int]:
     return [*named, *(axis for axis in range(count) if axis not in named)]
 
 
 @importer("index", "_unsafe_index", doc="https://numpy.org/doc/stable/user/basics.indexing.html")
 def index(node: ImportedCall, op: Op, x: Value, indices: list[Value | None]) -> Value:
     """Indexed axes that stand together stay where they are; others come first."""
-    given = _indices(node, op, indices)
+    given = as_places(node, op, indices)
     named = [axis for axis, each in enumerate(given) if each is not None]
     if not named:
         return x
     if len(named) == 1:
         return op.Gather(x, given[named[0]], axis=named[0])
-    named, places = _places(op, x, given)
+    named, places = side_by_side(op, x, given)
     count, new = rank(x), rank(places) - 1
-    y = op.GatherND(axes.transpose(op, x, _order(count, named)), places)
+    y = op.GatherND(axes.transpose(op, x, first_of_all(count, named)), places)
     if named != list(range(named[0], named[-1] + 1)) or named[0] == 0:
         return y
     order = [*range(new, new + named[0]), *range(new), *range(new + named[0], rank(y))]
     return op.Transpose(y, perm=order)
-
-
-@importer(
-    "index_put",
-    "_index_put_impl",
-    "_unsafe_index_put",
-    doc=f"{TORCH}.Tensor.index_put_",
-    unused="unsafe",
-)
-def index_put(
-    node: ImportedCall,
-    op: Op,
-    x: Value,
-    indices: list[Value | None],
-    values: Value,
-    *,
-    accumulate: bool,
-) -> Value:
-    mask = indices[0]
-    one_mask = len(indices) == 1 and mask is not None and dtypes.of(mask) == BOOL
-    if mask is not None and one_mask and rank(values) == 0 and not accumulate:
-        for _ in range(rank(x) - rank(mask)):
-            mask = op.Unsqueeze(mask, [-1])
-        return op.Where(mask, cast(op, values, dtypes.of(x)), x)
-    given = _indices(node, op, indices)
-    if all(each is None for each in given):
-        return op.Expand(
-            cast(op, values, dtypes.of(x)), axes.vector(op, x, [(a,) for a in range(rank(x))])
-        )
-    named, places = _places(op, x, given)
-    order = _order(rank(x), named)
-    base = axes.transpose(op, x, order)
-    rest = list(range(len(named), rank(x)))
-    target = [op.Shape(places, start=0, end=-1)]
-    if rest:
-        target.append(op.Shape(base, start=len(named)))
-    shape = op.Concat(*target, axis=0) if len(target) > 1 else target[0]
-    together = named == list(range(named[0], named[-1] + 1)) and named[0] != 0
-    new = rank(places) - 1
-    values = cast(op, values, dtypes.of(x))
-    if together and rank(values) > 1:
-        whole = axes.at_least(op, values, new + len(rest))
-        lead = named[0]
-        back = [*range(lead, lead + new), *range(lead), *range(lead + new, new + len(rest))]
-        values = op.Transpose(whole, perm=back)
-    updates = op.Expand(values, shape)
-    y = op.ScatterND(base, places, updates, reduction="add" if accumulate else None)
-    return axes.transpose(op, y, [order.index(axis) for axis in range(rank(x))])
 
 
 @importer("gather", doc=f"{TORCH}.gather", unused="sparse_grad")
@@ -218,79 +170,6 @@ def _cut(op: Op, x: Value, index: Value, axis: int) -> Value:
         return x
     ends = axes.vector(op, index, [(a,) for a in named])
     return op.Slice(x, [0] * len(named), ends, np.asarray(named, np.int64))
-
-
-_REDUCTIONS = {
-    "add": "add",
-    "multiply": "mul",
-    "sum": "add",
-    "prod": "mul",
-    "amax": "max",
-    "amin": "min",
-}
-
-
-@importer("scatter", "scatter_add", "scatter_reduce", doc=f"{TORCH}.Tensor.scatter_")
-def scatter(
-    node: ImportedCall, op: Op, x: Value, dim: int, index: Value, *,
-    src: Any, value: Any, reduce: str, include_self: bool,
-) -> Value:  # fmt: skip
-    axis = node.axis(dim, x)
-    kind = dtypes.of(x)
-    reduce = "add" if node.type == "scatter_add" else reduce
-    if reduce is not None and reduce not in _REDUCTIONS:
-        node.refuse(f"it reduces by {reduce}")
-    if src is None:
-        updates = op.Expand(
-            cast(op, value, kind), axes.vector(op, index, [(a,) for a in range(rank(index))])
-        )
-    else:
-        updates = _whole_cut(op, cast(op, src, kind), index)
-    if reduce is not None and include_self is False:
-        start = {"sum": 0, "prod": 1, "amax": _limit(kind, -1), "amin": _limit(kind, 1)}[reduce]
-        neutral = op.Expand(
-            like(x, start), axes.vector(op, index, [(a,) for a in range(rank(index))])
-        )
-        x = op.ScatterElements(x, index, neutral, axis=axis)
-    how = _REDUCTIONS[reduce] if reduce is not None else None
-    return op.ScatterElements(x, index, updates, axis=axis, reduction=how)
-
-
-def _limit(kind: ir.DataType, sign: int) -> Any:
-    if kind.is_floating_point():
-        return sign * np.inf
-    limits = np.iinfo(kind.numpy())
-    return limits.max if sign > 0 else limits.min
-
-
-def _whole_cut(op: Op, x: Value, index: Value) -> Value:
-    named = [a for a in range(rank(x)) if dimensions(x)[a] != dimensions(index)[a]]
-    if not named:
-        return x
-    ends = axes.vector(op, index, [(a,) for a in named])
-    return op.Slice(x, [0] * len(named), ends, np.asarray(named, np.int64))
-
-
-@importer("index_add", "index_copy", "index_fill", "index_reduce", doc=f"{TORCH}.Tensor.index_add_")
-def index_add(
-    node: ImportedCall, op: Op, x: Value, dim: int, index: Value, source: Any, *, alpha: Any
-) -> Value:
-    if node.type == "index_reduce":
-        node.refuse("it reduces by a name")
-    axis = node.axis(dim, x)
-    order = [axis, *(a for a in range(rank(x)) if a != axis)]
-    base = axes.transpose(op, x, order)
-    index = op.Reshape(index, [-1])
-    source = cast(op, source, dtypes.of(x))
-    if not isinstance(source, ir.Value) or rank(source) == 0:
-        source = op.Expand(source, op.Concat(op.Shape(index), op.Shape(base, start=1), axis=0))
-    else:
-        source = axes.transpose(op, source, order)
-    if alpha not in (None, 1):
-        source = op.Mul(source, like(x, alpha))
-    how = "add" if node.type == "index_add" else None
-    y = op.ScatterND(base, op.Unsqueeze(index, [-1]), source, reduction=how)
-    return axes.transpose(op, y, [order.index(a) for a in range(rank(x))])
 
 
 @importer("take_along_dim", doc=f"{TORCH}.take_along_dim")
@@ -316,41 +195,6 @@ def _ones(op: Op, x: Value, axis: int) -> Value:
     return op.Expand(np.int64(1), op.Where(mask, np.int64(1), op.Shape(x)))
 
 
-@importer("slice_scatter", doc=f"{TORCH}.slice_scatter")
-def slice_scatter(
-    node: ImportedCall,
-    op: Op,
-    x: Value,
-    source: Value,
-    *,
-    dim: int,
-    start: Any,
-    end: Any,
-    step: int,
-) -> Value:
-    axis = node.axis(dim or 0, x)
-    whole = known(x, axis)
-    places = np.arange(whole)[slice(start, None if end is None else end, step)]
-    return _put_rows(op, x, source, axis, places)
-
-
-def _put_rows(op: Op, x: Value, source: Value, axis: int, places: np.ndarray) -> Value:
-    order = [axis, *(a for a in range(rank(x)) if a != axis)]
-    base, rows = axes.transpose(op, x, order), axes.transpose(op, source, order)
-    y = op.ScatterND(base, places.astype(np.int64)[:, None], cast(op, rows, dtypes.of(x)))
-    return axes.transpose(op, y, [order.index(a) for a in range(rank(x))])
-
-
-@importer("select_scatter", doc=f"{TORCH}.select_scatter")
-def select_scatter(
-    node: ImportedCall, op: Op, x: Value, source: Value, dim: int, index: int
-) -> Value:
-    axis = node.axis(dim, x)
-    return _put_rows(
-        op, x, op.Unsqueeze(source, [axis]), axis, np.asarray([index % known(x, axis)])
-    )
-
-
 @importer("masked_select", doc=f"{TORCH}.masked_select")
 def masked_select(node: ImportedCall, op: Op, x: Value, mask: Value) -> Value:
     if dimensions(x) != dimensions(mask):
@@ -358,16 +202,6 @@ def masked_select(node: ImportedCall, op: Op, x: Value, mask: Value) -> Value:
         x = op.Expand(x, op.Shape(both))
         mask = both
     return op.Compress(op.Reshape(x, [-1]), op.Reshape(mask, [-1]), axis=0)
-
-
-@importer("masked_scatter", doc=f"{TORCH}.Tensor.masked_scatter_")
-def masked_scatter(node: ImportedCall, op: Op, x: Value, mask: Value, source: Value) -> Value:
-    """The n-th place that is marked gets the source's n-th element."""
-    mask = op.And(mask, op.Expand(np.asarray(True), op.Shape(x)))
-    flags = op.Reshape(op.Cast(mask, to=INT64), [-1])
-    order = op.Sub(op.CumSum(flags, np.int64(0)), np.int64(1))
-    taken = op.Gather(op.Reshape(source, [-1]), op.Max(order, np.int64(0)))
-    return op.Where(mask, op.Reshape(taken, op.Shape(x)), x)
 
 
 @importer("nonzero", "argwhere", doc=f"{TORCH}.nonzero")
@@ -438,57 +272,3 @@ def diag_embed(node: ImportedCall, op: Op, x: Value, *, offset: int, dim1: int, 
     for place, axis in sorted([(a, count - 2), (b, count - 1)]):
         order.insert(place, axis)
     return axes.transpose(op, y, order)
-
-
-@importer("unfold", doc=f"{TORCH}.Tensor.unfold")
-def unfold(node: ImportedCall, op: Op, x: Value, dim: int, size: int, step: int) -> Value:
-    if rank(x) == 0:
-        return op.Reshape(x, [1])
-    axis = node.axis(dim, x)
-    starts = np.arange(0, known(x, axis) - size + 1, step)
-    y = op.Gather(x, (starts[:, None] + np.arange(size)).astype(np.int64), axis=axis)
-    return axes.moved(op, y, axis + 1, rank(y) - 1)
-
-
-def _windows(size: int, kernel: int, dilation: int, pad: int, stride: int) -> np.ndarray:
-    """The padded places that each position of a kernel sees: [kernel, windows]."""
-    count = (size + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1
-    return np.arange(kernel)[:, None] * dilation + np.arange(count) * stride
-
-
-@importer("im2col", doc=f"{TORCH}.nn.functional.unfold")
-def im2col(
-    node: ImportedCall,
-    op: Op,
-    x: Value,
-    *,
-    kernel_size: Any,
-    dilation: Any,
-    padding: Any,
-    stride: Any,
-) -> Value:
-    alone = rank(x) == 3
-    x = op.Unsqueeze(x, [0]) if alone else x
-    said = [sizes.several(each, 2) for each in (kernel_size, dilation, padding, stride)]
-    tables = [_windows(known(x, 2 + i), *(each[i] for each in said)) for i in range(2)]
-    pads = [0, 0, *said[2], 0, 0, *said[2]]
-    x = op.Pad(x, np.asarray(pads, np.int64)) if any(pads) else x
-    x = op.Gather(op.Gather(x, tables[0], axis=2), tables[1], axis=4)
-    x = op.Transpose(x, perm=[0, 1, 2, 4, 3, 5])
-    y = axes.reshape(op, x, [(0,), (1, 2, 3), (4, 5)])
-    return op.Squeeze(y, [0]) if alone else y
-
-
-@importer("col2im", doc=f"{TORCH}.nn.functional.fold")
-def col2im(
-    node: ImportedCall, op: Op, x: Value, *, output_size: Any,
-    kernel_size: Any, dilation: Any, padding: Any, stride: Any,
-) -> Value:  # fmt: skip
-    alone = rank(x) == 2
-    x = op.Unsqueeze(x, [0]) if alone else x
-    kernel, dilations, pads, strides = (
-        sizes.several(each, 2) for each in (kernel_size, dilation, padding, stride)
-    )
-    image, block = np.asarray(output_size, np.int64), np.asarray(kernel, np.int64)
-    y = op.Col2Im(x, image, block, dilations=dilations, pads=pads * 2, strides=strides)
-    return op.Squeeze(y, [0]) if alone else y

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from mmdnn.errors import ShapeError
 from mmdnn.frameworks.pytorch._programs import Exported, Script
-from mmdnn.frameworks.pytorch.importer import exported, script
+from mmdnn.frameworks.pytorch.importer import exported, inputs, script
 from mmdnn.frameworks.pytorch.importer.aliases import Tensor
 from mmdnn.frameworks.pytorch.importer.table import GraphImporter, NeedsIntegers
 from mmdnn.ir import FRAMEWORK
@@ -29,7 +29,7 @@ def to_ir(program: Exported | Script) -> ir.Model:
     """
     wanted: dict[str, ir.DataType] = {}
     while True:
-        graph = GraphImporter(Builder("mmdnn.pytorch", "graph"), program.files.network)
+        graph = GraphImporter(Builder("mmdnn.pytorch", _name(program)), program.files.network)
         graph.integers_wanted = wanted
         try:
             return _finished(graph, _run(program, graph))
@@ -41,6 +41,15 @@ def to_ir(program: Exported | Script) -> ir.Model:
                 file=program.files.network,
                 hint="Give the sizes of the inputs with --inputShape.",
             ) from None
+
+
+def _name(program: Exported | Script) -> str:
+    """The class of the module, as far as the file says it."""
+    if isinstance(program, Script):
+        return program.root.type.rpartition(".")[2]
+    stacks = ((n.get("metadata") or {}).get("nn_module_stack") for n in program.graph["nodes"])
+    first = next((stack for stack in stacks if stack), "")
+    return first.partition(";")[0].rpartition(".")[2] or "graph"
 
 
 def _run(program: Exported | Script, graph: GraphImporter) -> list[Tensor]:
@@ -64,4 +73,4 @@ def _finished(graph: GraphImporter, found: list[Tensor]) -> ir.Model:
 
 def input_shapes(program: Exported | Script) -> dict[str, OpenShape | None]:
     """The shapes of inputs as far as the file says them."""
-    return exported.shapes(program) if isinstance(program, Exported) else script.shapes(program)
+    return exported.shapes(program) if isinstance(program, Exported) else inputs.shapes(program)
