@@ -65,6 +65,8 @@ def _size(node: ir.Node) -> None:
             y.shape = ir.Shape([None] * length)
         return
     dims: list[Any] = [_dim(size) for size in sizes]
+    if node.op_type == "Reshape" and not node.attributes.get_int("allowzero", 0):
+        dims = [_copied(node, axis) if dim == 0 else dim for axis, dim in enumerate(dims)]
     if node.op_type == "Expand":
         x = node.inputs[0]
         if x is None or x.shape is None or len(x.shape) > len(dims):
@@ -77,6 +79,12 @@ def _size(node: ir.Node) -> None:
             y.shape = ir.Shape(
                 [b if isinstance(b, int) else d for b, d in zip(before, dims, strict=True)]
             )
+
+
+def _copied(node: ir.Node, axis: int) -> Any:
+    """The dimension that a 0 in the target of a Reshape stands for."""
+    x = node.inputs[0]
+    return x.shape[axis] if x is not None and x.shape is not None and axis < len(x.shape) else None
 
 
 def _dim(size: Size) -> Any:
