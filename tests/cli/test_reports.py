@@ -86,6 +86,16 @@ def test_a_page(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert text.count("<tr id=") == 3
 
 
+@pytest.mark.parametrize("flag", ["--report", "--csv"])
+def test_no_model_is_written_over(
+    here: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    before = Path("b.onnx").read_bytes()
+    assert mmcompare.main(["a.onnx", "b.onnx", flag, "b.onnx"]) == 1
+    assert "b.onnx" in capsys.readouterr().err
+    assert Path("b.onnx").read_bytes() == before
+
+
 def test_a_conversion_writes_the_same_page(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["a.onnx", "-om", "c.onnx", "--report", "r.html"]
     assert mmconvert.main(argv) == 0

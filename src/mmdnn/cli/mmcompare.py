@@ -92,14 +92,14 @@ def work(args: Namespace) -> dict[str, Any]:
         closely=bool(args.report or args.layer),
         progress=progress.bars(),
     )
-    shown = _show(args, report)
+    shown = _show(args, report, [*a, *b])
     if not report.ok:
         raise command.Failed(shown)
     proof.require(args.require, report.proof, report.notes)
     return shown
 
 
-def _show(args: Namespace, report: Report) -> dict[str, Any]:
+def _show(args: Namespace, report: Report, models: list[Path]) -> dict[str, Any]:
     """Print and write what was asked for; what `--json` prints."""
     from mmdnn.cli import layers
 
@@ -113,9 +113,12 @@ def _show(args: Namespace, report: Report) -> dict[str, Any]:
     if args.csv:
         from mmdnn.outputs import outputs
 
-        with outputs() as place, place(args.csv).open("w", encoding="utf-8", newline="") as file:
+        with (
+            outputs(models) as place,
+            place(args.csv).open("w", encoding="utf-8", newline="") as file,
+        ):
             layers.write_csv(report, file)
-    proving.write_report(args, report)
+    proving.write_report(args, report, models)
     found = report.to_json()
     return found | {"layers": layers.to_json(shown)} if args.layer else found
 

@@ -101,9 +101,9 @@ def work(args: Namespace) -> dict[str, Any]:
     try:
         result = api.convert_opened(opened, to, target, request)
     except MismatchError as error:
-        proving.write_report(args, error.report)
+        proving.write_report(args, error.report, opened.source.files)
         raise
-    proving.write_report(args, result.report)
+    proving.write_report(args, result.report, [*opened.source.files, *result.paths])
     command.say(args, *words.saved(to, result.paths, target, words.temporaries()), words.REMOVED)
     if result.preprocessing is not None:
         command.say(args, *preprocessing.sentences(result.preprocessing))

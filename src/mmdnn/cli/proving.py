@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +56,14 @@ def add_report(parser: Parser, group: Any) -> None:
     )
 
 
-def write_report(args: Namespace, report: Report | None) -> None:
-    """Write the page that was asked for."""
+def write_report(args: Namespace, report: Report | None, models: Iterable[Path]) -> None:
+    """Write the page that was asked for, over none of the models' files."""
     if not args.report or report is None:
         return
     from mmdnn.outputs import outputs
     from mmdnn.verify.page import page
 
-    with outputs() as place:
+    with outputs(models) as place:
         text = page(report)
         place(args.report).write_bytes(text.encode("utf-8", "backslashreplace"))
     command.say(args, f"The report is saved as [{args.report}].")
