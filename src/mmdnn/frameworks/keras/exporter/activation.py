@@ -17,14 +17,33 @@ _NAMED = {
 
 @exporter(*_NAMED, doc="Sigmoid")
 def named(node: ExportedNode, keras: Writer, x: Array) -> Array:
-    return keras.layer("Activation", x, activation=_NAMED[node.type])
+    own = _own(node, keras, x, _NAMED[node.type])
+    return own or keras.layer("Activation", x, activation=_NAMED[node.type])
+
+
+def _own(node: ExportedNode, keras: Writer, x: Array, activation: str) -> Array | None:
+    """The layer's own activation, where `x` is of that layer and nothing else reads it."""
+    layer = x.tensor.layer if x.tensor is not None else None
+    if layer is None or x.value is None or not node.source_layer:
+        return None
+    fits = (
+        layer.type.startswith(("Conv", "DepthwiseConv", "Dense"))
+        and "activation" not in layer.config
+    )
+    same = keras.scope.makers[layer].source_layer == node.source_layer if fits else False
+    if not same or len(x.value.uses()) != 1 or x.value.is_graph_output():
+        return None
+    layer.config["activation"] = activation
+    del keras.scope.values[x.value]
+    keras.scope.makers[layer] = node
+    return Array(x.tensor, dtype=x.dtype)
 
 
 @exporter("Relu", doc="Relu")
 def relu(node: ExportedNode, keras: Writer, x: Array) -> Array:
     if x.dtype is not None and not x.dtype.is_floating_point():
         return keras.ops.Maximum(x, 0)
-    return keras.layer("ReLU", x)
+    return _own(node, keras, x, "relu") or keras.layer("ReLU", x)
 
 
 @exporter("LeakyRelu", doc="LeakyRelu")
@@ -96,7 +115,8 @@ def gelu(node: ExportedNode, keras: Writer, x: Array, *, approximate: str) -> Ar
 @exporter("Softmax", doc="Softmax")
 def softmax(node: ExportedNode, keras: Writer, x: Array, *, axis: int) -> Array:
     front, rank = node.axis(x, axis), node.rank(x)
-    return keras.layer("Softmax", x, axis=front if front < rank - 1 else None)
+    own = _own(node, keras, x, "softmax") if front == rank - 1 else None
+    return own or keras.layer("Softmax", x, axis=front if front < rank - 1 else None)
 
 
 @exporter("LogSoftmax", doc="LogSoftmax")
