@@ -9,7 +9,15 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.frameworks.tflite.importer.table import DOC, ImportedNode, Value, importer, like, same
+from mmdnn.frameworks.tflite.importer.table import (
+    DOC,
+    ImportedNode,
+    Value,
+    importer,
+    is_quantized,
+    like,
+    same,
+)
 from mmdnn.ir.builder import Op
 
 same({"RELU": "Relu", "ELU": "Elu"})
@@ -63,6 +71,9 @@ def _tanh_table(scale: float) -> np.ndarray:
 
 @importer("SOFTMAX", doc=DOC)
 def softmax(node: ImportedNode, op: Op, x: Value, *, beta: float) -> Value:
+    """Of int16 it is read from tables."""
+    if is_quantized(tensor := node.tensor(0)) and tensor and tensor.dtype == ir.DataType.INT16:
+        node.refuse("its kernel for int16 is not followed to the last step")
     return op.Softmax(x if beta == 1 else op.Mul(x, like(beta, x)), axis=-1)
 
 

@@ -101,8 +101,14 @@ def atan2(node: ImportedNode, op: Op, y: Value, x: Value) -> Value:
 
 @importer("CAST", "STABLEHLO_CONVERT", doc=DOC, unused="in_data_type out_data_type")
 def cast(node: ImportedNode, op: Op, x: Value) -> Value:
-    """Floats are cut off."""
-    return as_type(op, x, node.results[0].dtype)
+    """Floats are cut off; what does not fit wraps around for int8, else it is the nearest that fits."""
+    kind = node.results[0].dtype
+    if is_float(x) and kind == ir.DataType.INT8:
+        return op.Cast(op.Cast(x, to=ir.DataType.INT32), to=kind)
+    if is_float(x) and kind in (ir.DataType.UINT8, ir.DataType.INT16):
+        limits = np.iinfo(kind.numpy())
+        x = op.Clip(x, like(limits.min, x), like(limits.max, x))
+    return as_type(op, x, kind)
 
 
 @importer("RIGHT_SHIFT", doc=DOC)

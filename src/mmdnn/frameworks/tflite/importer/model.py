@@ -38,8 +38,7 @@ def to_ir(model: Model) -> ir.Model:
     """
     importer.check(_operators(model, model.subgraphs[0], 0), model.files.network)
     try:
-        result = layout.channels_first(_imported(model), keep=model.files.keep_layout)
-        return notes.add(result, _states(model))
+        return layout.channels_first(_imported(model), keep=model.files.keep_layout)
     except NeedsStatic as missing:
         raise _unknown(model, missing) from None
 
@@ -52,6 +51,16 @@ def _states(model: Model) -> str:
     return (
         f"The states {notes.listed(states)} are zero at the beginning of each run: the interpreter "
         "keeps them from one run to the next until its variables are reset."
+    )
+
+
+def _unfused(graph: GraphImporter) -> str:
+    """What the user should know of activations that do nothing, or ""."""
+    names = notes.listed(graph.unfused)
+    return (
+        f"The interpreter leaves out the fused activation of {names}: so does this."
+        if names
+        else ""
     )
 
 
@@ -120,7 +129,8 @@ def _imported(model: Model) -> ir.Model:
             )
         outputs.append(value)
     prune(graph.builder.graph)
-    return graph.builder.model(**{FRAMEWORK: "tflite"})
+    result = graph.builder.model(**{FRAMEWORK: "tflite"})
+    return notes.add(result, _states(model), _unfused(graph))
 
 
 def _is_taken(graph: GraphImporter, name: str) -> bool:

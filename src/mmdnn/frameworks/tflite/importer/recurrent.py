@@ -87,6 +87,8 @@ class Lstm:
         for group in (self.w, self.r, self.b, self.p):
             if "f" in group:
                 group["i"] = references.lazy(group["f"], np.negative)
+        if "f" in self.norms:
+            self.norms["i"] = self.norms["f"]
 
     def run(self, op: Op, x: Value) -> Value:
         """The outputs of all steps [T, N, P], for inputs [T, N, C]."""

@@ -15,6 +15,7 @@ from mmdnn.ir.builder import Builder, NeedsStatic, Op, rank
 from mmdnn.ir.folding import FoldingBuilder, open_sizes
 from mmdnn.ir.operators import Entry
 from mmdnn.ir.sizes import trace
+from mmdnn.shapes import closed
 from mmdnn.tensors import references
 
 DOC = "https://www.tensorflow.org/mlir/tfl_ops"
@@ -44,6 +45,8 @@ _HYBRID = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "EMBEDDING_LOOKUP"
 """Operators that have kernels for floats with weights of int8."""
 _COMPLEX = {"RFFT2D", "COMPLEX_ABS", "REAL", "IMAG"}
 _COMPLEX_TYPES = {ir.DataType.COMPLEX64, ir.DataType.COMPLEX128}
+_NOT_FUSED = {"TANH", "SIGN_BIT"}
+"""Activations that a file can say to be fused and that the interpreter leaves out."""
 BOUNDS = {"RELU": (0.0, None), "RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0)}
 
 
@@ -55,6 +58,7 @@ class GraphImporter(importing.GraphImporter):
         subgraph: The subgraph.
         prefix: What the names of its values begin with.
         tensors: Values by the numbers of tensors.
+        unfused: Operators whose fused activation the interpreter leaves out.
     """
 
     root: Builder
@@ -71,12 +75,13 @@ class GraphImporter(importing.GraphImporter):
         self.subgraph = subgraph
         self.prefix = prefix
         self.tensors: dict[int, Value] = {}
+        self.unfused: list[str] = []
 
     def body(self, number: int, prefix: str) -> GraphImporter:
         """Another subgraph, as the body of an operator."""
         subgraph = self.model.subgraphs[number]
         inner = GraphImporter(self.model, subgraph, prefix, self.loop(f"{prefix}{subgraph.name}"))
-        inner.root, inner.sources = self.root, self.sources
+        inner.root, inner.sources, inner.unfused = self.root, self.sources, self.unfused
         return inner
 
     def loop(self, name: str) -> FoldingBuilder:
@@ -88,13 +93,23 @@ class GraphImporter(importing.GraphImporter):
     def value(self, number: int) -> Value | None:
         """A tensor as it stands, integers where it is quantised; None where nothing gives it."""
         tensor = self.subgraph.tensors[number]
-        if number not in self.tensors and tensor.data is not None:
-            self.tensors[number] = self.root.initializer(f"{self.prefix}{tensor.name}", tensor.data)
+        if number not in self.tensors:
+            data = tensor.data if 0 not in tensor.shape else _empty(tensor)
+            if data is not None:
+                self.tensors[number] = self.root.initializer(f"{self.prefix}{tensor.name}", data)
         return self.tensors.get(number)
 
     def real(self, op: Op, value: Value, how: Quantization) -> Value:
         """The numbers that a quantised value stands for."""
         return self.once((value, "real"), lambda: dequantized(self, op, value, how))
+
+
+def _empty(tensor: Tensor) -> ir.TensorProtocol | None:
+    """A tensor without numbers, which needs no buffer."""
+    sizes = closed(tensor.shape)
+    if sizes is None or tensor.dtype is None or tensor.dtype == ir.DataType.STRING:
+        return None
+    return ir.tensor(np.zeros(sizes, tensor.dtype.numpy()), dtype=tensor.dtype)
 
 
 class ImportedNode(importing.ImportedLayer):
@@ -307,10 +322,11 @@ def quantized(node: ImportedNode, op: Op, value: Value, tensor: Tensor) -> Value
 
 
 def activated(node: ImportedNode, op: Op, x: Value, number: int) -> Value:
-    """What a fused activation makes of an operator's result; kernels that fuse TANH leave it out."""
+    """What a fused activation makes of an operator's result; the interpreter only fuses bounds."""
     name = _schema.named("activations", number)
-    if name == "TANH":
-        node.refuse("its fused activation is TANH")
+    if name in _NOT_FUSED:
+        node.graph.unfused.append(node.name)
+        return x
     return clipped(node, op, x, name or str(number))
 
 
