@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -147,6 +148,8 @@ class ImportedNode(importing.ImportedLayer):
         default = _schema.defaults(self.operator.table).get(name)
         value = self.operator.options.get(name, default)
         if name == "padding":
+            if value is None:
+                self.unfit("its options are missing")
             if not 0 <= value < len(_schema.PADDINGS):
                 self.refuse(f"its padding is number {value}")
             return _schema.PADDINGS[value]
@@ -177,6 +180,7 @@ class ImportedNode(importing.ImportedLayer):
         self._check_complex()
         moves = self.moves or self.type in {"QUANTIZE", "DEQUANTIZE"}
         reals = [x if moves else self.real(place) for place, x in enumerate(self.given)]
+        self._check_there(entry, reals)
         fused = 0 if self.type in _RECURRENT else self.parameter("fused_activation_function")
         found = super().call(entry, reals)
         if fused:
@@ -220,6 +224,16 @@ class ImportedNode(importing.ImportedLayer):
             return np.asarray((numbers - how.zero_point) * how.scale.astype(np.float64), np.float32)
 
         return references.lazy(held, real, dtype=ir.DataType.FLOAT)
+
+    def _check_there(self, entry: Entry, inputs: Sequence[Value | None]) -> None:
+        """Refuse an operator that lacks an input which its function must have."""
+        parameters = list(inspect.signature(entry.function).parameters.values())[2:]
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+        taken = [p for p in parameters if p.kind in kinds]
+        for place, value in enumerate(inputs):
+            parameter = taken[min(place, len(taken) - 1)] if taken else None
+            if value is None and parameter is not None and parameter.annotation == "Value":
+                self.unfit(f"its input {place} is missing")
 
     def _check_complex(self) -> None:
         """Complex numbers are pairs here, which few operators take as such."""
