@@ -13,7 +13,7 @@ import torch
 import torch.ao.quantization.fx._decomposed
 
 LEFT_OUT = re.compile(
-    r"backward|_foreach|_cudnn|cudnn_|mkldnn|miopen|_fused_|_cuda|_mps|_nested|sparse|_jagged|_copy$"
+    r"backward|_foreach|_cudnn|cudnn_|mkldnn|miopen|_fused_|_cuda|_mps|_nested|sparse|_jagged"
     r"|_test_|_dropout_|fbgemm|_thnn|_cslt|_amp_|_sobol|_scaled_mm|xnnpack|_assert_async"
 )
 KEPT = {"_to_copy", "lift_fresh_copy", "slice_copy", "_assert_tensor_metadata"}

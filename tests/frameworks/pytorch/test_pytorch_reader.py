@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx_ir as ir
 import pytest
 
+import mmdnn
 from helpers import torch_files
 from mmdnn.errors import Error, FormatError, UnsupportedError
 from mmdnn.frameworks.pytorch import importer, reader
@@ -118,3 +119,20 @@ def test_torch_is_not_imported(shared: Path) -> None:
         "assert 'torch' not in sys.modules and 'pickle' not in vars(sys.modules['mmdnn'])"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+@pytest.mark.parametrize("name", ["net_resnet", "io_nested", "trace_lstm", "hop_cond"])
+def test_a_conversion_is_proved_by_torch(shared: Path, name: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    folder = shared / "corpus" / "pytorch" / name
+    found = mmdnn.convert(folder / torch_files.info(folder)["files"][0], tmp_path / "net.onnx")
+    _, wanted = torch_files.arrays(folder)
+    assert found.report is not None
+    assert len(found.report.layers) >= len(wanted)
+
+
+def test_samples_are_not_unpickled(tmp_path: Path) -> None:
+    samples = _archive(tmp_path / "samples", {"x/data.pkl": CALL}).read_bytes()
+    path = _archive(tmp_path / "net.pt2", {"net/data/sample_inputs/model.pt": samples})
+    with pytest.raises(UnsupportedError, match=r"time\.sleep"):
+        reader.check_samples(path)

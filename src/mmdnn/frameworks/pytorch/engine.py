@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ import ml_dtypes
 import numpy as np
 
 from mmdnn.errors import FormatError, MissingExtraError, UnsupportedError
-from mmdnn.frameworks.pytorch import codegen
+from mmdnn.frameworks.pytorch import codegen, reader
+from mmdnn.frameworks.pytorch._programs import Exported, Script
 from mmdnn.frameworks.pytorch.graph import Program
 from mmdnn.frameworks.pytorch.writer.weights import LAYERS, import_torch, instantiate, read_layers
 from mmdnn.registry import Source
@@ -48,8 +51,9 @@ def load(model: Program | Source) -> Callable[[Mapping[str, np.ndarray]], Arrays
     else:
         assert model.network is not None
         code = model.network.suffix == ".py"
-        found = _load_source(model.network, model.weights) if code else _load_whole(model.network)
-        recorder, module = found
+        if not code:
+            return _load_whole(model.network)
+        recorder, module = _load_source(model.network, model.weights)
     recorder.watch(module)
     return lambda feeds: recorder.run(module, feeds)
 
@@ -89,14 +93,68 @@ def _load_state(torch: Any, weights: Path) -> dict[str, Any]:
     return dict(torch.load(weights, weights_only=True))
 
 
-def _load_whole(file: Path) -> tuple[_Recorder, Any]:
+def _load_whole(file: Path) -> Callable[[Mapping[str, np.ndarray]], Arrays]:
+    """A file in one piece; of a program that is not ours, the values have the nodes' names."""
     torch = import_torch()
     extra = {f"{LAYERS}.json": ""}
-    if file.suffix == ".pt2":
+    exported = isinstance(_checked(file), Exported)
+    if exported:
         module = torch.export.load(file, extra_files=extra).module()
     else:
-        module = torch.jit.load(str(file), _extra_files=extra)
-    return _Recorder(json.loads(extra[f"{LAYERS}.json"] or "{}")), module
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = torch.jit.load(str(file), _extra_files=extra)
+    layers = json.loads(extra[f"{LAYERS}.json"] or "{}")
+    if exported and not layers:
+        return lambda feeds: _run_nodes(module, feeds)
+    recorder = _Recorder(layers)
+    recorder.watch(module)
+    return lambda feeds: recorder.run(module, feeds)
+
+
+_FILES = {"save", "from_file"}
+"""Operators that touch files."""
+
+
+def _checked(file: Path) -> Exported | Script:
+    """What a file holds, once nothing in it is seen that would run or unpickle anything.
+
+    Raises:
+        UnsupportedError: There is.
+    """
+    found = reader.read(Source(file))
+    for function in found.functions.values() if isinstance(found, Script) else ():
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute) and node.attr in _FILES:
+                raise UnsupportedError(f"its code calls {node.attr}", file=file)
+    if isinstance(found, Exported):
+        reader.check_samples(file)
+    return found
+
+
+def _run_nodes(module: Any, feeds: Mapping[str, np.ndarray]) -> Arrays:
+    """Run an exported program node by node; each has its name."""
+    torch = import_torch()
+    kept = Values()
+
+    class Keeper(torch.fx.Interpreter):  # type: ignore[misc, name-defined]
+        def run_node(self, node: Any) -> Any:
+            value = super().run_node(node)
+            if node.op == "call_function" and _is_tensor(value):
+                kept[node.name] = as_numpy(value)
+            return value
+
+    places = [node for node in module.graph.nodes if node.op == "placeholder"]
+    given = [
+        as_tensor(feeds[node.name]) if node.name in feeds else node.meta.get("val")
+        for node in places
+    ]
+    with torch.no_grad():
+        results = Keeper(module).run(*given, enable_io_processing=False)
+    flat = results if isinstance(results, (tuple, list)) else (results,)
+    for place, result in enumerate(each for each in flat if each is not None):
+        kept[f"output_{place}"] = as_numpy(result) if _is_tensor(result) else np.asarray(result)
+    return kept
 
 
 class _Recorder:
@@ -134,12 +192,25 @@ class _Recorder:
         names = self.layers.get("inputs", list(feeds))
         with torch.no_grad():
             results = module(*[as_tensor(feeds[name]) for name in names])
+        if "outputs" not in self.layers:
+            results = tuple(_leaves(results))
         results = results if isinstance(results, tuple) else (results,)
         outputs = self.layers.get("outputs", [f"output_{i}" for i in range(len(results))])
         for name, result in zip(outputs, results, strict=True):
             if _is_tensor(result):
                 self.kept[name] = as_numpy(result)
+            elif isinstance(result, (int, float)):
+                self.kept[name] = np.asarray(result)
         return self.kept
+
+
+def _leaves(value: Any) -> list[Any]:
+    """What is in a structure, in order, but None."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return [leaf for each in value for leaf in _leaves(each)]
+    return [] if value is None else [value]
 
 
 def _is_tensor(value: Any) -> bool:

@@ -238,12 +238,16 @@ def diagonal_of(
     first = 0 if dim1 is None else dim1
     second = 1 if dim2 is None else dim2
     a, b = node.axis(first, x), node.axis(second, x)
-    rows, columns = known(x, a), known(x, b)
-    offset = offset or 0
-    places = [(i, i + offset) for i in range(rows) if 0 <= i + offset < columns]
+    places = diagonal_places(known(x, a), known(x, b), offset or 0)
     order = [a, b, *(axis for axis in range(rank(x)) if axis not in (a, b))]
-    y = op.GatherND(axes.transpose(op, x, order), np.asarray(places, np.int64).reshape(-1, 2))
+    y = op.GatherND(axes.transpose(op, x, order), places)
     return axes.transpose(op, y, [*range(1, rank(y)), 0])
+
+
+def diagonal_places(rows: int, columns: int, offset: int) -> np.ndarray:
+    """The places of a diagonal, [n, 2]."""
+    places = [(i, i + offset) for i in range(rows) if 0 <= i + offset < columns]
+    return np.asarray(places, np.int64).reshape(-1, 2)
 
 
 @importer("diag", doc=f"{TORCH}.diag")

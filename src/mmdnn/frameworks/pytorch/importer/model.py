@@ -61,10 +61,13 @@ def _run(program: Exported | Script, graph: GraphImporter) -> list[Tensor]:
 def _finished(graph: GraphImporter, found: list[Tensor]) -> ir.Model:
     builder = graph.builder
     outputs, initializers = builder.graph.outputs, builder.graph.initializers
-    for tensor in found:
+    for place, tensor in enumerate(found):
         value = tensor.read(builder.op)
         fresh = value.producer() is not None and value not in outputs
-        outputs.append(value if fresh else builder.op.Identity(value))
+        if not fresh or value not in graph.named:
+            value = value if fresh else builder.op.Identity(value)
+            builder.rename(value, builder.unique(f"output_{place}"))
+        outputs.append(value)
     for name, value in list(initializers.items()):
         if not value.uses() and value not in outputs:
             del initializers[name]

@@ -9,7 +9,12 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.pytorch.importer import dtypes
 from mmdnn.frameworks.pytorch.importer.dtypes import BOOL, INT64, cast, like
-from mmdnn.frameworks.pytorch.importer.indexing import as_places, first_of_all, side_by_side
+from mmdnn.frameworks.pytorch.importer.indexing import (
+    as_places,
+    diagonal_places,
+    first_of_all,
+    side_by_side,
+)
 from mmdnn.frameworks.pytorch.importer.table import TORCH, ImportedCall, Value, importer
 from mmdnn.ir import axes
 from mmdnn.ir.builder import Op, dimensions, known, rank
@@ -179,3 +184,15 @@ def masked_scatter(node: ImportedCall, op: Op, x: Value, mask: Value, source: Va
     order = op.Sub(op.CumSum(flags, np.int64(0)), np.int64(1))
     taken = op.Gather(op.Reshape(source, [-1]), op.Max(order, np.int64(0)))
     return op.Where(mask, op.Reshape(taken, op.Shape(x)), x)
+
+
+@importer("diagonal_scatter", doc=f"{TORCH}.diagonal_scatter")
+def diagonal_scatter(
+    node: ImportedCall, op: Op, x: Value, source: Value, *, offset: int, dim1: int, dim2: int
+) -> Value:
+    a, b = node.axis(0 if dim1 is None else dim1, x), node.axis(1 if dim2 is None else dim2, x)
+    places = diagonal_places(known(x, a), known(x, b), offset or 0)
+    order = [a, b, *(axis for axis in range(rank(x)) if axis not in (a, b))]
+    rows = op.Transpose(source, perm=[rank(source) - 1, *range(rank(source) - 1)])
+    y = op.ScatterND(axes.transpose(op, x, order), places, cast(op, rows, dtypes.of(x)))
+    return axes.transpose(op, y, [order.index(axis) for axis in range(rank(x))])

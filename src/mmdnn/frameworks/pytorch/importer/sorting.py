@@ -47,7 +47,9 @@ def unique(
     return [y, inverse, counts]
 
 
-@importer("unique_consecutive", doc=f"{TORCH}.unique_consecutive")
+@importer(
+    "unique_consecutive", doc=f"{TORCH}.unique_consecutive", unused="return_inverse return_counts"
+)
 def unique_consecutive(node: ImportedCall, op: Op, x: Value, *, dim: int) -> list[Value]:
     if dim is not None:
         node.refuse("it compares slices")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.pytorch._programs import Exported, Script
-from mmdnn.frameworks.pytorch.reader import exported, script
+from mmdnn.frameworks.pytorch.reader import exported, saved, script
 from mmdnn.registry import Source
 from mmdnn.tensors import archive
 
-__all__ = ["read"]
+__all__ = ["check_samples", "read"]
 
 
 def read(source: Source) -> Exported | Script:
@@ -34,3 +36,17 @@ def read(source: Source) -> Exported | Script:
             return exported.read(found, source)
         except (KeyError, TypeError, AttributeError, *archive.DAMAGED) as error:
             raise FormatError(f"it is damaged: {error}", file=source.network) from None
+
+
+def check_samples(file: Path) -> None:
+    """Refuse an exported program whose pickles hold anything but tensors: torch's own reader unpickles them.
+
+    Raises:
+        UnsupportedError: One does.
+    """
+    with archive.opened(file) as found:
+        for name, info in found.members.items():
+            old = "serialized_" in name and not name.endswith(exported.OLD)
+            if info.file_size and (old or name.endswith((".pt", ".pth"))):
+                with archive.opened_within(found.place(name)) as inner:
+                    saved.state(inner)
