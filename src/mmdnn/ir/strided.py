@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from mmdnn.ir.builder import Op, rank
+from mmdnn.errors import UnsupportedError
+from mmdnn.ir.builder import Op, known, rank
 from mmdnn.ir.values import ints
 
 _LEAST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -116,6 +117,7 @@ def sliced(
     """A slice of a tensor; its bounds are vectors of int64, which may be computed."""
     none = [None] * len(steps)
     what = slices(rank(x), ints(begin) or none, ints(end) or none, steps, masks)
+    _begin_inside(x, what)
     for axis, place in reversed(what.computed):
         x = op.Gather(x, op.Squeeze(op.Slice(begin, [place], [place + 1]), [0]), axis=axis)
     gone = [axis for axis, _ in what.computed]
@@ -129,14 +131,30 @@ def sliced(
     return op.Unsqueeze(x, what.added) if what.added else x
 
 
+def _begin_inside(x: ir.Value, what: Slices) -> None:
+    """Backwards from in front of the first element there is nothing; ONNX would begin at the first.
+
+    Raises:
+        NeedsStatic: The size of such an axis is open.
+        UnsupportedError: The place is computed.
+    """
+    for place, (axis, start, step) in enumerate(
+        zip(what.axes, what.starts, what.steps, strict=True)
+    ):
+        if step < 0 and start is None:
+            raise UnsupportedError("it goes backwards from a place that is computed")
+        if step < 0 and start is not None and start < -1 and -start > known(x, axis):
+            what.starts[place], what.ends[place], what.steps[place] = 0, 0, 1
+
+
 def _bounds(
-    op: Op, computed: ir.Value, known: Sequence[int | None], places: Sequence[int]
+    op: Op, computed: ir.Value, said: Sequence[int | None], places: Sequence[int]
 ) -> ir.Value | list[int]:
-    numbers = [number for number in known if number is not None]
-    if len(numbers) == len(known):
+    numbers = [number for number in said if number is not None]
+    if len(numbers) == len(said):
         return numbers
     parts = [
         op.Slice(computed, [place], [place + 1]) if number is None else np.asarray([number])
-        for number, place in zip(known, places, strict=True)
+        for number, place in zip(said, places, strict=True)
     ]
     return op.Concat(*parts, axis=0) if len(parts) > 1 else op.Identity(parts[0])
