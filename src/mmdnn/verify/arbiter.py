@@ -96,7 +96,13 @@ def judge(exact: Exact, name: str, was: Arrays, now: Arrays, gap: Difference) ->
 
 
 def origin(
-    exact: Exact, name: str, was: Arrays, now: Arrays, *, deep: bool
+    exact: Exact,
+    name: str,
+    was: Arrays,
+    now: Arrays,
+    offs: dict[str, float | None],
+    *,
+    deep: bool,
 ) -> tuple[str, str] | None:
     """Who began what a layer amplified: a layer before it that is wrong by less than the tolerance.
 
@@ -105,6 +111,7 @@ def origin(
         name: A value that is right on both sides, and differs.
         was: What the source's engine computed, by name.
         now: What the result's engine computed.
+        offs: How far layers are off on these inputs, as far as it was asked before; what is asked is added.
         deep: Whether layers that cost something are computed too, not only those that round each element
             by itself.
 
@@ -122,7 +129,9 @@ def origin(
             if not deep and not exact.is_local(read, only(now, known - {read})):
                 continue
             todo.append(read)
-            off = _off(exact, read, only(now, known - {read}), now[read])
+            if read not in offs:
+                offs[read] = _off(exact, read, only(now, known - {read}), now[read])
+            off = offs[read]
             if off is not None and off > BEGUN:
                 times = (
                     "more than any rounding" if np.isinf(off) else f"{off:.3g} times the rounding"

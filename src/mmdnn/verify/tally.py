@@ -55,6 +55,7 @@ class Tally:
         self.outputs = [str(value.name) for value in model.graph.outputs]
         self.worst: dict[str, Layer] = {}
         self.agreed: set[str] = set()
+        self._offs: dict[str, float | None] = {}
         self._exact: Exact | None = None
 
     @property
@@ -66,6 +67,7 @@ class Tally:
 
     def add(self, feed: Feed, was: Arrays, now: Arrays) -> None:
         """Compare what came out on both sides for one feed."""
+        self._offs.clear()
         counts = padding.lengths(self.model, feed.values, was, now)
         names = [name for name in was.keys() & now.keys() if not _is_lengths(name, was)]
         for name in sorted(names, key=self._place):
@@ -101,7 +103,7 @@ class Tally:
 
     def _blame(self, name: str, sides: tuple[Arrays, Arrays], feed: Feed, *, deep: bool) -> None:
         """Find the layer that began what this one amplified."""
-        begun = origin(self.exact, name, *sides, deep=deep)
+        begun = origin(self.exact, name, *sides, self._offs, deep=deep)
         if begun is None or begun[0] not in self.makers:
             return
         value, why = begun
