@@ -198,6 +198,10 @@ class ImportedNode(importing.ImportedLayer):
         if self.type in _HYBRID and tensor.dtype == ir.DataType.UINT8 and not self._has_integers:
             value = self._signed(value, tensor)
         assert tensor.quantization is not None
+        if self.type in _HYBRID and not self._has_integers:
+            changed = in_floats(self.graph, value, tensor.quantization)
+            if changed is not None:
+                return changed
         return self.graph.real(self.builder.op, value, tensor.quantization)
 
     def stored(self, place: int) -> ir.TensorProtocol | None:
@@ -295,6 +299,19 @@ _QUANTIZED = {
 def is_quantized(tensor: Tensor | None) -> bool:
     """Whether its integers stand for other numbers."""
     return tensor is not None and tensor.quantization is not None and tensor.dtype in _QUANTIZED
+
+
+def in_floats(graph: GraphImporter, value: Value, how: Quantization) -> Value | None:
+    """A weight as the floats that it stands for, made when it is written; None for no weight."""
+    shape = [1] * rank(value)
+    if len(how.scale) > 1:
+        shape[how.axis] = -1
+    scale, zero = how.scale.reshape(shape), how.zero_point.reshape(shape)
+
+    def real(array: np.ndarray) -> np.ndarray:
+        return np.asarray((array.astype(np.int64) - zero) * scale, np.float32)
+
+    return graph.changed(value, "real", real, dtype=ir.DataType.FLOAT)
 
 
 def dequantized(graph: GraphImporter, op: Op, value: Value, how: Quantization) -> Value:
