@@ -59,6 +59,12 @@ def test_outputs_and_inputs_that_the_user_names(networks: Path) -> None:
         reader.read(replace(source, outputs=("nowhere",)))
 
 
+def test_a_model_begins_where_the_user_says(networks: Path) -> None:
+    source = replace(corpus.source(networks / "branches"), inputs=("Sum",), outputs=("Greater",))
+    model = importer.to_ir(reader.read(replace(source, input_shapes={"Sum": ()})))
+    assert [value.name for value in model.graph.inputs] == ["Sum"]
+
+
 def test_signatures(networks: Path) -> None:
     source = corpus.source(networks / "saved_dense")
     with pytest.raises(Error, match=r"(?s)no signature 'other'.*serving_default"):

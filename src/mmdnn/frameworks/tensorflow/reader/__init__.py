@@ -203,7 +203,7 @@ def _chosen(model: Model, *, signed: bool = True) -> Model:
         model.outputs = dict(_named(model, model.files.outputs))
     for name, ref in _named(model, model.files.inputs):
         if name not in model.inputs:
-            model.inputs[name] = Given(ref, ir.DataType.FLOAT, None)
+            model.inputs[name] = Given(ref, _type_of(model.graph.nodes[ref.node]), None)
     needed = _reached(model.graph, model.outputs.values(), model.inputs.values())
     model.inputs = {
         name: given
@@ -211,6 +211,12 @@ def _chosen(model: Model, *, signed: bool = True) -> Model:
         if given.ref.node in needed or (signed and not model.files.outputs)
     }
     return model
+
+
+def _type_of(node: Node) -> ir.DataType:
+    """The type that a node gives, as far as its attributes say it."""
+    said = (node.attributes.get(name) for name in ("DstT", "dtype", "out_type", "T"))
+    return next((kind for kind in said if isinstance(kind, ir.DataType)), ir.DataType.FLOAT)
 
 
 def _named(model: Model, names: Iterable[str]) -> Iterator[tuple[str, Ref]]:
