@@ -32,7 +32,7 @@ def sum_(
     node: ImportedCall, op: Op, x: Value, *, dim: Any, keepdim: bool, dtype: ir.DataType
 ) -> Value:
     x = summed(op, x, dtype)
-    if node.type == "nansum":
+    if node.type == "nansum" and dtypes.is_float(x):
         x = op.Where(op.IsNaN(x), like(x, 0), x)
     return _reduced(op, "Sum", x, sizes.axis_list(node, x, dim), keepdim)
 
@@ -208,3 +208,9 @@ def dist(node: ImportedCall, op: Op, x: Value, y: Value, *, p: float) -> Value:
     if p != 2:
         node.refuse(f"its p is {p}")
     return op.ReduceL2(op.Sub(x, y), list(range(rank(x))), keepdims=0)
+
+
+@importer("count_nonzero", doc=f"{TORCH}.count_nonzero")
+def count_nonzero(node: ImportedCall, op: Op, x: Value, *, dim: Any) -> Value:
+    counted = op.Cast(truth(op, x), to=dtypes.INT64)
+    return _reduced(op, "Sum", counted, sizes.axis_list(node, x, dim), False)

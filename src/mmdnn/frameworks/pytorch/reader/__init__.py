@@ -7,7 +7,7 @@ from pathlib import Path
 from mmdnn.errors import FormatError, UnsupportedError
 from mmdnn.frameworks.pytorch._programs import Exported, Script
 from mmdnn.frameworks.pytorch.reader import exported, saved, script
-from mmdnn.registry import Source
+from mmdnn.registry import Source, head
 from mmdnn.tensors import archive
 
 __all__ = ["check_samples", "read"]
@@ -22,20 +22,31 @@ def read(source: Source) -> Exported | Script:
     """
     if source.network is None:
         raise FormatError("there is no file")
+    if head(source.network, 1) == b"\x80":
+        raise _weights(source.network, None)
     with archive.opened(source.network) as found:
         try:
             names = {name.rpartition("/")[2] for name in found.members}
             if "constants.pkl" in names or any("/code/" in name for name in found.members):
                 return script.read(found, source)
             if "data.pkl" in names:
-                raise UnsupportedError(
-                    "holds weights; the network is Python code",
-                    file=source.network,
-                    hint="In Python: torch.export.save(torch.export.export(model, inputs), 'net.pt2').",
-                )
+                raise _weights(source.network, saved.state(found))
             return exported.read(found, source)
         except (KeyError, TypeError, AttributeError, *archive.DAMAGED) as error:
             raise FormatError(f"it is damaged: {error}", file=source.network) from None
+
+
+def _weights(file: Path, held: object) -> UnsupportedError:
+    """What to say of a file without a network: what it holds, and what to do."""
+    tensors = saved.named(held)
+    words = (
+        f"{len(tensors)} tensors ({', '.join(tensors[:3])}, ...)" if tensors else "pickled objects"
+    )
+    return UnsupportedError(
+        f"holds weights, {words}; the network is Python code",
+        file=file,
+        hint="In Python: torch.export.save(torch.export.export(model, inputs), 'net.pt2').",
+    )
 
 
 def check_samples(file: Path) -> None:

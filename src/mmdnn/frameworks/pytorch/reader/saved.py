@@ -121,3 +121,11 @@ def state(archive: Archive) -> Any:
     root = name.removesuffix("data.pkl")
     data = archive.text(name)
     return unpickled(data, archive.path, lambda key: archive.place(f"{root}data/{key}"))
+
+
+def named(held: object) -> list[str]:
+    """The names of the largest dictionary of tensors in what a file holds."""
+    if not isinstance(held, dict):
+        return []
+    own = [str(key) for key, value in held.items() if isinstance(value, Stored)]
+    return max([own, *map(named, held.values())], key=len)
