@@ -144,7 +144,7 @@ def cross_entropy(
     if not dtypes.is_float(target):
         if not label_smoothing:
             return _likelihood(op, logs, target, weight, reduction, ignore_index)
-        return _smoothed(node, op, logs, target, weight, reduction, ignore_index, label_smoothing)
+        return _smoothed(node, op, logs, target, weight, (reduction, ignore_index, label_smoothing))
     classes = known(x, axis)
     if label_smoothing:
         kept = op.Mul(target, like(x, 1 - label_smoothing))
@@ -171,9 +171,10 @@ def cross_entropy(
 
 def _smoothed(
     node: ImportedCall, op: Op, logs: Value, target: Value, weight: Value | None,
-    reduction: int, ignored: int, smoothing: float,
+    said: tuple[int, int, float],
 ) -> Value:  # fmt: skip
     """A part of each class's likelihood beside the target's; ignored targets give 0."""
+    reduction, ignored, smoothing = said
     axis = 1 if rank(logs) > 1 else 0
     classes = known(logs, axis)
     each = logs

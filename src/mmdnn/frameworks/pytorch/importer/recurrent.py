@@ -247,22 +247,18 @@ def _gates(
 
 @importer("lstm_cell", doc=f"{NN}.LSTMCell")
 def lstm_cell(
-    node: ImportedCall, op: Op, x: Value, hx: list[Value], w: Value, r: Value, b: Value, c: Value
+    node: ImportedCall, op: Op, x: Value, hx: list[Value], *weights: Value
 ) -> list[Value]:
     h, cell = hx
-    i, f, g, o = (
-        op.Add(a, s) for a, s in zip(*_gates(node, op, x, h, (w, r, b, c), 4), strict=True)
-    )
+    i, f, g, o = (op.Add(a, s) for a, s in zip(*_gates(node, op, x, h, weights, 4), strict=True))
     kept = op.Mul(op.Sigmoid(f), cell)
     cell = op.Add(kept, op.Mul(op.Sigmoid(i), op.Tanh(g)))
     return [op.Mul(op.Sigmoid(o), op.Tanh(cell)), cell]
 
 
 @importer("gru_cell", doc=f"{NN}.GRUCell")
-def gru_cell(
-    node: ImportedCall, op: Op, x: Value, h: Value, w: Value, r: Value, b: Value, c: Value
-) -> Value:
-    of_x, of_h = _gates(node, op, x, h, (w, r, b, c), 3)
+def gru_cell(node: ImportedCall, op: Op, x: Value, h: Value, *weights: Value) -> Value:
+    of_x, of_h = _gates(node, op, x, h, weights, 3)
     reset = op.Sigmoid(op.Add(of_x[0], of_h[0]))
     update = op.Sigmoid(op.Add(of_x[1], of_h[1]))
     new = op.Tanh(op.Add(of_x[2], op.Mul(reset, of_h[2])))
@@ -271,9 +267,7 @@ def gru_cell(
 
 
 @importer("rnn_tanh_cell", "rnn_relu_cell", doc=f"{NN}.RNNCell")
-def rnn_cell(
-    node: ImportedCall, op: Op, x: Value, h: Value, w: Value, r: Value, b: Value, c: Value
-) -> Value:
-    of_x, of_h = _gates(node, op, x, h, (w, r, b, c), 1)
+def rnn_cell(node: ImportedCall, op: Op, x: Value, h: Value, *weights: Value) -> Value:
+    of_x, of_h = _gates(node, op, x, h, weights, 1)
     total = op.Add(of_x[0], of_h[0])
     return op.Tanh(total) if node.type == "rnn_tanh_cell" else op.Relu(total)
