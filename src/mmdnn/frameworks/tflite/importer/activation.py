@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from mmdnn.frameworks.tflite.importer.quantized import is_quantized
 from mmdnn.frameworks.tflite.importer.table import (
     DOC,
     ImportedNode,
     Value,
     importer,
-    is_quantized,
     like,
     same,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmdnn.frameworks.tflite.importer.quantized import permuted
 from mmdnn.frameworks.tflite.importer.table import (
     DOC,
     ImportedNode,
@@ -12,7 +13,6 @@ from mmdnn.frameworks.tflite.importer.table import (
     first,
     importer,
     last,
-    permuted,
 )
 from mmdnn.ir.builder import Op, dimensions, known, rank, static
 from mmdnn.ir.passes.windows import same_padding, shared

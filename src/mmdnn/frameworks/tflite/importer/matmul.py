@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mmdnn.frameworks.tflite.importer.table import DOC, ImportedNode, Value, importer, permuted
+from mmdnn.frameworks.tflite.importer.quantized import permuted
+from mmdnn.frameworks.tflite.importer.table import DOC, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, rank, static
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmdnn.frameworks.tflite.importer.quantized import quantized
 from mmdnn.frameworks.tflite.importer.table import (
     DOC,
     ImportedNode,
@@ -12,7 +13,6 @@ from mmdnn.frameworks.tflite.importer.table import (
     importer,
     is_float,
     like,
-    quantized,
 )
 from mmdnn.ir.builder import Op
 

@@ -11,12 +11,18 @@ import onnx_ir as ir
 
 from mmdnn.frameworks.tflite import _schema
 from mmdnn.frameworks.tflite.graph import Model, Operator, Quantization, Subgraph, Tensor
+from mmdnn.frameworks.tflite.importer.quantized import (
+    dequantized,
+    empty,
+    in_floats,
+    is_quantized,
+    quantized,
+)
 from mmdnn.ir import importing, values
 from mmdnn.ir.builder import Builder, NeedsStatic, Op, rank
 from mmdnn.ir.folding import FoldingBuilder, open_sizes
 from mmdnn.ir.operators import Entry
 from mmdnn.ir.sizes import trace
-from mmdnn.shapes import closed
 from mmdnn.tensors import references
 
 DOC = "https://www.tensorflow.org/mlir/tfl_ops"
@@ -95,7 +101,7 @@ class GraphImporter(importing.GraphImporter):
         """A tensor as it stands, integers where it is quantised; None where nothing gives it."""
         tensor = self.subgraph.tensors[number]
         if number not in self.tensors:
-            data = tensor.data if 0 not in tensor.shape else _empty(tensor)
+            data = tensor.data if 0 not in tensor.shape else empty(tensor)
             if data is not None:
                 self.tensors[number] = self.root.initializer(f"{self.prefix}{tensor.name}", data)
         return self.tensors.get(number)
@@ -103,14 +109,6 @@ class GraphImporter(importing.GraphImporter):
     def real(self, op: Op, value: Value, how: Quantization) -> Value:
         """The numbers that a quantised value stands for."""
         return self.once((value, "real"), lambda: dequantized(self, op, value, how))
-
-
-def _empty(tensor: Tensor) -> ir.TensorProtocol | None:
-    """A tensor without numbers, which needs no buffer."""
-    sizes = closed(tensor.shape)
-    if sizes is None or tensor.dtype is None or tensor.dtype == ir.DataType.STRING:
-        return None
-    return ir.tensor(np.zeros(sizes, tensor.dtype.numpy()), dtype=tensor.dtype)
 
 
 class ImportedNode(importing.ImportedLayer):
@@ -290,68 +288,6 @@ class ImportedNode(importing.ImportedLayer):
         return [int(number) for number in self.numbers(value, what).reshape(-1)]
 
 
-_QUANTIZED = {
-    ir.DataType.INT4, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.INT32,
-    ir.DataType.INT64,
-}  # fmt: skip
-
-
-def is_quantized(tensor: Tensor | None) -> bool:
-    """Whether its integers stand for other numbers."""
-    return tensor is not None and tensor.quantization is not None and tensor.dtype in _QUANTIZED
-
-
-def in_floats(graph: GraphImporter, value: Value, how: Quantization) -> Value | None:
-    """A weight as the floats that it stands for, made when it is written; None for no weight."""
-    shape = [1] * rank(value)
-    if len(how.scale) > 1:
-        shape[how.axis] = -1
-    scale, zero = how.scale.reshape(shape), how.zero_point.reshape(shape)
-
-    def real(array: np.ndarray) -> np.ndarray:
-        return np.asarray((array.astype(np.int64) - zero) * scale, np.float32)
-
-    return graph.changed(value, "real", real, dtype=ir.DataType.FLOAT)
-
-
-def dequantized(graph: GraphImporter, op: Op, value: Value, how: Quantization) -> Value:
-    """The numbers that integers stand for; long ones, which are biases, in one step."""
-    if value.dtype == ir.DataType.INT64:
-        scale = how.scale.astype(np.float64)
-
-        def wide(array: np.ndarray) -> np.ndarray:
-            return np.asarray(array * scale, np.float32)
-
-        changed = graph.changed(value, "real", wide, dtype=ir.DataType.FLOAT)
-        return changed or op.Mul(op.Cast(value, to=ir.DataType.FLOAT), how.scale[0])
-    return op.DequantizeLinear(value, *_scales(graph, value.dtype, how), axis=_axis(how))
-
-
-def _axis(how: Quantization) -> int | None:
-    return how.axis if len(how.scale) > 1 else None
-
-
-def _scales(graph: GraphImporter, dtype: ir.DataType | None, how: Quantization) -> list[Any]:
-    """Scale and zero point as inputs; the latter is left out for int32, which has none."""
-    shape = () if len(how.scale) == 1 else (-1,)
-    kind = dtype or ir.DataType.INT8
-    scale = how.scale.reshape(shape)
-    if kind == ir.DataType.INT32:
-        return [scale]
-    zero = ir.tensor(how.zero_point.reshape(shape).astype(kind.numpy()), dtype=kind)
-    return [scale, graph.builder.initializer(graph.builder.unique("zero_point"), zero)]
-
-
-def quantized(node: ImportedNode, op: Op, value: Value, tensor: Tensor) -> Value:
-    """Numbers as the integers that a tensor holds, where it does."""
-    how, floats = tensor.quantization, value.dtype is not None and value.dtype.is_floating_point()
-    if how is None or not is_quantized(tensor) or not floats:
-        return value
-    if tensor.dtype not in (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16):
-        node.refuse(f"it gives quantised numbers of {tensor.dtype}")
-    return op.QuantizeLinear(value, *_scales(node.graph, tensor.dtype, how), axis=_axis(how))
-
-
 def activated(node: ImportedNode, op: Op, x: Value, number: int) -> Value:
     """What a fused activation makes of an operator's result; the interpreter only fuses bounds."""
     name = _schema.named("activations", number)
@@ -374,33 +310,6 @@ def clipped(node: ImportedNode, op: Op, x: Value, name: str) -> Value:
         y = op.Max(x, like(low, x))
         return y if high is None else op.Min(y, like(high, x))
     return op.Relu(x) if high is None else op.Clip(x, like(low, x), like(high, x))
-
-
-def permuted(node: ImportedNode, op: Op, x: Value, perm: Sequence[int]) -> Value:
-    """A weight with its axes in ONNX's order; where it is a constant, when it is written."""
-    producer = values.producer(x, "DequantizeLinear")
-    if producer is not None and producer.inputs[0] is not None:
-        held = producer.inputs[0]
-        if values.constant(held) is None:
-            return op.Transpose(x, perm=list(perm))
-        axis = producer.attributes.get_int("axis", 0)
-        scales = [value for value in producer.inputs[1:] if value is not None]
-        channels = rank(scales[0]) == 1
-        turned = permuted(node, op, held, perm)
-        return op.DequantizeLinear(turned, *scales, axis=perm.index(axis) if channels else None)
-    tensor = values.constant(x)
-    if tensor is None:
-        return op.Transpose(x, perm=list(perm))
-
-    def initializer() -> Value:
-        made = references.permuted(tensor, perm)
-        value = node.graph.root.initializer(str(x.name), made, like=x)
-        node.graph.sources[value] = x
-        return value
-
-    if list(perm) == list(range(len(perm))):
-        return x
-    return node.graph.once((x, "permuted", tuple(perm)), initializer)
 
 
 def as_type(op: Op, x: Value, kind: ir.DataType | None) -> Value:
