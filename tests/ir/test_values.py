@@ -129,6 +129,10 @@ WHOLE: dict[str, tuple[Build, bool]] = {
     "places": (lambda op, x: op.Cast(op.ArgMax(x), to=FLOAT), True),
     "places and one": (lambda op, x: op.Add(op.Cast(op.ArgMax(x), to=FLOAT), 1.0), True),
     "places and a half": (lambda op, x: op.Add(op.Cast(op.ArgMax(x), to=FLOAT), 0.5), False),
+    "places and a list": (
+        lambda op, x: op.Add(op.Cast(op.ArgMax(x), to=FLOAT), np.ones([1], np.float32)),
+        True,
+    ),
     "half of them": (lambda op, x: op.Div(op.Cast(op.ArgMax(x), to=FLOAT), 2.0), False),
     "truths": (lambda op, x: op.Neg(op.Cast(op.Greater(x, 0.5), to=FLOAT)), True),
     "clipped": (lambda op, x: op.Clip(op.Cast(op.ArgMax(x), to=FLOAT), np.float32(0)), True),

@@ -202,7 +202,7 @@ def is_whole(value: ir.Value | None) -> bool:
         if found is None or has_integers(found):
             continue
         if found.const_value is not None and found.const_value.size <= 1:
-            if float(found.const_value.numpy()) % 1:
+            if np.any(references.read(found.const_value) % 1):
                 return False
         elif node is None or node.op_type not in PASSING | {"Add", "Mul", "Neg", "Sub"}:
             return False

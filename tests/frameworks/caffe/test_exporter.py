@@ -236,6 +236,16 @@ REFUSED: dict[str, tuple[Case, str]] = {
         ),
         "from FLOAT to INT64",
     ),
+    "scaled_fractions": (
+        Case(
+            lambda op, x: op.Cast(
+                op.Cast(op.Mul(x, np.array([2.5], np.float32)), to=ir.DataType.INT32),
+                to=ir.DataType.FLOAT,
+            ),
+            [PICTURE],
+        ),
+        "from FLOAT to INT32",
+    ),
     "from_the_end": (
         Case(
             lambda op, x, i: op.GatherElements(x, op.Cast(i, to=ir.DataType.INT64), axis=1),
