@@ -11,7 +11,9 @@ import onnxruntime
 import pytest
 
 from mmdnn.ir import IR_VERSION
+from mmdnn.ir.builder import NeedsStatic
 from mmdnn.ir.passes.canonical import canonical
+from mmdnn.ir.passes.windows import same
 
 MODES = ("SAME_UPPER", "SAME_LOWER", "VALID")
 POOLS = ("AveragePool", "LpPool", "MaxPool")
@@ -175,3 +177,22 @@ def test_a_declared_size_that_forgets_the_output_padding_is_corrected() -> None:
     shape = canonical(raw).graph.outputs[0].shape
     assert shape is not None
     assert shape.numpy()[1:] == (3, 8, 8) if shape.is_static() else shape[1:] == (3, 8, 8)
+
+
+@pytest.mark.parametrize(("span", "stride"), [(2, 3), (1, 2), (3, 2)])
+def test_same_of_an_open_size_is_said_where_engines_agree(span: int, stride: int) -> None:
+    """Where windows leave gaps, onnxruntime's poolings pad less than none: the size must be known."""
+    x = ir.val("x", ir.DataType.FLOAT, ["N", 2, "h", 9])
+    if span == 1:
+        assert same(x, [1, 1], [stride, stride]) == {}
+    elif span < stride:
+        with pytest.raises(NeedsStatic) as needed:
+            same(x, [span, span], [stride, stride])
+        assert needed.value.symbols == {"h"}
+    else:
+        assert same(x, [span, span], [stride, stride]) == {"auto_pad": "SAME_UPPER"}
+
+
+def test_same_of_known_sizes_is_pads_the_odd_one_behind() -> None:
+    x = ir.val("x", ir.DataType.FLOAT, ["N", 2, 8, 9])
+    assert same(x, [3, 2], [2, 3]) == {"pads": [0, 0, 1, 0]}

@@ -15,8 +15,12 @@ onnx__ConvTranspose.html, onnx__MaxPool.html). Where the standard's text leaves 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import onnx_ir as ir
 
+from mmdnn.ir.builder import NeedsStatic, dimensions
 from mmdnn.ir.passes.defaults import defaults
 from mmdnn.shapes import closed
 
@@ -120,6 +124,30 @@ def same_padding(size: int | None, span: int, stride: int) -> int | None:
     if stride == 1 or span == 1:
         return span - 1
     return None if size is None else max((-(-size // stride) - 1) * stride + span - size, 0)
+
+
+def same(x: ir.Value, spans: Sequence[int], strides: Sequence[int]) -> dict[str, Any]:
+    """SAME as ONNX's attributes, for windows over the axes of an image behind its channels.
+
+    An open size is for ONNX to work out, but where windows leave gaps: engines pad less than none there.
+
+    Raises:
+        NeedsStatic: It depends on a size that is open, and engines differ.
+    """
+    sizes = dimensions(x)[2:]
+    rows = [
+        (size if isinstance(size, int) else None, span, stride)
+        for size, span, stride in zip(sizes, spans, strides, strict=True)
+    ]
+    totals = [same_padding(*row) for row in rows]
+    found = [total for total in totals if total is not None]
+    if len(found) == len(totals):
+        return {"pads": shared(found, "SAME_UPPER")} if any(found) else {}
+    if any(span < stride for span, stride in zip(spans, strides, strict=True)):
+        raise NeedsStatic(
+            x.name, [str(size) for size in sizes if size and not isinstance(size, int)]
+        )
+    return {"auto_pad": "SAME_UPPER"}
 
 
 def shared(totals: list[int], mode: str) -> list[int]:

@@ -8,7 +8,8 @@ from typing import Any
 from mmdnn.frameworks.keras.importer.activation import activated
 from mmdnn.frameworks.keras.importer.layout import several, to_first, to_last
 from mmdnn.frameworks.keras.importer.table import LAYERS, OPS, ImportedNode, Value, importer
-from mmdnn.ir.builder import Op, known, rank, shape, static
+from mmdnn.ir.builder import Op, known, rank, static
+from mmdnn.ir.passes.windows import same
 from mmdnn.tensors import references
 
 CONVOLUTIONS = f"{LAYERS}/convolution_layers"
@@ -64,17 +65,7 @@ def padding_of(
         node.refuse("nothing in its file tells Theano, which pads otherwise, from TensorFlow")
     if node.graph.model.theano:
         return {"pads": [span // 2 for span in spans] * 2}
-    totals = [
-        span - 1 if stride == 1 else 0 if span == 1 else None if size is None
-        else max((-(-size // stride) - 1) * stride + span - size, 0)
-        for size, span, stride in zip(shape(x)[2:], spans, strides, strict=True)
-    ]  # fmt: skip
-    known_ones = [total for total in totals if total is not None]
-    if len(known_ones) == len(totals):
-        before = [total // 2 for total in known_ones]
-        behind = [total - side for total, side in zip(known_ones, before, strict=True)]
-        return {"pads": before + behind} if any(known_ones) else {}
-    return {"auto_pad": "SAME_UPPER"}
+    return same(x, spans, strides)
 
 
 def as_many(

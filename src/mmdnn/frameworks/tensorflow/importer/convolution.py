@@ -16,8 +16,9 @@ from mmdnn.frameworks.tensorflow.importer.table import (
     to_first,
     to_last,
 )
-from mmdnn.ir.builder import NeedsStatic, Op, dimensions, known, rank, static
+from mmdnn.ir.builder import Op, dimensions, known, rank, static
 from mmdnn.ir.folding import int64
+from mmdnn.ir.passes.windows import same
 from mmdnn.ir.sizes import trace
 from mmdnn.tensors import references
 
@@ -54,18 +55,7 @@ def pads_of(
         return {"pads": [*before, *after]}
     if padding != "SAME":
         node.unfit(f"its padding is {padding}")
-    totals = []
-    for axis, (span, stride) in enumerate(zip(spans, strides, strict=True), 2):
-        size = dimensions(x)[axis]
-        if stride == 1 or span == 1:
-            totals.append(span - 1)
-        elif isinstance(size, int):
-            totals.append(max((-(-size // stride) - 1) * stride + span - size, 0))
-        elif span < stride:  # engines disagree where padding would be less than none
-            raise NeedsStatic(node.name, [size] if size else [])
-        else:
-            return {"auto_pad": "SAME_UPPER"}
-    return {"pads": [t // 2 for t in totals] + [t - t // 2 for t in totals]} if any(totals) else {}
+    return same(x, spans, strides)
 
 
 def _window(

@@ -14,8 +14,8 @@ from mmdnn.frameworks.tflite.importer.table import (
     importer,
     last,
 )
-from mmdnn.ir.builder import Op, dimensions, known, rank, static
-from mmdnn.ir.passes.windows import same_padding, shared
+from mmdnn.ir.builder import Op, known, rank, static
+from mmdnn.ir.passes.windows import same
 
 
 def windows(
@@ -27,12 +27,7 @@ def windows(
     if padding == "VALID":
         return said
     spans = [(size - 1) * step + 1 for size, step in zip(kernel, dilations, strict=True)]
-    sizes = [dim if isinstance(dim, int) else None for dim in dimensions(x)[2:]]
-    totals = [same_padding(*each) for each in zip(sizes, spans, strides, strict=True)]
-    found = [total for total in totals if total is not None]
-    if len(found) < len(totals):
-        return {**said, "auto_pad": "SAME_UPPER"}
-    return {**said, "pads": shared(found, "SAME_UPPER")} if any(found) else said
+    return {**said, **same(x, spans, strides)}
 
 
 def convolved(
