@@ -92,10 +92,9 @@ class Request:
     def check(self) -> Check:
         """How it is to be proved."""
         from mmdnn.verify.check import Check
-        from mmdnn.verify.feeds import Feed
 
-        given = Feed("the user's own", dict(self.inputs)) if self.inputs else None
-        return Check(self.tolerance, given, self.feeds, options=self.options, closely=self.closely)
+        names = ("tolerance", "feeds", "options", "closely")
+        return Check.of(self.inputs, **{name: getattr(self, name) for name in names})
 
 
 class Converting(Reading, total=False):
@@ -156,8 +155,7 @@ def load(network: Files, weights: PathLike | None = None, **reading: Unpack[Read
         reading: See `Reading`.
 
     Returns:
-        A standard ONNX graph at the opset of `mmdnn.ir.OPSET`, channels-first; weights are
-        references into the files.
+        A standard ONNX graph of opset `mmdnn.ir.OPSET`, channels-first; weights refer to the files.
 
     Raises:
         FormatError: A file is damaged.
@@ -223,8 +221,7 @@ def convert(*files: PathLike, **asked: Unpack[Converting]) -> Result:
 
     Args:
         files: The model's files, and last the target, as for `cp`.
-        asked: `to`, the framework (found from the target's suffix if not given); see `Reading` and
-            `Request`.
+        asked: `to`, the framework, where the target's suffix does not say; see `Reading`, `Request`.
 
     Raises:
         MismatchError: The two disagree; the first layer at fault is named, nothing is written.
@@ -250,7 +247,7 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
         place.keep(opened.made)
         model = opened.model()
         place.protect(files_of(model))
-        split, steps = preprocessing.split(model) if request.split_preprocess else (model, {})
+        split, steps = preprocessing.split(model) if request.split_preprocess else (model, None)
         written = write(
             split, to, target, request.weights, place, request.progress, request.options
         )
@@ -260,7 +257,7 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
             files = [path for _, path in written]
             with conversion.runnable(files, split, to, request.options) as (staged, aside):
                 report, notes = conversion.verified(
-                    opened, model, to, staged, steps=steps, check=request.check,
+                    opened, model, to, staged, steps=steps or {}, check=request.check,
                     progress=request.progress,
                 )  # fmt: skip
             notes = (*notes, *aside)
@@ -276,8 +273,7 @@ def convert_opened(opened: Opened, to: Framework, target: Path, request: Request
         proofs.require(request.require, report.proof if report is not None else None, why)
     notes = (*notes, *place.said())
     paths = tuple(final for final, _ in written)
-    taken = steps if request.split_preprocess else None
-    result = Result(paths, opened.framework.name, to.name, report, notes, split, taken)
+    result = Result(paths, opened.framework.name, to.name, report, notes, split, steps)
     if report is not None:
         report.require()
     return result
@@ -338,12 +334,9 @@ def compare(a: Files, b: Files, **asked: Unpack[Comparing]) -> Report:
         _check_trust(side, trust=asked.get("trust", False))
     from mmdnn.verify import comparison
     from mmdnn.verify.check import Check
-    from mmdnn.verify.feeds import Feed
 
-    given = Feed("the user's own", dict(asked.get("inputs") or {}))
-    fed = given if given.values else None
-    more, closely = asked.get("feeds", 0), asked.get("closely", False)
-    check = Check(asked.get("tolerance"), fed, more, closely=closely)
+    said = {name: asked[name] for name in ("tolerance", "feeds", "closely") if name in asked}
+    check = Check.of(asked.get("inputs"), **said)
     steps, progress = asked.get("steps"), asked.get("progress")
     return comparison.compared(two[0], two[1], check, steps=steps, progress=progress)
 

@@ -29,7 +29,7 @@ def report(*layers, **more):
 
 
 def test_a_good_one():
-    carried = layer("b", BAD, verdict=Verdict.CARRIED)
+    carried = layer("b", BAD, verdict=Verdict.CARRIED, is_output=True)
     good = report(layer("a", GOOD), carried, level=Proof.ENGINES, same_graph=True)
     assert good.ok
     assert good.proof == "engines"
@@ -53,12 +53,18 @@ def test_three_words_for_three_things():
 
 @pytest.mark.parametrize("verdict", [Verdict.UNTESTED, Verdict.UNDECIDED])
 def test_an_output_of_which_nothing_is_known_is_not_proved(verdict):
-    inner = report(layer("a", GOOD, verdict=verdict), level=Proof.ENGINES)
+    end = layer("b", GOOD, is_output=True)
+    inner = report(layer("a", GOOD, verdict=verdict), end, level=Proof.ENGINES)
     assert inner.proof == "engines"
     assert "1 untested or undecided: a" in inner.summary()
     output = report(layer("a", GOOD, verdict=verdict, is_output=True), level=Proof.ENGINES)
     assert output.ok
     assert output.proof is None
+
+
+def test_nothing_is_proved_where_no_output_was_compared():
+    assert report(layer("a", GOOD), level=Proof.ENGINES).proof is None
+    assert report(level=Proof.ENGINES, same_graph=True).proof is None
 
 
 def test_a_fault_that_stands_in_no_layer():

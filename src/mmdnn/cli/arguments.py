@@ -139,6 +139,10 @@ def add_source(parser: Parser, group: Any) -> None:
         metavar="FILE",
         help="Python code of yours, which is run: it says what Keras layers of your own compute",
     )
+    _add_phase(parser, group)
+
+
+def _add_phase(parser: Parser, group: Any) -> None:
     parser.flag(
         group,
         "--caffePhase",

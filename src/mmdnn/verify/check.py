@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from mmdnn.verify.compare import Tolerance
 from mmdnn.verify.feeds import Feed
@@ -28,3 +31,8 @@ class Check:
     shapes: Mapping[str, tuple[int, ...]] | None = None
     options: Mapping[str, str] | None = None
     closely: bool = False
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, np.ndarray] | None, **asked: Any) -> Check:
+        """With inputs of the user's own by name, where there are any."""
+        return cls(given=Feed("the user's own", dict(inputs)) if inputs else None, **asked)

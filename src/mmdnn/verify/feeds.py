@@ -18,7 +18,7 @@ import onnx_ir as ir
 from mmdnn.ir import SAID
 from mmdnn.ir.builder import Dimensions, dimensions
 from mmdnn.ir.sequences import lengths_of
-from mmdnn.verify.kinds import KINDS
+from mmdnn.verify.kinds import KINDS, integers, stem
 from mmdnn.verify.tables import index_limits, inputs, pictures, regions
 
 FREE_SIZES = (16, 64, 224, 1024, 8192, 2, 1)
@@ -267,7 +267,7 @@ def _indices(
 ) -> np.ndarray:
     """Indices into a table, each kind from where the one before ended: small tables are read whole."""
     count = math.prod(shape)
-    first = count * list(KINDS).index(_stem(kind))
+    first = count * list(KINDS).index(stem(kind))
     rows = (first + np.arange(count)) % max(limit, 1)
     dtype = value.dtype or ir.DataType.FLOAT
     return np.asarray(rng.permutation(rows).reshape(shape)).astype(dtype.numpy())
@@ -293,37 +293,9 @@ def _fill(
     if dtype == ir.DataType.BOOL:
         return np.asarray(rng.integers(0, 2, shape)).astype(bool)
     if dtype.is_integer():
-        return _integers(dtype, kind, rng, shape)
+        return integers(dtype, kind, rng, shape)
     with np.errstate(over="ignore"):
-        return np.asarray(KINDS[_stem(kind)](rng, shape)).astype(dtype.numpy())
-
-
-def _stem(kind: str) -> str:
-    """The kind without the number that tells several of it apart."""
-    return kind.rstrip("0123456789 ")
-
-
-REACH = {"random": 1000, "half zeros": 8, "ties": 3, "tiny": 1, "zeros": 0, "large": 100_000}
-"""How far integers of wide types reach in both directions, by the kind."""
-
-
-def _integers(
-    dtype: ir.DataType, kind: str, rng: np.random.Generator, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Narrow types whole; wide ones as far as the kind says, of both signs where they have one."""
-    bits = dtype.bitwidth
-    signed = dtype.name.startswith("INT")
-    most = (1 << (bits - signed)) - 1
-    high = min(most, REACH.get(_stem(kind), 255))
-    if bits <= 8 and kind in ("random", "pictures", "large", "half zeros"):
-        high = most
-    low = -min(high, most) - (1 if signed and high == most else 0) if signed else 0
-    if kind in ("pictures", "unit pictures", "positive"):
-        low = 0
-    made = np.asarray(rng.integers(low, high, shape, endpoint=True))
-    if kind == "half zeros" and made.ndim:
-        made[..., ::2] = 0
-    return made.astype(dtype.numpy())
+        return np.asarray(KINDS[stem(kind)](rng, shape)).astype(dtype.numpy())
 
 
 def shape_of(model: ir.Model, value: ir.Value, sizes: Sizes) -> tuple[int, ...]:

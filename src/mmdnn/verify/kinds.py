@@ -1,4 +1,4 @@
-"""The kinds of inputs that a model is fed with, and how their floats are drawn."""
+"""The kinds of inputs that a model is fed with, and how their numbers are drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+import onnx_ir as ir
 
 Draw: TypeAlias = "Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]"
 
@@ -48,3 +49,31 @@ KINDS: dict[str, Draw] = {
     "not numbers": _not_numbers,
 }
 """Every kind by name, and how its floats are drawn."""
+
+
+def stem(kind: str) -> str:
+    """The kind without the number that tells several of it apart."""
+    return kind.rstrip("0123456789 ")
+
+
+REACH = {"random": 1000, "half zeros": 8, "ties": 3, "tiny": 1, "zeros": 0, "large": 100_000}
+"""How far integers of wide types reach in both directions, by the kind."""
+
+
+def integers(
+    dtype: ir.DataType, kind: str, rng: np.random.Generator, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Narrow types whole; wide ones as far as the kind says, of both signs where they have one."""
+    bits = dtype.bitwidth
+    signed = dtype.name.startswith("INT")
+    most = (1 << (bits - signed)) - 1
+    high = min(most, REACH.get(stem(kind), 255))
+    if bits <= 8 and kind in ("random", "pictures", "large", "half zeros"):
+        high = most
+    low = -min(high, most) - (1 if signed and high == most else 0) if signed else 0
+    if kind in ("pictures", "unit pictures", "positive"):
+        low = 0
+    made = np.asarray(rng.integers(low, high, shape, endpoint=True))
+    if kind == "half zeros" and made.ndim:
+        made[..., ::2] = 0
+    return made.astype(dtype.numpy())

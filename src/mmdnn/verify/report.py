@@ -124,9 +124,9 @@ class Report:
 
     @property
     def proof(self) -> Proof | None:
-        """What is proved: `level`, if every output was decided and exercised."""
+        """What is proved: `level`, if outputs were compared, and each was decided and exercised."""
         outputs = [layer for layer in self.layers if layer.is_output]
-        if not self.ok or any(layer.verdict in _OPEN for layer in outputs):
+        if not self.ok or not outputs or any(layer.verdict in _OPEN for layer in outputs):
             return None
         return self.level
 
@@ -195,6 +195,8 @@ class Report:
             found.append(f"; {len(open_)} untested or undecided: {names}{more}")
         if self.same_graph:
             found.append("; both are the same graph")
+        if not any(layer.is_output for layer in self.layers):
+            found.append("; no output of the same name was compared")
         if self.proof is None and self.level is None:
             found.append("; our own reading stood in for an engine, which proves nothing")
         return found
