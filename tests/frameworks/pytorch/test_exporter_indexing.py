@@ -147,6 +147,8 @@ def test_unique(is_sorted: int, axis: int | None) -> None:
     body = f"y, i, v, n = Unique<sorted={is_sorted}{attribute}>(x)"
     check("float[3,3] x => float y, int64 i, int64 v, int64 n", body, {"x": x})
     check("float[3,3] x => float y", body.replace(", i, v, n", ""), {"x": x})
+    check("float[3,3] x => float y, int64 v", body.replace(", n =", " ="), {"x": x})
+    check("float[3,3] x => int64 i", body.replace(", v, n", ""), {"x": x})
 
 
 @pytest.mark.parametrize("mode", ["linear", "circular"])

@@ -265,6 +265,10 @@ def non_zero(_node: ExportedNode, torch: Writer, x: Variable) -> Code:
     return torch.code("{0}.T", torch.method(x, "nonzero"), needs=(ATOM,))
 
 
+UNIQUE_RESULTS = 4
+"""What the helper returns: the elements, where they stand first, which is which, how often."""
+
+
 @exporter("Unique", doc="Unique")
 def unique(
     node: ExportedNode,
@@ -275,9 +279,11 @@ def unique(
     sorted: int,  # noqa: A002 - ONNX's name
 ) -> Code:
     options = unless(dim=(axis, None), is_sorted=(bool(sorted), True))
-    if node.outputs > 1:
-        return torch.helper("unique", x, **options)
-    return torch.code("{0}[0]", torch.helper("unique", x, **options), needs=(ATOM,))
+    found = torch.helper("unique", x, **options)
+    if node.outputs == UNIQUE_RESULTS:
+        return found
+    part = f":{node.outputs}" if node.outputs > 1 else "0"
+    return torch.code(f"{{0}}[{part}]", found, needs=(ATOM,))
 
 
 @exporter("OneHot", doc="OneHot")
