@@ -156,3 +156,15 @@ def test_what_torch_assumes_depends_on_the_class() -> None:
         steps = net.builder.weight(f"shift{i}", ir.tensor(np.arange(5 + i).astype(np.float32)))
         x = net.builder.op.InstanceNormalization(x, ones, steps, epsilon=1e-5)
     assert "nn.InstanceNorm2d(out_channels, affine=True)" in check(net.finish(x))
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_a_class_may_hold_nothing_but_constants(rows: int) -> None:
+    builder = Builder("mmdnn.test", "net")
+    op, x = builder.op, builder.input("data", (8, 6))
+    for i in range(3):
+        constant = builder.constant(np.full((rows, 6), i + 1.5, np.float32))
+        x = op.Mul(op.Tanh(op.Add(op.Sin(x), constant)), op.Sin(x))
+    builder.rename(x, "out")
+    builder.graph.outputs.append(x)
+    assert "class Constant(nn.Module):" in check(builder.model())

@@ -291,7 +291,9 @@ def _title(piece: Piece) -> str:
     return "".join(dict.fromkeys(parts)) if len(parts) <= 4 else "Block"
 
 
-_TITLES = {"conv": "Conv", "bn": "BN", "prelu": "PReLU", "fc": "Linear"}
+_TITLES = {
+    "conv": "Conv", "bn": "BN", "prelu": "PReLU", "fc": "Linear", "constant": "Constant",
+}  # fmt: skip
 
 
 def _keeps_entry(piece: Piece) -> bool:
