@@ -168,3 +168,16 @@ def test_a_class_may_hold_nothing_but_constants(rows: int) -> None:
     builder.rename(x, "out")
     builder.graph.outputs.append(x)
     assert "class Constant(nn.Module):" in check(builder.model())
+
+
+def test_constants_of_other_types_are_no_part_of_a_class() -> None:
+    builder = Builder("mmdnn.test", "net")
+    op, x = builder.op, builder.input("data", (8, 6))
+    for i, kind in enumerate((ir.DataType.DOUBLE, ir.DataType.FLOAT, ir.DataType.DOUBLE)):
+        x = op.Cast(x, to=kind)
+        constant = builder.constant(np.full((8, 6), i + 1.5, kind.numpy()))
+        x = op.Mul(op.Tanh(op.Add(op.Sin(x), constant)), op.Sin(x))
+        x = op.Cast(x, to=ir.DataType.FLOAT)
+    builder.rename(x, "out")
+    builder.graph.outputs.append(x)
+    assert check(builder.model()).count(" = Constant(") == 2

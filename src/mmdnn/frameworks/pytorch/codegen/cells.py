@@ -298,7 +298,8 @@ def signature(piece: Piece) -> str:
     def operand(x: Operand) -> str:
         if isinstance(x, Member):
             members.setdefault(x, len(members))
-            return f"m{members[x]}:{SIGNATURES.outline(made_by(x), {})}:{sorted(x.tensors)}"
+            held = sorted((key, tensor.dtype.name) for key, tensor in x.tensors.items())
+            return f"m{members[x]}:{SIGNATURES.outline(made_by(x), {})}:{held}"
         if isinstance(x, Variable):
             return f"v{numbers.get(x, -1)}"
         if not isinstance(x, Code):
