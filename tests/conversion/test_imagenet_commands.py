@@ -38,14 +38,14 @@ SAVED = {
 DUMPED = {
     "caffe": "out",
     "cntk": "out.dnn",
-    "keras": "out.keras",
+    "keras": "out.h5",
     "mxnet": "out",
     "pytorch": "out.pth",
 }
 NATIVE = {
     "caffe": ("out.prototxt", "out.caffemodel"),
     "cntk": ("out.dnn",),
-    "keras": ("out.keras",),
+    "keras": ("out.h5",),
     "mxnet": ("out-symbol.json", "out-0000.params"),
     "pytorch": ("out.py", "out.pth"),
 }

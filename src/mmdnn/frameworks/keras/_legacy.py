@@ -22,6 +22,8 @@ _RENAMED = {
     ("LeakyReLU", "negative_slope"): "alpha",
     ("InputLayer", "batch_shape"): "batch_input_shape",
 }
+_LATER = {"keepdims": False, "groups": 1}
+"""Parameters that tf.keras has and Keras 2.2.4 has not, at what that does."""
 
 
 def write(model: Model, file: Any, progress: Callable[[int], None]) -> None:
@@ -35,8 +37,9 @@ def write(model: Model, file: Any, progress: Callable[[int], None]) -> None:
     if refused:
         hint = "Keras keeps operations in .keras files only: end the name with .keras."
         raise UnsupportedError.listing(refused, action="written into .h5 files", hint=hint)
+    later = any(layer.config.get(key, x) != x for layer in layers for key, x in _LATER.items())
     for group in (file, file.create_group("model_weights")):
-        group.attrs["keras_version"] = np.bytes_("2.2.4")
+        group.attrs["keras_version"] = np.bytes_("2.15.0" if later else "2.2.4")
         group.attrs["backend"] = np.bytes_("tensorflow")
     file.attrs["model_config"] = np.bytes_(json.dumps(_config(model)))
     root = file["model_weights"]
@@ -80,7 +83,10 @@ def _config(model: Model) -> dict[str, Any]:
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
-    config = {_RENAMED.get((layer.type, key), key): x for key, x in layer.config.items()}
+    said = {key: x for key, x in layer.config.items() if key not in _LATER or x != _LATER[key]}
+    config = {_RENAMED.get((layer.type, key), key): x for key, x in said.items()}
+    if layer.type != "InputLayer":
+        config["trainable"] = True  # by which Keras 3 and our reader tell layers from operations
     given = [x for call in layer.calls for x in call.args]
     flat = [each for x in given for each in (x if isinstance(x, list) else [x])]
     nodes = [[[*_place(tensor), {}] for tensor in flat]] if flat else []
