@@ -195,13 +195,14 @@ def _part_off(
         return float("inf")
     local = exact.is_local(name, known)
     runs = RUNS if right.size >= 64 and not local else FEW
-    trials = (
+    values = (
         exact.value(name, known, np.random.default_rng(seed), within=within, band=band)
         for seed in range(runs)
     )
-    changed = (t for t in trials if t is not None and t.shape == right.shape)
+    changed = (t for t in values if t is not None and t.shape == right.shape)
     if is_float(found):
-        return _excess(right, wide(found), changed, _eps(found.dtype), local=local)
+        trials = (_numbers(trial) for trial in changed)
+        return _excess(_numbers(right), wide(found), trials, _eps(found.dtype), local=local)
     wrong = right.astype(found.dtype) != found
     for trial in changed:
         wrong &= trial == right
@@ -228,6 +229,11 @@ def _excess(
     tiny = 4 * float(np.finfo(np.float32).tiny)  # engines may flush what is smaller to zero
     allowed = ROUNDING * (np.maximum(noise, spread) + eps * size) + tiny
     return float((error / allowed).max(initial=0.0))
+
+
+def _numbers(array: np.ndarray) -> np.ndarray:
+    """Truth values and integers as float64, where an engine gives floats for them."""
+    return array.astype(np.float64) if array.dtype.kind in "biu" else wide(array)
 
 
 def _eps(dtype: np.dtype) -> float:

@@ -149,6 +149,7 @@ def _values(
         "OpKernel",
         "could not be deserialized",
         "Could not locate",
+        "Could not deserialize class",
         "not supported",
         "Unrecognized",
     )
