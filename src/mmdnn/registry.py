@@ -113,7 +113,16 @@ class Framework:
 
     @property
     def suffix(self) -> str:
-        """What its main file's name ends with; nothing where it is made of several names."""
+        """What its main file's name ends with; nothing where it is made of several names.
+
+        Raises:
+            UsageError: It is read, and not written.
+        """
+        if not self.writes:
+            raise UsageError(
+                f"{self.title} models are read, and not written yet",
+                hint="Choose another target: 'mmlist' shows which frameworks are written.",
+            )
         return self.writes[0] if self.writes[:1] != (".json",) else ""
 
     def room(self, name: str) -> ModuleType:

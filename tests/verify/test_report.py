@@ -56,6 +56,7 @@ def test_an_output_of_which_nothing_is_known_is_not_proved(verdict):
     end = layer("b", GOOD, is_output=True)
     inner = report(layer("a", GOOD, verdict=verdict), end, level=Proof.ENGINES)
     assert inner.proof == "engines"
+    assert inner.summary().startswith("Proved: 1 layer agrees in")
     assert "1 untested or undecided: a" in inner.summary()
     output = report(layer("a", GOOD, verdict=verdict, is_output=True), level=Proof.ENGINES)
     assert output.ok

@@ -79,7 +79,9 @@ def work(args: Namespace) -> dict[str, Any]:
     if not to.has("codegen"):
         raise UsageError(
             f"there is no source code for {to.title}",
-            hint=f"The model itself: mmtomodel -f {to.name} -in {args.IRModelPath} -o FILE",
+            hint=f"The model itself: mmtomodel -f {to.name} -in {args.IRModelPath} -o FILE"
+            if to.writes
+            else "It is read, and not written yet: 'mmlist' shows which frameworks are.",
         )
     codegen = to.room("codegen")
     files = arguments.paths(args.IRModelPath, args.IRWeightPath)

@@ -22,6 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmdnn.errors import Error, ShapeError, UnsupportedError
+from mmdnn.ir import values
 from mmdnn.ir.builder import Builder, NeedsStatic, rank
 from mmdnn.ir.operators import Entry, Operators
 from mmdnn.tensors import references
@@ -123,6 +124,20 @@ class GraphImporter:
         """A weight in another shape of as many numbers, by reference; None if it is no weight."""
         name = f"{value.name}_reshaped"
         return self._derived(value, shape, lambda tensor: references.reshaped(tensor, shape, name))
+
+    def permuted(self, value: ir.Value, perm: Sequence[int]) -> ir.Value | None:
+        """A weight with its axes in another order, by reference; None if it is no weight."""
+        tensor = values.constant(value)
+        if tensor is None or list(perm) == list(range(len(perm))):
+            return value if tensor is not None else None
+        made = references.permuted(tensor, perm)
+
+        def initializer() -> ir.Value:
+            derived = self.root.initializer(str(value.name), made, like=value)
+            self.sources[derived] = value
+            return derived
+
+        return self.once((value, "permuted", tuple(perm)), initializer)
 
     def _derived(
         self,

@@ -179,8 +179,9 @@ class Report:
         if self.faults:
             return f"the two disagree: {'; '.join(self.faults)}"
         words = WORDS[self.proof]
-        agree = "agrees" if len(self.layers) == 1 else "agree"
-        said = f"{words}: {_count(self.layers)} {agree} in {self.source} and {self.target}"
+        alike = tuple(layer for layer in self.layers if layer.verdict not in _OPEN)
+        agree = "agrees" if len(alike) == 1 else "agree"
+        said = f"{words}: {_count(alike)} {agree} in {self.source} and {self.target}"
         share = f"{self.used:.2g}" if self.used >= LEAST or not self.used else f"less than {LEAST}"
         used = f"; the worst uses {share} of the tolerance"
         return f"{said}{used}{''.join(self._asides())}."

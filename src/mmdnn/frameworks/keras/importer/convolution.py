@@ -10,26 +10,14 @@ from mmdnn.frameworks.keras.importer.layout import several, to_first, to_last
 from mmdnn.frameworks.keras.importer.table import LAYERS, OPS, ImportedNode, Value, importer
 from mmdnn.ir.builder import Op, known, rank, static
 from mmdnn.ir.passes.windows import same
-from mmdnn.tensors import references
 
 CONVOLUTIONS = f"{LAYERS}/convolution_layers"
 
 
 def permuted(node: ImportedNode, op: Op, kernel: Value, perm: Sequence[int]) -> Value:
     """A kernel with its axes in ONNX's order; one that is a weight is changed when it is written."""
-    tensor = kernel.const_value
-    if tensor is None or kernel.is_graph_input():
-        return op.Transpose(kernel, perm=list(perm))
-
-    def initializer() -> Value:
-        made = references.permuted(tensor, perm)
-        if made is tensor:
-            return kernel
-        value = node.graph.root.initializer(str(kernel.name), made, like=kernel)
-        node.graph.sources[value] = kernel
-        return value
-
-    return node.graph.once((kernel, "permuted", tuple(perm)), initializer)
+    found = node.graph.permuted(kernel, perm)
+    return op.Transpose(kernel, perm=list(perm)) if found is None else found
 
 
 def to_onnx(node: ImportedNode, op: Op, kernel: Value) -> Value:

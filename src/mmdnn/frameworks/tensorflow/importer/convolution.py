@@ -20,24 +20,12 @@ from mmdnn.ir.builder import Op, dimensions, known, rank, static
 from mmdnn.ir.folding import int64
 from mmdnn.ir.passes.windows import same
 from mmdnn.ir.sizes import trace
-from mmdnn.tensors import references
 
 
 def permuted(node: ImportedNode, op: Op, kernel: Value, perm: Sequence[int]) -> Value:
     """A kernel with its axes in ONNX's order; one that is a weight is changed when it is written."""
-    tensor = kernel.const_value
-    if tensor is None or kernel.is_graph_input() or kernel.producer() is not None:
-        return op.Transpose(kernel, perm=list(perm))
-
-    def initializer() -> Value:
-        made = references.permuted(tensor, perm)
-        if made is tensor:
-            return kernel
-        value = node.graph.root.initializer(str(kernel.name), made, like=kernel)
-        node.graph.sources[value] = kernel
-        return value
-
-    return node.graph.once((kernel, "permuted", tuple(perm)), initializer)
+    found = None if kernel.producer() is not None else node.graph.permuted(kernel, perm)
+    return op.Transpose(kernel, perm=list(perm)) if found is None else found
 
 
 def pads_of(

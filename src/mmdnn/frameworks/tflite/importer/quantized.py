@@ -12,7 +12,6 @@ from mmdnn.frameworks.tflite.graph import Quantization, Tensor
 from mmdnn.ir import importing, values
 from mmdnn.ir.builder import Op, rank
 from mmdnn.shapes import closed
-from mmdnn.tensors import references
 
 _QUANTIZED = {
     ir.DataType.INT4, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.INT32,
@@ -94,19 +93,8 @@ def permuted(node: importing.ImportedLayer, op: Op, x: ir.Value, perm: Sequence[
         channels = rank(scales[0]) == 1
         turned = permuted(node, op, held, perm)
         return op.DequantizeLinear(turned, *scales, axis=perm.index(axis) if channels else None)
-    tensor = values.constant(x)
-    if tensor is None:
-        return op.Transpose(x, perm=list(perm))
-
-    def initializer() -> ir.Value:
-        made = references.permuted(tensor, perm)
-        value = node.graph.root.initializer(str(x.name), made, like=x)
-        node.graph.sources[value] = x
-        return value
-
-    if list(perm) == list(range(len(perm))):
-        return x
-    return node.graph.once((x, "permuted", tuple(perm)), initializer)
+    found = node.graph.permuted(x, perm)
+    return op.Transpose(x, perm=list(perm)) if found is None else found
 
 
 def empty(tensor: Tensor) -> ir.TensorProtocol | None:
